@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* storage.h: a replicated key-value store: LMDB as state, a write-ahead log as truth.
+ *
+ * Knows bytes, keys and LSNs, never what they mean. All changes of one write are one atomic part
+ * of a WAL record; the record is committed when it is durable on every host of the in-sync set
+ * (ISR), and only then is anybody told. Two threads of its own: the writer evaluates jobs on the
+ * speculative state, the syncer only syncs files. The caller's thread (the event loop) calls the
+ * functions below and receives every answer inside storage_dispatch; there is no other hand-over.
+ *
+ * Promises: a job's answer is delivered exactly once, on the caller's thread, in the order of
+ * commitment, and after everything that the job could have seen is committed. ERR_OK or the job's
+ * own error code are therefore strong answers. ERR_UNKNOWN_FATE says that authority was lost
+ * (an fsync error, shutdown by force): retry elsewhere with the same key. */
+#ifndef STORAGE_STORAGE_H
+#define STORAGE_STORAGE_H
+
+#include "base/err.h"
+#include "base/span.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct clock;
+struct disk;
+struct rng;
+struct storage;
+struct storage_txn;
+
+#define STORAGE_ID_SIZE   16 /* bytes of a cluster id or a store id */
+#define STORAGE_HASH_SIZE 32 /* bytes of a record's hash */
+
+struct storage_options {
+    const char *dir;           /* data directory, must exist, owned by this user, mode 0700 */
+    const struct disk *disk;   /* how files are reached; NULL: this host's (disk_host()) */
+    const struct clock *clock; /* NULL: this host's */
+    const struct rng *rng;     /* NULL: this host's */
+    uint64_t map_size;         /* bytes of address space for LMDB, fixed; 0: the default */
+    uint64_t segment_size;     /* bytes of one WAL segment; 0: the default */
+    uint64_t wal_size_max;     /* bytes of WAL kept at most; 0: the default */
+    uint64_t headroom_size;    /* bytes of free disk below which writes are refused; 0: default */
+    uint64_t ballast_size;     /* bytes of the ballast file; 0: the default */
+    uint32_t checkpoint_ms;    /* longest time between checkpoints under load; 0: the default */
+    uint32_t queue_count_max;  /* jobs waiting for the writer; 0: the default */
+};
+
+/* Opens or creates the store, replays the WAL, starts the threads. Blocks (disk). Errors: ERR_BUSY
+ * (another process holds the directory), ERR_DENIED (wrong owner or mode, not writable),
+ * ERR_CORRUPT (with the file, segment and record), ERR_NOSPACE, ERR_IO, ERR_NOMEM. */
+enum err_code storage_open(const struct storage_options *options,
+                           struct storage **ret_storage,
+                           struct err *err) WARN_UNUSED;
+
+/* Refuses new jobs, answers all accepted ones (a last dispatch runs inside), checkpoints, stops the
+ * threads, releases the directory. Blocks. NULL is allowed. After a fatal error the unanswered jobs
+ * get ERR_UNKNOWN_FATE. */
+void storage_close(struct storage *storage);
+
+/* Readable when storage_dispatch has answers. Owned by the storage. */
+int storage_fd(const struct storage *storage);
+/* Delivers the answers that are due, at most a bounded batch; the descriptor stays readable while
+ * there are more. Never blocks. Callbacks may call storage_write and storage_read, not close. */
+void storage_dispatch(struct storage *storage);
+
+/* A job: runs on the writer thread, reads and changes keys through txn, must not block, must not
+ * keep anything it got from txn. On any code but ERR_OK none of its changes happen; the code and
+ * *err reach on_done. Jobs see all changes of the jobs before them. */
+typedef enum err_code storage_job_fn(struct storage_txn *txn, void *arg, struct err *err);
+/* On the caller's thread, exactly once for each accepted job. *err is valid during the call. */
+typedef void storage_done_fn(void *arg, enum err_code rc, const struct err *err);
+
+/* Queues a job. arg belongs to the storage's threads until on_done gets it back. ERR_FULL when the
+ * queue is full, ERR_NOSPACE below the head-room, ERR_UNAVAILABLE after a fatal error or during
+ * close: then on_done is not called and arg stays with the caller. Never blocks. */
+enum err_code storage_write(struct storage *storage,
+                            storage_job_fn *fn,
+                            storage_done_fn *on_done,
+                            void *arg,
+                            struct err *err) WARN_UNUSED;
+
+/* Queues a strong read: as storage_write, but the job must not change anything; it sees the
+ * speculative state, and on_done waits until all of that is committed (and, when paired, until
+ * authority was confirmed after the read began). Not refused for lack of disk. */
+enum err_code storage_read(struct storage *storage,
+                           storage_job_fn *fn,
+                           storage_done_fn *on_done,
+                           void *arg,
+                           struct err *err) WARN_UNUSED;
+
+/* A weak read runs fn at once on the caller's thread, on the state of the last checkpoint: stale by
+ * up to checkpoint_ms, never wrong. For metrics, exports and long listings. fn is bounded by its
+ * caller: a long one pins pages. */
+enum err_code storage_read_weak(struct storage *storage,
+                                storage_job_fn *fn,
+                                void *arg,
+                                struct err *err) WARN_UNUSED;
+
+/* Inside a job. Tables are one byte; keys are 1 to STORAGE_KEY_SIZE_MAX bytes, values up to
+ * STORAGE_VALUE_SIZE_MAX (limits.h). Errors besides those named: ERR_FATAL (the store is lost to
+ * this process; return it). */
+/* ERR_NOT_FOUND when absent. The value stays valid until the job returns. Sees this job's puts. */
+enum err_code storage_get(struct storage_txn *txn,
+                          uint8_t table,
+                          struct span key,
+                          struct span *ret_value,
+                          struct err *err) WARN_UNUSED;
+/* Copies key and value. ERR_TOO_LARGE, ERR_FULL (the job changes too much). */
+enum err_code storage_put(struct storage_txn *txn,
+                          uint8_t table,
+                          struct span key,
+                          struct span value,
+                          struct err *err) WARN_UNUSED;
+/* Deleting what is absent is ERR_OK. */
+enum err_code storage_delete(struct storage_txn *txn,
+                             uint8_t table,
+                             struct span key,
+                             struct err *err) WARN_UNUSED;
+/* Calls visit for each pair of the table from key on (inclusive; an empty key: from the first, or
+ * from the last when reverse), in key order or in reverse, until visit returns false or the table
+ * ends. Does not see this job's own changes; visit must not change keys itself. Spans are valid
+ * until the job returns. */
+typedef bool storage_visit_fn(void *arg, struct span key, struct span value);
+enum err_code storage_scan(struct storage_txn *txn,
+                           uint8_t table,
+                           struct span key,
+                           bool reverse,
+                           storage_visit_fn *visit,
+                           void *arg,
+                           struct err *err) WARN_UNUSED;
+/* The wall time of the record in the making: stamped by the primary, never decreasing. */
+uint64_t storage_now_ms(const struct storage_txn *txn);
+/* The LSN that this job's record will have (in a read: of the last record that it saw). */
+uint64_t storage_lsn(const struct storage_txn *txn);
+
+struct storage_status {
+    uint8_t cluster_id[STORAGE_ID_SIZE];
+    uint8_t store_id[STORAGE_ID_SIZE];
+    uint64_t epoch;
+    uint64_t lsn_last;    /* appended */
+    uint64_t lsn_commit;  /* durable on the ISR */
+    uint64_t lsn_applied; /* in LMDB's last checkpoint */
+    uint64_t wal_size;    /* bytes of segments on disk */
+    uint64_t map_size;
+    uint64_t map_used_size;
+    uint64_t disk_free_size;
+    uint64_t commit_count;  /* records committed by this incarnation */
+    uint64_t sync_count;    /* fdatasyncs done */
+    uint64_t sync_us_total; /* their duration */
+    uint64_t sync_us_max;   /* the longest since start */
+    uint64_t checkpoint_count;
+    uint32_t queue_count; /* jobs waiting or not yet answered */
+    uint32_t isr_count;   /* hosts whose acknowledgement a commit needs */
+    bool failed;          /* a fatal error: nothing is served any more */
+    struct err failure;   /* why, when failed */
+};
+
+/* A snapshot of the counters. Never blocks. */
+void storage_status(struct storage *storage, struct storage_status *ret_status);
+
+/* The ISR: who must have a record before it is committed. Host 0 is this one, always a member. For
+ * the replication shell; with one host nobody calls these. */
+/* Starts requiring host's acknowledgement from the next record on. */
+enum err_code storage_isr_add(struct storage *storage, uint32_t host, struct err *err) WARN_UNUSED;
+/* Stops waiting for host. The register must have changed before (rule G). */
+enum err_code
+storage_isr_remove(struct storage *storage, uint32_t host, struct err *err) WARN_UNUSED;
+/* host has everything up to lsn durable, and its hash there is the given one (ERR_CONFLICT when it
+ * is not ours: the logs diverge and nothing was counted). */
+enum err_code storage_acknowledge(struct storage *storage,
+                                  uint32_t host,
+                                  uint64_t lsn,
+                                  const uint8_t hash[STORAGE_HASH_SIZE],
+                                  struct err *err) WARN_UNUSED;
+
+#endif
