@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conf.h: one table of options makes parser, defaults, check, dump and the manual's table. The one
+ * file over libConfuse (sections with titles, lists, include()).
+ *
+ * A program declares its sections and options; conf_load parses FILE and then FILE's conf.d
+ * directory, *.conf in name order into a new struct conf, validates it whole and hands it over; the
+ * old one stays valid until its owner frees it. Unknown keys, wrong types and values outside the
+ * limits are ERR_INVALID with file:line. Files are at most CONF_SIZE_MAX bytes. */
+#ifndef BASE_CONF_H
+#define BASE_CONF_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf;
+struct conf;
+struct conf_section;
+
+enum conf_type {
+    CONF_TEXT,     /* "…", length 0 … max */
+    CONF_NUMBER,   /* integer within min … max */
+    CONF_SIZE,     /* integer with optional K, M, G (powers of 1024), in bytes */
+    CONF_DURATION, /* integer with ms, s, m, h or d, in milliseconds */
+    CONF_BOOL,     /* true or false */
+    CONF_LIST,     /* {"a", "b"}: at most max texts */
+    CONF_CHOICE,   /* one of the words in choices, separated by spaces */
+};
+
+struct conf_option {
+    const char *section; /* "" for the top level, else the section's name */
+    const char *name;
+    enum conf_type type;
+    const char *fallback; /* as it would be written, without quotes; NULL: must be given */
+    uint64_t min;
+    uint64_t max;
+    const char *choices;
+    const char *help; /* one sentence for the manual and the dump */
+};
+
+struct conf_schema {
+    const struct conf_option *options; /* ended by name NULL */
+    const char *const *titled;         /* names of sections that have titles and may repeat */
+    uint32_t section_count_max;        /* of each titled kind */
+};
+
+/* file may be absent only when optional. Blocks (disk). */
+enum err_code conf_load(const struct conf_schema *schema,
+                        const char *file,
+                        struct conf **ret_conf,
+                        struct err *err) WARN_UNUSED;
+/* As conf_load from memory; name stands for the file in messages. */
+enum err_code conf_parse(const struct conf_schema *schema,
+                         const char *name,
+                         const char *text,
+                         struct conf **ret_conf,
+                         struct err *err) WARN_UNUSED;
+void conf_free(struct conf *conf);
+
+/* The only section of an untitled kind ("" is the top level), never NULL: defaults fill it. */
+const struct conf_section *conf_section(const struct conf *conf, const char *name);
+/* The index-th section of a titled kind, or NULL past the end. */
+const struct conf_section *conf_titled(const struct conf *conf, const char *name, size_t index);
+const char *conf_title(const struct conf_section *section);
+/* file:line where the section begins, for messages. */
+const char *conf_where(const struct conf_section *section);
+
+/* The getters assert that the option exists with that type. Texts are borrowed from the conf. */
+const char *conf_text(const struct conf_section *section, const char *name);
+uint64_t conf_number(const struct conf_section *section,
+                     const char *name); /* also size, duration */
+bool conf_bool(const struct conf_section *section, const char *name);
+size_t conf_list_count(const struct conf_section *section, const char *name);
+const char *conf_list(const struct conf_section *section, const char *name, size_t index);
+
+/* Appends the configuration in force, with defaults, parseable again by conf_parse. */
+enum err_code conf_dump(const struct conf *conf, struct buf *buf, struct err *err) WARN_UNUSED;
+/* Appends a table of all options for the manual: section, name, type, default, limits, help. */
+enum err_code
+conf_describe(const struct conf_schema *schema, struct buf *buf, struct err *err) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* crypto.h: hashes, MACs, encodings of bytes as text. One of the two files over mbedTLS (the other
+ * is tls.h). Nothing blocks. */
+#ifndef BASE_CRYPTO_H
+#define BASE_CRYPTO_H
+
+#include "base/err.h"
+#include "base/span.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CRYPTO_SHA256_SIZE 32
+
+void crypto_sha256(const void *data, size_t size, uint8_t ret_hash[CRYPTO_SHA256_SIZE]);
+
+/* The hash of parts[0] || parts[1] || … */
+void crypto_sha256_parts(const struct span *parts,
+                         size_t count,
+                         uint8_t ret_hash[CRYPTO_SHA256_SIZE]);
+
+/* HMAC-SHA256 (RFC 2104) over the concatenation of the parts. */
+void crypto_hmac_sha256(struct span key,
+                        const struct span *parts,
+                        size_t count,
+                        uint8_t ret_mac[CRYPTO_SHA256_SIZE]);
+
+/* Constant time in size. */
+bool crypto_equal(const void *a, const void *b, size_t size);
+
+/* Lower-case hex with a NUL: ret_text has room for 2 * size + 1 bytes. */
+void crypto_hex(const void *data, size_t size, char *ret_text);
+/* Exactly 2 * size hex digits of either case, else false. */
+bool crypto_unhex(struct span text, void *ret_data, size_t size);
+
+/* RFC 4648 base64url without padding, with a NUL: room for (size * 4 + 2) / 3 + 1 bytes. */
+void crypto_base64url(const void *data, size_t size, char *ret_text);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tls.h: inbound TLS for the event loop: mbedTLS behind a libevent bufferevent. With crypto.h the
+ * only files over mbedTLS. TLS 1.2 and 1.3 where the library has it; AEAD suites only. */
+#ifndef BASE_TLS_H
+#define BASE_TLS_H
+
+#include "base/err.h"
+
+#include <stdint.h>
+
+struct bufferevent;
+struct event_base;
+struct tls_server;
+
+/* Loads certificate chain and key (PEM files). Errors name the file. */
+enum err_code tls_server_new(const char *cert_file,
+                             const char *key_file,
+                             struct tls_server **ret_server,
+                             struct err *err) WARN_UNUSED;
+/* Refused while connections use it? No: connections hold a reference, the last one frees it. */
+void tls_server_free(struct tls_server *server);
+/* Loads the files again, whole or not at all: on failure the old certificate stays in use.
+ * Existing connections keep what they began with. */
+enum err_code tls_server_reload(struct tls_server *server,
+                                const char *cert_file,
+                                const char *key_file,
+                                struct err *err) WARN_UNUSED;
+/* Seconds since 1970 when the certificate in use ends. */
+uint64_t tls_server_not_after_s(const struct tls_server *server);
+
+/* A bufferevent that speaks TLS over a new socket bufferevent without a descriptor yet, fit for
+ * evhttp_set_bevcb: evhttp gives it the descriptor. NULL when memory is out. Options as for
+ * bufferevent_socket_new with BEV_OPT_CLOSE_ON_FREE. */
+struct bufferevent *tls_server_bufferevent(struct tls_server *server, struct event_base *base);
+
+/* evhttp does not flush filters by itself: call after evhttp_send_reply (or chunk). */
+void tls_flush(struct bufferevent *bev);
+
+#endif
