@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* types.h: the words of the domain as plain data. Spans borrow from the bytes that a record was
+ * decoded from, or from what the caller passed. Nothing here has behaviour. */
+#ifndef APPROVALD_CORE_TYPES_H
+#define APPROVALD_CORE_TYPES_H
+
+#include "approvald/core/limits.h"
+#include "base/span.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* 48 bits of milliseconds, 80 random bits, so that keys are in order of creation. As text:
+ * "req_" and 26 characters of Crockford's base 32. */
+#define REQUEST_ID_SIZE      16
+#define REQUEST_ID_TEXT_SIZE 31 /* with the NUL */
+struct request_id {
+    uint8_t bytes[REQUEST_ID_SIZE];
+};
+
+enum request_state {
+    REQUEST_PENDING = 1,
+    REQUEST_APPROVED,
+    REQUEST_REJECTED,
+    REQUEST_EXPIRED,
+    REQUEST_CANCELLED,
+};
+
+/* What was done with an approval. */
+enum request_use {
+    USE_NONE = 0, /* not approved */
+    USE_UNUSED,
+    USE_CLAIMED,
+    USE_CONSUMED,
+    USE_LAPSED,
+};
+
+enum verdict { VERDICT_APPROVE = 1, VERDICT_REJECT };
+enum via { VIA_SLACK = 1, VIA_API, VIA_CLI, VIA_SYSTEM };
+
+/* Who acts. A deciding actor always has a user. */
+enum actor_kind { ACTOR_PERSON = 1, ACTOR_TOKEN, ACTOR_ROOT, ACTOR_SYSTEM };
+struct actor {
+    enum actor_kind kind;
+    enum via via;
+    struct span user;  /* Slack user id (U… or W…), or empty */
+    struct span token; /* the token's name, or empty */
+};
+
+struct decision {
+    enum verdict verdict;
+    enum via via;
+    uint64_t at_ms;
+    struct span user;
+    struct span reason; /* may be empty */
+};
+
+struct request {
+    struct request_id id;
+    uint32_t revision; /* rises with every change that people can see */
+    enum request_state state;
+    enum request_use use;
+
+    struct span policy; /* name */
+    uint32_t policy_version;
+    struct span requester; /* Slack user id; empty when a program asks for itself */
+    struct span asker;     /* name of the token that asked, "root" on the local socket, or empty */
+    struct span title;     /* what is asked, one line */
+    struct span reason;    /* why */
+    struct span target;    /* on what: a host, a service, an environment */
+    struct span details;   /* more text, or the command that will run; several lines */
+    bool bound;            /* bind_hash is set: an approval holds for exactly these bytes */
+    uint8_t bind_hash[32]; /* SHA-256 over what will run; documented in docs/api.md */
+    struct span key_hash;  /* of the idempotency key, 32 bytes, or empty: for pruning */
+
+    uint64_t created_ms;
+    uint64_t expires_ms;
+    uint64_t lapses_ms;  /* approved: when an unclaimed approval lapses; else 0 */
+    uint64_t ended_ms;   /* when the outcome was reached, or 0 */
+    uint64_t claimed_ms; /* or 0 */
+    uint64_t consumed_ms;
+    int32_t consume_result; /* the asker's exit code, when consumed */
+    struct span end_actor;  /* user id or token name that cancelled; empty otherwise */
+    struct span end_reason; /* of a cancellation */
+
+    uint32_t quorum; /* approvals needed, copied from the policy's version */
+    uint32_t decision_count;
+    struct decision decisions[CORE_DECISION_COUNT_MAX]; /* in order */
+};
+
+/* One version of a policy. A request pins the version that it was made under. */
+struct policy {
+    struct span name;
+    uint32_t version;
+    bool deleted;              /* no new requests; old ones go on */
+    struct span title;         /* for people */
+    struct span channel;       /* Slack channel id of the card */
+    uint32_t quorum;           /* distinct people */
+    bool self_approval;        /* may the requester approve? default: no */
+    bool direct_requester;     /* direct message to the requester about the outcome; default: yes */
+    bool require_reason;       /* a request must say why */
+    uint64_t expires_after_ms; /* a pending request expires */
+    uint64_t lapses_after_ms; /* an unclaimed approval lapses; 0: at once never (no claim needed) */
+    uint32_t user_count;
+    struct span users[CORE_POLICY_USER_COUNT_MAX]; /* Slack user ids who may decide */
+    uint32_t group_count;
+    struct span groups[CORE_POLICY_GROUP_COUNT_MAX]; /* Slack user group ids (S…) */
+    uint32_t webhook_count;
+    struct span webhooks[CORE_POLICY_WEBHOOK_COUNT_MAX]; /* names of configured destinations */
+    uint64_t applied_ms;
+    struct span applied_by;
+};
+
+/* What is known about the person who presses, from the directory's cache. Unknown facts that the
+ * policy needs send the event to the inbox. */
+struct facts {
+    bool user_known;
+    bool foreign; /* of another organisation (Slack Connect) */
+    bool guest;
+    bool bot;
+    bool deactivated;
+    uint32_t known_count; /* groups whose members are known and fresh */
+    struct span known[CORE_FACT_GROUP_COUNT_MAX];
+    uint32_t member_count; /* those of them that the person is in */
+    struct span member[CORE_FACT_GROUP_COUNT_MAX];
+};
+
+/* Why a press or a call changes nothing: the word for programs, the sentence for people. */
+#define REFUSAL_TABLE(X)                                                                           \
+    X(REFUSAL_NONE, "none", "")                                                                    \
+    X(REFUSAL_UNKNOWN_REQUEST, "unknown_request",                                                  \
+      "This request is not known here. It may have been removed; ask for a new one.")              \
+    X(REFUSAL_NOT_APPROVER, "not_approver",                                                        \
+      "You are not among the people who may decide this request.")                                 \
+    X(REFUSAL_SELF_APPROVAL, "self_approval",                                                      \
+      "You asked for this yourself, so somebody else has to decide it.")                           \
+    X(REFUSAL_ALREADY_DECIDED, "already_decided",                                                  \
+      "You have already decided this request; one person counts once.")                            \
+    X(REFUSAL_ENDED, "ended", "This request is already decided; nothing was changed.")             \
+    X(REFUSAL_EXPIRED, "expired", "This request has expired; the requester can ask again.")        \
+    X(REFUSAL_GUEST, "guest", "Guests of this workspace cannot decide requests.")                  \
+    X(REFUSAL_BOT, "bot", "Bots cannot decide requests.")                                          \
+    X(REFUSAL_DEACTIVATED, "deactivated", "A deactivated account cannot decide requests.")         \
+    X(REFUSAL_FOREIGN, "foreign", "Only people of this organisation can decide requests here.")    \
+    X(REFUSAL_NOT_APPROVED, "not_approved", "There is no approval to use.")                        \
+    X(REFUSAL_NOT_ASKER, "not_asker", "Only the asker of this request can do this.")               \
+    X(REFUSAL_WRONG_HASH, "wrong_hash",                                                            \
+      "What would run is not what was approved (the hashes differ).")                              \
+    X(REFUSAL_CLAIMED, "claimed", "The approval has been claimed already; it serves once.")        \
+    X(REFUSAL_NOT_CLAIMED, "not_claimed", "The approval has to be claimed first.")                 \
+    X(REFUSAL_LAPSED, "lapsed", "The approval was not used in time and has lapsed.")               \
+    X(REFUSAL_POLICY_DELETED, "policy_deleted", "This policy takes no new requests.")              \
+    X(REFUSAL_UNKNOWN_POLICY, "unknown_policy", "There is no policy of this name.")                \
+    X(REFUSAL_SCOPE, "scope", "This token is not allowed to do this.")                             \
+    X(REFUSAL_KEY_REUSED, "key_reused", "This Idempotency-Key was used with another body.")        \
+    X(REFUSAL_TOO_MANY, "too_many_open", "Too many requests are open; try again later.")
+
+enum refusal {
+#define REFUSAL_ENUM(code, word, sentence) code,
+    REFUSAL_TABLE(REFUSAL_ENUM)
+#undef REFUSAL_ENUM
+};
+
+/* Where a request shows. One outbox row per (request, surface, target). */
+enum surface {
+    SURFACE_CARD = 1, /* target: channel id. The card, updated in place */
+    SURFACE_THREAD,   /* target: channel id. Ordered replies under the card, one per decision */
+    SURFACE_DIRECT,   /* target: user id. Direct message to the requester */
+    SURFACE_NOTICE,   /* target: user id. Ephemeral answer to a press that changed nothing */
+    SURFACE_WEBHOOK,  /* target: name of a configured destination. Ordered events */
+};
+
+struct outbox_item {
+    uint32_t id;      /* unique in its row; stable over retries: part of the delivery id */
+    uint64_t at_ms;   /* when it was owed first */
+    uint32_t kind;    /* enum audit_action of what happened */
+    struct span user; /* who, or empty */
+    struct span text; /* a reason, or the refusal's sentence */
+};
+
+struct outbox_row {
+    struct request_id request;
+    enum surface surface;
+    struct span target;
+    uint32_t wanted;     /* revision that should be shown (card, direct) */
+    uint32_t sent;       /* revision that is shown */
+    struct span channel; /* where Slack put it (C… or D…), or empty; a notice: where was pressed */
+    struct span ts;      /* the message, or empty; a notice: the thread, or empty */
+    bool attempted;      /* a call was begun and its result is not recorded: it may have happened */
+    uint64_t owed_ms;    /* since when wanted > sent or items wait */
+    uint64_t attempt_ms; /* the last attempt began */
+    uint32_t attempts;   /* since the last success */
+    bool dead;           /* given up; the admin can replay it */
+    struct span error;   /* of the last attempt, for the admin */
+    uint32_t item_count;
+    struct outbox_item
+        items[CORE_OUTBOX_ITEM_COUNT_MAX]; /* thread, notice, webhook: oldest first */
+};
+
+#endif

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* service.h: what approvald can do, for the rooms that speak with the outside (http, slack, ctl's
+ * local socket). Every use case is one storage transaction: rules from core, records, audit entry,
+ * outbox rows, dedup keys together or not at all.
+ *
+ * All functions are called on the loop thread and never block. Arguments are copied during the
+ * call. Answers come once, on the loop thread, after the commit, so an answer may be spoken. A
+ * function that returns an error does not call back (ERR_FULL, ERR_NOSPACE, ERR_UNAVAILABLE: say
+ * 503 and Retry-After; ERR_NOMEM). What a callback gets is valid during the callback.
+ *
+ * Codes in callbacks: ERR_OK; ERR_INVALID (message says which field and how to fix it);
+ * ERR_NOT_FOUND, ERR_DENIED, ERR_CONFLICT, ERR_EXPIRED, ERR_FULL with a refusal; ERR_UNKNOWN_FATE.
+ */
+#ifndef APPROVALD_SERVICE_SERVICE_H
+#define APPROVALD_SERVICE_SERVICE_H
+
+#include "approvald/core/types.h"
+#include "base/err.h"
+#include "base/span.h"
+
+struct metrics;
+struct rng;
+struct service;
+struct storage;
+
+struct service_options {
+    struct storage *storage; /* borrowed */
+    struct metrics *metrics; /* borrowed */
+    const struct rng *rng;   /* NULL: this host's */
+    uint32_t open_count_max; /* pending requests at once; 0: the default */
+};
+
+/* Reads what it keeps in memory (tokens, policies' heads, counts). Blocks until read. */
+enum err_code service_new(const struct service_options *options,
+                          struct service **ret_service,
+                          struct err *err) WARN_UNUSED;
+void service_free(struct service *service);
+
+/* Called on the loop after every commit that changed a request or its outbox rows: the outbox
+ * sender and the long polls listen. At most SERVICE_LISTENER_COUNT_MAX. */
+typedef void service_changed_fn(void *arg, const struct request_id *id);
+void service_listen(struct service *service, service_changed_fn *changed, void *arg);
+
+/* The answer about one request. */
+struct service_answer {
+    enum refusal refusal;          /* REFUSAL_NONE when rc is ERR_OK */
+    bool replayed;                 /* the same intent was answered before; this is that answer */
+    bool deferred;                 /* facts are missing: the event is durable in the inbox */
+    const struct request *request; /* the state after the call; NULL when unknown */
+    const struct policy *policy;   /* the pinned version; NULL when unknown */
+};
+typedef void service_request_fn(void *arg,
+                                enum err_code rc,
+                                const struct err *err,
+                                const struct service_answer *answer);
+
+struct service_create {
+    struct actor actor;
+    uint64_t token_id;           /* 0 on the local socket */
+    struct span idempotency_key; /* may be empty: then each call is an intent of its own */
+    uint8_t body_hash[32];       /* of the request body, to tell one intent from another */
+    struct span policy;
+    struct span requester; /* Slack user id or empty; never the actor's choice when its token
+                              is bound to a user */
+    struct span title;
+    struct span reason;
+    struct span target;
+    struct span details;
+    bool bound;
+    uint8_t bind_hash[32];
+    uint64_t expires_after_ms; /* 0: the policy's; never longer than the policy's */
+};
+enum err_code service_create(struct service *service,
+                             const struct service_create *create,
+                             service_request_fn *done,
+                             void *arg,
+                             struct err *err) WARN_UNUSED;
+
+/* A strong read. */
+enum err_code service_get(struct service *service,
+                          const struct request_id *id,
+                          service_request_fn *done,
+                          void *arg,
+                          struct err *err) WARN_UNUSED;
+
+/* What makes one outside event the same as another: kept until it cannot come again. */
+struct service_event_key {
+    uint32_t kind;    /* enum inbox_kind of core/inbox.h; 0: no outside event (API, CLI) */
+    uint64_t time_s;  /* of the event itself, from signed bytes: bounds the search */
+    struct span text; /* identity: event_id, trigger_id, or user + action_ts + message + action */
+};
+
+struct service_decide {
+    struct actor actor; /* user is set */
+    struct request_id id;
+    enum verdict verdict;
+    struct span reason; /* may be empty */
+    struct facts facts;
+    struct service_event_key key;
+    struct span channel; /* where it was pressed, for an ephemeral answer; may be empty */
+    struct span thread;  /* ts, may be empty */
+};
+/* Decision, terminal state if the quorum is met, audit, outbox, dedup key in one transaction. When
+ * the policy needs facts that are not known, the event goes to the inbox in the same transaction
+ * (answer->deferred) and is decided by service_inbox_resolve. A refusal of an ACTOR_PERSON over
+ * Slack also owes him a notice. A second delivery of the same key gets the first one's answer
+ * (replayed) and owes nothing. */
+enum err_code service_decide(struct service *service,
+                             const struct service_decide *decide,
+                             service_request_fn *done,
+                             void *arg,
+                             struct err *err) WARN_UNUSED;
+
+/* Records an outside event that changes no request (opening a modal, a slash command, an event):
+ * ERR_OK when it is new, ERR_EXISTS when it was seen before; either way it is durable. detail goes
+ * to the audit log when audit is set. */
+struct service_note {
+    struct service_event_key key;
+    struct actor actor;
+    bool audit;
+    bool has_id;
+    struct request_id id; /* when has_id */
+    struct span action;   /* short word for the audit log */
+    struct span detail;
+};
+typedef void service_done_fn(void *arg, enum err_code rc, const struct err *err);
+enum err_code service_note(struct service *service,
+                           const struct service_note *note,
+                           service_done_fn *done,
+                           void *arg,
+                           struct err *err) WARN_UNUSED;
+
+/* Owes a person an ephemeral sentence about a request (refused press, out-of-date message). */
+enum err_code service_notice(struct service *service,
+                             const struct request_id *id,
+                             struct span user,
+                             struct span channel,
+                             struct span thread,
+                             struct span text,
+                             service_done_fn *done,
+                             void *arg,
+                             struct err *err) WARN_UNUSED;
+/* Raises the wanted revision of every live surface of a request: repairs a stale card. */
+enum err_code service_refresh(struct service *service,
+                              const struct request_id *id,
+                              service_done_fn *done,
+                              void *arg,
+                              struct err *err) WARN_UNUSED;
+
+struct service_inbox_entry {
+    uint64_t seq;
+    uint64_t at_ms;
+    struct request_id id;
+    struct span user;
+    uint32_t group_count; /* whose members must be known */
+    struct span groups[CORE_POLICY_GROUP_COUNT_MAX];
+};
+/* The oldest entries after seq (0: from the first), at most count_max (≤ SERVICE_PAGE_COUNT_MAX).
+ */
+typedef void service_inbox_fn(void *arg,
+                              enum err_code rc,
+                              const struct err *err,
+                              const struct service_inbox_entry *entries,
+                              size_t count);
+enum err_code service_inbox_list(struct service *service,
+                                 uint64_t after_seq,
+                                 size_t count_max,
+                                 service_inbox_fn *done,
+                                 void *arg,
+                                 struct err *err) WARN_UNUSED;
+/* Decides an inbox entry with the facts now known and removes it; facts still unknown after the
+ * inbox's give-up time refuse it with a notice that says to press again. */
+enum err_code service_inbox_resolve(struct service *service,
+                                    uint64_t seq,
+                                    const struct facts *facts,
+                                    bool give_up,
+                                    service_request_fn *done,
+                                    void *arg,
+                                    struct err *err) WARN_UNUSED;
+uint64_t service_inbox_depth(const struct service *service);
+
+struct service_cancel {
+    struct actor actor; /* the asker's token, the requester in Slack, or root */
+    struct request_id id;
+    struct span reason;
+    struct service_event_key key;
+};
+enum err_code service_cancel(struct service *service,
+                             const struct service_cancel *cancel,
+                             service_request_fn *done,
+                             void *arg,
+                             struct err *err) WARN_UNUSED;
+/* Succeeds exactly once; the same claim_key (may be empty) again gets the same answer. */
+enum err_code service_claim(struct service *service,
+                            const struct actor *actor,
+                            const struct request_id *id,
+                            const uint8_t *bind_hash /* 32 or NULL */,
+                            struct span claim_key,
+                            service_request_fn *done,
+                            void *arg,
+                            struct err *err) WARN_UNUSED;
+enum err_code service_consume(struct service *service,
+                              const struct actor *actor,
+                              const struct request_id *id,
+                              int32_t result,
+                              service_request_fn *done,
+                              void *arg,
+                              struct err *err) WARN_UNUSED;
+
+struct service_list {
+    uint32_t states;    /* bit set: 1 << enum request_state; 0: all */
+    struct span policy; /* or empty */
+    struct span asker;  /* or empty */
+    bool has_before;
+    struct request_id before; /* page on: only older ones */
+    size_t count_max;         /* ≤ SERVICE_PAGE_COUNT_MAX */
+};
+/* Newest first. more: there may be older ones, page on from *next. */
+typedef void service_list_fn(void *arg,
+                             enum err_code rc,
+                             const struct err *err,
+                             const struct request *const *requests,
+                             size_t count,
+                             bool more,
+                             const struct request_id *next);
+enum err_code service_list(struct service *service,
+                           const struct service_list *list,
+                           service_list_fn *done,
+                           void *arg,
+                           struct err *err) WARN_UNUSED;
+
+/* Time: expires, lapses, prunes what is due; call when service_deadline_ms (wall) has come, and at
+ * least once a minute. Bounded work per call. */
+enum err_code service_tick(struct service *service, struct err *err) WARN_UNUSED;
+uint64_t service_deadline_ms(const struct service *service);
+
+/* Outbox. The sender keeps what is owed small in memory and asks for the rest by pages. */
+struct service_row_key {
+    struct request_id request;
+    enum surface surface;
+    char target[CORE_NAME_SIZE_MAX + 1];
+};
+typedef void service_rows_fn(void *arg,
+                             enum err_code rc,
+                             const struct err *err,
+                             const struct outbox_row *rows,
+                             size_t count,
+                             bool more);
+/* Owed rows after *after (NULL: from the first) in key order; dead ones when dead is set, else live
+ * ones. Or those of one request when only is set. */
+enum err_code service_outbox_list(struct service *service,
+                                  const struct service_row_key *after,
+                                  const struct request_id *only,
+                                  bool dead,
+                                  size_t count_max,
+                                  service_rows_fn *done,
+                                  void *arg,
+                                  struct err *err) WARN_UNUSED;
+/* Records the attempt, durably, and gives the newest state to render. row->items[0] is the one to
+ * send for thread, notice and webhook. ERR_NOT_FOUND: nothing is owed any more. card is the
+ * request's card row (for a thread: its ts), NULL when not posted yet. */
+typedef void service_attempt_fn(void *arg,
+                                enum err_code rc,
+                                const struct err *err,
+                                const struct outbox_row *row,
+                                const struct outbox_row *card,
+                                const struct request *request,
+                                const struct policy *policy);
+enum err_code service_outbox_begin(struct service *service,
+                                   const struct service_row_key *key,
+                                   service_attempt_fn *done,
+                                   void *arg,
+                                   struct err *err) WARN_UNUSED;
+enum outbox_result {
+    OUTBOX_SENT = 1, /* revision (card, direct) is shown, or item_id was delivered */
+    OUTBOX_RETRY,    /* certainly not done; try again later */
+    OUTBOX_UNKNOWN,  /* it may have been done: reconcile before repeating */
+    OUTBOX_DEAD,     /* permanent: dead letter */
+    OUTBOX_DROP,     /* nobody waits for it any more (a notice that came too late) */
+    OUTBOX_LOST,     /* the message is gone: forget channel and ts, post again */
+};
+struct service_outcome {
+    enum outbox_result result;
+    uint32_t revision;
+    uint32_t item_id;
+    struct span channel; /* where Slack put it; empty: unchanged */
+    struct span ts;
+    struct span error; /* for the admin; empty when sent */
+};
+enum err_code service_outbox_end(struct service *service,
+                                 const struct service_row_key *key,
+                                 const struct service_outcome *outcome,
+                                 service_done_fn *done,
+                                 void *arg,
+                                 struct err *err) WARN_UNUSED;
+/* Makes a dead row live again. */
+enum err_code service_outbox_replay(struct service *service,
+                                    const struct service_row_key *key,
+                                    const struct actor *actor,
+                                    service_done_fn *done,
+                                    void *arg,
+                                    struct err *err) WARN_UNUSED;
+uint64_t service_outbox_depth(const struct service *service);
+uint64_t service_outbox_dead(const struct service *service);
+
+/* Policies. text is the configuration syntax; apply parses and validates it whole. With dry_run the
+ * difference is computed and nothing written. diff is text for people, json its JSON form. */
+typedef void service_text_fn(void *arg, enum err_code rc, const struct err *err, struct span text);
+enum err_code service_policy_apply(struct service *service,
+                                   const struct actor *actor,
+                                   struct span text,
+                                   bool dry_run,
+                                   bool delete_absent,
+                                   service_text_fn *done /* JSON of the difference */,
+                                   void *arg,
+                                   struct err *err) WARN_UNUSED;
+typedef void service_policies_fn(void *arg,
+                                 enum err_code rc,
+                                 const struct err *err,
+                                 const struct policy *const *policies,
+                                 size_t count);
+/* All heads, or (name set) all versions of one, newest first. */
+enum err_code service_policy_list(struct service *service,
+                                  struct span name,
+                                  service_policies_fn *done,
+                                  void *arg,
+                                  struct err *err) WARN_UNUSED;
+/* The groups named by live policies and open requests, for the directory to keep fresh; at most
+ * CORE_FACT_GROUP_COUNT_MAX; borrowed until the next call into the service. */
+size_t service_groups(const struct service *service, const struct span **ret_groups);
+
+/* API tokens: "apv_" + 43 characters, stored as SHA-256, shown once. */
+struct service_token {
+    uint64_t id;
+    struct span name;
+    bool may_ask;
+    bool may_decide;       /* then user is set */
+    bool may_read;         /* list and audit */
+    struct span user;      /* Slack user id it is bound to, or empty */
+    uint32_t policy_count; /* 0: all */
+    struct span policies[CORE_POLICY_GROUP_COUNT_MAX];
+    uint32_t rate_per_minute; /* calls */
+    uint64_t created_ms;
+    uint64_t expires_ms; /* 0: never */
+    bool revoked;
+};
+/* From memory, at once: ERR_UNAUTHENTICATED, ERR_EXPIRED, ERR_FULL (rate; *ret_retry_s says how
+ * long). Constant time in the secret. *ret_token is borrowed until the next call into the service.
+ */
+enum err_code service_token_check(struct service *service,
+                                  struct span secret,
+                                  const struct service_token **ret_token,
+                                  uint32_t *ret_retry_s,
+                                  struct err *err) WARN_UNUSED;
+/* done's text is the secret, once. */
+enum err_code service_token_add(struct service *service,
+                                const struct actor *actor,
+                                const struct service_token *token,
+                                service_text_fn *done,
+                                void *arg,
+                                struct err *err) WARN_UNUSED;
+enum err_code service_token_revoke(struct service *service,
+                                   const struct actor *actor,
+                                   struct span name,
+                                   service_done_fn *done,
+                                   void *arg,
+                                   struct err *err) WARN_UNUSED;
+/* From memory; borrowed until the next call into the service. */
+size_t service_token_list(const struct service *service, const struct service_token *const **ret);
+
+/* Audit. */
+struct service_audit_entry {
+    uint64_t seq;
+    uint64_t at_ms;
+    uint8_t hash[32];
+    uint8_t previous[32];
+    struct span action; /* word */
+    struct span actor;  /* "user:U…", "token:name", "root", "system" */
+    struct span via;
+    bool has_id;
+    struct request_id id;
+    struct span detail;
+    struct span bytes; /* what is hashed after previous, so that a stranger can verify */
+};
+typedef void service_audit_fn(void *arg,
+                              enum err_code rc,
+                              const struct err *err,
+                              const struct service_audit_entry *entries,
+                              size_t count,
+                              bool more);
+/* Oldest first from seq on; id NULL: all. */
+enum err_code service_audit_list(struct service *service,
+                                 uint64_t from_seq,
+                                 const struct request_id *id,
+                                 size_t count_max,
+                                 service_audit_fn *done,
+                                 void *arg,
+                                 struct err *err) WARN_UNUSED;
+/* Audits a refusal or an administrative act that changes no record. */
+enum err_code service_audit_add(struct service *service,
+                                const struct actor *actor,
+                                const struct request_id *id,
+                                struct span action,
+                                struct span detail,
+                                struct err *err) WARN_UNUSED;
+
+struct service_counts {
+    uint64_t pending;
+    uint64_t inbox_depth;
+    uint64_t outbox_owed;
+    uint64_t outbox_dead;
+    uint64_t audit_seq;
+    uint64_t stored; /* requests */
+};
+void service_counts(const struct service *service, struct service_counts *ret_counts);
+
+#endif
