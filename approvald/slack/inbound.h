@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* inbound.h: what Slack sends us: verified, parsed, handed to the service, answered.
+ *
+ * Transport-neutral: the HTTP listener (and later Socket Mode) hands in a delivery and gets one
+ * reply. Nothing is acknowledged before it is durable; past SLACK_REPLY_BUDGET_MS the answer is 503
+ * and the work goes on. Loop thread only, never blocks. */
+#ifndef APPROVALD_SLACK_INBOUND_H
+#define APPROVALD_SLACK_INBOUND_H
+
+#include "base/err.h"
+#include "base/span.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct clock;
+struct directory;
+struct event_base;
+struct metrics;
+struct service;
+struct slack_inbound;
+struct webapi;
+
+enum slack_path {
+    SLACK_PATH_INTERACTIONS, /* /slack/interactions; option loads too */
+    SLACK_PATH_COMMANDS,     /* /slack/commands */
+    SLACK_PATH_EVENTS,       /* /slack/events */
+};
+
+/* One POST as it came. Spans are valid during slack_inbound_handle; absent headers are empty. */
+struct slack_delivery {
+    enum slack_path path;
+    struct span body; /* raw, as received, at most SLACK_BODY_SIZE_MAX */
+    struct span content_type;
+    struct span signature;    /* X-Slack-Signature; a header given twice counts as absent */
+    struct span timestamp;    /* X-Slack-Request-Timestamp; likewise */
+    struct span retry_num;    /* X-Slack-Retry-Num */
+    struct span retry_reason; /* X-Slack-Retry-Reason */
+};
+
+struct slack_reply {
+    uint32_t status;
+    const char *content_type; /* NULL: no body */
+    struct span body;         /* valid during the call */
+    uint32_t retry_after_s;   /* 0: no Retry-After header */
+};
+/* Exactly once per delivery, maybe from inside slack_inbound_handle. */
+typedef void slack_reply_fn(void *arg, const struct slack_reply *reply);
+
+struct slack_inbound_options {
+    struct event_base *base; /* borrowed, as all pointers here */
+    struct service *service;
+    struct webapi *webapi;
+    struct directory *directory;
+    struct metrics *metrics;
+    const struct clock *clock;   /* NULL: this host's */
+    struct span signing_secret;  /* copied, wiped on free */
+    struct span previous_secret; /* accepted too while it is being replaced; empty: none */
+};
+
+/* ERR_INVALID: the signing secret is empty. Call slack_inbound_start when the service is primary.
+ */
+enum err_code slack_inbound_new(const struct slack_inbound_options *options,
+                                struct slack_inbound **ret_inbound,
+                                struct err *err) WARN_UNUSED;
+/* Unanswered deliveries are not answered any more. NULL is allowed. */
+void slack_inbound_free(struct slack_inbound *inbound);
+/* ERR_INVALID (empty): the old ones stay. */
+enum err_code slack_inbound_set_secrets(struct slack_inbound *inbound,
+                                        struct span signing_secret,
+                                        struct span previous_secret,
+                                        struct err *err) WARN_UNUSED;
+/* Scans the inbox for events that were accepted before a restart, and goes on watching it. */
+void slack_inbound_start(struct slack_inbound *inbound);
+
+void slack_inbound_handle(struct slack_inbound *inbound,
+                          const struct slack_delivery *delivery,
+                          slack_reply_fn *reply,
+                          void *arg);
+/* The client has gone: reply will not be called for arg. The work goes on. */
+void slack_inbound_forget(struct slack_inbound *inbound, const void *arg);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* limits.h: the bounds of the Slack room, each with its reason. */
+#ifndef APPROVALD_SLACK_LIMITS_H
+#define APPROVALD_SLACK_LIMITS_H
+
+#include "approvald/core/limits.h"
+
+#include <assert.h>
+
+/* Inbound. */
+#define SLACK_BODY_SIZE_MAX      (1024 * 1024) /* a press echoes the whole message */
+#define SLACK_SIGNATURE_WINDOW_S 300   /* Slack's own advice; both ways, so clocks may differ */
+#define SLACK_REPLY_BUDGET_MS    2500  /* Slack gives up after 3 s; the way back takes its part */
+#define SLACK_INFLIGHT_COUNT_MAX 512   /* presses between arrival and commit; one costs 1 KiB */
+#define SLACK_TS_SIZE_MAX        24    /* bytes: "1764752400.118349" has 17 */
+#define SLACK_TRIGGER_SIZE_MAX   160   /* bytes: those seen have 58 */
+#define SLACK_ACTION_SIZE_MAX    255   /* bytes: Slack's limit of action_id and callback_id */
+#define SLACK_URL_SIZE_MAX       512   /* bytes: response_urls seen have 90 */
+#define SLACK_EVENT_KEY_SIZE_MAX 200   /* bytes: user, two timestamps and an action */
+#define SLACK_CHALLENGE_SIZE_MAX 256   /* bytes: those seen have 52 */
+#define SLACK_LIST_COUNT_MAX     10    /* requests shown by /approval list: one screen of a phone */
+#define SLACK_INBOX_PAGE_COUNT   16    /* entries resolved at a time: each may cost Slack calls */
+#define SLACK_INBOX_GIVE_UP_MS   60000 /* a person has stopped waiting; he is told to press again */
+#define SLACK_INBOX_RETRY_MS     1000  /* between two tries for missing facts */
+
+/* Web API client. */
+#define SLACK_CALL_SIZE_MAX         (256 * 1024)      /* bytes: Slack's limit of a view is 250 KB */
+#define SLACK_RESPONSE_SIZE_MAX     (2 * 1024 * 1024) /* bytes: 200 messages of history with blocks */
+#define SLACK_QUEUE_COUNT_MAX       256 /* calls that wait for their turn; the outbox is durable */
+#define SLACK_RUNNING_COUNT_MAX     8 /* calls under way: more only wait at Slack instead of here */
+#define SLACK_CALL_TIMEOUT_MS       10000  /* Slack answers in 100-800 ms; slower is broken */
+#define SLACK_URGENT_TIMEOUT_MS     2800   /* a trigger id is dead after 3 s */
+#define SLACK_WAIT_MS_MAX           30000  /* in our queue; then the caller decides again */
+#define SLACK_RETRY_AFTER_MS        30000  /* a 429 that names no usable time */
+#define SLACK_RETRY_AFTER_MS_MAX    600000 /* longer is a mistake of a proxy, or a reason to alarm */
+#define SLACK_CHANNEL_COUNT_MAX     256    /* channels whose spacing is remembered */
+#define SLACK_CHANNEL_SPACING_MS    1000   /* Slack: about one post a second and channel */
+#define SLACK_CHANNEL_BURST         3      /* short bursts are allowed */
+#define SLACK_CIRCUIT_FAILURE_COUNT 5      /* transport failures in a row that open the circuit */
+#define SLACK_CIRCUIT_MS_MIN        2000   /* first pause: a proxy's restart */
+#define SLACK_CIRCUIT_MS_MAX        60000  /* longest: the end of an outage is soon noticed */
+#define SLACK_SKEW_WARN_S           60 /* of 300 s allowed: time to repair NTP before presses fail */
+#define SLACK_TOKEN_SIZE_MAX        512 /* bytes: rotated tokens have about 170 */
+#define SLACK_SLUG_SIZE_MAX         64  /* bytes: Slack's error words */
+#define SLACK_LISTENER_COUNT_MAX    4   /* sender, directory, inbound, health */
+#define SLACK_DETAIL_SIZE_MAX       512 /* bytes: response_metadata.messages, for one log line */
+
+/* Directory. */
+#define SLACK_USER_COUNT_MAX         4096   /* people who press; 64 bytes each */
+#define SLACK_USER_MEMBER_COUNT_MAX  2000   /* of one group: larger ones approve nothing well */
+#define SLACK_CHANNEL_INFO_COUNT_MAX 256    /* channels of cards */
+#define SLACK_USER_FRESH_MS          300000 /* a guest or leaver is noticed within five minutes */
+#define SLACK_GROUP_FRESH_MS         120000 /* Slack asks to cache for a minute or more */
+#define SLACK_GROUP_REFRESH_MS       80000  /* refreshed in the background before they go stale */
+#define SLACK_CHANNEL_FRESH_MS       600000 /* archive and rename are rare and seen by failing posts */
+#define SLACK_NEGATIVE_FRESH_MS      60000 /* an unknown id is asked for once a minute at most */
+#define SLACK_FETCH_COUNT_MAX        128   /* lookups under way, coalesced */
+#define SLACK_WAITER_COUNT_MAX       256   /* callers that wait for them */
+
+/* Views (reference: limits of Block Kit). */
+#define SLACK_VIEW_TITLE_COUNT_MAX    24
+#define SLACK_VIEW_METADATA_COUNT_MAX 3000
+#define SLACK_VIEW_TEXT_COUNT_MAX     3000
+#define SLACK_VIEW_INPUT_COUNT_MAX    3000
+#define SLACK_VIEW_SIZE_MAX           (16 * 1024) /* ours are small; also fits a Socket Mode reply */
+#define SLACK_BLOCK_COUNT_MAX         50
+#define SLACK_MODAL_BLOCK_COUNT_MAX   100
+#define SLACK_ID_COUNT_MAX            255 /* block_id, action_id, callback_id */
+
+static_assert(SLACK_REPLY_BUDGET_MS < 3000, "Slack shows a warning after 3 s");
+static_assert(CORE_REASON_COUNT_MAX <= SLACK_VIEW_INPUT_COUNT_MAX,
+              "a reason must fit in its input");
+static_assert(SLACK_GROUP_REFRESH_MS < SLACK_GROUP_FRESH_MS, "refresh comes before staleness");
+static_assert(SLACK_VIEW_SIZE_MAX < 20 * 1024, "a Socket Mode reply of 20 KB is dropped");
+static_assert(SLACK_RUNNING_COUNT_MAX < SLACK_QUEUE_COUNT_MAX, "the queue feeds the running calls");
+
+#endif
