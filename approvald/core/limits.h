@@ -4,6 +4,7 @@
 #define APPROVALD_CORE_LIMITS_H
 
 #include <assert.h>
+#include <stdint.h>
 
 /* A quorum above ten is a meeting, not an approval; refusals by distinct people also take a place
  * when a policy wants more than one. */
@@ -15,13 +16,41 @@
 #define CORE_FACT_GROUP_COUNT_MAX     64 /* groups of all policies together */
 #define CORE_OUTBOX_ITEM_COUNT_MAX    24 /* all decisions, an outcome, claim, consume, and slack */
 
-#define CORE_TITLE_COUNT_MAX   140  /* code points: Slack's header takes 150 */
-#define CORE_REASON_COUNT_MAX  1000 /* a section field takes 2,000 after escaping */
-#define CORE_TARGET_COUNT_MAX  200  /* one line on a phone, twice */
-#define CORE_DETAILS_COUNT_MAX 2500 /* a text object takes 3,000 */
-#define CORE_NAME_SIZE_MAX     64   /* bytes: policies, tokens, webhooks; [a-z0-9._-] */
-#define CORE_SLACK_ID_SIZE_MAX 24   /* bytes: ids seen have 9 to 11 */
-#define CORE_KEY_SIZE_MAX      200  /* bytes of an Idempotency-Key: a UUID with a prefix fits */
+#define CORE_TITLE_COUNT_MAX        140  /* code points: Slack's header takes 150 */
+#define CORE_REASON_COUNT_MAX       1000 /* a section field takes 2,000 after escaping */
+#define CORE_TARGET_COUNT_MAX       200  /* one line on a phone, twice */
+#define CORE_DETAILS_COUNT_MAX      2500 /* a text object takes 3,000 */
+#define CORE_NAME_SIZE_MAX          64   /* bytes: policies, tokens, webhooks; [a-z0-9._-] */
+#define CORE_SLACK_ID_SIZE_MAX      24   /* bytes: ids seen have 9 to 11 */
+#define CORE_KEY_SIZE_MAX           200 /* bytes of an Idempotency-Key: a UUID with a prefix fits */
+#define CORE_TOKEN_POLICY_COUNT_MAX 8   /* a token for more policies than this asks for all */
+#define CORE_SLACK_TS_SIZE_MAX      32  /* bytes: "1700000000.123456" has 17 */
+#define CORE_ERROR_SIZE_MAX         256 /* bytes of an outbox row's last error: one line */
+#define CORE_TEXT_SIZE_MAX          4000  /* bytes of a reason or a notice: 1,000 code points */
+#define CORE_DETAILS_SIZE_MAX       10000 /* bytes: 2,500 code points */
+
+#define CORE_MINUTE_MS UINT64_C(60000)
+#define CORE_DAY_MS    (UINT64_C(86400) * 1000)
+/* Shorter than a minute nobody can answer; longer than a month the question is another one. */
+#define CORE_EXPIRES_MS_MIN CORE_MINUTE_MS
+#define CORE_EXPIRES_MS_MAX (30 * CORE_DAY_MS)
+#define CORE_LAPSES_MS_MIN  CORE_MINUTE_MS
+#define CORE_LAPSES_MS_MAX  (30 * CORE_DAY_MS)
+/* Requests stay at least as long as one can be open; audit at least as long as requests. */
+#define CORE_RETENTION_MS_MIN CORE_DAY_MS
+#define CORE_RETENTION_MS_MAX (10 * 366 * CORE_DAY_MS)
+
+/* Slack redelivers events for up to an hour and our own hosts' clocks may differ by minutes; a day
+ * and an hour covers a day-long outage of everything but Slack. */
+#define CORE_INBOX_KEEP_MS (25 * UINT64_C(3600) * 1000)
+
+/* Retries of an outside call: 1 s doubled to five minutes; half of each step is jitter. */
+#define CORE_BACKOFF_MS_MIN UINT64_C(1000)
+#define CORE_BACKOFF_MS_MAX (5 * CORE_MINUTE_MS)
+/* A card or a message is worth a long weekend of outage; an ephemeral answer nobody waits for is
+ * noise after ten minutes. */
+#define CORE_GIVE_UP_MS        (4 * CORE_DAY_MS)
+#define CORE_GIVE_UP_NOTICE_MS (10 * CORE_MINUTE_MS)
 
 static_assert(CORE_QUORUM_MAX < CORE_DECISION_COUNT_MAX, "a quorum must fit in the decisions");
 static_assert(CORE_DECISION_COUNT_MAX + 8 <= CORE_OUTBOX_ITEM_COUNT_MAX,

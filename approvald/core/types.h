@@ -75,9 +75,10 @@ struct request {
 
     uint64_t created_ms;
     uint64_t expires_ms;
-    uint64_t lapses_ms;  /* approved: when an unclaimed approval lapses; else 0 */
-    uint64_t ended_ms;   /* when the outcome was reached, or 0 */
-    uint64_t claimed_ms; /* or 0 */
+    uint64_t lapses_ms;     /* approved: when an unclaimed approval lapses; else 0 */
+    uint64_t ended_ms;      /* when the outcome was reached, or 0 */
+    uint64_t claimed_ms;    /* or 0 */
+    struct span claim_hash; /* SHA-256 of the claim key, 32 bytes, or empty */
     uint64_t consumed_ms;
     int32_t consume_result; /* the asker's exit code, when consumed */
     struct span end_actor;  /* user id or token name that cancelled; empty otherwise */
@@ -100,7 +101,7 @@ struct policy {
     bool direct_requester;     /* direct message to the requester about the outcome; default: yes */
     bool require_reason;       /* a request must say why */
     uint64_t expires_after_ms; /* a pending request expires */
-    uint64_t lapses_after_ms; /* an unclaimed approval lapses; 0: at once never (no claim needed) */
+    uint64_t lapses_after_ms;  /* an unclaimed approval lapses; 0: never */
     uint32_t user_count;
     struct span users[CORE_POLICY_USER_COUNT_MAX]; /* Slack user ids who may decide */
     uint32_t group_count;
@@ -125,7 +126,8 @@ struct facts {
     struct span member[CORE_FACT_GROUP_COUNT_MAX];
 };
 
-/* Why a press or a call changes nothing: the word for programs, the sentence for people. */
+/* Why a press or a call changes nothing: the word for programs, the sentence for people. The
+ * numbers are stored with deduplication keys: new ones go to the end. */
 #define REFUSAL_TABLE(X)                                                                           \
     X(REFUSAL_NONE, "none", "")                                                                    \
     X(REFUSAL_UNKNOWN_REQUEST, "unknown_request",                                                  \
@@ -153,7 +155,10 @@ struct facts {
     X(REFUSAL_UNKNOWN_POLICY, "unknown_policy", "There is no policy of this name.")                \
     X(REFUSAL_SCOPE, "scope", "This token is not allowed to do this.")                             \
     X(REFUSAL_KEY_REUSED, "key_reused", "This Idempotency-Key was used with another body.")        \
-    X(REFUSAL_TOO_MANY, "too_many_open", "Too many requests are open; try again later.")
+    X(REFUSAL_TOO_MANY, "too_many_open", "Too many requests are open; try again later.")           \
+    X(REFUSAL_CONSUMED, "consumed", "Another result of this approval is recorded already.")        \
+    X(REFUSAL_FACTS_UNKNOWN, "facts_unknown",                                                      \
+      "Slack did not tell us in time whether you may decide this; please press again.")
 
 enum refusal {
 #define REFUSAL_ENUM(code, word, sentence) code,
@@ -171,7 +176,7 @@ enum surface {
 };
 
 struct outbox_item {
-    uint32_t id;      /* unique in its row; stable over retries: part of the delivery id */
+    uint32_t id;      /* unique in its request; stable over retries: part of the delivery id */
     uint64_t at_ms;   /* when it was owed first */
     uint32_t kind;    /* enum audit_action of what happened */
     struct span user; /* who, or empty */

@@ -14,26 +14,31 @@
 #ifndef APPROVALD_SERVICE_SERVICE_H
 #define APPROVALD_SERVICE_SERVICE_H
 
+#include "approvald/core/outbox.h"
 #include "approvald/core/types.h"
+#include "approvald/service/limits.h"
 #include "base/err.h"
 #include "base/span.h"
 
+struct clock;
 struct metrics;
 struct rng;
 struct service;
 struct storage;
 
 struct service_options {
-    struct storage *storage; /* borrowed */
-    struct metrics *metrics; /* borrowed */
-    const struct rng *rng;   /* NULL: this host's */
-    uint32_t open_count_max; /* pending requests at once; 0: the default */
+    struct storage *storage;   /* borrowed */
+    struct metrics *metrics;   /* borrowed */
+    const struct rng *rng;     /* NULL: this host's */
+    const struct clock *clock; /* NULL: this host's; for token rates only, records have storage's */
+    uint32_t open_count_max;   /* pending requests at once; 0: the default */
 };
 
 /* Reads what it keeps in memory (tokens, policies' heads, counts). Blocks until read. */
 enum err_code service_new(const struct service_options *options,
                           struct service **ret_service,
                           struct err *err) WARN_UNUSED;
+/* After storage_close, which answers what is under way. NULL is allowed. */
 void service_free(struct service *service);
 
 /* Called on the loop after every commit that changed a request or its outbox rows: the outbox
@@ -190,7 +195,8 @@ enum err_code service_cancel(struct service *service,
                              service_request_fn *done,
                              void *arg,
                              struct err *err) WARN_UNUSED;
-/* Succeeds exactly once; the same claim_key (may be empty) again gets the same answer. */
+/* Succeeds exactly once; the same claim_key (may be empty) again gets the same answer (replayed)
+ * until the result is recorded. bind_hash has to be given exactly when the request is bound. */
 enum err_code service_claim(struct service *service,
                             const struct actor *actor,
                             const struct request_id *id,
@@ -199,6 +205,7 @@ enum err_code service_claim(struct service *service,
                             service_request_fn *done,
                             void *arg,
                             struct err *err) WARN_UNUSED;
+/* Once; the same result again is the same answer (replayed), another one is REFUSAL_CONSUMED. */
 enum err_code service_consume(struct service *service,
                               const struct actor *actor,
                               const struct request_id *id,
@@ -257,8 +264,9 @@ enum err_code service_outbox_list(struct service *service,
                                   void *arg,
                                   struct err *err) WARN_UNUSED;
 /* Records the attempt, durably, and gives the newest state to render. row->items[0] is the one to
- * send for thread, notice and webhook. ERR_NOT_FOUND: nothing is owed any more. card is the
- * request's card row (for a thread: its ts), NULL when not posted yet. */
+ * send for thread, notice and webhook. row->attempted says that an earlier attempt may have
+ * happened: reconcile before repeating. ERR_NOT_FOUND: nothing is owed any more (or it is dead).
+ * card is the request's card row (for a thread: its ts), NULL when not posted yet. */
 typedef void service_attempt_fn(void *arg,
                                 enum err_code rc,
                                 const struct err *err,
@@ -271,14 +279,7 @@ enum err_code service_outbox_begin(struct service *service,
                                    service_attempt_fn *done,
                                    void *arg,
                                    struct err *err) WARN_UNUSED;
-enum outbox_result {
-    OUTBOX_SENT = 1, /* revision (card, direct) is shown, or item_id was delivered */
-    OUTBOX_RETRY,    /* certainly not done; try again later */
-    OUTBOX_UNKNOWN,  /* it may have been done: reconcile before repeating */
-    OUTBOX_DEAD,     /* permanent: dead letter */
-    OUTBOX_DROP,     /* nobody waits for it any more (a notice that came too late) */
-    OUTBOX_LOST,     /* the message is gone: forget channel and ts, post again */
-};
+/* enum outbox_result: core/outbox.h. */
 struct service_outcome {
     enum outbox_result result;
     uint32_t revision;

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* limits.h: the bounds of the service, each with its reason. */
+#ifndef APPROVALD_SERVICE_LIMITS_H
+#define APPROVALD_SERVICE_LIMITS_H
+
+#include "approvald/core/limits.h"
+
+#include <assert.h>
+
+/* Pending requests at once: a hundred times what a large company's approvers can answer in a day;
+ * more is a runaway script. */
+#define SERVICE_OPEN_COUNT_DEFAULT 100000
+#define SERVICE_JOB_COUNT_MAX      4096 /* under way at once: a second of full load on a slow disk */
+#define SERVICE_JOB_SPARE_MAX      64   /* kept for reuse: a usual batch */
+#define SERVICE_INBOX_COUNT_MAX    10000  /* waiting for facts: Slack's lookups allow 50 a minute */
+#define SERVICE_LISTENER_COUNT_MAX 8      /* outbox sender, long polls, console, spare */
+#define SERVICE_PAGE_COUNT_MAX     100    /* records in one answer: about 1 MB at their longest */
+#define SERVICE_SCAN_COUNT_MAX     512    /* rows looked at for one page: under a millisecond */
+#define SERVICE_POLICY_COUNT_MAX   256    /* live policies; heads are kept in memory */
+#define SERVICE_VERSION_COUNT_MAX  50     /* shown of one policy; older ones stay while pinned */
+#define SERVICE_POLICY_TEXT_MAX    262144 /* bytes of one apply: 256 policies of 1 KB */
+#define SERVICE_TOKEN_COUNT_MAX    1000   /* live ones; one per script or person */
+#define SERVICE_TOKEN_RATE_MAX     60000  /* calls a minute: 1,000 a second */
+#define SERVICE_TOKEN_RATE_DEFAULT 600
+#define SERVICE_TICK_COUNT_MAX     64   /* deadlines handled by one job: keeps presses quick */
+#define SERVICE_PRUNE_COUNT_MAX    256  /* rows looked at for pruning by one job */
+#define SERVICE_AUDIT_WALK_MAX     1024 /* entries of one request followed back */
+#define SERVICE_ANSWER_SIZE_MAX    (4 * 1024 * 1024) /* bytes a job hands back */
+#define SERVICE_ROW_SIZE_MAX       (128 * 1024)      /* bytes of one stored record */
+
+#define SERVICE_RETENTION_REQUESTS_MS (90 * CORE_DAY_MS)  /* a quarter: an incident's review */
+#define SERVICE_RETENTION_AUDIT_MS    (400 * CORE_DAY_MS) /* a year and a month: yearly audits */
+
+static_assert(SERVICE_PAGE_COUNT_MAX <= SERVICE_SCAN_COUNT_MAX, "a page must be reachable");
+static_assert(CORE_DECISION_COUNT_MAX * CORE_TEXT_SIZE_MAX + CORE_DETAILS_SIZE_MAX +
+                      4 * CORE_TEXT_SIZE_MAX <
+                  SERVICE_ROW_SIZE_MAX,
+              "the longest request must fit in a row");
+
+#endif
