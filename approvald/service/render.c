@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* render.c: a request as JSON, the same for the API and for webhooks.
+ * Owns the names of the members and the words for states.
+ * Never decides anything, never escapes for a screen: JSON only. Pure. */
+#include "approvald/service/render.h"
+
+#include "approvald/core/audit.h"
+#include "approvald/core/request_id.h"
+#include "base/assert.h"
+#include "base/crypto.h"
+#include "base/json.h"
+#include "base/text.h"
+
+const char *render_state(enum request_state state)
+{
+    switch (state) {
+    case REQUEST_PENDING:
+        return "pending";
+    case REQUEST_APPROVED:
+        return "approved";
+    case REQUEST_REJECTED:
+        return "rejected";
+    case REQUEST_EXPIRED:
+        return "expired";
+    case REQUEST_CANCELLED:
+        return "cancelled";
+    }
+    return "unknown";
+}
+
+const char *render_use(enum request_use use)
+{
+    switch (use) {
+    case USE_NONE:
+        return "none";
+    case USE_UNUSED:
+        return "unused";
+    case USE_CLAIMED:
+        return "claimed";
+    case USE_CONSUMED:
+        return "consumed";
+    case USE_LAPSED:
+        return "lapsed";
+    }
+    return "unknown";
+}
+
+const char *render_verdict(enum verdict verdict)
+{
+    switch (verdict) {
+    case VERDICT_APPROVE:
+        return "approve";
+    case VERDICT_REJECT:
+        return "reject";
+    }
+    return "unknown";
+}
+
+uint32_t render_approval_count(const struct request *request)
+{
+    uint32_t count = 0;
+
+    ASSERT(request->decision_count <= CORE_DECISION_COUNT_MAX);
+    for (uint32_t i = 0; i < request->decision_count; i++) {
+        count += request->decisions[i].verdict == VERDICT_APPROVE;
+    }
+    return count;
+}
+
+static void add_text(struct json *parent, const char *name, struct span text)
+{
+    if (text.size == 0) {
+        json_add_null(parent, name);
+    } else {
+        json_add_text(parent, name, text);
+    }
+}
+
+static void add_time(struct json *parent, const char *name, uint64_t wall_ms)
+{
+    char text[TEXT_TIME_SIZE];
+
+    if (wall_ms == 0) {
+        json_add_null(parent, name);
+        return;
+    }
+    text_format_time(wall_ms, text);
+    json_add_text(parent, name, span_text(text));
+}
+
+static void add_decisions(struct json *parent, const struct request *request)
+{
+    struct json *list = json_add_array(parent, "decisions");
+
+    for (uint32_t i = 0; i < request->decision_count; i++) {
+        const struct decision *decision = &request->decisions[i];
+        struct json *node = json_add_object(list, NULL);
+
+        add_text(node, "user", decision->user);
+        json_add_text(node, "verdict", span_text(render_verdict(decision->verdict)));
+        add_time(node, "at", decision->at_ms);
+        json_add_text(node, "via", span_text(audit_via_word(decision->via)));
+        add_text(node, "reason", decision->reason);
+    }
+}
+
+/* What was asked: fixed from the first moment on. */
+static void add_question(struct json *parent, const struct request *request)
+{
+    struct json *policy = json_add_object(parent, "policy");
+    char hash[2 * sizeof request->bind_hash + 1];
+
+    add_text(policy, "name", request->policy);
+    json_add_u64(policy, "version", request->policy_version);
+    add_text(parent, "requester", request->requester);
+    add_text(parent, "asker", request->asker);
+    add_text(parent, "title", request->title);
+    add_text(parent, "reason", request->reason);
+    add_text(parent, "target", request->target);
+    add_text(parent, "details", request->details);
+    if (request->bound) {
+        crypto_hex(request->bind_hash, sizeof request->bind_hash, hash);
+        json_add_text(parent, "bind_hash", span_text(hash));
+    } else {
+        json_add_null(parent, "bind_hash");
+    }
+    add_time(parent, "created_at", request->created_ms);
+    add_time(parent, "expires_at", request->expires_ms);
+}
+
+/* What became of it. */
+static void add_answer(struct json *parent, const struct request *request)
+{
+    bool cancelled = request->state == REQUEST_CANCELLED;
+
+    add_time(parent, "lapses_at", request->lapses_ms);
+    add_time(parent, "ended_at", request->ended_ms);
+    add_time(parent, "claimed_at", request->claimed_ms);
+    add_time(parent, "consumed_at", request->consumed_ms);
+    json_add_u64(parent, "quorum", request->quorum);
+    json_add_u64(parent, "approvals", render_approval_count(request));
+    add_decisions(parent, request);
+    add_text(parent, "cancelled_by", cancelled ? request->end_actor : SPAN_NONE);
+    add_text(parent, "cancel_reason", cancelled ? request->end_reason : SPAN_NONE);
+    if (request->use == USE_CONSUMED) {
+        json_add_i64(parent, "result", request->consume_result);
+    } else {
+        json_add_null(parent, "result");
+    }
+}
+
+void render_request(const struct request *request, struct json *parent)
+{
+    char id[REQUEST_ID_TEXT_SIZE];
+
+    ASSERT(request != NULL);
+    request_id_format(&request->id, id);
+    json_add_text(parent, "id", span_text(id));
+    json_add_u64(parent, "revision", request->revision);
+    json_add_text(parent, "state", span_text(render_state(request->state)));
+    json_add_text(parent, "use", span_text(render_use(request->use)));
+    add_question(parent, request);
+    add_answer(parent, request);
+}
