@@ -50,6 +50,12 @@ struct err {
 
 #define WARN_UNUSED __attribute__((warn_unused_result))
 
+/* Discards a result on purpose, which gcc does not let a (void) do; the reason stands beside it. */
+static inline void err_ignore(enum err_code rc)
+{
+    (void)rc;
+}
+
 /* The fixed text of a code, never NULL. */
 const char *err_text(enum err_code code);
 
