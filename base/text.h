@@ -20,8 +20,12 @@ size_t text_count(struct span text);
 /* The longest prefix of at most count_max code points. */
 struct span text_prefix(struct span text, size_t count_max);
 
+/* Nothing here leaves half an append behind: on failure (ERR_TOO_LARGE, ERR_NOMEM) buf is as
+ * before. Bytes that are not UTF-8 become U+FFFD unless said otherwise. */
+
 /* Appends text without control characters (newline and tab stay when multiline, else become a
- * space), bidi controls and zero-width format characters that can hide or reorder text. */
+ * space; CR LF, CR and the Unicode line breaks count as newline), and without bidi controls,
+ * zero-width, filler and tag characters that can hide or reorder text. */
 enum err_code
 text_clean(struct buf *buf, struct span text, bool multiline, struct err *err) WARN_UNUSED;
 
@@ -40,12 +44,12 @@ enum err_code text_escape_terminal(struct buf *buf,
                                    size_t count_max,
                                    struct err *err) WARN_UNUSED;
 
-/* Appends a JSON string literal with its quotes; invalid UTF-8 becomes U+FFFD. */
+/* Appends a JSON string literal with its quotes; invalid UTF-8 and NUL become U+FFFD. */
 enum err_code text_append_json(struct buf *buf, struct span text, struct err *err) WARN_UNUSED;
 
 /* Decodes application/x-www-form-urlencoded: the value of the field name in body, percent-decoded
- * into buf ('+' is a space). ERR_NOT_FOUND, ERR_INVALID (bad escape, NUL byte, field given twice).
- */
+ * into buf ('+' is a space). ERR_NOT_FOUND, ERR_INVALID (bad escape, NUL byte, field given twice,
+ * under any spelling of its name), ERR_TOO_LARGE. The value need not be UTF-8. */
 enum err_code
 text_form_field(struct span body, const char *name, struct buf *buf, struct err *err) WARN_UNUSED;
 

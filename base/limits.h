@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* limits.h: every limit of the floor, with the reason for its value. */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+#include "base/json.h"
+
+#include <assert.h>
+
+/* json: values in one text. A node costs cJSON 64 bytes and a malloc header, the shortest value two
+ * bytes, so that 1 MiB of foreign bytes could become 40 MiB; this holds it at 10 MiB. The largest
+ * page we ask of Slack (200 users) has about 12,000 values. */
+#define JSON_NODE_COUNT_MAX 131072
+/* cJSON silently cuts numbers at 63 characters. A double needs 24. */
+#define JSON_NUMBER_SIZE_MAX 32
+
+/* log: bytes of one line. Journald splits lines of a stream at 48 KiB; 4 KiB is PIPE_BUF, so lines
+ * of several processes on one pipe do not mix. */
+#define LOG_LINE_SIZE_MAX 4096
+/* log: bytes shown of one value: an err message (256) and a URL fit, a message body does not. */
+#define LOG_VALUE_SIZE_MAX 512
+/* log: fields of one line; the widest event of the house has 9. */
+#define LOG_FIELD_COUNT_MAX 16
+/* log: lines of one event in one second. A person reads none of more; a day at this rate is under
+ * 1 GiB, within journald's default cap. */
+#define LOG_REPEAT_MAX 20
+/* log: events counted apart. More than the house has; two that meet share a limit. */
+#define LOG_EVENT_COUNT_MAX 512
+
+/* metrics: series. Twice what the house has; each costs under 256 bytes. */
+#define METRICS_COUNT_MAX 1024
+
+/* text: code points of the longest replacement of one: \u{10FFFF}. */
+#define TEXT_PIECE_SIZE_MAX 12
+
+static_assert(LOG_VALUE_SIZE_MAX * 6 < LOG_LINE_SIZE_MAX,
+              "a value fits its line even when every byte is escaped");
+static_assert(JSON_DEPTH_MAX <= 64, "json_scan keeps the kinds of open containers in 64 bits");
+static_assert(JSON_NUMBER_SIZE_MAX < 63, "cJSON must never cut a number");
+
+#endif
