@@ -18,11 +18,11 @@
 struct buf;
 struct json; /* a node; never defined: it is cJSON's */
 
-#define JSON_DEPTH_MAX 32 /* Slack's deepest payload nests 12 levels; more is an attack on stacks  \
-                           */
+/* Containers within containers. Slack's deepest payload nests 12; more is an attack on stacks. */
+#define JSON_DEPTH_MAX 32
 
-/* The root, owned by the caller (json_free). ERR_TOO_LARGE (size or depth), ERR_INVALID (syntax,
- * encoding, bytes left over; the message names the offset), ERR_NOMEM. */
+/* The root, owned by the caller (json_free). ERR_TOO_LARGE (size, depth, values), ERR_INVALID
+ * (syntax, encoding, bytes left over; the message names the offset), ERR_NOMEM. */
 enum err_code
 json_parse(struct span bytes, size_t size_max, struct json **ret_json, struct err *err) WARN_UNUSED;
 void json_free(struct json *json); /* NULL is allowed */
@@ -55,7 +55,8 @@ bool json_i64(const struct json *json, const char *path, int64_t *ret_number);
 
 /* Building. A failed allocation anywhere makes the whole tree "failed" (NULL results); every
  * function accepts NULL and does nothing, so only json_print has to be checked. The parent owns
- * what is added. Text must be valid UTF-8; it is copied. */
+ * what is added. Names and texts are copied; a text that is not UTF-8 is printed with U+FFFD.
+ * Integers keep all their digits. */
 struct json *json_new_object(void);
 struct json *json_new_array(void);
 struct json *json_add_object(struct json *parent, const char *name); /* name NULL: into an array */
@@ -65,10 +66,12 @@ void json_add_u64(struct json *parent, const char *name, uint64_t number);
 void json_add_i64(struct json *parent, const char *name, int64_t number);
 void json_add_bool(struct json *parent, const char *name, bool value);
 void json_add_null(struct json *parent, const char *name);
-/* Moves child (owned, from json_new_*) into parent. */
+/* Moves child (owned, from json_new_*) into parent; a NULL child makes the tree failed. */
 void json_add_take(struct json *parent, const char *name, struct json *child);
 
-/* Appends compact JSON; ERR_NOMEM when the tree is NULL or any json_add_* under it failed. */
+/* Appends compact JSON. ERR_NOMEM when the tree is NULL or any json_add_* under it failed,
+ * ERR_TOO_LARGE when buf is full or the tree nests deeper than JSON_DEPTH_MAX. On failure buf is as
+ * before. */
 enum err_code json_print(const struct json *json, struct buf *buf, struct err *err) WARN_UNUSED;
 
 #endif
