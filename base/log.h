@@ -3,8 +3,9 @@
  * or journald's native fields. The only mutable global of the product.
  *
  * Never log a secret or a message body. Known secret shapes (xoxb-, xoxp-, xapp-, xoxe, "Bearer ",
- * hooks URLs, our own tokens) are redacted in values as a second line of defence. Repeats of one
- * event are limited (LOG_REPEAT_MAX a second per event) and counted. Thread-safe; may block only
+ * hooks URLs, our own apv_) are redacted in values as a second line of defence. Repeats of one
+ * event are limited (LOG_REPEAT_MAX a second per event); what was dropped is counted in a line of
+ * its own, "repeats_dropped", with a later line. Thread-safe; may block only
  * as a write to standard error does. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -38,17 +39,23 @@ void log_set_level(enum log_level level_min);
 enum err_code
 log_level_parse(const char *text, enum log_level *ret_level, struct err *err) WARN_UNUSED;
 
+/* module and event are literals (kept for the count of repeats). A value longer than
+ * LOG_VALUE_SIZE_MAX is cut; fields called authorization, cookie, password, secret, signature or
+ * token are never shown. Journald gets APPROVALD_MODULE, APPROVALD_EVENT and APPROVALD_<FIELD>. */
 void log_event(enum log_level level,
                const char *module,
                const char *event,
                const struct log_field *fields);
 
 /* log_fields(LOG_LEVEL_INFO, "wal", "segment_trimmed", LOG_NUMBER("segment", 12)); */
+/* These two read as the functions that they stand for. NOLINTBEGIN(readability-identifier-naming)
+ */
 #define log_fields(level, module, event, ...)                                                      \
     log_event(level, module, event, (const struct log_field[]){__VA_ARGS__, {.name = NULL}})
 /* The shell that handles an error logs it, once. */
 #define log_err(level, module, event, err)                                                         \
     log_fields(level, module, event, LOG_TEXT("error", err_text((err)->code)),                     \
                LOG_TEXT("reason", (err)->message))
+/* NOLINTEND(readability-identifier-naming) */
 
 #endif
