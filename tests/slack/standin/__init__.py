@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A local Slack for tests and the quickstart; start it with ../standin.py."""
