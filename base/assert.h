@@ -14,11 +14,8 @@ assert_failed(const char *expression, const char *file, int line)
     abort();
 }
 
+/* An expression, so that an assertion adds no level of nesting. */
 #define ASSERT(expression)                                                                         \
-    do {                                                                                           \
-        if (__builtin_expect(!(expression), 0)) {                                                  \
-            assert_failed(#expression, __FILE__, __LINE__);                                        \
-        }                                                                                          \
-    } while (0)
+    (__builtin_expect(!(expression), 0) ? assert_failed(#expression, __FILE__, __LINE__) : (void)0)
 
 #endif

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""check_steps.py: the steps of packaging/check, in the order in which they are begun.
+
+Owns what each step builds and runs; never how it is logged or counted (check_run.py).
+"""
+
+import glob
+import os
+import shutil
+import subprocess
+import threading
+
+from check_run import Result, StepFailed, automake_counts, version_of
+
+LLVM_TESTED = 14  # .clang-format and .clang-tidy were written for it; others format differently
+FUZZ_SECONDS = 12  # for each fuzzer: a smoke test over the corpus and a little beyond
+SANITIZER_ENV = {
+    "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
+}
+
+
+class Step:
+    """One line of the table."""
+
+    def __init__(self, name, run, needs=(), quick=False):
+        self.name = name
+        self.run = run
+        self.needs = needs
+        self.quick = quick
+
+
+def _fixed_addresses():
+    """Sanitizers of this age fail now and then under strong address randomisation."""
+    trial = ["setarch", "-R", "true"]
+    if shutil.which("setarch") and subprocess.run(trial, check=False).returncode == 0:
+        return trial[:-1]
+    return []
+
+
+CONFIGURING = threading.Lock()  # two steps may share a build directory
+
+
+def _configure(run, name, arguments):
+    """build/NAME, configured with arguments; configured again only when those have changed."""
+    with CONFIGURING:
+        return _configure_locked(run, name, arguments)
+
+
+def _configure_locked(run, name, arguments):
+    folder = os.path.join(run.root, "build", name)
+    stamp = os.path.join(folder, "configured-with")
+    wanted = " ".join(arguments)
+    fresh = os.path.exists(os.path.join(folder, "config.status"))
+    if fresh and os.path.exists(stamp):
+        with open(stamp, encoding="utf-8") as handle:
+            fresh = handle.read() == wanted
+    if not fresh or not os.path.exists(stamp):
+        if os.path.isdir(folder):
+            shutil.rmtree(folder)
+        os.makedirs(folder)
+        run.must([os.path.join(run.root, "configure"), *arguments], cwd=folder)
+        with open(stamp, "w", encoding="utf-8") as handle:
+            handle.write(wanted)
+    run.must(["make", "-s", "am--refresh", "config.h"], cwd=folder)
+    return folder
+
+
+def _build(run, name, arguments):
+    folder = _configure(run, name, arguments)
+    run.must(["make", f"-j{run.jobs}", "all"], cwd=folder)
+    return folder
+
+
+def _check(run, folder, env=None, prefix=()):
+    code, output = run.call([*prefix, "make", f"-j{run.jobs}", "check"], cwd=folder, env=env)
+    result = automake_counts(output)
+    if code != 0 and not result.failed:
+        raise StepFailed(f"make check: exit code {code}")
+    if result.failed:
+        for log in sorted(glob.glob(os.path.join(folder, "tests", "**", "*.trs"), recursive=True)):
+            with open(log, encoding="utf-8") as handle:
+                if ":test-result: FAIL" in handle.read():
+                    run.call(["tail", "-n", "40", log[:-4] + ".log"])
+    return result
+
+
+def prepare(run):
+    """makes configure"""
+    fresh = not os.path.exists(os.path.join(run.root, "configure"))
+    run.must(["autoreconf", "-fi" if fresh else "-i"])
+    return Result(passed=1)
+
+
+def lint(run):
+    """the house style as tests"""
+    result = run.program(["python3", "tests/lint/lint.py"])
+    return result
+
+
+def shell(run):
+    """shellcheck over every shell script"""
+    listed = run.must(["git", "grep", "--untracked", "-lE", "^#!.*\\b(ba|da)?sh\\b|^# shellcheck shell="]).split()
+    scripts = [n for n in listed if "\n" not in n and os.path.isfile(os.path.join(run.root, n))]
+    scripts = [n for n in scripts if not n.endswith((".md", ".py", ".ac", ".am", ".inc"))]
+    if not scripts:
+        raise StepFailed("found no script")
+    run.must(["shellcheck", "-x", *scripts])
+    return Result(passed=len(scripts), note=f"{len(scripts)} scripts")
+
+
+def formatting(run):
+    """clang-format changes nothing"""
+    if version_of("clang-format") != LLVM_TESTED:
+        return Result(skipped=1, note=f"clang-format is not version {LLVM_TESTED}")
+    return run.program(["python3", "tests/lint/tidy.py", "format"])
+
+
+def gcc(run):
+    """gcc with -Werror, unit tests"""
+    return _check(run, _build(run, "gcc", ["--enable-werror", "CC=gcc"]))
+
+
+def binaries(run):
+    """the programs are hardened"""
+    folder = os.path.join(run.root, "build", "gcc")
+    show = "print-programs: ; @echo $(bin_PROGRAMS) $(sbin_PROGRAMS) $(libexec_PROGRAMS)\n"
+    rules = os.path.join(folder, "print-programs.mk")
+    with open(rules, "w", encoding="utf-8") as handle:
+        handle.write(show)
+    make = ["make", "-s", "--no-print-directory", "-f", "Makefile", "-f", rules, "print-programs"]
+    programs = [os.path.join(folder, name) for name in run.must(make, cwd=folder).split()]
+    return run.program(["python3", os.path.join(run.root, "tests/lint/binaries.py"), *programs])
+
+
+def clang(run):
+    """clang with -Werror, unit tests"""
+    return _check(run, _build(run, "clang", ["--enable-werror", "CC=clang"]))
+
+
+def tidy(run):
+    """clang-tidy; --quick: what differs from main"""
+    if version_of("clang-tidy") != LLVM_TESTED:
+        return Result(skipped=1, note=f"clang-tidy is not version {LLVM_TESTED}")
+    folder = _configure(run, "clang", ["--enable-werror", "CC=clang"])
+    changed = ["--changed"] if run.quick else []
+    return run.program(["python3", "tests/lint/tidy.py", "tidy", "--build", folder, *changed])
+
+
+def asan(run):
+    """unit tests under AddressSanitizer and UndefinedBehaviorSanitizer"""
+    folder = _build(run, "asan", ["--enable-sanitizers=address,undefined", "CFLAGS=-g -O1"])
+    return _check(run, folder, env=SANITIZER_ENV, prefix=_fixed_addresses())
+
+
+def tsan(run):
+    """unit tests under ThreadSanitizer"""
+    folder = _build(run, "tsan", ["--enable-sanitizers=thread", "CFLAGS=-g -O1"])
+    return _check(run, folder, env=SANITIZER_ENV, prefix=_fixed_addresses())
+
+
+def fuzz(run):
+    """every fuzzer for some seconds"""
+    arguments = ["--enable-fuzzer", "--enable-sanitizers=address,undefined", "CC=clang"]
+    folder = _build(run, "fuzz", [*arguments, "CFLAGS=-g -O1"])
+    result = Result()
+    for program in sorted(glob.glob(os.path.join(folder, "tests", "fuzz", "fuzz_*"))):
+        if not os.access(program, os.X_OK) or not os.path.isfile(program):
+            continue
+        name = os.path.basename(program)
+        corpus = os.path.join(run.root, "tests", "fuzz", "corpus", name)
+        found = os.path.join(folder, "found", name)
+        os.makedirs(found, exist_ok=True)
+        seeds = [corpus] if os.path.isdir(corpus) else []
+        limits = [f"-max_total_time={FUZZ_SECONDS}", "-timeout=5", "-rss_limit_mb=1024"]
+        limits.append(f"-artifact_prefix={found}/crash-")
+        command = [*_fixed_addresses(), program, *limits, found, *seeds]
+        code, _output = run.call(command, env=SANITIZER_ENV, timeout_s=FUZZ_SECONDS + 60)
+        result.add(Result(passed=int(code == 0), failed=int(code != 0), note=name if code else ""))
+    if not result.passed + result.failed:
+        raise StepFailed("found no fuzzer")
+    return result
+
+
+def _environment(run):
+    """What Python tests need to find the programs under test."""
+    return {"APPROVALD_BUILD": os.path.join(run.root, "build", "gcc"), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _python(run, *patterns):
+    """Each file is a program of its own; one that ran no test has failed."""
+    result = Result()
+    for pattern in patterns:
+        for path in sorted(glob.glob(os.path.join(run.root, pattern))):
+            run.say(f"---- {os.path.relpath(path, run.root)}")
+            result.add(run.program(["python3", path], env=_environment(run), timeout_s=600))
+    if not result.passed + result.failed + result.skipped:
+        raise StepFailed(f"found no test: {' '.join(patterns)}")
+    return result
+
+
+def python(run):
+    """the Slack stand-in's own tests, the command line's"""
+    return _python(run, "tests/slack/test_*.py", "tests/ctl/test_*.py")
+
+
+def crash(run):
+    """power loss and kills at every write"""
+    return _python(run, "tests/crash/test_*.py")
+
+
+def endtoend(run):
+    """approvald, approvalctl and the stand-in together"""
+    return _python(run, "tests/slack/e2e_*.py")
+
+
+def distcheck(run):
+    """the tarball builds, tests, installs and removes itself"""
+    folder = _configure(run, "dist", [])
+    run.must(["make", f"-j{run.jobs}", "distcheck"], cwd=folder)
+    return Result(passed=1)
+
+
+STEPS = (
+    Step("prepare", prepare, quick=True),
+    Step("gcc", gcc, ("prepare",), quick=True),
+    Step("lint", lint, quick=True),
+    Step("shell", shell, quick=True),
+    Step("format", formatting, quick=True),
+    Step("asan", asan, ("prepare",)),
+    Step("binaries", binaries, ("gcc",), quick=True),
+    Step("tidy", tidy, ("prepare",), quick=True),
+    Step("tsan", tsan, ("prepare",)),
+    Step("clang", clang, ("prepare",)),
+    Step("distcheck", distcheck, ("prepare",)),
+    Step("fuzz", fuzz, ("prepare",)),
+)
