@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* approval.c: the state machine of one request.
+ * Owns the legal moves, the order of checks and what each move makes visible.
+ * Never stores, sends, reads a clock or looks up a person: facts and time come with the event.
+ * Assumes that events of one request are applied one after the other. */
+#include "approvald/core/approval.h"
+#include "approvald/core/eligible.h"
+
+#include "base/assert.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The one table of moves. A request reaches one outcome, once. */
+static const bool state_moves[REQUEST_CANCELLED + 1][REQUEST_CANCELLED + 1] = {
+    [REQUEST_PENDING] = {[REQUEST_APPROVED] = true,
+                         [REQUEST_REJECTED] = true,
+                         [REQUEST_EXPIRED] = true,
+                         [REQUEST_CANCELLED] = true},
+};
+/* What is done with an approval, each step once. */
+static const bool use_moves[USE_LAPSED + 1][USE_LAPSED + 1] = {
+    [USE_NONE] = {[USE_UNUSED] = true},
+    [USE_UNUSED] = {[USE_CLAIMED] = true, [USE_LAPSED] = true},
+    [USE_CLAIMED] = {[USE_CONSUMED] = true},
+};
+
+bool approval_state_may_follow(enum request_state from, enum request_state to)
+{
+    return from <= REQUEST_CANCELLED && to <= REQUEST_CANCELLED && state_moves[from][to];
+}
+
+bool approval_use_may_follow(enum request_use from, enum request_use to)
+{
+    return from <= USE_LAPSED && to <= USE_LAPSED && use_moves[from][to];
+}
+
+static void move_state(struct request *request, enum request_state to, uint64_t now_ms)
+{
+    ASSERT(approval_state_may_follow(request->state, to));
+    request->state = to;
+    request->ended_ms = now_ms;
+}
+
+static void move_use(struct request *request, enum request_use to)
+{
+    ASSERT(approval_use_may_follow(request->use, to));
+    request->use = to;
+}
+
+static uint32_t add_audit(struct approval_effects *effects,
+                          enum audit_action action,
+                          bool by_system,
+                          struct span detail)
+{
+    uint32_t index = effects->audit_count;
+
+    ASSERT(index < APPROVAL_AUDIT_COUNT_MAX);
+    effects->audits[index] =
+        (struct approval_audit){.action = action, .by_system = by_system, .detail = detail};
+    effects->audit_count++;
+    return index;
+}
+
+static void add_raise(struct approval_effects *effects, struct approval_raise raise)
+{
+    ASSERT(effects->raise_count < APPROVAL_RAISE_COUNT_MAX);
+    if (raise.target.size > 0) {
+        effects->raises[effects->raise_count++] = raise;
+    }
+}
+
+/* What people see of a change: the card, and an entry under it. */
+static void raise_card(struct approval_effects *effects,
+                       const struct policy *policy,
+                       uint32_t audit,
+                       struct span user,
+                       struct span text)
+{
+    add_raise(effects, (struct approval_raise){.surface = SURFACE_CARD, .target = policy->channel});
+    add_raise(effects, (struct approval_raise){.surface = SURFACE_THREAD,
+                                               .target = policy->channel,
+                                               .audit = audit,
+                                               .user = user,
+                                               .text = text});
+}
+
+static void raise_webhooks(struct approval_effects *effects,
+                           const struct policy *policy,
+                           uint32_t audit,
+                           struct span user,
+                           struct span text)
+{
+    for (uint32_t i = 0; i < policy->webhook_count; i++) {
+        add_raise(effects, (struct approval_raise){.surface = SURFACE_WEBHOOK,
+                                                   .target = policy->webhooks[i],
+                                                   .audit = audit,
+                                                   .user = user,
+                                                   .text = text});
+    }
+}
+
+static void raise_direct(struct approval_effects *effects, const struct policy *policy)
+{
+    if (policy->direct_requester) {
+        add_raise(effects, (struct approval_raise){.surface = SURFACE_DIRECT,
+                                                   .target = effects->after.requester});
+    }
+}
+
+void approval_open(const struct request *request,
+                   const struct policy *policy,
+                   struct approval_effects *effects)
+{
+    ASSERT(request_invariant(request));
+    ASSERT(request->state == REQUEST_PENDING && request->decision_count == 0);
+    ASSERT(request->policy_version == policy->version);
+
+    memset(effects, 0, sizeof *effects);
+    effects->after = *request;
+    effects->changed = true;
+    (void)add_audit(effects, AUDIT_CREATED, false, request->title); /* the only one */
+    add_raise(effects, (struct approval_raise){.surface = SURFACE_CARD, .target = policy->channel});
+}
+
+uint64_t approval_deadline_ms(const struct request *request)
+{
+    if (request->state == REQUEST_PENDING) {
+        return request->expires_ms;
+    }
+    if (request->use == USE_UNUSED && request->lapses_ms > 0) {
+        return request->lapses_ms;
+    }
+    return UINT64_MAX;
+}
+
+/* Expiry and lapse are moves like any other: whoever comes first after the time makes them. */
+static void
+apply_time(const struct policy *policy, uint64_t now_ms, struct approval_effects *effects)
+{
+    struct request *after = &effects->after;
+    uint32_t audit;
+
+    if (now_ms < approval_deadline_ms(after)) {
+        return;
+    }
+    effects->changed = true;
+    after->revision++;
+    if (after->state == REQUEST_PENDING) {
+        move_state(after, REQUEST_EXPIRED, now_ms);
+        audit = add_audit(effects, AUDIT_EXPIRED, true, SPAN_NONE);
+        raise_direct(effects, policy);
+    } else {
+        move_use(after, USE_LAPSED);
+        audit = add_audit(effects, AUDIT_LAPSED, true, SPAN_NONE);
+    }
+    raise_card(effects, policy, audit, SPAN_NONE, SPAN_NONE);
+    raise_webhooks(effects, policy, audit, SPAN_NONE, SPAN_NONE);
+}
+
+static uint32_t approvals_of(const struct request *request)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < request->decision_count; i++) {
+        count += request->decisions[i].verdict == VERDICT_APPROVE ? 1U : 0U;
+    }
+    return count;
+}
+
+static void
+end_approved(const struct policy *policy, const struct approval_event *event, struct request *after)
+{
+    move_state(after, REQUEST_APPROVED, event->now_ms);
+    move_use(after, USE_UNUSED);
+    if (policy->lapses_after_ms > 0) {
+        after->lapses_ms = event->now_ms + policy->lapses_after_ms;
+    }
+}
+
+static void decide(const struct policy *policy,
+                   const struct approval_event *event,
+                   struct approval_effects *effects)
+{
+    struct request *after = &effects->after;
+    bool approves = event->verdict == VERDICT_APPROVE;
+    uint32_t audit;
+
+    effects->refusal = eligible_check(after, policy, event, &effects->need_facts);
+    if (effects->refusal != REFUSAL_NONE || effects->need_facts) {
+        return;
+    }
+    ASSERT(after->decision_count < CORE_DECISION_COUNT_MAX);
+    after->decisions[after->decision_count++] = (struct decision){.verdict = event->verdict,
+                                                                  .via = event->actor.via,
+                                                                  .at_ms = event->now_ms,
+                                                                  .user = event->actor.user,
+                                                                  .reason = event->reason};
+    after->revision++;
+    effects->changed = true;
+    audit = add_audit(effects, approves ? AUDIT_APPROVAL : AUDIT_REJECTION, false, event->reason);
+    raise_card(effects, policy, audit, event->actor.user, event->reason);
+
+    if (!approves) {
+        move_state(after, REQUEST_REJECTED, event->now_ms);
+        audit = add_audit(effects, AUDIT_REJECTED, false, SPAN_NONE);
+    } else if (approvals_of(after) >= after->quorum) {
+        end_approved(policy, event, after);
+        audit = add_audit(effects, AUDIT_APPROVED, false, SPAN_NONE);
+    } else {
+        return;
+    }
+    raise_direct(effects, policy);
+    raise_webhooks(effects, policy, audit, event->actor.user, event->reason);
+}
+
+static bool is_asker(const struct request *request, const struct actor *actor)
+{
+    switch (actor->kind) {
+    case ACTOR_TOKEN:
+        return request->asker.size > 0
+                   ? span_equal(actor->token, request->asker)
+                   : actor->user.size > 0 && span_equal(actor->user, request->requester);
+    case ACTOR_ROOT:
+        return span_is(request->asker, "root");
+    case ACTOR_PERSON:
+    case ACTOR_SYSTEM:
+        return false;
+    }
+    return false;
+}
+
+static struct span name_of(const struct actor *actor)
+{
+    switch (actor->kind) {
+    case ACTOR_PERSON:
+        return actor->user;
+    case ACTOR_TOKEN:
+        return actor->token;
+    case ACTOR_ROOT:
+        return SPAN_LITERAL("root");
+    case ACTOR_SYSTEM:
+        return SPAN_LITERAL("system");
+    }
+    return SPAN_NONE;
+}
+
+static bool may_cancel(const struct request *request, const struct actor *actor)
+{
+    switch (actor->kind) {
+    case ACTOR_PERSON:
+        return actor->user.size > 0 && span_equal(actor->user, request->requester);
+    case ACTOR_TOKEN:
+        return is_asker(request, actor);
+    case ACTOR_ROOT:
+        return true; /* stops things, decides nothing */
+    case ACTOR_SYSTEM:
+        return false;
+    }
+    return false;
+}
+
+static void cancel(const struct policy *policy,
+                   const struct approval_event *event,
+                   struct approval_effects *effects)
+{
+    struct request *after = &effects->after;
+    struct span name = name_of(&event->actor);
+    uint32_t audit;
+
+    if (!may_cancel(after, &event->actor)) {
+        effects->refusal = REFUSAL_NOT_ASKER;
+    } else if (after->state == REQUEST_CANCELLED && span_equal(after->end_actor, name)) {
+        effects->repeated = true;
+    } else if (after->state == REQUEST_EXPIRED) {
+        effects->refusal = REFUSAL_EXPIRED;
+    } else if (after->state != REQUEST_PENDING) {
+        effects->refusal = REFUSAL_ENDED;
+    }
+    if (effects->refusal != REFUSAL_NONE || effects->repeated) {
+        return;
+    }
+    move_state(after, REQUEST_CANCELLED, event->now_ms);
+    after->revision++;
+    after->end_actor = name;
+    after->end_reason = event->reason;
+    effects->changed = true;
+    audit = add_audit(effects, AUDIT_CANCELLED, false, event->reason);
+    raise_card(effects, policy, audit, event->actor.user, event->reason);
+    raise_direct(effects, policy);
+    raise_webhooks(effects, policy, audit, event->actor.user, event->reason);
+}
+
+/* Why there is no approval to use; REFUSAL_NONE when there is one or was one. */
+static enum refusal check_approved(const struct request *request)
+{
+    switch (request->state) {
+    case REQUEST_APPROVED:
+        return REFUSAL_NONE;
+    case REQUEST_EXPIRED:
+        return REFUSAL_EXPIRED;
+    case REQUEST_PENDING:
+    case REQUEST_REJECTED:
+    case REQUEST_CANCELLED:
+        return REFUSAL_NOT_APPROVED;
+    }
+    return REFUSAL_NOT_APPROVED;
+}
+
+static bool is_bound_to(const struct request *request, const uint8_t *bind_hash)
+{
+    if (!request->bound || bind_hash == NULL) {
+        return !request->bound && bind_hash == NULL;
+    }
+    return memcmp(request->bind_hash, bind_hash, sizeof request->bind_hash) == 0;
+}
+
+static enum refusal
+check_claim(const struct request *request, const struct approval_event *event, bool *ret_repeated)
+{
+    enum refusal refusal = check_approved(request);
+
+    if (!is_asker(request, &event->actor)) {
+        return REFUSAL_NOT_ASKER;
+    }
+    if (refusal != REFUSAL_NONE) {
+        return refusal;
+    }
+    if (request->use == USE_LAPSED) {
+        return REFUSAL_LAPSED;
+    }
+    if (!is_bound_to(request, event->bind_hash)) {
+        return REFUSAL_WRONG_HASH;
+    }
+    if (request->use == USE_UNUSED) {
+        return REFUSAL_NONE;
+    }
+    /* A lost answer may be asked for again, but not after the work is done. */
+    *ret_repeated = request->use == USE_CLAIMED && event->claim_hash.size > 0 &&
+                    span_equal(request->claim_hash, event->claim_hash);
+    return *ret_repeated ? REFUSAL_NONE : REFUSAL_CLAIMED;
+}
+
+static void claim(const struct policy *policy,
+                  const struct approval_event *event,
+                  struct approval_effects *effects)
+{
+    struct request *after = &effects->after;
+    uint32_t audit;
+
+    effects->refusal = check_claim(after, event, &effects->repeated);
+    if (effects->refusal != REFUSAL_NONE || effects->repeated) {
+        return;
+    }
+    move_use(after, USE_CLAIMED);
+    after->revision++;
+    after->claimed_ms = event->now_ms;
+    after->claim_hash = event->claim_hash;
+    effects->changed = true;
+    audit = add_audit(effects, AUDIT_CLAIMED, false, SPAN_NONE);
+    raise_card(effects, policy, audit, event->actor.user, SPAN_NONE);
+    raise_webhooks(effects, policy, audit, event->actor.user, SPAN_NONE);
+}
+
+static enum refusal
+check_consume(const struct request *request, const struct approval_event *event, bool *ret_repeated)
+{
+    enum refusal refusal = check_approved(request);
+
+    if (!is_asker(request, &event->actor)) {
+        return REFUSAL_NOT_ASKER;
+    }
+    if (refusal != REFUSAL_NONE) {
+        return refusal;
+    }
+    switch (request->use) {
+    case USE_CLAIMED:
+        return REFUSAL_NONE;
+    case USE_LAPSED:
+        return REFUSAL_LAPSED;
+    case USE_CONSUMED:
+        *ret_repeated = request->consume_result == event->result;
+        return *ret_repeated ? REFUSAL_NONE : REFUSAL_CONSUMED;
+    case USE_NONE:
+    case USE_UNUSED:
+        return REFUSAL_NOT_CLAIMED;
+    }
+    return REFUSAL_NOT_CLAIMED;
+}
+
+static void consume(const struct policy *policy,
+                    const struct approval_event *event,
+                    struct approval_effects *effects)
+{
+    struct request *after = &effects->after;
+    struct span text;
+    uint32_t audit;
+    int size;
+
+    effects->refusal = check_consume(after, event, &effects->repeated);
+    if (effects->refusal != REFUSAL_NONE || effects->repeated) {
+        return;
+    }
+    move_use(after, USE_CONSUMED);
+    after->revision++;
+    after->consumed_ms = event->now_ms;
+    after->consume_result = event->result;
+    effects->changed = true;
+    size = snprintf(effects->text, sizeof effects->text, "result %d", (int)event->result);
+    ASSERT(size > 0 && (size_t)size < sizeof effects->text);
+    text = span_of(effects->text, (size_t)size);
+    audit = add_audit(effects, AUDIT_CONSUMED, false, text);
+    raise_card(effects, policy, audit, event->actor.user, text);
+    raise_webhooks(effects, policy, audit, event->actor.user, text);
+}
+
+static void dispatch(const struct policy *policy,
+                     const struct approval_event *event,
+                     struct approval_effects *effects)
+{
+    switch (event->kind) {
+    case APPROVAL_DECIDE:
+        decide(policy, event, effects);
+        break;
+    case APPROVAL_CANCEL:
+        cancel(policy, event, effects);
+        break;
+    case APPROVAL_CLAIM:
+        claim(policy, event, effects);
+        break;
+    case APPROVAL_CONSUME:
+        consume(policy, event, effects);
+        break;
+    case APPROVAL_TIME:
+        break;
+    }
+}
+
+void approval_step(const struct request *before,
+                   const struct policy *policy,
+                   const struct approval_event *event,
+                   struct approval_effects *effects)
+{
+    ASSERT(request_invariant(before));
+    ASSERT(before->policy_version == policy->version);
+    ASSERT(event->claim_hash.size == 0 || event->claim_hash.size == 32);
+
+    memset(effects, 0, sizeof *effects);
+    effects->after = *before;
+    apply_time(policy, event->now_ms, effects);
+    dispatch(policy, event, effects);
+
+    ASSERT(request_invariant(&effects->after));
+    ASSERT(effects->changed == (effects->after.revision != before->revision));
+    ASSERT(effects->changed == (effects->audit_count > 0));
+    ASSERT(before->state == effects->after.state ||
+           approval_state_may_follow(before->state, effects->after.state));
+    ASSERT(before->use == effects->after.use ||
+           approval_use_may_follow(before->use, effects->after.use));
+}

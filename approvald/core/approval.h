@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* approval.h: the rules of one request: who may decide, when it ends, what may then be done with
+ * an approval. Pure: a step is a function of the request, its pinned policy and one event. */
+#ifndef APPROVALD_CORE_APPROVAL_H
+#define APPROVALD_CORE_APPROVAL_H
+
+#include "approvald/core/audit.h"
+#include "approvald/core/types.h"
+
+enum approval_kind {
+    APPROVAL_DECIDE = 1,
+    APPROVAL_CANCEL,
+    APPROVAL_CLAIM,
+    APPROVAL_CONSUME,
+    APPROVAL_TIME, /* expires or lapses what is due; every other event does so too, first */
+};
+
+struct approval_event {
+    enum approval_kind kind;
+    uint64_t now_ms;
+    struct actor actor;
+    /* decide */
+    enum verdict verdict;
+    const struct facts *facts; /* NULL: nothing is known */
+    struct span reason;        /* also of a cancellation */
+    /* claim */
+    const uint8_t *bind_hash; /* 32 bytes or NULL */
+    struct span claim_hash;   /* of the claim key, 32 bytes or empty */
+    /* consume */
+    int32_t result;
+};
+
+/* An audit entry to write, in order. */
+struct approval_audit {
+    enum audit_action action;
+    bool by_system;     /* time did it, not the event's actor */
+    struct span detail; /* valid as long as the event and the effects */
+};
+
+/* A surface that has to show or to be told something. */
+struct approval_raise {
+    enum surface surface;
+    struct span target; /* borrowed from request or policy */
+    uint32_t audit;     /* list surfaces: index of the audit entry that the item tells of */
+    struct span user;   /* who, or empty */
+    struct span text;   /* a reason or a result */
+};
+
+/* A decision and its outcome, or one other change. */
+#define APPROVAL_AUDIT_COUNT_MAX 2
+/* Card, thread (decision and outcome), direct, and all webhooks. */
+#define APPROVAL_RAISE_COUNT_MAX (4 + CORE_POLICY_WEBHOOK_COUNT_MAX)
+
+/* What has to be made durable together: the request's new state, the audit entries in order, the
+ * raised surfaces in order. */
+struct approval_effects {
+    enum refusal refusal; /* the event itself changed nothing, and why */
+    bool need_facts;      /* decide again when the facts are there; the event changed nothing */
+    bool repeated;        /* the same intent was answered before; nothing was changed */
+    bool changed;         /* after differs from before; may be so with a refusal (time) */
+    struct request after; /* spans borrow from before, the policy and the event */
+    uint32_t audit_count;
+    struct approval_audit audits[APPROVAL_AUDIT_COUNT_MAX];
+    uint32_t raise_count;
+    struct approval_raise raises[APPROVAL_RAISE_COUNT_MAX];
+    char text[32]; /* of a result, for detail and text above: effects must not be copied */
+};
+
+/* A new request begins: *request is complete and pending. */
+void approval_open(const struct request *request,
+                   const struct policy *policy,
+                   struct approval_effects *effects);
+/* before must satisfy request_invariant and policy be the version that it pins. */
+void approval_step(const struct request *before,
+                   const struct policy *policy,
+                   const struct approval_event *event,
+                   struct approval_effects *effects);
+/* When APPROVAL_TIME has something to do; UINT64_MAX: never. */
+uint64_t approval_deadline_ms(const struct request *request);
+
+/* What must hold of every request, before and after each step. False for a damaged record. */
+bool request_invariant(const struct request *request);
+/* The legal moves, each one step. */
+bool approval_state_may_follow(enum request_state from, enum request_state to);
+bool approval_use_may_follow(enum request_use from, enum request_use to);
+
+/* The word for programs and the sentence for people; never NULL. */
+const char *refusal_word(enum refusal refusal);
+const char *refusal_sentence(enum refusal refusal);
+/* The stable words of the API. */
+const char *request_state_word(enum request_state state);
+const char *request_use_word(enum request_use use);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* codec_request.c: the stored form of a request.
+ * Owns its layout: u8 version (1) | 16 id | u32 revision | u8 state | u8 use | text policy |
+ *   u32 policy_version | text requester, asker, title, reason, target, details |
+ *   u8 bound | 32 bind_hash when bound | text key_hash (0 or 32) |
+ *   u64 created, expires, lapses, ended, claimed | text claim_hash (0 or 32) | u64 consumed |
+ *   u32 consume_result | text end_actor, end_reason | u8 quorum |
+ *   list of (u8 verdict | u8 via | u64 at_ms | text user, reason)
+ * Never judges whether the request makes sense: request_invariant does. */
+#include "approvald/core/codec.h"
+#include "approvald/core/codec_io.h"
+
+#include "base/assert.h"
+
+#include <string.h>
+
+#define VERSION 1
+
+static void write_decisions(struct codec_writer *writer, const struct request *request)
+{
+    codec_u8(writer, (uint8_t)request->decision_count);
+    for (uint32_t i = 0; i < request->decision_count; i++) {
+        const struct decision *decision = &request->decisions[i];
+
+        codec_u8(writer, (uint8_t)decision->verdict);
+        codec_u8(writer, (uint8_t)decision->via);
+        codec_u64(writer, decision->at_ms);
+        codec_text(writer, decision->user);
+        codec_text(writer, decision->reason);
+    }
+}
+
+static void write_head(struct codec_writer *writer, const struct request *request)
+{
+    codec_u8(writer, VERSION);
+    codec_bytes(writer, request->id.bytes, REQUEST_ID_SIZE);
+    codec_u32(writer, request->revision);
+    codec_u8(writer, (uint8_t)request->state);
+    codec_u8(writer, (uint8_t)request->use);
+    codec_text(writer, request->policy);
+    codec_u32(writer, request->policy_version);
+    codec_text(writer, request->requester);
+    codec_text(writer, request->asker);
+    codec_text(writer, request->title);
+    codec_text(writer, request->reason);
+    codec_text(writer, request->target);
+    codec_text(writer, request->details);
+    codec_u8(writer, request->bound ? 1 : 0);
+    if (request->bound) {
+        codec_bytes(writer, request->bind_hash, sizeof request->bind_hash);
+    }
+    codec_text(writer, request->key_hash);
+}
+
+enum err_code codec_request_encode(const struct request *request, struct buf *buf, struct err *err)
+{
+    struct codec_writer writer = {.buf = buf, .err = err, .rc = ERR_OK};
+
+    ASSERT(request != NULL);
+    ASSERT(request->decision_count <= CORE_DECISION_COUNT_MAX);
+    ASSERT(request->quorum <= CORE_QUORUM_MAX);
+
+    write_head(&writer, request);
+    codec_u64(&writer, request->created_ms);
+    codec_u64(&writer, request->expires_ms);
+    codec_u64(&writer, request->lapses_ms);
+    codec_u64(&writer, request->ended_ms);
+    codec_u64(&writer, request->claimed_ms);
+    codec_text(&writer, request->claim_hash);
+    codec_u64(&writer, request->consumed_ms);
+    codec_u32(&writer, (uint32_t)request->consume_result);
+    codec_text(&writer, request->end_actor);
+    codec_text(&writer, request->end_reason);
+    codec_u8(&writer, (uint8_t)request->quorum);
+    write_decisions(&writer, request);
+    return writer.rc;
+}
+
+static void read_decisions(struct unpack *unpack, struct request *request)
+{
+    request->decision_count = codec_count(unpack, CORE_DECISION_COUNT_MAX);
+    for (uint32_t i = 0; i < request->decision_count; i++) {
+        struct decision *decision = &request->decisions[i];
+
+        decision->verdict = codec_range(unpack, VERDICT_APPROVE, VERDICT_REJECT);
+        decision->via = codec_range(unpack, VIA_SLACK, VIA_SYSTEM);
+        decision->at_ms = unpack_u64(unpack);
+        decision->user = unpack_text(unpack);
+        decision->reason = unpack_text(unpack);
+    }
+}
+
+static void read_head(struct unpack *unpack, struct request *request)
+{
+    (void)codec_range(unpack, VERSION, VERSION); /* a failure is remembered by the cursor */
+    unpack_copy(unpack, request->id.bytes, REQUEST_ID_SIZE);
+    request->revision = unpack_u32(unpack);
+    request->state = codec_range(unpack, REQUEST_PENDING, REQUEST_CANCELLED);
+    request->use = codec_range(unpack, USE_NONE, USE_LAPSED);
+    request->policy = unpack_text(unpack);
+    request->policy_version = unpack_u32(unpack);
+    request->requester = unpack_text(unpack);
+    request->asker = unpack_text(unpack);
+    request->title = unpack_text(unpack);
+    request->reason = unpack_text(unpack);
+    request->target = unpack_text(unpack);
+    request->details = unpack_text(unpack);
+    request->bound = codec_bool(unpack);
+    if (request->bound) {
+        unpack_copy(unpack, request->bind_hash, sizeof request->bind_hash);
+    }
+    request->key_hash = codec_read_hash(unpack);
+}
+
+enum err_code codec_request_decode(struct span bytes, struct request *ret_request, struct err *err)
+{
+    struct unpack unpack;
+
+    ASSERT(ret_request != NULL);
+    memset(ret_request, 0, sizeof *ret_request);
+    unpack_init(&unpack, bytes);
+    read_head(&unpack, ret_request);
+    ret_request->created_ms = unpack_u64(&unpack);
+    ret_request->expires_ms = unpack_u64(&unpack);
+    ret_request->lapses_ms = unpack_u64(&unpack);
+    ret_request->ended_ms = unpack_u64(&unpack);
+    ret_request->claimed_ms = unpack_u64(&unpack);
+    ret_request->claim_hash = codec_read_hash(&unpack);
+    ret_request->consumed_ms = unpack_u64(&unpack);
+    ret_request->consume_result = (int32_t)unpack_u32(&unpack);
+    ret_request->end_actor = unpack_text(&unpack);
+    ret_request->end_reason = unpack_text(&unpack);
+    ret_request->quorum = codec_range(&unpack, 1, CORE_QUORUM_MAX);
+    read_decisions(&unpack, ret_request);
+    return codec_end(&unpack, "request", err);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* eligible.h: may this person decide this request now? Pure. */
+#ifndef APPROVALD_CORE_ELIGIBLE_H
+#define APPROVALD_CORE_ELIGIBLE_H
+
+#include "approvald/core/approval.h"
+
+/* REFUSAL_NONE: yes, or, with *ret_need_facts set, not known until more facts are there. Facts are
+ * asked for only when the answer depends on them. */
+enum refusal eligible_check(const struct request *request,
+                            const struct policy *policy,
+                            const struct approval_event *event,
+                            bool *ret_need_facts);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* invariant.c: what must hold of every request.
+ * Owns the relations between state, use, decisions and times.
+ * Never repairs anything: a record that fails is corrupt. */
+#include "approvald/core/approval.h"
+
+static bool deciders_are_distinct(const struct request *request)
+{
+    for (uint32_t i = 0; i < request->decision_count; i++) {
+        if (request->decisions[i].user.size == 0) {
+            return false;
+        }
+        for (uint32_t j = 0; j < i; j++) {
+            if (span_equal(request->decisions[i].user, request->decisions[j].user)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* One reject ends a request, so only the last decision can be one, and only of a rejected one. */
+static bool decisions_fit(const struct request *request)
+{
+    uint32_t rejects = request->state == REQUEST_REJECTED ? 1 : 0;
+    uint32_t approvals;
+
+    if (request->decision_count > CORE_DECISION_COUNT_MAX || request->decision_count < rejects) {
+        return false;
+    }
+    approvals = request->decision_count - rejects;
+    for (uint32_t i = 0; i < request->decision_count; i++) {
+        enum verdict expected = i < approvals ? VERDICT_APPROVE : VERDICT_REJECT;
+
+        if (request->decisions[i].verdict != expected) {
+            return false;
+        }
+    }
+    return request->state == REQUEST_APPROVED ? approvals == request->quorum
+                                              : approvals < request->quorum;
+}
+
+static bool use_fits(const struct request *request)
+{
+    bool claimed = request->use == USE_CLAIMED || request->use == USE_CONSUMED;
+
+    if ((request->state == REQUEST_APPROVED) != (request->use != USE_NONE)) {
+        return false;
+    }
+    if (claimed != (request->claimed_ms != 0)) {
+        return false;
+    }
+    if ((request->use == USE_CONSUMED) != (request->consumed_ms != 0)) {
+        return false;
+    }
+    if (!claimed && request->claim_hash.size != 0) {
+        return false;
+    }
+    if (request->use == USE_LAPSED && request->lapses_ms == 0) {
+        return false;
+    }
+    return request->state == REQUEST_APPROVED || request->lapses_ms == 0;
+}
+
+static bool end_fits(const struct request *request)
+{
+    bool cancelled = request->state == REQUEST_CANCELLED;
+
+    if ((request->state == REQUEST_PENDING) != (request->ended_ms == 0)) {
+        return false;
+    }
+    return cancelled || (request->end_actor.size == 0 && request->end_reason.size == 0);
+}
+
+bool request_invariant(const struct request *request)
+{
+    return request->revision >= 1 && request->state >= REQUEST_PENDING &&
+           request->state <= REQUEST_CANCELLED && request->quorum >= 1 &&
+           request->quorum <= CORE_QUORUM_MAX && request->created_ms > 0 &&
+           request->expires_ms > request->created_ms && end_fits(request) && use_fits(request) &&
+           decisions_fit(request) && deciders_are_distinct(request);
+}

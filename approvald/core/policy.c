@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* policy.c: validity and differences of policies.
+ * Owns the limits of each field and the words for them.
+ * Never stores, never numbers a version, never asks Slack whether an id exists. */
+#include "approvald/core/policy.h"
+
+#include "base/assert.h"
+#include "base/buf.h"
+#include "base/text.h"
+
+#include <string.h>
+
+static bool is_lower_or_digit(char character)
+{
+    return (character >= 'a' && character <= 'z') || (character >= '0' && character <= '9');
+}
+
+bool policy_name_is_valid(struct span name)
+{
+    if (name.size == 0 || name.size > CORE_NAME_SIZE_MAX || name.data[0] == '.' ||
+        name.data[0] == '-') {
+        return false;
+    }
+    for (size_t i = 0; i < name.size; i++) {
+        char character = name.data[i];
+        bool mark = character == '.' || character == '_' || character == '-';
+
+        if (!is_lower_or_digit(character) && !mark) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_slack_id(struct span id, const char *prefixes)
+{
+    if (id.size < 2 || id.size > CORE_SLACK_ID_SIZE_MAX || id.data[0] == '\0' ||
+        strchr(prefixes, id.data[0]) == NULL) {
+        return false;
+    }
+    for (size_t i = 1; i < id.size; i++) {
+        char character = id.data[i];
+
+        if (!((character >= 'A' && character <= 'Z') || (character >= '0' && character <= '9'))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool slack_user_is_valid(struct span id)
+{
+    return is_slack_id(id, "UW");
+}
+
+bool slack_group_is_valid(struct span id)
+{
+    return is_slack_id(id, "S");
+}
+
+bool slack_channel_is_valid(struct span id)
+{
+    return is_slack_id(id, "CG");
+}
+
+static enum err_code check_list(const struct span *items,
+                                uint32_t count,
+                                bool (*is_valid)(struct span item),
+                                const char *what,
+                                struct err *err)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (!is_valid(items[i])) {
+            return err_set(err, ERR_INVALID, "\"%.*s\" is not %s", SPAN_ARGS(items[i]), what);
+        }
+        for (uint32_t j = 0; j < i; j++) {
+            if (span_equal(items[i], items[j])) {
+                return err_set(err, ERR_INVALID, "\"%.*s\" is given twice", SPAN_ARGS(items[i]));
+            }
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err_code check_approvers(const struct policy *policy, struct err *err)
+{
+    enum err_code rc;
+
+    if (policy->user_count > CORE_POLICY_USER_COUNT_MAX ||
+        policy->group_count > CORE_POLICY_GROUP_COUNT_MAX) {
+        return err_set(err, ERR_INVALID,
+                       "approvers: at most %d people and %d groups; use a Slack user group",
+                       CORE_POLICY_USER_COUNT_MAX, CORE_POLICY_GROUP_COUNT_MAX);
+    }
+    if (policy->user_count + policy->group_count == 0) {
+        return err_set(err, ERR_INVALID,
+                       "approvers: name at least one Slack user (U…) or user group (S…)");
+    }
+    rc = check_list(policy->users, policy->user_count, slack_user_is_valid,
+                    "a Slack user id (U… or W…, from the profile's menu \"Copy member ID\")", err);
+    if (rc == ERR_OK) {
+        rc = check_list(policy->groups, policy->group_count, slack_group_is_valid,
+                        "a Slack user group id (S…)", err);
+    }
+    return rc == ERR_OK ? ERR_OK : err_wrap(err, rc, "approvers");
+}
+
+/* Who asks may be one of the named: then one fewer can decide. */
+static enum err_code check_quorum(const struct policy *policy, struct err *err)
+{
+    uint32_t reach = policy->user_count;
+
+    if (policy->quorum < 1 || policy->quorum > CORE_QUORUM_MAX) {
+        return err_set(err, ERR_INVALID, "quorum: from 1 to %d", CORE_QUORUM_MAX);
+    }
+    if (policy->group_count > 0) {
+        return ERR_OK; /* how many are in a group changes; the card shows when it is too few */
+    }
+    if (reach > 1 && !policy->self_approval) {
+        reach--;
+    }
+    if (policy->quorum > reach) {
+        return err_set(err, ERR_INVALID,
+                       "quorum: %u approvals cannot be reached by %u people (one of them may be "
+                       "the requester); name more approvers or lower the quorum",
+                       policy->quorum, policy->user_count);
+    }
+    return ERR_OK;
+}
+
+static enum err_code check_times(const struct policy *policy, struct err *err)
+{
+    if (policy->expires_after_ms < CORE_EXPIRES_MS_MIN ||
+        policy->expires_after_ms > CORE_EXPIRES_MS_MAX) {
+        return err_set(err, ERR_INVALID, "expires_after: from 1m to 30d");
+    }
+    if (policy->lapses_after_ms != 0 && (policy->lapses_after_ms < CORE_LAPSES_MS_MIN ||
+                                         policy->lapses_after_ms > CORE_LAPSES_MS_MAX)) {
+        return err_set(err, ERR_INVALID, "lapses_after: from 1m to 30d, or 0s for never");
+    }
+    return ERR_OK;
+}
+
+static enum err_code check_texts(const struct policy *policy, struct err *err)
+{
+    if (!policy_name_is_valid(policy->name)) {
+        return err_set(err, ERR_INVALID,
+                       "name: 1 to %d of a-z, 0-9, '.', '_' and '-', beginning with a letter, "
+                       "a digit or '_'",
+                       CORE_NAME_SIZE_MAX);
+    }
+    if (!text_is_utf8(policy->title) || text_count(policy->title) > CORE_TITLE_COUNT_MAX) {
+        return err_set(err, ERR_INVALID, "title: at most %d characters of UTF-8",
+                       CORE_TITLE_COUNT_MAX);
+    }
+    if (policy->channel.size > 0 && !slack_channel_is_valid(policy->channel)) {
+        return err_set(err, ERR_INVALID,
+                       "channel: \"%.*s\" is not a Slack channel id (C… or G…, at the bottom of "
+                       "the channel's details); leave it out for no card",
+                       SPAN_ARGS(policy->channel));
+    }
+    return ERR_OK;
+}
+
+static enum err_code check_webhooks(const struct policy *policy, struct err *err)
+{
+    enum err_code rc;
+
+    if (policy->webhook_count > CORE_POLICY_WEBHOOK_COUNT_MAX) {
+        return err_set(err, ERR_INVALID, "webhooks: at most %d", CORE_POLICY_WEBHOOK_COUNT_MAX);
+    }
+    rc = check_list(policy->webhooks, policy->webhook_count, policy_name_is_valid,
+                    "the name of a configured webhook", err);
+    return rc == ERR_OK ? ERR_OK : err_wrap(err, rc, "webhooks");
+}
+
+enum err_code policy_check(const struct policy *policy, struct err *err)
+{
+    enum err_code rc;
+
+    ASSERT(policy != NULL);
+    rc = check_texts(policy, err);
+    if (rc == ERR_OK) {
+        rc = check_approvers(policy, err);
+    }
+    if (rc == ERR_OK) {
+        rc = check_quorum(policy, err);
+    }
+    if (rc == ERR_OK) {
+        rc = check_times(policy, err);
+    }
+    if (rc == ERR_OK) {
+        rc = check_webhooks(policy, err);
+    }
+    return rc;
+}
+
+enum field {
+    FIELD_TITLE,
+    FIELD_CHANNEL,
+    FIELD_APPROVERS,
+    FIELD_QUORUM,
+    FIELD_SELF_APPROVAL,
+    FIELD_DIRECT_REQUESTER,
+    FIELD_REQUIRE_REASON,
+    FIELD_EXPIRES_AFTER,
+    FIELD_LAPSES_AFTER,
+    FIELD_WEBHOOKS,
+};
+
+static const char *const field_names[] = {
+    [FIELD_TITLE] = "title",
+    [FIELD_CHANNEL] = "channel",
+    [FIELD_APPROVERS] = "approvers",
+    [FIELD_QUORUM] = "quorum",
+    [FIELD_SELF_APPROVAL] = "self_approval",
+    [FIELD_DIRECT_REQUESTER] = "direct_requester",
+    [FIELD_REQUIRE_REASON] = "require_reason",
+    [FIELD_EXPIRES_AFTER] = "expires_after",
+    [FIELD_LAPSES_AFTER] = "lapses_after",
+    [FIELD_WEBHOOKS] = "webhooks",
+};
+
+static_assert(sizeof field_names / sizeof field_names[0] == POLICY_FIELD_COUNT,
+              "every field has its name");
+
+const char *policy_field_name(size_t index)
+{
+    ASSERT(index < POLICY_FIELD_COUNT);
+    return field_names[index];
+}
+
+enum err_code policy_format_ms(uint64_t duration_ms, struct buf *buf, struct err *err)
+{
+    static const struct {
+        uint64_t ms;
+        const char *name;
+    } units[] = {
+        {CORE_DAY_MS, "d"}, {60 * CORE_MINUTE_MS, "h"}, {CORE_MINUTE_MS, "m"}, {1000, "s"}};
+
+    if (duration_ms == 0) {
+        return buf_append_text(buf, "never", err);
+    }
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (duration_ms % units[i].ms == 0) {
+            return buf_append_format(
+                buf, err, "%llu%s", (unsigned long long)(duration_ms / units[i].ms), units[i].name);
+        }
+    }
+    return buf_append_format(buf, err, "%llums", (unsigned long long)duration_ms);
+}
+
+static enum err_code
+format_list(const struct span *items, uint32_t count, struct buf *buf, struct err *err)
+{
+    enum err_code rc = ERR_OK;
+
+    for (uint32_t i = 0; rc == ERR_OK && i < count; i++) {
+        if (buf_size(buf) > 0) {
+            rc = buf_append_text(buf, ", ", err);
+        }
+        if (rc == ERR_OK) {
+            rc = buf_append_span(buf, items[i], err);
+        }
+    }
+    return rc;
+}
+
+static enum err_code format_bool(bool value, struct buf *buf, struct err *err)
+{
+    return buf_append_text(buf, value ? "yes" : "no", err);
+}
+
+enum err_code
+policy_field_format(const struct policy *policy, size_t index, struct buf *buf, struct err *err)
+{
+    enum err_code rc;
+
+    ASSERT(index < POLICY_FIELD_COUNT);
+    switch ((enum field)index) {
+    case FIELD_TITLE:
+        return buf_append_span(buf, policy->title, err);
+    case FIELD_CHANNEL:
+        return buf_append_span(buf, policy->channel, err);
+    case FIELD_APPROVERS:
+        rc = format_list(policy->users, policy->user_count, buf, err);
+        return rc == ERR_OK ? format_list(policy->groups, policy->group_count, buf, err) : rc;
+    case FIELD_QUORUM:
+        return buf_append_format(buf, err, "%u", policy->quorum);
+    case FIELD_SELF_APPROVAL:
+        return format_bool(policy->self_approval, buf, err);
+    case FIELD_DIRECT_REQUESTER:
+        return format_bool(policy->direct_requester, buf, err);
+    case FIELD_REQUIRE_REASON:
+        return format_bool(policy->require_reason, buf, err);
+    case FIELD_EXPIRES_AFTER:
+        return policy_format_ms(policy->expires_after_ms, buf, err);
+    case FIELD_LAPSES_AFTER:
+        return policy_format_ms(policy->lapses_after_ms, buf, err);
+    case FIELD_WEBHOOKS:
+        return format_list(policy->webhooks, policy->webhook_count, buf, err);
+    }
+    return ERR_OK;
+}
+
+static bool
+lists_equal(const struct span *a, uint32_t a_count, const struct span *b, uint32_t count)
+{
+    bool equal = a_count == count;
+
+    for (uint32_t i = 0; equal && i < count; i++) {
+        equal = span_equal(a[i], b[i]);
+    }
+    return equal;
+}
+
+bool policy_field_equal(const struct policy *a, const struct policy *b, size_t index)
+{
+    ASSERT(index < POLICY_FIELD_COUNT);
+    switch ((enum field)index) {
+    case FIELD_TITLE:
+        return span_equal(a->title, b->title);
+    case FIELD_CHANNEL:
+        return span_equal(a->channel, b->channel);
+    case FIELD_APPROVERS:
+        return lists_equal(a->users, a->user_count, b->users, b->user_count) &&
+               lists_equal(a->groups, a->group_count, b->groups, b->group_count);
+    case FIELD_QUORUM:
+        return a->quorum == b->quorum;
+    case FIELD_SELF_APPROVAL:
+        return a->self_approval == b->self_approval;
+    case FIELD_DIRECT_REQUESTER:
+        return a->direct_requester == b->direct_requester;
+    case FIELD_REQUIRE_REASON:
+        return a->require_reason == b->require_reason;
+    case FIELD_EXPIRES_AFTER:
+        return a->expires_after_ms == b->expires_after_ms;
+    case FIELD_LAPSES_AFTER:
+        return a->lapses_after_ms == b->lapses_after_ms;
+    case FIELD_WEBHOOKS:
+        return lists_equal(a->webhooks, a->webhook_count, b->webhooks, b->webhook_count);
+    }
+    return true;
+}
+
+bool policy_equal(const struct policy *a, const struct policy *b)
+{
+    bool equal = a->deleted == b->deleted;
+
+    for (size_t i = 0; equal && i < POLICY_FIELD_COUNT; i++) {
+        equal = policy_field_equal(a, b, i);
+    }
+    return equal;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* policy.h: what makes a policy valid, and what differs between two versions. Pure. */
+#ifndef APPROVALD_CORE_POLICY_H
+#define APPROVALD_CORE_POLICY_H
+
+#include "approvald/core/types.h"
+#include "base/err.h"
+
+struct buf;
+
+/* [a-z0-9._-]+, at most CORE_NAME_SIZE_MAX bytes, not beginning with '.' or '-'. */
+bool policy_name_is_valid(struct span name);
+/* ^[UW][A-Z0-9]+$, ^S[A-Z0-9]+$, ^[CG][A-Z0-9]+$, of bounded size. */
+bool slack_user_is_valid(struct span id);
+bool slack_group_is_valid(struct span id);
+bool slack_channel_is_valid(struct span id);
+
+/* ERR_INVALID: the message names the field, says what is wrong and how to put it right. */
+enum err_code policy_check(const struct policy *policy, struct err *err) WARN_UNUSED;
+
+/* The fields that people set, in the order in which a difference shows them. */
+#define POLICY_FIELD_COUNT 10
+/* As in the policy's text; index < POLICY_FIELD_COUNT. */
+const char *policy_field_name(size_t index);
+/* Appends the value of a field for people: "2", "24h", "U1, S2", "yes". */
+enum err_code policy_field_format(const struct policy *policy,
+                                  size_t index,
+                                  struct buf *buf,
+                                  struct err *err) WARN_UNUSED;
+bool policy_field_equal(const struct policy *a, const struct policy *b, size_t index);
+/* All fields are equal and both are alive or both deleted. */
+bool policy_equal(const struct policy *a, const struct policy *b);
+
+/* Appends a duration in its largest exact unit: "90m", "24h", "7d"; "never" for 0. */
+enum err_code policy_format_ms(uint64_t duration_ms, struct buf *buf, struct err *err) WARN_UNUSED;
+
+#endif
