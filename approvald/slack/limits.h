@@ -8,7 +8,7 @@
 #include <assert.h>
 
 /* Inbound. */
-#define SLACK_BODY_SIZE_MAX      (1024 * 1024) /* a press echoes the whole message */
+#define SLACK_BODY_SIZE_MAX      (1024UL * 1024) /* a press echoes the whole message */
 #define SLACK_SIGNATURE_WINDOW_S 300   /* Slack's own advice; both ways, so clocks may differ */
 #define SLACK_REPLY_BUDGET_MS    2500  /* Slack gives up after 3 s; the way back takes its part */
 #define SLACK_INFLIGHT_COUNT_MAX 512   /* presses between arrival and commit; one costs 1 KiB */
@@ -24,8 +24,8 @@
 #define SLACK_INBOX_RETRY_MS     1000  /* between two tries for missing facts */
 
 /* Web API client. */
-#define SLACK_CALL_SIZE_MAX         (256 * 1024)      /* bytes: Slack's limit of a view is 250 KB */
-#define SLACK_RESPONSE_SIZE_MAX     (2 * 1024 * 1024) /* bytes: 200 messages of history with blocks */
+#define SLACK_CALL_SIZE_MAX         (256UL * 1024) /* bytes: Slack's limit of a view is 250 KB */
+#define SLACK_RESPONSE_SIZE_MAX     (2UL * 1024 * 1024) /* bytes: 200 messages of history */
 #define SLACK_QUEUE_COUNT_MAX       256 /* calls that wait for their turn; the outbox is durable */
 #define SLACK_RUNNING_COUNT_MAX     8 /* calls under way: more only wait at Slack instead of here */
 #define SLACK_CALL_TIMEOUT_MS       10000  /* Slack answers in 100-800 ms; slower is broken */
@@ -62,7 +62,7 @@
 #define SLACK_VIEW_METADATA_COUNT_MAX 3000
 #define SLACK_VIEW_TEXT_COUNT_MAX     3000
 #define SLACK_VIEW_INPUT_COUNT_MAX    3000
-#define SLACK_VIEW_SIZE_MAX           (16 * 1024) /* ours are small; also fits a Socket Mode reply */
+#define SLACK_VIEW_SIZE_MAX           (16UL * 1024) /* ours are small; also fits a Socket Mode reply */
 #define SLACK_BLOCK_COUNT_MAX         50
 #define SLACK_MODAL_BLOCK_COUNT_MAX   100
 #define SLACK_ID_COUNT_MAX            255 /* block_id, action_id, callback_id */
@@ -71,7 +71,7 @@ static_assert(SLACK_REPLY_BUDGET_MS < 3000, "Slack shows a warning after 3 s");
 static_assert(CORE_REASON_COUNT_MAX <= SLACK_VIEW_INPUT_COUNT_MAX,
               "a reason must fit in its input");
 static_assert(SLACK_GROUP_REFRESH_MS < SLACK_GROUP_FRESH_MS, "refresh comes before staleness");
-static_assert(SLACK_VIEW_SIZE_MAX < 20 * 1024, "a Socket Mode reply of 20 KB is dropped");
+static_assert(SLACK_VIEW_SIZE_MAX < 20UL * 1024, "a Socket Mode reply of 20 KB is dropped");
 static_assert(SLACK_RUNNING_COUNT_MAX < SLACK_QUEUE_COUNT_MAX, "the queue feeds the running calls");
 
 #endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rate.h: when may a call to Slack be sent? Pure: the time and the random draw are passed in.
+ *
+ * A token bucket per method (Slack's tiers), one per channel for posts, pauses after a 429, and a
+ * circuit: after SLACK_CIRCUIT_FAILURE_COUNT transport failures in a row one call at a time probes,
+ * with growing pauses. Times are milliseconds of one monotonic clock. */
+#ifndef APPROVALD_SLACK_RATE_H
+#define APPROVALD_SLACK_RATE_H
+
+#include "approvald/slack/webapi.h"
+#include "base/err.h"
+#include "base/span.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct rate;
+
+enum err_code rate_new(uint64_t now_ms, struct rate **ret_rate, struct err *err) WARN_UNUSED;
+void rate_free(struct rate *rate); /* NULL is allowed */
+
+/* 0: send it now; its place is taken. Else the time at which to ask again, later than now_ms.
+ * channel may be empty. */
+uint64_t
+rate_take(struct rate *rate, enum webapi_method method, struct span channel, uint64_t now_ms);
+/* Slack answered 429: pauses the channel; a second channel of the same method pauses the method. */
+void rate_limited(struct rate *rate,
+                  enum webapi_method method,
+                  struct span channel,
+                  uint64_t now_ms,
+                  uint32_t pause_ms);
+/* Something answered at all: the circuit closes. */
+void rate_reached(struct rate *rate);
+/* Nothing usable came back. draw is random, for jitter. */
+void rate_failed(struct rate *rate, uint64_t now_ms, uint32_t draw);
+bool rate_is_open(const struct rate *rate); /* the circuit */
+
+#endif
