@@ -9,13 +9,27 @@
 #include <stddef.h>
 #include <time.h>
 
-static uint64_t clock_read_ms(clockid_t id)
+static struct timespec clock_read(clockid_t id)
 {
     struct timespec now;
     int failed = clock_gettime(id, &now);
 
     ASSERT(failed == 0);
+    return now;
+}
+
+static uint64_t clock_read_ms(clockid_t id)
+{
+    struct timespec now = clock_read(id);
+
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+uint64_t clock_precise_us(void)
+{
+    struct timespec now = clock_read(CLOCK_MONOTONIC);
+
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 static uint64_t host_boot_ms(void *arg)

@@ -16,6 +16,9 @@ struct clock {
 /* The clock of this host. Borrowed for ever. */
 const struct clock *clock_host(void);
 
+/* Microseconds of CLOCK_MONOTONIC, for measuring and for waits of this process. Not replaceable. */
+uint64_t clock_precise_us(void);
+
 static inline uint64_t clock_boot_ms(const struct clock *clock)
 {
     return clock->boot_ms(clock->arg);

@@ -27,7 +27,7 @@ struct storage;
 struct storage_txn;
 
 #define STORAGE_ID_SIZE   16 /* bytes of a cluster id or a store id */
-#define STORAGE_HASH_SIZE 32 /* bytes of a record's hash */
+#define STORAGE_HASH_SIZE 16 /* bytes of a record's hash (siphash.h says which and why) */
 
 struct storage_options {
     const char *dir;           /* data directory, must exist, owned by this user, mode 0700 */
@@ -135,10 +135,11 @@ struct storage_status {
     uint8_t cluster_id[STORAGE_ID_SIZE];
     uint8_t store_id[STORAGE_ID_SIZE];
     uint64_t epoch;
-    uint64_t lsn_last;    /* appended */
-    uint64_t lsn_commit;  /* durable on the ISR */
-    uint64_t lsn_applied; /* in LMDB's last checkpoint */
-    uint64_t wal_size;    /* bytes of segments on disk */
+    uint64_t lsn_last;                    /* appended */
+    uint64_t lsn_commit;                  /* durable on the ISR */
+    uint64_t lsn_applied;                 /* in LMDB's last checkpoint */
+    uint8_t hash_last[STORAGE_HASH_SIZE]; /* of the record lsn_last */
+    uint64_t wal_size;                    /* bytes of segments on disk */
     uint64_t map_size;
     uint64_t map_used_size;
     uint64_t disk_free_size;
@@ -163,8 +164,9 @@ enum err_code storage_isr_add(struct storage *storage, uint32_t host, struct err
 /* Stops waiting for host. The register must have changed before (rule G). */
 enum err_code
 storage_isr_remove(struct storage *storage, uint32_t host, struct err *err) WARN_UNUSED;
-/* host has everything up to lsn durable, and its hash there is the given one (ERR_CONFLICT when it
- * is not ours: the logs diverge and nothing was counted). */
+/* host (not 0) has everything up to lsn durable, and its hash there is the given one (ERR_CONFLICT
+ * when it is not ours: the logs diverge; ERR_NOT_FOUND when the record is so old, or of an earlier
+ * epoch, that its hash is not kept; nothing was counted then). */
 enum err_code storage_acknowledge(struct storage *storage,
                                   uint32_t host,
                                   uint64_t lsn,

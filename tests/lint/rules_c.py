@@ -41,7 +41,7 @@ STRANGERS = (
 
 # Library header -> the only files that include it.
 WRAPPERS = (
-    ("lmdb.h", ("storage/store*.c",)),
+    ("lmdb.h", ("storage/store*.c", "storage/store_internal.h")),
     ("curl/*", ("base/fetch*.c",)),
     ("event2/http*.h", ("approvald/http/server*.c", "tests/*.c")),
     ("cjson/*", ("base/json*.c",)),

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dispatch.c: the caller's side: jobs in, answers out, weak reads, acknowledgements.
+ * Owns admission (queue, head-room, failure) and the delivery of each answer exactly once.
+ * Never blocks: the lock is only ever held for a few instructions. Caller's thread only. */
+#include "storage/engine.h"
+
+#include "base/assert.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sys/eventfd.h>
+
+static enum err_code check_room(const struct storage *storage, struct err *err)
+{
+    if (storage->disk_free_size < storage->options.headroom_size) {
+        return err_set(err, ERR_NOSPACE,
+                       "%" PRIu64 " MiB free in %s, %" PRIu64
+                       " needed: make room (removing the file ballast gives some)",
+                       storage->disk_free_size / STORAGE_MIB, storage->options.dir,
+                       storage->options.headroom_size / STORAGE_MIB);
+    }
+    if (storage->map_used_size + STORAGE_MAP_RESERVE > storage->options.map_size) {
+        return err_set(err, ERR_NOSPACE,
+                       "the map of %" PRIu64 " MiB is full: raise its size or prune",
+                       storage->options.map_size / STORAGE_MIB);
+    }
+    return ERR_OK;
+}
+
+static enum err_code admit(const struct storage *storage, bool read, struct err *err)
+{
+    if (storage->failed) {
+        return err_set(err, ERR_UNAVAILABLE, "storage failed: %s", storage->failure.message);
+    }
+    if (storage->closing) {
+        return err_set(err, ERR_UNAVAILABLE, "storage is closing");
+    }
+    if (storage->enqueued - storage->delivered >= storage->options.queue_count_max) {
+        return err_set(err, ERR_FULL, "%" PRIu32 " jobs are waiting",
+                       storage->options.queue_count_max);
+    }
+    return read ? ERR_OK : check_room(storage, err);
+}
+
+static enum err_code enqueue(struct storage *storage, const struct job *job, struct err *err)
+{
+    enum err_code rc;
+
+    ASSERT(job->fn != NULL);
+    ASSERT(job->on_done != NULL);
+    engine_lock(storage);
+    rc = admit(storage, job->read, err);
+    if (rc == ERR_OK) {
+        struct job *slot = &storage->jobs[storage->enqueued % storage->options.queue_count_max];
+        bool idle = storage->enqueued == storage->evaluated;
+
+        slot->fn = job->fn;
+        slot->on_done = job->on_done;
+        slot->arg = job->arg;
+        slot->read = job->read;
+        storage->enqueued++;
+        if (idle) {
+            (void)pthread_cond_signal(&storage->writer_wake); /* a signal cannot fail */
+        }
+    }
+    engine_unlock(storage);
+    return rc;
+}
+
+enum err_code storage_write(struct storage *storage,
+                            storage_job_fn *fn,
+                            storage_done_fn *on_done,
+                            void *arg,
+                            struct err *err)
+{
+    struct job job = {.fn = fn, .on_done = on_done, .arg = arg, .read = false};
+
+    return enqueue(storage, &job, err);
+}
+
+enum err_code storage_read(struct storage *storage,
+                           storage_job_fn *fn,
+                           storage_done_fn *on_done,
+                           void *arg,
+                           struct err *err)
+{
+    struct job job = {.fn = fn, .on_done = on_done, .arg = arg, .read = true};
+
+    return enqueue(storage, &job, err);
+}
+
+int storage_fd(const struct storage *storage)
+{
+    return storage->event;
+}
+
+/* The next answer, out of its slot: a callback may fill the slot again. */
+static bool take_answer(struct storage *storage, struct job *ret_job)
+{
+    bool due;
+
+    engine_lock(storage);
+    due = storage->delivered < storage->released;
+    if (due) {
+        *ret_job = storage->jobs[storage->delivered % storage->options.queue_count_max];
+        storage->delivered++;
+    }
+    engine_unlock(storage);
+    return due;
+}
+
+void storage_dispatch(struct storage *storage)
+{
+    struct job job;
+
+    for (uint32_t i = 0; i < STORAGE_DISPATCH_COUNT_MAX && take_answer(storage, &job); i++) {
+        job.on_done(job.arg, job.rc, &job.err);
+    }
+    engine_lock(storage);
+    if (storage->delivered == storage->released && storage->event_set) {
+        eventfd_t count;
+
+        (void)eventfd_read(storage->event, &count); /* it is set, so this cannot block */
+        storage->event_set = false;
+    }
+    engine_unlock(storage);
+}
+
+enum err_code
+storage_read_weak(struct storage *storage, storage_job_fn *fn, void *arg, struct err *err)
+{
+    struct storage_txn txn = {.view = storage->view_weak};
+    enum err_code rc;
+
+    engine_lock(storage);
+    txn.lsn = storage->lsn_applied;
+    txn.wall_ms = storage->applied_wall_ms;
+    engine_unlock(storage);
+    rc = store_view_renew(storage->view_weak, err);
+    if (rc == ERR_OK) {
+        rc = fn(&txn, arg, err);
+        store_view_reset(storage->view_weak);
+    }
+    return rc;
+}
+
+enum err_code storage_isr_add(struct storage *storage, uint32_t host, struct err *err)
+{
+    enum err_code rc;
+
+    engine_lock(storage);
+    rc = isr_add(&storage->isr, host, err);
+    engine_unlock(storage);
+    return rc;
+}
+
+/* A change of the ISR or an acknowledgement may commit records. Lock held. */
+static void advance(struct storage *storage, uint64_t commit_before)
+{
+    uint64_t commit = isr_commit(&storage->isr);
+
+    if (commit > commit_before) {
+        storage->commit_count += commit - commit_before;
+        engine_release(storage);
+        (void)pthread_cond_signal(&storage->writer_wake); /* a signal cannot fail */
+    }
+}
+
+enum err_code storage_isr_remove(struct storage *storage, uint32_t host, struct err *err)
+{
+    uint64_t commit;
+    enum err_code rc;
+
+    engine_lock(storage);
+    commit = isr_commit(&storage->isr);
+    rc = storage->failed ? err_set(err, ERR_UNAVAILABLE, "storage failed")
+                         : isr_remove(&storage->isr, host, err);
+    if (rc == ERR_OK) {
+        advance(storage, commit);
+    }
+    engine_unlock(storage);
+    return rc;
+}
+
+static enum err_code check_hash(const struct storage *storage,
+                                uint64_t lsn,
+                                const uint8_t hash[STORAGE_HASH_SIZE],
+                                struct err *err)
+{
+    if (lsn > storage->last.lsn) {
+        return err_set(err, ERR_CONFLICT, "LSN %" PRIu64 " is not ours", lsn);
+    }
+    if (storage->last.lsn - lsn >= STORAGE_WINDOW_COUNT || lsn < storage->lsn_start) {
+        return err_set(err, ERR_NOT_FOUND, "the hash of LSN %" PRIu64 " is not kept", lsn);
+    }
+    if (memcmp(storage->hashes[lsn % STORAGE_WINDOW_COUNT], hash, STORAGE_HASH_SIZE) != 0) {
+        return err_set(err, ERR_CONFLICT, "the hash of LSN %" PRIu64 " is not ours", lsn);
+    }
+    return ERR_OK;
+}
+
+enum err_code storage_acknowledge(struct storage *storage,
+                                  uint32_t host,
+                                  uint64_t lsn,
+                                  const uint8_t hash[STORAGE_HASH_SIZE],
+                                  struct err *err)
+{
+    uint64_t commit;
+    enum err_code rc;
+
+    ASSERT(host != 0); /* this host's own acknowledgement is its sync */
+    engine_lock(storage);
+    commit = isr_commit(&storage->isr);
+    rc = storage->failed ? err_set(err, ERR_UNAVAILABLE, "storage failed")
+                         : check_hash(storage, lsn, hash, err);
+    if (rc == ERR_OK) {
+        rc = isr_acknowledge(&storage->isr, host, lsn, err);
+    }
+    if (rc == ERR_OK) {
+        advance(storage, commit);
+    }
+    engine_unlock(storage);
+    return rc;
+}

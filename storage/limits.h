@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* limits.h: every bound of the storage with its reason; the relations between them are proved at
+ * compile time. Sizes are bytes. */
+#ifndef STORAGE_LIMITS_H
+#define STORAGE_LIMITS_H
+
+#include <assert.h>
+
+#define STORAGE_KIB 1024UL
+#define STORAGE_MIB (1024UL * 1024UL)
+
+/* LMDB's key limit is 511; the table takes one byte of it. */
+#define STORAGE_KEY_SIZE_MAX 510U
+/* The largest thing kept is a request with its texts (a few tens of KiB); ample room for that. */
+#define STORAGE_VALUE_SIZE_MAX (256UL * STORAGE_KIB)
+/* What one job may change: encoded bytes and count. Long work (pruning) is cut into jobs. */
+#define STORAGE_JOB_SIZE_MAX  (512UL * STORAGE_KIB)
+#define STORAGE_JOB_COUNT_MAX 1024U
+
+/* A batch takes no further job past these: a record then syncs in about a millisecond. */
+#define STORAGE_BATCH_SIZE      (256UL * STORAGE_KIB)
+#define STORAGE_BATCH_COUNT_MAX 256U
+/* A record holds a batch: the last job taken may bring its maximum. */
+#define RECORD_PAYLOAD_SIZE_MAX (STORAGE_BATCH_SIZE + STORAGE_JOB_SIZE_MAX)
+
+/* Records written and not yet synced here. One in the fdatasync, one filling: with more, batches
+ * only get smaller and each record costs a page write. Measured by tests/bench/bench_storage. */
+#define STORAGE_UNSYNCED_COUNT_MAX 2U
+/* Records not yet committed whose hashes are kept for acknowledgements; at most this many wait for
+ * a standby that is slow before it is evicted. */
+#define STORAGE_WINDOW_COUNT 1024U
+/* Hosts in the ISR: a pair, and room for one being added while another is removed. */
+#define ISR_HOST_COUNT_MAX 4U
+
+/* Jobs queued or unanswered. 4096 jobs at 10,000 a second is 0.4 s of work: past that an answer
+ * "busy" now serves the caller better. */
+#define STORAGE_QUEUE_COUNT_DEFAULT 4096U
+#define STORAGE_QUEUE_COUNT_MAX     65536U
+/* Answers in one storage_dispatch, so that the loop gets back to its other descriptors. */
+#define STORAGE_DISPATCH_COUNT_MAX 256U
+
+/* Changes held in memory in front of LMDB. The soft limits start a checkpoint: each changed key
+ * dirties about one LMDB page of 4 KiB, and LMDB never gives dirty pages back, so 1400 keys bound
+ * that memory to about 6 MiB. Past the hard limits the writer waits for the checkpoint. */
+#define MEMTABLE_COUNT_SOFT 1400U
+#define MEMTABLE_SIZE_SOFT  (1536UL * STORAGE_KIB)
+#define MEMTABLE_COUNT_MAX  3072U
+#define MEMTABLE_SIZE_MAX   (3UL * STORAGE_MIB)
+
+/* WAL. 16 MiB is a quarter of a second at full load, so that making a segment (a few syncs) is
+ * rare. The first one is small because storage_open waits for it. */
+#define WAL_SEGMENT_SIZE_DEFAULT (16UL * STORAGE_MIB)
+#define WAL_SEGMENT_SIZE_MIN     (1UL * STORAGE_MIB)
+#define WAL_SEGMENT_SIZE_MAX     (64UL * STORAGE_MIB)
+#define WAL_SEGMENT_SIZE_FIRST   (1UL * STORAGE_MIB)
+#define WAL_SEGMENT_HEADER_SIZE  4096U
+/* Kept for a standby that comes back: 256 MiB is hours of real approvals. At least: the one being
+ * written, the one prepared, and two that the running checkpoint still needs. */
+#define WAL_SIZE_MAX_DEFAULT     (256UL * STORAGE_MIB)
+#define WAL_SEGMENT_COUNT_MIN    4U
+#define WAL_SEGMENT_COUNT_MAX    1024U
+#define WAL_ZERO_CHUNK_SIZE      (512UL * STORAGE_KIB)
+#define WAL_PAGE_SIZE            4096U
+#define STORAGE_PATH_SIZE_MAX    512U
+#define STORAGE_EPOCH_COUNT_MAX  1024U /* table epoch -> first LSN: newest entries kept */
+#define STORAGE_MAP_SIZE_DEFAULT (8UL * 1024UL * STORAGE_MIB)
+#define STORAGE_MAP_SIZE_MIN     (16UL * STORAGE_MIB)
+/* Free space below which writes are refused: one checkpoint, one segment, and slack for what is
+ * written between two looks at the disk. */
+#define STORAGE_HEADROOM_DEFAULT (128UL * STORAGE_MIB)
+/* Given back by deleting one file when the disk is full: enough to run while the admin cleans. */
+#define STORAGE_BALLAST_DEFAULT (64UL * STORAGE_MIB)
+/* LMDB pages that a checkpoint may add; below this much room in the map writes are refused. */
+#define STORAGE_MAP_RESERVE (3UL * MEMTABLE_COUNT_MAX * 4096UL)
+
+#define STORAGE_CHECKPOINT_MS_DEFAULT 1000U
+/* How often the disk's free space is looked at when no checkpoint does it. */
+#define STORAGE_DISK_CHECK_MS 1000U
+
+static_assert(STORAGE_VALUE_SIZE_MAX + STORAGE_KEY_SIZE_MAX < STORAGE_JOB_SIZE_MAX,
+              "one job can hold the largest pair");
+static_assert(RECORD_PAYLOAD_SIZE_MAX + WAL_SEGMENT_HEADER_SIZE + 2UL * WAL_PAGE_SIZE <=
+                  WAL_SEGMENT_SIZE_MIN,
+              "the largest record fits the smallest segment");
+static_assert(WAL_SEGMENT_SIZE_FIRST >= WAL_SEGMENT_SIZE_MIN, "the first segment is legal");
+static_assert(WAL_SEGMENT_SIZE_MIN % WAL_ZERO_CHUNK_SIZE == 0, "segments are made of chunks");
+static_assert(WAL_SIZE_MAX_DEFAULT / WAL_SEGMENT_SIZE_DEFAULT >= WAL_SEGMENT_COUNT_MIN,
+              "the budget holds the segments in use");
+static_assert(STORAGE_JOB_COUNT_MAX + MEMTABLE_COUNT_SOFT < MEMTABLE_COUNT_MAX,
+              "a full job fits beyond the soft limit");
+static_assert(STORAGE_JOB_SIZE_MAX + MEMTABLE_SIZE_SOFT < MEMTABLE_SIZE_MAX,
+              "a full job fits beyond the soft limit");
+static_assert(RECORD_PAYLOAD_SIZE_MAX < MEMTABLE_SIZE_MAX, "replay can hold any record");
+static_assert(STORAGE_UNSYNCED_COUNT_MAX < STORAGE_WINDOW_COUNT, "unsynced records have hashes");
+static_assert(STORAGE_HEADROOM_DEFAULT > STORAGE_MAP_RESERVE + WAL_SEGMENT_SIZE_DEFAULT,
+              "a checkpoint and a segment fit the head-room");
+static_assert(STORAGE_MAP_SIZE_MIN > STORAGE_MAP_RESERVE / 4, "the map holds a checkpoint");
+
+#endif

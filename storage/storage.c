@@ -1,0 +1,552 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* storage.c: opening, closing, counters, membership.
+ * Owns the order of a start: the directory is ours, LMDB, the log durable to its end, replay, a new
+ * epoch durable in both, then the threads.
+ * Never evaluates a job and never writes after the threads run: they do. */
+#include "storage/storage.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "storage/disk.h"
+#include "storage/engine.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+void engine_lock(struct storage *storage)
+{
+    int failed = pthread_mutex_lock(&storage->lock);
+
+    ASSERT(failed == 0);
+}
+
+void engine_unlock(struct storage *storage)
+{
+    int failed = pthread_mutex_unlock(&storage->lock);
+
+    ASSERT(failed == 0);
+}
+
+void engine_wait(struct storage *storage, pthread_cond_t *wake, uint64_t timeout_ms)
+{
+    uint64_t until_us = clock_precise_us() + timeout_ms * 1000;
+    struct timespec until = {.tv_sec = (time_t)(until_us / 1000000),
+                             .tv_nsec = (long)(until_us % 1000000 * 1000)};
+    int failed;
+
+    failed = pthread_cond_timedwait(wake, &storage->lock, &until);
+    ASSERT(failed == 0 || failed == ETIMEDOUT);
+}
+
+void engine_fail(struct storage *storage, const struct err *failure)
+{
+    engine_lock(storage);
+    if (!storage->failed) {
+        storage->failed = true;
+        storage->failure = *failure;
+    }
+    (void)pthread_cond_broadcast(&storage->writer_wake); /* a broadcast cannot fail */
+    (void)pthread_cond_broadcast(&storage->syncer_wake);
+    (void)pthread_cond_broadcast(&storage->checkpointer_wake);
+    (void)pthread_cond_broadcast(&storage->caller_wake);
+    engine_unlock(storage);
+}
+
+static uint64_t either(uint64_t given, uint64_t otherwise)
+{
+    return given == 0 ? otherwise : given;
+}
+
+static void resolve(struct storage_options *o)
+{
+    o->disk = o->disk == NULL ? disk_host() : o->disk;
+    o->clock = o->clock == NULL ? clock_host() : o->clock;
+    o->rng = o->rng == NULL ? rng_host() : o->rng;
+    o->map_size = either(o->map_size, STORAGE_MAP_SIZE_DEFAULT);
+    o->segment_size = either(o->segment_size, WAL_SEGMENT_SIZE_DEFAULT);
+    o->wal_size_max = either(o->wal_size_max, WAL_SIZE_MAX_DEFAULT);
+    o->headroom_size = either(o->headroom_size, STORAGE_HEADROOM_DEFAULT);
+    o->ballast_size = either(o->ballast_size, STORAGE_BALLAST_DEFAULT);
+    o->checkpoint_ms = (uint32_t)either(o->checkpoint_ms, STORAGE_CHECKPOINT_MS_DEFAULT);
+    o->queue_count_max = (uint32_t)either(o->queue_count_max, STORAGE_QUEUE_COUNT_DEFAULT);
+}
+
+static enum err_code check_options(const struct storage_options *o, struct err *err)
+{
+    if (o->segment_size < WAL_SEGMENT_SIZE_MIN || o->segment_size > WAL_SEGMENT_SIZE_MAX ||
+        o->segment_size % WAL_ZERO_CHUNK_SIZE != 0) {
+        return err_set(err, ERR_INVALID,
+                       "segment size %" PRIu64 " is not a multiple of %lu between %lu and %lu",
+                       o->segment_size, WAL_ZERO_CHUNK_SIZE, WAL_SEGMENT_SIZE_MIN,
+                       WAL_SEGMENT_SIZE_MAX);
+    }
+    if (o->wal_size_max < o->segment_size * WAL_SEGMENT_COUNT_MIN ||
+        o->wal_size_max / o->segment_size >= WAL_SEGMENT_COUNT_MAX) {
+        return err_set(err, ERR_INVALID,
+                       "a log of %" PRIu64 " bytes does not hold %u to %u segments",
+                       o->wal_size_max, WAL_SEGMENT_COUNT_MIN, WAL_SEGMENT_COUNT_MAX);
+    }
+    if (o->map_size < STORAGE_MAP_SIZE_MIN || o->queue_count_max > STORAGE_QUEUE_COUNT_MAX) {
+        return err_set(err, ERR_INVALID, "map size below %lu or more than %u jobs",
+                       STORAGE_MAP_SIZE_MIN, STORAGE_QUEUE_COUNT_MAX);
+    }
+    return ERR_OK;
+}
+
+static void init_locks(struct storage *storage)
+{
+    pthread_cond_t *conditions[] = {&storage->writer_wake, &storage->syncer_wake,
+                                    &storage->checkpointer_wake, &storage->caller_wake};
+    pthread_condattr_t attributes;
+
+    /* None of these can fail with these arguments on Linux. */
+    (void)pthread_mutex_init(&storage->lock, NULL);
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    for (size_t i = 0; i < sizeof conditions / sizeof conditions[0]; i++) {
+        (void)pthread_cond_init(conditions[i], &attributes);
+    }
+    (void)pthread_condattr_destroy(&attributes);
+}
+
+static enum err_code
+new_storage(const struct storage_options *options, struct storage **ret_storage, struct err *err)
+{
+    struct storage *storage = mem_new(1, sizeof *storage);
+
+    ASSERT(options != NULL && options->dir != NULL);
+    if (storage == NULL) {
+        return err_set(err, ERR_NOMEM, "storage");
+    }
+    storage->options = *options;
+    storage->lock_file = -1;
+    storage->event = -1;
+    init_locks(storage);
+    resolve(&storage->options);
+    storage->options.dir = mem_copy_text(options->dir, strlen(options->dir));
+    *ret_storage = storage;
+    return storage->options.dir == NULL ? err_set(err, ERR_NOMEM, "storage")
+                                        : check_options(&storage->options, err);
+}
+
+/* All that is not a thread. */
+static void free_storage(struct storage *storage)
+{
+    const struct disk *disk = storage->options.disk;
+    union {
+        const char *in;
+        char *out;
+    } dir = {.in = storage->options.dir};
+
+    store_view_free(storage->view);
+    store_view_free(storage->view_weak);
+    store_close(storage->store);
+    wal_close(storage->wal);
+    memtable_free(storage->active);
+    memtable_free(storage->frozen);
+    memtable_free(storage->changes);
+    if (storage->event >= 0) {
+        (void)close(storage->event);
+    }
+    if (storage->lock_file >= 0) {
+        disk->close(disk->arg, storage->lock_file);
+    }
+    mem_free(storage->jobs);
+    mem_free(dir.out);
+    mem_free(storage);
+}
+
+static enum err_code take_directory(struct storage *storage, struct err *err)
+{
+    const struct disk *disk = storage->options.disk;
+    char path[STORAGE_PATH_SIZE_MAX];
+    enum err_code rc = disk->check_dir(disk->arg, storage->options.dir, err);
+
+    if (rc == ERR_OK) {
+        rc = disk_path(path, storage->options.dir, STORAGE_LOCK_FILE, err);
+    }
+    if (rc == ERR_OK) {
+        rc = disk->lock(disk->arg, path, &storage->lock_file, err);
+    }
+    return rc;
+}
+
+static enum err_code open_wal(struct storage *storage, struct err *err)
+{
+    struct wal_options options = {
+        .home = {.disk = storage->options.disk, .dir = storage->options.dir},
+        .rng = storage->options.rng,
+        .segment_size = storage->options.segment_size,
+        .wal_size_max = storage->options.wal_size_max};
+    struct store_meta meta;
+    uint64_t lsn_epoch = 1;
+
+    store_meta(storage->store, &meta);
+    memcpy(options.home.cluster_id, meta.cluster_id, STORAGE_ID_SIZE);
+    memcpy(options.home.store_id, meta.store_id, STORAGE_ID_SIZE);
+    options.applied = meta.applied;
+    if (meta.epoch > 0) {
+        enum err_code rc = store_epoch_first(storage->store, meta.epoch, &lsn_epoch, err);
+
+        if (rc != ERR_OK) {
+            return rc;
+        }
+    }
+    /* When an epoch was begun, all records before it were durable. */
+    options.lsn_durable = meta.applied.lsn > lsn_epoch - 1 ? meta.applied.lsn : lsn_epoch - 1;
+    storage->lsn_applied = meta.applied.lsn;
+    storage->applied_wall_ms = meta.applied.wall_ms;
+    return wal_open(&options, &storage->wal, err);
+}
+
+static enum err_code allocate(struct storage *storage, struct err *err)
+{
+    enum err_code rc = memtable_new(MEMTABLE_COUNT_MAX, MEMTABLE_SIZE_MAX, &storage->active, err);
+
+    if (rc == ERR_OK) {
+        rc = memtable_new(MEMTABLE_COUNT_MAX, MEMTABLE_SIZE_MAX, &storage->frozen, err);
+    }
+    if (rc == ERR_OK) {
+        rc = memtable_new(STORAGE_JOB_COUNT_MAX, 0, &storage->changes, err);
+    }
+    if (rc == ERR_OK) {
+        rc = store_view_new(storage->store, &storage->view, err);
+    }
+    if (rc == ERR_OK) {
+        rc = store_view_new(storage->store, &storage->view_weak, err);
+    }
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    storage->jobs = mem_new(storage->options.queue_count_max, sizeof *storage->jobs);
+    if (storage->jobs == NULL) {
+        return err_set(err, ERR_NOMEM, "queue");
+    }
+    storage->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return storage->event >= 0 ? ERR_OK : err_set_errno(err, ERR_NOMEM, errno, "eventfd");
+}
+
+/* The active table goes to LMDB; only before the threads run. */
+static enum err_code fold_active(struct storage *storage, struct err *err)
+{
+    enum err_code rc = ERR_OK;
+
+    if (memtable_count(storage->active) > 0) {
+        rc = engine_fold(storage, storage->active, &storage->last, err);
+    }
+    if (rc == ERR_OK && memtable_count(storage->active) > 0) {
+        storage->lsn_applied = storage->last.lsn;
+        storage->applied_wall_ms = storage->last.wall_ms;
+        memtable_clear(storage->active, true);
+    }
+    return rc;
+}
+
+static enum err_code count_changes(struct span payload, size_t *ret_count, struct err *err)
+{
+    enum err_code rc = ERR_OK;
+    size_t count = 0;
+
+    for (; rc == ERR_OK && payload.size > 0; count++) {
+        struct change change;
+
+        rc = change_decode(&payload, &change, err);
+    }
+    *ret_count = count;
+    return rc;
+}
+
+static enum err_code apply_payload(struct storage *storage, struct span payload, struct err *err)
+{
+    enum err_code rc = ERR_OK;
+
+    while (rc == ERR_OK && payload.size > 0) {
+        struct change change;
+
+        rc = change_decode(&payload, &change, err);
+        if (rc == ERR_OK && !memtable_fits(storage->active, 1, 0)) {
+            rc = err_set(err, ERR_CORRUPT, "more changes than a record can hold");
+        }
+        if (rc == ERR_OK) {
+            memtable_set(storage->active, &change);
+        }
+    }
+    return rc;
+}
+
+static enum err_code replay_record(void *arg,
+                                   const struct record *record,
+                                   const struct record_position *position,
+                                   struct err *err)
+{
+    struct storage *storage = arg;
+    size_t count = 0;
+    enum err_code rc = count_changes(record->payload, &count, err);
+
+    if (rc == ERR_OK && (memtable_count(storage->active) >= MEMTABLE_COUNT_SOFT ||
+                         memtable_size(storage->active) >= MEMTABLE_SIZE_SOFT ||
+                         !memtable_fits(storage->active, count, record->payload.size))) {
+        rc = fold_active(storage, err);
+    }
+    if (rc == ERR_OK) {
+        rc = apply_payload(storage, record->payload, err);
+    }
+    if (rc != ERR_OK) {
+        return err_wrap(err, rc, "record %" PRIu64, position->lsn);
+    }
+    storage->last = *position;
+    return ERR_OK;
+}
+
+/* The log is durable and this host alone decides what is committed: all of it counts. */
+static enum err_code replay(struct storage *storage, struct err *err)
+{
+    enum err_code rc = wal_replay(storage->wal, replay_record, storage, err);
+
+    if (rc == ERR_OK && !wal_has_room(storage->wal)) {
+        /* No room for the record that starts the epoch. */
+        rc = fold_active(storage, err);
+        if (rc == ERR_OK) {
+            rc = wal_prepare(storage->wal, storage->lsn_applied, err);
+        }
+    }
+    wal_last(storage->wal, &storage->last);
+    return rc;
+}
+
+/* The epoch is durable in LMDB, then in the log, before anything else is written under it. */
+static enum err_code begin_epoch(struct storage *storage, struct err *err)
+{
+    uint64_t wall_ms = clock_wall_ms(storage->options.clock);
+    struct wal_append append = {.kind = RECORD_KIND_EPOCH, .wall_ms = storage->last.wall_ms};
+    struct store_meta meta;
+    enum err_code rc;
+
+    store_meta(storage->store, &meta);
+    storage->epoch = (meta.epoch > storage->last.epoch ? meta.epoch : storage->last.epoch) + 1;
+    rc = store_begin_epoch(storage->store, storage->epoch, storage->last.lsn + 1, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    append.epoch = storage->epoch;
+    append.wall_ms = wall_ms > append.wall_ms ? wall_ms : append.wall_ms;
+    append.lsn_durable = storage->last.lsn;
+    rc = wal_append(storage->wal, &append, &storage->last, err);
+    if (rc == ERR_OK) {
+        rc = wal_sync(storage->wal, err);
+    }
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    storage->lsn_start = storage->last.lsn;
+    isr_init(&storage->isr, storage->last.lsn);
+    memcpy(storage->hashes[storage->last.lsn % STORAGE_WINDOW_COUNT], storage->last.hash,
+           STORAGE_HASH_SIZE);
+    storage->active_since_ms = clock_boot_ms(storage->options.clock);
+    return store_view_renew(storage->view, err);
+}
+
+/* Space that the admin can free at once on a full disk. Made only while there is plenty; without
+ * it the store works all the same, so failing to make it is no error. */
+static void make_ballast(struct storage *storage)
+{
+    const struct storage_options *o = &storage->options;
+    char path[STORAGE_PATH_SIZE_MAX];
+    bool exists = true;
+    int file;
+
+    if (storage->disk_free_size < o->ballast_size + 2 * o->headroom_size ||
+        disk_exists(o->disk, o->dir, STORAGE_BALLAST_FILE, &exists, NULL) != ERR_OK || exists ||
+        disk_path(path, o->dir, STORAGE_BALLAST_FILE, NULL) != ERR_OK ||
+        o->disk->open(o->disk->arg, path, DISK_OPEN_CREATE, &file, NULL) != ERR_OK) {
+        return;
+    }
+    if (o->disk->allocate(o->disk->arg, file, o->ballast_size, NULL) != ERR_OK) {
+        (void)o->disk->unlink(o->disk->arg, path, NULL); /* see above */
+    }
+    o->disk->close(o->disk->arg, file);
+}
+
+static enum err_code start_thread(struct storage *storage, void *(*run)(void *), struct err *err)
+{
+    pthread_t *thread = &storage->threads[storage->thread_count];
+    int number = pthread_create(thread, NULL, run, storage);
+
+    if (number != 0) {
+        return err_set_errno(err, ERR_NOMEM, number, "thread");
+    }
+    storage->thread_count++;
+    return ERR_OK;
+}
+
+/* Signals stay with the caller's thread. */
+static enum err_code start_threads(struct storage *storage, struct err *err)
+{
+    sigset_t all;
+    sigset_t before;
+    enum err_code rc;
+
+    (void)sigfillset(&all); /* none of these can fail with these arguments */
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = start_thread(storage, writer_main, err);
+    if (rc == ERR_OK) {
+        rc = start_thread(storage, syncer_main, err);
+    }
+    if (rc == ERR_OK) {
+        rc = start_thread(storage, checkpointer_main, err);
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
+}
+
+static void join_threads(struct storage *storage)
+{
+    for (uint32_t i = 0; i < storage->thread_count; i++) {
+        (void)pthread_join(storage->threads[i], NULL); /* they exist and nobody else joins them */
+    }
+    storage->thread_count = 0;
+}
+
+static enum err_code open_all(struct storage *storage, struct err *err)
+{
+    const struct storage_options *o = &storage->options;
+    enum err_code rc = take_directory(storage, err);
+
+    if (rc == ERR_OK) {
+        rc = store_open(o->disk, o->rng, o->dir, o->map_size, &storage->store, err);
+    }
+    if (rc == ERR_OK) {
+        rc = open_wal(storage, err);
+    }
+    if (rc == ERR_OK) {
+        rc = allocate(storage, err);
+    }
+    if (rc == ERR_OK) {
+        rc = replay(storage, err);
+    }
+    if (rc == ERR_OK) {
+        rc = begin_epoch(storage, err);
+    }
+    if (rc == ERR_OK) {
+        rc = engine_measure(storage, err);
+    }
+    if (rc == ERR_OK) {
+        make_ballast(storage);
+        rc = disk_remove(o->disk, o->dir, STORAGE_FAILED_FILE, err);
+    }
+    if (rc == ERR_OK) {
+        rc = start_threads(storage, err);
+    }
+    return rc;
+}
+
+enum err_code
+storage_open(const struct storage_options *options, struct storage **ret_storage, struct err *err)
+{
+    struct storage *storage = NULL;
+    enum err_code rc = new_storage(options, &storage, err);
+
+    if (storage == NULL) {
+        return err_wrap(err, rc, "open storage");
+    }
+    if (rc == ERR_OK) {
+        rc = open_all(storage, err);
+    }
+    if (rc == ERR_OK) {
+        *ret_storage = storage;
+        return ERR_OK;
+    }
+    if (storage->thread_count > 0) {
+        struct err failure = {.code = rc, .message = "not all threads could be started"};
+
+        engine_fail(storage, &failure);
+        join_threads(storage);
+    }
+    free_storage(storage);
+    return err_wrap(err, rc, "open storage");
+}
+
+/* Waits until there is something to deliver or nothing more to wait for. A record that only another
+ * host's acknowledgement could commit will not get it now: its fate is unknown. */
+static bool wait_for_answers(struct storage *storage)
+{
+    struct err failure = {.code = ERR_UNAVAILABLE,
+                          .message = "closed before the standby acknowledged"};
+    bool stuck = false;
+    bool answers;
+
+    engine_lock(storage);
+    while (storage->delivered < storage->enqueued && storage->released == storage->delivered &&
+           !stuck) {
+        stuck = !storage->failed && storage->evaluated == storage->enqueued &&
+                storage->isr.members[0].lsn_durable == storage->last.lsn;
+        if (!stuck) {
+            engine_wait(storage, &storage->caller_wake, STORAGE_DISK_CHECK_MS);
+        }
+    }
+    answers = storage->delivered < storage->enqueued;
+    engine_unlock(storage);
+    if (stuck) {
+        engine_fail(storage, &failure);
+    }
+    return answers;
+}
+
+void storage_close(struct storage *storage)
+{
+    if (storage == NULL) {
+        return;
+    }
+    engine_lock(storage);
+    storage->closing = true;
+    storage->flush = true;
+    (void)pthread_cond_broadcast(&storage->writer_wake); /* a broadcast cannot fail */
+    engine_unlock(storage);
+    while (wait_for_answers(storage)) {
+        storage_dispatch(storage);
+    }
+    engine_lock(storage);
+    (void)pthread_cond_broadcast(&storage->writer_wake);
+    engine_unlock(storage);
+    join_threads(storage);
+    free_storage(storage);
+}
+
+void storage_status(struct storage *storage, struct storage_status *ret_status)
+{
+    struct store_meta meta;
+    struct storage_status s = {0};
+
+    ASSERT(ret_status != NULL);
+    store_meta(storage->store, &meta);
+    memcpy(s.cluster_id, meta.cluster_id, STORAGE_ID_SIZE);
+    memcpy(s.store_id, meta.store_id, STORAGE_ID_SIZE);
+    s.epoch = storage->epoch;
+    s.wal_size = wal_size(storage->wal);
+    s.map_size = storage->options.map_size;
+    engine_lock(storage);
+    s.lsn_last = storage->last.lsn;
+    memcpy(s.hash_last, storage->last.hash, STORAGE_HASH_SIZE);
+    s.lsn_commit = isr_commit(&storage->isr);
+    s.lsn_applied = storage->lsn_applied;
+    s.map_used_size = storage->map_used_size;
+    s.disk_free_size = storage->disk_free_size;
+    s.commit_count = storage->commit_count;
+    s.sync_count = storage->sync_count;
+    s.sync_us_total = storage->sync_us_total;
+    s.sync_us_max = storage->sync_us_max;
+    s.checkpoint_count = storage->checkpoint_count;
+    s.queue_count = (uint32_t)(storage->enqueued - storage->delivered);
+    s.isr_count = isr_count(&storage->isr);
+    s.failed = storage->failed;
+    s.failure = storage->failure;
+    engine_unlock(storage);
+    *ret_status = s;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* wal.h: the write-ahead log: the truth of the storage, a chain of records in segments.
+ *
+ * Three threads meet here, each with its own calls: the writer appends, the syncer (or the writer
+ * while nothing else syncs, never both) syncs, the checkpointer prepares and trims segments. After
+ * any error but ERR_UNAVAILABLE the log must not be used again: what the disk holds is unknown. */
+#ifndef STORAGE_WAL_H
+#define STORAGE_WAL_H
+
+#include "base/err.h"
+#include "storage/record.h"
+#include "storage/wal_segment.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct rng;
+struct wal;
+
+struct wal_options {
+    struct wal_home home;
+    const struct rng *rng; /* borrowed */
+    uint64_t segment_size;
+    uint64_t wal_size_max;
+    struct record_position applied; /* the newest record in the store; the log must hold it */
+    uint64_t lsn_durable;           /* the log is known to have reached this far once */
+};
+
+/* Opens or creates the log: finds its end, cuts a torn tail, makes all of it durable. Blocks.
+ * ERR_CORRUPT names segment and record when a record that was durable is bad. */
+enum err_code
+wal_open(const struct wal_options *options, struct wal **ret_wal, struct err *err) WARN_UNUSED;
+/* Closes the files; writes nothing. NULL is allowed. */
+void wal_close(struct wal *wal);
+
+/* Calls visit for each record after the applied one, in order; stops at its first error. Only
+ * between wal_open and the first append. */
+typedef enum err_code wal_visit_fn(void *arg,
+                                   const struct record *record,
+                                   const struct record_position *position,
+                                   struct err *err);
+enum err_code
+wal_replay(struct wal *wal, wal_visit_fn *visit, void *arg, struct err *err) WARN_UNUSED;
+
+/* Writer. The last record. */
+void wal_last(const struct wal *wal, struct record_position *ret_position);
+/* Where the next record's payload is to be put: RECORD_PAYLOAD_SIZE_MAX bytes. Moves with each
+ * append. */
+uint8_t *wal_payload(struct wal *wal);
+
+struct wal_append {
+    enum record_kind kind;
+    size_t payload_size; /* bytes put at wal_payload */
+    uint64_t epoch;
+    uint64_t wall_ms;
+    uint64_t lsn_durable; /* what of this log is durable here */
+};
+
+/* True when any record can be appended now; false while the next segment is missing. */
+bool wal_has_room(struct wal *wal);
+/* Writes one record (not durable yet). The log has room. */
+enum err_code wal_append(struct wal *wal,
+                         const struct wal_append *append,
+                         struct record_position *ret_position,
+                         struct err *err) WARN_UNUSED;
+
+/* Makes everything durable that was appended before the call. */
+enum err_code wal_sync(struct wal *wal, struct err *err) WARN_UNUSED;
+
+/* Checkpointer, and whoever wakes it. True when the next segment is missing. */
+bool wal_wants_segment(struct wal *wal);
+/* Makes the next segment, if missing: from one that lies wholly below lsn_trim when the budget is
+ * used up, else a new one. ERR_UNAVAILABLE: the budget is used up and nothing may go yet. */
+enum err_code wal_prepare(struct wal *wal, uint64_t lsn_trim, struct err *err) WARN_UNUSED;
+
+/* Any thread. Bytes of segments on disk. */
+uint64_t wal_size(struct wal *wal);
+
+#endif
