@@ -4,7 +4,12 @@
  * Asynchronous calls run on the event loop and never block it. Every call has a total time limit
  * and a limit on the response; redirects are never followed; only http and https; certificates are
  * always verified (a private CA file can be added). Proxies: as configured, else the environment's
- * (https_proxy, no_proxy). Authorization headers never reach a log or an error text. */
+ * (https_proxy, http_proxy, all_proxy, no_proxy). Authorization headers never reach a log or an
+ * error text.
+ *
+ * HTTP/1.1 with kept connections: one answer per connection at a time keeps "not sent" and
+ * "unknown" apart. A request of which a byte may have been received is never sent again by itself,
+ * except GET and HEAD. */
 #ifndef BASE_FETCH_H
 #define BASE_FETCH_H
 
@@ -32,7 +37,8 @@ enum err_code fetch_new(struct event_base *base,
                         const struct fetch_options *options,
                         struct fetch **ret_fetch,
                         struct err *err) WARN_UNUSED;
-/* Cancels what is under way (their callbacks are not called). NULL is allowed. */
+/* Cancels what is under way (their callbacks are not called). Never from inside a callback. NULL is
+ * allowed. */
 void fetch_free(struct fetch *fetch);
 
 struct fetch_request {
@@ -45,7 +51,10 @@ struct fetch_request {
     uint32_t timeout_ms;         /* total; 0: 10 s */
     uint32_t connect_timeout_ms; /* 0: 5 s */
     size_t response_size_max;    /* bytes; 0: 1 MiB */
-    bool refuse_inward;          /* refuse loopback, private, link-local and multicast addresses */
+    /* Refuse loopback, private, link-local, multicast and this host's own addresses, checked on the
+     * address that is connected to. Behind a proxy that resolves names, literal addresses only;
+     * such a call always takes the proxy, whatever no_proxy says. */
+    bool refuse_inward;
 };
 
 enum fetch_outcome {
@@ -67,15 +76,17 @@ struct fetch_response {
 
 typedef void fetch_done_fn(void *arg, const struct fetch_response *response);
 
-/* Starts a call; done is called once, on the loop, never from inside fetch_start. ERR_FULL,
- * ERR_INVALID (URL), ERR_NOMEM: done is not called. */
+/* Starts a call; done is called once, on the loop, never from inside fetch_start. ret_call may be
+ * NULL when it will not be cancelled. ERR_FULL, ERR_INVALID (URL, method, a line break in a header
+ * or the bearer), ERR_DENIED (an inward literal address), ERR_NOMEM: done is not called. */
 enum err_code fetch_start(struct fetch *fetch,
                           const struct fetch_request *request,
                           fetch_done_fn *done,
                           void *arg,
                           struct fetch_call **ret_call,
                           struct err *err) WARN_UNUSED;
-/* Ends a call without its callback. */
+/* Ends a call without its callback. The call is gone once its callback has begun; NULL is allowed.
+ */
 void fetch_cancel(struct fetch_call *call);
 
 /* The same, blocking, for programs without a loop: done is called before it returns. */
@@ -85,7 +96,7 @@ enum err_code fetch_perform(struct fetch *fetch,
                             void *arg,
                             struct err *err) WARN_UNUSED;
 
-/* For tests of refuse_inward: is the literal IPv4 or IPv6 address one of ours or inward? */
+/* Is the literal IPv4 or IPv6 address one of ours or inward? True for what is no address. */
 bool fetch_address_is_inward(const char *address);
 
 #endif

@@ -30,11 +30,26 @@
 /* metrics: series. Twice what the house has; each costs under 256 bytes. */
 #define METRICS_COUNT_MAX 1024
 
+/* fetch: calls at once. Slack answers in well under a second and limits most methods to about one a
+ * second, so more than this is a runaway, and each holds a descriptor. */
+#define FETCH_CALL_COUNT_MAX 64
+/* fetch: header lines of one request; the longest list of the house has 6. */
+#define FETCH_HEADER_COUNT_MAX 16
+/* fetch: bytes of a URL or of one header line. Slack's response URLs have about 120. */
+#define FETCH_LINE_SIZE_MAX         4096
+#define FETCH_TIMEOUT_MS            10000
+#define FETCH_CONNECT_TIMEOUT_MS    5000
+#define FETCH_RESPONSE_SIZE_DEFAULT ((size_t)1024 * 1024)
+/* fetch: bytes of a private CA file; Debian's whole bundle has 230 KiB. */
+#define FETCH_CA_SIZE_MAX ((size_t)1024 * 1024)
+
 /* text: code points of the longest replacement of one: \u{10FFFF}. */
 #define TEXT_PIECE_SIZE_MAX 12
 
 static_assert(LOG_VALUE_SIZE_MAX * 6 < LOG_LINE_SIZE_MAX,
               "a value fits its line even when every byte is escaped");
+static_assert(FETCH_CONNECT_TIMEOUT_MS < FETCH_TIMEOUT_MS,
+              "a call that connected late still has time to be answered");
 static_assert(JSON_DEPTH_MAX <= 64, "json_scan keeps the kinds of open containers in 64 bits");
 static_assert(JSON_NUMBER_SIZE_MAX < 63, "cJSON must never cut a number");
 
