@@ -10,7 +10,6 @@
 #include "approvald/slack/rate.h"
 #include "approvald/slack/webapi_internal.h"
 #include "base/assert.h"
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/fetch.h"
 #include "base/log.h"
@@ -459,25 +458,6 @@ enum err_code webapi_respond(struct webapi *webapi,
     rc = item_start(item, text, err);
     if (rc != ERR_OK) {
         item_release(item);
-    }
-    return rc;
-}
-
-enum err_code
-webapi_form_add(struct buf *form, const char *name, struct span value, struct err *err)
-{
-    static const char plain[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
-    enum err_code rc = buf_append_format(form, err, "%s%s=", buf_size(form) > 0 ? "&" : "", name);
-
-    for (size_t i = 0; rc == ERR_OK && i < value.size; i++) {
-        uint8_t byte = (uint8_t)value.data[i];
-
-        if (byte != 0 && strchr(plain, byte) != NULL) {
-            rc = buf_append(form, &byte, 1, err);
-        } else {
-            rc = buf_append_format(form, err, "%%%02X", byte);
-        }
     }
     return rc;
 }

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* directory.h: who people are at Slack and which groups they are in: a bounded cache in memory.
+ *
+ * directory_facts reads what is fresh and never waits; directory_fetch gets what is missing, each
+ * thing once however many ask. Groups named by policies are refreshed before they go stale. Loop
+ * thread only. Ages and sizes: limits.h. */
+#ifndef APPROVALD_SLACK_DIRECTORY_H
+#define APPROVALD_SLACK_DIRECTORY_H
+
+#include "base/err.h"
+#include "base/span.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct clock;
+struct directory;
+struct event_base;
+struct facts;
+struct metrics;
+struct service;
+struct webapi;
+
+struct directory_options {
+    struct event_base *base; /* borrowed, as all pointers here */
+    struct webapi *webapi;
+    struct service *service; /* names the groups to keep fresh */
+    struct metrics *metrics;
+    const struct clock *clock; /* NULL: this host's */
+    struct span team;          /* configured team id, copied; empty: what auth.test says */
+};
+
+enum err_code directory_new(const struct directory_options *options,
+                            struct directory **ret_directory,
+                            struct err *err) WARN_UNUSED;
+/* Waiting callers are not called. Free the webapi before it. NULL is allowed. */
+void directory_free(struct directory *directory);
+/* Asks Slack who we are and begins to keep groups fresh. */
+void directory_start(struct directory *directory);
+
+struct directory_identity {
+    bool known;    /* auth.test has answered */
+    bool mismatch; /* its team is not the configured one: an alarm */
+    struct span team;
+    struct span enterprise; /* empty off Enterprise Grid */
+    struct span bot_user;
+    struct span bot;
+};
+/* Borrowed until the next turn of the loop. */
+void directory_identity(const struct directory *directory, struct directory_identity *ret_identity);
+
+/* team: of the person, from a signed payload, or empty: then what users.info says. user_known is
+ * true when all flags could be judged from fresh entries. Spans of the groups are borrowed until
+ * the next call into the directory. */
+void directory_facts(struct directory *directory,
+                     struct span user,
+                     struct span team,
+                     struct facts *ret_facts);
+
+enum directory_kind { DIRECTORY_USER = 1, DIRECTORY_GROUP, DIRECTORY_CHANNEL };
+#define DIRECTORY_NEED_COUNT_MAX 10 /* a user, a policy's groups, a channel */
+struct directory_need {
+    enum directory_kind kind;
+    struct span id;
+};
+/* Something was fetched, or could not be; look again with directory_facts. Once, on the loop, never
+ * from inside directory_fetch. */
+typedef void directory_done_fn(void *arg);
+/* ERR_FULL (waiters or lookups), ERR_UNAVAILABLE (Slack refuses us): done is not called. */
+enum err_code directory_fetch(struct directory *directory,
+                              const struct directory_need *needs,
+                              size_t count,
+                              directory_done_fn *done,
+                              void *arg,
+                              struct err *err) WARN_UNUSED;
+
+struct directory_channel {
+    bool known;   /* fresh; the rest says nothing otherwise */
+    bool missing; /* Slack does not show it to us: private and not invited, or gone */
+    bool archived;
+    bool member; /* the bot is in it */
+    bool is_private;
+    bool shared; /* with another organisation */
+};
+void directory_channel(struct directory *directory,
+                       struct span channel,
+                       struct directory_channel *ret_channel);
+
+#endif
