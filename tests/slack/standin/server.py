@@ -36,6 +36,7 @@ class StandIn:
 
     def reset(self, seed_world=None):
         """As freshly started, on the same port."""
+        self.push.cancel_retries()
         self.api_faults.clear()
         self.push_faults.clear()
         with self.world.lock:
@@ -62,7 +63,7 @@ class StandIn:
     def stop(self):
         """Let go of everything that waits and close the listener."""
         self.stopping.set()
-        self.push.stop()
+        self.push.cancel_retries()
         self.api_faults.clear()
         self.push_faults.clear()
         self.server.shutdown()
