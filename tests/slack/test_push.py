@@ -54,6 +54,17 @@ class Signing(SlackCase):
             self.assertEqual(self.slack.press(ANA, "approval_approve", CHANNEL, ts)["status"], 401)
         self.assertEqual(self.slack.press(ANA, "approval_approve", CHANNEL, ts)["status"], 200)
 
+    def test_the_signing_secret_can_be_rotated(self):
+        ts = self.post_card()
+        with tempfile.NamedTemporaryFile("w", prefix="standin.") as file:
+            for secret, status in (("another one", 401), (slack_client.SIGNING_SECRET, 200)):
+                file.seek(0)
+                file.truncate()
+                file.write(secret)
+                file.flush()
+                self.slack.control("config", signing_secret_file=file.name)
+                self.assertEqual(self.slack.press(ANA, "approval_approve", CHANNEL, ts)["status"], status)
+
     def test_replay_sends_the_same_bytes(self):
         ts = self.post_card()
         first = self.slack.press(ANA, "approval_approve", CHANNEL, ts)
@@ -195,8 +206,8 @@ class Presses(SlackCase):
         started = time.monotonic()
         self.assertTrue(self.slack.press(ANA, "approval_approve", CHANNEL, ts)["acked"])
         self.assertGreaterEqual(time.monotonic() - started, 0.1)
-        self.slack.control("push_fault", kind="abandon", seconds=0.05)
-        self.app.on("block_actions", lambda _payload: time.sleep(0.2))
+        self.slack.control("push_fault", kind="abandon", seconds=0.3)
+        self.app.on("block_actions", lambda _payload: time.sleep(0.6))
         result = self.slack.press(ANA, "approval_approve", CHANNEL, ts)
         self.assertEqual((result["delivered"], result["acked"], len(self.app.seen)), (True, False, 2))
 

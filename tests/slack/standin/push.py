@@ -50,6 +50,10 @@ class Push:
         self._raw = {}
         self._stop = threading.Event()
 
+    def set_secret(self, signing_secret):
+        """From now on deliveries are signed with this."""
+        self._secret = signing_secret
+
     def cancel_retries(self):
         """End pending retries; later events have theirs."""
         stop, self._stop = self._stop, threading.Event()

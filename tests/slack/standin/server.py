@@ -7,6 +7,7 @@ Owns sockets, request framing and which part answers which path. Never knows a W
 
 import json
 import socket
+import sys
 import threading
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +17,15 @@ from .apiargs import ApiError
 
 BODY_SIZE_MAX = 4 * 1024 * 1024
 IDLE_TIMEOUT_S = 120
+
+
+def read_secret(path):
+    """A secret's bytes, without the newline an editor adds."""
+    with open(path, "rb") as file:
+        secret = file.read().strip()
+    if not secret:
+        raise ValueError("%s is empty" % path)
+    return secret
 
 
 class StandIn:
@@ -33,6 +43,8 @@ class StandIn:
         self.push = push.Push(self.world, self.push_faults, app_url, signing_secret, app_ca_file)
         self.control = control.Control(self)
         self.server = None
+
+    read_secret = staticmethod(read_secret)
 
     def reset(self, seed_world=None):
         """As freshly started, on the same port."""
@@ -79,7 +91,9 @@ class Server(ThreadingHTTPServer):
     standin = None
 
     def handle_error(self, request, client_address):
-        """A peer that hangs up is part of the job, not an error worth a traceback."""
+        """A peer that hangs up is part of the job; anything else is a fault of ours and must be seen."""
+        if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError)):
+            super().handle_error(request, client_address)
 
 
 class Handler(BaseHTTPRequestHandler):
