@@ -7,7 +7,6 @@ Owns sockets, request framing and which part answers which path. Never knows a W
 
 import json
 import socket
-import sys
 import threading
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,15 +16,6 @@ from .apiargs import ApiError
 
 BODY_SIZE_MAX = 4 * 1024 * 1024
 IDLE_TIMEOUT_S = 120
-
-
-def read_secret(path):
-    """A secret's bytes, without the newline an editor adds."""
-    with open(path, "rb") as file:
-        secret = file.read().strip()
-    if not secret:
-        raise ValueError("%s is empty" % path)
-    return secret
 
 
 class StandIn:
@@ -44,11 +34,8 @@ class StandIn:
         self.control = control.Control(self)
         self.server = None
 
-    read_secret = staticmethod(read_secret)
-
     def reset(self, seed_world=None):
         """As freshly started, on the same port."""
-        self.push.cancel_retries()
         self.api_faults.clear()
         self.push_faults.clear()
         with self.world.lock:
@@ -75,7 +62,7 @@ class StandIn:
     def stop(self):
         """Let go of everything that waits and close the listener."""
         self.stopping.set()
-        self.push.cancel_retries()
+        self.push.stop()
         self.api_faults.clear()
         self.push_faults.clear()
         self.server.shutdown()
@@ -91,9 +78,7 @@ class Server(ThreadingHTTPServer):
     standin = None
 
     def handle_error(self, request, client_address):
-        """A peer that hangs up is part of the job; anything else is a fault of ours and must be seen."""
-        if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError)):
-            super().handle_error(request, client_address)
+        """A peer that hangs up is part of the job, not an error worth a traceback."""
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* card.c: the Slack message of a request.
+ * Owns the order of its parts: what is asked, by whom, on what, why, what exactly, how it stands,
+ * the buttons, the small print.
+ * Never sends anything, never keeps what it was given, never shows text from people unguarded. */
+#include "approvald/slack/card.h"
+
+#include "approvald/core/request_id.h"
+#include "approvald/slack/blocks.h"
+#include "approvald/slack/prose.h"
+#include "approvald/slack/story.h"
+#include "base/assert.h"
+#include "base/crypto.h"
+#include "base/json.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CARD_CODE_BYTES 4 /* of the bind hash: enough for eyes, the claim compares all 32 */
+
+static_assert(CORE_DETAILS_COUNT_MAX <= BLOCKS_RICH_COUNT_MAX, "what will run is shown whole");
+static_assert(CORE_REASON_COUNT_MAX <= BLOCKS_RICH_COUNT_MAX, "a reason is shown whole");
+
+void card_code(const struct request *request, char ret_text[CARD_CODE_SIZE])
+{
+    char hex[2 * CARD_CODE_BYTES + 1];
+
+    ASSERT(request->bound);
+    crypto_hex(request->bind_hash, CARD_CODE_BYTES, hex);
+    memcpy(ret_text, hex, 4);
+    ret_text[4] = '-';
+    memcpy(ret_text + 5, hex + 4, 5);
+}
+
+/* Plain text from people; the fallback when nothing readable is left of it. */
+static void say_plain(struct prose *prose, struct span text, size_t count_max, const char *fallback)
+{
+    size_t before = prose->count;
+
+    prose_add_plain(prose, text, count_max);
+    if (prose->count == before) {
+        prose_add(prose, fallback);
+    }
+}
+
+void card_head(const struct card *card, struct blocks *blocks, struct prose *prose)
+{
+    enum story_phase phase = story_phase(card->request);
+
+    prose_begin(prose, BLOCKS_HEADER_COUNT_MAX);
+    if (phase != STORY_PENDING) {
+        prose_add(prose, story_symbol(phase));
+        prose_add(prose, story_word(phase));
+        prose_add(prose, ": ");
+    }
+    say_plain(prose, card->request->title, BLOCKS_HEADER_COUNT_MAX, "(no title)");
+    blocks_header(blocks, prose_take(prose));
+}
+
+static void add_field(struct json *fields, struct prose *prose)
+{
+    blocks_field(fields, prose_take(prose));
+}
+
+static void begin_field(struct prose *prose, const char *label)
+{
+    prose_begin(prose, BLOCKS_FIELD_COUNT_MAX);
+    prose_add(prose, label);
+    prose_add(prose, "\n");
+}
+
+static void add_facts(const struct card *card, struct blocks *blocks, struct prose *prose)
+{
+    const struct request *request = card->request;
+    struct json *fields = blocks_fields(blocks);
+
+    begin_field(prose, "*Asked by*");
+    story_asker(prose, request);
+    add_field(fields, prose);
+    if (request->target.size > 0) {
+        begin_field(prose, "*Target*");
+        prose_add_text(prose, request->target, BLOCKS_FIELD_COUNT_MAX);
+        add_field(fields, prose);
+    }
+    begin_field(prose, "*Policy*");
+    prose_add_text(prose,
+                   card->policy != NULL && card->policy->title.size > 0 ? card->policy->title
+                                                                        : request->policy,
+                   CORE_TITLE_COUNT_MAX);
+    add_field(fields, prose);
+    if (request->state == REQUEST_PENDING) {
+        begin_field(prose, "*Expires*");
+        prose_add_date(prose, request->expires_ms);
+        add_field(fields, prose);
+    }
+}
+
+/* Several lines of people's text, in prose; false when nothing readable is left of them. */
+static bool take_lines(struct prose *prose, struct span text, size_t count_max)
+{
+    prose_begin(prose, count_max);
+    prose_add_plain_lines(prose, text, count_max);
+    return !prose_is_empty(prose);
+}
+
+void card_quote(struct blocks *blocks, struct prose *prose, struct span reason)
+{
+    if (take_lines(prose, reason, BLOCKS_RICH_COUNT_MAX)) {
+        blocks_rich_quote(blocks_rich(blocks), prose_take(prose));
+    }
+}
+
+void card_question(const struct card *card, struct blocks *blocks, struct prose *prose)
+{
+    const struct request *request = card->request;
+
+    add_facts(card, blocks, prose);
+    card_quote(blocks, prose, request->reason);
+    if (take_lines(prose, request->details, BLOCKS_RICH_COUNT_MAX)) {
+        blocks_rich_code(blocks_rich(blocks), prose_take(prose));
+    }
+}
+
+static void add_button(struct json *actions,
+                       struct prose *prose,
+                       const struct request *request,
+                       struct blocks_button *button)
+{
+    prose_begin(prose, BLOCKS_LABEL_COUNT_MAX);
+    prose_add(prose, button->text);
+    prose_add(prose, ": ");
+    say_plain(prose, request->title, BLOCKS_LABEL_COUNT_MAX, "(no title)");
+    button->label = prose_take(prose);
+    blocks_button(actions, button);
+}
+
+void card_buttons(const struct card *card, struct blocks *blocks, struct prose *prose)
+{
+    char id[REQUEST_ID_TEXT_SIZE];
+    struct json *actions;
+    struct blocks_button approve = {
+        .action_id = CARD_ACTION_APPROVE,
+        .text = "Approve",
+        .style = "primary",
+    };
+    struct blocks_button reject = {.action_id = CARD_ACTION_REJECT, .text = "Reject"};
+
+    if (card->request->state != REQUEST_PENDING) {
+        return;
+    }
+    request_id_format(&card->request->id, id);
+    approve.value = span_text(id);
+    reject.value = span_text(id);
+    actions = blocks_actions(blocks);
+    add_button(actions, prose, card->request, &approve);
+    add_button(actions, prose, card->request, &reject);
+}
+
+/* What a press on Approve leads to. */
+static void add_promise(const struct card *card, struct json *context, struct prose *prose)
+{
+    if (card->request->state != REQUEST_PENDING) {
+        return;
+    }
+    prose_begin(prose, BLOCKS_MRKDWN_COUNT_MAX);
+    prose_add(prose, card->request->bound ? "Once approved, exactly this may run once"
+                                          : "Once approved, it may run once");
+    if (card->policy != NULL && card->policy->lapses_after_ms > 0) {
+        prose_add(prose, ", within ");
+        prose_add_duration(prose, card->policy->lapses_after_ms);
+    }
+    prose_add(prose, ".");
+    blocks_context_text(context, prose_take(prose));
+}
+
+void card_print(const struct card *card, struct blocks *blocks, struct prose *prose)
+{
+    struct json *context = blocks_context(blocks);
+    char id[REQUEST_ID_TEXT_SIZE];
+    char code[CARD_CODE_SIZE];
+
+    add_promise(card, context, prose);
+    if (card->request->bound) {
+        card_code(card->request, code);
+        prose_begin(prose, BLOCKS_MRKDWN_COUNT_MAX);
+        prose_add(prose, "Code ");
+        prose_add(prose, code);
+        blocks_context_text(context, prose_take(prose));
+    }
+    request_id_format(&card->request->id, id);
+    blocks_context_text(context, span_text(id));
+}
+
+void card_metadata(const struct card *card,
+                   const char *surface,
+                   uint32_t item,
+                   struct json *message)
+{
+    struct json *metadata = json_add_object(message, "metadata");
+    struct json *payload;
+    char id[REQUEST_ID_TEXT_SIZE];
+
+    request_id_format(&card->request->id, id);
+    json_add_text(metadata, "event_type", SPAN_LITERAL(CARD_EVENT_TYPE));
+    payload = json_add_object(metadata, "event_payload");
+    json_add_text(payload, "request_id", span_text(id));
+    json_add_text(payload, "surface", span_text(surface));
+    if (item > 0) {
+        json_add_u64(payload, "item", item);
+    }
+    if (card->cluster != NULL && card->cluster[0] != '\0') {
+        json_add_text(payload, "cluster", span_text(card->cluster));
+    }
+}
+
+enum err_code card_add(const struct card *card, struct json *message, struct err *err)
+{
+    AUTO_PROSE struct prose prose = {.err = ERR_INIT};
+    const struct request *request = card->request;
+    struct blocks blocks;
+    enum err_code rc = prose_init(&prose, err);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    prose_begin(&prose, BLOCKS_TEXT_COUNT_MAX);
+    story_summary(&prose, request, card->policy,
+                  "Answer with the Approve or Reject button of this message.");
+    json_add_text(message, "text", prose_take(&prose));
+    blocks_begin(&blocks, message, request->revision);
+    card_head(card, &blocks, &prose);
+    card_question(card, &blocks, &prose);
+    prose_begin(&prose, BLOCKS_MRKDWN_COUNT_MAX);
+    story_status(&prose, request, card->policy, "*");
+    blocks_section(&blocks, prose_take(&prose));
+    card_quote(&blocks, &prose, story_outcome_reason(request));
+    card_buttons(card, &blocks, &prose);
+    card_print(card, &blocks, &prose);
+    card_metadata(card, "card", 0, message);
+    return prose_status(&prose, err);
+}
+
+enum err_code card_add_plain(const struct card *card, struct json *message, struct err *err)
+{
+    AUTO_PROSE struct prose prose = {.err = ERR_INIT};
+    char answer[160];
+    char id[REQUEST_ID_TEXT_SIZE];
+    enum err_code rc = prose_init(&prose, err);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    request_id_format(&card->request->id, id);
+    (void)snprintf(answer, sizeof answer,
+                   "The buttons cannot be shown here; answer with: approvalctl approve %s (or "
+                   "reject).",
+                   id); /* fits: an id has 30 characters */
+    prose_begin(&prose, BLOCKS_TEXT_COUNT_MAX);
+    story_summary(&prose, card->request, card->policy, answer);
+    json_add_text(message, "text", prose_take(&prose));
+    (void)json_add_array(message, "blocks"); /* empty: an update drops what was there */
+    card_metadata(card, "card", 0, message);
+    return prose_status(&prose, err);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* card.h: the Slack message of a request, in each of its states. Pure: state in, JSON out.
+ *
+ * Every message has both text and blocks. text alone tells who asks for what, why, and how to
+ * answer: it is the notification and what screen readers speak. Text from people cannot make a
+ * mention, a link, an emoji or formatting: it stands in plain_text or rich_text (which Slack never
+ * parses), or is escaped and its marks are disarmed. All of Slack's limits are kept whatever the
+ * request holds; longer text is cut between characters, with an ellipsis. */
+#ifndef APPROVALD_SLACK_CARD_H
+#define APPROVALD_SLACK_CARD_H
+
+#include "approvald/core/types.h"
+#include "base/err.h"
+
+struct blocks;
+struct json;
+struct prose;
+
+#define CARD_EVENT_TYPE     "approvald_request" /* metadata.event_type of every message of ours */
+#define CARD_ACTION_APPROVE "approve"           /* action_id; the button's value is the id */
+#define CARD_ACTION_REJECT  "reject"
+
+struct card {
+    const struct request *request;
+    const struct policy *policy; /* the pinned version, or NULL: approvers are not listed */
+    const char *cluster;         /* goes to the metadata; NULL or "": none */
+    const char *workspace_url;   /* "https://team.slack.com/" for links to the card; NULL: none */
+    struct span channel;         /* where the card is, or empty */
+    struct span ts;
+};
+
+/* Both add members to the object message. ERR_NOMEM is the only error; a failed allocation inside
+ * the tree shows in json_print. */
+
+/* {text, blocks, metadata}: the card. */
+enum err_code card_add(const struct card *card, struct json *message, struct err *err) WARN_UNUSED;
+/* {text, blocks: [], metadata}: the card for a Slack that refuses our blocks (invalid_blocks): says
+ * how to answer without buttons. */
+enum err_code
+card_add_plain(const struct card *card, struct json *message, struct err *err) WARN_UNUSED;
+
+/* Pieces, for the other messages about a request. */
+/* The line at the top: how it stands and the title. */
+void card_head(const struct card *card, struct blocks *blocks, struct prose *prose);
+/* Who asks, the target, the policy, the deadline; the reason and the details. */
+void card_question(const struct card *card, struct blocks *blocks, struct prose *prose);
+/* A reason in the words of the person who gave it; nothing when it is empty. */
+void card_quote(struct blocks *blocks, struct prose *prose, struct span reason);
+/* The buttons, while it is pending. */
+void card_buttons(const struct card *card, struct blocks *blocks, struct prose *prose);
+/* The small print: id, code. */
+void card_print(const struct card *card, struct blocks *blocks, struct prose *prose);
+/* Adds "metadata". item 0: none. */
+void card_metadata(const struct card *card,
+                   const char *surface,
+                   uint32_t item,
+                   struct json *message);
+
+/* "3fa9-12bc", the first eight hex digits of the bind hash, with a NUL: to compare with what the
+ * asker's terminal shows. */
+#define CARD_CODE_SIZE 10
+void card_code(const struct request *request, char ret_text[CARD_CODE_SIZE]);
+
+#endif

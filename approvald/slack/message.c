@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* message.c: what Slack shows about a request besides its card.
+ * Owns the words of replies, direct messages and notices.
+ * Never sends anything, never shows text from people unguarded. Pure. */
+#include "approvald/slack/message.h"
+
+#include "approvald/core/audit.h"
+#include "approvald/core/request_id.h"
+#include "approvald/service/render.h"
+#include "approvald/slack/blocks.h"
+#include "approvald/slack/limits.h"
+#include "approvald/slack/prose.h"
+#include "approvald/slack/story.h"
+#include "base/assert.h"
+#include "base/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MESSAGE_TITLE_COUNT_MAX 300
+
+/* A link to the card, when it is known where it is: "https://team.slack.com/archives/C…/p1234". */
+static void say_link(struct prose *prose, const struct card *card)
+{
+    char url[SLACK_URL_SIZE_MAX];
+    char digits[SLACK_TS_SIZE_MAX + 1];
+    size_t count = 0;
+    int size;
+
+    if (card->workspace_url == NULL || !prose_is_id(card->channel, "CDG")) {
+        return;
+    }
+    for (size_t i = 0; i < card->ts.size && count < SLACK_TS_SIZE_MAX; i++) {
+        if (card->ts.data[i] >= '0' && card->ts.data[i] <= '9') {
+            digits[count++] = card->ts.data[i];
+        }
+    }
+    digits[count] = '\0';
+    size = snprintf(url, sizeof url, "%sarchives/%.*s/p%s", card->workspace_url,
+                    SPAN_ARGS(card->channel), digits);
+    if (count > 0 && size > 0 && (size_t)size < sizeof url) {
+        prose_add_link(prose, url, "Open the card");
+    }
+}
+
+enum err_code message_add_direct(const struct card *card, struct json *message, struct err *err)
+{
+    AUTO_PROSE struct prose prose = {.err = ERR_INIT};
+    const struct request *request = card->request;
+    struct blocks blocks;
+    enum err_code rc = prose_init(&prose, err);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    prose_begin(&prose, BLOCKS_TEXT_COUNT_MAX);
+    story_summary(&prose, request, card->policy, "You will be told here what comes of it.");
+    json_add_text(message, "text", prose_take(&prose));
+    blocks_begin(&blocks, message, request->revision);
+    card_head(card, &blocks, &prose);
+    prose_begin(&prose, BLOCKS_MRKDWN_COUNT_MAX);
+    prose_add(&prose, request->state == REQUEST_PENDING ? "You asked for this. " : "");
+    story_status(&prose, request, card->policy, "*");
+    blocks_section(&blocks, prose_take(&prose));
+    card_quote(&blocks, &prose, story_outcome_reason(request));
+    prose_begin(&prose, BLOCKS_MRKDWN_COUNT_MAX);
+    say_link(&prose, card);
+    blocks_section(&blocks, prose_take(&prose));
+    card_print(card, &blocks, &prose);
+    card_metadata(card, "direct", 0, message);
+    return prose_status(&prose, err);
+}
+
+enum err_code message_add_rescue(const struct card *card, struct json *message, struct err *err)
+{
+    AUTO_PROSE struct prose prose = {.err = ERR_INIT};
+    const struct request *request = card->request;
+    struct blocks blocks;
+    enum err_code rc = prose_init(&prose, err);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    prose_begin(&prose, BLOCKS_TEXT_COUNT_MAX);
+    story_summary(&prose, request, card->policy,
+                  "Answer with the Approve or Reject button of this message.");
+    json_add_text(message, "text", prose_take(&prose));
+    blocks_begin(&blocks, message, request->revision);
+    card_head(card, &blocks, &prose);
+    card_question(card, &blocks, &prose);
+    prose_begin(&prose, BLOCKS_MRKDWN_COUNT_MAX);
+    story_status(&prose, request, card->policy, "*");
+    prose_add(&prose, "\n_This comes to you directly because it could not be posted in the channel "
+                      "of its policy. It will not be updated here._");
+    blocks_section(&blocks, prose_take(&prose));
+    card_buttons(card, &blocks, &prose);
+    card_print(card, &blocks, &prose);
+    card_metadata(card, "rescue", 0, message);
+    return prose_status(&prose, err);
+}
+
+/* How many had approved when the item happened: the item tells the moment, the request the rest. */
+static uint32_t approvals_at(const struct request *request, uint64_t at_ms)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < request->decision_count; i++) {
+        const struct decision *decision = &request->decisions[i];
+
+        count += decision->verdict == VERDICT_APPROVE && decision->at_ms <= at_ms;
+    }
+    return count;
+}
+
+static void say_who(struct prose *prose, struct span user, const char *verb)
+{
+    if (user.size > 0) {
+        prose_add_person(prose, user);
+        prose_add(prose, " ");
+    }
+    prose_add(prose, verb);
+}
+
+static void say_by(struct prose *prose, const char *verb, struct span user)
+{
+    prose_add(prose, verb);
+    if (user.size > 0) {
+        prose_add(prose, " by ");
+        prose_add_person(prose, user);
+    }
+    prose_add(prose, ".");
+}
+
+static void say_consumed(struct prose *prose, const struct request *request)
+{
+    char text[64];
+
+    (void)snprintf(text, sizeof text, "%s with result %d.",
+                   request->consume_result == 0 ? "Done" : "It ran and failed",
+                   (int)request->consume_result); /* fits */
+    prose_add(prose, text);
+}
+
+/* The words of an item; the codes are core's. */
+static void
+say_item(struct prose *prose, const struct request *request, const struct outbox_item *item)
+{
+    switch (item->kind) {
+    case AUDIT_APPROVAL:
+        say_who(prose, item->user, "approved (");
+        prose_add_number(prose, approvals_at(request, item->at_ms));
+        prose_add(prose, " of ");
+        prose_add_number(prose, request->quorum);
+        prose_add(prose, ").");
+        return;
+    case AUDIT_REJECTION:
+        say_who(prose, item->user, "rejected this.");
+        return;
+    case AUDIT_APPROVED:
+        prose_add(prose, "\xe2\x9c\x85 Approved: it may be used now.");
+        return;
+    case AUDIT_REJECTED:
+        prose_add(prose, "\xe2\x9d\x8c Rejected: nothing will run.");
+        return;
+    case AUDIT_EXPIRED:
+        prose_add(prose, "\xe2\x8c\x9b Expired without enough approvals: nothing will run.");
+        return;
+    case AUDIT_CANCELLED:
+        say_by(prose, "\xf0\x9f\x9a\xab Cancelled", item->user);
+        return;
+    case AUDIT_CLAIMED:
+        say_by(prose, "Claimed", item->user);
+        return;
+    case AUDIT_CONSUMED:
+        say_consumed(prose, request);
+        return;
+    case AUDIT_LAPSED:
+        prose_add(prose,
+                  "\xe2\x8c\x9b Nobody used the approval in time, so it is no longer valid.");
+        return;
+    default: /* stored by a newer version */
+        prose_add(prose, "Changed.");
+        return;
+    }
+}
+
+enum err_code message_add_reply(const struct card *card,
+                                const struct outbox_item *item,
+                                struct json *message,
+                                struct err *err)
+{
+    AUTO_PROSE struct prose prose = {.err = ERR_INIT};
+    struct blocks blocks;
+    enum err_code rc = prose_init(&prose, err);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    prose_begin(&prose, BLOCKS_MRKDWN_COUNT_MAX);
+    say_item(&prose, card->request, item);
+    if (item->text.size > 0) {
+        prose_add(&prose, "\nReason: ");
+        prose_add_text(&prose, item->text, CORE_REASON_COUNT_MAX);
+    }
+    json_add_text(message, "text", prose_take(&prose));
+    blocks_begin(&blocks, message, item->id);
+    prose_begin(&prose, BLOCKS_MRKDWN_COUNT_MAX);
+    say_item(&prose, card->request, item);
+    blocks_section(&blocks, prose_take(&prose));
+    card_quote(&blocks, &prose, item->text);
+    card_metadata(card, "thread", item->id, message);
+    return prose_status(&prose, err);
+}
+
+enum err_code message_add_outcome(const struct card *card, struct json *message, struct err *err)
+{
+    AUTO_PROSE struct prose prose = {.err = ERR_INIT};
+    const struct request *request = card->request;
+    struct blocks blocks;
+    enum err_code rc = prose_init(&prose, err);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    prose_begin(&prose, BLOCKS_MRKDWN_COUNT_MAX);
+    prose_add(&prose, "The message above can no longer be changed; this is how it stands. ");
+    story_status(&prose, request, card->policy, "");
+    json_add_text(message, "text", prose_take(&prose));
+    blocks_begin(&blocks, message, request->revision);
+    blocks_section(&blocks, prose_take(&prose));
+    card_quote(&blocks, &prose, story_outcome_reason(request));
+    card_metadata(card, "outcome", request->revision, message);
+    return prose_status(&prose, err);
+}
+
+enum err_code message_add_notice(const struct card *card,
+                                 const struct outbox_item *item,
+                                 struct json *message,
+                                 struct err *err)
+{
+    AUTO_PROSE struct prose prose = {.err = ERR_INIT};
+    struct blocks blocks;
+    enum err_code rc = prose_init(&prose, err);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    prose_begin(&prose, BLOCKS_MRKDWN_COUNT_MAX);
+    prose_add_lines(&prose, item->text, CORE_REASON_COUNT_MAX);
+    if (prose_is_empty(&prose)) {
+        prose_add(&prose, "Nothing was changed.");
+    }
+    prose_add(&prose, "\nThis is about: ");
+    prose_add_text(&prose, card->request->title, MESSAGE_TITLE_COUNT_MAX);
+    json_add_text(message, "text", prose_take(&prose));
+    blocks_begin(&blocks, message, item->id);
+    blocks_section(&blocks, prose_take(&prose));
+    return prose_status(&prose, err);
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* story.c: the sentences about a request.
+ * Owns the words that people read and the order in which things are said.
+ * Never builds JSON, never decides anything. Pure. */
+#include "approvald/slack/story.h"
+
+#include "approvald/core/request_id.h"
+#include "approvald/service/render.h"
+#include "approvald/slack/limits.h"
+#include "approvald/slack/prose.h"
+#include "base/assert.h"
+
+/* Code points after escaping, in text that stands alone: together they fit in its limit. */
+#define STORY_TITLE_COUNT_MAX   300 /* a title of 140, each character escaped twice as long */
+#define STORY_TARGET_COUNT_MAX  400
+#define STORY_REASON_COUNT_MAX  1000
+#define STORY_DETAILS_COUNT_MAX 1000
+/* People and groups named as approvers; more would be a wall of names and wake everybody. */
+#define STORY_MENTION_COUNT_MAX 10
+
+enum story_phase story_phase(const struct request *request)
+{
+    switch (request->state) {
+    case REQUEST_PENDING:
+        return STORY_PENDING;
+    case REQUEST_REJECTED:
+        return STORY_REJECTED;
+    case REQUEST_EXPIRED:
+        return STORY_EXPIRED;
+    case REQUEST_CANCELLED:
+        return STORY_CANCELLED;
+    case REQUEST_APPROVED:
+        break;
+    }
+    switch (request->use) {
+    case USE_NONE:
+    case USE_UNUSED:
+        break;
+    case USE_CLAIMED:
+        return STORY_CLAIMED;
+    case USE_CONSUMED:
+        return request->consume_result == 0 ? STORY_DONE : STORY_FAILED;
+    case USE_LAPSED:
+        return STORY_LAPSED;
+    }
+    return STORY_APPROVED;
+}
+
+const char *story_symbol(enum story_phase phase)
+{
+    switch (phase) {
+#define STORY_PHASE_CASE(code, symbol, word)                                                       \
+    case code:                                                                                     \
+        return symbol;
+        STORY_PHASE_TABLE(STORY_PHASE_CASE)
+#undef STORY_PHASE_CASE
+    }
+    return "";
+}
+
+const char *story_word(enum story_phase phase)
+{
+    switch (phase) {
+#define STORY_PHASE_CASE(code, symbol, word)                                                       \
+    case code:                                                                                     \
+        return word;
+        STORY_PHASE_TABLE(STORY_PHASE_CASE)
+#undef STORY_PHASE_CASE
+    }
+    return "";
+}
+
+/* Text from people; the fallback when nothing readable is left of it. */
+static void say_text(struct prose *prose, struct span text, size_t count_max, const char *fallback)
+{
+    size_t before = prose->count;
+
+    prose_add_text(prose, text, count_max);
+    if (prose->count == before) {
+        prose_add(prose, fallback);
+    }
+}
+
+void story_title(struct prose *prose, const struct request *request)
+{
+    say_text(prose, request->title, STORY_TITLE_COUNT_MAX, "(no title)");
+}
+
+void story_asker(struct prose *prose, const struct request *request)
+{
+    bool person = request->requester.size > 0;
+
+    if (person) {
+        prose_add_person(prose, request->requester);
+    }
+    if (person && request->asker.size > 0) {
+        prose_add(prose, " via ");
+    }
+    if (request->asker.size > 0) {
+        prose_add_text(prose, request->asker, CORE_NAME_SIZE_MAX);
+    } else if (!person) {
+        prose_add(prose, "unknown");
+    }
+}
+
+/* Groups first: they stay true when people come and go. */
+static void say_deciders(struct prose *prose, const struct policy *policy)
+{
+    uint32_t count = policy->group_count + policy->user_count;
+    uint32_t shown = count < STORY_MENTION_COUNT_MAX ? count : STORY_MENTION_COUNT_MAX;
+
+    ASSERT(policy->group_count <= CORE_POLICY_GROUP_COUNT_MAX);
+    ASSERT(policy->user_count <= CORE_POLICY_USER_COUNT_MAX);
+    if (count == 0) {
+        return;
+    }
+    prose_add(prose, " May decide: ");
+    for (uint32_t i = 0; i < shown; i++) {
+        prose_add(prose, i == 0 ? "" : ", ");
+        if (i < policy->group_count) {
+            prose_add_group(prose, policy->groups[i]);
+        } else {
+            prose_add_person(prose, policy->users[i - policy->group_count]);
+        }
+    }
+    if (count > shown) {
+        prose_add(prose, " and ");
+        prose_add_number(prose, count - shown);
+        prose_add(prose, " more");
+    }
+    prose_add(prose, ".");
+}
+
+static void say_via(struct prose *prose, enum via via)
+{
+    switch (via) {
+    case VIA_SLACK:
+    case VIA_SYSTEM:
+        break;
+    case VIA_API:
+        prose_add(prose, " over the API");
+        break;
+    case VIA_CLI:
+        prose_add(prose, " with approvalctl");
+        break;
+    }
+}
+
+static void say_decisions(struct prose *prose, const struct request *request)
+{
+    ASSERT(request->decision_count <= CORE_DECISION_COUNT_MAX);
+    for (uint32_t i = 0; i < request->decision_count; i++) {
+        const struct decision *decision = &request->decisions[i];
+
+        prose_add(prose,
+                  decision->verdict == VERDICT_APPROVE ? "\nApproved by " : "\nRejected by ");
+        prose_add_person(prose, decision->user);
+        say_via(prose, decision->via);
+        prose_add(prose, ", ");
+        prose_add_date(prose, decision->at_ms);
+    }
+}
+
+static void say_count(struct prose *prose, const struct request *request, const char *bold)
+{
+    prose_add(prose, bold);
+    prose_add_number(prose, render_approval_count(request));
+    prose_add(prose, " of ");
+    prose_add_number(prose, request->quorum);
+    prose_add(prose, " approved");
+    prose_add(prose, bold);
+    prose_add(prose, ".");
+}
+
+/* "*Approved* 2 of 2." */
+static void say_head(struct prose *prose, const char *word, const char *bold)
+{
+    prose_add(prose, bold);
+    prose_add(prose, word);
+    prose_add(prose, bold);
+}
+
+static void say_ended(struct prose *prose, const struct request *request)
+{
+    if (request->ended_ms > 0) {
+        prose_add(prose, ", ");
+        prose_add_date(prose, request->ended_ms);
+    }
+    prose_add(prose, ".");
+}
+
+/* An end_actor is a user id or a token's name. */
+static void say_cancelled(struct prose *prose, const struct request *request, const char *bold)
+{
+    say_head(prose, "Cancelled", bold);
+    if (request->end_actor.size > 0) {
+        prose_add(prose, " by ");
+        prose_add_person(prose, request->end_actor);
+    }
+    say_ended(prose, request);
+    prose_add(prose, " Nothing will run.");
+}
+
+static void say_use(struct prose *prose, const struct request *request)
+{
+    switch (request->use) {
+    case USE_NONE:
+        break;
+    case USE_UNUSED:
+        prose_add(prose, "\nNot used yet");
+        if (request->lapses_ms > 0) {
+            prose_add(prose, "; lapses ");
+            prose_add_date(prose, request->lapses_ms);
+        }
+        prose_add(prose, ".");
+        break;
+    case USE_CLAIMED:
+        prose_add(prose, "\nClaimed ");
+        prose_add_date(prose, request->claimed_ms);
+        prose_add(prose, ": it may be running now.");
+        break;
+    case USE_CONSUMED:
+        prose_add(prose, request->consume_result == 0 ? "\nDone" : "\nIt ran and failed");
+        prose_add(prose, " with result ");
+        prose_add(prose, request->consume_result < 0 ? "-" : "");
+        prose_add_number(prose, request->consume_result < 0
+                                    ? (uint64_t)(-(int64_t)request->consume_result)
+                                    : (uint64_t)request->consume_result);
+        prose_add(prose, ", ");
+        prose_add_date(prose, request->consumed_ms);
+        prose_add(prose, ".");
+        break;
+    case USE_LAPSED:
+        prose_add(prose, "\nNobody used the approval in time, so it is no longer valid.");
+        break;
+    }
+}
+
+void story_status(struct prose *prose,
+                  const struct request *request,
+                  const struct policy *policy,
+                  const char *bold)
+{
+    switch (request->state) {
+    case REQUEST_PENDING:
+        say_count(prose, request, bold);
+        if (policy != NULL) {
+            say_deciders(prose, policy);
+        }
+        say_decisions(prose, request);
+        break;
+    case REQUEST_APPROVED:
+        say_count(prose, request, bold);
+        say_decisions(prose, request);
+        say_use(prose, request);
+        break;
+    case REQUEST_REJECTED:
+        say_head(prose, "Rejected", bold);
+        prose_add(prose, ": nothing will run.");
+        say_decisions(prose, request);
+        break;
+    case REQUEST_EXPIRED:
+        say_head(prose, "Expired", bold);
+        say_ended(prose, request);
+        prose_add(prose, " There were not enough approvals (");
+        prose_add_number(prose, render_approval_count(request));
+        prose_add(prose, " of ");
+        prose_add_number(prose, request->quorum);
+        prose_add(prose, "), so nothing will run. It can be asked for again.");
+        say_decisions(prose, request);
+        break;
+    case REQUEST_CANCELLED:
+        say_cancelled(prose, request, bold);
+        break;
+    }
+}
+
+struct span story_outcome_reason(const struct request *request)
+{
+    if (request->state == REQUEST_CANCELLED) {
+        return request->end_reason;
+    }
+    if (request->state != REQUEST_REJECTED) {
+        return SPAN_NONE;
+    }
+    for (uint32_t i = request->decision_count; i > 0; i--) {
+        if (request->decisions[i - 1].verdict == VERDICT_REJECT) {
+            return request->decisions[i - 1].reason;
+        }
+    }
+    return SPAN_NONE;
+}
+
+static void say_labelled(struct prose *prose, const char *label, struct span text, size_t count_max)
+{
+    if (text.size > 0) {
+        prose_add(prose, label);
+        say_text(prose, text, count_max, "(unreadable)");
+        prose_add(prose, ".");
+    }
+}
+
+void story_summary(struct prose *prose,
+                   const struct request *request,
+                   const struct policy *policy,
+                   const char *answer)
+{
+    char id[REQUEST_ID_TEXT_SIZE];
+
+    request_id_format(&request->id, id);
+    prose_add(prose, story_word(story_phase(request)));
+    prose_add(prose, ": ");
+    story_title(prose, request);
+    prose_add(prose, ".\nAsked by ");
+    story_asker(prose, request);
+    prose_add(prose, ".");
+    say_labelled(prose, " Target: ", request->target, STORY_TARGET_COUNT_MAX);
+    say_labelled(prose, "\nReason: ", request->reason, STORY_REASON_COUNT_MAX);
+    prose_add(prose, "\n");
+    story_status(prose, request, policy, "");
+    say_labelled(prose, "\nReason given: ", story_outcome_reason(request), STORY_REASON_COUNT_MAX);
+    if (request->state == REQUEST_PENDING) {
+        prose_add(prose, "\nExpires ");
+        prose_add_date(prose, request->expires_ms);
+        prose_add(prose, ". ");
+        prose_add(prose, answer);
+    }
+    prose_add(prose, "\nRequest ");
+    prose_add(prose, id);
+    prose_add(prose, ".");
+    say_labelled(prose, "\nDetails: ", request->details, STORY_DETAILS_COUNT_MAX);
+}

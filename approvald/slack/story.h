@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* story.h: the sentences about a request, in Slack's mrkdwn: who asks, how it stands, what to do.
+ * Shared by the card and the other messages, so that all of them say the same. Pure. */
+#ifndef APPROVALD_SLACK_STORY_H
+#define APPROVALD_SLACK_STORY_H
+
+#include "approvald/core/types.h"
+
+struct prose;
+
+/* Where a request stands, as people see it. */
+#define STORY_PHASE_TABLE(X)                                                                       \
+    X(STORY_PENDING, "", "Approval needed")                                                        \
+    X(STORY_APPROVED, "\xe2\x9c\x85 ", "Approved")                                                 \
+    X(STORY_CLAIMED, "\xe2\x9c\x85 ", "Approved and claimed")                                      \
+    X(STORY_DONE, "\xe2\x9c\x85 ", "Approved and done")                                            \
+    X(STORY_FAILED, "\xe2\x9a\xa0\xef\xb8\x8f ", "Approved, but failed")                           \
+    X(STORY_LAPSED, "\xe2\x8c\x9b ", "Lapsed unused")                                              \
+    X(STORY_REJECTED, "\xe2\x9d\x8c ", "Rejected")                                                 \
+    X(STORY_EXPIRED, "\xe2\x8c\x9b ", "Expired")                                                   \
+    X(STORY_CANCELLED, "\xf0\x9f\x9a\xab ", "Cancelled")
+
+enum story_phase {
+#define STORY_PHASE_ENUM(phase, symbol, word) phase,
+    STORY_PHASE_TABLE(STORY_PHASE_ENUM)
+#undef STORY_PHASE_ENUM
+};
+enum story_phase story_phase(const struct request *request);
+const char *story_symbol(enum story_phase phase); /* with a space, or "" */
+const char *story_word(enum story_phase phase);
+
+/* The title as mrkdwn; never nothing. */
+void story_title(struct prose *prose, const struct request *request);
+/* "@priya via deploy-bot" */
+void story_asker(struct prose *prose, const struct request *request);
+/* How it stands, several lines. bold is "*" in blocks and "" in text that is read aloud. policy may
+ * be NULL. */
+void story_status(struct prose *prose,
+                  const struct request *request,
+                  const struct policy *policy,
+                  const char *bold);
+/* The whole request in a few sentences, for text that stands alone. answer is how to decide it
+ * (shown while it is pending). */
+void story_summary(struct prose *prose,
+                   const struct request *request,
+                   const struct policy *policy,
+                   const char *answer);
+/* The reason to show with the outcome (of a rejection, a cancellation), or an empty span. */
+struct span story_outcome_reason(const struct request *request);
+
+#endif

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sample_request.c: requests for tests of what people see.
+ * Owns their texts; never touches a store or the network. */
+#include "tests/lib/sample_request.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define START_MS UINT64_C(1764752400000) /* 2025-12-03 09:00 UTC */
+
+const char *sample_word(enum sample sample)
+{
+    static const char *const words[] = {
+#define SAMPLE_WORD(code, word) [code] = (word),
+        SAMPLE_TABLE(SAMPLE_WORD)
+#undef SAMPLE_WORD
+    };
+
+    return words[sample];
+}
+
+void sample_policy(struct policy *ret_policy)
+{
+    *ret_policy = (struct policy){
+        .name = SPAN_LITERAL("prod-deploy"),
+        .version = 3,
+        .title = SPAN_LITERAL("Production deploys"),
+        .channel = SPAN_LITERAL("C0APV00001"),
+        .quorum = 2,
+        .direct_requester = true,
+        .expires_after_ms = 3600000,
+        .lapses_after_ms = 1800000,
+        .user_count = 2,
+        .users = {SPAN_LITERAL("U0APR00001"), SPAN_LITERAL("U0APR00002")},
+        .group_count = 1,
+        .groups = {SPAN_LITERAL("S0APV00001")},
+        .webhook_count = 1,
+        .webhooks = {SPAN_LITERAL("deploys")},
+    };
+}
+
+static void decide(struct request *request,
+                   enum verdict verdict,
+                   const char *user,
+                   enum via via,
+                   struct span reason)
+{
+    struct decision *decision = &request->decisions[request->decision_count];
+
+    *decision = (struct decision){
+        .verdict = verdict,
+        .via = via,
+        .at_ms = START_MS + 60000 * (request->decision_count + 1),
+        .user = span_text(user),
+        .reason = reason,
+    };
+    request->decision_count++;
+}
+
+static void set_state(struct request *request, enum request_state state, enum request_use use)
+{
+    request->state = state;
+    request->use = use;
+    request->revision += request->decision_count + 1;
+    request->ended_ms = START_MS + 300000;
+}
+
+static void approve_twice(struct request *request)
+{
+    decide(request, VERDICT_APPROVE, "U0APR00001", VIA_SLACK, SPAN_NONE);
+    decide(request, VERDICT_APPROVE, "U0APR00002", VIA_CLI, SPAN_LITERAL("looked at the diff"));
+    set_state(request, REQUEST_APPROVED, USE_UNUSED);
+    request->lapses_ms = request->ended_ms + 1800000;
+}
+
+static void set_use(struct request *request, enum request_use use, int32_t result)
+{
+    request->use = use;
+    request->revision++;
+    request->claimed_ms = request->ended_ms + 1000;
+    if (use == USE_CONSUMED) {
+        request->consumed_ms = request->ended_ms + 60000;
+        request->consume_result = result;
+        request->revision++;
+    }
+}
+
+/* What happened to a pending request. */
+static void advance(struct request *request, enum sample sample)
+{
+    struct span reason =
+        SPAN_LITERAL("The change freeze begins today; please ask again on Monday.");
+
+    switch (sample) {
+    case SAMPLE_PENDING:
+    case SAMPLE_COUNT:
+        break;
+    case SAMPLE_PARTIAL:
+        decide(request, VERDICT_APPROVE, "U0APR00001", VIA_SLACK, SPAN_NONE);
+        request->revision++;
+        break;
+    case SAMPLE_APPROVED:
+        approve_twice(request);
+        break;
+    case SAMPLE_CLAIMED:
+        approve_twice(request);
+        set_use(request, USE_CLAIMED, 0);
+        break;
+    case SAMPLE_DONE:
+        approve_twice(request);
+        set_use(request, USE_CONSUMED, 0);
+        break;
+    case SAMPLE_FAILED:
+        approve_twice(request);
+        set_use(request, USE_CONSUMED, -7);
+        break;
+    case SAMPLE_LAPSED:
+        approve_twice(request);
+        request->use = USE_LAPSED;
+        request->revision++;
+        break;
+    case SAMPLE_REJECTED:
+        decide(request, VERDICT_REJECT, "U0APR00002", VIA_SLACK, reason);
+        set_state(request, REQUEST_REJECTED, USE_NONE);
+        break;
+    case SAMPLE_EXPIRED:
+        set_state(request, REQUEST_EXPIRED, USE_NONE);
+        break;
+    case SAMPLE_CANCELLED:
+        set_state(request, REQUEST_CANCELLED, USE_NONE);
+        request->end_actor = SPAN_LITERAL("deploy-bot");
+        request->end_reason = SPAN_LITERAL("The build was replaced by a newer one.");
+        break;
+    }
+}
+
+void sample_request(enum sample sample, struct request *ret_request)
+{
+    *ret_request = (struct request){
+        .id = {{0x01, 0x9a, 0xe2, 0x40, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa,
+                0xbb, 0xcc}},
+        .revision = 1,
+        .state = REQUEST_PENDING,
+        .policy = SPAN_LITERAL("prod-deploy"),
+        .policy_version = 3,
+        .requester = SPAN_LITERAL("U0REQ00001"),
+        .asker = SPAN_LITERAL("deploy-bot"),
+        .title = SPAN_LITERAL("Deploy billing-api 4.2.1 to production"),
+        .reason = SPAN_LITERAL("Fixes the rounding of invoices & totals < 0."),
+        .target = SPAN_LITERAL("billing-api on prod_eu_1"),
+        .details = SPAN_LITERAL("ansible-playbook deploy.yml \\\n  --limit prod_eu_1 -e tag=4.2.1"),
+        .bound = true,
+        .bind_hash = {0x3f, 0xa9, 0x12, 0xbc},
+        .created_ms = START_MS,
+        .expires_ms = START_MS + 3600000,
+        .quorum = 2,
+    };
+    advance(ret_request, sample);
+}
+
+const char *sample_hostile_unit(uint32_t kind)
+{
+    static const char *const units[SAMPLE_HOSTILE_COUNT] = {
+        "<!channel> <@U0EVIL0001> <https://evil.example|Approve> ",
+        "&&&&&&&&",
+        "*Approved* by _everyone_ ~not~ `code` :white_check_mark: > quoted ",
+        "\n\n> *Approved*\n",
+        "\xe2\x80\xae"
+        "evil\xe2\x80\xac\x1b[31m\x07\xe2\x80\x8b ",
+        "\xf0\x9f\x92\xa5",
+        "\"\\\"}],\\u0000\t",
+        "\xff\xc3\x28\xed\xa0\x80",
+    };
+
+    return units[kind % SAMPLE_HOSTILE_COUNT];
+}
+
+/* The unit again and again, count_max code points at most (bytes where it is no text). */
+static struct span repeat(char *room, size_t room_size, const char *unit, size_t count_max)
+{
+    size_t size = 0;
+    size_t count = 0;
+    size_t unit_size = strlen(unit);
+
+    while (size < room_size) {
+        char byte = unit[size % unit_size];
+
+        count += ((unsigned char)byte & 0xc0) != 0x80;
+        if (count > count_max) {
+            break;
+        }
+        room[size++] = byte;
+    }
+    return span_of(room, size);
+}
+
+static void crowd(struct sample_room *room, struct policy *policy)
+{
+    policy->user_count = CORE_POLICY_USER_COUNT_MAX;
+    for (uint32_t i = 0; i < policy->user_count; i++) {
+        (void)snprintf(room->users[i], sizeof room->users[i], "U0123456789ABCDEFGHIJ%03u", i);
+        policy->users[i] = span_text(room->users[i]);
+    }
+    policy->group_count = CORE_POLICY_GROUP_COUNT_MAX;
+    for (uint32_t i = 0; i < policy->group_count; i++) {
+        (void)snprintf(room->groups[i], sizeof room->groups[i], "S0123456789ABCDEFGHIJ%03u", i);
+        policy->groups[i] = span_text(room->groups[i]);
+    }
+}
+
+void sample_hostile(uint32_t kind,
+                    enum sample sample,
+                    struct sample_room *room,
+                    struct request *ret_request,
+                    struct policy *ret_policy)
+{
+    const char *unit = sample_hostile_unit(kind);
+
+    sample_policy(ret_policy);
+    crowd(room, ret_policy);
+    sample_request(sample, ret_request);
+    ret_request->title = repeat(room->title, sizeof room->title, unit, CORE_TITLE_COUNT_MAX);
+    ret_request->reason = repeat(room->reason, sizeof room->reason, unit, CORE_REASON_COUNT_MAX);
+    ret_request->target = repeat(room->target, sizeof room->target, unit, CORE_TARGET_COUNT_MAX);
+    ret_request->details =
+        repeat(room->details, sizeof room->details, unit, CORE_DETAILS_COUNT_MAX);
+    ret_request->asker = ret_request->target;
+    ret_request->quorum = CORE_QUORUM_MAX;
+    if (sample == SAMPLE_PENDING || sample == SAMPLE_EXPIRED || sample == SAMPLE_COUNT) {
+        return;
+    }
+    while (ret_request->decision_count < CORE_DECISION_COUNT_MAX) {
+        decide(ret_request, VERDICT_REJECT, room->users[ret_request->decision_count], VIA_API,
+               ret_request->reason);
+    }
+    ret_request->end_reason = ret_request->reason;
+    ret_request->end_actor = ret_request->target;
+}
