@@ -1,0 +1,577 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* post.c: one attempt to show in Slack what a row owes.
+ * Owns the steps of an attempt and its texts, rendered once at the start from the newest state.
+ * Never decides when to try again, never writes to the store, never repeats a post whose fate is
+ * unknown without looking for it first. */
+#include "approvald/slack/post.h"
+
+#include "approvald/core/request_id.h"
+#include "approvald/slack/reconcile.h"
+#include "approvald/slack/sendfate.h"
+#include "approvald/slack/texts.h"
+#include "approvald/slack/webapi.h"
+#include "base/assert.h"
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define POST_ERROR_SIZE 320 /* bytes: Slack's word, advice */
+
+enum post_step {
+    STEP_POST,      /* the message itself */
+    STEP_UPDATE,    /* of the message */
+    STEP_EPHEMERAL, /* a notice */
+    STEP_DIRECT,    /* a notice, to a person who cannot see it in the channel */
+    STEP_OUTCOME,   /* a reply in place of an update */
+    STEP_RESCUE,    /* to one approver after the other */
+};
+
+struct post {
+    struct poster *poster;
+    struct post *next; /* in poster->posts */
+    struct post *previous;
+    delivery_done_fn *done;
+    void *arg;
+    struct reconcile *search; /* owned while it runs */
+    struct texts texts;
+    enum surface surface;
+    enum post_step step;
+    enum text_kind text;
+    bool doubtful; /* an earlier attempt may have happened and was not looked for yet */
+    uint32_t revision;
+    uint32_t item_id;
+    uint64_t oldest_ms;
+    char request_id[REQUEST_ID_TEXT_SIZE];
+    char target[CORE_NAME_SIZE_MAX + 1];
+    char channel[CORE_NAME_SIZE_MAX + 1];
+    char ts[SLACK_TS_SIZE_MAX + 1];
+    char thread[SLACK_TS_SIZE_MAX + 1]; /* reply there; or "" */
+    char error[POST_ERROR_SIZE];        /* of the card, while approvers are told */
+    uint32_t rescue_count;
+    uint32_t rescue_next;
+    uint32_t rescue_sent;
+    char rescue[SLACK_RESCUE_COUNT_MAX][CORE_SLACK_ID_SIZE_MAX + 1];
+};
+
+struct poster {
+    struct webapi *webapi; /* borrowed */
+    struct post *posts;    /* owned: those under way */
+    struct poster_identity identity;
+    char cluster[CORE_NAME_SIZE_MAX + 1];
+    bool blind_told; /* the log was told that histories cannot be read */
+    struct metric *found;
+    struct metric *absent;
+    struct metric *blind;
+    struct metric *plain;
+    struct metric *rescued;
+};
+
+enum err_code poster_new(struct webapi *webapi,
+                         struct metrics *metrics,
+                         const char *cluster,
+                         struct poster **ret_poster,
+                         struct err *err)
+{
+    static const char name[] = "approvald_slack_reconciled_total";
+    static const char help[] = "Searches for a message whose posting had an unknown result.";
+    struct poster *poster = mem_new(1, sizeof *poster);
+
+    if (poster == NULL) {
+        return err_set(err, ERR_NOMEM, "poster");
+    }
+    poster->webapi = webapi;
+    (void)snprintf(poster->cluster, sizeof poster->cluster, "%s",
+                   cluster == NULL ? "" : cluster); /* a longer name is only cut */
+    poster->found = metrics_add(metrics, METRIC_COUNTER, name, "result=\"found\"", help);
+    poster->absent = metrics_add(metrics, METRIC_COUNTER, name, "result=\"absent\"", help);
+    poster->blind = metrics_add(metrics, METRIC_COUNTER, name, "result=\"blind\"", help);
+    poster->plain = metrics_add(metrics, METRIC_COUNTER, "approvald_slack_plain_total", NULL,
+                                "Messages sent as plain text because Slack refused their blocks.");
+    poster->rescued = metrics_add(metrics, METRIC_COUNTER, "approvald_slack_rescued_total", NULL,
+                                  "Approvers told directly because a card could not be posted.");
+    *ret_poster = poster;
+    return ERR_OK;
+}
+
+static void post_free(struct post *post)
+{
+    struct post **slot = post->previous == NULL ? &post->poster->posts : &post->previous->next;
+
+    ASSERT(*slot == post);
+    *slot = post->next;
+    if (post->next != NULL) {
+        post->next->previous = post->previous;
+    }
+    reconcile_free(post->search);
+    texts_done(&post->texts);
+    mem_free(post);
+}
+
+void poster_free(struct poster *poster)
+{
+    if (poster == NULL) {
+        return;
+    }
+    while (poster->posts != NULL) {
+        post_free(poster->posts);
+    }
+    mem_free(poster);
+}
+
+void poster_set_identity(struct poster *poster, const struct poster_identity *identity)
+{
+    poster->identity = *identity;
+}
+
+/* The result, once, and the end of post. */
+static void finish(struct post *post, enum outbox_result result, const char *error)
+{
+    delivery_done_fn *done = post->done;
+    void *arg = post->arg;
+    struct delivery_result answer = {
+        .outcome = {.result = result, .revision = post->revision, .item_id = post->item_id}};
+
+    if (result == OUTBOX_RETRY && post->doubtful) {
+        answer.outcome.result = OUTBOX_UNKNOWN; /* the earlier attempt is still open */
+    }
+    if (result == OUTBOX_SENT && outbox_is_level(post->surface)) {
+        answer.outcome.channel = span_text(post->channel);
+        answer.outcome.ts = span_text(post->ts);
+    }
+    answer.outcome.error = span_text(error);
+    done(arg, &answer);
+    post_free(post);
+}
+
+static enum err_code send(struct post *post, enum post_step step, struct err *err);
+
+static void step_or_finish(struct post *post, enum post_step step)
+{
+    struct err err = ERR_INIT;
+
+    if (send(post, step, &err) != ERR_OK) {
+        finish(post, OUTBOX_RETRY, err.message);
+    }
+}
+
+static bool take(char *room, size_t room_size, struct span text)
+{
+    if (text.size == 0 || text.size >= room_size) {
+        return false;
+    }
+    memcpy(room, text.data, text.size);
+    room[text.size] = '\0';
+    return true;
+}
+
+/* Where Slack put a new message. */
+static void posted(struct post *post, const struct webapi_answer *answer)
+{
+    bool kept = outbox_is_level(post->surface);
+
+    if (kept && (!take(post->channel, sizeof post->channel, json_text(answer->json, "channel")) ||
+                 !take(post->ts, sizeof post->ts, json_text(answer->json, "ts")))) {
+        finish(post, OUTBOX_UNKNOWN, "Slack's answer does not say where the message is");
+        return;
+    }
+    finish(post, OUTBOX_SENT, "");
+}
+
+/* Tells the next approver, or ends the attempt as the card's own failure. */
+static void rescue_next(struct post *post)
+{
+    char error[POST_ERROR_SIZE + 64];
+
+    if (post->rescue_next < post->rescue_count) {
+        post->text = TEXT_RESCUE;
+        step_or_finish(post, STEP_RESCUE);
+        return;
+    }
+    (void)snprintf(error, sizeof error, "%s (told %u approvers directly)", post->error,
+                   post->rescue_sent); /* cut at worst */
+    finish(post, OUTBOX_DEAD, post->rescue_sent > 0 ? error : post->error);
+}
+
+static void rescued(struct post *post, const struct webapi_answer *answer)
+{
+    post->rescue_next++;
+    if (answer->outcome == WEBAPI_OK) {
+        post->rescue_sent++;
+        metric_add(post->poster->rescued, 1);
+    }
+    rescue_next(post);
+}
+
+static void died(struct post *post, const struct webapi_answer *answer)
+{
+    (void)snprintf(post->error, sizeof post->error, "%.*s: %s", SPAN_ARGS(answer->error),
+                   sendfate_advice(answer->error)); /* cut at worst */
+    log_fields(LOG_LEVEL_ERROR, "slack", "message_refused", LOG_TEXT("request", post->request_id),
+               LOG_TEXT("target", post->target), LOG_SPAN("error", answer->error),
+               LOG_SPAN("detail", answer->detail),
+               LOG_TEXT("advice", sendfate_advice(answer->error)));
+    rescue_next(post);
+}
+
+/* Slack refuses our blocks: the same as text, once. */
+static void go_plain(struct post *post, const struct webapi_answer *answer)
+{
+    if (post->text != TEXT_MAIN) {
+        died(post, answer);
+        return;
+    }
+    metric_add(post->poster->plain, 1);
+    log_fields(LOG_LEVEL_ERROR, "slack", "blocks_refused", LOG_TEXT("request", post->request_id),
+               LOG_SPAN("error", answer->error), LOG_SPAN("detail", answer->detail));
+    post->text = TEXT_PLAIN;
+    step_or_finish(post, post->step);
+}
+
+static enum sendfate_try try_of(const struct post *post)
+{
+    switch (post->step) {
+    case STEP_POST:
+        return post->surface == SURFACE_THREAD ? TRY_REPLY : TRY_POST;
+    case STEP_UPDATE:
+        return TRY_UPDATE;
+    case STEP_EPHEMERAL:
+        return TRY_EPHEMERAL;
+    case STEP_OUTCOME:
+        return TRY_REPLY;
+    case STEP_DIRECT:
+    case STEP_RESCUE:
+        break;
+    }
+    return TRY_POST;
+}
+
+static void sent(struct post *post, const struct webapi_answer *answer)
+{
+    if (post->step == STEP_POST) {
+        posted(post, answer);
+    } else {
+        finish(post, OUTBOX_SENT, "");
+    }
+}
+
+static void failed(struct post *post, enum outbox_result result, const struct webapi_answer *answer)
+{
+    char error[POST_ERROR_SIZE];
+
+    (void)snprintf(error, sizeof error, "%.*s%s%.*s", SPAN_ARGS(answer->error),
+                   answer->detail.size > 0 ? ": " : "", SPAN_ARGS(answer->detail)); /* cut */
+    finish(post, result, error);
+}
+
+static void on_answer(void *arg, const struct webapi_answer *answer)
+{
+    struct post *post = arg;
+
+    if (post->step == STEP_RESCUE) {
+        rescued(post, answer);
+        return;
+    }
+    switch (sendfate_of(try_of(post), answer->outcome, answer->error)) {
+    case FATE_SENT:
+        sent(post, answer);
+        break;
+    case FATE_RETRY:
+        failed(post, OUTBOX_RETRY, answer);
+        break;
+    case FATE_UNKNOWN:
+        failed(post, OUTBOX_UNKNOWN, answer);
+        break;
+    case FATE_LOST:
+        failed(post, OUTBOX_LOST, answer);
+        break;
+    case FATE_DROP:
+        failed(post, OUTBOX_DROP, answer);
+        break;
+    case FATE_PLAIN:
+        go_plain(post, answer);
+        break;
+    case FATE_DIRECT:
+        step_or_finish(post, STEP_DIRECT);
+        break;
+    case FATE_REPLY:
+        if (post->surface != SURFACE_CARD) {
+            failed(post, OUTBOX_LOST, answer); /* a direct message is posted anew */
+            break;
+        }
+        post->text = TEXT_OUTCOME;
+        step_or_finish(post, STEP_OUTCOME);
+        break;
+    case FATE_DEAD:
+        died(post, answer);
+        break;
+    }
+}
+
+/* Where a step's message goes. */
+static struct texts_address address_of(const struct post *post, enum post_step step)
+{
+    struct texts_address to = {.post = true, .channel = "", .ts = "", .thread = "", .user = ""};
+
+    switch (step) {
+    case STEP_POST:
+        to.channel = post->target;
+        to.thread = post->thread;
+        break;
+    case STEP_UPDATE:
+        to.post = false;
+        to.channel = post->channel;
+        to.ts = post->ts;
+        break;
+    case STEP_EPHEMERAL:
+        to.post = false;
+        to.channel = post->channel;
+        to.thread = post->thread;
+        to.user = post->target;
+        break;
+    case STEP_DIRECT:
+        to.channel = post->target;
+        break;
+    case STEP_OUTCOME:
+        to.channel = post->channel;
+        to.thread = post->ts;
+        break;
+    case STEP_RESCUE:
+        to.channel = post->rescue[post->rescue_next];
+        break;
+    }
+    return to;
+}
+
+static enum webapi_method method_of(enum post_step step)
+{
+    switch (step) {
+    case STEP_UPDATE:
+        return WEBAPI_CHAT_UPDATE;
+    case STEP_EPHEMERAL:
+        return WEBAPI_CHAT_POST_EPHEMERAL;
+    case STEP_POST:
+    case STEP_DIRECT:
+    case STEP_OUTCOME:
+    case STEP_RESCUE:
+        break;
+    }
+    return WEBAPI_CHAT_POST_MESSAGE;
+}
+
+static enum err_code send(struct post *post, enum post_step step, struct err *err)
+{
+    AUTO_BUF struct buf *body = NULL;
+    struct texts_address to = address_of(post, step);
+    struct webapi_call call = {
+        .method = method_of(step),
+        .priority = post->surface == SURFACE_NOTICE ? WEBAPI_URGENT : WEBAPI_NORMAL,
+        .channel = span_text(to.channel),
+    };
+    enum err_code rc = buf_new(SLACK_MESSAGE_SIZE_MAX + 1024, &body, err);
+
+    post->step = step;
+    if (rc == ERR_OK) {
+        rc = texts_body(&post->texts, post->text, &to, body, err);
+    }
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    call.body = buf_span(body);
+    return webapi_call(post->poster->webapi, &call, on_answer, post, err);
+}
+
+/* The search for an earlier copy has ended. */
+static void on_searched(void *arg, enum reconcile_result result, struct span ts, struct span error)
+{
+    struct post *post = arg;
+    struct poster *poster = post->poster;
+
+    post->search = NULL;
+    switch (result) {
+    case RECONCILE_FOUND:
+        metric_add(poster->found, 1);
+        post->revision = 0; /* where it is, not what it shows: the next attempt updates it */
+        (void)take(post->ts, sizeof post->ts, ts); /* a match has a ts that fits */
+        finish(post, OUTBOX_SENT, "");
+        return;
+    case RECONCILE_FAILED:
+        finish(post, OUTBOX_UNKNOWN, "could not look whether the message was posted already");
+        return;
+    case RECONCILE_BLIND:
+        metric_add(poster->blind, 1);
+        if (!poster->blind_told) {
+            log_fields(LOG_LEVEL_WARNING, "slack", "history_unreadable", LOG_SPAN("error", error),
+                       LOG_TEXT("advice", "without a history scope a message may appear twice "
+                                          "after an outage; both copies work"));
+        }
+        poster->blind_told = true;
+        break;
+    case RECONCILE_ABSENT:
+        metric_add(poster->absent, 1);
+        break;
+    }
+    post->doubtful = false;
+    step_or_finish(post, STEP_POST);
+}
+
+static enum err_code search(struct post *post, struct err *err)
+{
+    struct reconcile_query query = {
+        .channel = span_text(post->channel),
+        .thread = span_text(post->thread),
+        .oldest_ms = post->oldest_ms,
+        .request_id = post->request_id,
+        .surface = post->surface == SURFACE_CARD     ? "card"
+                   : post->surface == SURFACE_THREAD ? "thread"
+                                                     : "direct",
+        .item = post->surface == SURFACE_THREAD ? post->item_id : 0,
+        .user_id = post->poster->identity.user_id,
+        .bot_id = post->poster->identity.bot_id,
+    };
+
+    return reconcile_start(post->poster->webapi, &query, on_searched, post, &post->search, err);
+}
+
+/* The channel of a direct message is known: its history can be searched. */
+static void on_opened(void *arg, const struct webapi_answer *answer)
+{
+    struct post *post = arg;
+    struct err err = ERR_INIT;
+
+    if (answer->outcome == WEBAPI_PERMANENT) { /* the post itself will say what is wrong */
+        post->doubtful = false;
+        step_or_finish(post, STEP_POST);
+        return;
+    }
+    if (answer->outcome != WEBAPI_OK) {
+        failed(post, OUTBOX_UNKNOWN, answer);
+        return;
+    }
+    if (!take(post->channel, sizeof post->channel, json_text(answer->json, "channel.id"))) {
+        finish(post, OUTBOX_UNKNOWN, "conversations.open: no channel in the answer");
+        return;
+    }
+    if (search(post, &err) != ERR_OK) {
+        finish(post, OUTBOX_UNKNOWN, err.message);
+    }
+}
+
+static enum err_code open_direct(struct post *post, struct err *err)
+{
+    AUTO_BUF struct buf *body = NULL;
+    AUTO_JSON struct json *users = json_new_object();
+    struct webapi_call call = {.method = WEBAPI_CONVERSATIONS_OPEN, .priority = WEBAPI_NORMAL};
+    enum err_code rc = buf_new(SLACK_URL_SIZE_MAX, &body, err);
+
+    json_add_text(users, "users", span_text(post->target));
+    if (rc == ERR_OK) {
+        rc = json_print(users, body, err);
+    }
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    call.body = buf_span(body);
+    return webapi_call(post->poster->webapi, &call, on_opened, post, err);
+}
+
+/* The first step of an attempt. */
+static enum err_code begin(struct post *post, struct err *err)
+{
+    if (post->surface == SURFACE_NOTICE) {
+        return send(post, post->channel[0] == '\0' ? STEP_DIRECT : STEP_EPHEMERAL, err);
+    }
+    if (post->ts[0] != '\0') {
+        return send(post, STEP_UPDATE, err);
+    }
+    if (!post->doubtful) {
+        return send(post, STEP_POST, err);
+    }
+    return post->surface == SURFACE_DIRECT ? open_direct(post, err) : search(post, err);
+}
+
+static void take_rescue(struct post *post, const struct policy *policy)
+{
+    if (policy == NULL || post->texts.members[TEXT_RESCUE] == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < policy->user_count && post->rescue_count < SLACK_RESCUE_COUNT_MAX;
+         i++) {
+        char *room = post->rescue[post->rescue_count];
+
+        post->rescue_count += take(room, sizeof post->rescue[0], policy->users[i]);
+    }
+}
+
+/* Copies what the steps need; the texts are rendered already. */
+static void take_row(struct post *post, const struct delivery *delivery)
+{
+    const struct outbox_row *row = delivery->row;
+    bool level = outbox_is_level(row->surface);
+
+    post->surface = row->surface;
+    post->revision = delivery->request->revision;
+    post->item_id = level ? 0 : row->items[0].id;
+    post->oldest_ms = level ? delivery->request->created_ms : row->items[0].at_ms;
+    request_id_format(&row->request, post->request_id);
+    (void)take(post->target, sizeof post->target, row->target); /* as the store bounds it */
+    (void)take(post->channel, sizeof post->channel, row->channel);
+    if (row->surface == SURFACE_NOTICE) {
+        (void)take(post->thread, sizeof post->thread, row->ts); /* where it was pressed, if any */
+    } else if (row->surface == SURFACE_THREAD) {
+        (void)take(post->channel, sizeof post->channel, row->target);
+        (void)take(post->thread, sizeof post->thread, delivery->card->ts);
+    } else {
+        (void)take(post->ts, sizeof post->ts, row->ts);
+    }
+    if (row->surface == SURFACE_CARD && post->channel[0] == '\0') {
+        (void)take(post->channel, sizeof post->channel, row->target);
+    }
+    post->doubtful =
+        row->attempted && row->surface != SURFACE_NOTICE && (!level || post->ts[0] == '\0');
+    take_rescue(post, delivery->policy);
+}
+
+enum err_code poster_start(struct poster *poster,
+                           const struct delivery *delivery,
+                           delivery_done_fn *done,
+                           void *arg,
+                           struct err *err)
+{
+    struct post *post = mem_new(1, sizeof *post);
+    struct card card = {
+        .request = delivery->request,
+        .policy = delivery->policy,
+        .cluster = poster->cluster,
+        .workspace_url =
+            poster->identity.workspace_url[0] == '\0' ? NULL : poster->identity.workspace_url,
+        .channel = delivery->card == NULL ? SPAN_NONE : delivery->card->channel,
+        .ts = delivery->card == NULL ? SPAN_NONE : delivery->card->ts,
+    };
+    enum err_code rc;
+
+    if (post == NULL) {
+        return err_set(err, ERR_NOMEM, "attempt");
+    }
+    post->poster = poster;
+    post->done = done;
+    post->arg = arg;
+    post->next = poster->posts;
+    if (post->next != NULL) {
+        post->next->previous = post;
+    }
+    poster->posts = post;
+    rc = texts_init(&post->texts, &card, delivery->row, err);
+    if (rc == ERR_OK) {
+        take_row(post, delivery);
+        rc = begin(post, err);
+    }
+    if (rc != ERR_OK) {
+        post_free(post);
+    }
+    return rc;
+}

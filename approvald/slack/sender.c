@@ -1,0 +1,582 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sender.c: works on what the outbox owes until nothing is owed.
+ * Owns the loop: what changed, what is listed, what is under way, when to look again.
+ * Never decides what a result means (sendfate, core/outbox), which row is next (sendplan) or what a
+ * message says (card, message). Never calls before the attempt is durable. */
+#include "approvald/slack/sender.h"
+
+#include "approvald/core/audit.h"
+#include "approvald/core/request_id.h"
+#include "approvald/slack/post.h"
+#include "approvald/slack/sendfate.h"
+#include "approvald/slack/sendplan.h"
+#include "approvald/slack/webapi.h"
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SENDER_SURFACE_COUNT (SURFACE_WEBHOOK + 1)
+#define SENDER_RESULT_COUNT  (OUTBOX_LOST + 1)
+
+/* One attempt, from begin to end. */
+struct sender_job {
+    struct sender *sender;
+    struct sendplan_row *row; /* busy, so it stays where it is; NULL: free */
+    uint64_t hold_ms;         /* wall; after the attempt */
+    uint64_t owed_ms;
+    enum outbox_result result;
+};
+
+struct sender {
+    struct event_base *base;   /* borrowed */
+    struct service *service;   /* borrowed */
+    struct webapi *webapi;     /* borrowed, or NULL */
+    struct poster *poster;     /* owned, or NULL */
+    const struct clock *clock; /* borrowed */
+    delivery_start_fn *webhook;
+    void *webhook_driver;
+    struct event *timer; /* owned */
+    struct sendplan plan;
+    struct sender_job jobs[SLACK_SEND_SLACK_COUNT_MAX + SLACK_SEND_WEBHOOK_COUNT_MAX];
+    uint32_t job_count;
+    struct request_id dirty[SLACK_SEND_DIRTY_COUNT_MAX];
+    uint32_t dirty_count;
+    struct request_id listed; /* the request whose rows are being listed */
+    struct service_row_key after;
+    bool running;     /* between start and stop */
+    bool listing;     /* a list is under way */
+    bool listing_all; /* it is a page of the scan */
+    bool scan_wanted;
+    bool scanning;    /* between the first and the last page */
+    bool scan_on;     /* after holds the key to go on from */
+    bool overflow;    /* rows are owed that the plan had no place for */
+    uint64_t scan_ms; /* boot: when the next scan is due */
+    uint64_t list_ms; /* boot: no list before, the service had no room */
+    struct metric *attempts[SENDER_SURFACE_COUNT][SENDER_RESULT_COUNT];
+    struct metric *latency[SENDER_SURFACE_COUNT];
+};
+
+static const char *const surface_words[SENDER_SURFACE_COUNT] = {
+    [SURFACE_CARD] = "card",     [SURFACE_THREAD] = "thread",   [SURFACE_DIRECT] = "direct",
+    [SURFACE_NOTICE] = "notice", [SURFACE_WEBHOOK] = "webhook",
+};
+static const char *const attempt_labels[SENDER_SURFACE_COUNT][SENDER_RESULT_COUNT] = {
+#define SENDER_LABELS(surface, word)                                                               \
+    [surface] = {                                                                                  \
+        [OUTBOX_SENT] = "surface=\"" word "\",result=\"sent\"",                                    \
+        [OUTBOX_RETRY] = "surface=\"" word "\",result=\"retry\"",                                  \
+        [OUTBOX_UNKNOWN] = "surface=\"" word "\",result=\"unknown\"",                              \
+        [OUTBOX_DEAD] = "surface=\"" word "\",result=\"dead\"",                                    \
+        [OUTBOX_DROP] = "surface=\"" word "\",result=\"drop\"",                                    \
+        [OUTBOX_LOST] = "surface=\"" word "\",result=\"lost\"",                                    \
+    }
+    SENDER_LABELS(SURFACE_CARD, "card"),       SENDER_LABELS(SURFACE_THREAD, "thread"),
+    SENDER_LABELS(SURFACE_DIRECT, "direct"),   SENDER_LABELS(SURFACE_NOTICE, "notice"),
+    SENDER_LABELS(SURFACE_WEBHOOK, "webhook"),
+#undef SENDER_LABELS
+};
+static const char *const latency_labels[SENDER_SURFACE_COUNT] = {
+    [SURFACE_CARD] = "surface=\"card\"",       [SURFACE_THREAD] = "surface=\"thread\"",
+    [SURFACE_DIRECT] = "surface=\"direct\"",   [SURFACE_NOTICE] = "surface=\"notice\"",
+    [SURFACE_WEBHOOK] = "surface=\"webhook\"",
+};
+
+static void add_metrics(struct sender *sender, struct metrics *metrics)
+{
+    for (int surface = SURFACE_CARD; surface < SENDER_SURFACE_COUNT; surface++) {
+        ASSERT(surface_words[surface] != NULL);
+        for (int result = OUTBOX_SENT; result < SENDER_RESULT_COUNT; result++) {
+            sender->attempts[surface][result] = metrics_add(
+                metrics, METRIC_COUNTER, "approvald_outbox_attempts_total",
+                attempt_labels[surface][result], "Attempts to send what the outbox owes.");
+        }
+        sender->latency[surface] =
+            metrics_add(metrics, METRIC_HISTOGRAM, "approvald_outbox_latency_seconds",
+                        latency_labels[surface], "From owed to sent.");
+    }
+}
+
+static uint64_t wall_ms(const struct sender *sender)
+{
+    return clock_wall_ms(sender->clock);
+}
+
+static void wake(struct sender *sender, uint64_t delay_ms)
+{
+    struct timeval delay = {.tv_sec = (time_t)(delay_ms / 1000),
+                            .tv_usec = (suseconds_t)(delay_ms % 1000 * 1000)};
+
+    (void)event_add(sender->timer, &delay); /* fails only without memory; the next change wakes */
+}
+
+/* Notes a request to look at. Too many: everything will be scanned. */
+static void mark(struct sender *sender, const struct request_id *id)
+{
+    for (uint32_t i = 0; i < sender->dirty_count; i++) {
+        if (request_id_equal(&sender->dirty[i], id)) {
+            return;
+        }
+    }
+    if (sender->dirty_count == SLACK_SEND_DIRTY_COUNT_MAX) {
+        sender->scan_wanted = true;
+        return;
+    }
+    sender->dirty[sender->dirty_count++] = *id;
+}
+
+static void on_changed(void *arg, const struct request_id *id)
+{
+    struct sender *sender = arg;
+
+    if (sender->running) {
+        mark(sender, id);
+        wake(sender, 0);
+    }
+}
+
+/* What may run now, as Slack's state allows. */
+static struct sendplan_limits limits_of(const struct sender *sender)
+{
+    struct sendplan_limits limits = {
+        .slack_count_max = 0,
+        .webhook_count_max = sender->webhook == NULL ? 0 : SLACK_SEND_WEBHOOK_COUNT_MAX,
+    };
+    struct webapi_status status;
+
+    if (sender->webapi == NULL) {
+        return limits;
+    }
+    webapi_status(sender->webapi, &status);
+    switch (status.state) {
+    case WEBAPI_UP:
+        limits.slack_count_max = SLACK_SEND_SLACK_COUNT_MAX;
+        break;
+    case WEBAPI_DOWN:
+        limits.slack_count_max = 1; /* a probe */
+        break;
+    case WEBAPI_DEAD:
+        break;
+    }
+    return limits;
+}
+
+/* Rows of a surface that nobody can send would only fill the plan. */
+static bool is_sendable(const struct sender *sender, const struct outbox_row *row)
+{
+    return row->surface == SURFACE_WEBHOOK ? sender->webhook != NULL : sender->webapi != NULL;
+}
+
+static void put_rows(struct sender *sender, const struct outbox_row *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (is_sendable(sender, &rows[i]) &&
+            !sendplan_put(&sender->plan, &rows[i], wall_ms(sender))) {
+            sender->overflow = true;
+        }
+    }
+}
+
+static void
+on_rows_of_one(struct sender *sender, enum err_code rc, const struct outbox_row *rows, size_t count)
+{
+    if (rc != ERR_OK) {
+        mark(sender, &sender->listed);
+        sender->list_ms = clock_boot_ms(sender->clock) + SLACK_SEND_LOCAL_MS;
+        return;
+    }
+    sendplan_list_begin(&sender->plan, &sender->listed);
+    put_rows(sender, rows, count);
+    sendplan_list_end(&sender->plan, &sender->listed, wall_ms(sender));
+}
+
+static void on_page(
+    struct sender *sender, enum err_code rc, const struct outbox_row *rows, size_t count, bool more)
+{
+    if (rc != ERR_OK) {
+        sender->scanning = false;
+        sender->scan_wanted = true;
+        sender->list_ms = clock_boot_ms(sender->clock) + SLACK_SEND_LOCAL_MS;
+        return;
+    }
+    put_rows(sender, rows, count);
+    sender->scanning = more && count > 0;
+    if (sender->scanning) {
+        const struct outbox_row *last = &rows[count - 1];
+
+        sender->scan_on = true;
+        sender->after =
+            (struct service_row_key){.request = last->request, .surface = last->surface};
+        (void)snprintf(sender->after.target, sizeof sender->after.target, "%.*s",
+                       SPAN_ARGS(last->target)); /* fits: the store bounds it so */
+    }
+}
+
+static void on_listed(void *arg,
+                      enum err_code rc,
+                      const struct err *err,
+                      const struct outbox_row *rows,
+                      size_t count,
+                      bool more)
+{
+    struct sender *sender = arg;
+
+    ASSERT(sender->listing);
+    sender->listing = false;
+    if (rc != ERR_OK) {
+        log_err(LOG_LEVEL_WARNING, "slack", "outbox_list_failed", err);
+    }
+    if (sender->listing_all) {
+        on_page(sender, rc, rows, count, more);
+    } else {
+        on_rows_of_one(sender, rc, rows, count);
+    }
+    if (sender->running) {
+        wake(sender, 0);
+    }
+}
+
+static void list(struct sender *sender, bool all)
+{
+    struct err err = ERR_INIT;
+    enum err_code rc;
+
+    sender->listing_all = all;
+    rc = service_outbox_list(sender->service, all && sender->scan_on ? &sender->after : NULL,
+                             all ? NULL : &sender->listed, false,
+                             all ? SLACK_SEND_PAGE_COUNT : SERVICE_PAGE_COUNT_MAX, on_listed,
+                             sender, &err);
+    sender->listing = rc == ERR_OK;
+    if (rc != ERR_OK) {
+        if (all) {
+            on_page(sender, rc, NULL, 0, false);
+        } else {
+            on_rows_of_one(sender, rc, NULL, 0);
+        }
+    }
+}
+
+/* One list at a time: first what changed, then the pages of a scan. */
+static void list_next(struct sender *sender)
+{
+    uint64_t now_ms = clock_boot_ms(sender->clock);
+    bool drained = sender->overflow && sender->plan.count < SLACK_SEND_ROW_COUNT_MAX / 2;
+
+    if (sender->listing || now_ms < sender->list_ms) {
+        return;
+    }
+    if (sender->dirty_count > 0) {
+        sender->listed = sender->dirty[0];
+        sender->dirty_count--;
+        memmove(sender->dirty, sender->dirty + 1, sender->dirty_count * sizeof sender->dirty[0]);
+        list(sender, false);
+        return;
+    }
+    if (!sender->scanning && (sender->scan_wanted || drained || now_ms >= sender->scan_ms)) {
+        sender->scanning = true;
+        sender->scan_on = false;
+        sender->scan_wanted = false;
+        sender->overflow = false;
+        sender->scan_ms = now_ms + SLACK_SEND_SCAN_MS;
+    }
+    if (sender->scanning) {
+        list(sender, true);
+    }
+}
+
+/* The end of an attempt, recorded or not. The row is listed again, whatever happened. */
+static void job_over(struct sender_job *job)
+{
+    struct sender *sender = job->sender;
+    struct request_id id = job->row->key.request;
+
+    sendplan_finish(&sender->plan, job->row, job->hold_ms);
+    ASSERT(sendplan_invariant(&sender->plan));
+    job->row = NULL;
+    ASSERT(sender->job_count > 0);
+    sender->job_count--;
+    mark(sender, &id);
+    if (sender->running) {
+        wake(sender, 0);
+    }
+}
+
+static void on_ended(void *arg, enum err_code rc, const struct err *err)
+{
+    struct sender_job *job = arg;
+    struct sender *sender = job->sender;
+
+    if (rc == ERR_OK) {
+        uint64_t now_ms = wall_ms(sender);
+
+        metric_add(sender->attempts[job->row->key.surface][job->result], 1);
+        if (job->result == OUTBOX_SENT && now_ms >= job->owed_ms) {
+            metric_observe_us(sender->latency[job->row->key.surface],
+                              (now_ms - job->owed_ms) * 1000);
+        }
+    } else {
+        /* The row still says "attempted": it will be reconciled. */
+        log_err(LOG_LEVEL_ERROR, "slack", "outbox_end_failed", err);
+        job->hold_ms = wall_ms(sender) + SLACK_SEND_LOCAL_MS;
+    }
+    job_over(job);
+}
+
+/* When the row may be touched again, wall. */
+static uint64_t hold_after(const struct sender_job *job, const struct delivery_result *result)
+{
+    bool level = outbox_is_level(job->row->key.surface);
+    uint64_t hold_ms = result->retry_ms;
+
+    if (result->outcome.result == OUTBOX_SENT && level && result->outcome.revision > 0) {
+        hold_ms = SLACK_SEND_SPACING_MS;
+    }
+    return hold_ms == 0 ? 0 : wall_ms(job->sender) + hold_ms;
+}
+
+static void on_delivered(void *arg, const struct delivery_result *result)
+{
+    struct sender_job *job = arg;
+    struct err err = ERR_INIT;
+
+    ASSERT(job->row != NULL);
+    job->result = result->outcome.result;
+    job->hold_ms = hold_after(job, result);
+    if (service_outbox_end(job->sender->service, &job->row->key, &result->outcome, on_ended, job,
+                           &err) != ERR_OK) {
+        on_ended(job, err.code, &err);
+    }
+}
+
+static enum err_code
+start_delivery(struct sender *sender, const struct delivery *delivery, void *arg, struct err *err)
+{
+    if (delivery->row->surface == SURFACE_WEBHOOK) {
+        return sender->webhook(sender->webhook_driver, delivery, on_delivered, arg, err);
+    }
+    return poster_start(sender->poster, delivery, on_delivered, arg, err);
+}
+
+/* The attempt is durable: now it may be made. */
+static void on_begun(void *arg,
+                     enum err_code rc,
+                     const struct err *err,
+                     const struct outbox_row *row,
+                     const struct outbox_row *card,
+                     const struct request *request,
+                     const struct policy *policy)
+{
+    struct sender_job *job = arg;
+    struct sender *sender = job->sender;
+    struct delivery delivery = {.row = row, .card = card, .request = request, .policy = policy};
+    struct delivery_result result;
+    struct err failure = ERR_INIT;
+
+    if (rc != ERR_OK) {
+        if (rc != ERR_NOT_FOUND) { /* not found: nothing is owed any more */
+            log_err(LOG_LEVEL_WARNING, "slack", "outbox_begin_failed", err);
+            job->hold_ms = wall_ms(sender) + SLACK_SEND_LOCAL_MS;
+        }
+        job_over(job);
+        return;
+    }
+    job->owed_ms = row->owed_ms;
+    if (sendfate_settled(&delivery, wall_ms(sender), &result)) {
+        on_delivered(job, &result);
+        return;
+    }
+    rc = start_delivery(sender, &delivery, job, &failure);
+    if (rc != ERR_OK) {
+        bool later = rc == ERR_FULL || rc == ERR_NOMEM || rc == ERR_UNAVAILABLE;
+
+        result = (struct delivery_result){
+            .outcome = {.result = row->attempted ? OUTBOX_UNKNOWN : OUTBOX_RETRY,
+                        .item_id = row->item_count > 0 ? row->items[0].id : 0,
+                        .error = span_text(failure.message)}};
+        result.outcome.result = later ? result.outcome.result : OUTBOX_DEAD;
+        on_delivered(job, &result);
+    }
+}
+
+static struct sender_job *free_job(struct sender *sender)
+{
+    for (size_t i = 0; i < sizeof sender->jobs / sizeof sender->jobs[0]; i++) {
+        if (sender->jobs[i].row == NULL) {
+            return &sender->jobs[i];
+        }
+    }
+    return NULL;
+}
+
+static void begin(struct sender *sender, struct sendplan_row *row)
+{
+    struct sender_job *job = free_job(sender);
+    struct err err = ERR_INIT;
+
+    ASSERT(job != NULL); /* the plan's limits are the jobs' */
+    *job = (struct sender_job){.sender = sender, .row = row, .result = OUTBOX_RETRY};
+    sendplan_start(&sender->plan, row);
+    sender->job_count++;
+    if (service_outbox_begin(sender->service, &row->key, on_begun, job, &err) != ERR_OK) {
+        on_begun(job, err.code, &err, NULL, NULL, NULL, NULL);
+    }
+}
+
+/* Sleeps until a row is due or the next scan. */
+static void sleep_until_due(struct sender *sender, const struct sendplan_limits *limits)
+{
+    uint64_t boot_ms = clock_boot_ms(sender->clock);
+    uint64_t delay_ms = sender->scan_ms > boot_ms ? sender->scan_ms - boot_ms : 0;
+    uint64_t now_ms = wall_ms(sender);
+    uint64_t due_ms = sendplan_due_ms(&sender->plan, limits);
+
+    if (sender->listing) {
+        delay_ms = SLACK_SEND_SCAN_MS; /* its answer wakes */
+    } else if (sender->dirty_count > 0 || sender->scanning || sender->scan_wanted) {
+        delay_ms = sender->list_ms > boot_ms ? sender->list_ms - boot_ms : 0;
+    }
+    if (due_ms != UINT64_MAX) {
+        uint64_t due_delay_ms = due_ms > now_ms ? due_ms - now_ms : 0;
+
+        delay_ms = due_delay_ms < delay_ms ? due_delay_ms : delay_ms;
+    }
+    wake(sender, delay_ms);
+}
+
+static void on_timer(evutil_socket_t fd, short events, void *arg)
+{
+    struct sender *sender = arg;
+    struct sendplan_limits limits;
+    struct sendplan_row *row;
+
+    (void)fd;
+    (void)events;
+    if (!sender->running) {
+        return;
+    }
+    list_next(sender);
+    limits = limits_of(sender);
+    while ((row = sendplan_next(&sender->plan, &limits, wall_ms(sender))) != NULL) {
+        begin(sender, row);
+    }
+    sleep_until_due(sender, &limits);
+}
+
+static void take_text(char *room, size_t size, struct span text)
+{
+    (void)snprintf(room, size, "%.*s", text.size < size ? (int)text.size : 0,
+                   text.data == NULL ? "" : text.data); /* an id that does not fit is no id */
+}
+
+static void on_identity(void *arg, const struct webapi_answer *answer)
+{
+    struct sender *sender = arg;
+    struct poster_identity identity;
+
+    if (answer->outcome != WEBAPI_OK) {
+        return; /* the metadata alone tells what is ours; asked again when Slack is back */
+    }
+    take_text(identity.user_id, sizeof identity.user_id, json_text(answer->json, "user_id"));
+    take_text(identity.bot_id, sizeof identity.bot_id, json_text(answer->json, "bot_id"));
+    take_text(identity.workspace_url, sizeof identity.workspace_url,
+              json_text(answer->json, "url"));
+    poster_set_identity(sender->poster, &identity);
+}
+
+static void ask_identity(struct sender *sender)
+{
+    struct webapi_call call = {.method = WEBAPI_AUTH_TEST, .priority = WEBAPI_BACKGROUND};
+    struct err err = ERR_INIT;
+
+    if (webapi_call(sender->webapi, &call, on_identity, sender, &err) != ERR_OK) {
+        log_err(LOG_LEVEL_DEBUG, "slack", "identity_not_asked", &err);
+    }
+}
+
+static void on_state(void *arg, enum webapi_state state)
+{
+    struct sender *sender = arg;
+
+    if (sender->running && state == WEBAPI_UP) {
+        ask_identity(sender); /* perhaps a new token, of another bot */
+    }
+    if (sender->running) {
+        wake(sender, 0);
+    }
+}
+
+enum err_code
+sender_new(const struct sender_options *options, struct sender **ret_sender, struct err *err)
+{
+    struct sender *sender = mem_new(1, sizeof *sender);
+    enum err_code rc = ERR_OK;
+
+    if (sender == NULL) {
+        return err_set(err, ERR_NOMEM, "sender");
+    }
+    sender->base = options->base;
+    sender->service = options->service;
+    sender->webapi = options->webapi;
+    sender->webhook = options->webhook;
+    sender->webhook_driver = options->webhook_driver;
+    sender->clock = options->clock == NULL ? clock_host() : options->clock;
+    sendplan_init(&sender->plan);
+    add_metrics(sender, options->metrics);
+    sender->timer = event_new(options->base, -1, 0, on_timer, sender);
+    if (sender->timer == NULL) {
+        rc = err_set(err, ERR_NOMEM, "sender");
+    }
+    if (rc == ERR_OK && sender->webapi != NULL) {
+        rc = poster_new(sender->webapi, options->metrics, options->cluster, &sender->poster, err);
+    }
+    if (rc != ERR_OK) {
+        sender_free(sender);
+        return rc;
+    }
+    service_listen(sender->service, on_changed, sender);
+    if (sender->webapi != NULL) {
+        webapi_listen(sender->webapi, on_state, sender);
+    }
+    *ret_sender = sender;
+    return ERR_OK;
+}
+
+void sender_free(struct sender *sender)
+{
+    if (sender == NULL) {
+        return;
+    }
+    if (sender->timer != NULL) {
+        event_free(sender->timer);
+    }
+    poster_free(sender->poster);
+    mem_free(sender);
+}
+
+void sender_start(struct sender *sender)
+{
+    ASSERT(!sender->running);
+    sender->running = true;
+    sender->scan_wanted = true;
+    if (sender->webapi != NULL) {
+        ask_identity(sender);
+    }
+    wake(sender, 0);
+}
+
+void sender_stop(struct sender *sender)
+{
+    sender->running = false;
+    (void)event_del(sender->timer); /* fails only for one that was never made */
+}
+
+bool sender_is_idle(const struct sender *sender)
+{
+    return sender->job_count == 0 && !sender->listing;
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sendplan.c: which owed row is sent next.
+ * Owns a bounded table of owed rows and their order.
+ * Never decides when a failed row is due again (core/outbox does), never calls anything. Pure. */
+#include "approvald/slack/sendplan.h"
+
+#include "approvald/core/outbox.h"
+#include "approvald/core/request_id.h"
+#include "base/assert.h"
+
+#include <string.h>
+
+enum {
+    PRIORITY_NOTICE,
+    PRIORITY_CHANGE,
+    PRIORITY_NEW,
+    PRIORITY_REPLY,
+};
+
+void sendplan_init(struct sendplan *plan)
+{
+    memset(plan, 0, sizeof *plan);
+}
+
+static bool on_slack(const struct sendplan_row *row)
+{
+    return row->key.surface != SURFACE_WEBHOOK;
+}
+
+bool sendplan_invariant(const struct sendplan *plan)
+{
+    uint32_t count = 0;
+    uint32_t slack_count = 0;
+    uint32_t webhook_count = 0;
+
+    for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
+        const struct sendplan_row *row = &plan->rows[i];
+
+        count += row->used;
+        slack_count += row->used && row->busy && on_slack(row);
+        webhook_count += row->used && row->busy && !on_slack(row);
+    }
+    return count == plan->count && slack_count == plan->slack_count &&
+           webhook_count == plan->webhook_count;
+}
+
+static uint32_t priority_of(const struct outbox_row *row)
+{
+    switch (row->surface) {
+    case SURFACE_NOTICE:
+        return PRIORITY_NOTICE;
+    case SURFACE_CARD:
+    case SURFACE_DIRECT:
+        return row->ts.size > 0 ? PRIORITY_CHANGE : PRIORITY_NEW;
+    case SURFACE_WEBHOOK:
+        return PRIORITY_NEW;
+    case SURFACE_THREAD:
+        return PRIORITY_REPLY;
+    }
+    return PRIORITY_REPLY;
+}
+
+/* The jitter: the same for one attempt of one row however often it is listed. */
+static uint32_t draw_of(const struct outbox_row *row)
+{
+    uint32_t draw;
+
+    memcpy(&draw, row->request.bytes + REQUEST_ID_SIZE - sizeof draw, sizeof draw);
+    return (draw ^ ((uint32_t)row->surface << 24)) * (2 * row->attempts + 1);
+}
+
+static uint64_t due_of(const struct outbox_row *row, uint64_t now_ms)
+{
+    uint64_t due_ms = outbox_due_ms(row, draw_of(row));
+
+    /* A wall clock that jumped back must not silence a row for longer than the longest pause. */
+    return due_ms > now_ms + CORE_BACKOFF_MS_MAX ? now_ms + CORE_BACKOFF_MS_MAX : due_ms;
+}
+
+static bool key_is(const struct service_row_key *key, const struct outbox_row *row)
+{
+    return key->surface == row->surface && request_id_equal(&key->request, &row->request) &&
+           span_is(row->target, key->target);
+}
+
+/* Is a to be sent before b, if both may be sent? */
+static bool is_before(const struct sendplan_row *a, const struct sendplan_row *b)
+{
+    if (a->priority != b->priority) {
+        return a->priority < b->priority;
+    }
+    if (a->due_ms != b->due_ms) {
+        return a->due_ms < b->due_ms;
+    }
+    return a->owed_ms < b->owed_ms;
+}
+
+/* Is a worth its place in the table more than b? Rows that rest or wait are worth least. */
+static bool
+is_worth_more(const struct sendplan_row *a, const struct sendplan_row *b, uint64_t now_ms)
+{
+    bool a_waits = !a->owed || a->due_ms > now_ms || a->hold_ms > now_ms;
+    bool b_waits = !b->owed || b->due_ms > now_ms || b->hold_ms > now_ms;
+
+    return a_waits == b_waits ? is_before(a, b) : b_waits;
+}
+
+static struct sendplan_row *find(struct sendplan *plan, const struct outbox_row *row)
+{
+    for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
+        if (plan->rows[i].used && key_is(&plan->rows[i].key, row)) {
+            return &plan->rows[i];
+        }
+    }
+    return NULL;
+}
+
+/* A free place, else the one of the row that is worth least (never a busy one). */
+static struct sendplan_row *place(struct sendplan *plan, uint64_t now_ms)
+{
+    struct sendplan_row *worst = NULL;
+
+    for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
+        struct sendplan_row *row = &plan->rows[i];
+
+        if (!row->used) {
+            return row;
+        }
+        if (!row->busy && (worst == NULL || is_worth_more(worst, row, now_ms))) {
+            worst = row;
+        }
+    }
+    return worst;
+}
+
+bool sendplan_put(struct sendplan *plan, const struct outbox_row *row, uint64_t now_ms)
+{
+    struct sendplan_row fresh = {
+        .used = true,
+        .owed = true,
+        .seen = true,
+        .posted = row->ts.size > 0,
+        .priority = priority_of(row),
+        .owed_ms = row->owed_ms,
+        .key = {.request = row->request, .surface = row->surface},
+    };
+    struct sendplan_row *slot;
+    bool complete;
+
+    if (row->dead || !outbox_is_owed(row) || row->target.size >= sizeof fresh.key.target) {
+        return true;
+    }
+    fresh.due_ms = due_of(row, now_ms);
+    memcpy(fresh.key.target, row->target.data, row->target.size);
+    slot = find(plan, row);
+    if (slot != NULL) {
+        fresh.busy = slot->busy;
+        fresh.hold_ms = slot->hold_ms;
+        *slot = fresh;
+        return true;
+    }
+    slot = place(plan, now_ms);
+    complete = slot != NULL && (!slot->used || !slot->owed);
+    if (slot == NULL || (slot->used && !is_worth_more(&fresh, slot, now_ms))) {
+        return false;
+    }
+    plan->count += !slot->used;
+    *slot = fresh;
+    return complete;
+}
+
+void sendplan_list_begin(struct sendplan *plan, const struct request_id *id)
+{
+    for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
+        if (plan->rows[i].used && request_id_equal(&plan->rows[i].key.request, id)) {
+            plan->rows[i].seen = false;
+        }
+    }
+}
+
+static void drop(struct sendplan *plan, struct sendplan_row *row)
+{
+    ASSERT(row->used);
+    ASSERT(plan->count > 0);
+    *row = (struct sendplan_row){.used = false};
+    plan->count--;
+}
+
+void sendplan_list_end(struct sendplan *plan, const struct request_id *id, uint64_t now_ms)
+{
+    for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
+        struct sendplan_row *row = &plan->rows[i];
+
+        if (!row->used || row->busy) {
+            continue;
+        }
+        if (!row->seen && request_id_equal(&row->key.request, id)) {
+            row->owed = false;
+        }
+        if (!row->owed && row->hold_ms <= now_ms) {
+            drop(plan, row);
+        }
+    }
+}
+
+/* Does an attempt under way, or a card that is not posted yet, keep this row waiting? */
+static bool is_blocked(const struct sendplan *plan, const struct sendplan_row *row)
+{
+    bool in_channel = row->key.surface == SURFACE_CARD || row->key.surface == SURFACE_THREAD;
+
+    if (!in_channel) {
+        return false;
+    }
+    for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
+        const struct sendplan_row *other = &plan->rows[i];
+        bool other_in_channel =
+            other->key.surface == SURFACE_CARD || other->key.surface == SURFACE_THREAD;
+
+        if (!other->used || !other->owed || other == row || !other_in_channel ||
+            strcmp(other->key.target, row->key.target) != 0) {
+            continue;
+        }
+        if (other->busy) {
+            return true;
+        }
+        if (row->key.surface == SURFACE_THREAD && other->key.surface == SURFACE_CARD &&
+            !other->posted && request_id_equal(&row->key.request, &other->key.request)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_room(const struct sendplan *plan,
+                     const struct sendplan_limits *limits,
+                     const struct sendplan_row *row)
+{
+    return on_slack(row) ? plan->slack_count < limits->slack_count_max
+                         : plan->webhook_count < limits->webhook_count_max;
+}
+
+static uint64_t start_ms(const struct sendplan_row *row)
+{
+    return row->due_ms > row->hold_ms ? row->due_ms : row->hold_ms;
+}
+
+struct sendplan_row *
+sendplan_next(struct sendplan *plan, const struct sendplan_limits *limits, uint64_t now_ms)
+{
+    struct sendplan_row *best = NULL;
+
+    for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
+        struct sendplan_row *row = &plan->rows[i];
+        bool ready = row->used && row->owed && !row->busy && start_ms(row) <= now_ms;
+
+        if (ready && has_room(plan, limits, row) && (best == NULL || is_before(row, best)) &&
+            !is_blocked(plan, row)) {
+            best = row;
+        }
+    }
+    return best;
+}
+
+uint64_t sendplan_due_ms(const struct sendplan *plan, const struct sendplan_limits *limits)
+{
+    uint64_t due_ms = UINT64_MAX;
+
+    for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
+        const struct sendplan_row *row = &plan->rows[i];
+
+        bool waits = row->used && row->owed && !row->busy;
+
+        if (waits && start_ms(row) < due_ms && has_room(plan, limits, row) &&
+            !is_blocked(plan, row)) {
+            due_ms = start_ms(row);
+        }
+    }
+    return due_ms;
+}
+
+void sendplan_start(struct sendplan *plan, struct sendplan_row *row)
+{
+    ASSERT(row->used);
+    ASSERT(!row->busy);
+    row->busy = true;
+    if (on_slack(row)) {
+        plan->slack_count++;
+    } else {
+        plan->webhook_count++;
+    }
+}
+
+void sendplan_finish(struct sendplan *plan, struct sendplan_row *row, uint64_t hold_ms)
+{
+    ASSERT(row->used);
+    ASSERT(row->busy);
+    row->busy = false;
+    if (on_slack(row)) {
+        plan->slack_count--;
+    } else {
+        plan->webhook_count--;
+    }
+    row->hold_ms = hold_ms;
+    row->owed = false;
+    if (hold_ms == 0) {
+        drop(plan, row);
+    }
+}

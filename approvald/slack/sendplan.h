@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sendplan.h: which owed row is sent next. Pure: a bounded table of the most urgent owed rows.
+ *
+ * Order: notices (somebody looks at the screen), then changes of messages that people see (they
+ * may be wrong), then new messages and webhooks, then replies. Within one kind the one that is due
+ * first. A row never has two calls at once; a channel has one at a time; a reply waits for its
+ * card; a message is changed at most once in SLACK_SEND_SPACING_MS, then to the newest state. */
+#ifndef APPROVALD_SLACK_SENDPLAN_H
+#define APPROVALD_SLACK_SENDPLAN_H
+
+#include "approvald/service/service.h"
+#include "approvald/slack/limits.h"
+
+struct sendplan_row {
+    bool used;
+    bool owed;         /* else it only rests: its message was changed a moment ago */
+    bool busy;         /* an attempt is under way */
+    bool posted;       /* its message is in Slack */
+    bool seen;         /* by the listing under way */
+    uint32_t priority; /* 0 first */
+    uint64_t due_ms;   /* wall */
+    uint64_t hold_ms;  /* not before: the other side asked for it; or 0 */
+    uint64_t owed_ms;
+    struct service_row_key key;
+};
+
+struct sendplan {
+    struct sendplan_row rows[SLACK_SEND_ROW_COUNT_MAX];
+    uint32_t count;
+    uint32_t slack_count;   /* busy on Slack */
+    uint32_t webhook_count; /* busy elsewhere */
+};
+
+/* What may be started now. */
+struct sendplan_limits {
+    uint32_t slack_count_max; /* 0: Slack is not to be called */
+    uint32_t webhook_count_max;
+};
+
+void sendplan_init(struct sendplan *plan);
+/* A row as it is stored now; updates what is known of it. False: the table is full of more urgent
+ * ones and this row (or one that it pushed out) has to be listed again later. Dead rows and rows
+ * that are not owed are not taken (true). */
+bool sendplan_put(struct sendplan *plan, const struct outbox_row *row, uint64_t now_ms);
+/* A listing of all owed rows of one request: call begin, put each row, then end, which drops those
+ * that are no longer owed. */
+void sendplan_list_begin(struct sendplan *plan, const struct request_id *id);
+void sendplan_list_end(struct sendplan *plan, const struct request_id *id, uint64_t now_ms);
+/* The row to attempt now, or NULL. */
+struct sendplan_row *
+sendplan_next(struct sendplan *plan, const struct sendplan_limits *limits, uint64_t now_ms);
+/* When sendplan_next should be asked again, wall ms; UINT64_MAX: not before something changes. */
+uint64_t sendplan_due_ms(const struct sendplan *plan, const struct sendplan_limits *limits);
+/* The attempt begins. */
+void sendplan_start(struct sendplan *plan, struct sendplan_row *row);
+/* The attempt is over. hold_ms > 0: leave the row alone until then (wall). Whether it is still owed
+ * is told by the next listing. */
+void sendplan_finish(struct sendplan *plan, struct sendplan_row *row, uint64_t hold_ms);
+
+bool sendplan_invariant(const struct sendplan *plan);
+
+#endif
