@@ -5,7 +5,12 @@
  * A program declares its sections and options; conf_load parses FILE and then FILE's conf.d
  * directory, *.conf in name order into a new struct conf, validates it whole and hands it over; the
  * old one stays valid until its owner frees it. Unknown keys, wrong types and values outside the
- * limits are ERR_INVALID with file:line. Files are at most CONF_SIZE_MAX bytes. */
+ * limits are ERR_INVALID with file:line. Files are at most CONF_SIZE_MAX bytes.
+ *
+ * A scalar given again, and a list given again with "=", replaces the former; "+=" appends to a
+ * list. Sections without a title are merged; a title given twice is an error. Environment variables
+ * are not read. One load at a time in a process (libConfuse is not thread-safe; a lock sees to it).
+ */
 #ifndef BASE_CONF_H
 #define BASE_CONF_H
 
@@ -20,12 +25,12 @@ struct conf;
 struct conf_section;
 
 enum conf_type {
-    CONF_TEXT,     /* "…", length 0 … max */
+    CONF_TEXT,     /* "…", of min … max bytes */
     CONF_NUMBER,   /* integer within min … max */
     CONF_SIZE,     /* integer with optional K, M, G (powers of 1024), in bytes */
     CONF_DURATION, /* integer with ms, s, m, h or d, in milliseconds */
     CONF_BOOL,     /* true or false */
-    CONF_LIST,     /* {"a", "b"}: at most max texts */
+    CONF_LIST,     /* {"a", "b"}: min … max texts */
     CONF_CHOICE,   /* one of the words in choices, separated by spaces */
 };
 
@@ -33,9 +38,11 @@ struct conf_option {
     const char *section; /* "" for the top level, else the section's name */
     const char *name;
     enum conf_type type;
-    const char *fallback; /* as it would be written, without quotes; NULL: must be given */
-    uint64_t min;
-    uint64_t max;
+    /* As it would be written, without quotes; a list as "a, b"; NULL: must be given, where a
+     * titled section is given; for an untitled one always. */
+    const char *fallback;
+    uint64_t min; /* of the number, bytes of the text, texts in the list */
+    uint64_t max; /* 0: none but the house's (CONF_TEXT_SIZE_MAX, CONF_LIST_COUNT_MAX) */
     const char *choices;
     const char *help; /* one sentence for the manual and the dump */
 };
@@ -46,12 +53,14 @@ struct conf_schema {
     uint32_t section_count_max;        /* of each titled kind */
 };
 
-/* file may be absent only when optional. Blocks (disk). */
+/* ERR_NOT_FOUND when there is no FILE; no conf.d is fine. include("OTHER") at the top level is read
+ * in its place, relative to its file's directory. Blocks (disk). */
 enum err_code conf_load(const struct conf_schema *schema,
                         const char *file,
                         struct conf **ret_conf,
                         struct err *err) WARN_UNUSED;
-/* As conf_load from memory; name stands for the file in messages. */
+/* As conf_load from memory; name stands for the file in messages. No conf.d, and include() is
+ * refused. */
 enum err_code conf_parse(const struct conf_schema *schema,
                          const char *name,
                          const char *text,
@@ -77,7 +86,8 @@ const char *conf_list(const struct conf_section *section, const char *name, size
 
 /* Appends the configuration in force, with defaults, parseable again by conf_parse. */
 enum err_code conf_dump(const struct conf *conf, struct buf *buf, struct err *err) WARN_UNUSED;
-/* Appends a table of all options for the manual: section, name, type, default, limits, help. */
+/* Appends a table of all options for the manual (Markdown): section, name, type, default, limits,
+ * help. */
 enum err_code
 conf_describe(const struct conf_schema *schema, struct buf *buf, struct err *err) WARN_UNUSED;
 

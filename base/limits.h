@@ -30,6 +30,18 @@
 /* metrics: series. Twice what the house has; each costs under 256 bytes. */
 #define METRICS_COUNT_MAX 1024
 
+/* conf: bytes of one file; a thousand policies of 200 bytes fit. */
+#define CONF_SIZE_MAX ((size_t)256 * 1024)
+/* conf: files of one load, with conf.d and includes; more is a loop or a mistake. */
+#define CONF_FILE_COUNT_MAX    64
+#define CONF_INCLUDE_DEPTH_MAX 4
+/* conf: bytes of one text, where the option says nothing: PATH_MAX. */
+#define CONF_TEXT_SIZE_MAX 4096
+/* conf: texts of one list, where the option says nothing. */
+#define CONF_LIST_COUNT_MAX 256
+/* conf: sections of one load; each titled kind has a limit of its own below it. */
+#define CONF_SECTION_COUNT_MAX 4096
+
 /* fetch: calls at once. Slack answers in well under a second and limits most methods to about one a
  * second, so more than this is a runaway, and each holds a descriptor. */
 #define FETCH_CALL_COUNT_MAX 64
