@@ -46,16 +46,21 @@
 #define SLACK_DETAIL_SIZE_MAX       512 /* bytes: response_metadata.messages, for one log line */
 
 /* Directory. */
-#define SLACK_USER_COUNT_MAX         4096   /* people who press; 64 bytes each */
-#define SLACK_USER_MEMBER_COUNT_MAX  2000   /* of one group: larger ones approve nothing well */
+#define SLACK_USER_COUNT_MAX         4096   /* people who press; 80 bytes each */
+#define SLACK_GROUP_MEMBER_COUNT_MAX 10000  /* of one group: 240 KB; larger ones are everybody */
 #define SLACK_CHANNEL_INFO_COUNT_MAX 256    /* channels of cards */
 #define SLACK_USER_FRESH_MS          300000 /* a guest or leaver is noticed within five minutes */
 #define SLACK_GROUP_FRESH_MS         120000 /* Slack asks to cache for a minute or more */
 #define SLACK_GROUP_REFRESH_MS       80000  /* refreshed in the background before they go stale */
-#define SLACK_CHANNEL_FRESH_MS       600000 /* archive and rename are rare and seen by failing posts */
-#define SLACK_NEGATIVE_FRESH_MS      60000 /* an unknown id is asked for once a minute at most */
-#define SLACK_FETCH_COUNT_MAX        128   /* lookups under way, coalesced */
-#define SLACK_WAITER_COUNT_MAX       256   /* callers that wait for them */
+#define SLACK_CHANNEL_FRESH_MS       600000 /* archiving is rare, and failing posts show it */
+#define SLACK_NEGATIVE_FRESH_MS      60000  /* an unknown id is asked for once a minute at most */
+#define SLACK_LOOKUP_PAUSE_MS        5000   /* after a failed lookup, before the same one again */
+#define SLACK_LOOKUP_COUNT_MAX       128    /* lookups under way, coalesced; half of the queue */
+#define SLACK_WAITER_COUNT_MAX       256    /* callers that wait for them */
+#define SLACK_TICK_MS                3000   /* tier 2 allows one group in three seconds */
+#define SLACK_TICK_GROUP_COUNT       4      /* groups asked for in one tick: soon warm at start */
+#define SLACK_IDENTITY_MS            600000 /* auth.test again: notices a dead token and skew */
+#define SLACK_IDENTITY_RETRY_MS      15000  /* while it fails or the token is refused */
 
 /* Views (reference: limits of Block Kit). */
 #define SLACK_VIEW_TITLE_COUNT_MAX    24
@@ -89,6 +94,7 @@ static_assert(SLACK_REPLY_BUDGET_MS < 3000, "Slack shows a warning after 3 s");
 static_assert(CORE_REASON_COUNT_MAX <= SLACK_VIEW_INPUT_COUNT_MAX,
               "a reason must fit in its input");
 static_assert(SLACK_GROUP_REFRESH_MS < SLACK_GROUP_FRESH_MS, "refresh comes before staleness");
+static_assert(SLACK_LOOKUP_COUNT_MAX < SLACK_QUEUE_COUNT_MAX, "lookups leave room for posts");
 static_assert(SLACK_VIEW_SIZE_MAX < 20UL * 1024, "a Socket Mode reply of 20 KB is dropped");
 static_assert(SLACK_RUNNING_COUNT_MAX < SLACK_QUEUE_COUNT_MAX, "the queue feeds the running calls");
 

@@ -335,6 +335,7 @@ void webapi_on_timer(int fd, short what, void *arg)
         }
     }
     metric_set(webapi->waiting_gauge, webapi->waiting_count);
+    /* Before the callbacks: adding the timer would undo a wake. */
     if (next_ms != UINT64_MAX) {
         schedule(webapi, next_ms > now_ms ? next_ms - now_ms : 1);
     }

@@ -20,16 +20,7 @@ import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from standin.server import StandIn
-
-
-def read_secret(path):
-    """A secret's bytes, without the newline an editor adds."""
-    with open(path, "rb") as file:
-        secret = file.read().strip()
-    if not secret:
-        raise SystemExit("standin: %s is empty" % path)
-    return secret
+from standin.server import StandIn, read_secret
 
 
 def write_port(path, port):

@@ -3,6 +3,7 @@
 
 import http.client
 import json
+import tempfile
 import threading
 import time
 import unittest
@@ -175,6 +176,17 @@ class Wire(SlackCase):
 
 
 class Process(unittest.TestCase):
+    def test_secrets_can_be_rotated(self):
+        with slack_client.StandInProcess("http://127.0.0.1:1") as slack, \
+                tempfile.NamedTemporaryFile("w", prefix="standin.") as file:
+            file.write("xoxb-the-next-one\n")
+            file.flush()
+            slack.control("config", bot_token_file=file.name)
+            self.assertEqual(slack.api("auth.test")["error"], "invalid_auth")
+            self.assertTrue(slack.api("auth.test", token="xoxb-the-next-one")["ok"])
+            with self.assertRaises(slack_client.ControlError):
+                slack.control("config", signing_secret_file=file.name + ".gone")
+
     def test_it_starts_tells_its_port_and_stops(self):
         seed = {"channels": [{"id": "C0ONLY0001", "name": "only", "members": ["U0BOT00001"]}]}
         with slack_client.StandInProcess("http://127.0.0.1:1", "--rate-limits", "real") as slack:

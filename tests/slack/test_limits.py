@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Block Kit limits: at the limit is fine, one more is not."""
 
+import copy
+import random
 import unittest
 
 from fixture import mrkdwn, plain
@@ -158,6 +160,50 @@ class Rules(unittest.TestCase):
         text = "&lt;b&gt; &amp; <@U0APR00001>"
         done = limits.complete_blocks([section(text)])
         self.assertEqual(done[0]["text"], {"type": "mrkdwn", "text": text, "verbatim": False})
+
+
+class Hostile(unittest.TestCase):
+    WRONG = (None, True, -1, 1.5, "", "x", [], [[]], {}, {"type": []}, {"type": "section"}, "\ud800", 10**30)
+
+    def spoil(self, random_of, value):
+        """A copy with one member, at any depth, replaced, removed or added."""
+        spots = []
+
+        def walk(item):
+            pairs = item.items() if isinstance(item, dict) else enumerate(item) if isinstance(item, list) else ()
+            for key, inner in pairs:
+                spots.append((item, key))
+                walk(inner)
+
+        copied = copy.deepcopy(value)
+        walk(copied)
+        owner, key = random_of.choice(spots)
+        if random_of.random() < 0.3:
+            del owner[key]
+        elif isinstance(owner, dict) and random_of.random() < 0.1:
+            owner["extra"] = random_of.choice(self.WRONG)
+        else:
+            owner[key] = copy.deepcopy(random_of.choice(self.WRONG))
+        return copied
+
+    def test_no_blocks_make_the_checker_fall_over(self):
+        random_of = random.Random(20261122)
+        whole = [build(min(most, 3)) for _, build, most in SIZED]
+        views = [build(min(most, 3)) for _, build, most in VIEW_SIZED]
+        fine = refused = 0
+        for _ in range(3000):
+            blocks = random_of.choice(whole)
+            for _ in range(random_of.randint(1, 3)):
+                blocks = self.spoil(random_of, blocks) if blocks else [None]
+            if limits.message_errors(blocks):
+                refused += 1
+            else:
+                limits.complete_blocks(blocks)
+                fine += 1
+            view = self.spoil(random_of, random_of.choice(views))
+            if not limits.view_errors(view, ("modal",))[0]:
+                limits.complete_view(view)
+        self.assertTrue(fine > 100 and refused > 1000, (fine, refused))
 
 
 if __name__ == "__main__":

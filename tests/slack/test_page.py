@@ -145,6 +145,14 @@ class Looking(PageCase):
         self.open(user=BEN)
         self.browser.see("#messages", "Nothing here yet")
 
+    def test_outsiders_see_only_their_channels(self):
+        self.open(user="U0GUEST001")
+        self.browser.see("#places", "approvals")
+        self.assertNotIn("general", self.browser.text("#places"))
+        self.open(user=BEN)
+        self.browser.see("#places", "general")
+        self.assertIn("leadership", self.browser.text("#places"))
+
     def test_acting_as_someone_else(self):
         ts = self.post_card()
         self.open()

@@ -3,13 +3,18 @@
 
 import json
 import socket
+import ssl
+import subprocess
+import tempfile
 import threading
 import time
 import unittest
 
 import slack_client
-from fixture import ANA, BEN, CHANNEL, REQUESTER, SlackCase, mrkdwn, plain, reject_view
+from fixture import ANA, BEN, CHANNEL, REQUESTER, FakeApp, SlackCase, mrkdwn, plain, reject_view
+from standin import payloads
 from standin.push import sign
+from standin.server import StandIn
 
 DOC_SECRET = b"8f742231b10e8888abcd99yyyzzz85a5"
 DOC_BODY = (
@@ -48,6 +53,17 @@ class Signing(SlackCase):
             self.slack.control("push_fault", **fault)
             self.assertEqual(self.slack.press(ANA, "approval_approve", CHANNEL, ts)["status"], 401)
         self.assertEqual(self.slack.press(ANA, "approval_approve", CHANNEL, ts)["status"], 200)
+
+    def test_the_signing_secret_can_be_rotated(self):
+        ts = self.post_card()
+        with tempfile.NamedTemporaryFile("w", prefix="standin.") as file:
+            for secret, status in (("another one", 401), (slack_client.SIGNING_SECRET, 200)):
+                file.seek(0)
+                file.truncate()
+                file.write(secret)
+                file.flush()
+                self.slack.control("config", signing_secret_file=file.name)
+                self.assertEqual(self.slack.press(ANA, "approval_approve", CHANNEL, ts)["status"], status)
 
     def test_replay_sends_the_same_bytes(self):
         ts = self.post_card()
@@ -182,6 +198,44 @@ class Presses(SlackCase):
             port = taken.getsockname()[1]
         self.slack.control("config", app_url="http://127.0.0.1:%d" % port)
         self.assertEqual(self.slack.press(ANA, "approval_approve", CHANNEL, ts)["error"], "connection_failed")
+
+
+    def test_late_and_abandoned(self):
+        ts = self.post_card()
+        self.slack.control("push_fault", kind="delay", seconds=0.1)
+        started = time.monotonic()
+        self.assertTrue(self.slack.press(ANA, "approval_approve", CHANNEL, ts)["acked"])
+        self.assertGreaterEqual(time.monotonic() - started, 0.1)
+        self.slack.control("push_fault", kind="abandon", seconds=0.3)
+        self.app.on("block_actions", lambda _payload: time.sleep(0.6))
+        result = self.slack.press(ANA, "approval_approve", CHANNEL, ts)
+        self.assertEqual((result["delivered"], result["acked"], len(self.app.seen)), (True, False, 2))
+
+
+class Tls(unittest.TestCase):
+    def deliver(self, folder, ca_file):
+        """A press-less delivery to an app that speaks TLS; gives the record."""
+        app = FakeApp()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder + "/cert.pem", folder + "/key.pem")
+        app.server.socket = context.wrap_socket(app.server.socket, server_side=True)
+        app.server.handle_error = lambda *_: None
+        standin = StandIn(app.url.replace("http:", "https:"), slack_client.SIGNING_SECRET.encode(), b"t",
+                          app_ca_file=ca_file)
+        try:
+            return standin.push.event(payloads.event_callback(standin.world, {"type": "app_uninstalled"}),
+                                      retries=False)
+        finally:
+            app.stop()
+
+    def test_the_apps_certificate_is_checked(self):
+        with tempfile.TemporaryDirectory(prefix="standin.") as folder:
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                            "-nodes", "-days", "2", "-subj", "/CN=app", "-addext", "subjectAltName=IP:127.0.0.1",
+                            "-keyout", folder + "/key.pem", "-out", folder + "/cert.pem"], check=True,
+                           stderr=subprocess.DEVNULL)
+            self.assertEqual(self.deliver(folder, folder + "/cert.pem")["status"], 200)
+            self.assertEqual(self.deliver(folder, None)["error"], "ssl_error")
 
 
 class Modals(SlackCase):
@@ -403,6 +457,14 @@ class Events(SlackCase):
         self.slack.control("home_opened", user=ANA)
         with self.assertRaises(slack_client.ControlError):
             self.slack.wait("delivery", type="event_callback", count=2, timeout=0.3)
+
+    def test_a_reset_ends_pending_retries(self):
+        self.slack.control("config", event_retry_delays_s=[0.2])
+        self.app.on("event_callback", lambda _payload: (500, "text/plain", b"", {}))
+        self.slack.control("home_opened", user=ANA)
+        self.slack.control("reset")
+        with self.assertRaises(slack_client.ControlError):
+            self.slack.wait("delivery", type="event_callback", timeout=0.4)
 
     def test_reasons(self):
         self.slack.control("config", ack_timeout_s=0.1, event_retry_delays_s=[0])

@@ -135,6 +135,7 @@ class Chat(SlackCase):
         self.fails("invalid_blocks_format", "chat.postMessage", channel=CHANNEL, blocks="[")
         self.fails("invalid_blocks_format", "chat.postMessage", channel=CHANNEL, blocks={"type": "divider"})
         self.fails("too_many_attachments", "chat.postMessage", channel=CHANNEL, text="x", attachments=[{}] * 101)
+        self.fails("invalid_attachments", "chat.postMessage", channel=CHANNEL, text="x", attachments=5)
         for metadata, error in (("[", "invalid_metadata_format"), ({"a": 1}, "invalid_metadata_format"),
                                 ({"event_type": "x"}, "invalid_metadata_schema"),
                                 ({"event_type": "x", "event_payload": {"a": "b" * 9000}}, "metadata_too_large")):

@@ -64,7 +64,7 @@ class Args:
             return default
         try:
             return int(value)
-        except (TypeError, ValueError):
+        except (OverflowError, TypeError, ValueError):
             raise ApiError("invalid_arguments", ["must be an integer [json-pointer:/%s]" % name]) from None
 
     def nested(self, name, error):

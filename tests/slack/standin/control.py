@@ -32,7 +32,7 @@ class Control:
             return 404, {"ok": False, "error": "no control command %r" % name}
         try:
             result = command(**args)
-        except (BadInput, wait.BadQuery, KeyError, IndexError, TypeError, ValueError) as error:
+        except (BadInput, wait.BadQuery, KeyError, IndexError, OSError, TypeError, ValueError) as error:
             return 400, {"ok": False, "error": "%s: %s" % (type(error).__name__, error)}
         status = 504 if result.pop("_timeout", False) else 200
         answer = {"ok": status == 200}
@@ -85,12 +85,7 @@ class Control:
         """url_verification, as Slack sends it when the URL is typed in."""
         challenge = self._world.make_hash() + "MadeUpChallenge"
         envelope = {"token": self._world.verification_token, "challenge": challenge, "type": "url_verification"}
-        push = self._standin.push
-        delays, push.retry_delays_s = push.retry_delays_s, []
-        try:
-            entry = push.event(envelope, path)
-        finally:
-            push.retry_delays_s = delays
+        entry = self._standin.push.event(envelope, path, retries=False)
         return {"status": entry["status"], "verified": entry["acked"] and challenge in entry["answer"],
                 "answer": entry["answer"]}
 
@@ -213,7 +208,8 @@ class Control:
             return {"now": self._world.now()}
 
     def do_config(self, **wanted):
-        """app_url, ack_timeout_s, event_retry_delays_s, rate_limits (off | real), trigger_life_s."""
+        """app_url, ack_timeout_s, event_retry_delays_s, rate_limits (off | real), trigger_life_s, and to rotate
+        secrets signing_secret_file, bot_token_file."""
         push = self._standin.push
         for key, value in wanted.items():
             if key == "app_url":
@@ -227,6 +223,10 @@ class Control:
                 self._standin.rate_limits.reset()
             elif key == "trigger_life_s":
                 self._world.trigger_life_s = float(value)
+            elif key == "signing_secret_file":
+                push.set_secret(self._standin.read_secret(value))
+            elif key == "bot_token_file":
+                self._standin.api.set_token(self._standin.read_secret(value))
             else:
                 raise ValueError("no setting %s" % key)
         return {"app_url": push.app_url, "ack_timeout_s": push.ack_timeout_s,

@@ -60,6 +60,18 @@ def take_blocks(args):
     return limits.complete_blocks(blocks)
 
 
+def take_attachments(args):
+    """Attachments, kept as they are: a list, or None when the call has none."""
+    attachments = args.nested("attachments", ApiError("invalid_attachments"))
+    if attachments is None:
+        return None
+    if not isinstance(attachments, list):
+        raise ApiError("invalid_attachments")
+    if len(attachments) > ATTACHMENTS_MAX:
+        raise ApiError("too_many_attachments")
+    return attachments
+
+
 def take_metadata(args):
     """Checked metadata: an object, {} to remove it, or None when absent."""
     metadata = args.nested("metadata", ApiError("invalid_metadata_format"))
@@ -96,9 +108,7 @@ def bot_message(world, text, blocks):
 def post_content(args):
     """Text and blocks of a post, as checked and completed."""
     blocks = take_blocks(args)
-    attachments = args.nested("attachments", ApiError("invalid_attachments"))
-    if attachments is not None and len(attachments) > ATTACHMENTS_MAX:
-        raise ApiError("too_many_attachments")
+    attachments = take_attachments(args)
     text = args.text("text", "")
     if not text and not blocks and not attachments:
         raise ApiError("no_text")
@@ -148,7 +158,7 @@ def update(world, args):
     has_blocks = args.has("blocks")
     blocks = take_blocks(args)
     text = args.text("text", "")
-    attachments = args.nested("attachments", ApiError("invalid_attachments"))
+    attachments = take_attachments(args)
     if not text and not has_blocks and attachments is None:
         raise ApiError("no_text")
     if len(text) > UPDATE_TEXT_MAX:

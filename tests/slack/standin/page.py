@@ -28,10 +28,12 @@ POLL_S = 20.0
 
 
 def _visible_channels(world, user_id):
-    """Public channels, and the private places the person is in."""
+    """Public channels, and the private places the person is in; guests and foreigners see only their own."""
+    user = world.users.get(user_id, {})
+    outsider = user.get("is_restricted") or user.get("team_id", world.team["id"]) != world.team["id"]
     found = []
     for channel in world.channels.values():
-        hidden = channel["is_private"] or channel["is_im"] or channel["is_mpim"]
+        hidden = outsider or channel["is_private"] or channel["is_im"] or channel["is_mpim"]
         if not hidden or user_id in channel["members"]:
             found.append(copy.deepcopy(channel))
     return found

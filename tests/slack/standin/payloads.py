@@ -116,7 +116,7 @@ def action_item(world, block, element, given):
 
 
 def _head(world, kind, user_id):
-    return {"type": kind, "user": world.user_stub(user_id), "api_app_id": world.app["id"],
+    return {"type": kind, "user": world.user_brief(user_id), "api_app_id": world.app["id"],
             "token": world.verification_token, "team": {"id": world.team["id"], "domain": world.team_domain()},
             "enterprise": None, "is_enterprise_install": False}
 
@@ -131,7 +131,7 @@ def block_actions_message(world, user_id, channel_id, message, block, element, g
     payload = _head(world, "block_actions", user_id)
     payload.update({
         "container": container, "trigger_id": world.make_trigger(user_id),
-        "channel": world.channel_stub(channel_id), "state": {"values": state_of(message["blocks"], values)},
+        "channel": world.channel_brief(channel_id), "state": {"values": state_of(message["blocks"], values)},
         "response_url": world.make_response_url("actions", user_id, channel_id, message["ts"], ephemeral,
                                                 message.get("thread_ts")),
         "actions": [action_item(world, block, element, given)],
@@ -194,7 +194,7 @@ def message_action(world, user_id, channel_id, message, callback_id):
     payload["user"].pop("username")
     payload.update({
         "action_ts": world.make_ts(), "callback_id": callback_id, "trigger_id": world.make_trigger(user_id),
-        "channel": world.channel_stub(channel_id), "message_ts": message["ts"], "message": public_message(message),
+        "channel": world.channel_brief(channel_id), "message_ts": message["ts"], "message": public_message(message),
         "response_url": world.make_response_url("app", user_id, channel_id, message["ts"], False,
                                                 message.get("thread_ts")),
     })
@@ -211,14 +211,14 @@ def block_suggestion(world, user_id, typed, block_id, action_id, view=None, chan
         payload.update({
             "container": {"type": "message", "message_ts": message["ts"], "channel_id": channel_id,
                           "is_ephemeral": False},
-            "channel": world.channel_stub(channel_id), "message": public_message(message)})
+            "channel": world.channel_brief(channel_id), "message": public_message(message)})
     return payload
 
 
 def slash_command(world, user_id, channel_id, command, text):
     """The form fields of a slash command; enterprise fields are absent outside Enterprise Grid."""
     user = world.users[user_id]
-    channel = world.channel_stub(channel_id)
+    channel = world.channel_brief(channel_id)
     return {
         "token": world.verification_token, "team_id": world.team["id"], "team_domain": world.team_domain(),
         "channel_id": channel_id, "channel_name": channel["name"], "user_id": user_id, "user_name": user["name"],

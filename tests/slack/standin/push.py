@@ -50,9 +50,14 @@ class Push:
         self._raw = {}
         self._stop = threading.Event()
 
-    def stop(self):
-        """End pending retries."""
-        self._stop.set()
+    def set_secret(self, signing_secret):
+        """From now on deliveries are signed with this."""
+        self._secret = signing_secret
+
+    def cancel_retries(self):
+        """End pending retries; later events have theirs."""
+        stop, self._stop = self._stop, threading.Event()
+        stop.set()
 
     # -- one delivery -------------------------------------------------------------------------------------------
 
@@ -188,12 +193,14 @@ class Push:
         body = urllib.parse.urlencode(fields).encode("ascii")
         return self.deliver("slash_command", path, "application/x-www-form-urlencoded", body, fields)
 
-    def event(self, envelope, path="/slack/events"):
+    def event(self, envelope, path="/slack/events", retries=True):
         """First try now; retries, if any, follow on a thread of their own. Gives the first try's record."""
         body = json.dumps(envelope, separators=(",", ":")).replace("/", "\\/").encode("ascii")
+        stop = self._stop
         first = self._event_try(path, body, envelope, 0, "")
-        if not first["acked"] and not first["no_retry"] and self.retry_delays_s:
-            threading.Thread(target=self._retry, args=(path, body, envelope, first["error"]), daemon=True).start()
+        if retries and not first["acked"] and not first["no_retry"]:
+            threading.Thread(target=self._retry, args=(stop, path, body, envelope, first["error"]),
+                             daemon=True).start()
         return first
 
     def _event_try(self, path, body, envelope, number, reason):
@@ -202,9 +209,9 @@ class Push:
         kind = envelope.get("type", "event_callback")
         return self.deliver(kind, path, "application/json", body, envelope, headers, note=note)
 
-    def _retry(self, path, body, envelope, error):
+    def _retry(self, stop, path, body, envelope, error):
         for number, delay_s in enumerate(list(self.retry_delays_s), 1):
-            if self._stop.wait(delay_s):
+            if stop.wait(delay_s):
                 return
             reason = "connection_failed" if error == "dropped" else error
             entry = self._event_try(path, body, envelope, number, reason)

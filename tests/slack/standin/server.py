@@ -7,6 +7,7 @@ Owns sockets, request framing and which part answers which path. Never knows a W
 
 import json
 import socket
+import sys
 import threading
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +17,15 @@ from .apiargs import ApiError
 
 BODY_SIZE_MAX = 4 * 1024 * 1024
 IDLE_TIMEOUT_S = 120
+
+
+def read_secret(path):
+    """A secret's bytes, without the newline an editor adds."""
+    with open(path, "rb") as file:
+        secret = file.read().strip()
+    if not secret:
+        raise ValueError("%s is empty" % path)
+    return secret
 
 
 class StandIn:
@@ -34,8 +44,11 @@ class StandIn:
         self.control = control.Control(self)
         self.server = None
 
+    read_secret = staticmethod(read_secret)
+
     def reset(self, seed_world=None):
         """As freshly started, on the same port."""
+        self.push.cancel_retries()
         self.api_faults.clear()
         self.push_faults.clear()
         with self.world.lock:
@@ -62,7 +75,7 @@ class StandIn:
     def stop(self):
         """Let go of everything that waits and close the listener."""
         self.stopping.set()
-        self.push.stop()
+        self.push.cancel_retries()
         self.api_faults.clear()
         self.push_faults.clear()
         self.server.shutdown()
@@ -78,7 +91,9 @@ class Server(ThreadingHTTPServer):
     standin = None
 
     def handle_error(self, request, client_address):
-        """A peer that hangs up is part of the job, not an error worth a traceback."""
+        """A peer that hangs up is part of the job; anything else is a fault of ours and must be seen."""
+        if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError)):
+            super().handle_error(request, client_address)
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -97,12 +97,12 @@ class World:
     def team_domain(self):
         return self.team["domain"]
 
-    def user_stub(self, user_id):
+    def user_brief(self, user_id):
         """The user object inside interaction payloads."""
         user = self.users[user_id]
         return {"id": user_id, "username": user["name"], "name": user["name"], "team_id": user["team_id"]}
 
-    def channel_stub(self, channel_id):
+    def channel_brief(self, channel_id):
         """The channel object inside interaction payloads; private places have a generic name there."""
         channel = self.channels[channel_id]
         if channel["is_im"]:

@@ -52,6 +52,10 @@ class WebApi:
         self.rate_limits = rate_limits
         self._bot_token = bot_token
 
+    def set_token(self, bot_token):
+        """From now on only this token is good."""
+        self._bot_token = bot_token
+
     def handle(self, name, http_method, headers, query, body):
         """One request, from parsed HTTP to an Answer."""
         fault = self.faults.take(name) or {}

@@ -62,7 +62,11 @@ function button(host, block, element) {
   node.title = plain_text(element.text);
   if (element.accessibility_label) node.setAttribute("aria-label", element.accessibility_label);
   if (element.value !== undefined) node.dataset.value = element.value;
-  node.addEventListener("click", () => host.press(node, block, element, null));
+  node.addEventListener("click", () => {
+    // A link button opens its page and still tells the app.
+    if (/^https?:/i.test(element.url || "")) window.open(element.url, "_blank", "noopener,noreferrer");
+    host.press(node, block, element, null);
+  });
   return node;
 }
 

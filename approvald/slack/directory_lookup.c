@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* directory_lookup.c: asks Slack about people, groups and channels.
+ * Owns the calls under way, who waits for them, and what their answers mean.
+ * Never asks the same thing twice at once, never keeps an answer beyond its age. */
+#include "approvald/slack/directory_internal.h"
+#include "approvald/slack/lru.h"
+#include "approvald/slack/webapi.h"
+#include "base/assert.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MODULE        "slack_directory"
+#define FORM_SIZE_MAX 256 /* two names, two ids, escaped */
+
+static bool key_is(const struct directory_key *key, enum directory_kind kind, struct span id)
+{
+    return key->kind == kind && span_equal(slack_id_span(&key->id), id);
+}
+
+/* The entry's ages; NULL when the id is none. Makes the entry when it is not there. */
+struct ages {
+    uint64_t *fresh_until_ms;
+    uint64_t *pause_until_ms;
+};
+
+static struct directory_user_entry *user_entry(struct directory *directory, struct span id)
+{
+    bool fresh = false;
+    uint32_t slot = lru_take(directory->user_index, id, &fresh);
+
+    if (slot == LRU_NONE) {
+        return NULL;
+    }
+    if (fresh) {
+        memset(&directory->users[slot], 0, sizeof directory->users[slot]);
+    }
+    return &directory->users[slot];
+}
+
+static struct directory_group_entry *group_entry(struct directory *directory, struct span id)
+{
+    bool fresh = false;
+    uint32_t slot = lru_take(directory->group_index, id, &fresh);
+
+    if (slot == LRU_NONE) {
+        return NULL;
+    }
+    if (fresh) {
+        mem_free(directory->groups[slot].members);
+        memset(&directory->groups[slot], 0, sizeof directory->groups[slot]);
+    }
+    return &directory->groups[slot];
+}
+
+static struct directory_channel_entry *channel_entry(struct directory *directory, struct span id)
+{
+    bool fresh = false;
+    uint32_t slot = lru_take(directory->channel_index, id, &fresh);
+
+    if (slot == LRU_NONE) {
+        return NULL;
+    }
+    if (fresh) {
+        memset(&directory->channels[slot], 0, sizeof directory->channels[slot]);
+    }
+    return &directory->channels[slot];
+}
+
+static struct ages ages_of(struct directory *directory, enum directory_kind kind, struct span id)
+{
+    struct directory_user_entry *user;
+    struct directory_group_entry *group;
+    struct directory_channel_entry *channel;
+
+    switch (kind) {
+    case DIRECTORY_USER:
+        user = user_entry(directory, id);
+        return user == NULL ? (struct ages){NULL, NULL}
+                            : (struct ages){&user->fresh_until_ms, &user->pause_until_ms};
+    case DIRECTORY_GROUP:
+        group = group_entry(directory, id);
+        return group == NULL ? (struct ages){NULL, NULL}
+                             : (struct ages){&group->fresh_until_ms, &group->pause_until_ms};
+    case DIRECTORY_CHANNEL:
+        channel = channel_entry(directory, id);
+        return channel == NULL ? (struct ages){NULL, NULL}
+                               : (struct ages){&channel->fresh_until_ms, &channel->pause_until_ms};
+    }
+    return (struct ages){NULL, NULL};
+}
+
+/* Answers. */
+
+static void keep_user(struct directory_user_entry *entry, const struct json *json, uint64_t now_ms)
+{
+    const struct json *user = json_get(json, "user");
+
+    entry->missing = false;
+    entry->stranger = json_bool(user, "is_stranger", false);
+    entry->guest =
+        json_bool(user, "is_restricted", false) || json_bool(user, "is_ultra_restricted", false);
+    entry->bot = json_bool(user, "is_bot", false) || json_bool(user, "is_app_user", false);
+    entry->deactivated = json_bool(user, "deleted", false);
+    (void)slack_id_set(&entry->team, json_text(user, "team_id")); /* absent: empty */
+    (void)slack_id_set(&entry->enterprise,
+                       json_text(user, "enterprise_user.enterprise_id")); /* off Grid: empty */
+    entry->fresh_until_ms = now_ms + SLACK_USER_FRESH_MS;
+}
+
+static int compare_members(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct directory_member));
+}
+
+static bool
+keep_group(struct directory_group_entry *entry, const struct json *json, uint64_t now_ms)
+{
+    const struct json *users = json_get(json, "users");
+    size_t count = json_count(users);
+    struct directory_member *members = NULL;
+    uint32_t kept = 0;
+
+    if (!json_is_array(users) || count > SLACK_GROUP_MEMBER_COUNT_MAX) {
+        return false;
+    }
+    if (count > 0) {
+        members = mem_new(count, sizeof *members);
+        if (members == NULL) {
+            return false;
+        }
+    }
+    for (const struct json *item = json_first(users); item != NULL; item = json_next(item)) {
+        struct span id = json_string(item);
+
+        if (id.size > 0 && id.size <= sizeof members->text) {
+            ASSERT(kept < count);
+            memcpy(members[kept].text, id.data, id.size);
+            kept++;
+        }
+    }
+    if (kept > 0) {
+        qsort(members, kept, sizeof *members, compare_members);
+    }
+    mem_free(entry->members);
+    entry->members = members;
+    entry->member_count = kept;
+    entry->fresh_until_ms = now_ms + SLACK_GROUP_FRESH_MS;
+    entry->refresh_ms = now_ms + SLACK_GROUP_REFRESH_MS;
+    return true;
+}
+
+static void
+keep_channel(struct directory_channel_entry *entry, const struct json *json, uint64_t now_ms)
+{
+    const struct json *channel = json_get(json, "channel");
+
+    entry->flags = (struct directory_channel){
+        .archived = json_bool(channel, "is_archived", false),
+        .member = json_bool(channel, "is_member", false),
+        .is_private = json_bool(channel, "is_private", false),
+        .shared = json_bool(channel, "is_ext_shared", false),
+    };
+    entry->fresh_until_ms = now_ms + SLACK_CHANNEL_FRESH_MS;
+}
+
+static bool
+keep_answer(struct directory *directory, const struct directory_key *key, const struct json *json)
+{
+    uint64_t now_ms = clock_boot_ms(directory->clock);
+    struct span id = slack_id_span(&key->id);
+
+    switch (key->kind) {
+    case DIRECTORY_USER:
+        keep_user(user_entry(directory, id), json, now_ms);
+        return true;
+    case DIRECTORY_GROUP:
+        return keep_group(group_entry(directory, id), json, now_ms);
+    case DIRECTORY_CHANNEL:
+        keep_channel(channel_entry(directory, id), json, now_ms);
+        return true;
+    }
+    return false;
+}
+
+static void keep_nothing(struct directory_group_entry *group, uint64_t until_ms)
+{
+    mem_free(group->members);
+    group->members = NULL;
+    group->member_count = 0;
+    group->fresh_until_ms = until_ms;
+    group->refresh_ms = until_ms;
+}
+
+/* Slack knows the id and says that there is no such thing for us: an answer, kept for a while. */
+static bool
+keep_absence(struct directory *directory, const struct directory_key *key, struct span word)
+{
+    uint64_t until_ms = clock_boot_ms(directory->clock) + SLACK_NEGATIVE_FRESH_MS;
+    struct span id = slack_id_span(&key->id);
+    struct directory_user_entry *user;
+    struct directory_channel_entry *channel;
+
+    switch (key->kind) {
+    case DIRECTORY_USER:
+        if (!span_is(word, "user_not_found") && !span_is(word, "user_not_visible")) {
+            return false;
+        }
+        user = user_entry(directory, id);
+        *user = (struct directory_user_entry){.missing = true, .fresh_until_ms = until_ms};
+        return true;
+    case DIRECTORY_GROUP:
+        if (!span_is(word, "no_such_subteam") && !span_is(word, "subteam_not_found")) {
+            return false;
+        }
+        keep_nothing(group_entry(directory, id), until_ms);
+        return true;
+    case DIRECTORY_CHANNEL:
+        if (!span_is(word, "channel_not_found")) {
+            return false;
+        }
+        channel = channel_entry(directory, id);
+        *channel =
+            (struct directory_channel_entry){.flags.missing = true, .fresh_until_ms = until_ms};
+        return true;
+    }
+    return false;
+}
+
+static void stop_waiting(struct directory *directory,
+                         struct directory_waiter *waiter,
+                         const struct directory_key *key)
+{
+    for (uint32_t i = 0; i < DIRECTORY_NEED_COUNT_MAX; i++) {
+        bool same = key_is(&waiter->needs[i], key->kind, slack_id_span(&key->id));
+
+        waiter->waits &= same ? ~(1U << i) : ~0U;
+    }
+    if (waiter->waits == 0) {
+        TAILQ_REMOVE(&directory->waiters, waiter, link);
+        TAILQ_INSERT_TAIL(&directory->ready, waiter, link);
+    }
+}
+
+/* Whoever waited for this only is called. */
+static void release_waiters(struct directory *directory, const struct directory_key *key)
+{
+    struct directory_waiter *waiter;
+    struct directory_waiter *following;
+
+    for (waiter = TAILQ_FIRST(&directory->waiters); waiter != NULL; waiter = following) {
+        following = TAILQ_NEXT(waiter, link);
+        stop_waiting(directory, waiter, key);
+    }
+    if (!TAILQ_EMPTY(&directory->ready)) {
+        event_active(directory->ready_event, EV_TIMEOUT, 0);
+    }
+}
+
+static void on_answer(void *arg, const struct webapi_answer *answer)
+{
+    struct directory_lookup *lookup = arg;
+    struct directory *directory = lookup->directory;
+    struct directory_key key = lookup->key;
+    bool kept;
+
+    TAILQ_REMOVE(&directory->lookups, lookup, link);
+    TAILQ_INSERT_HEAD(&directory->lookup_spare, lookup, link);
+    kept = answer->outcome == WEBAPI_OK ? keep_answer(directory, &key, answer->json)
+                                        : keep_absence(directory, &key, answer->error);
+    if (!kept) {
+        uint64_t pause_ms = answer->retry_after_ms > SLACK_LOOKUP_PAUSE_MS ? answer->retry_after_ms
+                                                                           : SLACK_LOOKUP_PAUSE_MS;
+        struct ages ages = ages_of(directory, key.kind, slack_id_span(&key.id));
+
+        ASSERT(ages.pause_until_ms != NULL);
+        *ages.pause_until_ms = clock_boot_ms(directory->clock) + pause_ms;
+        metric_add(directory->failures_metric, 1);
+        log_fields(LOG_LEVEL_WARNING, MODULE, "lookup_failed",
+                   LOG_SPAN("id", slack_id_span(&key.id)), LOG_SPAN("error", answer->error),
+                   LOG_SPAN("needed", answer->needed));
+    }
+    release_waiters(directory, &key);
+}
+
+/* Calls. */
+
+static bool is_under_way(struct directory *directory, enum directory_kind kind, struct span id)
+{
+    struct directory_lookup *lookup;
+
+    TAILQ_FOREACH (lookup, &directory->lookups, link) {
+        if (key_is(&lookup->key, kind, id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum err_code call_slack(struct directory_lookup *lookup, bool background, struct err *err)
+{
+    static const struct {
+        enum webapi_method method;
+        const char *name;
+    } calls[] = {
+        [DIRECTORY_USER] = {WEBAPI_USERS_INFO, "user"},
+        [DIRECTORY_GROUP] = {WEBAPI_USERGROUPS_USERS_LIST, "usergroup"},
+        [DIRECTORY_CHANNEL] = {WEBAPI_CONVERSATIONS_INFO, "channel"},
+    };
+    AUTO_BUF struct buf *form = NULL;
+    struct directory *directory = lookup->directory;
+    enum directory_kind kind = lookup->key.kind;
+    struct webapi_call call = {.method = calls[kind].method,
+                               .priority = background ? WEBAPI_BACKGROUND : WEBAPI_NORMAL};
+    enum err_code rc = buf_new(FORM_SIZE_MAX, &form, err);
+
+    if (rc == ERR_OK) {
+        rc = webapi_form_add(form, calls[kind].name, slack_id_span(&lookup->key.id), err);
+    }
+    /* A token of a whole organisation must say which workspace's group it means. */
+    if (rc == ERR_OK && kind == DIRECTORY_GROUP && directory->enterprise.size > 0 &&
+        directory->team_configured.size > 0) {
+        rc = webapi_form_add(form, "team_id", slack_id_span(&directory->team_configured), err);
+    }
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    call.body = buf_span(form);
+    return webapi_call(directory->webapi, &call, on_answer, lookup, err);
+}
+
+bool directory_lookup(struct directory *directory,
+                      enum directory_kind kind,
+                      struct span id,
+                      bool background)
+{
+    struct ages ages = ages_of(directory, kind, id);
+    struct directory_lookup *lookup = TAILQ_FIRST(&directory->lookup_spare);
+    struct err err = ERR_INIT;
+
+    if (is_under_way(directory, kind, id)) {
+        return true;
+    }
+    if (ages.pause_until_ms == NULL || lookup == NULL ||
+        *ages.pause_until_ms > clock_boot_ms(directory->clock)) {
+        return false;
+    }
+    lookup->key.kind = kind;
+    (void)slack_id_set(&lookup->key.id, id); /* an entry exists, so the id is none too long */
+    if (call_slack(lookup, background, &err) != ERR_OK) {
+        log_err(LOG_LEVEL_WARNING, MODULE, "lookup_not_started", &err);
+        return false;
+    }
+    TAILQ_REMOVE(&directory->lookup_spare, lookup, link);
+    TAILQ_INSERT_TAIL(&directory->lookups, lookup, link);
+    metric_add(directory->lookups_metric[kind], 1);
+    return true;
+}
+
+static bool is_fresh(struct directory *directory, const struct directory_need *need)
+{
+    struct ages ages = ages_of(directory, need->kind, need->id);
+
+    return ages.fresh_until_ms != NULL && *ages.fresh_until_ms > clock_boot_ms(directory->clock);
+}
+
+enum err_code directory_fetch(struct directory *directory,
+                              const struct directory_need *needs,
+                              size_t count,
+                              directory_done_fn *done,
+                              void *arg,
+                              struct err *err)
+{
+    struct directory_waiter *waiter = TAILQ_FIRST(&directory->waiter_spare);
+
+    ASSERT(count <= DIRECTORY_NEED_COUNT_MAX);
+    if (waiter == NULL) {
+        return err_set(err, ERR_FULL, "%d callers wait for Slack", SLACK_WAITER_COUNT_MAX);
+    }
+    if (!directory->identity_known && clock_boot_ms(directory->clock) >= directory->identity_ms) {
+        directory_ask_identity(directory);
+    }
+    memset(waiter->needs, 0, sizeof waiter->needs);
+    waiter->waits = 0;
+    waiter->done = done;
+    waiter->arg = arg;
+    for (size_t i = 0; i < count; i++) {
+        waiter->needs[i].kind = needs[i].kind;
+        if (slack_id_set(&waiter->needs[i].id, needs[i].id) && !is_fresh(directory, &needs[i]) &&
+            directory_lookup(directory, needs[i].kind, needs[i].id, false)) {
+            waiter->waits |= 1U << i;
+        }
+    }
+    TAILQ_REMOVE(&directory->waiter_spare, waiter, link);
+    if (waiter->waits != 0) {
+        TAILQ_INSERT_TAIL(&directory->waiters, waiter, link);
+        return ERR_OK;
+    }
+    TAILQ_INSERT_TAIL(&directory->ready, waiter, link);
+    event_active(directory->ready_event, EV_TIMEOUT, 0);
+    return ERR_OK;
+}
+
+/* Who we are. */
+
+static void check_team(struct directory *directory)
+{
+    bool mismatch =
+        directory->team_configured.size > 0 &&
+        !span_equal(slack_id_span(&directory->team_configured), slack_id_span(&directory->team)) &&
+        directory->enterprise.size == 0;
+
+    if (mismatch) {
+        log_fields(LOG_LEVEL_ERROR, MODULE, "team_mismatch",
+                   LOG_SPAN("configured", slack_id_span(&directory->team_configured)),
+                   LOG_SPAN("token", slack_id_span(&directory->team)),
+                   LOG_TEXT("hint", "the token is of another workspace; nobody can decide here"));
+    }
+    directory->identity_mismatch = mismatch;
+    metric_set(directory->mismatch_metric, mismatch ? 1 : 0);
+}
+
+static void on_identity(void *arg, const struct webapi_answer *answer)
+{
+    struct directory *directory = arg;
+    uint64_t now_ms = clock_boot_ms(directory->clock);
+
+    directory->identity_running = false;
+    if (answer->outcome != WEBAPI_OK) {
+        directory->identity_ms = now_ms + SLACK_IDENTITY_RETRY_MS;
+        return;
+    }
+    /* Absent ones are empty: off Grid there is no enterprise. */
+    (void)slack_id_set(&directory->team, json_text(answer->json, "team_id"));
+    (void)slack_id_set(&directory->enterprise, json_text(answer->json, "enterprise_id"));
+    (void)slack_id_set(&directory->bot_user, json_text(answer->json, "user_id"));
+    (void)slack_id_set(&directory->bot, json_text(answer->json, "bot_id"));
+    if (!directory->identity_known) {
+        log_fields(LOG_LEVEL_INFO, MODULE, "identity",
+                   LOG_SPAN("team", slack_id_span(&directory->team)),
+                   LOG_SPAN("bot", slack_id_span(&directory->bot)));
+    }
+    directory->identity_known = true;
+    directory->identity_ms = now_ms + SLACK_IDENTITY_MS;
+    check_team(directory);
+}
+
+void directory_ask_identity(struct directory *directory)
+{
+    struct webapi_call call = {.method = WEBAPI_AUTH_TEST, .priority = WEBAPI_NORMAL};
+    struct err err = ERR_INIT;
+
+    if (directory->identity_running) {
+        return;
+    }
+    if (webapi_call(directory->webapi, &call, on_identity, directory, &err) != ERR_OK) {
+        log_err(LOG_LEVEL_WARNING, MODULE, "identity_not_asked", &err);
+        directory->identity_ms = clock_boot_ms(directory->clock) + SLACK_IDENTITY_RETRY_MS;
+        return;
+    }
+    directory->identity_running = true;
+}

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_directory.c: proves approvald/slack/directory over the real webapi.
+ * Owns nothing but its cases; never opens a socket: the network is fake_fetch, the service is the
+ * one function that names groups. */
+#include "approvald/service/service.h"
+#include "approvald/slack/directory.h"
+#include "approvald/slack/webapi.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "tests/unit/fake_clock.h"
+#include "tests/unit/fake_fetch.h"
+#include "tests/unit/fixture.h"
+#include "tests/unit/unit.h"
+
+#include <event2/event.h>
+#include <string.h>
+
+#define TEAM  SPAN_LITERAL("T0APV00001")
+#define OTHER SPAN_LITERAL("T0OTHER009")
+#define USER  SPAN_LITERAL("U0APR00001")
+#define GROUP SPAN_LITERAL("S0APV00001")
+
+static const struct span policy_groups[] = {{"S0APV00001", 10}};
+static size_t policy_group_count;
+
+size_t service_groups(const struct service *service, const struct span **ret_groups)
+{
+    (void)service; /* there is none */
+    *ret_groups = policy_groups;
+    return policy_group_count;
+}
+
+struct bench {
+    struct fake_time now;
+    struct clock clock;
+    struct event_base *base;
+    struct metrics *metrics;
+    struct webapi *webapi;
+    struct directory *directory;
+    size_t done_count;
+};
+
+static void setup_team(struct bench *bench, struct span team)
+{
+    struct err err = ERR_INIT;
+    struct webapi_options of_webapi = {.fetch = fake_fetch(),
+                                       .base_url = "http://127.0.0.1:9/api/",
+                                       .token = SPAN_LITERAL("xoxb-test")};
+    struct directory_options of_directory = {.team = team};
+
+    memset(bench, 0, sizeof *bench);
+    policy_group_count = 0;
+    log_init(LOG_TARGET_TEXT, LOG_LEVEL_ERROR);
+    fake_fetch_reset(ERR_OK);
+    bench->now = (struct fake_time){.boot_ms = 1000000, .wall_ms = 1764752400000};
+    bench->clock = fake_clock(&bench->now);
+    bench->base = event_base_new();
+    CU_ASSERT_EQUAL_FATAL(metrics_new(&bench->metrics, &err), ERR_OK);
+    of_webapi.base = bench->base;
+    of_webapi.metrics = bench->metrics;
+    of_webapi.clock = &bench->clock;
+    CU_ASSERT_EQUAL_FATAL(webapi_new(&of_webapi, &bench->webapi, &err), ERR_OK);
+    of_directory.base = bench->base;
+    of_directory.metrics = bench->metrics;
+    of_directory.clock = &bench->clock;
+    of_directory.webapi = bench->webapi;
+    CU_ASSERT_EQUAL_FATAL(directory_new(&of_directory, &bench->directory, &err), ERR_OK);
+}
+
+static void setup(struct bench *bench)
+{
+    setup_team(bench, TEAM);
+}
+
+static void teardown(struct bench *bench)
+{
+    webapi_free(bench->webapi);
+    directory_free(bench->directory);
+    metrics_free(bench->metrics);
+    event_base_free(bench->base);
+}
+
+static void turn(struct bench *bench)
+{
+    for (int i = 0; i < 4; i++) {
+        (void)event_base_loop(bench->base, EVLOOP_NONBLOCK); /* its result says nothing more */
+    }
+}
+
+static void on_done(void *arg)
+{
+    struct bench *bench = arg;
+
+    bench->done_count++;
+}
+
+static void fetch(struct bench *bench, const struct directory_need *needs, size_t count)
+{
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL(directory_fetch(bench->directory, needs, count, on_done, bench, &err), ERR_OK);
+    turn(bench);
+}
+
+static void fetch_user(struct bench *bench)
+{
+    struct directory_need need = {.kind = DIRECTORY_USER, .id = USER};
+
+    fetch(bench, &need, 1);
+}
+
+static void answer_identity(struct bench *bench, const char *more)
+{
+    char body[256];
+
+    (void)snprintf(body, sizeof body,
+                   "{\"ok\":true,\"team_id\":\"T0APV00001\",\"user_id\":\"U0BOT00001\","
+                   "\"bot_id\":\"B0APV00001\"%s}",
+                   more);
+    CU_ASSERT(fake_fetch_ok("auth.test", body));
+    turn(bench);
+}
+
+static void answer_user(struct bench *bench, const char *more)
+{
+    char body[256];
+
+    (void)snprintf(body, sizeof body,
+                   "{\"ok\":true,\"user\":{\"id\":\"U0APR00001\",\"team_id\":\"T0APV00001\"%s}}",
+                   more);
+    CU_ASSERT(fake_fetch_ok("users.info", body));
+    turn(bench);
+}
+
+static void nothing_is_known_before_it_was_fetched(void)
+{
+    struct bench bench;
+    struct facts facts;
+
+    setup(&bench);
+    directory_facts(bench.directory, USER, TEAM, &facts);
+    CU_ASSERT_FALSE(facts.user_known);
+    CU_ASSERT_FALSE(facts.foreign);
+    CU_ASSERT_EQUAL(facts.known_count, 0);
+    fetch_user(&bench);
+    CU_ASSERT_EQUAL(bench.done_count, 0);
+    CU_ASSERT_STRING_EQUAL(fake_fetch_find("users.info")->body, "user=U0APR00001");
+    answer_user(&bench, "");
+    CU_ASSERT_EQUAL(bench.done_count, 1);
+    directory_facts(bench.directory, USER, TEAM, &facts);
+    CU_ASSERT(facts.user_known);
+    CU_ASSERT_FALSE(facts.foreign);
+    CU_ASSERT_FALSE(facts.guest);
+    teardown(&bench);
+}
+
+static void flags_of_a_person_are_kept_and_grow_stale(void)
+{
+    struct bench bench;
+    struct facts facts;
+
+    setup(&bench);
+    fetch_user(&bench);
+    answer_user(&bench, ",\"is_ultra_restricted\":true,\"is_bot\":true,\"deleted\":true");
+    directory_facts(bench.directory, USER, TEAM, &facts);
+    CU_ASSERT(facts.guest);
+    CU_ASSERT(facts.bot);
+    CU_ASSERT(facts.deactivated);
+    bench.now.boot_ms += 300000;
+    directory_facts(bench.directory, USER, TEAM, &facts);
+    CU_ASSERT_FALSE(facts.user_known);
+    teardown(&bench);
+}
+
+static void one_lookup_serves_all_who_wait(void)
+{
+    struct bench bench;
+    struct directory_need both[] = {{.kind = DIRECTORY_USER, .id = USER},
+                                    {.kind = DIRECTORY_GROUP, .id = GROUP}};
+    size_t started;
+
+    setup(&bench);
+    fetch_user(&bench);
+    answer_identity(&bench, "");
+    started = fake_fetch_count();
+    fetch(&bench, both, 2);
+    fetch(&bench, both, 2);
+    fetch_user(&bench);
+    CU_ASSERT_EQUAL(fake_fetch_count(), started + 1);
+    answer_user(&bench, "");
+    CU_ASSERT_EQUAL(bench.done_count, 2);
+    CU_ASSERT(fake_fetch_ok("usergroups.users.list", "{\"ok\":true,\"users\":[\"U0APR00001\"]}"));
+    turn(&bench);
+    CU_ASSERT_EQUAL(bench.done_count, 4);
+    fetch(&bench, both, 2);
+    CU_ASSERT_EQUAL(bench.done_count, 5);
+    CU_ASSERT_EQUAL(fake_fetch_count(), started + 1);
+    teardown(&bench);
+}
+
+static void members_of_a_group_are_found(void)
+{
+    AUTO_BUF struct buf *body = fixture_read("slack/usergroups_users_list_ok.json");
+    struct bench bench;
+    struct facts facts;
+    struct directory_need need = {.kind = DIRECTORY_GROUP, .id = GROUP};
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(body);
+    setup(&bench);
+    fetch(&bench, &need, 1);
+    CU_ASSERT(fake_fetch_ok("usergroups.users.list", buf_text(body)));
+    directory_facts(bench.directory, SPAN_LITERAL("U0APR00002"), TEAM, &facts);
+    CU_ASSERT_EQUAL_FATAL(facts.known_count, 1);
+    CU_ASSERT(span_equal(facts.known[0], GROUP));
+    CU_ASSERT_EQUAL(facts.member_count, 1);
+    directory_facts(bench.directory, SPAN_LITERAL("U0APR0000"), TEAM, &facts);
+    CU_ASSERT_EQUAL(facts.known_count, 1);
+    CU_ASSERT_EQUAL(facts.member_count, 0);
+    bench.now.boot_ms += 120000;
+    directory_facts(bench.directory, SPAN_LITERAL("U0APR00002"), TEAM, &facts);
+    CU_ASSERT_EQUAL(facts.known_count, 0);
+    teardown(&bench);
+}
+
+static void a_deleted_group_has_no_members(void)
+{
+    struct bench bench;
+    struct facts facts;
+    struct directory_need need = {.kind = DIRECTORY_GROUP, .id = GROUP};
+
+    setup(&bench);
+    fetch(&bench, &need, 1);
+    CU_ASSERT(
+        fake_fetch_ok("usergroups.users.list", "{\"ok\":false,\"error\":\"no_such_subteam\"}"));
+    directory_facts(bench.directory, USER, TEAM, &facts);
+    CU_ASSERT_EQUAL(facts.known_count, 1);
+    CU_ASSERT_EQUAL(facts.member_count, 0);
+    teardown(&bench);
+}
+
+static void people_of_other_organisations_are_foreign(void)
+{
+    struct bench bench;
+    struct facts facts;
+
+    setup(&bench);
+    directory_facts(bench.directory, USER, OTHER, &facts);
+    CU_ASSERT_FALSE(facts.user_known); /* we might be an organisation of many workspaces */
+    fetch_user(&bench);
+    answer_identity(&bench, "");
+    directory_facts(bench.directory, USER, OTHER, &facts);
+    CU_ASSERT(facts.user_known);
+    CU_ASSERT(facts.foreign);
+    answer_user(&bench, ",\"is_stranger\":true");
+    directory_facts(bench.directory, USER, TEAM, &facts);
+    CU_ASSERT(facts.foreign);
+    teardown(&bench);
+}
+
+static void whom_slack_does_not_show_is_foreign(void)
+{
+    struct bench bench;
+    struct facts facts;
+
+    setup(&bench);
+    fetch_user(&bench);
+    CU_ASSERT(fake_fetch_ok("users.info", "{\"ok\":false,\"error\":\"user_not_visible\"}"));
+    turn(&bench);
+    CU_ASSERT_EQUAL(bench.done_count, 1);
+    directory_facts(bench.directory, USER, SPAN_NONE, &facts);
+    CU_ASSERT(facts.user_known);
+    CU_ASSERT(facts.foreign);
+    bench.now.boot_ms += 60000;
+    directory_facts(bench.directory, USER, SPAN_NONE, &facts);
+    CU_ASSERT_FALSE(facts.user_known);
+    teardown(&bench);
+}
+
+static void other_workspaces_of_our_enterprise_are_ours(void)
+{
+    struct bench bench;
+    struct facts facts;
+
+    setup(&bench);
+    fetch_user(&bench);
+    answer_identity(&bench, ",\"enterprise_id\":\"E0GRID0001\"");
+    directory_facts(bench.directory, USER, OTHER, &facts);
+    CU_ASSERT_FALSE(facts.user_known);
+    answer_user(&bench, ",\"enterprise_user\":{\"enterprise_id\":\"E0GRID0001\"}");
+    directory_facts(bench.directory, USER, OTHER, &facts);
+    CU_ASSERT(facts.user_known);
+    CU_ASSERT_FALSE(facts.foreign);
+    teardown(&bench);
+}
+
+static void a_failed_lookup_rests_before_it_is_repeated(void)
+{
+    struct bench bench;
+    struct fetch_response broken = {.outcome = FETCH_ANSWERED, .status = 503};
+
+    setup(&bench);
+    fetch_user(&bench);
+    fake_fetch_answer(fake_fetch_find("users.info"), &broken);
+    turn(&bench);
+    CU_ASSERT_EQUAL(bench.done_count, 1);
+    fetch_user(&bench);
+    CU_ASSERT_EQUAL(bench.done_count, 2);
+    CU_ASSERT_PTR_NULL(fake_fetch_find("users.info"));
+    bench.now.boot_ms += 5000;
+    fetch_user(&bench);
+    CU_ASSERT_PTR_NOT_NULL(fake_fetch_find("users.info"));
+    teardown(&bench);
+}
+
+static void groups_of_policies_are_kept_fresh(void)
+{
+    struct bench bench;
+
+    setup(&bench);
+    policy_group_count = 1;
+    directory_start(bench.directory);
+    turn(&bench);
+    CU_ASSERT_STRING_EQUAL(fake_fetch_find("usergroups.users.list")->body, "usergroup=S0APV00001");
+    CU_ASSERT(fake_fetch_ok("usergroups.users.list", "{\"ok\":true,\"users\":[]}"));
+    directory_start(bench.directory);
+    turn(&bench);
+    CU_ASSERT_PTR_NULL(fake_fetch_find("usergroups.users.list"));
+    bench.now.boot_ms += 80000;
+    directory_start(bench.directory);
+    turn(&bench);
+    CU_ASSERT_PTR_NOT_NULL(fake_fetch_find("usergroups.users.list"));
+    teardown(&bench);
+}
+
+static void a_token_of_another_team_is_an_alarm(void)
+{
+    struct bench bench;
+    struct directory_identity identity;
+
+    setup_team(&bench, OTHER);
+    log_set_level(LOG_LEVEL_ERROR);
+    directory_start(bench.directory);
+    turn(&bench);
+    answer_identity(&bench, "");
+    directory_identity(bench.directory, &identity);
+    CU_ASSERT(identity.known);
+    CU_ASSERT(identity.mismatch);
+    CU_ASSERT(span_is(identity.bot, "B0APV00001"));
+    teardown(&bench);
+}
+
+static void without_a_configured_team_the_tokens_team_counts(void)
+{
+    struct bench bench;
+    struct facts facts;
+
+    setup_team(&bench, SPAN_NONE);
+    fetch_user(&bench);
+    answer_user(&bench, "");
+    directory_facts(bench.directory, USER, TEAM, &facts);
+    CU_ASSERT_FALSE(facts.user_known);
+    answer_identity(&bench, "");
+    directory_facts(bench.directory, USER, TEAM, &facts);
+    CU_ASSERT(facts.user_known);
+    CU_ASSERT_FALSE(facts.foreign);
+    teardown(&bench);
+}
+
+static void channels_are_known_by_their_flags(void)
+{
+    struct bench bench;
+    struct directory_channel channel;
+    struct directory_need need = {.kind = DIRECTORY_CHANNEL, .id = SPAN_LITERAL("C0APV00001")};
+
+    setup(&bench);
+    fetch(&bench, &need, 1);
+    CU_ASSERT(fake_fetch_ok("conversations.info",
+                            "{\"ok\":true,\"channel\":{\"is_archived\":true,\"is_member\":true}}"));
+    directory_channel(bench.directory, need.id, &channel);
+    CU_ASSERT(channel.known);
+    CU_ASSERT(channel.archived);
+    CU_ASSERT(channel.member);
+    CU_ASSERT_FALSE(channel.missing);
+    need.id = SPAN_LITERAL("C0GONE0001");
+    fetch(&bench, &need, 1);
+    CU_ASSERT(
+        fake_fetch_ok("conversations.info", "{\"ok\":false,\"error\":\"channel_not_found\"}"));
+    directory_channel(bench.directory, need.id, &channel);
+    CU_ASSERT(channel.known);
+    CU_ASSERT(channel.missing);
+    teardown(&bench);
+}
+
+static void the_places_to_wait_have_an_end(void)
+{
+    struct bench bench;
+    struct directory_need need = {.kind = DIRECTORY_USER, .id = USER};
+    struct err err = ERR_INIT;
+    size_t count = 0;
+
+    setup(&bench);
+    while (directory_fetch(bench.directory, &need, 1, on_done, &bench, &err) == ERR_OK) {
+        count++;
+    }
+    CU_ASSERT_EQUAL(count, 256);
+    turn(&bench);
+    answer_user(&bench, "");
+    CU_ASSERT_EQUAL(bench.done_count, 256);
+    teardown(&bench);
+}
+
+UNIT_MAIN("directory",
+          {"nothing is known before it was fetched", nothing_is_known_before_it_was_fetched},
+          {"flags of a person are kept and grow stale", flags_of_a_person_are_kept_and_grow_stale},
+          {"one lookup serves all who wait", one_lookup_serves_all_who_wait},
+          {"members of a group are found", members_of_a_group_are_found},
+          {"a deleted group has no members", a_deleted_group_has_no_members},
+          {"people of other organisations are foreign", people_of_other_organisations_are_foreign},
+          {"whom Slack does not show is foreign", whom_slack_does_not_show_is_foreign},
+          {"other workspaces of our enterprise are ours",
+           other_workspaces_of_our_enterprise_are_ours},
+          {"a failed lookup rests before it is repeated",
+           a_failed_lookup_rests_before_it_is_repeated},
+          {"groups of policies are kept fresh", groups_of_policies_are_kept_fresh},
+          {"a token of another team is an alarm", a_token_of_another_team_is_an_alarm},
+          {"without a configured team the token's team counts",
+           without_a_configured_team_the_tokens_team_counts},
+          {"channels are known by their flags", channels_are_known_by_their_flags},
+          {"the places to wait have an end", the_places_to_wait_have_an_end})
