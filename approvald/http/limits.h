@@ -64,9 +64,12 @@
 #define HTTP_PARAM_COUNT_MAX    3    /* wildcards in one pattern */
 #define HTTP_REPLY_HEADER_MAX   4    /* besides those that the server writes */
 #define HTTP_REPLY_HEAD_SIZE    1024 /* bytes of a reply's head, at most */
-#define HTTP_CONTEXT_SIZE       768  /* bytes of a handler's own memory in each request */
+#define HTTP_CONTEXT_SIZE       1024 /* bytes of a handler's own memory in each request */
 /* A page of audit entries or requests: 100 of 20 KiB. */
 #define HTTP_REPLY_BODY_SIZE_MAX 4194304U
+
+#define API_PAGE_COUNT_DEFAULT 50
+#define API_PARAM_SIZE_MAX     256 /* bytes of one decoded query value */
 
 static_assert(HTTP_API_BODY_SIZE_MAX <= HTTP_BODY_SIZE_MAX, "every body fits the largest");
 static_assert(HTTP_POLICY_BODY_SIZE_MAX <= HTTP_BODY_SIZE_MAX, "every body fits the largest");

@@ -111,43 +111,54 @@ static void the_end_of_a_head_is_found_across_pieces(void)
     CU_ASSERT_EQUAL(wire_head_size(span_of(text, 27), &scanned), 27);
 }
 
-/* Feeds text in pieces; the body is gathered in ret_body. */
-static enum wire_progress feed(const char *text, size_t piece, char *ret_body, size_t *ret_size)
+/* The body gathered so far. */
+struct gathered {
+    char bytes[64];
+    size_t size;
+};
+
+static enum wire_progress
+feed_piece(struct wire_chunks *chunks, struct span bytes, struct gathered *gathered)
+{
+    struct span data = SPAN_NONE;
+    enum wire_progress progress = wire_chunks_step(chunks, &bytes, &data);
+
+    while (progress == WIRE_DATA) {
+        CU_ASSERT_FATAL(data.size <= sizeof(gathered->bytes) - gathered->size);
+        memcpy(gathered->bytes + gathered->size, data.data, data.size);
+        gathered->size += data.size;
+        progress = wire_chunks_step(chunks, &bytes, &data);
+    }
+    return progress;
+}
+
+/* Feeds text in pieces of a size. */
+static enum wire_progress feed(const char *text, size_t piece, struct gathered *gathered)
 {
     struct span all = span_text(text);
     struct wire_chunks chunks;
     enum wire_progress progress = WIRE_MORE;
 
-    *ret_size = 0;
+    gathered->size = 0;
     wire_chunks_init(&chunks);
     for (size_t at = 0; at < all.size && progress == WIRE_MORE; at += piece) {
         size_t size = all.size - at < piece ? all.size - at : piece;
-        struct span bytes = span_of(all.data + at, size);
-        struct span data;
 
-        progress = WIRE_DATA;
-        while (progress == WIRE_DATA) {
-            progress = wire_chunks_step(&chunks, &bytes, &data);
-            if (progress == WIRE_DATA) {
-                memcpy(ret_body + *ret_size, data.data, data.size);
-                *ret_size += data.size;
-            }
-        }
+        progress = feed_piece(&chunks, span_of(all.data + at, size), gathered);
     }
     return progress;
 }
 
 static void chunks_are_joined_however_they_are_cut(void)
 {
-    char body[64];
-    size_t size;
+    struct gathered body;
 
     for (size_t piece = 1; piece < 40; piece++) {
-        CU_ASSERT_EQUAL(feed("3\r\nabc\r\nA;ext=1\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\n", piece,
-                             body, &size),
-                        WIRE_DONE);
-        CU_ASSERT_EQUAL_FATAL(size, 13);
-        CU_ASSERT(memcmp(body, "abc0123456789", 13) == 0);
+        CU_ASSERT_EQUAL(
+            feed("3\r\nabc\r\nA;ext=1\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\n", piece, &body),
+            WIRE_DONE);
+        CU_ASSERT_EQUAL_FATAL(body.size, 13);
+        CU_ASSERT(memcmp(body.bytes, "abc0123456789", 13) == 0);
     }
 }
 
@@ -155,11 +166,10 @@ static void what_is_not_chunked_is_refused(void)
 {
     static const char *const cases[] = {"\r\n", "-1\r\n",      "3\nabc",     "3\r\nabcd",
                                         "g",    "123456789\r", "3;x\ny\r\n", "0\r\n\r\r"};
-    char body[64];
-    size_t size;
+    struct gathered body;
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        CU_ASSERT_EQUAL(feed(cases[i], 64, body, &size), WIRE_BAD);
+        CU_ASSERT_EQUAL(feed(cases[i], 64, &body), WIRE_BAD);
     }
 }
 

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api.h: the /v1 API over the service (docs/api.md), health and metrics.
+ * Loop thread only, never blocks. Every answer is spoken after the commit that it tells of. */
+#ifndef APPROVALD_HTTP_API_H
+#define APPROVALD_HTTP_API_H
+
+#include "approvald/core/types.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct api;
+struct clock;
+struct http_server;
+struct json;
+struct metrics;
+struct service;
+
+struct api_options {
+    struct service *service;   /* borrowed, as all pointers here */
+    struct metrics *metrics;   /* shown at /metrics */
+    const struct clock *clock; /* NULL: this host's */
+    uint32_t wait_count_max;   /* long polls at once; 0: the limit */
+    /* What the directory knows of a Slack user; spans are valid until the next call. Unknown facts
+     * send a decision to the inbox. */
+    void (*facts)(void *arg, struct span user, struct facts *ret_facts);
+    /* Adds the members of /v1/status to an object. */
+    void (*status)(void *arg, struct json *object);
+    /* True when this process may write; else *ret_why is a fixed text. */
+    bool (*ready)(void *arg, const char **ret_why);
+    /* Sets gauges that nobody sets as things happen, before /metrics is shown. */
+    void (*collect)(void *arg);
+    void *arg; /* of the four */
+};
+
+/* Registers with the service's changes. */
+enum err_code
+api_new(const struct api_options *options, struct api **ret_api, struct err *err) WARN_UNUSED;
+/* All requests must have been answered. NULL is allowed. */
+void api_free(struct api *api);
+/* Adds the routes; server must not serve longer than api lives. */
+enum err_code api_attach(struct api *api, struct http_server *server, struct err *err) WARN_UNUSED;
+/* Ends long polls whose time is over; call a few times a second. */
+void api_tick(struct api *api);
+/* Ends all long polls with the state as it is, and every later one at once. */
+void api_drain(struct api *api);
+uint32_t api_wait_count(const struct api *api);
+
+#endif
