@@ -105,6 +105,13 @@ static enum err_code measure_locked(struct storage *storage, struct err *err)
     return rc;
 }
 
+/* While closing only for jobs that still wait: they may need it. */
+static bool wants_segment(const struct storage *storage)
+{
+    return (!storage->closing || storage->evaluated < storage->enqueued) && !storage->wal_blocked &&
+           wal_wants_segment(storage->wal);
+}
+
 /* One piece of work, the most urgent first; false when there is none. Lock held. */
 static bool work(struct storage *storage, uint64_t *measured_ms, enum err_code *rc, struct err *err)
 {
@@ -116,7 +123,7 @@ static bool work(struct storage *storage, uint64_t *measured_ms, enum err_code *
         *measured_ms = now_ms;
         return true;
     }
-    if (!storage->closing && !storage->wal_blocked && wal_wants_segment(storage->wal)) {
+    if (wants_segment(storage)) {
         *rc = prepare_segment(storage, err);
         return true;
     }

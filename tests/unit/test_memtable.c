@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_memtable.c: proves storage/memtable.
+ * Owns nothing but its cases. Never touches a file. */
+#include "storage/memtable.h"
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void set(struct memtable *table, const char *key, const char *value)
+{
+    struct change change = {.op = value == NULL ? CHANGE_DELETE : CHANGE_PUT,
+                            .key = span_text(key),
+                            .value = span_text(value)};
+
+    memtable_set(table, &change);
+}
+
+static bool has(const struct memtable *table, const char *key, const char *value)
+{
+    struct change change;
+
+    return memtable_find(table, span_text(key), &change) && change.op == CHANGE_PUT &&
+           span_is(change.value, value);
+}
+
+static void the_newest_change_of_a_key_is_found(void)
+{
+    struct memtable *table = NULL;
+    struct change change;
+
+    CU_ASSERT_EQUAL_FATAL(memtable_new(10, 1000, &table, NULL), ERR_OK);
+    set(table, "b", "1");
+    set(table, "a", "2");
+    set(table, "b", "longer than before");
+    CU_ASSERT(has(table, "a", "2"));
+    CU_ASSERT(has(table, "b", "longer than before"));
+    set(table, "b", "3");
+    CU_ASSERT(has(table, "b", "3"));
+    CU_ASSERT_EQUAL(memtable_count(table), 2);
+    set(table, "a", NULL);
+    CU_ASSERT(memtable_find(table, SPAN_LITERAL("a"), &change) && change.op == CHANGE_DELETE);
+    CU_ASSERT_FALSE(memtable_find(table, SPAN_LITERAL("c"), &change));
+    memtable_free(table);
+}
+
+static void keys_lie_in_the_order_of_their_bytes(void)
+{
+    static const char *keys[] = {"b", "\xff", "a", "aa", "ab", "B", "a\x01"};
+    static const char *sorted[] = {"B", "a", "a\x01", "aa", "ab", "b", "\xff"};
+    struct memtable *table = NULL;
+    struct change change;
+
+    CU_ASSERT_EQUAL_FATAL(memtable_new(10, 1000, &table, NULL), ERR_OK);
+    for (size_t i = 0; i < 7; i++) {
+        set(table, keys[i], "x");
+    }
+    for (size_t i = 0; i < 7; i++) {
+        memtable_at(table, i, &change);
+        CU_ASSERT(span_is(change.key, sorted[i]));
+        CU_ASSERT_EQUAL(memtable_lower(table, span_text(sorted[i])), i);
+    }
+    CU_ASSERT_EQUAL(memtable_lower(table, SPAN_LITERAL("az")), 5);
+    CU_ASSERT_EQUAL(memtable_lower(table, SPAN_LITERAL("\xff\xff")), 7);
+    memtable_free(table);
+}
+
+static void it_says_what_fits(void)
+{
+    struct memtable *table = NULL;
+
+    CU_ASSERT_EQUAL_FATAL(memtable_new(2, 10, &table, NULL), ERR_OK);
+    CU_ASSERT(memtable_fits(table, 2, 10));
+    CU_ASSERT_FALSE(memtable_fits(table, 3, 1));
+    CU_ASSERT_FALSE(memtable_fits(table, 1, 11));
+    set(table, "abc", "de");
+    CU_ASSERT(memtable_fits(table, 1, 5));
+    CU_ASSERT_FALSE(memtable_fits(table, 1, 6));
+    memtable_clear(table, true);
+    CU_ASSERT(memtable_fits(table, 2, 10));
+    CU_ASSERT_EQUAL(memtable_size(table), 0);
+    memtable_free(table);
+}
+
+static void a_key_that_changes_often_does_not_fill_it(void)
+{
+    struct memtable *table = NULL;
+
+    CU_ASSERT_EQUAL_FATAL(memtable_new(2, 100, &table, NULL), ERR_OK);
+    for (int i = 0; i < 1000; i++) {
+        set(table, "key", i % 2 == 0 ? "even" : "odd");
+    }
+    CU_ASSERT(has(table, "key", "odd"));
+    CU_ASSERT_EQUAL(memtable_size(table), 7);
+    memtable_free(table);
+}
+
+static void released_memory_can_be_used_again(void)
+{
+    struct memtable *table = NULL;
+    char key[16];
+
+    CU_ASSERT_EQUAL_FATAL(memtable_new(3000, 1U << 20, &table, NULL), ERR_OK);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 3000; i++) {
+            (void)snprintf(key, sizeof key, "%05d", i);
+            set(table, key, "a value of some length, so that pages are used");
+        }
+        CU_ASSERT(has(table, "01234", "a value of some length, so that pages are used"));
+        memtable_clear(table, true);
+        CU_ASSERT_EQUAL(memtable_count(table), 0);
+    }
+    memtable_free(table);
+}
+
+UNIT_MAIN("memtable",
+          {"the newest change of a key is found", the_newest_change_of_a_key_is_found},
+          {"keys lie in the order of their bytes", keys_lie_in_the_order_of_their_bytes},
+          {"it says what fits", it_says_what_fits},
+          {"a key that changes often does not fill it", a_key_that_changes_often_does_not_fill_it},
+          {"released memory can be used again", released_memory_can_be_used_again})
