@@ -17,16 +17,23 @@
 #define SERVICE_PAGE_COUNT_MAX     100    /* records in one answer: about 1 MB at their longest */
 #define SERVICE_SCAN_COUNT_MAX     512    /* rows looked at for one page: under a millisecond */
 #define SERVICE_POLICY_COUNT_MAX   256    /* live policies; heads are kept in memory */
+#define SERVICE_POLICY_NAME_MAX    1024   /* names ever used, deleted ones included */
 #define SERVICE_VERSION_COUNT_MAX  50     /* shown of one policy; older ones stay while pinned */
 #define SERVICE_POLICY_TEXT_MAX    262144 /* bytes of one apply: 256 policies of 1 KB */
 #define SERVICE_TOKEN_COUNT_MAX    1000   /* live ones; one per script or person */
+#define SERVICE_TOKEN_TEXT_SIZE    47     /* bytes: "apv_" and 43 of base64url */
 #define SERVICE_TOKEN_RATE_MAX     60000  /* calls a minute: 1,000 a second */
 #define SERVICE_TOKEN_RATE_DEFAULT 600
-#define SERVICE_TICK_COUNT_MAX     64   /* deadlines handled by one job: keeps presses quick */
-#define SERVICE_PRUNE_COUNT_MAX    256  /* rows looked at for pruning by one job */
-#define SERVICE_AUDIT_WALK_MAX     1024 /* entries of one request followed back */
+#define SERVICE_TICK_COUNT_MAX     32  /* deadlines handled by one job: keeps presses quick */
+#define SERVICE_PRUNE_COUNT_MAX    256 /* rows looked at for pruning by one job */
+#define SERVICE_WORK_SIZE_MAX      (128 * 1024)      /* bytes after which a long job stops early */
+#define SERVICE_WORK_COUNT_MAX     512               /* changes after which it does */
+#define SERVICE_AUDIT_WALK_MAX     1024              /* entries of one request followed back */
 #define SERVICE_ANSWER_SIZE_MAX    (4 * 1024 * 1024) /* bytes a job hands back */
 #define SERVICE_ROW_SIZE_MAX       (128 * 1024)      /* bytes of one stored record */
+
+#define SERVICE_TEXT_SIZE_MAX   65536 /* bytes of a text before it is cleaned and counted */
+#define SERVICE_TEXT_SLOT_COUNT 4     /* texts of one call: title, reason, target, details */
 
 #define SERVICE_RETENTION_REQUESTS_MS (90 * CORE_DAY_MS)  /* a quarter: an incident's review */
 #define SERVICE_RETENTION_AUDIT_MS    (400 * CORE_DAY_MS) /* a year and a month: yearly audits */

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* create.c: a new request.
+ * Owns the order of its checks: the same intent again, then room, then the policy.
+ * Never lets one idempotency key make two requests. */
+#include "approvald/core/policy.h"
+#include "approvald/core/request_id.h"
+#include "approvald/service/answer.h"
+#include "approvald/service/input.h"
+
+#include "base/assert.h"
+#include "base/metrics.h"
+#include "base/rng.h"
+
+#include <string.h>
+
+struct create_job {
+    struct request_job base;
+    struct service_create create; /* spans point to the job's copies */
+    uint8_t random[REQUEST_ID_RANDOM_SIZE];
+    bool has_intent;
+    uint8_t intent[INTENT_SIZE];
+};
+static_assert(sizeof(struct create_job) <= JOB_BLOCK_SIZE, "a job must fit in its block");
+
+static enum err_code refuse(struct work *work, enum refusal refusal)
+{
+    work->job->refusal = refusal;
+    return answer_subject(work, NULL);
+}
+
+/* The value of an intent: id, hash of the body. */
+#define INTENT_VALUE_SIZE (REQUEST_ID_SIZE + 32)
+
+static enum err_code answer_again(struct work *work, struct create_job *job, struct span value)
+{
+    struct request_id id;
+    struct subject subject;
+    enum err_code rc;
+
+    if (value.size != INTENT_VALUE_SIZE) {
+        return err_set(work->err, ERR_CORRUPT, "a stored intent does not decode");
+    }
+    if (memcmp(value.data + REQUEST_ID_SIZE, job->create.body_hash, 32) != 0) {
+        return refuse(work, REFUSAL_KEY_REUSED);
+    }
+    memcpy(id.bytes, value.data, REQUEST_ID_SIZE);
+    rc = subject_load(work, &id, &subject);
+    if (rc == ERR_NOT_FOUND) {
+        return err_wrap(work->err, ERR_CORRUPT, "an intent's request");
+    }
+    work->job->replayed = true;
+    return rc == ERR_OK ? answer_subject(work, &subject) : rc;
+}
+
+static enum err_code
+put_intent(struct work *work, struct create_job *job, const struct request *made)
+{
+    uint8_t value[INTENT_VALUE_SIZE];
+
+    if (!job->has_intent) {
+        return ERR_OK;
+    }
+    memcpy(value, made->id.bytes, REQUEST_ID_SIZE);
+    memcpy(value + REQUEST_ID_SIZE, job->create.body_hash, 32);
+    return work_put(work, TABLE_INTENTS, key_text(span_of(job->intent, INTENT_SIZE)),
+                    span_of(value, sizeof value));
+}
+
+static struct span asker_of(const struct actor *actor)
+{
+    switch (actor->kind) {
+    case ACTOR_TOKEN:
+        return actor->token;
+    case ACTOR_ROOT:
+        return SPAN_LITERAL("root");
+    case ACTOR_PERSON:
+    case ACTOR_SYSTEM:
+        return SPAN_NONE;
+    }
+    return SPAN_NONE;
+}
+
+static void fill(const struct work *work,
+                 const struct create_job *job,
+                 const struct policy *policy,
+                 struct request *ret_request)
+{
+    const struct service_create *create = &job->create;
+    uint64_t expires_after_ms = policy->expires_after_ms;
+
+    if (create->expires_after_ms > 0 && create->expires_after_ms < expires_after_ms) {
+        expires_after_ms = create->expires_after_ms;
+    }
+    *ret_request = (struct request){.revision = 1,
+                                    .state = REQUEST_PENDING,
+                                    .use = USE_NONE,
+                                    .policy = policy->name,
+                                    .policy_version = policy->version,
+                                    .requester = create->requester,
+                                    .asker = asker_of(&create->actor),
+                                    .title = create->title,
+                                    .reason = create->reason,
+                                    .target = create->target,
+                                    .details = create->details,
+                                    .bound = create->bound,
+                                    .created_ms = work->now_ms,
+                                    .expires_ms = work->now_ms + expires_after_ms,
+                                    .quorum = policy->quorum};
+    request_id_make(work->now_ms, job->random, &ret_request->id);
+    if (create->bound) {
+        memcpy(ret_request->bind_hash, create->bind_hash, sizeof create->bind_hash);
+    }
+    if (job->has_intent) {
+        ret_request->key_hash = span_of(job->intent, INTENT_SIZE);
+    }
+}
+
+static enum err_code store(struct work *work, struct create_job *job, struct subject *subject)
+{
+    struct approval_effects effects;
+    enum err_code rc;
+
+    approval_open(&subject->request, &subject->policy, &effects);
+    work->writer->state.counts.stored++;
+    rc = subject_apply(work, subject, NULL, &job->create.actor, &effects);
+    if (rc == ERR_OK) {
+        rc = put_intent(work, job, &subject->request);
+    }
+    if (rc == ERR_OK) {
+        rc = subject_store(work, subject);
+    }
+    return rc == ERR_OK ? answer_subject(work, subject) : rc;
+}
+
+static enum err_code make(struct work *work, struct create_job *job)
+{
+    const struct service_create *create = &job->create;
+    struct subject subject = {.link = 0};
+    uint32_t version = 0;
+    enum err_code rc;
+
+    if (work->writer->state.counts.pending >= work->writer->open_count_max) {
+        return refuse(work, REFUSAL_TOO_MANY);
+    }
+    rc = work_policy_head(work, create->policy, &version);
+    if (rc == ERR_NOT_FOUND) {
+        return refuse(work, REFUSAL_UNKNOWN_POLICY);
+    }
+    if (rc == ERR_OK) {
+        rc = work_policy_get(work, create->policy, version, &subject.policy);
+    }
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    if (subject.policy.deleted) {
+        return refuse(work, REFUSAL_POLICY_DELETED);
+    }
+    if (subject.policy.require_reason && create->reason.size == 0) {
+        return err_set(work->err, ERR_INVALID, "reason: policy %.*s wants to know why",
+                       SPAN_ARGS(create->policy));
+    }
+    fill(work, job, &subject.policy, &subject.request);
+    return store(work, job, &subject);
+}
+
+static enum err_code run(struct work *work)
+{
+    struct create_job *job = (struct create_job *)work->job;
+    struct span value;
+    enum err_code rc = ERR_NOT_FOUND;
+
+    if (job->has_intent) {
+        rc = work_get(work, TABLE_INTENTS, key_text(span_of(job->intent, INTENT_SIZE)), &value);
+    }
+    if (rc == ERR_OK) {
+        return answer_again(work, job, value);
+    }
+    return rc == ERR_NOT_FOUND ? make(work, job) : rc;
+}
+
+static void answer(struct job *job, enum err_code rc, const struct err *err)
+{
+    const struct service_metrics *metrics = &job->service->metrics;
+
+    if (rc == ERR_OK) {
+        metric_add(job->replayed                  ? metrics->replayed
+                   : job->refusal != REFUSAL_NONE ? metrics->refused
+                                                  : metrics->created,
+                   1);
+    }
+    request_job_answer(job, rc, err);
+}
+
+static void check(struct create_job *job)
+{
+    struct service_create *create = &job->create;
+    struct job *base = &job->base.job;
+    const struct input_text texts[INPUT_SLOT_COUNT] = {
+        [INPUT_TITLE] = {"title", CORE_TITLE_COUNT_MAX, false, true, &create->title},
+        [INPUT_REASON] = {"reason", CORE_REASON_COUNT_MAX, true, false, &create->reason},
+        [INPUT_TARGET] = {"target", CORE_TARGET_COUNT_MAX, false, false, &create->target},
+        [INPUT_DETAILS] = {"details", CORE_DETAILS_COUNT_MAX, true, false, &create->details},
+    };
+    bool ok =
+        input_actor(base, &create->actor) &&
+        input_require(base, create->requester.size == 0 || slack_user_is_valid(create->requester),
+                      "requester: not a Slack user id (U… or W…)") &&
+        input_require(base, create->idempotency_key.size <= CORE_KEY_SIZE_MAX,
+                      "Idempotency-Key: at most %d bytes", CORE_KEY_SIZE_MAX) &&
+        input_require(
+            base, create->expires_after_ms == 0 || create->expires_after_ms >= CORE_EXPIRES_MS_MIN,
+            "expires_after: at least one minute") &&
+        input_require(base, create->policy.size <= CORE_NAME_SIZE_MAX, "policy: at most %d bytes",
+                      CORE_NAME_SIZE_MAX);
+
+    for (size_t i = 0; ok && i < INPUT_SLOT_COUNT; i++) {
+        ok = input_clean(base, (enum input_slot)i, &texts[i]);
+    }
+    job->has_intent = create->idempotency_key.size > 0;
+    if (ok && job->has_intent) {
+        intent_make(create->token_id, create->idempotency_key, job->intent);
+    }
+}
+
+enum err_code service_create(struct service *service,
+                             const struct service_create *create,
+                             service_request_fn *done,
+                             void *arg,
+                             struct err *err)
+{
+    struct create_job *job;
+    struct job *base;
+    enum err_code rc;
+
+    rc = job_new(service, sizeof *job, run, answer, &base, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    job = (struct create_job *)base;
+    job->base.done = done;
+    base->arg = arg;
+    job->create = *create;
+    rng_fill(service->rng, job->random, sizeof job->random);
+    check(job);
+    if (base->refuse.code == ERR_OK) {
+        struct span *spans[] = {&job->create.actor.user, &job->create.actor.token,
+                                &job->create.policy,     &job->create.requester,
+                                &job->create.title,      &job->create.reason,
+                                &job->create.target,     &job->create.details};
+
+        rc = job_keep(base, spans, sizeof spans / sizeof spans[0], err);
+    }
+    if (rc != ERR_OK) {
+        job_free(base);
+        return rc;
+    }
+    return job_submit_take(base, err);
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* groups.c: the user groups of live policies and open requests.
+ * Owns the list and for how long a superseded version's groups stay in it: a request made under
+ * that version is open at most its expires_after longer.
+ * Never asks Slack who is in a group. */
+#include "approvald/service/groups.h"
+#include "approvald/service/answer.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "storage/storage.h"
+
+#include <string.h>
+
+struct group {
+    char id[CORE_SLACK_ID_SIZE_MAX + 1];
+    uint64_t until_ms;
+};
+
+struct groups {
+    size_t count;
+    struct group items[CORE_FACT_GROUP_COUNT_MAX];
+    struct span spans[CORE_FACT_GROUP_COUNT_MAX]; /* of those still needed; given out */
+};
+
+enum err_code groups_new(struct groups **ret_groups, struct err *err)
+{
+    *ret_groups = mem_new(1, sizeof **ret_groups);
+    return *ret_groups == NULL ? err_set(err, ERR_NOMEM, "groups") : ERR_OK;
+}
+
+void groups_free(struct groups *groups)
+{
+    mem_free(groups);
+}
+
+size_t service_groups(const struct service *service, const struct span **ret_groups)
+{
+    struct groups *groups = service->groups;
+    uint64_t now_ms = clock_wall_ms(service->clock);
+    size_t count = 0;
+
+    for (size_t i = 0; i < groups->count; i++) {
+        if (now_ms < groups->items[i].until_ms) {
+            groups->spans[count++] = span_text(groups->items[i].id);
+        }
+    }
+    *ret_groups = groups->spans;
+    return count;
+}
+
+/* Live policies are read first, so they are never the ones that find no room. */
+static void add(struct groups *groups, struct span id, uint64_t until_ms)
+{
+    struct group *group;
+
+    if (id.size > CORE_SLACK_ID_SIZE_MAX) {
+        return;
+    }
+    for (size_t i = 0; i < groups->count; i++) {
+        group = &groups->items[i];
+        if (span_is(id, group->id)) {
+            group->until_ms = until_ms > group->until_ms ? until_ms : group->until_ms;
+            return;
+        }
+    }
+    if (groups->count == CORE_FACT_GROUP_COUNT_MAX) {
+        return;
+    }
+    group = &groups->items[groups->count++];
+    memcpy(group->id, id.data, id.size);
+    group->id[id.size] = '\0';
+    group->until_ms = until_ms;
+}
+
+struct load_job {
+    struct done_job base;
+    struct groups found; /* filled on the loop */
+};
+static_assert(sizeof(struct load_job) <= JOB_BLOCK_SIZE, "a job must fit in its block");
+
+struct load_visit {
+    struct work *work;
+    enum err_code rc;
+};
+
+static bool visit_policy(void *arg, struct span key, struct span value)
+{
+    struct load_visit *visit = arg;
+
+    (void)key; /* the policy holds its name and version */
+    visit->rc = answer_bytes(visit->work, value);
+    return visit->rc == ERR_OK;
+}
+
+static enum err_code run(struct work *work)
+{
+    struct load_visit visit = {.work = work, .rc = ERR_OK};
+    enum err_code rc;
+
+    rc = storage_scan(work->txn, TABLE_POLICIES, SPAN_NONE, false, visit_policy, &visit, work->err);
+    return rc == ERR_OK ? visit.rc : rc;
+}
+
+static void add_policy(struct groups *groups, const struct policy *policy, uint64_t until_ms)
+{
+    for (uint32_t i = 0; i < policy->group_count; i++) {
+        add(groups, policy->groups[i], until_ms);
+    }
+}
+
+/* Versions of one policy follow each other: one that is followed is superseded. */
+static void collect(struct job *job, bool heads)
+{
+    struct groups *found = &((struct load_job *)job)->found;
+    struct unpack cursor;
+    struct policy policy = {.version = 0};
+    struct policy next;
+    bool has = false;
+
+    answer_open(job, &cursor);
+    while (answer_more(&cursor) && answer_next_policy(&cursor, &next)) {
+        bool superseded = has && span_equal(policy.name, next.name);
+
+        if (has && superseded != heads) {
+            add_policy(found, &policy,
+                       superseded ? next.applied_ms + policy.expires_after_ms : UINT64_MAX);
+        }
+        policy = next;
+        has = true;
+    }
+    if (has && heads) {
+        add_policy(found, &policy, UINT64_MAX);
+    }
+}
+
+static void answer(struct job *job, enum err_code rc, const struct err *err)
+{
+    if (rc == ERR_OK) {
+        struct groups *groups = job->service->groups;
+        struct groups *found = &((struct load_job *)job)->found;
+
+        collect(job, true);
+        collect(job, false);
+        memcpy(groups->items, found->items, sizeof groups->items);
+        groups->count = found->count;
+    }
+    done_job_answer(job, rc, err);
+}
+
+enum err_code
+groups_load(struct service *service, service_done_fn *done, void *arg, struct err *err)
+{
+    struct load_job *job;
+    struct job *base;
+    enum err_code rc;
+
+    rc = job_new(service, sizeof *job, run, answer, &base, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    job = (struct load_job *)base;
+    job->base.done = done;
+    base->arg = arg;
+    base->reads = true;
+    return job_submit_take(base, err);
+}

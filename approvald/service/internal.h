@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* internal.h: the service from inside: who may touch what. Only files of this folder include it. */
+#ifndef APPROVALD_SERVICE_INTERNAL_H
+#define APPROVALD_SERVICE_INTERNAL_H
+
+#include "approvald/core/audit.h"
+#include "approvald/core/codec.h"
+#include "approvald/service/job.h"
+#include "approvald/service/keys.h"
+#include "approvald/service/service.h"
+
+struct buf;
+struct metric;
+struct tokens;
+struct groups;
+
+/* The writer's memory of what the store says; restored when a job fails. */
+struct writer_state {
+    struct counts counts;
+    uint64_t audit_seq; /* of the last entry, 0: none */
+    uint8_t audit_head[AUDIT_HASH_SIZE];
+    uint64_t pruned_ms; /* when pruning last had nothing left to do */
+    bool prune_cursor_set;
+    struct request_id prune_cursor; /* requests before it were looked at */
+};
+
+/* Written at start on the loop, afterwards touched by the writer thread alone. */
+struct writer {
+    struct writer_state state;
+    struct buf *row;   /* owned: the value being written */
+    struct buf *entry; /* owned: an audit entry's bytes */
+    uint64_t open_count_max;
+};
+
+struct service_metrics {
+    struct metric *created;
+    struct metric *decided;
+    struct metric *refused;
+    struct metric *replayed;
+    struct metric *deferred;
+    struct metric *expired;
+    struct metric *tick_failed;
+    struct metric *pending;
+    struct metric *stored;
+    struct metric *inbox_depth;
+    struct metric *owed;
+    struct metric *dead;
+    struct metric *audit_seq;
+};
+
+struct listener {
+    service_changed_fn *changed;
+    void *arg;
+};
+
+struct service {
+    struct writer writer; /* the writer thread's */
+
+    /* The rest is the loop's. */
+    struct storage *storage;   /* borrowed */
+    const struct rng *rng;     /* borrowed */
+    const struct clock *clock; /* borrowed */
+    struct service_metrics metrics;
+    struct tokens *tokens;                      /* owned */
+    struct groups *groups;                      /* owned */
+    struct buf *texts[SERVICE_TEXT_SLOT_COUNT]; /* owned: cleaned texts of the call in progress */
+    struct listener listeners[SERVICE_LISTENER_COUNT_MAX];
+    size_t listener_count;
+    struct job *spare; /* owned: blocks for reuse */
+    size_t spare_count;
+    size_t job_count; /* under way */
+    struct counts counts;
+    uint64_t audit_seq;
+    uint64_t deadline_ms;
+    bool ticking; /* a tick is under way */
+};
+
+void service_changed(struct service *service, const struct request_id *id);
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* policy_text.c: policies as text.
+ * Owns the table of a policy's options.
+ * Never stores a policy, never compares it with the one in force. */
+#include "approvald/service/policy_text.h"
+
+#include "approvald/core/policy.h"
+#include "approvald/service/limits.h"
+
+#include "base/assert.h"
+#include "base/conf.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+#define APPROVER_COUNT_MAX (CORE_POLICY_USER_COUNT_MAX + CORE_POLICY_GROUP_COUNT_MAX)
+
+static const struct conf_option options[] = {
+    {"policy", "title", CONF_TEXT, "", 0, 4 * CORE_TITLE_COUNT_MAX, NULL,
+     "What the policy is for, in a line for people."},
+    {"policy", "channel", CONF_TEXT, "", 0, CORE_SLACK_ID_SIZE_MAX, NULL,
+     "Slack channel id of the cards; without one there is no card."},
+    {"policy", "approvers", CONF_LIST, NULL, 1, APPROVER_COUNT_MAX, NULL,
+     "Who may decide: Slack user ids (U…, W…) and user group ids (S…)."},
+    {"policy", "quorum", CONF_NUMBER, "1", 1, CORE_QUORUM_MAX, NULL,
+     "How many different people have to approve; one rejection ends a request."},
+    {"policy", "self_approval", CONF_BOOL, "false", 0, 0, NULL,
+     "Whether the requester may decide his own request."},
+    {"policy", "direct_requester", CONF_BOOL, "true", 0, 0, NULL,
+     "Whether the requester gets a direct message about the outcome."},
+    {"policy", "require_reason", CONF_BOOL, "false", 0, 0, NULL,
+     "Whether a request has to say why."},
+    {"policy", "expires_after", CONF_DURATION, "24h", CORE_EXPIRES_MS_MIN, CORE_EXPIRES_MS_MAX,
+     NULL, "When a request that nobody ended expires."},
+    {"policy", "lapses_after", CONF_DURATION, "24h", 0, CORE_LAPSES_MS_MAX, NULL,
+     "When an approval that was not claimed lapses; 0s: never."},
+    {"policy", "webhooks", CONF_LIST, "", 0, CORE_POLICY_WEBHOOK_COUNT_MAX, NULL,
+     "Names of configured webhooks that are told of outcomes and use."},
+    {"retention", "requests", CONF_DURATION, "0s", 0, CORE_RETENTION_MS_MAX, NULL,
+     "How long ended requests are kept; 0s: unchanged (90d at first)."},
+    {"retention", "audit", CONF_DURATION, "0s", 0, CORE_RETENTION_MS_MAX, NULL,
+     "How long the audit log is kept; 0s: unchanged (400d at first)."},
+    {.name = NULL},
+};
+
+static const char *const titled[] = {"policy", NULL};
+
+static const struct conf_schema schema = {
+    .options = options, .titled = titled, .section_count_max = SERVICE_POLICY_COUNT_MAX};
+
+const struct conf_schema *policy_text_schema(void)
+{
+    return &schema;
+}
+
+void policy_set_free(struct policy_set *set)
+{
+    if (set == NULL) {
+        return;
+    }
+    conf_free(set->conf);
+    mem_free(set->policies);
+    mem_free(set);
+}
+
+static struct span text_of(const struct conf_section *section, const char *name)
+{
+    return span_text(conf_text(section, name));
+}
+
+static enum err_code
+read_approvers(const struct conf_section *section, struct policy *policy, struct err *err)
+{
+    size_t count = conf_list_count(section, "approvers");
+
+    for (size_t i = 0; i < count; i++) {
+        struct span id = span_text(conf_list(section, "approvers", i));
+
+        if (slack_group_is_valid(id) && policy->group_count < CORE_POLICY_GROUP_COUNT_MAX) {
+            policy->groups[policy->group_count++] = id;
+        } else if (!slack_group_is_valid(id) && policy->user_count < CORE_POLICY_USER_COUNT_MAX) {
+            policy->users[policy->user_count++] = id;
+        } else {
+            return err_set(err, ERR_INVALID,
+                           "approvers: at most %d people and %d groups; use a Slack user group",
+                           CORE_POLICY_USER_COUNT_MAX, CORE_POLICY_GROUP_COUNT_MAX);
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err_code
+read_policy(const struct conf_section *section, struct policy *policy, struct err *err)
+{
+    size_t webhook_count = conf_list_count(section, "webhooks");
+    enum err_code rc;
+
+    *policy = (struct policy){.name = span_text(conf_title(section)),
+                              .title = text_of(section, "title"),
+                              .channel = text_of(section, "channel"),
+                              .quorum = (uint32_t)conf_number(section, "quorum"),
+                              .self_approval = conf_bool(section, "self_approval"),
+                              .direct_requester = conf_bool(section, "direct_requester"),
+                              .require_reason = conf_bool(section, "require_reason"),
+                              .expires_after_ms = conf_number(section, "expires_after"),
+                              .lapses_after_ms = conf_number(section, "lapses_after")};
+    if (webhook_count > CORE_POLICY_WEBHOOK_COUNT_MAX) {
+        return err_set(err, ERR_INVALID, "webhooks: at most %d", CORE_POLICY_WEBHOOK_COUNT_MAX);
+    }
+    for (size_t i = 0; i < webhook_count; i++) {
+        policy->webhooks[policy->webhook_count++] = span_text(conf_list(section, "webhooks", i));
+    }
+    rc = read_approvers(section, policy, err);
+    return rc == ERR_OK ? policy_check(policy, err) : rc;
+}
+
+static enum err_code check_twice(const struct policy_set *set, struct err *err)
+{
+    const struct policy *last = &set->policies[set->count];
+
+    for (size_t i = 0; i < set->count; i++) {
+        if (span_equal(set->policies[i].name, last->name)) {
+            return err_set(err, ERR_INVALID, "this policy is given twice");
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err_code read_policies(struct policy_set *set, struct err *err)
+{
+    const struct conf_section *section;
+    enum err_code rc = ERR_OK;
+
+    while (rc == ERR_OK && (section = conf_titled(set->conf, "policy", set->count)) != NULL) {
+        if (set->count == SERVICE_POLICY_COUNT_MAX) {
+            return err_set(err, ERR_INVALID, "more than %d policies", SERVICE_POLICY_COUNT_MAX);
+        }
+        rc = read_policy(section, &set->policies[set->count], err);
+        if (rc == ERR_OK) {
+            rc = check_twice(set, err);
+        }
+        if (rc != ERR_OK) {
+            return err_wrap(err, rc, "%s: policy %s", conf_where(section), conf_title(section));
+        }
+        set->count++;
+    }
+    return rc;
+}
+
+static enum err_code read_retention(struct policy_set *set, struct err *err)
+{
+    const struct conf_section *section = conf_section(set->conf, "retention");
+    struct retention *retention = &set->retention;
+
+    retention->requests_ms = conf_number(section, "requests");
+    retention->audit_ms = conf_number(section, "audit");
+    if ((retention->requests_ms != 0 && retention->requests_ms < CORE_RETENTION_MS_MIN) ||
+        (retention->audit_ms != 0 && retention->audit_ms < CORE_RETENTION_MS_MIN)) {
+        return err_set(err, ERR_INVALID, "retention: at least 1d");
+    }
+    return ERR_OK;
+}
+
+enum err_code policy_text_parse(struct span text, struct policy_set **ret_set, struct err *err)
+{
+    struct policy_set *set;
+    AUTO_FREE char *copy = NULL;
+    enum err_code rc;
+
+    if (text.size > SERVICE_POLICY_TEXT_MAX) {
+        return err_set(err, ERR_INVALID, "the text is larger than %d bytes",
+                       SERVICE_POLICY_TEXT_MAX);
+    }
+    if (text.size > 0 && memchr(text.data, '\0', text.size) != NULL) {
+        return err_set(err, ERR_INVALID, "the text has a NUL byte");
+    }
+    copy = mem_copy_text(text.data, text.size);
+    set = mem_new(1, sizeof *set);
+    if (set != NULL) {
+        set->policies = mem_new(SERVICE_POLICY_COUNT_MAX, sizeof *set->policies);
+    }
+    if (copy == NULL || set == NULL || set->policies == NULL) {
+        policy_set_free(set);
+        return err_set(err, ERR_NOMEM, "policies");
+    }
+    rc = conf_parse(&schema, "policy", copy, &set->conf, err);
+    if (rc == ERR_OK) {
+        rc = read_policies(set, err);
+    }
+    if (rc == ERR_OK) {
+        rc = read_retention(set, err);
+    }
+    if (rc != ERR_OK) {
+        policy_set_free(set);
+        return rc;
+    }
+    *ret_set = set;
+    return ERR_OK;
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* press.c: one decision on the writer.
+ * Owns the order: rules, their effects, refusal's notice, the event's key, the request's row.
+ * Never asks whether the event is new: its caller has. */
+#include "approvald/service/press.h"
+
+#include "base/assert.h"
+#include "base/buf.h"
+
+#include <stdio.h>
+
+enum err_code
+press_refuse(struct work *work, const struct refused *refused, struct subject *subject)
+{
+    const struct actor *actor = refused->actor;
+    char detail[64];
+    int size =
+        snprintf(detail, sizeof detail, "%s: %s", refused->what, refusal_word(refused->refusal));
+    struct audit_write write = {.action = span_text(audit_action_word(AUDIT_REFUSED)),
+                                .actor = actor,
+                                .id = refused->id,
+                                .detail = span_text(detail)};
+    struct notice notice = {.id = refused->id,
+                            .user = actor->user,
+                            .channel = refused->channel,
+                            .thread = refused->thread,
+                            .text = span_text(refusal_sentence(refused->refusal))};
+    enum err_code rc;
+
+    ASSERT(size > 0 && (size_t)size < sizeof detail);
+    work->job->refusal = refused->refusal;
+    rc = work_audit(work, &write, subject, &notice.audit_seq);
+    if (rc == ERR_OK && actor->kind == ACTOR_PERSON && actor->via == VIA_SLACK) {
+        rc = work_notice(work, &notice);
+    }
+    return rc;
+}
+
+static enum err_code
+put_inbox(struct work *work, const struct press *press, struct subject *subject)
+{
+    struct counts *counts = &work->writer->state.counts;
+    struct buf *row;
+    struct inbox_entry entry = {.seq = counts->inbox_seq + 1,
+                                .at_ms = work->now_ms,
+                                .id = press->id,
+                                .actor = press->actor,
+                                .verdict = press->verdict,
+                                .reason = press->reason,
+                                .has_key = press->has_key,
+                                .key = press->key,
+                                .channel = press->channel,
+                                .thread = press->thread,
+                                .group_count = subject->policy.group_count};
+    struct audit_write write = {.action = span_text(audit_action_word(AUDIT_DEFERRED)),
+                                .actor = &press->actor,
+                                .id = &press->id};
+    enum err_code rc;
+
+    if (counts->inbox_depth >= SERVICE_INBOX_COUNT_MAX) {
+        return err_set(work->err, ERR_FULL, "too many presses wait for facts from Slack");
+    }
+    for (uint32_t i = 0; i < entry.group_count; i++) {
+        entry.groups[i] = subject->policy.groups[i];
+    }
+    rc = work_audit(work, &write, subject, NULL);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    row = work_row(work);
+    rc = codec_inbox_encode(&entry, row, work->err);
+    if (rc == ERR_OK) {
+        rc = work_put(work, TABLE_INBOX, key_u64(entry.seq), buf_span(row));
+    }
+    counts->inbox_seq = entry.seq;
+    counts->inbox_depth++;
+    return rc;
+}
+
+static enum err_code missing_facts(struct work *work,
+                                   const struct press *press,
+                                   enum press_missing missing,
+                                   struct subject *subject,
+                                   enum refusal *ret_refusal)
+{
+    switch (missing) {
+    case PRESS_DEFER:
+        work->job->deferred = true;
+        return put_inbox(work, press, subject);
+    case PRESS_WAIT:
+        work->job->deferred = true;
+        return ERR_OK;
+    case PRESS_GIVE_UP:
+        *ret_refusal = REFUSAL_FACTS_UNKNOWN;
+        return ERR_OK;
+    }
+    return ERR_OK;
+}
+
+static enum err_code step(struct work *work,
+                          const struct press *press,
+                          const struct facts *facts,
+                          enum press_missing missing,
+                          struct subject *subject)
+{
+    struct approval_event event = {.kind = APPROVAL_DECIDE,
+                                   .now_ms = work->now_ms,
+                                   .actor = press->actor,
+                                   .verdict = press->verdict,
+                                   .facts = facts,
+                                   .reason = press->reason};
+    struct refused refused = {.what = "decide",
+                              .actor = &press->actor,
+                              .id = &press->id,
+                              .channel = press->channel,
+                              .thread = press->thread};
+    struct approval_effects effects;
+    enum err_code rc;
+
+    approval_step(&subject->request, &subject->policy, &event, &effects);
+    refused.refusal = effects.refusal;
+    rc = subject_apply(work, subject, &subject->request, &press->actor, &effects);
+    if (rc == ERR_OK && effects.need_facts) {
+        rc = missing_facts(work, press, missing, subject, &refused.refusal);
+    }
+    if (rc == ERR_OK && refused.refusal != REFUSAL_NONE) {
+        rc = press_refuse(work, &refused, subject);
+    }
+    return rc == ERR_OK ? subject_store(work, subject) : rc;
+}
+
+static enum err_code unknown(struct work *work, const struct press *press)
+{
+    struct refused refused = {.what = "decide",
+                              .actor = &press->actor,
+                              .id = &press->id,
+                              .refusal = REFUSAL_UNKNOWN_REQUEST,
+                              .channel = press->channel,
+                              .thread = press->thread};
+
+    return press_refuse(work, &refused, NULL);
+}
+
+enum err_code press_decide(struct work *work,
+                           const struct press *press,
+                           const struct facts *facts,
+                           enum press_missing missing)
+{
+    struct subject subject;
+    bool found = true;
+    enum err_code rc;
+
+    rc = subject_load(work, &press->id, &subject);
+    if (rc == ERR_OK) {
+        rc = step(work, press, facts, missing, &subject);
+    } else if (rc == ERR_NOT_FOUND) {
+        found = false;
+        rc = unknown(work, press);
+    }
+    if (rc == ERR_OK && press->has_key && !(work->job->deferred && missing == PRESS_WAIT)) {
+        struct event_seen seen = {.deferred = work->job->deferred, .refusal = work->job->refusal};
+
+        rc = event_put(work, &press->key, &seen);
+    }
+    return rc == ERR_OK ? answer_subject(work, found ? &subject : NULL) : rc;
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* prune.c: removing what retention no longer keeps.
+ * Owns which records hang on a request, and that the audit chain stays verifiable: the hash before
+ * its new first entry is kept as the anchor.
+ * Never removes a request that is open or whose approval may still be used, never removes the
+ * audit log's last entry. */
+#include "approvald/service/prune.h"
+
+#include "base/assert.h"
+#include "base/pack.h"
+#include "storage/storage.h"
+
+#include <string.h>
+
+/* Keys found by a scan, deleted after it. A few pages of them make a job. */
+#define BATCH_COUNT_MAX 64
+
+struct batch {
+    size_t count;
+    struct key keys[BATCH_COUNT_MAX];
+    bool full;                   /* there may be more */
+    const uint8_t *bound;        /* keys below this … */
+    size_t bound_size;           /* … are found */
+    const struct request_id *id; /* or those of this request */
+};
+
+static void batch_add(struct batch *batch, struct span key)
+{
+    struct key *slot = &batch->keys[batch->count++];
+
+    slot->size = key.size;
+    memcpy(slot->bytes, key.data, key.size);
+}
+
+static bool visit_key(void *arg, struct span key, struct span value)
+{
+    struct batch *batch = arg;
+
+    (void)value; /* only the keys matter */
+    if (batch->id != NULL && !key_is_of_request(key, batch->id)) {
+        return false;
+    }
+    if (batch->bound != NULL &&
+        (key.size < batch->bound_size || memcmp(key.data, batch->bound, batch->bound_size) >= 0)) {
+        return false;
+    }
+    if (batch->count == BATCH_COUNT_MAX || key.size > KEY_SIZE_MAX) {
+        batch->full = batch->count == BATCH_COUNT_MAX;
+        return false;
+    }
+    batch_add(batch, key);
+    return true;
+}
+
+static enum err_code delete_batch(struct work *work, enum table table, const struct batch *batch)
+{
+    enum err_code rc = ERR_OK;
+
+    for (size_t i = 0; rc == ERR_OK && i < batch->count; i++) {
+        rc = work_delete(work, table, batch->keys[i]);
+    }
+    return rc;
+}
+
+static enum err_code prune_events(struct work *work, bool *ret_more)
+{
+    struct inbox_key bound;
+    struct batch batch = {.bound = bound.bytes, .bound_size = INBOX_KEY_SIZE};
+    enum err_code rc;
+
+    inbox_prune_bound(work->now_ms, &bound);
+    rc = storage_scan(work->txn, TABLE_EVENTS, SPAN_NONE, false, visit_key, &batch, work->err);
+    *ret_more = *ret_more || batch.full;
+    return rc == ERR_OK ? delete_batch(work, TABLE_EVENTS, &batch) : rc;
+}
+
+static enum err_code prune_rows(struct work *work, enum table table, const struct request_id *id)
+{
+    struct counts *counts = &work->writer->state.counts;
+    struct batch batch = {.id = id};
+    struct key from = key_request(id);
+    enum err_code rc;
+
+    rc = storage_scan(work->txn, (uint8_t)table, key_span(&from), false, visit_key, &batch,
+                      work->err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    if (table == TABLE_OWED) {
+        counts->owed -= batch.count < counts->owed ? batch.count : counts->owed;
+    } else if (table == TABLE_DEAD) {
+        counts->dead -= batch.count < counts->dead ? batch.count : counts->dead;
+    }
+    return delete_batch(work, table, &batch);
+}
+
+static enum err_code prune_request(struct work *work, const struct request *request)
+{
+    static const enum table tables[] = {TABLE_OWED, TABLE_SETTLED, TABLE_DEAD};
+    struct counts *counts = &work->writer->state.counts;
+    enum err_code rc;
+
+    rc = work_delete(work, TABLE_REQUESTS, key_request(&request->id));
+    if (rc == ERR_OK && request->key_hash.size > 0) {
+        rc = work_delete(work, TABLE_INTENTS, key_text(request->key_hash));
+    }
+    if (rc == ERR_OK && approval_deadline_ms(request) != UINT64_MAX) {
+        rc = work_delete(work, TABLE_DEADLINES,
+                         key_deadline(approval_deadline_ms(request), &request->id));
+    }
+    for (size_t i = 0; rc == ERR_OK && i < sizeof tables / sizeof tables[0]; i++) {
+        rc = prune_rows(work, tables[i], &request->id);
+    }
+    counts->stored -= counts->stored > 0 ? 1 : 0;
+    return rc;
+}
+
+/* When the last thing happened to an ended request. */
+static uint64_t rests_since_ms(const struct request *request)
+{
+    uint64_t since_ms = request->ended_ms;
+
+    since_ms = request->lapses_ms > since_ms ? request->lapses_ms : since_ms;
+    since_ms = request->claimed_ms > since_ms ? request->claimed_ms : since_ms;
+    return request->consumed_ms > since_ms ? request->consumed_ms : since_ms;
+}
+
+struct found_requests {
+    struct work *work;
+    uint64_t before_ms;
+    size_t looked;
+    bool stopped; /* by a bound, not by the table's end */
+    struct request_id last;
+    size_t count;
+    struct span values[BATCH_COUNT_MAX]; /* valid until the job returns */
+};
+
+static bool visit_request(void *arg, struct span key, struct span value)
+{
+    struct found_requests *found = arg;
+    struct request request;
+
+    if (key.size != REQUEST_ID_SIZE || value.size < 8) {
+        return true;
+    }
+    if (found->looked == SERVICE_PRUNE_COUNT_MAX || found->count == BATCH_COUNT_MAX) {
+        found->stopped = true;
+        return false;
+    }
+    found->looked++;
+    memcpy(found->last.bytes, key.data, REQUEST_ID_SIZE);
+    value = span_of(value.data + 8, value.size - 8);
+    if (codec_request_decode(value, &request, NULL) != ERR_OK) {
+        return true; /* damage is reported to whoever asks for it, and kept as evidence */
+    }
+    if (request.created_ms >= found->before_ms) {
+        return false; /* all that follow are younger */
+    }
+    if (request.state != REQUEST_PENDING && rests_since_ms(&request) < found->before_ms) {
+        found->values[found->count++] = value;
+    }
+    return true;
+}
+
+static enum err_code delete_requests(struct work *work, struct found_requests *found)
+{
+    struct request request;
+    enum err_code rc = ERR_OK;
+
+    for (size_t i = 0; rc == ERR_OK && i < found->count; i++) {
+        rc = codec_request_decode(found->values[i], &request, work->err);
+        if (rc == ERR_OK && work->put_count >= SERVICE_WORK_COUNT_MAX) {
+            found->last = request.id; /* the next piece begins here */
+            found->stopped = true;
+            return ERR_OK;
+        }
+        if (rc == ERR_OK) {
+            rc = prune_request(work, &request);
+        }
+    }
+    return rc;
+}
+
+static enum err_code audit_pruned(struct work *work, struct span detail)
+{
+    static const struct actor system = {.kind = ACTOR_SYSTEM, .via = VIA_SYSTEM};
+    struct audit_write write = {
+        .action = span_text(audit_action_word(AUDIT_PRUNED)), .actor = &system, .detail = detail};
+
+    return work_audit(work, &write, NULL, NULL);
+}
+
+/* The cursor passes over old requests that must stay, so that they are not looked at for ever. */
+static enum err_code
+prune_requests(struct work *work, const struct retention *retention, bool *ret_more)
+{
+    struct writer_state *state = &work->writer->state;
+    struct found_requests found = {.work = work};
+    struct key from = {.size = 0};
+    enum err_code rc;
+
+    if (work->now_ms <= retention->requests_ms) {
+        return ERR_OK;
+    }
+    found.before_ms = work->now_ms - retention->requests_ms;
+    if (state->prune_cursor_set) {
+        from = key_request(&state->prune_cursor);
+    }
+    rc = storage_scan(work->txn, TABLE_REQUESTS, key_span(&from), false, visit_request, &found,
+                      work->err);
+    if (rc == ERR_OK) {
+        rc = delete_requests(work, &found);
+    }
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    state->prune_cursor_set = found.stopped;
+    state->prune_cursor = found.last;
+    *ret_more = *ret_more || found.stopped;
+    return found.count > 0 ? audit_pruned(work, SPAN_LITERAL("requests")) : ERR_OK;
+}
+
+struct found_audit {
+    uint64_t before_ms;
+    uint64_t last_seq; /* stays */
+    size_t count;
+    uint64_t seqs[BATCH_COUNT_MAX];
+    uint8_t hash[AUDIT_HASH_SIZE]; /* of the last one found */
+    bool full;
+};
+
+static bool visit_audit(void *arg, struct span key, struct span value)
+{
+    struct found_audit *found = arg;
+    struct audit_entry entry;
+    uint64_t seq;
+
+    if (!key_u64_parse(key, &seq) || seq >= found->last_seq || value.size <= AUDIT_HASH_SIZE + 8) {
+        return false;
+    }
+    if (audit_entry_decode(
+            span_of(value.data + AUDIT_HASH_SIZE + 8, value.size - AUDIT_HASH_SIZE - 8), &entry,
+            NULL) != ERR_OK ||
+        entry.at_ms >= found->before_ms) {
+        return false;
+    }
+    if (found->count == BATCH_COUNT_MAX) {
+        found->full = true;
+        return false;
+    }
+    found->seqs[found->count++] = seq;
+    memcpy(found->hash, value.data, AUDIT_HASH_SIZE);
+    return true;
+}
+
+static enum err_code
+prune_audit(struct work *work, const struct retention *retention, bool *ret_more)
+{
+    struct found_audit found = {.last_seq = work->writer->state.audit_seq};
+    enum err_code rc;
+
+    if (work->now_ms <= retention->audit_ms) {
+        return ERR_OK;
+    }
+    found.before_ms = work->now_ms - retention->audit_ms;
+    rc = storage_scan(work->txn, TABLE_AUDIT, SPAN_NONE, false, visit_audit, &found, work->err);
+    for (size_t i = 0; rc == ERR_OK && i < found.count; i++) {
+        rc = work_delete(work, TABLE_AUDIT, key_u64(found.seqs[i]));
+    }
+    if (rc != ERR_OK || found.count == 0) {
+        return rc;
+    }
+    *ret_more = *ret_more || found.full;
+    rc = work_put(work, TABLE_META, key_text(SPAN_LITERAL("anchor")),
+                  span_of(found.hash, sizeof found.hash));
+    return rc == ERR_OK ? audit_pruned(work, SPAN_LITERAL("audit")) : rc;
+}
+
+enum err_code retention_get(struct work *work, struct retention *ret_retention)
+{
+    struct span value;
+    enum err_code rc;
+
+    rc = work_get(work, TABLE_META, key_text(SPAN_LITERAL("retention")), &value);
+    if (rc == ERR_NOT_FOUND) {
+        *ret_retention = (struct retention){.requests_ms = SERVICE_RETENTION_REQUESTS_MS,
+                                            .audit_ms = SERVICE_RETENTION_AUDIT_MS};
+        return ERR_OK;
+    }
+    return rc == ERR_OK ? codec_retention_decode(value, ret_retention, work->err) : rc;
+}
+
+enum err_code prune_some(struct work *work, bool *ret_more)
+{
+    struct retention retention;
+    enum err_code rc;
+
+    *ret_more = false;
+    rc = retention_get(work, &retention);
+    if (rc == ERR_OK) {
+        rc = prune_events(work, ret_more);
+    }
+    if (rc == ERR_OK) {
+        rc = prune_requests(work, &retention, ret_more);
+    }
+    return rc == ERR_OK ? prune_audit(work, &retention, ret_more) : rc;
+}

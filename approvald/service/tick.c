@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tick.c: what time does: requests expire, approvals lapse, old records go.
+ * Owns the walk along the deadlines; each expiry is a record like any decision.
+ * Never runs two ticks at once, never holds the writer longer than a bounded piece of work. */
+#include "approvald/core/request_id.h"
+#include "approvald/service/answer.h"
+#include "approvald/service/prune.h"
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "storage/storage.h"
+
+#include <string.h>
+
+#define PRUNE_EVERY_MS CORE_MINUTE_MS
+
+struct due {
+    uint64_t deadline_ms;
+    struct request_id id;
+};
+
+struct tick_job {
+    struct job job;
+    size_t due_count; /* deadlines found */
+    struct due due[SERVICE_TICK_COUNT_MAX];
+    size_t changed_count;
+    struct request_id changed[SERVICE_TICK_COUNT_MAX];
+    uint64_t next_ms; /* when to tick again */
+    uint64_t now_ms;
+};
+static_assert(sizeof(struct tick_job) <= JOB_BLOCK_SIZE, "a job must fit in its block");
+
+static bool visit_deadline(void *arg, struct span key, struct span value)
+{
+    struct tick_job *job = arg;
+    struct request_id id;
+    uint64_t deadline_ms;
+
+    (void)value; /* the key says it all */
+    if (!key_deadline_parse(key, &deadline_ms, &id)) {
+        return true;
+    }
+    if (deadline_ms > job->now_ms || job->due_count == SERVICE_TICK_COUNT_MAX) {
+        job->next_ms = deadline_ms;
+        return false;
+    }
+    job->due[job->due_count++] = (struct due){.deadline_ms = deadline_ms, .id = id};
+    return true;
+}
+
+static enum err_code end_one(struct work *work, struct tick_job *job, const struct due *due)
+{
+    static const struct actor system = {.kind = ACTOR_SYSTEM, .via = VIA_SYSTEM};
+    struct approval_event event = {.kind = APPROVAL_TIME, .now_ms = work->now_ms, .actor = system};
+    struct approval_effects effects;
+    struct subject subject;
+    struct key key = key_deadline(due->deadline_ms, &due->id);
+    enum err_code rc;
+
+    rc = subject_load(work, &due->id, &subject);
+    if (rc == ERR_NOT_FOUND) {
+        return work_delete(work, TABLE_DEADLINES, key);
+    }
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    approval_step(&subject.request, &subject.policy, &event, &effects);
+    if (!effects.changed) {
+        return work_delete(work, TABLE_DEADLINES, key); /* left behind by damage elsewhere */
+    }
+    rc = subject_apply(work, &subject, &subject.request, &system, &effects);
+    if (rc == ERR_OK) {
+        rc = subject_store(work, &subject);
+    }
+    if (rc == ERR_OK) {
+        job->changed[job->changed_count++] = due->id;
+    }
+    return rc;
+}
+
+static bool has_room(const struct work *work)
+{
+    return work->put_size < SERVICE_WORK_SIZE_MAX && work->put_count < SERVICE_WORK_COUNT_MAX / 2;
+}
+
+static enum err_code run(struct work *work)
+{
+    struct tick_job *job = (struct tick_job *)work->job;
+    struct writer_state *state = &work->writer->state;
+    bool more = false;
+    enum err_code rc;
+
+    job->next_ms = UINT64_MAX;
+    job->now_ms = work->now_ms;
+    rc = storage_scan(work->txn, TABLE_DEADLINES, SPAN_NONE, false, visit_deadline, job, work->err);
+    for (size_t i = 0; rc == ERR_OK && i < job->due_count; i++) {
+        if (!has_room(work)) {
+            job->next_ms = work->now_ms;
+            return ERR_OK;
+        }
+        rc = end_one(work, job, &job->due[i]);
+    }
+    if (rc != ERR_OK || work->now_ms < state->pruned_ms + PRUNE_EVERY_MS || !has_room(work)) {
+        return rc;
+    }
+    rc = prune_some(work, &more);
+    if (more) {
+        job->next_ms = work->now_ms;
+    } else {
+        state->pruned_ms = work->now_ms;
+    }
+    return rc;
+}
+
+static void answer(struct job *base, enum err_code rc, const struct err *err)
+{
+    struct tick_job *job = (struct tick_job *)base;
+    struct service *service = base->service;
+
+    service->ticking = false;
+    if (rc != ERR_OK) {
+        /* The deadline stays where it was: the next call tries again. */
+        metric_add(service->metrics.tick_failed, 1);
+        log_err(LOG_LEVEL_ERROR, "service", "tick_failed", err);
+        return;
+    }
+    service->deadline_ms = job->next_ms;
+    metric_add(service->metrics.expired, job->changed_count);
+    for (size_t i = 0; i < job->changed_count; i++) {
+        service_changed(service, &job->changed[i]);
+    }
+}
+
+enum err_code service_tick(struct service *service, struct err *err)
+{
+    struct job *base;
+    enum err_code rc;
+
+    if (service->ticking) {
+        return ERR_OK;
+    }
+    rc = job_new(service, sizeof(struct tick_job), run, answer, &base, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    rc = job_submit_take(base, err);
+    service->ticking = rc == ERR_OK;
+    return rc;
+}
+
+uint64_t service_deadline_ms(const struct service *service)
+{
+    return service->deadline_ms;
+}
