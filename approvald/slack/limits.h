@@ -73,19 +73,19 @@
 #define SLACK_ID_COUNT_MAX            255 /* block_id, action_id, callback_id */
 
 /* Sender. */
-#define SLACK_SEND_ROW_COUNT_MAX     256  /* owed rows at hand; the rest stays in the store */
-#define SLACK_SEND_DIRTY_COUNT_MAX   512  /* changed requests to look at; more: all are scanned */
-#define SLACK_SEND_SLACK_COUNT_MAX   6    /* calls at once: two of the client's are left for people */
-#define SLACK_SEND_WEBHOOK_COUNT_MAX 4    /* a dead destination must not stop the others */
-#define SLACK_SEND_SPACING_MS        3000 /* between two changes of one message */
+#define SLACK_SEND_ROW_COUNT_MAX     256 /* owed rows at hand; the rest stays in the store */
+#define SLACK_SEND_DIRTY_COUNT_MAX   512 /* changed requests to look at; more: all are scanned */
+#define SLACK_SEND_SLACK_COUNT_MAX   6 /* calls at once: two of the client's are left for people */
+#define SLACK_SEND_WEBHOOK_COUNT_MAX 4 /* a dead destination must not stop the others */
+#define SLACK_SEND_SPACING_MS        3000  /* between two changes of one message */
 #define SLACK_SEND_SCAN_MS           30000 /* whatever was missed is found after so long */
 #define SLACK_SEND_LOCAL_MS          1000  /* the store is full or not ready: a moment later */
 #define SLACK_SEND_PAGE_COUNT        64    /* rows per page of a scan: keeps presses quick */
 #define SLACK_NOTICE_FRESH_MS        60000 /* later a notice answers a press that is forgotten */
-#define SLACK_RESCUE_COUNT_MAX       10    /* approvers told directly when a card cannot be posted */
+#define SLACK_RESCUE_COUNT_MAX       10 /* approvers told directly when a card cannot be posted */
 #define SLACK_MESSAGE_SIZE_MAX       (96 * 1024) /* bytes of one message as JSON, at its longest */
-#define SLACK_RECONCILE_PAGE_COUNT   200   /* messages per page: Slack's advice */
-#define SLACK_RECONCILE_PAGES_MAX    10    /* 2,000 messages since the request: a busy channel's day */
+#define SLACK_RECONCILE_PAGE_COUNT   200         /* messages per page: Slack's advice */
+#define SLACK_RECONCILE_PAGES_MAX    10 /* 2,000 messages since the request: a busy channel's day */
 #define SLACK_RECONCILE_MARGIN_MS    60000 /* clocks of ours and Slack's may differ */
 
 static_assert(SLACK_SEND_SLACK_COUNT_MAX < SLACK_RUNNING_COUNT_MAX, "people's calls find room");

@@ -52,6 +52,7 @@ struct post {
     char ts[SLACK_TS_SIZE_MAX + 1];
     char thread[SLACK_TS_SIZE_MAX + 1]; /* reply there; or "" */
     char error[POST_ERROR_SIZE];        /* of the card, while approvers are told */
+    uint32_t retry_ms;                  /* Slack's wish */
     uint32_t rescue_count;
     uint32_t rescue_next;
     uint32_t rescue_sent;
@@ -144,6 +145,7 @@ static void finish(struct post *post, enum outbox_result result, const char *err
         answer.outcome.ts = span_text(post->ts);
     }
     answer.outcome.error = span_text(error);
+    answer.retry_ms = post->retry_ms;
     done(arg, &answer);
     post_free(post);
 }
@@ -263,6 +265,7 @@ static void failed(struct post *post, enum outbox_result result, const struct we
 {
     char error[POST_ERROR_SIZE];
 
+    post->retry_ms = answer->retry_after_ms;
     (void)snprintf(error, sizeof error, "%.*s%s%.*s", SPAN_ARGS(answer->error),
                    answer->detail.size > 0 ? ": " : "", SPAN_ARGS(answer->detail)); /* cut */
     finish(post, result, error);

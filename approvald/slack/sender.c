@@ -348,6 +348,9 @@ static void on_delivered(void *arg, const struct delivery_result *result)
     ASSERT(job->row != NULL);
     job->result = result->outcome.result;
     job->hold_ms = hold_after(job, result);
+    if (result->retry_ms > 0) {
+        sendplan_hold_method(&job->sender->plan, job->row, job->hold_ms);
+    }
     if (service_outbox_end(job->sender->service, &job->row->key, &result->outcome, on_ended, job,
                            &err) != ERR_OK) {
         on_ended(job, err.code, &err);

@@ -239,9 +239,31 @@ static bool has_room(const struct sendplan *plan,
                          : plan->webhook_count < limits->webhook_count_max;
 }
 
-static uint64_t start_ms(const struct sendplan_row *row)
+static enum sendplan_method method_of(const struct sendplan_row *row)
 {
-    return row->due_ms > row->hold_ms ? row->due_ms : row->hold_ms;
+    switch (row->priority) {
+    case PRIORITY_NOTICE:
+        return SENDPLAN_EPHEMERAL;
+    case PRIORITY_CHANGE:
+        return SENDPLAN_UPDATE;
+    default:
+        return SENDPLAN_POST;
+    }
+}
+
+void sendplan_hold_method(struct sendplan *plan, const struct sendplan_row *row, uint64_t until_ms)
+{
+    if (on_slack(row)) {
+        plan->method_hold_ms[method_of(row)] = until_ms;
+    }
+}
+
+static uint64_t start_ms(const struct sendplan *plan, const struct sendplan_row *row)
+{
+    uint64_t method_ms = on_slack(row) ? plan->method_hold_ms[method_of(row)] : 0;
+    uint64_t row_ms = row->due_ms > row->hold_ms ? row->due_ms : row->hold_ms;
+
+    return row_ms > method_ms ? row_ms : method_ms;
 }
 
 struct sendplan_row *
@@ -251,7 +273,7 @@ sendplan_next(struct sendplan *plan, const struct sendplan_limits *limits, uint6
 
     for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
         struct sendplan_row *row = &plan->rows[i];
-        bool ready = row->used && row->owed && !row->busy && start_ms(row) <= now_ms;
+        bool ready = row->used && row->owed && !row->busy && start_ms(plan, row) <= now_ms;
 
         if (ready && has_room(plan, limits, row) && (best == NULL || is_before(row, best)) &&
             !is_blocked(plan, row)) {
@@ -270,9 +292,9 @@ uint64_t sendplan_due_ms(const struct sendplan *plan, const struct sendplan_limi
 
         bool waits = row->used && row->owed && !row->busy;
 
-        if (waits && start_ms(row) < due_ms && has_room(plan, limits, row) &&
+        if (waits && start_ms(plan, row) < due_ms && has_room(plan, limits, row) &&
             !is_blocked(plan, row)) {
-            due_ms = start_ms(row);
+            due_ms = start_ms(plan, row);
         }
     }
     return due_ms;

@@ -24,8 +24,12 @@ struct sendplan_row {
     struct service_row_key key;
 };
 
+/* Slack limits each method for itself. */
+enum sendplan_method { SENDPLAN_EPHEMERAL, SENDPLAN_UPDATE, SENDPLAN_POST, SENDPLAN_METHOD_COUNT };
+
 struct sendplan {
     struct sendplan_row rows[SLACK_SEND_ROW_COUNT_MAX];
+    uint64_t method_hold_ms[SENDPLAN_METHOD_COUNT]; /* wall: not before */
     uint32_t count;
     uint32_t slack_count;   /* busy on Slack */
     uint32_t webhook_count; /* busy elsewhere */
@@ -56,6 +60,9 @@ void sendplan_start(struct sendplan *plan, struct sendplan_row *row);
 /* The attempt is over. hold_ms > 0: leave the row alone until then (wall). Whether it is still owed
  * is told by the next listing. */
 void sendplan_finish(struct sendplan *plan, struct sendplan_row *row, uint64_t hold_ms);
+/* Slack asked for a pause (429): rows that need the same method as this one wait until then, the
+ * others go on. Nothing for webhooks. */
+void sendplan_hold_method(struct sendplan *plan, const struct sendplan_row *row, uint64_t until_ms);
 
 bool sendplan_invariant(const struct sendplan *plan);
 
