@@ -527,6 +527,7 @@ static void take_row(struct post *post, const struct delivery *delivery)
         (void)take(post->thread, sizeof post->thread, row->ts); /* where it was pressed, if any */
     } else if (row->surface == SURFACE_THREAD) {
         (void)take(post->channel, sizeof post->channel, row->target);
+        ASSERT(delivery->card != NULL); /* else it was settled */
         (void)take(post->thread, sizeof post->thread, delivery->card->ts);
     } else {
         (void)take(post->ts, sizeof post->ts, row->ts);

@@ -70,12 +70,12 @@ static const char *const surface_words[SENDER_SURFACE_COUNT] = {
 static const char *const attempt_labels[SENDER_SURFACE_COUNT][SENDER_RESULT_COUNT] = {
 #define SENDER_LABELS(surface, word)                                                               \
     [surface] = {                                                                                  \
-        [OUTBOX_SENT] = "surface=\"" word "\",result=\"sent\"",                                    \
-        [OUTBOX_RETRY] = "surface=\"" word "\",result=\"retry\"",                                  \
-        [OUTBOX_UNKNOWN] = "surface=\"" word "\",result=\"unknown\"",                              \
-        [OUTBOX_DEAD] = "surface=\"" word "\",result=\"dead\"",                                    \
-        [OUTBOX_DROP] = "surface=\"" word "\",result=\"drop\"",                                    \
-        [OUTBOX_LOST] = "surface=\"" word "\",result=\"lost\"",                                    \
+        [OUTBOX_SENT] = ("surface=\"" word "\",result=\"sent\""),                                    \
+        [OUTBOX_RETRY] = ("surface=\"" word "\",result=\"retry\""),                                  \
+        [OUTBOX_UNKNOWN] = ("surface=\"" word "\",result=\"unknown\""),                              \
+        [OUTBOX_DEAD] = ("surface=\"" word "\",result=\"dead\""),                                    \
+        [OUTBOX_DROP] = ("surface=\"" word "\",result=\"drop\""),                                    \
+        [OUTBOX_LOST] = ("surface=\"" word "\",result=\"lost\""),                                    \
     }
     SENDER_LABELS(SURFACE_CARD, "card"),       SENDER_LABELS(SURFACE_THREAD, "thread"),
     SENDER_LABELS(SURFACE_DIRECT, "direct"),   SENDER_LABELS(SURFACE_NOTICE, "notice"),
@@ -366,7 +366,8 @@ start_delivery(struct sender *sender, const struct delivery *delivery, void *arg
     return poster_start(sender->poster, delivery, on_delivered, arg, err);
 }
 
-/* The attempt is durable: now it may be made. */
+/* The attempt is durable: now it may be made. The parameters are service_attempt_fn's. */
+/* NOLINTNEXTLINE(readability-function-size) */
 static void on_begun(void *arg,
                      enum err_code rc,
                      const struct err *err,
@@ -389,6 +390,7 @@ static void on_begun(void *arg,
         job_over(job);
         return;
     }
+    ASSERT(row != NULL);
     job->owed_ms = row->owed_ms;
     if (sendfate_settled(&delivery, wall_ms(sender), &result)) {
         on_delivered(job, &result);

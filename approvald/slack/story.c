@@ -46,28 +46,25 @@ enum story_phase story_phase(const struct request *request)
     return STORY_APPROVED;
 }
 
+static const struct {
+    const char *symbol;
+    const char *word;
+} faces[] = {
+#define STORY_PHASE_FACE(phase, picture, name) [phase] = {(picture), (name)},
+    STORY_PHASE_TABLE(STORY_PHASE_FACE)
+#undef STORY_PHASE_FACE
+};
+
 const char *story_symbol(enum story_phase phase)
 {
-    switch (phase) {
-#define STORY_PHASE_CASE(code, symbol, word)                                                       \
-    case code:                                                                                     \
-        return symbol;
-        STORY_PHASE_TABLE(STORY_PHASE_CASE)
-#undef STORY_PHASE_CASE
-    }
-    return "";
+    ASSERT(phase < sizeof faces / sizeof faces[0]);
+    return faces[phase].symbol;
 }
 
 const char *story_word(enum story_phase phase)
 {
-    switch (phase) {
-#define STORY_PHASE_CASE(code, symbol, word)                                                       \
-    case code:                                                                                     \
-        return word;
-        STORY_PHASE_TABLE(STORY_PHASE_CASE)
-#undef STORY_PHASE_CASE
-    }
-    return "";
+    ASSERT(phase < sizeof faces / sizeof faces[0]);
+    return faces[phase].word;
 }
 
 /* Text from people; the fallback when nothing readable is left of it. */

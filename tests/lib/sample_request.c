@@ -50,7 +50,7 @@ static void decide(struct request *request,
     *decision = (struct decision){
         .verdict = verdict,
         .via = via,
-        .at_ms = START_MS + 60000 * (request->decision_count + 1),
+        .at_ms = START_MS + UINT64_C(60000) * (request->decision_count + 1),
         .user = span_text(user),
         .reason = reason,
     };

@@ -15,7 +15,7 @@
 
 #include <stdio.h>
 
-#define PRINT_SIZE_MAX (256 * 1024)
+#define PRINT_SIZE_MAX (256UL * 1024)
 
 /* Which message is made. */
 enum kind {
