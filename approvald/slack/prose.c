@@ -15,7 +15,7 @@
 #include <time.h>
 
 #define PROSE_SIZE_MAX                                                                             \
-    (64UL * 1024)              /* bytes: 4,000 code points of four bytes, escaped, and slack         \
+    (64UL * 1024)            /* bytes: 4,000 code points of four bytes, escaped, and slack         \
                               */
 #define PROSE_TOKEN_SIZE 640 /* bytes of one token of ours: a link of 512 and its label */
 #define PROSE_DISARM     "\xe2\x80\x8b" /* U+200B: behind a mark, nothing can open there */
@@ -313,8 +313,8 @@ void prose_add_plain_lines(struct prose *prose, struct span text, size_t count_m
 
 bool prose_is_id(struct span text, const char *first_letters)
 {
-    if (text.size < 2 || text.size > CORE_SLACK_ID_SIZE_MAX ||
-        text.data[0] == '\0' || strchr(first_letters, text.data[0]) == NULL) {
+    if (text.size < 2 || text.size > CORE_SLACK_ID_SIZE_MAX || text.data[0] == '\0' ||
+        strchr(first_letters, text.data[0]) == NULL) {
         return false;
     }
     for (size_t i = 0; i < text.size; i++) {

@@ -70,12 +70,12 @@ static const char *const surface_words[SENDER_SURFACE_COUNT] = {
 static const char *const attempt_labels[SENDER_SURFACE_COUNT][SENDER_RESULT_COUNT] = {
 #define SENDER_LABELS(surface, word)                                                               \
     [surface] = {                                                                                  \
-        [OUTBOX_SENT] = ("surface=\"" word "\",result=\"sent\""),                                    \
-        [OUTBOX_RETRY] = ("surface=\"" word "\",result=\"retry\""),                                  \
-        [OUTBOX_UNKNOWN] = ("surface=\"" word "\",result=\"unknown\""),                              \
-        [OUTBOX_DEAD] = ("surface=\"" word "\",result=\"dead\""),                                    \
-        [OUTBOX_DROP] = ("surface=\"" word "\",result=\"drop\""),                                    \
-        [OUTBOX_LOST] = ("surface=\"" word "\",result=\"lost\""),                                    \
+        [OUTBOX_SENT] = ("surface=\"" word "\",result=\"sent\""),                                  \
+        [OUTBOX_RETRY] = ("surface=\"" word "\",result=\"retry\""),                                \
+        [OUTBOX_UNKNOWN] = ("surface=\"" word "\",result=\"unknown\""),                            \
+        [OUTBOX_DEAD] = ("surface=\"" word "\",result=\"dead\""),                                  \
+        [OUTBOX_DROP] = ("surface=\"" word "\",result=\"drop\""),                                  \
+        [OUTBOX_LOST] = ("surface=\"" word "\",result=\"lost\""),                                  \
     }
     SENDER_LABELS(SURFACE_CARD, "card"),       SENDER_LABELS(SURFACE_THREAD, "thread"),
     SENDER_LABELS(SURFACE_DIRECT, "direct"),   SENDER_LABELS(SURFACE_NOTICE, "notice"),

@@ -4,21 +4,14 @@
 #ifndef TESTS_UNIT_SENDER_BENCH_H
 #define TESTS_UNIT_SENDER_BENCH_H
 
-#include "approvald/core/audit.h"
-#include "approvald/core/request_id.h"
 #include "approvald/slack/sender.h"
-#include "approvald/slack/webapi.h"
-#include "base/log.h"
-#include "base/metrics.h"
-#include "tests/lib/sample_request.h"
 #include "tests/unit/fake_clock.h"
 #include "tests/unit/fake_fetch.h"
 #include "tests/unit/fake_outbox.h"
 
-#include <CUnit/CUnit.h>
-#include <event2/event.h>
-#include <stdio.h>
-#include <string.h>
+struct event_base;
+struct metrics;
+struct webapi;
 
 #define CHANNEL "C0APV00001"
 #define NOW_MS  UINT64_C(1764752400000)
@@ -37,161 +30,29 @@ struct bench {
 };
 
 /* Everything that can happen without more time or an answer happens. */
-static inline void turn(struct bench *bench)
-{
-    for (int i = 0; i < 40; i++) {
-        (void)event_base_loop(bench->base, EVLOOP_NONBLOCK); /* its result says nothing more */
-    }
-}
-
+void bench_turn(struct bench *bench);
 /* Time passes; both queues look again. */
-static inline void pass(struct bench *bench, uint64_t ms)
-{
-    struct err err = ERR_INIT;
-
-    bench->now.boot_ms += ms;
-    bench->now.wall_ms += ms;
-    fake_outbox_touch(0);
-    /* Timers of the loop are real; a token set again makes the client look at its queue. */
-    CU_ASSERT_EQUAL(webapi_set_token(bench->webapi, SPAN_LITERAL("xoxb-test"), &err), ERR_OK);
-    turn(bench);
-}
-
-static inline void setup(struct bench *bench)
-{
-    static struct request request;
-    static struct policy policy;
-    struct err err = ERR_INIT;
-
-    memset(bench, 0, sizeof *bench);
-    log_init(LOG_TARGET_TEXT, LOG_LEVEL_ERROR);
-    fake_fetch_reset(ERR_OK);
-    bench->now = (struct fake_time){.boot_ms = 5000000, .wall_ms = NOW_MS};
-    bench->clock = fake_clock(&bench->now);
-    bench->base = event_base_new();
-    bench->service = fake_outbox_reset(bench->base, &bench->clock);
-    sample_policy(&policy);
-    sample_request(SAMPLE_PENDING, &request);
-    fake_outbox_state(&request, &policy);
-    CU_ASSERT_EQUAL_FATAL(metrics_new(&bench->metrics, &err), ERR_OK);
-    {
-        struct webapi_options options = {
-            .base = bench->base,
-            .fetch = fake_fetch(),
-            .metrics = bench->metrics,
-            .clock = &bench->clock,
-            .base_url = "http://127.0.0.1:9/api/",
-            .token = SPAN_LITERAL("xoxb-test"),
-        };
-
-        CU_ASSERT_EQUAL_FATAL(webapi_new(&options, &bench->webapi, &err), ERR_OK);
-    }
-    {
-        struct sender_options options = {
-            .base = bench->base,
-            .service = bench->service,
-            .webapi = bench->webapi,
-            .metrics = bench->metrics,
-            .clock = &bench->clock,
-            .cluster = "main",
-        };
-
-        CU_ASSERT_EQUAL_FATAL(sender_new(&options, &bench->sender, &err), ERR_OK);
-    }
-    sender_start(bench->sender);
-    turn(bench);
-    CU_ASSERT(fake_fetch_ok("auth.test", "{\"ok\":true,\"url\":\"https://acme.slack.com/\","
-                                         "\"user_id\":\"U0BOT00001\",\"bot_id\":\"B0APV00001\"}"));
-    turn(bench);
-}
-
-static inline void teardown(struct bench *bench)
-{
-    sender_stop(bench->sender);
-    webapi_free(bench->webapi);
-    turn(bench); /* what the store still answers */
-    sender_free(bench->sender);
-    metrics_free(bench->metrics);
-    event_base_free(bench->base);
-}
-
+void bench_pass(struct bench *bench, uint64_t ms);
+/* A started sender that knows who it is. */
+void bench_setup(struct bench *bench);
+void bench_teardown(struct bench *bench);
 /* How many calls of a method were made. */
-static inline size_t calls(const char *method)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < fake_fetch_count(); i++) {
-        count += strstr(fake_fetch_call(i)->url, method) != NULL;
-    }
-    return count;
-}
-
+size_t bench_calls(const char *method);
 /* The last call of a method says this. */
-static inline bool last_says(const char *method, const char *part)
-{
-    for (size_t i = fake_fetch_count(); i > 0; i--) {
-        if (strstr(fake_fetch_call(i - 1)->url, method) != NULL) {
-            return strstr(fake_fetch_call(i - 1)->body, part) != NULL;
-        }
-    }
-    return false;
-}
-
-static inline const struct outbox_row *card(void)
-{
-    return fake_outbox_row(0, SURFACE_CARD, CHANNEL);
-}
-
-static inline void answer(struct bench *bench, const char *method, const char *body)
-{
-    CU_ASSERT(fake_fetch_ok(method, body));
-    turn(bench);
-}
-
-static inline void
-answer_status(struct bench *bench, const char *method, uint32_t status, const char *wait)
-{
-    struct fetch_response response = {
-        .outcome = FETCH_ANSWERED, .status = status, .retry_after = span_text(wait)};
-    struct fetch_call *call = fake_fetch_find(method);
-
-    CU_ASSERT_PTR_NOT_NULL_FATAL(call);
-    fake_fetch_answer(call, &response);
-    turn(bench);
-}
-
-static inline void refuse(struct bench *bench, const char *method, const char *word)
-{
-    char body[128];
-
-    (void)snprintf(body, sizeof body, "{\"ok\":false,\"error\":\"%s\"}", word);
-    answer(bench, method, body);
-}
-
+bool bench_last_says(const char *method, const char *part);
+/* The row of the card of request 0. */
+const struct outbox_row *bench_card(void);
+/* Answers the oldest open call of the method: with a body, a status (and Retry-After), Slack's
+ * word. */
+void bench_answer(struct bench *bench, const char *method, const char *body);
+void bench_answer_status(struct bench *bench,
+                         const char *method,
+                         uint32_t status,
+                         const char *wait);
+void bench_refuse(struct bench *bench, const char *method, const char *word);
 /* A card that is posted. */
-static inline void post_card(struct bench *bench)
-{
-    fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 1);
-    turn(bench);
-    answer(bench, "chat.postMessage", POSTED);
-    CU_ASSERT_EQUAL_FATAL(card()->sent, 1);
-}
-
+void bench_post_card(struct bench *bench);
 /* A history with one message; bot is who wrote it. */
-static inline const char *history(const char *bot, const char *surface)
-{
-    static char body[1024];
-    char id[REQUEST_ID_TEXT_SIZE];
-    struct request_id request = fake_outbox_id(0);
-
-    request_id_format(&request, id);
-    (void)snprintf(body, sizeof body,
-                   "{\"ok\":true,\"messages\":[{\"ts\":\"1.1\",\"text\":\"x\"},{\"ts\":\"9.5\","
-                   "\"user\":\"%s\",\"metadata\":{\"event_type\":\"approvald_request\","
-                   "\"event_payload\":{\"request_id\":\"%s\",\"surface\":\"%s\",\"item\":4}}}],"
-                   "\"response_metadata\":{\"next_cursor\":\"\"}}",
-                   bot, id, surface);
-    return body;
-}
+const char *bench_history(const char *bot, const char *surface);
 
 #endif

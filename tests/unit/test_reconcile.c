@@ -2,45 +2,49 @@
 /* test_reconcile.c: proves approvald/slack reconcile and post: after an unknown result one message
  * stays, whatever Slack and the store do.
  * Owns nothing but its cases; never opens a socket. */
+#include "approvald/core/audit.h"
 #include "tests/unit/sender_bench.h"
 #include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <string.h>
 
 static void an_unknown_result_is_looked_for_and_one_card_stays(void)
 {
     struct bench bench;
 
-    setup(&bench);
+    bench_setup(&bench);
     fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 1);
-    turn(&bench);
-    answer_status(&bench, "chat.postMessage", 503, "");
-    CU_ASSERT(card()->attempted);
-    pass(&bench, 2000);
-    CU_ASSERT_EQUAL(calls("conversations.history"), 1);
-    CU_ASSERT(last_says("conversations.history", "channel=" CHANNEL "&oldest=17647523"));
-    CU_ASSERT(last_says("conversations.history", "include_all_metadata=true"));
-    answer(&bench, "conversations.history", history("U0BOT00001", "card"));
-    CU_ASSERT(span_is(card()->ts, "9.5"));
-    CU_ASSERT_EQUAL(calls("chat.postMessage"), 1);
-    CU_ASSERT_EQUAL(calls("chat.update"), 1); /* to the newest state, whatever it showed */
-    CU_ASSERT(last_says("chat.update", "\"ts\":\"9.5\""));
-    answer(&bench, "chat.update", OK_TRUE);
-    CU_ASSERT_FALSE(outbox_is_owed(card()));
-    teardown(&bench);
+    bench_turn(&bench);
+    bench_answer_status(&bench, "chat.postMessage", 503, "");
+    CU_ASSERT(bench_card()->attempted);
+    bench_pass(&bench, 2000);
+    CU_ASSERT_EQUAL(bench_calls("conversations.history"), 1);
+    CU_ASSERT(bench_last_says("conversations.history", "channel=" CHANNEL "&oldest=17647523"));
+    CU_ASSERT(bench_last_says("conversations.history", "include_all_metadata=true"));
+    bench_answer(&bench, "conversations.history", bench_history("U0BOT00001", "card"));
+    CU_ASSERT(span_is(bench_card()->ts, "9.5"));
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 1);
+    CU_ASSERT_EQUAL(bench_calls("chat.update"), 1); /* to the newest state, whatever it showed */
+    CU_ASSERT(bench_last_says("chat.update", "\"ts\":\"9.5\""));
+    bench_answer(&bench, "chat.update", OK_TRUE);
+    CU_ASSERT_FALSE(outbox_is_owed(bench_card()));
+    bench_teardown(&bench);
 }
 
 static void a_message_of_another_app_is_not_adopted(void)
 {
     struct bench bench;
 
-    setup(&bench);
+    bench_setup(&bench);
     fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 1);
-    turn(&bench);
-    answer_status(&bench, "chat.postMessage", 500, "");
-    pass(&bench, 2000);
-    answer(&bench, "conversations.history", history("U0EVIL0001", "card"));
-    CU_ASSERT_EQUAL(calls("chat.postMessage"), 2);
-    CU_ASSERT_EQUAL(card()->ts.size, 0);
-    teardown(&bench);
+    bench_turn(&bench);
+    bench_answer_status(&bench, "chat.postMessage", 500, "");
+    bench_pass(&bench, 2000);
+    bench_answer(&bench, "conversations.history", bench_history("U0EVIL0001", "card"));
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 2);
+    CU_ASSERT_EQUAL(bench_card()->ts.size, 0);
+    bench_teardown(&bench);
 }
 
 static void the_search_goes_through_pages_and_ends(void)
@@ -48,54 +52,55 @@ static void the_search_goes_through_pages_and_ends(void)
     struct bench bench;
     size_t pages = 0;
 
-    setup(&bench);
+    bench_setup(&bench);
     fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 1);
-    turn(&bench);
-    answer_status(&bench, "chat.postMessage", 500, "");
-    pass(&bench, 2000);
+    bench_turn(&bench);
+    bench_answer_status(&bench, "chat.postMessage", 500, "");
+    bench_pass(&bench, 2000);
     while (fake_fetch_find("conversations.history") != NULL && pages < 50) {
         pages++;
-        answer(&bench, "conversations.history",
-               "{\"ok\":true,\"messages\":[],\"response_metadata\":{\"next_cursor\":\"abc=\"}}");
-        pass(&bench, 2000);
+        bench_answer(
+            &bench, "conversations.history",
+            "{\"ok\":true,\"messages\":[],\"response_metadata\":{\"next_cursor\":\"abc=\"}}");
+        bench_pass(&bench, 2000);
     }
     CU_ASSERT_EQUAL(pages, 10);
-    CU_ASSERT(last_says("conversations.history", "cursor=abc%3D"));
-    CU_ASSERT_EQUAL(calls("chat.postMessage"), 2);
-    teardown(&bench);
+    CU_ASSERT(bench_last_says("conversations.history", "cursor=abc%3D"));
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 2);
+    bench_teardown(&bench);
 }
 
 static void a_failed_search_is_repeated_and_nothing_is_posted(void)
 {
     struct bench bench;
 
-    setup(&bench);
+    bench_setup(&bench);
     fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 1);
-    turn(&bench);
-    answer_status(&bench, "chat.postMessage", 500, "");
-    pass(&bench, 2000);
-    answer_status(&bench, "conversations.history", 502, "");
-    CU_ASSERT(card()->attempted);
-    pass(&bench, 10000);
-    CU_ASSERT_EQUAL(calls("conversations.history"), 2);
-    CU_ASSERT_EQUAL(calls("chat.postMessage"), 1);
-    teardown(&bench);
+    bench_turn(&bench);
+    bench_answer_status(&bench, "chat.postMessage", 500, "");
+    bench_pass(&bench, 2000);
+    bench_answer_status(&bench, "conversations.history", 502, "");
+    CU_ASSERT(bench_card()->attempted);
+    bench_pass(&bench, 10000);
+    CU_ASSERT_EQUAL(bench_calls("conversations.history"), 2);
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 1);
+    bench_teardown(&bench);
 }
 
 static void without_the_scope_to_look_it_posts_again(void)
 {
     struct bench bench;
 
-    setup(&bench);
+    bench_setup(&bench);
     fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 1);
-    turn(&bench);
-    answer_status(&bench, "chat.postMessage", 500, "");
-    pass(&bench, 2000);
-    refuse(&bench, "conversations.history", "missing_scope");
-    CU_ASSERT_EQUAL(calls("chat.postMessage"), 2);
-    answer(&bench, "chat.postMessage", POSTED);
-    CU_ASSERT_FALSE(outbox_is_owed(card()));
-    teardown(&bench);
+    bench_turn(&bench);
+    bench_answer_status(&bench, "chat.postMessage", 500, "");
+    bench_pass(&bench, 2000);
+    bench_refuse(&bench, "conversations.history", "missing_scope");
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 2);
+    bench_answer(&bench, "chat.postMessage", POSTED);
+    CU_ASSERT_FALSE(outbox_is_owed(bench_card()));
+    bench_teardown(&bench);
 }
 
 static void a_reply_waits_for_its_card_and_goes_into_its_thread(void)
@@ -105,23 +110,23 @@ static void a_reply_waits_for_its_card_and_goes_into_its_thread(void)
     struct bench bench;
     const struct outbox_row *thread;
 
-    setup(&bench);
+    bench_setup(&bench);
     fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 1);
     fake_outbox_add(0, SURFACE_THREAD, CHANNEL, &item);
-    turn(&bench);
-    CU_ASSERT_EQUAL(calls("chat.postMessage"), 1);
-    answer(&bench, "chat.postMessage", POSTED);
-    CU_ASSERT_EQUAL(calls("chat.postMessage"), 2);
-    CU_ASSERT(last_says("chat.postMessage", "\"thread_ts\":\"1764752400.118349\""));
-    CU_ASSERT(last_says("chat.postMessage", "<@U0APR00001> approved (0 of 2)."));
-    answer_status(&bench, "chat.postMessage", 500, "");
-    pass(&bench, 2000);
-    CU_ASSERT(last_says("conversations.replies", "ts=1764752400.118349"));
-    answer(&bench, "conversations.replies", history("U0BOT00001", "thread"));
+    bench_turn(&bench);
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 1);
+    bench_answer(&bench, "chat.postMessage", POSTED);
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 2);
+    CU_ASSERT(bench_last_says("chat.postMessage", "\"thread_ts\":\"1764752400.118349\""));
+    CU_ASSERT(bench_last_says("chat.postMessage", "<@U0APR00001> approved (0 of 2)."));
+    bench_answer_status(&bench, "chat.postMessage", 500, "");
+    bench_pass(&bench, 2000);
+    CU_ASSERT(bench_last_says("conversations.replies", "ts=1764752400.118349"));
+    bench_answer(&bench, "conversations.replies", bench_history("U0BOT00001", "thread"));
     thread = fake_outbox_row(0, SURFACE_THREAD, CHANNEL);
     CU_ASSERT_FALSE(outbox_is_owed(thread));
-    CU_ASSERT_EQUAL(calls("chat.postMessage"), 2);
-    teardown(&bench);
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 2);
+    bench_teardown(&bench);
 }
 
 static void a_direct_message_is_found_again_and_updated(void)
@@ -129,38 +134,38 @@ static void a_direct_message_is_found_again_and_updated(void)
     struct bench bench;
     const struct outbox_row *direct;
 
-    setup(&bench);
+    bench_setup(&bench);
     fake_outbox_raise(0, SURFACE_DIRECT, "U0REQ00001", 1);
-    turn(&bench);
-    CU_ASSERT(last_says("chat.postMessage", "{\"channel\":\"U0REQ00001\""));
-    answer_status(&bench, "chat.postMessage", 500, "");
-    pass(&bench, 2000);
-    CU_ASSERT(last_says("conversations.open", "{\"users\":\"U0REQ00001\"}"));
-    answer(&bench, "conversations.open", "{\"ok\":true,\"channel\":{\"id\":\"D0REQ00001\"}}");
-    CU_ASSERT(last_says("conversations.history", "channel=D0REQ00001"));
-    answer(&bench, "conversations.history", history("U0BOT00001", "direct"));
+    bench_turn(&bench);
+    CU_ASSERT(bench_last_says("chat.postMessage", "{\"channel\":\"U0REQ00001\""));
+    bench_answer_status(&bench, "chat.postMessage", 500, "");
+    bench_pass(&bench, 2000);
+    CU_ASSERT(bench_last_says("conversations.open", "{\"users\":\"U0REQ00001\"}"));
+    bench_answer(&bench, "conversations.open", "{\"ok\":true,\"channel\":{\"id\":\"D0REQ00001\"}}");
+    CU_ASSERT(bench_last_says("conversations.history", "channel=D0REQ00001"));
+    bench_answer(&bench, "conversations.history", bench_history("U0BOT00001", "direct"));
     direct = fake_outbox_row(0, SURFACE_DIRECT, "U0REQ00001");
     CU_ASSERT(span_is(direct->channel, "D0REQ00001"));
-    CU_ASSERT(last_says("chat.update", "{\"channel\":\"D0REQ00001\",\"ts\":\"9.5\""));
-    teardown(&bench);
+    CU_ASSERT(bench_last_says("chat.update", "{\"channel\":\"D0REQ00001\",\"ts\":\"9.5\""));
+    bench_teardown(&bench);
 }
 
 static void a_result_that_cannot_be_recorded_is_looked_for_later(void)
 {
     struct bench bench;
 
-    setup(&bench);
+    bench_setup(&bench);
     fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 1);
-    turn(&bench);
+    bench_turn(&bench);
     fake_outbox_refuse(ERR_UNAVAILABLE);
-    answer(&bench, "chat.postMessage", POSTED);
-    CU_ASSERT(outbox_is_owed(card()));
+    bench_answer(&bench, "chat.postMessage", POSTED);
+    CU_ASSERT(outbox_is_owed(bench_card()));
     fake_outbox_refuse(ERR_OK);
-    pass(&bench, 5000);
-    CU_ASSERT_EQUAL(calls("chat.postMessage"), 1);
-    answer(&bench, "conversations.history", history("U0BOT00001", "card"));
-    CU_ASSERT(span_is(card()->ts, "9.5"));
-    teardown(&bench);
+    bench_pass(&bench, 5000);
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 1);
+    bench_answer(&bench, "conversations.history", bench_history("U0BOT00001", "card"));
+    CU_ASSERT(span_is(bench_card()->ts, "9.5"));
+    bench_teardown(&bench);
 }
 
 UNIT_MAIN("reconcile",

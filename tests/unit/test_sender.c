@@ -2,165 +2,172 @@
 /* test_sender.c: proves approvald/slack sender, post, sendfate and sendplan: what is owed is sent,
  * in order, and what Slack refuses becomes the next best thing. Owns nothing but its cases; never
  * opens a socket. */
+#include "approvald/core/audit.h"
 #include "tests/unit/sender_bench.h"
 #include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <string.h>
 
 static void a_card_is_posted_and_its_place_recorded(void)
 {
     struct bench bench;
 
-    setup(&bench);
+    bench_setup(&bench);
     fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 1);
-    turn(&bench);
-    CU_ASSERT_EQUAL(calls("chat.postMessage"), 1);
-    CU_ASSERT(last_says("chat.postMessage", "{\"channel\":\"" CHANNEL "\",\"unfurl_links\":false,"
-                                            "\"unfurl_media\":false,\"text\":\"Approval needed"));
-    CU_ASSERT(card()->attempted);
-    answer(&bench, "chat.postMessage", POSTED);
-    CU_ASSERT_FALSE(outbox_is_owed(card()));
-    CU_ASSERT(span_is(card()->ts, "1764752400.118349"));
-    CU_ASSERT(span_is(card()->channel, CHANNEL));
+    bench_turn(&bench);
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 1);
+    CU_ASSERT(bench_last_says("chat.postMessage",
+                              "{\"channel\":\"" CHANNEL "\",\"unfurl_links\":false,"
+                              "\"unfurl_media\":false,\"text\":\"Approval needed"));
+    CU_ASSERT(bench_card()->attempted);
+    bench_answer(&bench, "chat.postMessage", POSTED);
+    CU_ASSERT_FALSE(outbox_is_owed(bench_card()));
+    CU_ASSERT(span_is(bench_card()->ts, "1764752400.118349"));
+    CU_ASSERT(span_is(bench_card()->channel, CHANNEL));
     CU_ASSERT(sender_is_idle(bench.sender));
-    pass(&bench, 60000);
-    CU_ASSERT_EQUAL(calls("chat."), 1);
-    teardown(&bench);
+    bench_pass(&bench, 60000);
+    CU_ASSERT_EQUAL(bench_calls("chat."), 1);
+    bench_teardown(&bench);
 }
 
 static void a_deleted_message_is_posted_once_more(void)
 {
     struct bench bench;
 
-    setup(&bench);
-    post_card(&bench);
-    pass(&bench, 4000);
+    bench_setup(&bench);
+    bench_post_card(&bench);
+    bench_pass(&bench, 4000);
     fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 2);
-    turn(&bench);
-    refuse(&bench, "chat.update", "message_not_found");
-    CU_ASSERT_EQUAL(card()->ts.size, 0);
-    pass(&bench, 2000);
-    CU_ASSERT_EQUAL(calls("chat.postMessage"), 2);
-    CU_ASSERT_EQUAL(calls("conversations.history"), 0);
-    answer(&bench, "chat.postMessage",
-           "{\"ok\":true,\"channel\":\"" CHANNEL "\",\"ts\":\"1764752499.000001\"}");
-    CU_ASSERT(span_is(card()->ts, "1764752499.000001"));
-    CU_ASSERT_FALSE(outbox_is_owed(card()));
-    pass(&bench, 60000);
-    CU_ASSERT_EQUAL(calls("chat."), 3);
-    teardown(&bench);
+    bench_turn(&bench);
+    bench_refuse(&bench, "chat.update", "message_not_found");
+    CU_ASSERT_EQUAL(bench_card()->ts.size, 0);
+    bench_pass(&bench, 2000);
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 2);
+    CU_ASSERT_EQUAL(bench_calls("conversations.history"), 0);
+    bench_answer(&bench, "chat.postMessage",
+                 "{\"ok\":true,\"channel\":\"" CHANNEL "\",\"ts\":\"1764752499.000001\"}");
+    CU_ASSERT(span_is(bench_card()->ts, "1764752499.000001"));
+    CU_ASSERT_FALSE(outbox_is_owed(bench_card()));
+    bench_pass(&bench, 60000);
+    CU_ASSERT_EQUAL(bench_calls("chat."), 3);
+    bench_teardown(&bench);
 }
 
 static void an_archived_channel_is_a_dead_letter_and_approvers_are_told(void)
 {
     struct bench bench;
 
-    setup(&bench);
+    bench_setup(&bench);
     fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 1);
-    turn(&bench);
-    refuse(&bench, "chat.postMessage", "is_archived");
-    CU_ASSERT(last_says("chat.postMessage", "{\"channel\":\"U0APR00001\""));
-    answer(&bench, "chat.postMessage", POSTED);
-    CU_ASSERT(last_says("chat.postMessage", "{\"channel\":\"U0APR00002\""));
-    answer(&bench, "chat.postMessage", POSTED);
-    CU_ASSERT(card()->dead);
-    CU_ASSERT_EQUAL(card()->ts.size, 0);
-    CU_ASSERT_PTR_NOT_NULL(memmem(card()->error.data, card()->error.size, "unarchive it", 12));
-    CU_ASSERT_PTR_NOT_NULL(memmem(card()->error.data, card()->error.size, "told 2 approvers", 16));
-    pass(&bench, 600000);
-    CU_ASSERT_EQUAL(calls("chat.postMessage"), 3);
-    teardown(&bench);
+    bench_turn(&bench);
+    bench_refuse(&bench, "chat.postMessage", "is_archived");
+    CU_ASSERT(bench_last_says("chat.postMessage", "{\"channel\":\"U0APR00001\""));
+    bench_answer(&bench, "chat.postMessage", POSTED);
+    CU_ASSERT(bench_last_says("chat.postMessage", "{\"channel\":\"U0APR00002\""));
+    bench_answer(&bench, "chat.postMessage", POSTED);
+    CU_ASSERT(bench_card()->dead);
+    CU_ASSERT_EQUAL(bench_card()->ts.size, 0);
+    CU_ASSERT_PTR_NOT_NULL(
+        memmem(bench_card()->error.data, bench_card()->error.size, "unarchive it", 12));
+    CU_ASSERT_PTR_NOT_NULL(
+        memmem(bench_card()->error.data, bench_card()->error.size, "told 2 approvers", 16));
+    bench_pass(&bench, 600000);
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 3);
+    bench_teardown(&bench);
 }
 
 static void refused_blocks_become_plain_text(void)
 {
     struct bench bench;
 
-    setup(&bench);
+    bench_setup(&bench);
     fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 1);
-    turn(&bench);
-    refuse(&bench, "chat.postMessage", "invalid_blocks");
-    CU_ASSERT_EQUAL(calls("chat.postMessage"), 2);
-    CU_ASSERT(last_says("chat.postMessage", "\"blocks\":[]"));
-    CU_ASSERT(last_says("chat.postMessage", "answer with: approvalctl approve req_"));
-    answer(&bench, "chat.postMessage", POSTED);
-    CU_ASSERT_FALSE(outbox_is_owed(card()));
-    teardown(&bench);
+    bench_turn(&bench);
+    bench_refuse(&bench, "chat.postMessage", "invalid_blocks");
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 2);
+    CU_ASSERT(bench_last_says("chat.postMessage", "\"blocks\":[]"));
+    CU_ASSERT(bench_last_says("chat.postMessage", "answer with: approvalctl approve req_"));
+    bench_answer(&bench, "chat.postMessage", POSTED);
+    CU_ASSERT_FALSE(outbox_is_owed(bench_card()));
+    bench_teardown(&bench);
 }
 
 static void a_message_too_old_to_change_gets_a_reply(void)
 {
     struct bench bench;
 
-    setup(&bench);
-    post_card(&bench);
-    pass(&bench, 4000);
+    bench_setup(&bench);
+    bench_post_card(&bench);
+    bench_pass(&bench, 4000);
     fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 2);
-    turn(&bench);
-    refuse(&bench, "chat.update", "edit_window_closed");
-    CU_ASSERT(last_says("chat.postMessage", "\"thread_ts\":\"1764752400.118349\""));
-    answer(&bench, "chat.postMessage", POSTED);
-    CU_ASSERT_FALSE(outbox_is_owed(card()));
-    CU_ASSERT(span_is(card()->ts, "1764752400.118349"));
-    teardown(&bench);
+    bench_turn(&bench);
+    bench_refuse(&bench, "chat.update", "edit_window_closed");
+    CU_ASSERT(bench_last_says("chat.postMessage", "\"thread_ts\":\"1764752400.118349\""));
+    bench_answer(&bench, "chat.postMessage", POSTED);
+    CU_ASSERT_FALSE(outbox_is_owed(bench_card()));
+    CU_ASSERT(span_is(bench_card()->ts, "1764752400.118349"));
+    bench_teardown(&bench);
 }
 
 static void changes_in_a_burst_become_one_update(void)
 {
     struct bench bench;
 
-    setup(&bench);
-    post_card(&bench);
+    bench_setup(&bench);
+    bench_post_card(&bench);
     fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 2);
-    turn(&bench);
-    pass(&bench, 1000);
+    bench_turn(&bench);
+    bench_pass(&bench, 1000);
     fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 3);
-    turn(&bench);
-    CU_ASSERT_EQUAL(calls("chat.update"), 0);
-    pass(&bench, 2100);
-    CU_ASSERT_EQUAL(calls("chat.update"), 1);
-    CU_ASSERT(last_says("chat.update", "\"block_id\":\"r3.b0\""));
-    answer(&bench, "chat.update", OK_TRUE);
-    CU_ASSERT_FALSE(outbox_is_owed(card()));
-    teardown(&bench);
+    bench_turn(&bench);
+    CU_ASSERT_EQUAL(bench_calls("chat.update"), 0);
+    bench_pass(&bench, 2100);
+    CU_ASSERT_EQUAL(bench_calls("chat.update"), 1);
+    CU_ASSERT(bench_last_says("chat.update", "\"block_id\":\"r3.b0\""));
+    bench_answer(&bench, "chat.update", OK_TRUE);
+    CU_ASSERT_FALSE(outbox_is_owed(bench_card()));
+    bench_teardown(&bench);
 }
 
 static void a_change_during_the_call_is_sent_after_it(void)
 {
     struct bench bench;
 
-    setup(&bench);
+    bench_setup(&bench);
     fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 1);
-    turn(&bench);
+    bench_turn(&bench);
     fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 2);
-    turn(&bench);
-    CU_ASSERT_EQUAL(calls("chat."), 1);
-    answer(&bench, "chat.postMessage", POSTED);
-    CU_ASSERT_EQUAL(card()->sent, 1);
-    pass(&bench, 3100);
-    CU_ASSERT_EQUAL(calls("chat.update"), 1);
-    answer(&bench, "chat.update", OK_TRUE);
-    CU_ASSERT_EQUAL(card()->sent, 2);
-    teardown(&bench);
+    bench_turn(&bench);
+    CU_ASSERT_EQUAL(bench_calls("chat."), 1);
+    bench_answer(&bench, "chat.postMessage", POSTED);
+    CU_ASSERT_EQUAL(bench_card()->sent, 1);
+    bench_pass(&bench, 3100);
+    CU_ASSERT_EQUAL(bench_calls("chat.update"), 1);
+    bench_answer(&bench, "chat.update", OK_TRUE);
+    CU_ASSERT_EQUAL(bench_card()->sent, 2);
+    bench_teardown(&bench);
 }
 
 static void too_many_requests_hold_one_method_and_not_the_others(void)
 {
     struct bench bench;
 
-    setup(&bench);
-    post_card(&bench);
-    pass(&bench, 4000);
+    bench_setup(&bench);
+    bench_post_card(&bench);
+    bench_pass(&bench, 4000);
     fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 2);
-    turn(&bench);
-    answer_status(&bench, "chat.update", 429, "30");
-    pass(&bench, 10000);
-    CU_ASSERT_EQUAL(calls("chat.update"), 1);
+    bench_turn(&bench);
+    bench_answer_status(&bench, "chat.update", 429, "30");
+    bench_pass(&bench, 10000);
+    CU_ASSERT_EQUAL(bench_calls("chat.update"), 1);
     fake_outbox_raise(1, SURFACE_CARD, CHANNEL, 1);
-    turn(&bench);
-    CU_ASSERT_EQUAL(calls("chat.postMessage"), 2);
-    answer(&bench, "chat.postMessage", POSTED);
-    pass(&bench, 21000);
-    CU_ASSERT_EQUAL(calls("chat.update"), 2);
-    teardown(&bench);
+    bench_turn(&bench);
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 2);
+    bench_answer(&bench, "chat.postMessage", POSTED);
+    bench_pass(&bench, 21000);
+    CU_ASSERT_EQUAL(bench_calls("chat.update"), 2);
+    bench_teardown(&bench);
 }
 
 static void a_notice_is_shown_where_it_was_pressed_or_told_directly(void)
@@ -171,17 +178,17 @@ static void a_notice_is_shown_where_it_was_pressed_or_told_directly(void)
                                      .text = SPAN_LITERAL("Not among the approvers.")};
     struct bench bench;
 
-    setup(&bench);
+    bench_setup(&bench);
     fake_outbox_place(0, SURFACE_NOTICE, "U0GEN00001", CHANNEL, "");
     fake_outbox_add(0, SURFACE_NOTICE, "U0GEN00001", &item);
-    turn(&bench);
-    CU_ASSERT(last_says("chat.postEphemeral",
-                        "{\"channel\":\"" CHANNEL "\",\"user\":\"U0GEN00001\",\"text\":\"Not "));
-    refuse(&bench, "chat.postEphemeral", "user_not_in_channel");
-    CU_ASSERT(last_says("chat.postMessage", "{\"channel\":\"U0GEN00001\""));
-    answer(&bench, "chat.postMessage", POSTED);
+    bench_turn(&bench);
+    CU_ASSERT(bench_last_says("chat.postEphemeral", "{\"channel\":\"" CHANNEL
+                                                    "\",\"user\":\"U0GEN00001\",\"text\":\"Not "));
+    bench_refuse(&bench, "chat.postEphemeral", "user_not_in_channel");
+    CU_ASSERT(bench_last_says("chat.postMessage", "{\"channel\":\"U0GEN00001\""));
+    bench_answer(&bench, "chat.postMessage", POSTED);
     CU_ASSERT_FALSE(outbox_is_owed(fake_outbox_row(0, SURFACE_NOTICE, "U0GEN00001")));
-    teardown(&bench);
+    bench_teardown(&bench);
 }
 
 static void a_notice_that_comes_too_late_is_dropped(void)
@@ -190,32 +197,32 @@ static void a_notice_that_comes_too_late_is_dropped(void)
         .id = 4, .at_ms = NOW_MS - 61000, .kind = AUDIT_NOTICE, .text = SPAN_LITERAL("No.")};
     struct bench bench;
 
-    setup(&bench);
+    bench_setup(&bench);
     fake_outbox_add(0, SURFACE_NOTICE, "U0GEN00001", &item);
-    turn(&bench);
-    CU_ASSERT_EQUAL(calls("chat."), 0);
+    bench_turn(&bench);
+    CU_ASSERT_EQUAL(bench_calls("chat."), 0);
     CU_ASSERT_FALSE(outbox_is_owed(fake_outbox_row(0, SURFACE_NOTICE, "U0GEN00001")));
-    teardown(&bench);
+    bench_teardown(&bench);
 }
 
 static void a_refused_token_pauses_and_a_new_one_resumes(void)
 {
     struct bench bench;
 
-    setup(&bench);
+    bench_setup(&bench);
     fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 1);
-    turn(&bench);
-    refuse(&bench, "chat.postMessage", "token_revoked");
+    bench_turn(&bench);
+    bench_refuse(&bench, "chat.postMessage", "token_revoked");
     bench.now.boot_ms += 600000;
     bench.now.wall_ms += 600000;
     fake_outbox_touch(0);
-    turn(&bench);
-    CU_ASSERT_EQUAL(calls("chat.postMessage"), 1);
-    CU_ASSERT(outbox_is_owed(card()));
-    CU_ASSERT_FALSE(card()->dead);
-    pass(&bench, 1000); /* with a token */
-    CU_ASSERT_EQUAL(calls("chat.postMessage"), 2);
-    teardown(&bench);
+    bench_turn(&bench);
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 1);
+    CU_ASSERT(outbox_is_owed(bench_card()));
+    CU_ASSERT_FALSE(bench_card()->dead);
+    bench_pass(&bench, 1000); /* with a token */
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 2);
+    bench_teardown(&bench);
 }
 
 static void what_people_see_comes_before_what_is_new(void)
@@ -225,7 +232,7 @@ static void what_people_see_comes_before_what_is_new(void)
     struct bench bench;
     size_t before;
 
-    setup(&bench);
+    bench_setup(&bench);
     for (uint32_t i = 0; i < 20; i++) {
         char channel[16];
 
@@ -241,18 +248,18 @@ static void what_people_see_comes_before_what_is_new(void)
     }
     fake_outbox_place(30, SURFACE_NOTICE, "U0GEN00001", CHANNEL, "");
     fake_outbox_add(30, SURFACE_NOTICE, "U0GEN00001", &item);
-    turn(&bench);
+    bench_turn(&bench);
     before = fake_fetch_count();
     CU_ASSERT(before <= 8); /* auth.test and those that may run at once */
     for (size_t i = 0; i < 6; i++) {
         if (fake_fetch_find("chat.postMessage") != NULL) {
-            answer(&bench, "chat.postMessage", POSTED);
+            bench_answer(&bench, "chat.postMessage", POSTED);
         }
     }
-    CU_ASSERT_EQUAL(calls("chat.update"), 3);
-    CU_ASSERT_EQUAL(calls("chat.postEphemeral"), 1);
-    CU_ASSERT(calls("chat.postMessage") < 20);
-    teardown(&bench);
+    CU_ASSERT_EQUAL(bench_calls("chat.update"), 3);
+    CU_ASSERT_EQUAL(bench_calls("chat.postEphemeral"), 1);
+    CU_ASSERT(bench_calls("chat.postMessage") < 20);
+    bench_teardown(&bench);
 }
 
 static void more_than_fits_in_memory_is_sent_in_the_end(void)
@@ -260,7 +267,7 @@ static void more_than_fits_in_memory_is_sent_in_the_end(void)
     struct bench bench;
     size_t sent = 0;
 
-    setup(&bench);
+    bench_setup(&bench);
     sender_stop(bench.sender);
     for (uint32_t i = 0; i < 400; i++) {
         char user[24];
@@ -270,19 +277,19 @@ static void more_than_fits_in_memory_is_sent_in_the_end(void)
     }
     fake_fetch_reset(ERR_OK);
     sender_start(bench.sender);
-    turn(&bench);
+    bench_turn(&bench);
     for (int round = 0; round < 600 && sent < 400; round++) {
         if (fake_fetch_find("auth.test") != NULL) {
-            answer(&bench, "auth.test", OK_TRUE);
+            bench_answer(&bench, "auth.test", OK_TRUE);
         }
         while (fake_fetch_find("chat.postMessage") != NULL) {
-            answer(&bench, "chat.postMessage", POSTED);
+            bench_answer(&bench, "chat.postMessage", POSTED);
             sent++;
         }
         if (fake_fetch_count() > 40) {
             fake_fetch_reset(ERR_OK);
         }
-        pass(&bench, 1000);
+        bench_pass(&bench, 1000);
     }
     CU_ASSERT_EQUAL(sent, 400);
     for (uint32_t i = 0; i < 400; i++) {
@@ -291,25 +298,25 @@ static void more_than_fits_in_memory_is_sent_in_the_end(void)
         (void)snprintf(user, sizeof user, "U0MANY%05u", i);
         CU_ASSERT_FALSE(outbox_is_owed(fake_outbox_row(i, SURFACE_DIRECT, user)));
     }
-    teardown(&bench);
+    bench_teardown(&bench);
 }
 
 static void a_stop_lets_what_is_under_way_end(void)
 {
     struct bench bench;
 
-    setup(&bench);
+    bench_setup(&bench);
     fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 1);
-    turn(&bench);
+    bench_turn(&bench);
     sender_stop(bench.sender);
     CU_ASSERT_FALSE(sender_is_idle(bench.sender));
     fake_outbox_raise(1, SURFACE_CARD, CHANNEL, 1);
-    turn(&bench);
-    answer(&bench, "chat.postMessage", POSTED);
+    bench_turn(&bench);
+    bench_answer(&bench, "chat.postMessage", POSTED);
     CU_ASSERT(sender_is_idle(bench.sender));
-    CU_ASSERT_FALSE(outbox_is_owed(card()));
-    CU_ASSERT_EQUAL(calls("chat.postMessage"), 1);
-    teardown(&bench);
+    CU_ASSERT_FALSE(outbox_is_owed(bench_card()));
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 1);
+    bench_teardown(&bench);
 }
 
 UNIT_MAIN("sender",
