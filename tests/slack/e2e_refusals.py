@@ -17,7 +17,7 @@ GUEST, GONE = "U0GUEST001", "U0GONE0001"
 POLICY = harness.POLICY + f"""
 policy everybody {{
     channel = "{CHANNEL}"
-    users = {{"{ANA}", "{RITA}", "{GUEST}", "{GONE}", "U0FAR00001", "U0BOT00002"}}
+    users = {{"{ANA}", "{RITA}", "{GUEST}", "{GONE}", "U0EXT00009", "U0BOT00002"}}
 }}
 """
 SAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "slack")
@@ -57,8 +57,8 @@ class Refusals(EndToEnd):
         self.refused(GONE, "deactivated")
 
     def test_somebody_of_another_organisation_cannot_decide(self):
-        self.refused("U0FAR00001", "organisation",
-                     user={"id": "U0FAR00001", "name": "far", "team_id": "T0OTHER001"})
+        self.refused("U0EXT00009", "organisation",
+                     user={"id": "U0EXT00009", "name": "far", "team_id": "T0OTHER009"})
 
     def test_somebody_who_is_no_approver_is_told_so(self):
         request_id = self.ask()
