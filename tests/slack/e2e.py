@@ -13,7 +13,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib import harness  # noqa: E402  the path is set above
 
-BUILD = os.environ.get("BUILD_DIR", "build")
+BUILD = os.environ.get("APPROVALD_BUILD", "build/gcc")
 
 
 class EndToEnd(unittest.TestCase):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""kill9.py: kills approvald under load, at random moments and at named points of its I/O, and
+"""test_kill9.py: kills approvald under load, at random moments and at named points of its I/O, and
 asks afterwards: is everything acknowledged still there, and is nothing decided twice?
 
 Owns the processes of its World. Never trusts its own expectations over what was acknowledged: an
@@ -210,7 +210,7 @@ def audit(world, token, state):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--build", default=".")
+    parser.add_argument("--build", default=os.environ.get("APPROVALD_BUILD", "."))
     parser.add_argument("--cycles", type=int, default=40)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     options = parser.parse_args()
@@ -240,9 +240,11 @@ def main():
         print(f"kill9: {options.cycles} cycles from seed {options.seed}: "
               f"{len(state['intents'])} requests, {acknowledged} acknowledged presses, "
               f"{ended} outcomes, 0 lost, 0 decided twice; deaths {deaths}")
+        print("1 passed, 0 failed")
         shutil.rmtree(directory)
     except (AssertionError, subprocess.SubprocessError) as failure:
         print(f"kill9: FAILED: {failure}; kept {directory}")
+        print("0 passed, 1 failed")
         return 1
     return 0
 
