@@ -193,14 +193,13 @@ def audit(world, token, state):
     for intent in state["intents"]:
         verify(world, intent, token)
     world.ctl("audit", "verify", check=0, timeout=600)
-    outcomes, after, more = {}, 0, True
-    while more:
-        page = world.admin("GET", f"/v1/audit?from={after}&limit=200", timeout=30).json()
+    outcomes, after = {}, 1
+    while after:
+        page = world.admin("GET", f"/v1/audit?from={after}&limit=100", timeout=30).json()
         for entry in page["entries"]:
-            after = entry["seq"] + 1
             if entry["action"] in OUTCOMES:
-                outcomes.setdefault(entry["id"], []).append(entry["action"])
-        more = page["more"]
+                outcomes.setdefault(entry["request"], []).append(entry["action"])
+        after = page["next"]
     for intent in state["intents"]:
         expected = [intent.outcome] if intent.outcome else []
         assert outcomes.get(intent.id, []) == expected, \

@@ -22,6 +22,7 @@ CHANNEL = "C0APV00001"
 RITA, ANA, BEN = "U0REQ00001", "U0APR00001", "U0APR00002"
 GROUP = "S0APV00001"
 SIGNING_SECRET = "0123456789abcdef0123456789abcdef"
+RATE_MAX = 600000  # calls a minute: what a token may be given at most
 BOT_TOKEN = "xoxb-test-0123456789"
 POLICY = f"""
 policy prod-deploy {{
@@ -278,7 +279,7 @@ slack {{
         return answer
 
     def token(self, name, **fields):
-        fields = {"name": name, "ask": True, "read": True, "rate_per_minute": 1000000, **fields}
+        fields = {"name": name, "scopes": ["ask", "read"], "rate_per_minute": RATE_MAX, **fields}
         answer = self.admin("POST", "/v1/tokens", fields)
         assert answer.status == 201, answer.body
         return answer.json()["token"]

@@ -121,7 +121,7 @@ class Flow(EndToEnd):
 
     def test_a_token_of_a_person_decides_as_that_person(self):
         request_id = self.ask(policy="two-people")
-        secret = self.world.token("ana-cli", ask=False, decide=True, user=ANA)
+        secret = self.world.token("ana-cli", scopes=["decide", "read"], user=ANA)
         self.world.secret_file("ana", secret)
         self.world.ctl("approve", request_id, token_file=self.world.path("ana"), check=0)
         self.press(request_id, ANA)

@@ -41,7 +41,7 @@ class Refusals(EndToEnd):
         found = self.wait_for("ephemeral", user=user, contains=words)
         self.assertTrue(found)
         self.assertEqual(self.get(request_id)["decisions"], [])
-        audit = self.world.admin("GET", f"/v1/audit?id={request_id}").json()["entries"]
+        audit = self.world.admin("GET", f"/v1/audit?request={request_id}").json()["entries"]
         self.assertTrue(any("refus" in e["action"] for e in audit), audit)
 
     def test_the_requester_cannot_approve_himself(self):
