@@ -176,7 +176,7 @@ static void policy_applied(void *arg, enum err_code rc, const struct err *err, s
 static void apply_policy(struct populate *populate)
 {
     static const char text[] = "policy populate { channel = \"" CHANNEL
-                               "\"\n users = {\"U0APR00001\"}\n direct_requester = false }\n";
+                               "\"\n approvers = {\"U0APR00001\"}\n direct_requester = false }\n";
     struct actor actor = {.kind = ACTOR_ROOT, .via = VIA_CLI};
     struct err err = ERR_INIT;
 

@@ -28,13 +28,13 @@ POLICY = f"""
 policy prod-deploy {{
     title = "Production deploy"
     channel = "{CHANNEL}"
-    users = {{"{ANA}", "{BEN}"}}
+    approvers = {{"{ANA}", "{BEN}"}}
     quorum = 1
 }}
 policy two-people {{
     title = "Two people"
     channel = "{CHANNEL}"
-    groups = {{"{GROUP}"}}
+    approvers = {{"{GROUP}"}}
     quorum = 2
 }}
 """

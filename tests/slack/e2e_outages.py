@@ -141,7 +141,7 @@ class Webhooks(EndToEnd):
             f' allow_inward = {allow} }}\n' for name, allow in (("ci", "true"),
                                                                 ("inward", "false"))))
         cls.world.policy = harness.POLICY + "".join(
-            f'policy with-{name} {{ channel = "{CHANNEL}"\n users = {{"{ANA}"}}\n'
+            f'policy with-{name} {{ channel = "{CHANNEL}"\n approvers = {{"{ANA}"}}\n'
             f' webhooks = {{"{name}"}} }}\n' for name in ("ci", "inward"))
         super().begin()
 

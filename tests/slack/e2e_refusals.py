@@ -17,7 +17,7 @@ GUEST, GONE = "U0GUEST001", "U0GONE0001"
 POLICY = harness.POLICY + f"""
 policy everybody {{
     channel = "{CHANNEL}"
-    users = {{"{ANA}", "{RITA}", "{GUEST}", "{GONE}", "U0EXT00009", "U0BOT00002"}}
+    approvers = {{"{ANA}", "{RITA}", "{GUEST}", "{GONE}", "U0EXT00009", "U0BOT00002"}}
 }}
 """
 SAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "slack")
