@@ -55,6 +55,16 @@
 /* fetch: bytes of a private CA file; Debian's whole bundle has 230 KiB. */
 #define FETCH_CA_SIZE_MAX ((size_t)1024 * 1024)
 
+/* tls: plaintext bytes of one connection in one turn of the loop: about 0.2 ms of encryption, so
+ * that a large response does not hold up the others. */
+#define TLS_PASS_SIZE_MAX ((size_t)256 * 1024)
+/* tls: bytes of one handshake flight, which leave with one write: a chain of four certificates with
+ * RSA 4096 keys has about 8 KiB. */
+#define TLS_FLIGHT_SIZE_MAX ((size_t)64 * 1024)
+/* tls: how long a client may resume a session, in seconds. Slack and approvalctl come back within
+ * minutes; a day would keep old keys useful to a thief for a day. */
+#define TLS_TICKET_LIFETIME_S 3600
+
 /* text: code points of the longest replacement of one: \u{10FFFF}. */
 #define TEXT_PIECE_SIZE_MAX 12
 

@@ -30,10 +30,16 @@ uint64_t tls_server_not_after_s(const struct tls_server *server);
 
 /* A bufferevent that speaks TLS over a new socket bufferevent without a descriptor yet, fit for
  * evhttp_set_bevcb: evhttp gives it the descriptor. NULL when memory is out. Options as for
- * bufferevent_socket_new with BEV_OPT_CLOSE_ON_FREE. */
+ * bufferevent_socket_new with BEV_OPT_CLOSE_ON_FREE. What is written leaves by itself, at the end
+ * of the loop's turn, and counts as written once the kernel has it: an owner that closes upon its
+ * write callback cuts nothing off. A failed handshake, or the peer's end, is an event callback like
+ * any socket's. The handshake has no time limit of its own: set the bufferevent's (evhttp does). */
 struct bufferevent *tls_server_bufferevent(struct tls_server *server, struct event_base *base);
 
-/* evhttp does not flush filters by itself: call after evhttp_send_reply (or chunk). */
+/* Sends what is written now instead of at the end of the loop's turn. Never needed. */
 void tls_flush(struct bufferevent *bev);
+/* Tells the peer that nothing more will come (close_notify). For who is about to close:
+ * evhttp_connection_set_closecb calls in time. The peer's own is answered by itself. */
+void tls_end(struct bufferevent *bev);
 
 #endif
