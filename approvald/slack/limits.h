@@ -19,7 +19,8 @@
 #define SLACK_EVENT_KEY_SIZE_MAX 200   /* bytes: user, two timestamps and an action */
 #define SLACK_CHALLENGE_SIZE_MAX 256   /* bytes: those seen have 52 */
 #define SLACK_LIST_COUNT_MAX     10    /* requests shown by /approval list: one screen of a phone */
-#define SLACK_INBOX_PAGE_COUNT   16    /* entries resolved at a time: each may cost Slack calls */
+#define SLACK_INBOX_PAGE_COUNT   16    /* entries read at a time */
+#define SLACK_INBOX_SLOT_COUNT   64    /* entries resolved at a time: each may wait for Slack */
 #define SLACK_INBOX_GIVE_UP_MS   60000 /* a person has stopped waiting; he is told to press again */
 #define SLACK_INBOX_RETRY_MS     1000  /* between two tries for missing facts */
 
@@ -28,8 +29,9 @@
 #define SLACK_RESPONSE_SIZE_MAX     (2UL * 1024 * 1024) /* bytes: 200 messages of history */
 #define SLACK_QUEUE_COUNT_MAX       256 /* calls that wait for their turn; the outbox is durable */
 #define SLACK_RUNNING_COUNT_MAX     8 /* calls under way: more only wait at Slack instead of here */
-#define SLACK_CALL_TIMEOUT_MS       10000  /* Slack answers in 100-800 ms; slower is broken */
-#define SLACK_URGENT_TIMEOUT_MS     2800   /* a trigger id is dead after 3 s */
+#define SLACK_CALL_TIMEOUT_MS       10000 /* Slack answers in 100-800 ms; slower is broken */
+#define SLACK_URGENT_TIMEOUT_MS     2800  /* a trigger id is dead after 3 s */
+#define SLACK_MODAL_WAIT_MS         1500 /* of the 3 s of a trigger id: the rest is the way there */
 #define SLACK_WAIT_MS_MAX           30000  /* in our queue; then the caller decides again */
 #define SLACK_RETRY_AFTER_MS        30000  /* a 429 that names no usable time */
 #define SLACK_RETRY_AFTER_MS_MAX    600000 /* longer is a mistake of a proxy, or a reason to alarm */
@@ -95,6 +97,7 @@ static_assert(CORE_REASON_COUNT_MAX <= SLACK_VIEW_INPUT_COUNT_MAX,
               "a reason must fit in its input");
 static_assert(SLACK_GROUP_REFRESH_MS < SLACK_GROUP_FRESH_MS, "refresh comes before staleness");
 static_assert(SLACK_LOOKUP_COUNT_MAX < SLACK_QUEUE_COUNT_MAX, "lookups leave room for posts");
+static_assert(SLACK_INBOX_SLOT_COUNT < SLACK_WAITER_COUNT_MAX, "each entry waits for one fetch");
 static_assert(SLACK_VIEW_SIZE_MAX < 20UL * 1024, "a Socket Mode reply of 20 KB is dropped");
 static_assert(SLACK_RUNNING_COUNT_MAX < SLACK_QUEUE_COUNT_MAX, "the queue feeds the running calls");
 

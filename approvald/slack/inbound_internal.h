@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* inbound_internal.h: what the handlers of deliveries share. Included by inbound*.c and
+ * inbox_worker.c only. */
+#ifndef APPROVALD_SLACK_INBOUND_INTERNAL_H
+#define APPROVALD_SLACK_INBOUND_INTERNAL_H
+
+#include "approvald/core/types.h"
+#include "approvald/slack/directory_internal.h"
+#include "approvald/slack/inbound.h"
+#include "approvald/slack/payload.h"
+#include "approvald/slack/verify.h"
+
+#include <sys/queue.h>
+
+struct buf;
+struct event;
+struct inbox_worker;
+struct metric;
+
+/* A Slack timestamp or another short word with its own memory. */
+struct slack_word {
+    char text[CORE_SLACK_TS_SIZE_MAX];
+    size_t size;
+};
+
+/* One delivery from its arrival until nothing of it is under way any more. */
+struct inflight {
+    TAILQ_ENTRY(inflight) link; /* in unanswered or answered */
+    struct slack_inbound *inbound;
+    slack_reply_fn *reply; /* NULL: answered, or the client has gone */
+    void *arg;
+    bool answered;        /* it is in the list of answered ones */
+    uint32_t holds;       /* callbacks to come, and the handler itself */
+    uint64_t begun_ms;    /* boot */
+    uint64_t deadline_ms; /* boot: 503 when it comes first */
+    uint64_t time_s;      /* wall: the signature's */
+
+    /* What handlers keep beyond the payload. */
+    enum payload_kind kind;
+    struct request_id id;
+    struct slack_id user;
+    struct slack_id user_team;
+    struct slack_id channel;
+    struct slack_word message_ts;
+    struct slack_word thread_ts;
+    char trigger[SLACK_TRIGGER_SIZE_MAX];
+    size_t trigger_size;
+    struct buf *text; /* owned: an answer under construction, or NULL */
+    uint32_t count;   /* list: shown */
+    uint32_t pages;   /* list: read */
+};
+TAILQ_HEAD(inflights, inflight);
+
+enum inbound_refusal {
+    INBOUND_CONTENT_TYPE,
+    INBOUND_BODY,
+    INBOUND_TOO_LARGE,
+    INBOUND_FULL,
+    INBOUND_UNAVAILABLE,
+    INBOUND_BUDGET,
+    INBOUND_REFUSAL_COUNT
+};
+
+struct slack_inbound {
+    struct service *service;     /* borrowed */
+    struct webapi *webapi;       /* borrowed */
+    struct directory *directory; /* borrowed */
+    const struct clock *clock;   /* borrowed */
+    struct event_base *base;     /* borrowed */
+    char *secret;                /* owned, wiped */
+    size_t secret_size;
+    char *previous; /* owned, wiped, or NULL */
+    size_t previous_size;
+    struct inflight *pool; /* owned */
+    struct inflights spare;
+    struct inflights unanswered; /* oldest first: all have the same budget */
+    struct inflights answered;
+    struct event *budget_timer;  /* owned */
+    struct inbox_worker *worker; /* owned */
+
+    struct metric *deliveries[PAYLOAD_KIND_COUNT];
+    struct metric *unsigned_metric[VERIFY_RESULT_COUNT];
+    struct metric *refused[INBOUND_REFUSAL_COUNT];
+    struct metric *retries;
+    struct metric *app_rate_limited;
+    struct metric *reply_seconds;
+    struct metric *modal_failures;
+};
+
+/* Replies; each does nothing when the delivery is answered already. */
+void inbound_reply_empty(struct inflight *flight);
+void inbound_reply_json(struct inflight *flight, struct span json);
+void inbound_reply_text(struct inflight *flight, struct span text);
+/* {"type":"about:blank","title":…,"status":…,"detail":…} */
+void inbound_reply_problem(struct inflight *flight, uint32_t status, const char *detail);
+/* 503: it is not durable here; Slack shows a warning and the person presses again. */
+void inbound_reply_busy(struct inflight *flight, enum inbound_refusal why);
+
+/* A hold for each callback to come; the last drop gives the place back. */
+void inflight_hold(struct inflight *flight);
+void inflight_drop(struct inflight *flight);
+/* Copies what a handler needs after the payload is gone. False: a field is longer than Slack's. */
+bool inflight_keep(struct inflight *flight, const struct payload *payload);
+static inline struct span slack_word_span(const struct slack_word *word)
+{
+    return span_of(word->text, word->size);
+}
+/* The person of the delivery, over Slack. */
+struct actor inflight_actor(const struct inflight *flight);
+/* ERR_OK or a refusal that was spoken about: durable, so 200. */
+bool inbound_is_durable(enum err_code rc);
+
+/* The timer of the oldest unanswered delivery. */
+void inbound_on_budget(int fd, short what, void *arg);
+
+/* Handlers. Each replies, or holds the delivery for a callback that will. */
+typedef void inbound_handler_fn(struct inflight *flight, const struct payload *payload);
+inbound_handler_fn inbound_on_press;      /* block_actions */
+inbound_handler_fn inbound_on_submission; /* view_submission */
+inbound_handler_fn inbound_on_command;    /* slash commands */
+inbound_handler_fn inbound_on_event;      /* event_callback */
+
+/* An ephemeral sentence, best effort: by response_url, else chat.postEphemeral. */
+void inbound_say(struct slack_inbound *inbound,
+                 const struct payload *payload,
+                 const char *sentence);
+/* A durable ephemeral sentence about the delivery's request. */
+void inbound_notice(struct inflight *flight, const char *sentence);
+void inbound_refresh(struct inflight *flight);
+
+/* inbox_worker.c */
+enum err_code inbox_worker_new(struct slack_inbound *inbound,
+                               struct inbox_worker **ret_worker,
+                               struct err *err) WARN_UNUSED;
+void inbox_worker_free(struct inbox_worker *worker);
+/* An entry was added, or the process started: look at the inbox. */
+void inbox_worker_poke(struct inbox_worker *worker);
+
+#endif

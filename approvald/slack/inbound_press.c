@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* inbound_press.c: presses on a card and the modal behind Reject.
+ * Owns what a press means and what the person sees of it.
+ * Never decides: that is the service's one transaction; never opens a window for a press that is
+ * not durable. */
+#include "approvald/core/eligible.h"
+#include "approvald/core/inbox.h"
+#include "approvald/core/request_id.h"
+#include "approvald/service/service.h"
+#include "approvald/slack/inbound_internal.h"
+#include "approvald/slack/limits.h"
+#include "approvald/slack/views.h"
+#include "approvald/slack/webapi.h"
+#include "base/assert.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/text.h"
+
+#include <stdio.h>
+
+#define MODULE         "slack_inbound"
+#define OUT_OF_DATE    "This message is out of date; it is being refreshed."
+#define OUT_OF_DATE_NO "This message is out of date and its request is not known here any more."
+#define BODY_SIZE_MAX  (SLACK_VIEW_SIZE_MAX + SLACK_TRIGGER_SIZE_MAX)
+
+/* Sentences. */
+
+static void on_said(void *arg, const struct webapi_answer *answer)
+{
+    (void)arg;    /* nobody waits for it */
+    (void)answer; /* best effort: the client has counted and logged it */
+}
+
+static enum err_code say_ephemeral(struct slack_inbound *inbound,
+                                   const struct payload *payload,
+                                   const char *sentence,
+                                   struct err *err)
+{
+    AUTO_BUF struct buf *body = NULL;
+    AUTO_JSON struct json *json = json_new_object();
+    struct webapi_call call = {.method = WEBAPI_CHAT_POST_EPHEMERAL, .priority = WEBAPI_URGENT};
+    bool by_url = payload->response_url.size > 0;
+    enum err_code rc = buf_new(SLACK_VIEW_SIZE_MAX, &body, err);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    json_add_text(json, "text", span_text(sentence));
+    if (by_url) {
+        json_add_text(json, "response_type", SPAN_LITERAL("ephemeral"));
+        json_add_bool(json, "replace_original", false);
+    } else {
+        json_add_text(json, "channel", payload->channel);
+        json_add_text(json, "user", payload->user);
+    }
+    rc = json_print(json, body, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    call.body = buf_span(body);
+    return by_url ? webapi_respond(inbound->webapi, payload->response_url, call.body, on_said, NULL,
+                                   err)
+                  : webapi_call(inbound->webapi, &call, on_said, NULL, err);
+}
+
+void inbound_say(struct slack_inbound *inbound, const struct payload *payload, const char *sentence)
+{
+    struct err err = ERR_INIT;
+
+    if (payload->response_url.size == 0 &&
+        (payload->channel.size == 0 || payload->user.size == 0)) {
+        return; /* the home tab and global shortcuts have no place to say it */
+    }
+    if (say_ephemeral(inbound, payload, sentence, &err) != ERR_OK) {
+        log_err(LOG_LEVEL_INFO, MODULE, "not_said", &err);
+    }
+}
+
+static void on_owed(void *arg, enum err_code rc, const struct err *err)
+{
+    struct inflight *flight = arg;
+
+    if (rc != ERR_OK && rc != ERR_NOT_FOUND) {
+        log_err(LOG_LEVEL_WARNING, MODULE, "notice_not_owed", err);
+    }
+    inflight_drop(flight);
+}
+
+void inbound_notice(struct inflight *flight, const char *sentence)
+{
+    struct err err = ERR_INIT;
+
+    inflight_hold(flight);
+    if (service_notice(flight->inbound->service, &flight->id, slack_id_span(&flight->user),
+                       slack_id_span(&flight->channel), slack_word_span(&flight->thread_ts),
+                       span_text(sentence), on_owed, flight, &err) != ERR_OK) {
+        log_err(LOG_LEVEL_WARNING, MODULE, "notice_not_owed", &err);
+        inflight_drop(flight);
+    }
+}
+
+void inbound_refresh(struct inflight *flight)
+{
+    struct err err = ERR_INIT;
+
+    inflight_hold(flight);
+    if (service_refresh(flight->inbound->service, &flight->id, on_owed, flight, &err) != ERR_OK) {
+        log_err(LOG_LEVEL_WARNING, MODULE, "not_refreshed", &err);
+        inflight_drop(flight);
+    }
+}
+
+/* An old message, an old button, or a value that was never ours. */
+static void out_of_date(struct inflight *flight, const struct payload *payload)
+{
+    log_fields(LOG_LEVEL_INFO, MODULE, "out_of_date", LOG_SPAN("action", payload->action_id));
+    if (request_id_parse(payload->value, &flight->id) && inflight_keep(flight, payload) &&
+        flight->user.size > 0) {
+        inbound_notice(flight, OUT_OF_DATE);
+        inbound_refresh(flight);
+    } else {
+        inbound_say(flight->inbound, payload, OUT_OF_DATE_NO);
+    }
+    inbound_reply_empty(flight);
+}
+
+/* What makes this press the same when it is delivered again. False: a field is longer than any of
+ * Slack's, so that two presses could look the same. */
+static bool press_key(const struct inflight *flight,
+                      const struct payload *payload,
+                      char text[SLACK_EVENT_KEY_SIZE_MAX],
+                      struct service_event_key *ret_key)
+{
+    int size = snprintf(text, SLACK_EVENT_KEY_SIZE_MAX, "%.*s %.*s %.*s %.*s",
+                        SPAN_ARGS(payload->user), SPAN_ARGS(payload->action_ts),
+                        SPAN_ARGS(payload->message_ts), SPAN_ARGS(payload->action_id));
+
+    ret_key->kind = INBOX_BLOCK_ACTIONS;
+    ret_key->text = span_text(text);
+    if (!payload_ts_seconds(payload->action_ts, &ret_key->time_s)) {
+        ret_key->time_s = flight->time_s;
+    }
+    return size > 0 && size < SLACK_EVENT_KEY_SIZE_MAX;
+}
+
+/* Approve. */
+
+/* For 503: the service itself could not take it. */
+static void refuse(struct inflight *flight, const struct err *err)
+{
+    log_err(LOG_LEVEL_WARNING, MODULE, "not_stored", err);
+    inbound_reply_busy(flight, INBOUND_UNAVAILABLE);
+}
+
+static void
+on_decided(void *arg, enum err_code rc, const struct err *err, const struct service_answer *answer)
+{
+    struct inflight *flight = arg;
+
+    if (inbound_is_durable(rc)) {
+        inbound_reply_empty(flight);
+        if (answer != NULL && answer->deferred) {
+            inbox_worker_poke(flight->inbound->worker);
+        }
+    } else {
+        refuse(flight, err);
+    }
+    inflight_drop(flight);
+}
+
+static void on_approve(struct inflight *flight,
+                       const struct payload *payload,
+                       const struct service_event_key *key)
+{
+    struct slack_inbound *inbound = flight->inbound;
+    struct service_decide decide = {
+        .actor = {.kind = ACTOR_PERSON, .via = VIA_SLACK, .user = payload->user},
+        .id = flight->id,
+        .verdict = VERDICT_APPROVE,
+        .key = *key,
+        .channel = payload->channel,
+        .thread = payload->thread_ts,
+    };
+    struct err err = ERR_INIT;
+
+    directory_facts(inbound->directory, payload->user, payload->user_team, &decide.facts);
+    inflight_hold(flight);
+    if (service_decide(inbound->service, &decide, on_decided, flight, &err) != ERR_OK) {
+        refuse(flight, &err);
+        inflight_drop(flight);
+    }
+}
+
+/* Reject: durable first, then the window. */
+
+static void on_opened(void *arg, const struct webapi_answer *answer)
+{
+    struct inflight *flight = arg;
+
+    if (answer->outcome != WEBAPI_OK) {
+        bool late = span_is(answer->error, "expired_trigger_id") ||
+                    span_is(answer->error, "exchanged_trigger_id") ||
+                    span_is(answer->error, "queue_wait") || span_is(answer->error, "timeout");
+
+        metric_add(flight->inbound->modal_failures, 1);
+        inbound_notice(flight, late ? "Opening the window took too long. Press Reject again."
+                                    : "The window for the reason could not be opened. Press Reject "
+                                      "again, or use approvalctl reject.");
+    }
+    inflight_drop(flight);
+}
+
+static enum err_code
+open_modal(struct inflight *flight, const struct request *request, struct err *err)
+{
+    AUTO_BUF struct buf *body = NULL;
+    struct view_place place = {.id = flight->id,
+                               .channel = slack_id_span(&flight->channel),
+                               .ts = slack_word_span(&flight->message_ts),
+                               .thread = slack_word_span(&flight->thread_ts)};
+    struct webapi_call call = {
+        .method = WEBAPI_VIEWS_OPEN, .priority = WEBAPI_URGENT, .wait_ms_max = SLACK_MODAL_WAIT_MS};
+    enum err_code rc = buf_new(BODY_SIZE_MAX, &body, err);
+
+    if (rc == ERR_OK) {
+        rc = view_reject_open(request, &place, span_of(flight->trigger, flight->trigger_size), body,
+                              err);
+    }
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    call.body = buf_span(body);
+    inflight_hold(flight);
+    rc = webapi_call(flight->inbound->webapi, &call, on_opened, flight, err);
+    if (rc != ERR_OK) {
+        inflight_drop(flight);
+    }
+    return rc;
+}
+
+/* May this person reject at all? Then no window is opened only to be refused. */
+static enum refusal check_rejection(const struct inflight *flight,
+                                    const struct service_answer *answer)
+{
+    struct slack_inbound *inbound = flight->inbound;
+    struct facts facts;
+    struct approval_event event = {.kind = APPROVAL_DECIDE,
+                                   .now_ms = clock_wall_ms(inbound->clock),
+                                   .actor = inflight_actor(flight),
+                                   .verdict = VERDICT_REJECT,
+                                   .facts = &facts};
+    bool need_facts = false; /* then the window opens and the submission is judged */
+
+    directory_facts(inbound->directory, slack_id_span(&flight->user),
+                    slack_id_span(&flight->user_team), &facts);
+    return eligible_check(answer->request, answer->policy, &event, &need_facts);
+}
+
+static void
+on_got(void *arg, enum err_code rc, const struct err *err, const struct service_answer *answer)
+{
+    struct inflight *flight = arg;
+    struct err opening = ERR_INIT;
+    enum refusal refusal = REFUSAL_UNKNOWN_REQUEST;
+
+    if (rc == ERR_OK) {
+        ASSERT(answer->request != NULL);
+        refusal = answer->policy == NULL ? REFUSAL_NONE : check_rejection(flight, answer);
+    }
+    if (rc != ERR_OK && rc != ERR_NOT_FOUND) {
+        log_err(LOG_LEVEL_WARNING, MODULE, "not_read", err);
+        inbound_notice(flight, "The request could not be read just now. Press Reject again.");
+    } else if (refusal != REFUSAL_NONE) {
+        inbound_notice(flight, refusal_sentence(refusal));
+        inbound_refresh(flight);
+    } else if (open_modal(flight, answer->request, &opening) != ERR_OK) {
+        log_err(LOG_LEVEL_WARNING, MODULE, "modal_not_opened", &opening);
+        metric_add(flight->inbound->modal_failures, 1);
+        inbound_notice(flight,
+                       "The window for the reason could not be opened. Press Reject again.");
+    }
+    inflight_drop(flight);
+}
+
+static void on_noted(void *arg, enum err_code rc, const struct err *err)
+{
+    struct inflight *flight = arg;
+    struct err failure = ERR_INIT;
+
+    if (rc == ERR_OK || rc == ERR_EXISTS) {
+        inbound_reply_empty(flight);
+    } else {
+        refuse(flight, err);
+    }
+    if (rc == ERR_OK) {
+        inflight_hold(flight);
+        rc = service_get(flight->inbound->service, &flight->id, on_got, flight, &failure);
+        if (rc != ERR_OK) {
+            on_got(flight, rc, &failure, NULL); /* drops the hold */
+        }
+    }
+    inflight_drop(flight);
+}
+
+static void on_reject(struct inflight *flight,
+                      const struct payload *payload,
+                      const struct service_event_key *key)
+{
+    struct service_note note = {
+        .key = *key, .has_id = true, .id = flight->id, .action = SPAN_LITERAL("reject_opened")};
+    struct err err = ERR_INIT;
+
+    if (!inflight_keep(flight, payload)) {
+        inbound_reply_problem(flight, 400, "A field is longer than any of Slack's.");
+        return;
+    }
+    note.actor = inflight_actor(flight);
+    inflight_hold(flight);
+    if (service_note(flight->inbound->service, &note, on_noted, flight, &err) != ERR_OK) {
+        refuse(flight, &err);
+        inflight_drop(flight);
+    }
+}
+
+void inbound_on_press(struct inflight *flight, const struct payload *payload)
+{
+    bool approve = span_is(payload->action_id, "approve");
+    bool reject = span_is(payload->action_id, "reject");
+    char text[SLACK_EVENT_KEY_SIZE_MAX];
+    struct service_event_key key;
+
+    if ((!approve && !reject) || !request_id_parse(payload->value, &flight->id)) {
+        out_of_date(flight, payload);
+    } else if (payload->user.size == 0 || !press_key(flight, payload, text, &key)) {
+        inbound_reply_problem(flight, 400, "A field is missing or longer than any of Slack's.");
+    } else if (approve) {
+        on_approve(flight, payload, &key);
+    } else {
+        on_reject(flight, payload, &key);
+    }
+}
+
+/* The modal comes back. */
+
+static void reply_view(struct inflight *flight, const struct request *request, const char *sentence)
+{
+    AUTO_BUF struct buf *body = NULL;
+    struct err err = ERR_INIT;
+    enum err_code rc = buf_new(SLACK_VIEW_SIZE_MAX, &body, &err);
+
+    if (rc == ERR_OK) {
+        rc = view_state_update(request, sentence, body, &err);
+    }
+    if (rc == ERR_OK) {
+        inbound_reply_json(flight, buf_span(body));
+    } else {
+        log_err(LOG_LEVEL_WARNING, MODULE, "view_not_built", &err);
+        inbound_reply_empty(flight);
+    }
+}
+
+static void reply_reason_error(struct inflight *flight, const char *sentence)
+{
+    AUTO_BUF struct buf *body = NULL;
+    struct err err = ERR_INIT;
+    enum err_code rc = buf_new(SLACK_VIEW_SIZE_MAX, &body, &err);
+
+    if (rc == ERR_OK) {
+        rc = view_reason_error(sentence, body, &err);
+    }
+    if (rc == ERR_OK) {
+        inbound_reply_json(flight, buf_span(body));
+    } else {
+        refuse(flight, &err);
+    }
+}
+
+static void
+on_rejected(void *arg, enum err_code rc, const struct err *err, const struct service_answer *answer)
+{
+    struct inflight *flight = arg;
+    enum refusal refusal = answer == NULL ? REFUSAL_NONE : answer->refusal;
+
+    if (rc == ERR_OK) {
+        inbound_reply_empty(flight);
+        if (answer != NULL && answer->deferred) {
+            inbox_worker_poke(flight->inbound->worker);
+        }
+    } else if (refusal != REFUSAL_NONE && inbound_is_durable(rc)) {
+        reply_view(flight, answer->request, refusal_sentence(refusal));
+    } else if (rc == ERR_INVALID) {
+        reply_reason_error(flight, err->message);
+    } else {
+        refuse(flight, err);
+    }
+    inflight_drop(flight);
+}
+
+/* Identity of a submission: the view and its person; the time is the view's own, so that a repeated
+ * delivery has the same. */
+static bool submission_key(const struct inflight *flight,
+                           const struct payload *payload,
+                           char text[SLACK_EVENT_KEY_SIZE_MAX],
+                           struct service_event_key *ret_key)
+{
+    int size = snprintf(text, SLACK_EVENT_KEY_SIZE_MAX, "%.*s %.*s %.*s", SPAN_ARGS(payload->user),
+                        SPAN_ARGS(payload->view_id), SPAN_ARGS(payload->view_hash));
+    size_t whole = 0;
+
+    while (whole < payload->view_hash.size && payload->view_hash.data[whole] != '.') {
+        whole++;
+    }
+    ret_key->kind = INBOX_VIEW_SUBMISSION;
+    ret_key->text = span_text(text);
+    if (!text_parse_u64(span_of(payload->view_hash.data, whole), &ret_key->time_s)) {
+        ret_key->time_s = flight->time_s;
+    }
+    return size > 0 && size < SLACK_EVENT_KEY_SIZE_MAX;
+}
+
+static void decide_submission(struct inflight *flight,
+                              const struct payload *payload,
+                              const struct view_place *place,
+                              struct span reason)
+{
+    struct slack_inbound *inbound = flight->inbound;
+    char text[SLACK_EVENT_KEY_SIZE_MAX];
+    struct service_decide decide = {
+        .actor = {.kind = ACTOR_PERSON, .via = VIA_SLACK, .user = payload->user},
+        .id = place->id,
+        .verdict = VERDICT_REJECT,
+        .reason = reason,
+        .channel = place->channel,
+        .thread = place->thread,
+    };
+    struct err err = ERR_INIT;
+
+    if (payload->user.size == 0 || !submission_key(flight, payload, text, &decide.key)) {
+        inbound_reply_problem(flight, 400, "A field is missing or longer than any of Slack's.");
+        return;
+    }
+    directory_facts(inbound->directory, payload->user, payload->user_team, &decide.facts);
+    inflight_hold(flight);
+    if (service_decide(inbound->service, &decide, on_rejected, flight, &err) != ERR_OK) {
+        refuse(flight, &err);
+        inflight_drop(flight);
+    }
+}
+
+void inbound_on_submission(struct inflight *flight, const struct payload *payload)
+{
+    struct span reason = payload_input(payload, VIEW_REASON_BLOCK, VIEW_REASON_BLOCK);
+    AUTO_JSON struct json *metadata = NULL;
+    struct view_place place;
+    char sentence[128];
+    size_t count;
+
+    if (span_is(payload->callback_id, VIEW_STATE_CALLBACK)) {
+        inbound_reply_empty(flight);
+        return;
+    }
+    if (!span_is(payload->callback_id, VIEW_REJECT_CALLBACK) ||
+        !view_place_parse(payload->private_metadata, &place, &metadata)) {
+        reply_view(flight, NULL,
+                   "This window is out of date. Close it and press the button again.");
+        return;
+    }
+    count = text_count(reason);
+    if (count > CORE_REASON_COUNT_MAX) {
+        (void)snprintf(sentence, sizeof sentence, /* fits */
+                       "Shorten the reason to %d characters; it has %zu.", CORE_REASON_COUNT_MAX,
+                       count);
+        reply_reason_error(flight, sentence);
+        return;
+    }
+    decide_submission(flight, payload, &place, reason);
+}

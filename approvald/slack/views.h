@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* views.h: the modals: asking for the reason of a rejection, and showing how a request stands.
+ * Pure: state in, JSON out. Slack drops a wrong view in a reply without a word, so all limits are
+ * checked here before anything is sent. */
+#ifndef APPROVALD_SLACK_VIEWS_H
+#define APPROVALD_SLACK_VIEWS_H
+
+#include "approvald/core/types.h"
+#include "approvald/slack/limits.h"
+#include "base/err.h"
+
+struct buf;
+struct json;
+
+#define VIEW_REJECT_CALLBACK "reject" /* callback_id */
+#define VIEW_REASON_BLOCK    "reason" /* block_id and action_id of the input */
+#define VIEW_STATE_CALLBACK  "state"
+
+/* What a modal remembers of the press that opened it: its private_metadata. */
+struct view_place {
+    struct request_id id;
+    struct span channel; /* empty: no message, the home tab */
+    struct span ts;
+    struct span thread; /* or empty */
+};
+/* The metadata as Slack gave it back. False when it is not ours. The spans borrow from *ret_json,
+ * which the caller frees (json_free); it is NULL on false. */
+bool view_place_parse(struct span metadata, struct view_place *ret_place, struct json **ret_json);
+
+/* Appends the body of views.open for a rejection's reason. ERR_NOMEM, ERR_TOO_LARGE, ERR_INVALID.
+ */
+enum err_code view_reject_open(const struct request *request,
+                               const struct view_place *place,
+                               struct span trigger_id,
+                               struct buf *body,
+                               struct err *err) WARN_UNUSED;
+/* Appends {"response_action":"update",…}: the sentence, and how the request stands; request may be
+ * NULL. */
+enum err_code view_state_update(const struct request *request,
+                                const char *sentence,
+                                struct buf *body,
+                                struct err *err) WARN_UNUSED;
+/* Appends {"response_action":"errors",…}: what is wrong with the reason and how to fix it. */
+enum err_code
+view_reason_error(const char *sentence, struct buf *body, struct err *err) WARN_UNUSED;
+
+/* Slack's limits of a modal (reference: Block Kit). The message names what is too long. */
+enum err_code view_check(const struct json *view, struct err *err) WARN_UNUSED;
+
+#endif
