@@ -7,6 +7,7 @@
 #include "approvald/core/inbox.h"
 #include "approvald/core/request_id.h"
 #include "approvald/service/service.h"
+#include "approvald/slack/card.h"
 #include "approvald/slack/inbound_internal.h"
 #include "approvald/slack/limits.h"
 #include "approvald/slack/views.h"
@@ -327,8 +328,8 @@ static void on_reject(struct inflight *flight,
 
 void inbound_on_press(struct inflight *flight, const struct payload *payload)
 {
-    bool approve = span_is(payload->action_id, "approve");
-    bool reject = span_is(payload->action_id, "reject");
+    bool approve = span_is(payload->action_id, CARD_ACTION_APPROVE);
+    bool reject = span_is(payload->action_id, CARD_ACTION_REJECT);
     char text[SLACK_EVENT_KEY_SIZE_MAX];
     struct service_event_key key;
 

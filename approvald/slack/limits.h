@@ -14,7 +14,6 @@
 #define SLACK_INFLIGHT_COUNT_MAX 512   /* presses between arrival and commit; one costs 1 KiB */
 #define SLACK_TS_SIZE_MAX        24    /* bytes: "1764752400.118349" has 17 */
 #define SLACK_TRIGGER_SIZE_MAX   160   /* bytes: those seen have 58 */
-#define SLACK_ACTION_SIZE_MAX    255   /* bytes: Slack's limit of action_id and callback_id */
 #define SLACK_URL_SIZE_MAX       512   /* bytes: response_urls seen have 90 */
 #define SLACK_EVENT_KEY_SIZE_MAX 200   /* bytes: user, two timestamps and an action */
 #define SLACK_CHALLENGE_SIZE_MAX 256   /* bytes: those seen have 52 */
@@ -86,7 +85,7 @@
 #define SLACK_NOTICE_FRESH_MS        60000 /* later a notice answers a press that is forgotten */
 #define SLACK_RESCUE_COUNT_MAX       10 /* approvers told directly when a card cannot be posted */
 #define SLACK_MESSAGE_SIZE_MAX       (96UL * 1024) /* bytes of one message as JSON, at its longest */
-#define SLACK_RECONCILE_PAGE_COUNT   200         /* messages per page: Slack's advice */
+#define SLACK_RECONCILE_PAGE_COUNT   200           /* messages per page: Slack's advice */
 #define SLACK_RECONCILE_PAGES_MAX    10 /* 2,000 messages since the request: a busy channel's day */
 #define SLACK_RECONCILE_MARGIN_MS    60000 /* clocks of ours and Slack's may differ */
 
