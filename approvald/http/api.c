@@ -236,7 +236,7 @@ static void reject_caller(struct call *call, enum err_code rc, uint32_t retry_s)
     metric_add(call->api->unauthenticated, 1);
     log_fields(LOG_LEVEL_WARNING, "api", "unauthenticated",
                LOG_TEXT("peer", http_request_peer(call->request)),
-               LOG_TEXT("reason", err_text(rc)));
+               LOG_TEXT("reason", rc == ERR_OK ? "no token" : err_text(rc)));
     http_problem(call->request,
                  &(struct http_problem){
                      .status = 401,

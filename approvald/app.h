@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* app.h: approvald as a whole: opens the store, wires the rooms, runs the loop, ends in order. */
+#ifndef APPROVALD_APP_H
+#define APPROVALD_APP_H
+
+#include "base/err.h"
+
+struct app;
+struct config;
+
+/* Takes config (also on failure). Opens the store and listens; nothing is answered before app_run.
+ * Blocks (disk). */
+enum err_code
+app_new(struct config *config_take, struct app **ret_app, struct err *err) WARN_UNUSED;
+/* Runs until a signal or a fatal error has ended it; ERR_OK after a signal. */
+enum err_code app_run(struct app *app, struct err *err) WARN_UNUSED;
+/* Closes the store. NULL is allowed. */
+void app_free(struct app *app);
+
+#endif

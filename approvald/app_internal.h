@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* app_internal.h: what the files of the app share. Nobody else includes it. */
+#ifndef APPROVALD_APP_INTERNAL_H
+#define APPROVALD_APP_INTERNAL_H
+
+#include "approvald/app.h"
+#include "approvald/config.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define APP_TICK_US         100000 /* the finest time-out of ours is a second */
+#define APP_SERVICE_TICK_MS 60000  /* the service is asked at least so often */
+/* Jobs that wait this long without one being committed: the disk hangs, and so do we. */
+#define APP_STALL_MS 20000
+#define APP_SIGNALS  3
+
+struct api;
+struct api_options;
+struct directory;
+struct event;
+struct event_base;
+struct facts;
+struct fetch;
+struct http_server;
+struct json;
+struct metric;
+struct metrics;
+struct sender;
+struct service;
+struct slack_inbound;
+struct span;
+struct storage;
+struct tls_server;
+struct webapi;
+struct webhook;
+
+struct app_gauges {
+    struct metric *lsn_last;
+    struct metric *lsn_commit;
+    struct metric *lsn_applied;
+    struct metric *epoch;
+    struct metric *queue;
+    struct metric *wal_size;
+    struct metric *map_used;
+    struct metric *map_size;
+    struct metric *disk_free;
+    struct metric *commits;
+    struct metric *syncs;
+    struct metric *sync_us_total;
+    struct metric *sync_us_max;
+    struct metric *rss;
+    struct metric *descriptors;
+    struct metric *tls_not_after;
+    struct metric *slack_state;
+    struct metric *ready;
+};
+
+/* Everything is owned, in the order in which it is made. */
+struct app {
+    struct config *config;
+    struct event_base *base;
+    struct metrics *metrics;
+    struct http_server *server;
+    struct tls_server *tls; /* NULL: no TLS listener */
+    struct storage *storage;
+    struct service *service;
+    struct fetch *slack_fetch; /* NULL without Slack, as the next three */
+    struct webapi *webapi;
+    struct directory *directory;
+    struct slack_inbound *inbound;
+    struct fetch *webhook_fetch;
+    struct webhook *webhook;
+    struct sender *sender;
+    struct api *api;
+    struct event *signals[APP_SIGNALS];
+    struct event *tick;
+    struct event *answers; /* of the storage */
+    struct app_gauges gauges;
+    uint64_t started_ms;
+    uint64_t service_tick_ms; /* when the service was asked last */
+    uint64_t watchdog_ms;     /* between two pets; 0: nobody watches */
+    uint64_t watchdog_next_ms;
+    uint64_t progress_ms; /* when the storage last committed, or had nothing to do */
+    uint64_t progress_commits;
+    uint64_t drain_until_ms; /* 0: not draining */
+    bool bound_local;        /* the unix socket's path is ours to remove */
+    struct err adopt_err;
+    struct err failure; /* why the loop ended, unless a signal ended it */
+};
+
+/* app_listen.c: TLS, inherited and own sockets. */
+enum err_code app_listen(struct app *app, struct err *err) WARN_UNUSED;
+
+/* app_slack.c: Slack's rooms, webhooks and the sender; nothing is sent before app_slack_start. */
+enum err_code app_slack_new(struct app *app, struct err *err) WARN_UNUSED;
+void app_slack_start(struct app *app);
+void app_slack_stop(struct app *app); /* begins nothing more */
+bool app_slack_is_idle(const struct app *app);
+void app_slack_drop(struct app *app); /* before the storage is closed: calls under way end */
+void app_slack_free(struct app *app); /* after it */
+/* Checks and applies a new configuration; the first does not change anything. */
+enum err_code
+app_slack_check(struct app *app, const struct config *config, struct err *err) WARN_UNUSED;
+enum err_code
+app_slack_apply(struct app *app, const struct config *config, struct err *err) WARN_UNUSED;
+void app_facts(void *arg, struct span user, struct facts *ret_facts);
+
+/* app_status.c */
+void app_metrics(struct app *app); /* registers */
+void app_collect(void *arg);
+void app_status(void *arg, struct json *object);
+bool app_ready(void *arg, const char **ret_why);
+
+/* app_reload.c */
+void app_reload(struct app *app);
+
+#endif

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* app_slack.c: Slack's rooms, the webhooks and the sender, between http and service.
+ * Owns their order of birth and death. Never parses a payload and never renders a message. */
+#include "approvald/app_internal.h"
+#include "approvald/http/server.h"
+#include "approvald/service/service.h"
+#include "approvald/slack/directory.h"
+#include "approvald/slack/inbound.h"
+#include "approvald/slack/limits.h"
+#include "approvald/slack/sender.h"
+#include "approvald/slack/webapi.h"
+#include "approvald/webhook/webhook.h"
+#include "base/assert.h"
+#include "base/fetch.h"
+#include "base/log.h"
+
+#include <string.h>
+
+static void on_reply(void *arg, const struct slack_reply *reply)
+{
+    http_reply(arg, &(struct http_reply){.status = reply->status,
+                                         .content_type = reply->content_type,
+                                         .body = reply->body,
+                                         .retry_after_s = reply->retry_after_s});
+}
+
+static void deliver(struct app *app, struct http_request *request, enum slack_path path)
+{
+    struct slack_delivery delivery = {
+        .path = path,
+        .body = http_request_body(request),
+        .content_type = http_request_header_once(request, "Content-Type"),
+        .signature = http_request_header_once(request, "X-Slack-Signature"),
+        .timestamp = http_request_header_once(request, "X-Slack-Request-Timestamp"),
+        .retry_num = http_request_header_once(request, "X-Slack-Retry-Num"),
+        .retry_reason = http_request_header_once(request, "X-Slack-Retry-Reason"),
+    };
+
+    if (app->inbound == NULL) {
+        http_problem(request, &(struct http_problem){
+                                  .status = 404, .detail = "Slack is not set up on this host."});
+        return;
+    }
+    slack_inbound_handle(app->inbound, &delivery, on_reply, request);
+}
+
+static void interactions(void *arg, struct http_request *request)
+{
+    deliver(arg, request, SLACK_PATH_INTERACTIONS);
+}
+
+static void commands(void *arg, struct http_request *request)
+{
+    deliver(arg, request, SLACK_PATH_COMMANDS);
+}
+
+static void events(void *arg, struct http_request *request)
+{
+    deliver(arg, request, SLACK_PATH_EVENTS);
+}
+
+static const struct http_route routes[] = {
+    {HTTP_POST, "/slack/interactions", HTTP_ON_SERVICE, SLACK_BODY_SIZE_MAX, NULL, interactions},
+    {HTTP_POST, "/slack/commands", HTTP_ON_SERVICE, SLACK_BODY_SIZE_MAX, NULL, commands},
+    {HTTP_POST, "/slack/events", HTTP_ON_SERVICE, SLACK_BODY_SIZE_MAX, NULL, events},
+    {.pattern = NULL},
+};
+
+/* "": the environment's (NULL for fetch), "none": none (""). */
+static const char *proxy_of(const char *text)
+{
+    if (text[0] == '\0') {
+        return NULL;
+    }
+    return strcmp(text, "none") == 0 ? "" : text;
+}
+
+static const char *or_null(const char *text)
+{
+    return text[0] == '\0' ? NULL : text;
+}
+
+static enum err_code new_client(struct app *app, struct err *err)
+{
+    const struct config *config = app->config;
+    struct fetch_options fetch = {
+        .ca_file = or_null(config_text(config, "slack", "ca_file")),
+        .proxy_url = proxy_of(config_text(config, "slack", "proxy")),
+        .no_proxy = or_null(config_text(config, "slack", "no_proxy")),
+    };
+    struct webapi_options webapi = {
+        .base = app->base,
+        .metrics = app->metrics,
+        .base_url = config_text(config, "slack", "api_url"),
+        .token = config_bot_token(config),
+    };
+    enum err_code rc = fetch_new(app->base, &fetch, &app->slack_fetch, err);
+
+    if (rc == ERR_OK) {
+        webapi.fetch = app->slack_fetch;
+        rc = webapi_new(&webapi, &app->webapi, err);
+    }
+    return rc;
+}
+
+static enum err_code new_inbound(struct app *app, struct err *err)
+{
+    struct directory_options directory = {
+        .base = app->base,
+        .webapi = app->webapi,
+        .service = app->service,
+        .metrics = app->metrics,
+        .team = span_text(config_text(app->config, "slack", "team_id")),
+    };
+    struct slack_inbound_options inbound = {
+        .base = app->base,
+        .service = app->service,
+        .webapi = app->webapi,
+        .metrics = app->metrics,
+        .signing_secret = config_signing_secret(app->config),
+        .previous_secret = config_previous_secret(app->config),
+    };
+    enum err_code rc = directory_new(&directory, &app->directory, err);
+
+    if (rc == ERR_OK) {
+        inbound.directory = app->directory;
+        rc = slack_inbound_new(&inbound, &app->inbound, err);
+    }
+    return rc;
+}
+
+static size_t destinations_of(const struct config *config,
+                              struct webhook_destination destinations[CONFIG_WEBHOOK_COUNT_MAX])
+{
+    const struct config_webhook *webhooks = NULL;
+    size_t count = config_webhooks(config, &webhooks);
+
+    for (size_t i = 0; i < count; i++) {
+        destinations[i] = (struct webhook_destination){.name = webhooks[i].name,
+                                                       .url = webhooks[i].url,
+                                                       .secret = webhooks[i].secret,
+                                                       .allow_inward = webhooks[i].allow_inward};
+    }
+    return count;
+}
+
+static enum err_code new_webhook(struct app *app, struct err *err)
+{
+    struct webhook_destination destinations[CONFIG_WEBHOOK_COUNT_MAX];
+    struct fetch_options fetch = {.ca_file = NULL};
+    struct webhook_options webhook = {
+        .metrics = app->metrics,
+        .destinations = destinations,
+        .destination_count = destinations_of(app->config, destinations),
+    };
+    enum err_code rc = fetch_new(app->base, &fetch, &app->webhook_fetch, err);
+
+    if (rc == ERR_OK) {
+        webhook.fetch = app->webhook_fetch;
+        rc = webhook_new(&webhook, &app->webhook, err);
+    }
+    return rc;
+}
+
+enum err_code app_slack_new(struct app *app, struct err *err)
+{
+    struct sender_options sender = {
+        .base = app->base,
+        .service = app->service,
+        .webhook = webhook_start,
+        .metrics = app->metrics,
+    };
+    enum err_code rc = new_webhook(app, err);
+
+    if (rc == ERR_OK && config_has_slack(app->config)) {
+        rc = new_client(app, err);
+        if (rc == ERR_OK) {
+            rc = new_inbound(app, err);
+        }
+        if (rc != ERR_OK) {
+            return err_wrap(err, rc, "slack");
+        }
+    }
+    if (rc == ERR_OK) {
+        sender.webapi = app->webapi;
+        sender.webhook_driver = app->webhook;
+        rc = sender_new(&sender, &app->sender, err);
+    }
+    return rc == ERR_OK ? http_server_add(app->server, routes, app, err) : rc;
+}
+
+void app_slack_start(struct app *app)
+{
+    if (app->directory != NULL) {
+        directory_start(app->directory);
+        slack_inbound_start(app->inbound);
+    } else {
+        log_fields(LOG_LEVEL_WARNING, "app", "slack_unused",
+                   LOG_TEXT("reason", "slack.bot_token_file is not set"));
+    }
+    sender_start(app->sender);
+}
+
+void app_slack_stop(struct app *app)
+{
+    sender_stop(app->sender);
+}
+
+bool app_slack_is_idle(const struct app *app)
+{
+    return sender_is_idle(app->sender);
+}
+
+void app_slack_drop(struct app *app)
+{
+    webapi_free(app->webapi);
+    app->webapi = NULL;
+    webhook_free(app->webhook);
+    app->webhook = NULL;
+}
+
+void app_slack_free(struct app *app)
+{
+    sender_free(app->sender);
+    slack_inbound_free(app->inbound);
+    directory_free(app->directory);
+    if (app->slack_fetch != NULL) {
+        fetch_free(app->slack_fetch);
+    }
+    if (app->webhook_fetch != NULL) {
+        fetch_free(app->webhook_fetch);
+    }
+}
+
+enum err_code app_slack_check(struct app *app, const struct config *config, struct err *err)
+{
+    struct webhook_destination destinations[CONFIG_WEBHOOK_COUNT_MAX];
+    struct webhook_options options = {
+        .fetch = app->webhook_fetch,
+        .metrics = app->metrics,
+        .destinations = destinations,
+        .destination_count = destinations_of(config, destinations),
+    };
+    struct webhook *trial = NULL;
+    enum err_code rc = webhook_new(&options, &trial, err);
+
+    if (rc == ERR_OK) {
+        webhook_free(trial);
+    }
+    return rc;
+}
+
+enum err_code app_slack_apply(struct app *app, const struct config *config, struct err *err)
+{
+    struct webhook_destination destinations[CONFIG_WEBHOOK_COUNT_MAX];
+    size_t count = destinations_of(config, destinations);
+    enum err_code rc = ERR_OK;
+
+    if (app->inbound != NULL && config_has_slack(config)) {
+        rc = slack_inbound_set_secrets(app->inbound, config_signing_secret(config),
+                                       config_previous_secret(config), err);
+        if (rc == ERR_OK) {
+            rc = webapi_set_token(app->webapi, config_bot_token(config), err);
+        }
+    }
+    return rc == ERR_OK ? webhook_set_destinations(app->webhook, destinations, count, err) : rc;
+}
+
+void app_facts(void *arg, struct span user, struct facts *ret_facts)
+{
+    struct app *app = arg;
+
+    if (app->directory != NULL) {
+        directory_facts(app->directory, user, SPAN_NONE, ret_facts);
+    } else {
+        /* Without Slack nobody but root knows people, and he vouched for this one when he bound a
+         * token to him. Groups stay unknown. */
+        *ret_facts = (struct facts){.user_known = true};
+    }
+}

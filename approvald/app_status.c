@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* app_status.c: what the admin sees of the whole: status, gauges, readiness.
+ * Owns nothing. Never blocks and never reads the store: all of it is in memory. */
+#include <config.h>
+
+#include "approvald/app_internal.h"
+#include "approvald/http/api.h"
+#include "approvald/http/server.h"
+#include "approvald/service/service.h"
+#include "approvald/slack/directory.h"
+#include "approvald/slack/webapi.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/metrics.h"
+#include "base/text.h"
+#include "base/tls.h"
+#include "storage/storage.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define GAUGE(field, name, help)                                                                   \
+    {                                                                                              \
+        offsetof(struct app_gauges, field), METRIC_GAUGE, name, help                               \
+    }
+#define COUNTER(field, name, help)                                                                 \
+    {                                                                                              \
+        offsetof(struct app_gauges, field), METRIC_COUNTER, name, help                             \
+    }
+
+static const struct {
+    size_t offset;
+    enum metric_kind kind;
+    const char *name;
+    const char *help;
+} table[] = {
+    GAUGE(lsn_last, "approvald_storage_lsn_last", "Last LSN appended."),
+    GAUGE(lsn_commit, "approvald_storage_lsn_commit", "Last LSN durable on the ISR."),
+    GAUGE(lsn_applied, "approvald_storage_lsn_applied", "Last LSN in the checkpoint."),
+    GAUGE(epoch, "approvald_epoch", "Epoch under which this host writes."),
+    GAUGE(queue, "approvald_storage_queue", "Jobs waiting or not yet answered."),
+    GAUGE(wal_size, "approvald_storage_wal_bytes", "Write-ahead log on disk."),
+    GAUGE(map_used, "approvald_storage_map_used_bytes", "Used of the store's address space."),
+    GAUGE(map_size, "approvald_storage_map_bytes", "The store's address space."),
+    GAUGE(disk_free, "approvald_storage_disk_free_bytes", "Free on the store's disk."),
+    GAUGE(commits, "approvald_storage_commits", "Records committed since the start."),
+    GAUGE(syncs, "approvald_storage_syncs", "fdatasyncs since the start."),
+    GAUGE(sync_us_total, "approvald_storage_sync_microseconds", "Time spent in fdatasync."),
+    GAUGE(sync_us_max, "approvald_storage_sync_max_microseconds", "The longest fdatasync."),
+    GAUGE(rss, "approvald_resident_bytes", "Memory of this process."),
+    GAUGE(descriptors, "approvald_descriptors", "Open file descriptors."),
+    GAUGE(tls_not_after, "approvald_tls_not_after_seconds", "When the certificate ends (Unix)."),
+    GAUGE(slack_state,
+          "approvald_slack_state",
+          "0: up, 1: unreachable, 2: token refused, 3: unused."),
+    GAUGE(ready, "approvald_ready", "1: this process may write."),
+};
+
+static struct metric **slot_of(struct app *app, size_t index)
+{
+    return (struct metric **)(void *)((char *)&app->gauges + table[index].offset);
+}
+
+void app_metrics(struct app *app)
+{
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        *slot_of(app, i) =
+            metrics_add(app->metrics, table[i].kind, table[i].name, NULL, table[i].help);
+    }
+}
+
+/* Bytes of resident memory, from the second number of /proc/self/statm. */
+static uint64_t resident_size(void)
+{
+    char text[128];
+    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof(text));
+    const char *from;
+    const char *to;
+    uint64_t pages = 0;
+
+    if (fd >= 0) {
+        (void)close(fd); /* only read */
+    }
+    if (size <= 0) {
+        return 0;
+    }
+    from = memchr(text, ' ', (size_t)size);
+    to = from == NULL ? NULL : memchr(from + 1, ' ', (size_t)(text + size - from - 1));
+    if (to == NULL || !text_parse_u64(span_of(from + 1, (size_t)(to - from - 1)), &pages)) {
+        return 0;
+    }
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static uint64_t descriptor_count(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    uint64_t count = 0;
+
+    if (dir == NULL) {
+        return 0;
+    }
+    while (readdir(dir) != NULL) {
+        count++;
+    }
+    (void)closedir(dir);              /* only read */
+    return count > 3 ? count - 3 : 0; /* ".", ".." and the directory itself */
+}
+
+static enum webapi_state slack_state(const struct app *app, struct webapi_status *ret_status)
+{
+    webapi_status(app->webapi, ret_status);
+    return ret_status->state;
+}
+
+bool app_ready(void *arg, const char **ret_why)
+{
+    struct app *app = arg;
+    struct storage_status status;
+
+    storage_status(app->storage, &status);
+    if (status.failed) {
+        *ret_why = "The store has failed; this process is about to stop.";
+        return false;
+    }
+    if (app->drain_until_ms != 0) {
+        *ret_why = "This process is stopping.";
+        return false;
+    }
+    return true;
+}
+
+static void collect_storage(struct app *app)
+{
+    struct app_gauges *gauges = &app->gauges;
+    struct storage_status status;
+
+    storage_status(app->storage, &status);
+    metric_set(gauges->lsn_last, status.lsn_last);
+    metric_set(gauges->lsn_commit, status.lsn_commit);
+    metric_set(gauges->lsn_applied, status.lsn_applied);
+    metric_set(gauges->epoch, status.epoch);
+    metric_set(gauges->queue, status.queue_count);
+    metric_set(gauges->wal_size, status.wal_size);
+    metric_set(gauges->map_used, status.map_used_size);
+    metric_set(gauges->map_size, status.map_size);
+    metric_set(gauges->disk_free, status.disk_free_size);
+    metric_set(gauges->commits, status.commit_count);
+    metric_set(gauges->syncs, status.sync_count);
+    metric_set(gauges->sync_us_total, status.sync_us_total);
+    metric_set(gauges->sync_us_max, status.sync_us_max);
+}
+
+void app_collect(void *arg)
+{
+    struct app *app = arg;
+    struct app_gauges *gauges = &app->gauges;
+    struct webapi_status slack;
+    const char *why;
+
+    collect_storage(app);
+    metric_set(gauges->rss, resident_size());
+    metric_set(gauges->descriptors, descriptor_count());
+    metric_set(gauges->tls_not_after, app->tls == NULL ? 0 : tls_server_not_after_s(app->tls));
+    metric_set(gauges->slack_state, app->webapi == NULL ? 3 : (uint64_t)slack_state(app, &slack));
+    metric_set(gauges->ready, app_ready(app, &why) ? 1 : 0);
+}
+
+static void add_storage(struct json *object, struct app *app)
+{
+    struct json *lsn = json_add_object(object, "lsn");
+    struct json *disk = json_add_object(object, "storage");
+    struct storage_status status;
+
+    storage_status(app->storage, &status);
+    json_add_u64(object, "epoch", status.epoch);
+    json_add_u64(lsn, "last", status.lsn_last);
+    json_add_u64(lsn, "commit", status.lsn_commit);
+    json_add_u64(lsn, "applied", status.lsn_applied);
+    json_add_u64(disk, "queue", status.queue_count);
+    json_add_u64(disk, "isr", status.isr_count);
+    json_add_u64(disk, "wal_bytes", status.wal_size);
+    json_add_u64(disk, "map_bytes", status.map_size);
+    json_add_u64(disk, "map_used_bytes", status.map_used_size);
+    json_add_u64(disk, "disk_free_bytes", status.disk_free_size);
+    json_add_u64(disk, "commits", status.commit_count);
+    json_add_u64(disk, "sync_us_mean",
+                 status.sync_count == 0 ? 0 : status.sync_us_total / status.sync_count);
+    json_add_u64(disk, "sync_us_max", status.sync_us_max);
+    json_add_bool(disk, "failed", status.failed);
+    if (status.failed) {
+        json_add_text(disk, "failure", span_text(status.failure.message));
+    }
+}
+
+static void add_counts(struct json *object, struct app *app)
+{
+    struct json *counts = json_add_object(object, "counts");
+    struct json *http = json_add_object(object, "http");
+    struct service_counts now;
+
+    service_counts(app->service, &now);
+    json_add_u64(counts, "pending", now.pending);
+    json_add_u64(counts, "stored", now.stored);
+    json_add_u64(counts, "inbox", now.inbox_depth);
+    json_add_u64(counts, "outbox_owed", now.outbox_owed);
+    json_add_u64(counts, "outbox_dead", now.outbox_dead);
+    json_add_u64(counts, "audit_seq", now.audit_seq);
+    json_add_u64(http, "connections", http_server_connection_count(app->server));
+    json_add_u64(http, "in_flight", http_server_request_count(app->server));
+    json_add_u64(http, "long_polls", api_wait_count(app->api));
+}
+
+static void add_slack(struct json *object, struct app *app)
+{
+    static const char *const states[] = {
+        [WEBAPI_UP] = "up", [WEBAPI_DOWN] = "unreachable", [WEBAPI_DEAD] = "refused"};
+    struct json *slack = json_add_object(object, "slack");
+    struct directory_identity identity;
+    struct webapi_status status;
+
+    if (app->webapi == NULL) {
+        json_add_text(slack, "state", SPAN_LITERAL("unused"));
+        return;
+    }
+    json_add_text(slack, "state", span_text(states[slack_state(app, &status)]));
+    json_add_text(slack, "error", span_text(status.error));
+    json_add_text(slack, "missing_scope", span_text(status.missing_scope));
+    json_add_u64(slack, "waiting", status.waiting_count);
+    if (status.skew_known) {
+        json_add_i64(slack, "skew_s", status.skew_s);
+    } else {
+        json_add_null(slack, "skew_s");
+    }
+    directory_identity(app->directory, &identity);
+    json_add_bool(slack, "team_mismatch", identity.mismatch);
+    json_add_text(slack, "team", identity.team);
+    json_add_text(slack, "bot_user", identity.bot_user);
+}
+
+void app_status(void *arg, struct json *object)
+{
+    struct app *app = arg;
+    const char *why = "";
+    bool ready = app_ready(app, &why);
+
+    json_add_text(object, "version", SPAN_LITERAL(PACKAGE_VERSION));
+    json_add_text(object, "role", SPAN_LITERAL("primary"));
+    json_add_bool(object, "ready", ready);
+    json_add_text(object, "why", span_text(ready ? "" : why));
+    json_add_u64(object, "uptime_s", (clock_boot_ms(clock_host()) - app->started_ms) / 1000);
+    add_storage(object, app);
+    add_counts(object, app);
+    add_slack(object, app);
+    if (app->tls != NULL) {
+        json_add_u64(object, "tls_not_after_s", tls_server_not_after_s(app->tls));
+    }
+}

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config.c: the options of approvald.
+ * Owns the table, the parsed configuration and the secrets read for it.
+ * Never applies anything: app.c does. */
+#include "approvald/config.h"
+
+#include "approvald/http/limits.h"
+#include "approvald/secret.h"
+#include "base/assert.h"
+#include "base/buf.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+#define MIB UINT64_C(1048576)
+#define GIB (1024 * MIB)
+
+static const struct conf_option options[] = {
+    {"", "data_dir", CONF_TEXT, "/var/lib/approvald", 1, 0, NULL,
+     "Directory of the store; owned by approvald's user, mode 0700."},
+    {"", "log_level", CONF_CHOICE, "info", 0, 0, "debug info warning error",
+     "The least severe events that are logged."},
+    {"", "log_target", CONF_CHOICE, "auto", 0, 0, "auto journal json text",
+     "Where events go: the journal's fields, JSON lines or text on standard error; auto: the "
+     "journal "
+     "when standard error leads there."},
+    {"", "public_url", CONF_TEXT, "", 0, 0, NULL,
+     "The URL under which people reach this pair, for links; may be empty."},
+    {"", "drain", CONF_DURATION, "10s", 0, 60000, NULL,
+     "How long a stop waits for answers under way."},
+
+    {"http", "listen", CONF_LIST, "127.0.0.1:8080", 0, 4, NULL,
+     "Addresses (address:port) of the service without TLS: behind a proxy, or loopback."},
+    {"http", "tls_listen", CONF_LIST, "", 0, 4, NULL, "Addresses of the service with TLS."},
+    {"http", "tls_certificate", CONF_TEXT, "", 0, 0, NULL, "PEM file: certificate and chain."},
+    {"http", "tls_key", CONF_TEXT, "", 0, 0, NULL, "PEM file: private key of the certificate."},
+    {"http", "management_listen", CONF_LIST, "127.0.0.1:9180", 0, 4, NULL,
+     "Addresses of health, metrics and status: of the host, not of the pair."},
+    {"http", "socket", CONF_TEXT, "/run/approvald/approvald.sock", 0, 100, NULL,
+     "Unix socket over which root administers; empty: none."},
+    {"http", "connections", CONF_NUMBER, "2048", 16, HTTP_SERVICE_CONNECTION_COUNT_MAX, NULL,
+     "Connections to the service at once; more are told 503."},
+    {"http", "long_polls", CONF_NUMBER, "1024", 1, HTTP_WAIT_COUNT_MAX, NULL,
+     "Askers that wait for an outcome at once."},
+
+    {"slack", "api_url", CONF_TEXT, "https://slack.com/api/", 8, 0, NULL,
+     "Base of Slack's Web API; GovSlack has another one."},
+    {"slack", "team_id", CONF_TEXT, "", 0, 24, NULL,
+     "Id of the workspace or organisation (T… or E…); empty: what the token says."},
+    {"slack", "signing_secret_file", CONF_TEXT, "", 0, 0, NULL,
+     "File with the app's signing secret; a bare name is a systemd credential."},
+    {"slack", "previous_signing_secret_file", CONF_TEXT, "", 0, 0, NULL,
+     "File with the signing secret before it was regenerated; accepted too while it is set."},
+    {"slack", "bot_token_file", CONF_TEXT, "", 0, 0, NULL,
+     "File with the bot's token (xoxb-…); empty: Slack is not used."},
+    {"slack", "ca_file", CONF_TEXT, "", 0, 0, NULL,
+     "PEM file with certificates to trust besides the system's, for a proxy that inspects TLS."},
+    {"slack", "proxy", CONF_TEXT, "", 0, 0, NULL,
+     "URL of the proxy to Slack; empty: the environment's; none: none."},
+    {"slack", "no_proxy", CONF_TEXT, "", 0, 0, NULL, "Hosts that are reached without the proxy."},
+
+    {"storage", "map_size", CONF_SIZE, "8G", 16 * MIB, 1024 * GIB, NULL,
+     "Address space of the store: the most it can ever hold."},
+    {"storage", "wal_size", CONF_SIZE, "256M", 64 * MIB, 64 * GIB, NULL,
+     "Write-ahead log kept at most, for a standby that comes back."},
+    {"storage", "headroom", CONF_SIZE, "128M", 32 * MIB, 64 * GIB, NULL,
+     "Free disk below which writes are refused."},
+    {"storage", "ballast", CONF_SIZE, "64M", MIB, 64 * GIB, NULL,
+     "A file that can be deleted to get a full disk working again."},
+
+    {"limits", "open_requests", CONF_NUMBER, "100000", 1, 10000000, NULL,
+     "Pending requests at once; more are told 429."},
+
+    {"webhook", "url", CONF_TEXT, NULL, 8, 0, NULL, "Where outcomes are sent; https."},
+    {"webhook", "secret_file", CONF_TEXT, NULL, 1, 0, NULL,
+     "File with the key that signs them; a bare name is a systemd credential."},
+    {"webhook", "allow_inward", CONF_BOOL, "false", 0, 0, NULL,
+     "The destination may be a private address, and plain http."},
+    {NULL, NULL, CONF_TEXT, NULL, 0, 0, NULL, NULL},
+};
+
+/* What a reload cannot change. */
+static const struct {
+    const char *section;
+    const char *name;
+} fixed_options[] = {
+    {"", "data_dir"},
+    {"", "log_target"},
+    {"http", "listen"},
+    {"http", "tls_listen"},
+    {"http", "management_listen"},
+    {"http", "socket"},
+    {"http", "connections"},
+    {"http", "long_polls"},
+    {"slack", "api_url"},
+    {"slack", "team_id"},
+    {"slack", "ca_file"},
+    {"slack", "proxy"},
+    {"slack", "no_proxy"},
+    {"storage", "map_size"},
+    {"storage", "wal_size"},
+    {"storage", "headroom"},
+    {"storage", "ballast"},
+    {"limits", "open_requests"},
+};
+
+struct config {
+    struct conf *conf;   /* owned */
+    char *file;          /* owned */
+    struct buf *signing; /* owned secrets; NULL: none */
+    struct buf *previous;
+    struct buf *token;
+    size_t webhook_count;
+    struct config_webhook webhooks[CONFIG_WEBHOOK_COUNT_MAX];
+    struct buf *webhook_secrets[CONFIG_WEBHOOK_COUNT_MAX];
+};
+
+const struct conf_schema *config_schema(void)
+{
+    static const char *const titled[] = {"webhook", NULL};
+    static const struct conf_schema schema = {
+        .options = options, .titled = titled, .section_count_max = CONFIG_WEBHOOK_COUNT_MAX};
+
+    return &schema;
+}
+
+const char *config_text(const struct config *config, const char *section, const char *name)
+{
+    return conf_text(conf_section(config->conf, section), name);
+}
+
+uint64_t config_number(const struct config *config, const char *section, const char *name)
+{
+    return conf_number(conf_section(config->conf, section), name);
+}
+
+static enum err_code check_http(const struct config *config, struct err *err)
+{
+    const struct conf_section *http = conf_section(config->conf, "http");
+    bool certificate = conf_text(http, "tls_certificate")[0] != '\0';
+    bool key = conf_text(http, "tls_key")[0] != '\0';
+
+    if (certificate != key) {
+        return err_set(err, ERR_INVALID, "%s: http: tls_certificate and tls_key go together",
+                       conf_where(http));
+    }
+    if (conf_list_count(http, "tls_listen") > 0 && !certificate) {
+        return err_set(err, ERR_INVALID, "%s: http: tls_listen needs tls_certificate and tls_key",
+                       conf_where(http));
+    }
+    return ERR_OK;
+}
+
+/* A secret named by an option; empty: none. */
+static enum err_code load_option(const struct conf_section *section,
+                                 const char *name,
+                                 struct buf **ret_secret,
+                                 struct err *err)
+{
+    const char *path = conf_text(section, name);
+    enum err_code rc;
+
+    if (path[0] == '\0') {
+        return ERR_OK;
+    }
+    rc = secret_load(path, CONFIG_SECRET_SIZE_MAX, ret_secret, err);
+    return rc == ERR_OK ? rc : err_wrap(err, rc, "%s: %s", conf_where(section), name);
+}
+
+static enum err_code load_slack(struct config *config, struct err *err)
+{
+    const struct conf_section *slack = conf_section(config->conf, "slack");
+    enum err_code rc = load_option(slack, "bot_token_file", &config->token, err);
+
+    if (rc == ERR_OK) {
+        rc = load_option(slack, "signing_secret_file", &config->signing, err);
+    }
+    if (rc == ERR_OK) {
+        rc = load_option(slack, "previous_signing_secret_file", &config->previous, err);
+    }
+    if (rc == ERR_OK && (config->token == NULL) != (config->signing == NULL)) {
+        return err_set(err, ERR_INVALID,
+                       "%s: slack: bot_token_file and signing_secret_file go together",
+                       conf_where(slack));
+    }
+    return rc;
+}
+
+static enum err_code load_webhooks(struct config *config, struct err *err)
+{
+    const struct conf_section *section = conf_titled(config->conf, "webhook", 0);
+    enum err_code rc = ERR_OK;
+
+    while (rc == ERR_OK && section != NULL) {
+        size_t index = config->webhook_count;
+        struct config_webhook *webhook = &config->webhooks[index];
+
+        ASSERT(index < CONFIG_WEBHOOK_COUNT_MAX); /* conf bounds the sections */
+        rc = load_option(section, "secret_file", &config->webhook_secrets[index], err);
+        if (rc == ERR_OK) {
+            *webhook = (struct config_webhook){.name = conf_title(section),
+                                               .url = conf_text(section, "url"),
+                                               .secret = buf_span(config->webhook_secrets[index]),
+                                               .allow_inward = conf_bool(section, "allow_inward")};
+        }
+        config->webhook_count++;
+        section = conf_titled(config->conf, "webhook", config->webhook_count);
+    }
+    return rc;
+}
+
+enum err_code config_load(const char *file, struct config **ret_config, struct err *err)
+{
+    struct config *config = mem_new(1, sizeof(*config));
+    enum err_code rc;
+
+    if (config == NULL) {
+        return err_set(err, ERR_NOMEM, "configuration");
+    }
+    config->file = mem_copy_text(file, strlen(file));
+    rc = config->file == NULL ? err_set(err, ERR_NOMEM, "configuration")
+                              : conf_load(config_schema(), file, &config->conf, err);
+    if (rc == ERR_OK) {
+        rc = check_http(config, err);
+    }
+    if (rc == ERR_OK) {
+        rc = load_slack(config, err);
+    }
+    if (rc == ERR_OK) {
+        rc = load_webhooks(config, err);
+    }
+    if (rc != ERR_OK) {
+        config_free(config);
+        return rc;
+    }
+    *ret_config = config;
+    return ERR_OK;
+}
+
+void config_free(struct config *config)
+{
+    if (config == NULL) {
+        return;
+    }
+    secret_free(config->signing);
+    secret_free(config->previous);
+    secret_free(config->token);
+    for (size_t i = 0; i < CONFIG_WEBHOOK_COUNT_MAX; i++) {
+        secret_free(config->webhook_secrets[i]);
+    }
+    if (config->conf != NULL) {
+        conf_free(config->conf);
+    }
+    mem_free(config->file);
+    mem_free(config);
+}
+
+const struct conf *config_conf(const struct config *config)
+{
+    return config->conf;
+}
+
+const char *config_file(const struct config *config)
+{
+    return config->file;
+}
+
+bool config_has_slack(const struct config *config)
+{
+    return config->token != NULL;
+}
+
+static struct span span_of_secret(const struct buf *secret)
+{
+    return secret == NULL ? SPAN_NONE : buf_span(secret);
+}
+
+struct span config_signing_secret(const struct config *config)
+{
+    return span_of_secret(config->signing);
+}
+
+struct span config_previous_secret(const struct config *config)
+{
+    return span_of_secret(config->previous);
+}
+
+struct span config_bot_token(const struct config *config)
+{
+    return span_of_secret(config->token);
+}
+
+size_t config_webhooks(const struct config *config, const struct config_webhook **ret_webhooks)
+{
+    *ret_webhooks = config->webhooks;
+    return config->webhook_count;
+}
+
+static enum conf_type type_of(const char *section, const char *name)
+{
+    for (const struct conf_option *at = options; at->name != NULL; at++) {
+        if (strcmp(at->section, section) == 0 && strcmp(at->name, name) == 0) {
+            return at->type;
+        }
+    }
+    ASSERT(false);
+    return CONF_TEXT;
+}
+
+static bool
+lists_differ(const struct conf_section *a, const struct conf_section *b, const char *name)
+{
+    size_t count = conf_list_count(a, name);
+
+    if (count != conf_list_count(b, name)) {
+        return true;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(conf_list(a, name, i), conf_list(b, name, i)) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool differs(const struct conf_section *a,
+                    const struct conf_section *b,
+                    const char *name,
+                    enum conf_type type)
+{
+    switch (type) {
+    case CONF_LIST:
+        return lists_differ(a, b, name);
+    case CONF_TEXT:
+    case CONF_CHOICE:
+        return strcmp(conf_text(a, name), conf_text(b, name)) != 0;
+    case CONF_BOOL:
+        return conf_bool(a, name) != conf_bool(b, name);
+    case CONF_NUMBER:
+    case CONF_SIZE:
+    case CONF_DURATION:
+        break;
+    }
+    return conf_number(a, name) != conf_number(b, name);
+}
+
+void config_compare(const struct config *old,
+                    const struct config *new,
+                    void (*name)(void *arg, const char *section, const char *option),
+                    void *arg)
+{
+    for (size_t i = 0; i < sizeof(fixed_options) / sizeof(fixed_options[0]); i++) {
+        const char *section = fixed_options[i].section;
+        const char *option = fixed_options[i].name;
+
+        if (differs(conf_section(old->conf, section), conf_section(new->conf, section), option,
+                    type_of(section, option))) {
+            name(arg, section, option);
+        }
+    }
+    if (config_has_slack(old) != config_has_slack(new)) {
+        name(arg, "slack", "bot_token_file");
+    }
+}

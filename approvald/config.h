@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config.h: approvald's configuration: the table of options, and the secrets that its files hold.
+ * Secrets come from files only, never from arguments or the environment. */
+#ifndef APPROVALD_CONFIG_H
+#define APPROVALD_CONFIG_H
+
+#include "base/conf.h"
+#include "base/err.h"
+#include "base/span.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define CONFIG_WEBHOOK_COUNT_MAX 64   /* destinations of one host */
+#define CONFIG_SECRET_SIZE_MAX   4096 /* bytes: keys have 32 to 512 */
+
+struct config;
+
+struct config_webhook {
+    const char *name;
+    const char *url;
+    struct span secret;
+    bool allow_inward;
+};
+
+const struct conf_schema *config_schema(void);
+
+/* Parses file (and conf.d beside it), checks what belongs together and reads the secrets. Errors
+ * name file and line, or the secret's file. Blocks (disk). */
+enum err_code
+config_load(const char *file, struct config **ret_config, struct err *err) WARN_UNUSED;
+/* Wipes the secrets. NULL is allowed. */
+void config_free(struct config *config);
+
+/* All borrowed from the config. */
+const struct conf *config_conf(const struct config *config);
+const char *config_file(const struct config *config);
+/* Text, number and flag of an option by section ("" is the top level). */
+const char *config_text(const struct config *config, const char *section, const char *name);
+uint64_t config_number(const struct config *config, const char *section, const char *name);
+
+/* Slack is set up when there is a bot token. */
+bool config_has_slack(const struct config *config);
+struct span config_signing_secret(const struct config *config);
+struct span config_previous_secret(const struct config *config); /* may be empty */
+struct span config_bot_token(const struct config *config);
+size_t config_webhooks(const struct config *config, const struct config_webhook **ret_webhooks);
+
+/* Calls name(arg, section, option) for each option that differs and takes effect only at a start.
+ */
+void config_compare(const struct config *old,
+                    const struct config *new,
+                    void (*name)(void *arg, const char *section, const char *option),
+                    void *arg);
+
+#endif

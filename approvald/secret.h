@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* secret.h: a secret out of a file, checked before it is believed and wiped when it is let go. */
+#ifndef APPROVALD_SECRET_H
+#define APPROVALD_SECRET_H
+
+#include "base/err.h"
+#include "base/span.h"
+
+struct buf;
+
+/* path as configured: a bare name is looked for in $CREDENTIALS_DIRECTORY (systemd's
+ * LoadCredential) and must exist there. The file must be a regular one, owned by root or this user,
+ * not readable by others, and hold 1 … size_max bytes besides line ends at its end, which are
+ * dropped. Errors name the path. Free with secret_free. Blocks (disk). */
+enum err_code secret_load(const char *path,
+                          size_t size_max,
+                          struct buf **ret_secret,
+                          struct err *err) WARN_UNUSED;
+/* NULL is allowed. */
+void secret_free(struct buf *secret);
+
+#endif

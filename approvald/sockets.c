@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sockets.c: binds listening sockets.
+ * Owns a socket until it is handed over. Never resolves a name: addresses are numbers. Never takes
+ * a path from a process that still listens there. */
+#include "approvald/sockets.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define BACKLOG 1024 /* http/server.c sets its own; this covers the time before */
+
+/* Takes the descriptor out of its guard. */
+static int take(int *fd)
+{
+    int taken = *fd;
+
+    *fd = -1;
+    return taken;
+}
+
+struct parts {
+    char host[64];
+    char port[8];
+};
+
+static enum err_code split(const char *address, struct parts *parts, struct err *err)
+{
+    const char *colon = strrchr(address, ':');
+    const char *host = address;
+    size_t size = colon == NULL ? 0 : (size_t)(colon - address);
+
+    if (size >= 2 && host[0] == '[' && host[size - 1] == ']') {
+        host++;
+        size -= 2;
+    }
+    if (colon == NULL || size >= sizeof(parts->host) || colon[1] == '\0' ||
+        strlen(colon + 1) >= sizeof(parts->port)) {
+        return err_set(err, ERR_INVALID, "%s: has to be address:port", address);
+    }
+    memcpy(parts->host, host, size);
+    parts->host[size] = '\0';
+    (void)snprintf(parts->port, sizeof(parts->port), "%s", colon + 1); /* fits */
+    return ERR_OK;
+}
+
+static enum err_code
+listen_on(const struct addrinfo *info, const char *address, int *ret_fd, struct err *err)
+{
+    AUTO_CLOSE int fd = socket(info->ai_family, info->ai_socktype | SOCK_CLOEXEC, 0);
+    int on = 1;
+
+    if (fd < 0) {
+        return err_set_errno(err, ERR_IO, errno, "%s", address);
+    }
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0) {
+        return err_set_errno(err, ERR_IO, errno, "%s", address);
+    }
+    if (bind(fd, info->ai_addr, info->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
+        return errno == EADDRINUSE
+                   ? err_set(err, ERR_BUSY, "%s: another process listens there (ss -ltnp shows it)",
+                             address)
+                   : err_set_errno(err, errno == EACCES ? ERR_DENIED : ERR_IO, errno, "%s",
+                                   address);
+    }
+    *ret_fd = take(&fd);
+    return ERR_OK;
+}
+
+enum err_code sockets_bind(const char *address, int *ret_fd, struct err *err)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                             .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV};
+    struct addrinfo *info = NULL;
+    struct parts parts;
+    enum err_code rc = split(address, &parts, err);
+    int failed;
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    if (strcmp(parts.host, "*") == 0) {
+        hints.ai_family = AF_INET6; /* takes IPv4 too, unless the host says otherwise */
+    }
+    failed =
+        getaddrinfo(hints.ai_family == AF_INET6 ? NULL : parts.host, parts.port, &hints, &info);
+    if (failed != 0) {
+        return err_set(err, ERR_INVALID, "%s: %s", address, gai_strerror(failed));
+    }
+    rc = listen_on(info, address, ret_fd, err);
+    freeaddrinfo(info);
+    return rc;
+}
+
+/* True when a process answers at the path. */
+static bool is_alive(const struct sockaddr_un *address)
+{
+    AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    return fd >= 0 && (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
+                       errno == EAGAIN);
+}
+
+enum err_code sockets_bind_unix(const char *path, int *ret_fd, struct err *err)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    AUTO_CLOSE int fd = -1;
+
+    if (strlen(path) >= sizeof(address.sun_path)) {
+        return err_set(err, ERR_INVALID, "%s: longer than a socket's path may be", path);
+    }
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path); /* fits */
+    if (is_alive(&address)) {
+        return err_set(err, ERR_BUSY, "%s: another process listens there", path);
+    }
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return err_set_errno(err, ERR_IO, errno, "%s", path);
+    }
+    (void)unlink(path); /* what bind says matters */
+    if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
+        chmod(path, 0660) != 0 || listen(fd, BACKLOG) != 0) {
+        return err_set_errno(err, errno == EACCES ? ERR_DENIED : ERR_IO, errno, "%s", path);
+    }
+    *ret_fd = take(&fd);
+    return ERR_OK;
+}
