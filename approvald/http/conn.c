@@ -6,6 +6,7 @@
 #include "approvald/http/server_internal.h"
 #include "base/assert.h"
 #include "base/metrics.h"
+#include "base/tls.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -336,7 +337,9 @@ static void linger(struct conn *conn)
         conn->dead = true;
         return;
     }
-    if (!conn->tls) {
+    if (conn->tls) {
+        tls_end(conn->bev);
+    } else {
         (void)shutdown(bufferevent_getfd(conn->bev), SHUT_WR); /* fails when the peer left first */
     }
     conn->state = CONN_LINGER;
