@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_decide.c: approve, reject, cancel, claim.
+ * Owns nothing; never checks a rule itself: approvald does, and says why it refuses. */
+#include "approvald/ctl/ask.h"
+#include "approvald/ctl/command.h"
+#include "approvald/ctl/show.h"
+#include "base/json.h"
+
+#include <string.h>
+
+/* After a call whose first attempt may have been heard, "you have already …" means "done". */
+static bool done_before(const struct client_reply *reply, const char *refusal)
+{
+    return reply != NULL && reply->repeated && strcmp(reply->refusal, refusal) == 0;
+}
+
+static int decide(struct ctl *ctl, const char *verdict)
+{
+    struct json *body = json_new_object();
+    const struct client_reply *reply = NULL;
+    const char *id = ctl->options.arguments[0];
+    int code;
+
+    json_add_text(body, "verdict", span_text(verdict));
+    code = ask_add_text(ctl, body, "reason", options_text(&ctl->options, OPTION_REASON));
+    if (code != CTL_OK) {
+        json_free(body);
+        return code;
+    }
+    code = ask_act(ctl, id, "decisions", body, &reply);
+    if (code != CTL_OK) {
+        return done_before(reply, "already_decided") ? CTL_OK : code;
+    }
+    return show_reply(ctl, reply);
+}
+
+int cmd_approve(struct ctl *ctl)
+{
+    return decide(ctl, "approve");
+}
+
+int cmd_reject(struct ctl *ctl)
+{
+    return decide(ctl, "reject");
+}
+
+int cmd_cancel(struct ctl *ctl)
+{
+    struct json *body = json_new_object();
+    const struct client_reply *reply = NULL;
+    int code;
+
+    code = ask_add_text(ctl, body, "reason", options_text(&ctl->options, OPTION_REASON));
+    if (code != CTL_OK) {
+        json_free(body);
+        return code;
+    }
+    code = ask_act(ctl, ctl->options.arguments[0], "cancel", body, &reply);
+    return code == CTL_OK ? show_reply(ctl, reply) : code;
+}
+
+int cmd_claim(struct ctl *ctl)
+{
+    struct json *body = json_new_object();
+    const struct client_reply *reply = NULL;
+    const char *key = options_text(&ctl->options, OPTION_CLAIM_KEY);
+    char fresh[ASK_KEY_SIZE];
+    int code;
+
+    if (key == NULL) {
+        ask_new_key(fresh); /* so that a repetition inside this call finds its own claim */
+        key = fresh;
+    }
+    code = ask_add_text(ctl, body, "bind_hash", options_text(&ctl->options, OPTION_BIND_HASH));
+    if (code == CTL_OK) {
+        code = ask_add_text(ctl, body, "claim_key", key);
+    }
+    if (code != CTL_OK) {
+        json_free(body);
+        return code;
+    }
+    code = ask_act(ctl, ctl->options.arguments[0], "claim", body, &reply);
+    return code == CTL_OK ? show_reply(ctl, reply) : code;
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_doctor.c: doctor: looks at this host and at approvald, and says what to do.
+ * Owns the order of the checks; never repairs anything, and goes on after a failure. */
+#include "approvald/ctl/command.h"
+#include "approvald/ctl/doctor.h"
+#include "approvald/ctl/program.h"
+#include "approvald/ctl/show.h"
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define CLOCK_WARN_S   5   /* certificates and expiry times begin to look odd */
+#define CLOCK_FAIL_S   120 /* Slack's signatures are good for 300 s: half of it is gone */
+#define DOCTOR_CALL_MS 5000U
+
+static const char *const marks[] = {
+    [DOCTOR_OK] = "ok", [DOCTOR_WARN] = "warn", [DOCTOR_FAIL] = "FAIL"};
+
+static enum err_code print_json_line(const struct doctor *doctor,
+                                     enum doctor_mark mark,
+                                     struct span text,
+                                     struct err *err)
+{
+    AUTO_BUF struct buf *json = NULL;
+    enum err_code rc = buf_new(CTL_BODY_SIZE_MAX, &json, err);
+
+    if (rc == ERR_OK) {
+        rc = text_append_json(json, text, err);
+    }
+    if (rc == ERR_OK) {
+        (void)printf("%s{\"mark\":\"%s\",\"text\":%s}", /* main looks at ferror */
+                     doctor->lines == 0 ? "[" : ",\n ", marks[mark], buf_text(json));
+    }
+    return rc;
+}
+
+void doctor_say(struct doctor *doctor, enum doctor_mark mark, const char *format, ...)
+{
+    char text[1024];
+    char prefix[8];
+    struct err err = ERR_INIT;
+    va_list args;
+    enum err_code rc;
+
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args); /* cut is fine */
+    va_end(args);
+    (void)snprintf(prefix, sizeof prefix, "%-5s ", marks[mark]);
+    rc = doctor->ctl->json ? print_json_line(doctor, mark, span_text(text), &err)
+                           : ctl_print_line(prefix, span_text(text), &err);
+    doctor->broken = doctor->broken || rc != ERR_OK;
+    doctor->failed += mark == DOCTOR_FAIL;
+    doctor->warned += mark == DOCTOR_WARN;
+    doctor->lines++;
+}
+
+/* The last line of a text: where a program says why. */
+static struct span last_line(struct span text)
+{
+    const char *newline;
+
+    while (text.size > 0 && text.data[text.size - 1] == '\n') {
+        text.size--;
+    }
+    newline = text.size == 0 ? NULL : memrchr(text.data, '\n', text.size);
+    if (newline == NULL) {
+        return text;
+    }
+    return span_of(newline + 1, (size_t)(text.data + text.size - newline - 1));
+}
+
+static void check_config(struct doctor *doctor)
+{
+    AUTO_BUF struct buf *said = NULL;
+    AUTO_BUF struct buf *dump = NULL;
+    struct err err = ERR_INIT;
+    int code = 0;
+    enum err_code rc = buf_new(PROGRAM_OUTPUT_MAX, &said, &err);
+
+    if (rc == ERR_OK) {
+        rc = buf_new(PROGRAM_OUTPUT_MAX, &dump, &err);
+    }
+    if (rc == ERR_OK) {
+        rc = program_capture(doctor->ctl, "--check-config", said, &code, &err);
+    }
+    if (rc == ERR_OK && code != 0) {
+        doctor_say(doctor, DOCTOR_FAIL, "configuration: %.*s",
+                   SPAN_ARGS(last_line(buf_span(said))));
+        return;
+    }
+    if (rc == ERR_OK) {
+        doctor_say(doctor, DOCTOR_OK, "configuration: has no fault");
+        rc = program_capture(doctor->ctl, "--dump-config", dump, &code, &err);
+    }
+    if (rc != ERR_OK) {
+        doctor_say(doctor, DOCTOR_FAIL, "configuration: %s", err.message);
+        return;
+    }
+    doctor_files(doctor, buf_text(dump));
+}
+
+/* "Sun, 22 Nov 2026 21:15:00 GMT" */
+static bool parse_date(const char *date, int64_t *ret_s)
+{
+    struct tm tm = {0};
+    const char *end = strptime(date, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+
+    if (end == NULL || *end != '\0') {
+        return false;
+    }
+    *ret_s = timegm(&tm);
+    return true;
+}
+
+static void check_clock(struct doctor *doctor, const struct client_reply *reply)
+{
+    int64_t server_s;
+    int64_t off_s;
+    enum doctor_mark mark = DOCTOR_OK;
+
+    if (doctor->ctl->url == NULL || !parse_date(reply->date, &server_s)) {
+        return; /* one host has one clock */
+    }
+    off_s = show_now_s() - server_s;
+    off_s = off_s < 0 ? -off_s : off_s;
+    if (off_s > CLOCK_WARN_S) {
+        mark = off_s > CLOCK_FAIL_S ? DOCTOR_FAIL : DOCTOR_WARN;
+    }
+    doctor_say(doctor, mark, "clock: %lld s from approvald's%s", (long long)off_s,
+               mark == DOCTOR_OK ? "" : ": is NTP running on both?");
+}
+
+/* True when it was answered with 2xx. */
+static bool probe(struct doctor *doctor,
+                  const char *path,
+                  const struct client_reply **ret_reply,
+                  struct err *err)
+{
+    struct client_call call = {.method = "GET", .path = path, .deadline_ms = DOCTOR_CALL_MS};
+
+    return client_call(doctor->ctl->client, &call, ret_reply, err) == ERR_OK;
+}
+
+static void check_answers(struct doctor *doctor)
+{
+    const char *where = doctor->ctl->url == NULL ? doctor->ctl->socket : doctor->ctl->url;
+    const struct client_reply *reply = NULL;
+    struct err err = ERR_INIT;
+
+    if (!probe(doctor, "/healthz", &reply, &err)) {
+        doctor_say(doctor, DOCTOR_FAIL, "%s: no answer: %s", where, err.message);
+        return;
+    }
+    doctor_say(doctor, DOCTOR_OK, "%s: answers", where);
+    check_clock(doctor, reply);
+    if (probe(doctor, "/readyz", &reply, &err)) {
+        doctor_say(doctor, DOCTOR_OK, "ready: it may write");
+    } else {
+        doctor_say(doctor, DOCTOR_FAIL, "not ready: %s", err.message);
+    }
+}
+
+static void check_status(struct doctor *doctor)
+{
+    const struct client_reply *reply = NULL;
+    struct err err = ERR_INIT;
+    struct span state;
+    uint64_t dead = 0;
+
+    if (!probe(doctor, "/v1/status", &reply, &err)) {
+        doctor_say(doctor, DOCTOR_WARN, "status: %s", err.message);
+        return;
+    }
+    (void)json_u64(reply->json, "counts.outbox_dead", &dead); /* absent: 0 */
+    if (dead > 0) {
+        doctor_say(doctor, DOCTOR_WARN, "outbox: %llu given up: approvalctl outbox list --dead",
+                   (unsigned long long)dead);
+    }
+    state = json_text(reply->json, "slack.state");
+    if (span_is(state, "up")) {
+        doctor_say(doctor, DOCTOR_OK, "Slack: signed in");
+    } else if (state.size == 0 || span_is(state, "unused")) {
+        doctor_say(doctor, DOCTOR_WARN, "Slack: not configured");
+    } else {
+        doctor_say(doctor, DOCTOR_FAIL, "Slack: %.*s: approvalctl slack check", SPAN_ARGS(state));
+    }
+}
+
+int cmd_doctor(struct ctl *ctl)
+{
+    struct doctor doctor = {.ctl = ctl};
+    struct err err = ERR_INIT;
+
+    if (ctl_connect(ctl, &err) != ERR_OK) {
+        doctor_say(&doctor, DOCTOR_FAIL, "settings: %s", err.message);
+    }
+    if (ctl->url == NULL || options_has(&ctl->options, OPTION_CONFIG)) {
+        check_config(&doctor); /* approvald of another host is configured there */
+    }
+    if (ctl->client != NULL) {
+        check_answers(&doctor);
+        check_status(&doctor);
+    }
+    if (ctl->json) {
+        (void)printf("]\n"); /* main looks at ferror */
+    } else if (doctor.failed + doctor.warned == 0) {
+        (void)printf("All is well.\n");
+    }
+    return doctor.failed == 0 && !doctor.broken ? CTL_OK : CTL_INTERNAL;
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_policy.c: policy apply, list, show, test.
+ * Owns nothing; never parses a policy's text: approvald does, whole or not at all. */
+#include "approvald/ctl/command.h"
+#include "base/assert.h"
+#include "base/buf.h"
+#include "base/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define POLICY_FILE_SIZE_MAX ((size_t)1 << 20) /* bytes: hundreds of policies */
+
+static int
+put_policies(struct ctl *ctl, struct span text, bool dry_run, const struct client_reply **ret_reply)
+{
+    bool absent = options_has(&ctl->options, OPTION_DELETE_ABSENT);
+    struct client_call call = {
+        .method = "PUT", .local = true, .content_type = "text/plain; charset=utf-8", .body = text};
+    AUTO_BUF struct buf *path = NULL;
+    struct err err = ERR_INIT;
+    enum err_code rc = buf_new(256, &path, &err);
+
+    if (rc == ERR_OK) {
+        rc = buf_append_text(path, "/v1/policies", &err);
+    }
+    if (rc == ERR_OK) {
+        rc = ctl_query(path, "dry_run", dry_run ? "1" : NULL, &err);
+    }
+    if (rc == ERR_OK) {
+        rc = ctl_query(path, "delete_absent", absent ? "1" : NULL, &err);
+    }
+    if (rc != ERR_OK) {
+        return ctl_fail_err(ctl, &err);
+    }
+    call.path = buf_text(path);
+    return ctl_call(ctl, &call, ret_reply);
+}
+
+/* "~ prod-deploy" and below it "    quorum: 1 -> 2". */
+static enum err_code show_change(const struct json *change, struct err *err)
+{
+    struct span kind = json_text(change, "change");
+    enum err_code rc;
+
+    rc = ctl_print_line(span_is(kind, "added")     ? "+ "
+                        : span_is(kind, "deleted") ? "- "
+                                                   : "~ ",
+                        json_text(change, "name"), err);
+    for (const struct json *field = json_first(json_get(change, "fields"));
+         field != NULL && rc == ERR_OK; field = json_next(field)) {
+        AUTO_BUF struct buf *line = NULL;
+
+        rc = buf_new(CTL_BODY_SIZE_MAX, &line, err);
+        if (rc == ERR_OK) {
+            rc = buf_append_format(
+                line, err, "%.*s: %.*s -> %.*s", SPAN_ARGS(json_text(field, "name")),
+                SPAN_ARGS(json_text(field, "from")), SPAN_ARGS(json_text(field, "to")));
+        }
+        if (rc == ERR_OK) {
+            rc = ctl_print_line("    ", buf_span(line), err);
+        }
+    }
+    return rc;
+}
+
+static int show_difference(const struct ctl *ctl, const struct client_reply *reply)
+{
+    const struct json *changes = json_get(reply->json, "changes");
+    struct err err = ERR_INIT;
+    enum err_code rc = ERR_OK;
+
+    if (ctl->json) {
+        ctl_print_json(reply->body);
+        return CTL_OK;
+    }
+    if (json_count(changes) == 0) {
+        (void)printf("No difference.\n"); /* main looks at ferror */
+    }
+    for (const struct json *at = json_first(changes); at != NULL && rc == ERR_OK;
+         at = json_next(at)) {
+        rc = show_change(at, &err);
+    }
+    return rc == ERR_OK ? CTL_OK : ctl_fail_err(ctl, &err);
+}
+
+int cmd_policy_apply(struct ctl *ctl)
+{
+    AUTO_BUF struct buf *text = NULL;
+    const struct client_reply *reply = NULL;
+    struct err err = ERR_INIT;
+    bool dry_run = options_has(&ctl->options, OPTION_DRY_RUN);
+    int code;
+
+    if (ctl_read_file(ctl->options.arguments[0], POLICY_FILE_SIZE_MAX, &text, &err) != ERR_OK) {
+        return ctl_fail_err(ctl, &err);
+    }
+    code = put_policies(ctl, buf_span(text), dry_run, &reply);
+    if (code != CTL_OK) {
+        return code;
+    }
+    ASSERT(reply != NULL);
+    code = show_difference(ctl, reply);
+    if (code == CTL_OK && !ctl->json) {
+        (void)printf(dry_run ? "Nothing was written (--dry-run).\n" : "Written.\n");
+    }
+    return code;
+}
+
+static const struct ctl_column policy_columns[] = {
+    {"NAME", "name"},       {"VERSION", "version"}, {"QUORUM", "quorum"},
+    {"CHANNEL", "channel"}, {"USERS", "users"},     {"GROUPS", "groups"},
+    {"DELETED", "deleted"}, {"TITLE", "title"},     {NULL, NULL},
+};
+
+/* /v1/policies, or all versions of one, the newest first. */
+static int get_policies(struct ctl *ctl, const char *name, const struct client_reply **ret_reply)
+{
+    AUTO_BUF struct buf *path = NULL;
+    struct err err = ERR_INIT;
+    enum err_code rc = buf_new(1024, &path, &err);
+
+    if (rc == ERR_OK) {
+        rc = buf_append_text(path, "/v1/policies", &err);
+    }
+    if (rc == ERR_OK && name != NULL) {
+        rc = buf_append_text(path, "/", &err);
+    }
+    if (rc == ERR_OK && name != NULL) {
+        rc = ctl_segment(path, name, &err);
+    }
+    return rc == ERR_OK ? ctl_get(ctl, buf_text(path), ret_reply) : ctl_fail_err(ctl, &err);
+}
+
+static int show_policies(struct ctl *ctl, const char *name)
+{
+    const struct client_reply *reply = NULL;
+    int code = get_policies(ctl, name, &reply);
+
+    if (code != CTL_OK) {
+        return code;
+    }
+    ASSERT(reply != NULL);
+    if (ctl->json) {
+        ctl_print_json(reply->body);
+        return CTL_OK;
+    }
+    return ctl_print_list(ctl, json_get(reply->json, "policies"), policy_columns,
+                          "No policies. approvalctl policy apply FILE writes some.");
+}
+
+int cmd_policy_list(struct ctl *ctl)
+{
+    return show_policies(ctl, NULL);
+}
+
+int cmd_policy_show(struct ctl *ctl)
+{
+    return show_policies(ctl, ctl->options.arguments[0]);
+}
+
+static bool has_text(const struct json *list, struct span text)
+{
+    for (const struct json *at = json_first(list); at != NULL; at = json_next(at)) {
+        if (span_equal(json_string(at), text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The newest version; NULL when there is none. */
+static const struct json *newest(const struct json *policies, const char *name)
+{
+    for (const struct json *at = json_first(policies); at != NULL; at = json_next(at)) {
+        if (span_is(json_text(at, "name"), name)) {
+            return at;
+        }
+    }
+    return NULL;
+}
+
+static int judge(const struct ctl *ctl, const struct json *policy, struct span user)
+{
+    AUTO_BUF struct buf *line = NULL;
+    const struct json *groups = json_get(policy, "groups");
+    bool named = has_text(json_get(policy, "users"), user);
+    bool deleted = json_bool(policy, "deleted", false);
+    const char *verdict = named ? "yes" : (json_count(groups) > 0 ? "maybe" : "no");
+    struct err err = ERR_INIT;
+    enum err_code rc = buf_new(CTL_BODY_SIZE_MAX, &line, &err);
+
+    verdict = deleted ? "no" : verdict;
+    if (rc == ERR_OK) {
+        rc = buf_append_format(line, &err, "%s: %.*s ", verdict, SPAN_ARGS(user));
+    }
+    if (rc == ERR_OK && deleted) {
+        rc = buf_append_text(line, "decides nothing: this policy takes no new requests", &err);
+    } else if (rc == ERR_OK && named) {
+        rc = buf_append_text(line, "is named by the policy", &err);
+    } else if (rc == ERR_OK && json_count(groups) > 0) {
+        rc = buf_append_text(line, "may decide as a member of ", &err);
+        if (rc == ERR_OK) {
+            rc = ctl_cell(line, policy, "groups", &err);
+        }
+    } else if (rc == ERR_OK) {
+        rc = buf_append_text(line, "is not named, and the policy names no group", &err);
+    }
+    if (rc == ERR_OK && !deleted && !json_bool(policy, "self_approval", false)) {
+        rc = buf_append_text(line, "; never for an own request", &err);
+    }
+    if (rc == ERR_OK) {
+        rc = ctl_print_line("", buf_span(line), &err);
+    }
+    if (rc != ERR_OK) {
+        return ctl_fail_err(ctl, &err);
+    }
+    return strcmp(verdict, "no") == 0 ? CTL_REFUSED : CTL_OK;
+}
+
+int cmd_policy_test(struct ctl *ctl)
+{
+    const char *user = options_text(&ctl->options, OPTION_AS);
+    const char *name = ctl->options.arguments[0];
+    const struct client_reply *reply = NULL;
+    const struct json *policy;
+    struct err err = ERR_INIT;
+    int code;
+
+    if (user == NULL) {
+        return ctl_usage(ctl, "missing: --as U… (a Slack user id)");
+    }
+    code = get_policies(ctl, name, &reply);
+    if (code != CTL_OK) {
+        return code;
+    }
+    ASSERT(reply != NULL);
+    policy = newest(json_get(reply->json, "policies"), name);
+    if (policy == NULL) {
+        (void)err_set(&err, ERR_NOT_FOUND, "there is no policy '%s'", name);
+        return ctl_fail(ctl, CTL_REFUSED, &err);
+    }
+    return judge(ctl, policy, span_text(user));
+}

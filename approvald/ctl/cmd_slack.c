@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_slack.c: slack manifest, slack check.
+ * Owns nothing; never speaks with Slack itself: approvald does, and says what it saw. */
+#include "approvald/ctl/command.h"
+#include "approvald/ctl/manifest.h"
+#include "base/buf.h"
+#include "base/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int cmd_slack_manifest(struct ctl *ctl)
+{
+    const char *name = options_text(&ctl->options, OPTION_NAME);
+    const char *command = options_text(&ctl->options, OPTION_COMMAND);
+    struct manifest manifest = {
+        .name = name == NULL ? "approvald" : name,
+        .command = command == NULL ? "/approval" : command,
+        .public_url = options_text(&ctl->options, OPTION_PUBLIC_URL),
+    };
+    AUTO_BUF struct buf *text = NULL;
+    struct err err = ERR_INIT;
+    enum err_code rc = buf_new(CTL_BODY_SIZE_MAX, &text, &err);
+
+    if (manifest.public_url == NULL) {
+        return ctl_usage(ctl, "missing: --public-url https://HOST (how Slack reaches approvald)");
+    }
+    if (rc == ERR_OK) {
+        rc = manifest_print(&manifest, text, &err);
+    }
+    if (rc != ERR_OK) {
+        return ctl_fail_err(ctl, &err);
+    }
+    (void)fwrite(buf_text(text), 1, buf_size(text), stdout); /* main looks at ferror */
+    return CTL_OK;
+}
+
+/* "ok    signed in to team T…" */
+static enum err_code line(
+    const char *mark, const char *what, const struct json *slack, const char *path, struct err *err)
+{
+    AUTO_BUF struct buf *text = NULL;
+    enum err_code rc = buf_new(CTL_BODY_SIZE_MAX, &text, err);
+
+    if (rc == ERR_OK) {
+        rc = buf_append_format(text, err, "%-5s %s", mark, what);
+    }
+    if (rc == ERR_OK && path != NULL) {
+        rc = ctl_cell(text, slack, path, err);
+    }
+    return rc == ERR_OK ? ctl_print_line("", buf_span(text), err) : rc;
+}
+
+static enum err_code check_sign_in(const struct json *slack, bool *ret_ok, struct err *err)
+{
+    struct span state = json_text(slack, "state");
+    enum err_code rc;
+
+    *ret_ok = span_is(state, "up");
+    if (span_is(state, "unreachable")) {
+        return line("FAIL", "Slack cannot be reached (proxy? DNS?): ", slack, "error", err);
+    }
+    if (!*ret_ok) {
+        return line("FAIL", "Slack refuses the bot token: ", slack, "error", err);
+    }
+    rc = line("ok", "signed in to team ", slack, "team", err);
+    return rc == ERR_OK ? line("ok", "as bot ", slack, "bot_user", err) : rc;
+}
+
+#define SKEW_WARN_S 60 /* Slack's signatures are good for 300 s */
+
+static enum err_code check_rest(const struct json *slack, bool *ret_ok, struct err *err)
+{
+    int64_t skew_s = 0;
+    enum err_code rc = ERR_OK;
+
+    if (json_text(slack, "missing_scope").size > 0) {
+        *ret_ok = false;
+        rc =
+            line("FAIL", "add this scope and install the app again: ", slack, "missing_scope", err);
+    }
+    if (rc == ERR_OK && json_bool(slack, "team_mismatch", false)) {
+        *ret_ok = false;
+        rc = line("FAIL", "the token is of another team than team_id says", slack, NULL, err);
+    }
+    if (rc == ERR_OK && json_i64(slack, "skew_s", &skew_s)) {
+        bool off = skew_s > SKEW_WARN_S || skew_s < -SKEW_WARN_S;
+
+        *ret_ok = *ret_ok && !off;
+        rc = line(off ? "FAIL" : "ok", "seconds between this clock and Slack's: ", slack, "skew_s",
+                  err);
+    }
+    if (rc == ERR_OK && json_text(slack, "last_event_at").size > 0) {
+        rc = line("ok", "Slack called us last at ", slack, "last_event_at", err);
+    }
+    return rc;
+}
+
+int cmd_slack_check(struct ctl *ctl)
+{
+    const struct client_reply *reply = NULL;
+    const struct json *slack;
+    struct err err = ERR_INIT;
+    bool ok = false;
+    int code = ctl_get(ctl, "/v1/status", &reply);
+
+    if (code != CTL_OK) {
+        return code;
+    }
+    slack = json_get(reply->json, "slack");
+    if (json_text(slack, "state").size == 0 || span_is(json_text(slack, "state"), "unused")) {
+        (void)err_set(&err, ERR_NOT_FOUND,
+                      "approvald is not set up for Slack: docs/slack-setup.md");
+        return ctl_fail(ctl, CTL_INTERNAL, &err);
+    }
+    if (ctl->json) {
+        ctl_print_json(reply->body);
+        return span_is(json_text(slack, "state"), "up") ? CTL_OK : CTL_INTERNAL;
+    }
+    if (check_sign_in(slack, &ok, &err) != ERR_OK || check_rest(slack, &ok, &err) != ERR_OK) {
+        return ctl_fail_err(ctl, &err);
+    }
+    return ok ? CTL_OK : CTL_INTERNAL;
+}

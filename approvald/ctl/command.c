@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* command.c: finds commands by their words and prints their help.
+ * Owns the layout of help; never the words themselves (command_table.c), never runs a command. */
+#include "approvald/ctl/command.h"
+
+#include "base/assert.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define HELP_COLUMN 26 /* where the explanations begin */
+
+const struct command *command_find(int argc, char **argv, int *ret_used)
+{
+    for (const struct command *c = command_table(); c->words[0] != NULL; c++) {
+        int words = c->words[1] == NULL ? 1 : 2;
+
+        if (argc > words && strcmp(argv[1], c->words[0]) == 0 &&
+            (words == 1 || strcmp(argv[2], c->words[1]) == 0)) {
+            *ret_used = words;
+            return c;
+        }
+    }
+    return NULL;
+}
+
+static void print_words(const struct command *command)
+{
+    (void)printf("%s%s%s", /* main looks at ferror, here as everywhere */
+                 command->words[0], command->words[1] == NULL ? "" : " ",
+                 command->words[1] == NULL ? "" : command->words[1]);
+}
+
+static void print_option(enum option option)
+{
+    const char *word = options_value_word(option);
+    int used = printf("  --%s%s%s", options_name(option), word == NULL ? "" : " ",
+                      word == NULL ? "" : word);
+
+    (void)printf("%*s%s\n", used < HELP_COLUMN ? HELP_COLUMN - used : 1, "", options_help(option));
+}
+
+static void print_options(uint64_t set)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if ((set & OPTION_BIT(i)) != 0) {
+            print_option((enum option)i);
+        }
+    }
+}
+
+static void print_exits(void)
+{
+#define PRINT_EXIT(code, number, text) (void)printf("  %-4d %s\n", (number), (text));
+    CTL_EXIT_TABLE(PRINT_EXIT)
+#undef PRINT_EXIT
+}
+
+void command_print_help(const struct command *command)
+{
+    ASSERT(command != NULL);
+    (void)printf("usage: approvalctl ");
+    print_words(command);
+    (void)printf(" [OPTION]...%s%s\n\n", command->arguments[0] == '\0' ? "" : " ",
+                 command->arguments);
+    (void)printf("%c%s.\n%s\n", command->summary[0] - 'a' + 'A', command->summary + 1,
+                 command->help);
+    if ((command->options & ~command_common_options()) != 0) {
+        (void)printf("options:\n");
+        print_options(command->options & ~command_common_options());
+        (void)printf("\n");
+    }
+    (void)printf("options of every command:\n");
+    print_options(command_common_options());
+    (void)printf("\nexit codes:\n");
+    print_exits();
+}
+
+void command_print_overview(void)
+{
+    (void)printf("usage: approvalctl COMMAND [OPTION]...\n\n"
+                 "Asks for approvals in Slack, waits for them, and looks after approvald.\n\n"
+                 "commands:\n");
+    for (const struct command *c = command_table(); c->words[0] != NULL; c++) {
+        int used = printf("  %s%s%s", c->words[0], c->words[1] == NULL ? "" : " ",
+                          c->words[1] == NULL ? "" : c->words[1]);
+
+        (void)printf("%*s%s\n", used < HELP_COLUMN ? HELP_COLUMN - used : 1, "", c->summary);
+    }
+    (void)printf(
+        "\napprovalctl COMMAND --help explains a command, with examples.\n\n"
+        "Without --url, $APPROVALD_URL or a url in ~/.config/approvald/approvalctl.conf it\n"
+        "speaks with the approvald of this host, over %s.\n"
+        "A token is read from --token-file, $APPROVALD_TOKEN_FILE or token_file there;\n"
+        "never from the command line.\n\nexit codes:\n",
+        CTL_DEFAULT_SOCKET);
+    print_exits();
+}
+
+/* The options of a command, one a line. */
+static void print_option_words(const struct command *command)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if ((command->options & OPTION_BIT(i)) != 0) {
+            (void)printf("--%s%s\n", options_name((enum option)i),
+                         options_value_word((enum option)i) == NULL ? "" : "=");
+        }
+    }
+}
+
+void command_print_words(int argc, char **argv)
+{
+    int used = 0;
+    const struct command *command = command_find(argc, argv, &used);
+    const char *last = "";
+
+    if (command != NULL) {
+        print_option_words(command);
+        return;
+    }
+    for (const struct command *c = command_table(); c->words[0] != NULL; c++) {
+        if (argc < 2 && strcmp(last, c->words[0]) != 0) {
+            (void)printf("%s\n", c->words[0]);
+            last = c->words[0];
+        } else if (argc == 2 && strcmp(argv[1], c->words[0]) == 0 && c->words[1] != NULL) {
+            (void)printf("%s\n", c->words[1]);
+        }
+    }
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* command_table.c: the table of commands with their help.
+ * Owns the words that people type and read; never runs anything. */
+#include "approvald/ctl/command.h"
+
+#define BIT(option) OPTION_BIT(OPTION_##option)
+#define COMMON      (BIT(HELP) | BIT(JSON) | BIT(URL) | BIT(SOCKET) | BIT(TOKEN_FILE) | BIT(CA_FILE))
+#define CONNECTED   (COMMON | BIT(TIMEOUT))
+#define ASKING                                                                                     \
+    (CONNECTED | BIT(POLICY) | BIT(TITLE) | BIT(REASON) | BIT(TARGET) | BIT(REQUESTER) |           \
+     BIT(EXPIRES) | BIT(KEY) | BIT(QUIET))
+
+static const struct command table[] = {
+    {{"request", NULL},
+     "",
+     "ask for an approval and print its id",
+     "The request appears in Slack, in the channel of the policy. The same --key asks only once,\n"
+     "so that a script may repeat the call after a failure.\n"
+     "\n"
+     "  approvalctl request --policy prod-deploy --title \"Deploy api 1.4.2\" --reason \"fixes "
+     "login\"\n"
+     "  id=$(approvalctl request --policy db-restore --title \"Restore orders\") &&\n"
+     "      approvalctl wait \"$id\" && restore-orders\n",
+     ASKING | BIT(DETAILS) | BIT(BIND_HASH) | BIT(WAIT),
+     0,
+     0,
+     false,
+     cmd_request},
+    {{"wait", NULL},
+     "ID",
+     "wait for the outcome; the exit code tells it",
+     "Outlasts restarts and failovers of approvald. Without --timeout it waits as long as the\n"
+     "request may be decided, and gives up (114) after 15 minutes without any answer.\n"
+     "\n"
+     "  approvalctl wait req_01J9ZC… --timeout 30m; echo $?\n",
+     CONNECTED | BIT(QUIET),
+     1,
+     1,
+     false,
+     cmd_wait},
+    {{"run", NULL},
+     "-- COMMAND [ARGUMENT]...",
+     "ask, wait, then run exactly what was approved",
+     "The approver sees the command line, the directory and the variables named by --env, and a\n"
+     "short code that you see as well. The approval holds for exactly these bytes and serves\n"
+     "once. The command's own exit code is passed through; when it was not run, the codes below\n"
+     "tell why. Interrupted while it waits (Ctrl-C), it cancels the request.\n"
+     "\n"
+     "  approvalctl run --policy prod-deploy --reason \"fixes login\" -- ./deploy.sh api 1.4.2\n"
+     "  approvalctl run --policy db --env PGHOST --timeout 1h -- psql -f migrate.sql\n",
+     ASKING | BIT(ENV),
+     0,
+     0,
+     true,
+     cmd_run},
+    {{"list", NULL},
+     "",
+     "list requests, newest first",
+     "  approvalctl list --state pending\n"
+     "  approvalctl list --policy prod-deploy --limit 5 --json\n",
+     CONNECTED | BIT(STATE) | BIT(POLICY) | BIT(LIMIT) | BIT(BEFORE),
+     0,
+     0,
+     false,
+     cmd_list},
+    {{"show", NULL},
+     "ID",
+     "show one request with its decisions",
+     "  approvalctl show req_01J9ZC…\n",
+     CONNECTED,
+     1,
+     1,
+     false,
+     cmd_show},
+    {{"approve", NULL},
+     "ID",
+     "say yes, as the person whom the token belongs to",
+     "Needs a token that may decide (token add --decide --user U…). Slack shows the decision.\n"
+     "\n"
+     "  approvalctl approve req_01J9ZC… --reason \"change 4711 is approved\"\n",
+     CONNECTED | BIT(REASON),
+     1,
+     1,
+     false,
+     cmd_approve},
+    {{"reject", NULL},
+     "ID",
+     "say no, as the person whom the token belongs to",
+     "  approvalctl reject req_01J9ZC… --reason \"not during the sale\"\n",
+     CONNECTED | BIT(REASON),
+     1,
+     1,
+     false,
+     cmd_reject},
+    {{"cancel", NULL},
+     "ID",
+     "take a request back",
+     "  approvalctl cancel req_01J9ZC… --reason \"no longer needed\"\n",
+     CONNECTED | BIT(REASON),
+     1,
+     1,
+     false,
+     cmd_cancel},
+    {{"claim", NULL},
+     "ID",
+     "use an approval: succeeds exactly once",
+     "Exit code 0: go ahead. 118: it was used before; 113: it was not used in time. With the same\n"
+     "--claim-key the same caller gets the same answer again.\n"
+     "\n"
+     "  approvalctl claim req_01J9ZC… --claim-key \"$CI_JOB_ID\" && ./deploy.sh\n",
+     CONNECTED | BIT(BIND_HASH) | BIT(CLAIM_KEY),
+     1,
+     1,
+     false,
+     cmd_claim},
+    {{"token", "add"},
+     "NAME",
+     "make an API token; its secret is shown once",
+     "A token that decides belongs to one person, so that nobody counts twice.\n"
+     "\n"
+     "  approvalctl token add ci --ask --policy prod-deploy --output /etc/ci/approvald-token\n"
+     "  approvalctl token add ana-laptop --decide --read --user U0APR00001 --expires 90d\n",
+     CONNECTED | BIT(ASK) | BIT(DECIDE) | BIT(READ) | BIT(USER) | BIT(POLICY) | BIT(RATE) |
+         BIT(EXPIRES) | BIT(OUTPUT),
+     1,
+     1,
+     false,
+     cmd_token_add},
+    {{"token", "list"},
+     "",
+     "list API tokens, never their secrets",
+     "  approvalctl token list\n",
+     CONNECTED,
+     0,
+     0,
+     false,
+     cmd_token_list},
+    {{"token", "revoke"},
+     "NAME",
+     "make an API token useless at once",
+     "  approvalctl token revoke ana-laptop\n",
+     CONNECTED,
+     1,
+     1,
+     false,
+     cmd_token_revoke},
+    {{"policy", "apply"},
+     "FILE",
+     "show the difference and write the policies of a file",
+     "Policies are versioned; a request keeps the version it was made under. \"-\" reads standard\n"
+     "input.\n"
+     "\n"
+     "  approvalctl policy apply policies.conf --dry-run\n"
+     "  approvalctl policy apply policies.conf\n",
+     CONNECTED | BIT(DRY_RUN) | BIT(DELETE_ABSENT),
+     1,
+     1,
+     false,
+     cmd_policy_apply},
+    {{"policy", "list"},
+     "",
+     "list policies",
+     "  approvalctl policy list\n",
+     CONNECTED,
+     0,
+     0,
+     false,
+     cmd_policy_list},
+    {{"policy", "show"},
+     "NAME",
+     "show one policy, all its versions",
+     "  approvalctl policy show prod-deploy\n",
+     CONNECTED,
+     1,
+     1,
+     false,
+     cmd_policy_show},
+    {{"policy", "test"},
+     "NAME",
+     "say whether a person could decide under a policy, and why",
+     "Exit code 0: could; 115: could not. Members of user groups are known to Slack only: the\n"
+     "answer then names the groups.\n"
+     "\n"
+     "  approvalctl policy test prod-deploy --as U0APR00001\n",
+     CONNECTED | BIT(AS),
+     1,
+     1,
+     false,
+     cmd_policy_test},
+    {{"outbox", "list"},
+     "",
+     "list what is owed to Slack and webhooks, and why it failed",
+     "  approvalctl outbox list --dead\n",
+     CONNECTED | BIT(DEAD) | BIT(LIMIT),
+     0,
+     0,
+     false,
+     cmd_outbox_list},
+    {{"outbox", "replay"},
+     "[REQUEST SURFACE TARGET]",
+     "send again what was given up",
+     "  approvalctl outbox replay --all\n"
+     "  approvalctl outbox replay req_01J9ZC… card C0APV00001\n",
+     CONNECTED | BIT(ALL),
+     0,
+     3,
+     false,
+     cmd_outbox_replay},
+    {{"audit", "list"},
+     "",
+     "list the audit log, oldest first",
+     "  approvalctl audit list --id req_01J9ZC…\n"
+     "  approvalctl audit list --from 1200 --limit 50 --json\n",
+     CONNECTED | BIT(FROM) | BIT(ID) | BIT(LIMIT),
+     0,
+     0,
+     false,
+     cmd_audit_list},
+    {{"audit", "verify"},
+     "",
+     "recompute the hash chain of the audit log",
+     "Exit code 0: every entry follows from the one before. With --head-file it remembers the\n"
+     "newest entry, and a later run sees when history was changed or cut.\n"
+     "\n"
+     "  approvalctl audit verify --head-file /var/lib/audit/approvald.head\n",
+     CONNECTED | BIT(HEAD_FILE) | BIT(FROM),
+     0,
+     0,
+     false,
+     cmd_audit_verify},
+    {{"config", "check"},
+     "",
+     "check approvald's configuration: file, line, reason",
+     "  approvalctl config check\n"
+     "  approvalctl config check --config ./approvald.conf\n",
+     COMMON | BIT(CONFIG) | BIT(PROGRAM),
+     0,
+     0,
+     false,
+     cmd_config_check},
+    {{"config", "dump"},
+     "",
+     "print the configuration in force, with defaults",
+     "  approvalctl config dump\n",
+     COMMON | BIT(CONFIG) | BIT(PROGRAM),
+     0,
+     0,
+     false,
+     cmd_config_dump},
+    {{"slack", "manifest"},
+     "",
+     "print the manifest that makes the app in Slack",
+     "Paste it at api.slack.com/apps, Create New App, From a manifest.\n"
+     "\n"
+     "  approvalctl slack manifest --public-url https://approvals.example.com > manifest.json\n",
+     COMMON | BIT(PUBLIC_URL) | BIT(NAME) | BIT(COMMAND),
+     0,
+     0,
+     false,
+     cmd_slack_manifest},
+    {{"slack", "check"},
+     "",
+     "say whether Slack and approvald understand each other",
+     "  approvalctl slack check\n",
+     CONNECTED,
+     0,
+     0,
+     false,
+     cmd_slack_check},
+    {{"status", NULL},
+     "",
+     "one glance: is it healthy? The exit code is for monitoring",
+     "Exit code 0: ready and nothing given up; 119: something needs a person; 114: no answer.\n"
+     "\n"
+     "  approvalctl status\n",
+     CONNECTED,
+     0,
+     0,
+     false,
+     cmd_status},
+    {{"doctor", NULL},
+     "",
+     "check this host and say what to do",
+     "Every line is ok, warn or FAIL. Exit code 0: nothing failed.\n"
+     "\n"
+     "  approvalctl doctor\n",
+     CONNECTED | BIT(CONFIG) | BIT(PROGRAM),
+     0,
+     0,
+     false,
+     cmd_doctor},
+    {.words = {NULL, NULL}},
+};
+
+const struct command *command_table(void)
+{
+    return table;
+}
+
+uint64_t command_common_options(void)
+{
+    return COMMON;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* doctor.h: lines of the doctor: what was looked at, how it is, what to do. */
+#ifndef APPROVALD_CTL_DOCTOR_H
+#define APPROVALD_CTL_DOCTOR_H
+
+#include "approvald/ctl/ctl.h"
+
+#include <stdint.h>
+
+enum doctor_mark { DOCTOR_OK, DOCTOR_WARN, DOCTOR_FAIL };
+
+struct doctor {
+    struct ctl *ctl;
+    uint32_t failed;
+    uint32_t warned;
+    uint32_t lines;
+    bool broken; /* a line could not be printed */
+};
+
+/* Prints one line (with --json an object) and counts it. */
+void doctor_say(struct doctor *doctor, enum doctor_mark mark, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The checks of files and disk that the configuration names. dump: what approvald --dump-config
+ * said. */
+void doctor_files(struct doctor *doctor, const char *dump);
+/* The value of a key in a dump, the index-th time it is set to a text; false: it is not. Pure. */
+bool doctor_value(const char *dump, const char *key, size_t index, char *ret_value, size_t size);
+
+#endif

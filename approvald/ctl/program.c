@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* program.c: the approvald program, asked about its own configuration.
+ * Owns the choice of the program: --program, else the one beside us, else the installed one. Never
+ * starts a shell and never starts the daemon itself. */
+#include "approvald/ctl/program.h"
+
+#include "approvald/ctl/ctl.h"
+#include "base/assert.h"
+#include "base/buf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PROGRAM_ARGS_MAX 5
+
+/* "…/approvald" beside this program, when it is there. */
+static bool beside(char path[PATH_MAX])
+{
+    ssize_t size = readlink("/proc/self/exe", path, PATH_MAX - 1);
+    char *slash;
+
+    if (size <= 0) {
+        return false;
+    }
+    path[size] = '\0';
+    slash = strrchr(path, '/');
+    if (slash == NULL || (size_t)(slash - path) + sizeof "/approvald" > PATH_MAX) {
+        return false;
+    }
+    memcpy(slash, "/approvald", sizeof "/approvald");
+    return access(path, X_OK) == 0;
+}
+
+static const char *choose(const struct ctl *ctl, char path[PATH_MAX])
+{
+    const char *given = options_text(&ctl->options, OPTION_PROGRAM);
+
+    if (given != NULL) {
+        return given;
+    }
+    return beside(path) ? path : PKGSBINDIR "/approvald";
+}
+
+/* exec takes an array of char *, which it does not change. */
+static void fill(const struct ctl *ctl,
+                 const char *program,
+                 const char *what,
+                 const char *ret_argv[PROGRAM_ARGS_MAX])
+{
+    const char *file = options_text(&ctl->options, OPTION_CONFIG);
+    size_t count = 0;
+
+    ret_argv[count++] = program;
+    if (file != NULL) {
+        ret_argv[count++] = "--config";
+        ret_argv[count++] = file;
+    }
+    ret_argv[count++] = what;
+    ret_argv[count] = NULL;
+    ASSERT(count < PROGRAM_ARGS_MAX);
+}
+
+const struct err *program_exec(const struct ctl *ctl, const char *what, struct err *err)
+{
+    char path[PATH_MAX];
+    const char *argv[PROGRAM_ARGS_MAX];
+    const char *program = choose(ctl, path);
+
+    fill(ctl, program, what, argv);
+    (void)execv(program, (char *const *)(uintptr_t)argv);
+    (void)err_set_errno(err, ERR_NOT_FOUND, errno, "%s", program); /* the caller prints it */
+    return err;
+}
+
+__attribute__((noreturn)) static void
+become(const char *program, const char *const *argv, int output_fd)
+{
+    if (dup2(output_fd, STDOUT_FILENO) >= 0 && dup2(output_fd, STDERR_FILENO) >= 0) {
+        (void)execv(program, (char *const *)(uintptr_t)argv);
+    }
+    _exit(127);
+}
+
+static enum err_code drain(int fd, struct buf *output, struct err *err)
+{
+    char bytes[4096];
+    ssize_t size;
+
+    while ((size = read(fd, bytes, sizeof bytes)) != 0) {
+        if (size < 0 && errno != EINTR) {
+            return err_set_errno(err, ERR_IO, errno, "read");
+        }
+        if (size > 0 && buf_append(output, bytes, (size_t)size, err) != ERR_OK) {
+            return err->code;
+        }
+    }
+    return ERR_OK;
+}
+
+enum err_code program_capture(
+    const struct ctl *ctl, const char *what, struct buf *output, int *ret_code, struct err *err)
+{
+    char path[PATH_MAX];
+    const char *argv[PROGRAM_ARGS_MAX];
+    const char *program = choose(ctl, path);
+    int pipe_fds[2];
+    int status = 0;
+    enum err_code rc;
+    pid_t pid;
+
+    fill(ctl, program, what, argv);
+    if (pipe2(pipe_fds, O_CLOEXEC) != 0) {
+        return err_set_errno(err, ERR_IO, errno, "pipe");
+    }
+    pid = fork();
+    if (pid == 0) {
+        become(program, argv, pipe_fds[1]);
+    }
+    (void)close(pipe_fds[1]); /* ours, so that the end of the other is seen */
+    rc = pid < 0 ? err_set_errno(err, ERR_IO, errno, "start %s", program)
+                 : drain(pipe_fds[0], output, err);
+    (void)close(pipe_fds[0]); /* only read; a writer that is left gets SIGPIPE and ends */
+    if (pid > 0 && waitpid(pid, &status, 0) == pid) {
+        *ret_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    }
+    return rc;
+}

@@ -1,0 +1,613 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""test_ctl.py: approvalctl against a server that answers, refuses, vanishes and lies.
+
+Needs a built approvalctl: in $APPROVALD_BUILD, else in build/gcc or build. Owns its servers and its
+temporary files; never needs approvald itself.
+"""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from fake_server import (  # noqa: E402
+    DROP,
+    FakeServer,
+    free_port,
+    problem,
+    request_json,
+    sequence,
+    wait_until,
+)
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+ID = "req_01TEST"
+
+
+def find_program():
+    folders = [os.environ.get("APPROVALD_BUILD"), f"{ROOT}/build/gcc", f"{ROOT}/build"]
+    for folder in folders:
+        path = f"{folder}/approvald/approvalctl"
+        if folder and os.access(path, os.X_OK):
+            return os.path.abspath(path)
+    sys.exit("approvalctl is not built: make, or set APPROVALD_BUILD")
+
+
+PROGRAM = find_program()
+
+
+class CtlTest(unittest.TestCase):
+    """A server, a folder, and ways to call approvalctl."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        self.server = None
+        self.token_file = os.path.join(self.folder, "token")
+        with open(self.token_file, "w", encoding="utf-8") as handle:
+            handle.write("apv_secret\n")
+        os.chmod(self.token_file, 0o600)
+
+    def serve(self, script, **how):
+        self.server = FakeServer(script, **how)
+        self.addCleanup(self.server.close)
+        return self.server
+
+    def environment(self, **more):
+        env = {"PATH": os.environ["PATH"], "HOME": self.folder, "LC_ALL": "C.UTF-8", **more}
+        if self.server is not None and self.server.url:
+            env["APPROVALD_URL"] = self.server.url
+        return env
+
+    def start(self, *args, env=None, **how):
+        return subprocess.Popen(
+            [PROGRAM, *args],
+            env=env or self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **how,
+        )
+
+    def ctl(self, *args, env=None, **how):
+        child = self.start(*args, env=env, **how)
+        child.out, child.err = child.communicate(timeout=60)
+        return child
+
+    def check(self, code, *args, **how):
+        done = self.ctl(*args, **how)
+        self.assertEqual(done.returncode, code, f"{args}: {done.out}{done.err}")
+        return done
+
+
+class ExitCodes(CtlTest):
+    """One number for one meaning."""
+
+    def test_wait_tells_each_outcome(self):
+        outcomes = {
+            0: {"state": "approved", "use": "unused"},
+            110: {"state": "rejected"},
+            111: {"state": "expired"},
+            112: {"state": "cancelled"},
+            113: {"state": "approved", "use": "lapsed"},
+        }
+        for code, changes in outcomes.items():
+            self.serve(sequence((200, request_json(**changes))))
+            self.check(code, "wait", ID)
+
+    def test_wait_polls_on_while_pending(self):
+        self.serve(sequence((200, request_json()), (200, request_json(state="approved"))))
+        self.check(0, "wait", ID)
+        self.assertIn("wait=", self.server.calls[0]["path"])
+        self.assertEqual(len(self.server.calls), 2)
+
+    def test_wait_without_outcome_in_time(self):
+        self.serve(lambda _call: (time.sleep(0.3), (200, request_json()))[1])
+        self.check(117, "wait", ID, "--timeout", "1s")
+
+    def test_nobody_listens(self):
+        env = self.environment(APPROVALD_URL=f"http://127.0.0.1:{free_port()}")
+        done = self.check(114, "show", ID, "--timeout", "1s", env=env)
+        self.assertIn("check the URL", done.err)
+        self.check(114, "wait", ID, "--timeout", "1s", env=env)
+
+    def test_no_socket(self):
+        done = self.check(114, "status", "--socket", f"{self.folder}/none", "--timeout", "1s")
+        self.assertIn("is approvald running here?", done.err)
+
+    def test_refusals(self):
+        table = {
+            (401, None): 115,
+            (403, "scope"): 115,
+            (403, "not_approver"): 115,
+            (404, "unknown_request"): 115,
+            (409, "ended"): 118,
+            (409, "already_decided"): 118,
+            (409, "claimed"): 118,
+            (409, "key_reused"): 118,
+            (409, "wrong_hash"): 115,
+            (409, "not_approved"): 115,
+            (410, "expired"): 111,
+            (409, "lapsed"): 113,
+            (400, None): 116,
+            (413, None): 116,
+            (500, None): 119,
+        }
+        for (status, refusal), code in table.items():
+            self.serve(sequence(problem(status, "because of the test", refusal)))
+            done = self.check(code, "approve", ID)
+            self.assertIn("because of the test", done.err)
+            self.assertEqual(done.out, "")
+
+    def test_wrong_calls(self):
+        for args in (
+            ("nonsense",),
+            ("token",),
+            ("show",),
+            ("show", "a", "b"),
+            ("show", "a", "--nonsense"),
+            ("request", "--title", "x"),
+            ("request", "--policy", "x"),
+            ("request", "--policy", "x", "--title", "x", "--expires", "soon"),
+            ("request", "--policy", "x", "--title", "x", "--bind-hash", "12"),
+            ("request", "--policy", "x", "--title", "x", "--key", "a b"),
+            ("run", "--policy", "x"),
+            ("list", "--", "x"),
+            ("list", "--limit", "many"),
+            ("token", "add", "x"),
+            ("outbox", "replay", "x"),
+            ("slack", "manifest"),
+            ("policy", "apply", "/does/not/exist"),
+            ("status", "--url", "ftp://x"),
+            ("status", "--url", "https://x/"),
+        ):
+            self.check(116, *args)
+
+
+class Help(CtlTest):
+    """A person can learn from the program alone."""
+
+    def test_every_command_explains_itself(self):
+        words = self.check(0, "--words").out.split()
+        self.assertIn("run", words)
+        commands = []
+        for word in words:
+            seconds = self.check(0, "--words", word).out.split()
+            if seconds and not seconds[0].startswith("--"):
+                commands += [(word, second) for second in seconds]
+            else:
+                commands.append((word,))
+        self.assertGreater(len(commands), 20)
+        for command in commands:
+            done = self.check(0, *command, "--help")
+            self.assertIn("usage: approvalctl " + " ".join(command), done.out)
+            self.assertIn("  approvalctl " + " ".join(command), done.out)
+            self.assertIn("117", done.out)
+
+    def test_overview(self):
+        self.assertIn("--help explains", self.check(0, "--help").out)
+        self.assertIn("commands:", self.check(116).out)
+        self.assertRegex(self.check(0, "--version").out, r"^approvalctl \d")
+
+
+class Talking(CtlTest):
+    """What is sent, and how often."""
+
+    def test_request_sends_what_was_said(self):
+        self.serve(sequence((201, request_json())))
+        done = self.check(
+            0, "request", "--policy", "prod", "--title", "Deploy ü", "--reason", "r", "--target",
+            "t", "--details", "a\nb", "--requester", "U1", "--expires", "2h", "--key", "k1",
+            "--token-file", self.token_file,
+        )  # fmt: skip
+        self.assertEqual(done.out, ID + "\n")
+        call = self.server.calls[0]
+        self.assertEqual((call["method"], call["path"]), ("POST", "/v1/requests"))
+        self.assertEqual(call["headers"]["Authorization"], "Bearer apv_secret")
+        self.assertEqual(call["headers"]["Idempotency-Key"], "k1")
+        self.assertEqual(
+            json.loads(call["body"]),
+            {
+                "policy": "prod", "title": "Deploy ü", "reason": "r", "target": "t",
+                "details": "a\nb", "requester": "U1", "expires_in_s": 7200,
+            },
+        )  # fmt: skip
+
+    def test_a_repeated_request_keeps_its_key(self):
+        unavailable = (503, {"detail": "not primary"}, {"Retry-After": "0"})
+        self.serve(sequence(DROP, unavailable, (201, request_json())))
+        self.check(0, "request", "--policy", "prod", "--title", "x")
+        keys = {c["headers"]["Idempotency-Key"] for c in self.server.calls}
+        self.assertEqual((len(self.server.calls), len(keys)), (3, 1))
+
+    def test_two_requests_have_two_keys(self):
+        self.serve(sequence((201, request_json())))
+        for _ in range(2):
+            self.check(0, "request", "--policy", "prod", "--title", "x")
+        keys = {c["headers"]["Idempotency-Key"] for c in self.server.calls}
+        self.assertEqual(len(keys), 2)
+
+    def test_a_token_is_never_made_twice(self):
+        self.serve(sequence(DROP, (201, {"token": "apv_1"})))
+        self.check(114, "token", "add", "x", "--ask", "--timeout", "3s")
+        self.assertEqual(len(self.server.calls), 1)
+
+    def test_a_decision_that_arrived_is_not_an_error(self):
+        self.serve(sequence(DROP, problem(409, "you have already", "already_decided")))
+        self.check(0, "approve", ID)
+
+    def test_wait_outlasts_a_restart(self):
+        port = free_port()
+        env = self.environment(APPROVALD_URL=f"http://127.0.0.1:{port}")
+        child = self.start("wait", ID, "--timeout", "30s", env=env)
+        time.sleep(1)
+        self.assertIsNone(child.poll())
+        first = FakeServer(lambda _call: (time.sleep(0.2), (200, request_json()))[1], port=port)
+        self.assertTrue(wait_until(lambda: len(first.calls) > 1))
+        first.close()
+        time.sleep(0.5)
+        self.serve(sequence((200, request_json(state="approved"))), port=port)
+        out, err = child.communicate(timeout=30)
+        self.assertEqual(child.returncode, 0, out + err)
+
+    def test_the_local_socket(self):
+        path = os.path.join(self.folder, "s")
+        self.serve(sequence((200, {"tokens": []})), path=path)
+        done = self.check(0, "token", "list", "--socket", path)
+        self.assertIn("No tokens", done.out)
+
+    def test_settings_from_the_users_file(self):
+        self.serve(sequence((200, request_json())))
+        folder = os.path.join(self.folder, ".config", "approvald")
+        os.makedirs(folder)
+        with open(f"{folder}/approvalctl.conf", "w", encoding="utf-8") as handle:
+            handle.write(f'url = "{self.server.url}"\ntoken_file = "{self.token_file}"\n')
+        env = self.environment()
+        del env["APPROVALD_URL"]
+        self.check(0, "show", ID, env=env)
+        self.assertEqual(self.server.calls[0]["headers"]["Authorization"], "Bearer apv_secret")
+        with open(f"{folder}/approvalctl.conf", "a", encoding="utf-8") as handle:
+            handle.write('tokn = "x"\n')
+        done = self.check(116, "show", ID, env=env)
+        self.assertIn("approvalctl.conf:3", done.err)
+
+    def test_the_token_is_in_no_output(self):
+        self.serve(sequence(problem(401, "no such token")))
+        done = self.check(115, "show", ID, "--token-file", self.token_file)
+        self.assertNotIn("apv_secret", done.out + done.err)
+
+
+class Showing(CtlTest):
+    """What is printed."""
+
+    HOSTILE = "\x1b]0;owned\x07\x1b[2Jgone\x9b31m\u202eevil\r\nx"
+
+    def test_hostile_text_is_escaped(self):
+        request = request_json(
+            title=self.HOSTILE,
+            reason=self.HOSTILE,
+            details=self.HOSTILE,
+            decisions=[{"user": self.HOSTILE, "verdict": "approve", "at": "x", "via": "slack",
+                        "reason": self.HOSTILE}],
+        )  # fmt: skip
+        replies = {
+            ("show", ID): (200, request),
+            ("list",): (200, {"requests": [request], "next": self.HOSTILE}),
+            ("approve", ID): problem(403, self.HOSTILE, "scope"),
+            ("audit", "list"): (200, {"entries": [{"seq": 1, "detail": self.HOSTILE}]}),
+            ("policy", "list"): (200, {"policies": [{"name": self.HOSTILE}]}),
+        }
+        for args, reply in replies.items():
+            self.serve(sequence(reply))
+            done = self.ctl(*args)
+            for bad in ("\x1b", "\x07", "\x9b", "\u202e", "\r"):
+                self.assertNotIn(bad, done.out + done.err, args)
+            self.assertIn("evil", done.out + done.err, args)
+
+    def test_json_is_what_the_server_said(self):
+        request = request_json(title="x")
+        self.serve(sequence((200, request)))
+        self.assertEqual(json.loads(self.check(0, "show", ID, "--json").out), request)
+        self.serve(sequence(problem(403, "no", "scope")))
+        self.assertEqual(json.loads(self.check(115, "show", ID, "--json").out)["refusal"], "scope")
+
+    def test_columns_fit_the_terminal(self):
+        long = request_json(title="word " * 40)
+        self.serve(sequence((200, {"requests": [long], "next": None})))
+        self.assertIn("word " * 39, self.check(0, "list").out)
+        env = {**self.environment(), "COLUMNS": "80"}
+        command = f"stty -echo; {PROGRAM} list"
+        done = subprocess.run(
+            ["script", "-qec", command, "/dev/null"], env=env, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        lines = done.stdout.replace("\r", "").split("\n")
+        self.assertTrue(any("…" in line for line in lines), done.stdout)
+        self.assertLessEqual(max(len(line) for line in lines), 80)
+
+    def test_a_new_token_goes_to_a_file_of_ones_own(self):
+        self.serve(sequence((201, {"token": "apv_new"})))
+        target = os.path.join(self.folder, "new")
+        done = self.check(
+            0, "token", "add", "ci", "--ask", "--policy", "a", "--policy", "b", "--output", target
+        )
+        self.assertNotIn("apv_new", done.out + done.err)
+        self.assertEqual(os.stat(target).st_mode & 0o777, 0o600)
+        with open(target, encoding="utf-8") as handle:
+            self.assertEqual(handle.read(), "apv_new\n")
+        body = json.loads(self.server.calls[0]["body"])
+        self.assertEqual((body["scopes"], body["policies"]), (["ask"], ["a", "b"]))
+        self.check(116, "token", "add", "ci", "--ask", "--output", target)
+        self.assertEqual(len(self.server.calls), 1)
+
+    def test_admin_commands_say_where_they_work(self):
+        self.serve(sequence(problem(404, "no such path")))
+        self.assertIn("local socket", self.check(115, "token", "list").err)
+
+    def test_policy_test(self):
+        policy = {"name": "p", "users": ["U1"], "groups": [], "self_approval": False}
+        self.serve(sequence((200, {"policies": [policy]})))
+        self.assertIn("yes: U1 is named", self.check(0, "policy", "test", "p", "--as", "U1").out)
+        self.assertIn("no: U2", self.check(115, "policy", "test", "p", "--as", "U2").out)
+        policy["groups"] = ["S1", "S2"]
+        done = self.check(0, "policy", "test", "p", "--as", "U2")
+        self.assertIn("maybe: U2 may decide as a member of S1, S2", done.out)
+
+    def test_policy_apply_sends_the_text(self):
+        self.serve(sequence((200, {"changes": []})))
+        name = os.path.join(self.folder, "p.conf")
+        with open(name, "w", encoding="utf-8") as handle:
+            handle.write("policy x {}\n")
+        self.check(0, "policy", "apply", name, "--dry-run", "--delete-absent")
+        call = self.server.calls[0]
+        self.assertEqual(call["path"], "/v1/policies?dry_run=1&delete_absent=1")
+        self.assertTrue(call["headers"]["Content-Type"].startswith("text/plain"))
+        self.assertEqual(call["body"], "policy x {}\n")
+
+    def test_status_is_for_monitoring(self):
+        good = {"ready": True, "counts": {"outbox_dead": 0}, "slack": {"state": "up"}}
+        self.serve(sequence((200, good)))
+        self.assertTrue(self.check(0, "status").out.startswith("ready"))
+        bad = ({"ready": False}, {"counts": {"outbox_dead": 2}}, {"slack": {"state": "refused"}})
+        for change in bad:
+            self.serve(sequence((200, {**good, **change})))
+            self.check(119, "status")
+
+
+def le_text(text):
+    raw = text.encode()
+    return len(raw).to_bytes(2, "little") + raw
+
+
+def audit_log(count):
+    """Entries as approvald makes and shows them (core/audit.h)."""
+    entries = []
+    previous = bytes(32)
+    for seq in range(1, count + 1):
+        raw = b"\x01" + seq.to_bytes(8, "little") + (1790000000000).to_bytes(8, "little")
+        raw += le_text("created") + le_text("root") + le_text("cli") + b"\x00" + le_text(f"n{seq}")
+        digest = hashlib.sha256(previous + raw).digest()
+        entries.append({
+            "seq": seq, "at": "2026-09-21T14:13:20Z", "action": "created", "actor": "root",
+            "via": "cli", "request": None, "detail": f"n{seq}", "previous": previous.hex(),
+            "bytes": raw.hex(), "hash": digest.hex(),
+        })  # fmt: skip
+        previous = digest
+    return entries
+
+
+def audit_script(entries):
+    """Serves pages as approvald does."""
+
+    def script(call):
+        query = dict(p.split("=") for p in call["path"].split("?")[1].split("&"))
+        page = [e for e in entries if e["seq"] >= int(query["from"])][: int(query["limit"])]
+        return 200, {"entries": page, "next": None}
+
+    return script
+
+
+class Audit(CtlTest):
+    """The chain is recomputed, never believed."""
+
+    def test_a_whole_log(self):
+        self.serve(audit_script(audit_log(250)))
+        done = self.check(0, "audit", "verify")
+        self.assertIn("ok: 250 entries, 1 to 250", done.out)
+
+    def test_forgeries(self):
+        for change in (
+            {"detail": "nothing"}, {"actor": "user:U1"}, {"hash": "00" * 32},
+            {"previous": "00" * 32}, {"seq": 9},
+        ):  # fmt: skip
+            entries = audit_log(5)
+            entries[2].update(change)
+            self.serve(audit_script(entries))
+            done = self.check(119, "audit", "verify")
+            self.assertIn("entry", done.err)
+
+    def test_a_head_file_sees_a_cut_log(self):
+        head = os.path.join(self.folder, "head")
+        entries = audit_log(20)
+        self.serve(audit_script(entries))
+        self.check(0, "audit", "verify", "--head-file", head)
+        self.check(0, "audit", "verify", "--head-file", head)
+        self.serve(audit_script(entries[:15]))
+        done = self.check(119, "audit", "verify", "--head-file", head)
+        self.assertIn("the log was cut", done.err)
+
+
+def run_script(state="approved", claim=None, consume=(200, None), seen=None):
+    """The server's side of `run`: create, wait, claim, consume."""
+    box = seen if seen is not None else {}
+
+    def script(call):
+        path = call["path"]
+        if call["method"] == "POST" and path == "/v1/requests":
+            box["asked"] = json.loads(call["body"])
+            return 201, request_json(bind_hash=box["asked"]["bind_hash"])
+        if call["method"] == "GET":
+            time.sleep(0.1)
+            return 200, request_json(state=state, bind_hash=box["asked"]["bind_hash"])
+        if path.endswith("/claim"):
+            answer = request_json(state="approved", use="claimed")
+            answer["bind_hash"] = json.loads(call["body"])["bind_hash"]
+            return claim or (200, answer)
+        if path.endswith("/consume"):
+            box["result"] = json.loads(call["body"])["result"]
+            return consume[0], consume[1] or request_json(state="approved", use="consumed")
+        return 200, request_json(state="cancelled")
+
+    return script
+
+
+class Run(CtlTest):
+    """run: exactly what was approved, once, or not at all."""
+
+    def run_it(self, code, *command, args=(), seen=None, **server):
+        self.serve(run_script(seen=seen, **server))
+        return self.check(code, "run", "--policy", "prod", *args, "--", *command, cwd=self.folder)
+
+    def test_the_commands_output_and_code_pass_through(self):
+        seen = {}
+        done = self.run_it(7, "sh", "-c", "echo out; echo err >&2; exit 7", seen=seen)
+        self.assertEqual(done.out, "out\n")
+        self.assertIn("err", done.err)
+        self.assertEqual(seen["result"], 7)
+        self.assertEqual(len(self.server.seen("POST", "/claim")), 1)
+
+    def test_the_approver_sees_what_runs(self):
+        seen = {}
+        done = self.run_it(0, "echo", "a b", "$HOME", args=("--env", "LC_ALL"), seen=seen)
+        self.assertEqual(done.out, "a b $HOME\n")
+        self.assertTrue(
+            seen["asked"]["details"].startswith(
+                f"echo 'a b' '$HOME'\nin {self.folder}\nwith LC_ALL=C.UTF-8\ncode "
+            ),
+            seen["asked"]["details"],
+        )
+        parts = ["approvald-bind-v1", self.folder, "3", "echo", "a b", "$HOME", "1"]
+        parts.append("LC_ALL=C.UTF-8")
+        raw = "".join(f"{len(p)}:{p}," for p in parts).encode()
+        self.assertEqual(seen["asked"]["bind_hash"], hashlib.sha256(raw).hexdigest())
+        code = seen["asked"]["bind_hash"][:8]
+        self.assertIn(code, seen["asked"]["details"])
+        self.assertIn(code, done.err)
+
+    def test_nothing_runs_without_an_approval(self):
+        for state, code in (("rejected", 110), ("expired", 111), ("cancelled", 112)):
+            self.run_it(code, "touch", "ran", state=state)
+        refused = {"claimed": 118, "lapsed": 113, "wrong_hash": 115, "not_approved": 115}
+        for refusal, code in refused.items():
+            self.run_it(code, "touch", "ran", claim=problem(409, "no", refusal))
+        other = request_json(state="approved", use="claimed", bind_hash="00" * 32)
+        done = self.run_it(115, "touch", "ran", claim=(200, other))
+        self.assertIn("approved for something else", done.err)
+        self.assertFalse(os.path.exists(os.path.join(self.folder, "ran")))
+
+    def test_nobody_decides_in_time(self):
+        self.run_it(117, "touch", "ran", args=("--timeout", "1s"), state="pending")
+        self.assertEqual(len(self.server.seen("POST", "/cancel")), 1)
+
+    def test_a_command_that_cannot_run(self):
+        seen = {}
+        self.run_it(127, "no-such-command-here", seen=seen)
+        self.assertEqual(seen["result"], 127)
+        self.run_it(126, "./", seen=seen)
+
+    def test_a_signal_ends_the_command(self):
+        seen = {}
+        self.run_it(128 + signal.SIGTERM, "sh", "-c", "kill -TERM $$", seen=seen)
+        self.assertEqual(seen["result"], 143)
+
+    def test_a_signal_to_us_reaches_the_command(self):
+        seen = {}
+        self.serve(run_script(seen=seen))
+        script = "trap 'echo caught; exit 3' TERM; echo up; while :; do sleep 0.05; done"
+        child = self.start("run", "--policy", "p", "--", "sh", "-c", script)
+        self.assertEqual(child.stdout.readline(), "up\n")
+        child.send_signal(signal.SIGTERM)
+        out, err = child.communicate(timeout=20)
+        self.assertEqual((child.returncode, out), (3, "caught\n"), err)
+        self.assertEqual(seen["result"], 3)
+
+    def test_interrupted_while_waiting_it_takes_the_request_back(self):
+        self.serve(run_script(state="pending"))
+        child = self.start("run", "--policy", "p", "--", "touch", f"{self.folder}/ran")
+        self.assertTrue(wait_until(lambda: self.server.seen("GET", ID)))
+        child.send_signal(signal.SIGINT)
+        child.communicate(timeout=20)
+        self.assertEqual(child.returncode, 128 + signal.SIGINT)
+        self.assertEqual(len(self.server.seen("POST", "/cancel")), 1)
+        self.assertFalse(os.path.exists(f"{self.folder}/ran"))
+
+    def test_a_lost_report_does_not_change_the_code(self):
+        done = self.run_it(0, "true", consume=problem(409, "no", "not_claimed"))
+        self.assertIn("could not be reported", done.err)
+
+    def test_too_much_to_read_is_not_asked(self):
+        self.serve(run_script())
+        done = self.check(116, "run", "--policy", "p", "--", "echo", "x" * 3000)
+        self.assertIn("put it into a script", done.err)
+        self.assertEqual(self.server.calls, [])
+
+    def test_the_directory_is_the_one_that_was_approved(self):
+        seen = {}
+        gate = threading.Event()
+        plain = run_script(seen=seen)
+
+        def script(call):
+            if call["method"] == "GET":
+                gate.wait(10)
+            return plain(call)
+
+        self.serve(script)
+        place = os.path.join(self.folder, "place")
+        os.mkdir(place)
+        child = self.start("run", "--policy", "p", "--", "touch", "here", cwd=place)
+        self.assertTrue(wait_until(lambda: "asked" in seen))
+        os.rename(place, place + "-moved")
+        os.mkdir(place)
+        gate.set()
+        child.communicate(timeout=20)
+        self.assertTrue(os.path.exists(place + "-moved/here"))
+        self.assertFalse(os.path.exists(place + "/here"))
+
+
+class Completion(CtlTest):
+    """The shell knows the words that the program knows."""
+
+    def complete(self, *words):
+        script = (
+            f"source {ROOT}/packaging/completion/approvalctl.bash\n"
+            'COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _approvalctl; printf "%s\\n" "${COMPREPLY[@]}"'
+        )
+        env = {**self.environment(), "PATH": os.path.dirname(PROGRAM) + ":" + os.environ["PATH"]}
+        done = subprocess.run(
+            ["bash", "-c", script, "bash", "approvalctl", *words], env=env,
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return [word.strip() for word in done.stdout.split("\n") if word.strip()]
+
+    def test_words(self):
+        self.assertIn("request", self.complete(""))
+        self.assertEqual(self.complete("req"), ["request"])
+        self.assertEqual(sorted(self.complete("token", "")), ["add", "list", "revoke"])
+        self.assertIn("--policy=", self.complete("request", "--po"))
+        self.assertIn("--dry-run", self.complete("policy", "apply", "--d"))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)

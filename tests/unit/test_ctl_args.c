@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_ctl_args.c: proves ctl/options and the table of commands.
+ * Owns nothing but its cases; never runs a command of approvalctl. */
+#include "approvald/ctl/command.h"
+#include "approvald/ctl/options.h"
+#include "tests/unit/unit.h"
+
+#include <string.h>
+
+#define ALLOWED                                                                                    \
+    (OPTION_BIT(OPTION_JSON) | OPTION_BIT(OPTION_REASON) | OPTION_BIT(OPTION_ENV) |                \
+     OPTION_BIT(OPTION_TIMEOUT) | OPTION_BIT(OPTION_LIMIT))
+
+/* getopt's way: argv holds char *, which options_parse never writes to. */
+static enum err_code
+parse(const char *const *words, size_t count, struct options *ret_options, struct err *err)
+{
+    static char copies[16][64];
+    char *argv[17] = {NULL};
+
+    for (size_t i = 0; i < count; i++) {
+        (void)strncpy(copies[i], words[i], sizeof copies[i] - 1);
+        copies[i][sizeof copies[i] - 1] = '\0';
+        argv[i] = copies[i];
+    }
+    return options_parse((int)count, argv, ALLOWED, ret_options, err);
+}
+
+#define PARSE(options, err, ...)                                                                   \
+    parse((const char *const[]){__VA_ARGS__},                                                      \
+          sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *), (options), (err))
+
+static void options_and_arguments_may_be_mixed(void)
+{
+    struct options options;
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL(PARSE(&options, &err, "--json", "one", "--reason", "why", "two"), ERR_OK);
+    CU_ASSERT_TRUE(options_has(&options, OPTION_JSON));
+    CU_ASSERT_FALSE(options_has(&options, OPTION_LIMIT));
+    CU_ASSERT_STRING_EQUAL(options_text(&options, OPTION_REASON), "why");
+    CU_ASSERT_EQUAL_FATAL(options.argument_count, 2);
+    CU_ASSERT_STRING_EQUAL(options.arguments[1], "two");
+    CU_ASSERT_PTR_NULL(options.rest);
+}
+
+static void values_may_stand_behind_an_equals_sign(void)
+{
+    struct options options;
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL(PARSE(&options, &err, "--reason=a=b", "--reason="), ERR_OK);
+    CU_ASSERT_STRING_EQUAL(options_nth(&options, OPTION_REASON, 0), "a=b");
+    CU_ASSERT_STRING_EQUAL(options_text(&options, OPTION_REASON), "");
+    CU_ASSERT_PTR_NULL(options_nth(&options, OPTION_REASON, 2));
+}
+
+static void a_double_dash_ends_the_options(void)
+{
+    struct options options;
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL(PARSE(&options, &err, "--env", "A", "--", "sh", "--json"), ERR_OK);
+    CU_ASSERT_FALSE(options_has(&options, OPTION_JSON));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(options.rest);
+    CU_ASSERT_STRING_EQUAL(options.rest[0], "sh");
+    CU_ASSERT_STRING_EQUAL(options.rest[1], "--json");
+    CU_ASSERT_PTR_NULL(options.rest[2]);
+}
+
+static void what_is_wrong_is_refused_by_name(void)
+{
+    struct options options;
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL(PARSE(&options, &err, "--nonsense"), ERR_INVALID);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "--nonsense"));
+    CU_ASSERT_EQUAL(PARSE(&options, &err, "--policy", "p"), ERR_INVALID); /* not of this command */
+    CU_ASSERT_EQUAL(PARSE(&options, &err, "--json=yes"), ERR_INVALID);
+    CU_ASSERT_EQUAL(PARSE(&options, &err, "--reason"), ERR_INVALID);
+    CU_ASSERT_EQUAL(PARSE(&options, &err, "-x"), ERR_INVALID);
+    CU_ASSERT_EQUAL(PARSE(&options, &err, "1", "2", "3", "4", "5", "6", "7", "8", "9"),
+                    ERR_INVALID);
+}
+
+static enum err_code seconds(const char *text, uint64_t *ret_s)
+{
+    struct options options;
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL(PARSE(&options, &err, "--timeout", text), ERR_OK);
+    return options_seconds(&options, OPTION_TIMEOUT, ret_s, &err);
+}
+
+static void times_have_units_and_bounds(void)
+{
+    uint64_t s = 7;
+
+    CU_ASSERT_EQUAL(seconds("90s", &s), ERR_OK);
+    CU_ASSERT_EQUAL(s, 90);
+    CU_ASSERT_EQUAL(seconds("2h", &s), ERR_OK);
+    CU_ASSERT_EQUAL(s, 7200);
+    CU_ASSERT_EQUAL(seconds("366d", &s), ERR_OK);
+    CU_ASSERT_EQUAL(s, 366U * 86400U);
+    CU_ASSERT_EQUAL(seconds("367d", &s), ERR_INVALID);
+    CU_ASSERT_EQUAL(seconds("18446744073709551615d", &s), ERR_INVALID);
+    CU_ASSERT_EQUAL(seconds("10", &s), ERR_INVALID);
+    CU_ASSERT_EQUAL(seconds("-1s", &s), ERR_INVALID);
+    CU_ASSERT_EQUAL(seconds("s", &s), ERR_INVALID);
+    CU_ASSERT_EQUAL(seconds("", &s), ERR_INVALID);
+}
+
+static void numbers_are_bounded(void)
+{
+    struct options options;
+    struct err err = ERR_INIT;
+    uint64_t number = 5;
+
+    CU_ASSERT_EQUAL(PARSE(&options, &err, "--limit", "100"), ERR_OK);
+    CU_ASSERT_EQUAL(options_number(&options, OPTION_LIMIT, 100, &number, &err), ERR_OK);
+    CU_ASSERT_EQUAL(number, 100);
+    CU_ASSERT_EQUAL(options_number(&options, OPTION_LIMIT, 99, &number, &err), ERR_INVALID);
+    CU_ASSERT_EQUAL(options_number(&options, OPTION_RATE, 99, &number, &err), ERR_OK);
+    CU_ASSERT_EQUAL(number, 100);
+}
+
+static void every_command_is_found_by_its_words(void)
+{
+    static char program[] = "approvalctl";
+    static char first[64];
+    static char second[64];
+
+    for (const struct command *c = command_table(); c->words[0] != NULL; c++) {
+        char *argv[] = {program, first, second, NULL};
+        int used = 0;
+
+        (void)strncpy(first, c->words[0], sizeof first - 1);
+        (void)strncpy(second, c->words[1] == NULL ? "--json" : c->words[1], sizeof second - 1);
+        CU_ASSERT_PTR_EQUAL(command_find(3, argv, &used), c);
+        CU_ASSERT_EQUAL(used, c->words[1] == NULL ? 1 : 2);
+    }
+}
+
+static void every_command_has_help_with_an_example(void)
+{
+    for (const struct command *c = command_table(); c->words[0] != NULL; c++) {
+        CU_ASSERT_PTR_NOT_NULL(strstr(c->help, "approvalctl "));
+        CU_ASSERT_EQUAL(c->help[strlen(c->help) - 1], '\n');
+        CU_ASSERT_NOT_EQUAL(c->options & OPTION_BIT(OPTION_HELP), 0);
+        CU_ASSERT_NOT_EQUAL(c->options & OPTION_BIT(OPTION_JSON), 0);
+    }
+}
+
+UNIT_MAIN("ctl_args",
+          {"options and arguments may be mixed", options_and_arguments_may_be_mixed},
+          {"values may stand behind an equals sign", values_may_stand_behind_an_equals_sign},
+          {"a double dash ends the options", a_double_dash_ends_the_options},
+          {"what is wrong is refused by name", what_is_wrong_is_refused_by_name},
+          {"times have units and bounds", times_have_units_and_bounds},
+          {"numbers are bounded", numbers_are_bounded},
+          {"every command is found by its words", every_command_is_found_by_its_words},
+          {"every command has help with an example", every_command_has_help_with_an_example})

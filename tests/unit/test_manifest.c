@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_manifest.c: proves ctl/manifest.
+ * Owns nothing but its cases; never speaks with Slack. */
+#include "approvald/ctl/manifest.h"
+#include "base/buf.h"
+#include "base/json.h"
+#include "tests/unit/unit.h"
+
+#include <string.h>
+
+static const struct manifest usual = {
+    .name = "approvald", .command = "/approval", .public_url = "https://approvals.example.com"};
+
+static void the_manifest_is_json_with_our_urls(void)
+{
+    AUTO_BUF struct buf *buf = NULL;
+    AUTO_JSON struct json *json = NULL;
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL_FATAL(buf_new(100000, &buf, &err), ERR_OK);
+    CU_ASSERT_EQUAL_FATAL(manifest_print(&usual, buf, &err), ERR_OK);
+    CU_ASSERT_EQUAL_FATAL(json_parse(buf_span(buf), 100000, &json, &err), ERR_OK);
+    CU_ASSERT_TRUE(span_is(json_text(json, "settings.interactivity.request_url"),
+                           "https://approvals.example.com/slack/interactions"));
+    CU_ASSERT_TRUE(span_is(json_text(json, "settings.event_subscriptions.request_url"),
+                           "https://approvals.example.com/slack/events"));
+    CU_ASSERT_TRUE(
+        span_is(json_string(json_at(json_path(json, "oauth_config.scopes.bot"), 0)), "chat:write"));
+    CU_ASSERT_TRUE(span_is(json_text(json, "features.bot_user.display_name"), "approvald"));
+}
+
+static void it_is_indented_for_people(void)
+{
+    AUTO_BUF struct buf *buf = NULL;
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL_FATAL(buf_new(1000, &buf, &err), ERR_OK);
+    CU_ASSERT_EQUAL(manifest_indent(SPAN_LITERAL("{\"a\":[1,\"b{\\\"\"],\"c\":true}"), buf, &err),
+                    ERR_OK);
+    CU_ASSERT_STRING_EQUAL(buf_text(buf),
+                           "{\n  \"a\": [\n    1,\n    \"b{\\\"\"\n  ],\n  \"c\": true\n}\n");
+}
+
+static void check_refused(const char *name, const char *command, const char *url)
+{
+    struct manifest manifest = {.name = name, .command = command, .public_url = url};
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL(manifest_check(&manifest, &err), ERR_INVALID);
+}
+
+static void what_slack_would_not_take_is_refused(void)
+{
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL(manifest_check(&usual, &err), ERR_OK);
+    check_refused("", "/approval", "https://h");
+    check_refused("a name of far more than thirty-five letters", "/approval", "https://h");
+    check_refused("a", "approval", "https://h");
+    check_refused("a", "/", "https://h");
+    check_refused("a", "/Approval", "https://h");
+    check_refused("a", "/approval", "http://h");
+    check_refused("a", "/approval", "https://");
+    check_refused("a", "/approval", "https://h/");
+    check_refused("a", "/approval", "https://h?x");
+}
+
+UNIT_MAIN("manifest",
+          {"the manifest is JSON with our URLs", the_manifest_is_json_with_our_urls},
+          {"it is indented for people", it_is_indented_for_people},
+          {"what Slack would not take is refused", what_slack_would_not_take_is_refused})
