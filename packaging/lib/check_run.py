@@ -12,7 +12,7 @@ import sys
 import traceback
 
 LINE_SIZE_MAX = 300  # characters of a line in the tail: compilers can print very long ones
-TAIL_LINES = 60  # of a failing step's log: enough for one failing assertion and its reason
+TAIL_LINES = 40  # of a failing step's log: enough for one failing assertion and its reason
 
 
 class Result:
@@ -44,6 +44,8 @@ class Logs:
     def __init__(self, folder):
         self.folder = folder
         os.makedirs(folder, exist_ok=True)
+        for name in os.listdir(folder):
+            os.unlink(os.path.join(folder, name))
 
     def path(self, name):
         return os.path.join(self.folder, name + ".log")

@@ -6,6 +6,7 @@ Owns what each step builds and runs; never how it is logged or counted (check_ru
 
 import glob
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -215,6 +216,23 @@ def endtoend(run):
     return _python(run, "tests/slack/e2e_*.py")
 
 
+def conformance(run):
+    """Slack's own SDKs against the stand-in"""
+    output = run.must(["sh", "tests/slack/conformance/run.sh"], timeout_s=900)
+    passed = re.search(r"^. pass (\d+)", output, re.MULTILINE)
+    if not passed or int(passed.group(1)) == 0:
+        raise StepFailed("ran no test")
+    return Result(passed=1, note=f"{passed.group(1)} cases")
+
+
+def quickstart(run):
+    """one request from approvalctl to the pressed card"""
+    output = run.must(["packaging/quickstart", "--once"], env=_environment(run), timeout_s=300)
+    if not re.search(r"^[1-9]\d* passed, 0 failed$", output, re.MULTILINE):
+        raise StepFailed("quickstart did not say that it passed")
+    return Result(passed=1)
+
+
 def distcheck(run):
     """the tarball builds, tests, installs and removes itself"""
     folder = _configure(run, "dist", [])
@@ -228,11 +246,15 @@ STEPS = (
     Step("lint", lint, quick=True),
     Step("shell", shell, quick=True),
     Step("format", formatting, quick=True),
-    Step("asan", asan, ("prepare",)),
-    Step("binaries", binaries, ("gcc",), quick=True),
     Step("tidy", tidy, ("prepare",), quick=True),
+    Step("binaries", binaries, ("gcc",), quick=True),
+    Step("asan", asan, ("prepare",)),
+    Step("python", python, ("gcc",), quick=True),
     Step("tsan", tsan, ("prepare",)),
-    Step("clang", clang, ("prepare",)),
-    Step("distcheck", distcheck, ("prepare",)),
+    Step("conformance", conformance),
     Step("fuzz", fuzz, ("prepare",)),
+    Step("clang", clang, ("prepare",)),
+    Step("crash", crash, ("gcc",)),
+    Step("endtoend", endtoend, ("gcc",)),
+    Step("distcheck", distcheck, ("prepare",)),
 )

@@ -73,6 +73,7 @@ def key_of(path, files, flags):
 
 def build_flags(build):
     """The flags that the makefile of a build directory compiles with."""
+    subprocess.run(["make", "-s", "-C", build, "am--refresh", "config.h"], capture_output=True, check=True)
     show = "lint-flags: ; @echo $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(AM_CFLAGS)\n"
     done = subprocess.run(
         ["make", "-s", "--no-print-directory", "-C", build, "-f", "Makefile", "-f", "-", "lint-flags"],
