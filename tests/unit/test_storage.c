@@ -2,6 +2,7 @@
 /* test_storage.c: proves the storage as its callers see it.
  * Owns nothing but its cases. Never looks inside. */
 #include "base/clock.h"
+#include "storage/limits.h"
 #include "storage/storage.h"
 #include "tests/lib/scratch.h"
 #include "tests/lib/store_kit.h"
@@ -9,6 +10,8 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static struct storage *open_at(const struct scratch *scratch)
 {
@@ -41,6 +44,451 @@ static void an_answered_write_is_there_after_reopening(void)
     scratch_done(&scratch);
 }
 
-UNIT_MAIN("storage",
-          {"an answered write is there after reopening",
-           an_answered_write_is_there_after_reopening})
+struct rig {
+    struct scratch scratch;
+    struct storage *storage;
+    struct err err;
+};
+
+static void begin(struct rig *rig)
+{
+    memset(rig, 0, sizeof *rig);
+    scratch_init(&rig->scratch);
+    rig->storage = open_at(&rig->scratch);
+}
+
+static void reopen(struct rig *rig)
+{
+    storage_close(rig->storage);
+    rig->storage = open_at(&rig->scratch);
+}
+
+static void end(struct rig *rig)
+{
+    storage_close(rig->storage);
+    scratch_done(&rig->scratch);
+}
+
+static void answers_come_in_the_order_of_the_jobs(void)
+{
+    static struct kit_job jobs[500];
+    struct rig rig;
+    uint32_t order = 0;
+    uint64_t lsn = 0;
+
+    begin(&rig);
+    memset(jobs, 0, sizeof jobs);
+    for (uint32_t i = 0; i < 500; i++) {
+        jobs[i] = (struct kit_job){.keys = {"k"}, .values = {"v"}, .count = 1, .order = &order};
+        jobs[i].result = i % 7 == 3 ? ERR_CONFLICT : ERR_OK;
+        CU_ASSERT_EQUAL(kit_start(rig.storage, &jobs[i]), ERR_OK);
+    }
+    CU_ASSERT(kit_wait(rig.storage, &jobs[499], 30000));
+    for (uint32_t i = 0; i < 500; i++) {
+        CU_ASSERT_EQUAL(jobs[i].position, i + 1);
+        CU_ASSERT_EQUAL(jobs[i].rc, i % 7 == 3 ? ERR_CONFLICT : ERR_OK);
+        CU_ASSERT(jobs[i].lsn >= lsn);
+        lsn = jobs[i].lsn;
+    }
+    end(&rig);
+}
+
+static void a_failing_job_leaves_no_trace(void)
+{
+    struct rig rig;
+    struct kit_job job = {.keys = {"a", "b", "c"},
+                          .values = {"new", NULL, "new"},
+                          .count = 3,
+                          .result = ERR_CONFLICT};
+
+    begin(&rig);
+    CU_ASSERT_EQUAL(kit_put(rig.storage, "a", "old"), ERR_OK);
+    CU_ASSERT_EQUAL(kit_put(rig.storage, "b", "old"), ERR_OK);
+    CU_ASSERT_EQUAL(kit_start(rig.storage, &job), ERR_OK);
+    CU_ASSERT(kit_wait(rig.storage, &job, 30000));
+    CU_ASSERT_EQUAL(job.rc, ERR_CONFLICT);
+    CU_ASSERT_STRING_EQUAL(job.err.message, "as asked");
+    for (int round = 0; round < 2; round++) {
+        CU_ASSERT(kit_has(rig.storage, "a", "old"));
+        CU_ASSERT(kit_has(rig.storage, "b", "old"));
+        CU_ASSERT(kit_has(rig.storage, "c", NULL));
+        reopen(&rig);
+    }
+    end(&rig);
+}
+
+static void the_state_is_the_fold_of_the_log_wherever_it_lies(void)
+{
+    struct rig rig;
+    char key[16];
+
+    begin(&rig);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 200; i++) {
+            (void)snprintf(key, sizeof key, "%03d", i);
+            CU_ASSERT_EQUAL(kit_put(rig.storage, key, (i + round) % 3 == 0 ? NULL : key), ERR_OK);
+        }
+        if (round == 1) {
+            CU_ASSERT(kit_wait_applied(rig.storage, 30000));
+        }
+        for (int i = 0; i < 200; i++) {
+            (void)snprintf(key, sizeof key, "%03d", i);
+            CU_ASSERT(kit_has(rig.storage, key, (i + round) % 3 == 0 ? NULL : key));
+        }
+    }
+    reopen(&rig);
+    for (int i = 0; i < 200; i++) {
+        (void)snprintf(key, sizeof key, "%03d", i);
+        CU_ASSERT(kit_has(rig.storage, key, (i + 2) % 3 == 0 ? NULL : key));
+    }
+    end(&rig);
+}
+
+struct walk {
+    struct kit_job job;
+    const char *from;
+    bool reverse;
+    uint32_t limit;
+    char seen[64];
+};
+
+static bool walk_visit(void *arg, struct span key, struct span value)
+{
+    struct walk *walk = arg;
+    size_t size = strlen(walk->seen);
+
+    (void)value;
+    (void)snprintf(walk->seen + size, sizeof walk->seen - size, "%.*s ", SPAN_ARGS(key));
+    return --walk->limit > 0;
+}
+
+static enum err_code walk_run(struct storage_txn *txn, void *arg, struct err *err)
+{
+    struct walk *walk = arg;
+
+    return storage_scan(txn, 1, span_text(walk->from), walk->reverse, walk_visit, walk, err);
+}
+
+static void walk_done(void *arg, enum err_code rc, const struct err *err)
+{
+    struct walk *walk = arg;
+
+    kit_done(&walk->job, rc, err);
+}
+
+static bool walks(struct storage *storage, const char *from, bool reverse, const char *expected)
+{
+    struct walk walk = {.from = from, .reverse = reverse, .limit = 6};
+
+    return storage_read(storage, walk_run, walk_done, &walk, &walk.job.err) == ERR_OK &&
+           kit_wait(storage, &walk.job, 30000) && walk.job.rc == ERR_OK &&
+           strcmp(walk.seen, expected) == 0;
+}
+
+static void a_scan_sees_all_layers_in_order(void)
+{
+    struct rig rig;
+
+    begin(&rig);
+    CU_ASSERT(walks(rig.storage, "", false, ""));
+    CU_ASSERT_EQUAL(kit_put(rig.storage, "b", "1"), ERR_OK);
+    CU_ASSERT_EQUAL(kit_put(rig.storage, "d", "1"), ERR_OK);
+    CU_ASSERT_EQUAL(kit_put(rig.storage, "f", "1"), ERR_OK);
+    reopen(&rig); /* these are in LMDB now */
+    CU_ASSERT_EQUAL(kit_put(rig.storage, "a", "2"), ERR_OK);
+    CU_ASSERT_EQUAL(kit_put(rig.storage, "d", NULL), ERR_OK);
+    CU_ASSERT_EQUAL(kit_put(rig.storage, "e", "2"), ERR_OK);
+    CU_ASSERT_EQUAL(kit_put(rig.storage, "f", "2"), ERR_OK);
+    CU_ASSERT(walks(rig.storage, "", false, "a b e f "));
+    CU_ASSERT(walks(rig.storage, "", true, "f e b a "));
+    CU_ASSERT(walks(rig.storage, "b", false, "b e f "));
+    CU_ASSERT(walks(rig.storage, "c", false, "e f "));
+    CU_ASSERT(walks(rig.storage, "e", true, "e b a "));
+    CU_ASSERT(walks(rig.storage, "d", true, "b a "));
+    CU_ASSERT(walks(rig.storage, "0", true, ""));
+    end(&rig);
+}
+
+static void a_full_queue_is_an_answer(void)
+{
+    static struct kit_job jobs[5];
+    struct scratch scratch;
+    struct storage_options options;
+    struct storage *storage = NULL;
+    struct err err = ERR_INIT;
+    enum err_code rc = ERR_OK;
+    int accepted = 0;
+
+    scratch_init(&scratch);
+    options = kit_options(scratch.path);
+    options.queue_count_max = 4;
+    CU_ASSERT_EQUAL_FATAL(storage_open(&options, &storage, &err), ERR_OK);
+    memset(jobs, 0, sizeof jobs);
+    for (; accepted < 5 && rc == ERR_OK; accepted += rc == ERR_OK) {
+        rc = kit_start(storage, &jobs[accepted]);
+    }
+    CU_ASSERT_EQUAL(rc, ERR_FULL);
+    CU_ASSERT_EQUAL(accepted, 4);
+    CU_ASSERT(kit_wait(storage, &jobs[3], 30000));
+    CU_ASSERT_EQUAL(kit_put(storage, "a", "1"), ERR_OK);
+    storage_close(storage);
+    scratch_done(&scratch);
+}
+
+static void with_a_standby_nothing_is_answered_before_it_acknowledges(void)
+{
+    struct rig rig;
+    struct storage_status status;
+    struct kit_job job = {.keys = {"a"}, .values = {"1"}, .count = 1};
+    struct kit_job failing = {.result = ERR_CONFLICT};
+    uint8_t wrong[STORAGE_HASH_SIZE] = {0};
+
+    begin(&rig);
+    CU_ASSERT_EQUAL(storage_isr_add(rig.storage, 1, &rig.err), ERR_OK);
+    CU_ASSERT_EQUAL(kit_start(rig.storage, &job), ERR_OK);
+    CU_ASSERT_EQUAL(kit_start(rig.storage, &failing), ERR_OK);
+    CU_ASSERT_FALSE(kit_wait(rig.storage, &job, 100));
+    CU_ASSERT_FALSE(failing.done);
+    storage_status(rig.storage, &status);
+    CU_ASSERT_EQUAL(status.isr_count, 2);
+    CU_ASSERT_EQUAL(status.lsn_commit, status.lsn_last - 1);
+    CU_ASSERT_FALSE(kit_has_weak(rig.storage, "a", "1"));
+    CU_ASSERT_EQUAL(storage_acknowledge(rig.storage, 1, status.lsn_last, wrong, &rig.err),
+                    ERR_CONFLICT);
+    CU_ASSERT_EQUAL(
+        storage_acknowledge(rig.storage, 1, status.lsn_last + 1, status.hash_last, &rig.err),
+        ERR_CONFLICT);
+    CU_ASSERT_FALSE(kit_wait(rig.storage, &job, 20));
+    CU_ASSERT_EQUAL(
+        storage_acknowledge(rig.storage, 1, status.lsn_last, status.hash_last, &rig.err), ERR_OK);
+    CU_ASSERT(kit_wait(rig.storage, &failing, 30000));
+    CU_ASSERT(job.done && job.rc == ERR_OK);
+    end(&rig);
+}
+
+static void a_standby_removed_from_the_isr_is_not_waited_for(void)
+{
+    struct rig rig;
+    struct kit_job job = {.keys = {"a"}, .values = {"1"}, .count = 1};
+
+    begin(&rig);
+    CU_ASSERT_EQUAL(storage_isr_add(rig.storage, 1, &rig.err), ERR_OK);
+    CU_ASSERT_EQUAL(kit_start(rig.storage, &job), ERR_OK);
+    CU_ASSERT_FALSE(kit_wait(rig.storage, &job, 50));
+    CU_ASSERT_EQUAL(storage_isr_remove(rig.storage, 1, &rig.err), ERR_OK);
+    CU_ASSERT(kit_wait(rig.storage, &job, 30000));
+    CU_ASSERT_EQUAL(job.rc, ERR_OK);
+    end(&rig);
+}
+
+static void closing_before_the_standby_acknowledged_says_unknown(void)
+{
+    struct rig rig;
+    struct kit_job job = {.keys = {"a"}, .values = {"1"}, .count = 1};
+
+    begin(&rig);
+    CU_ASSERT_EQUAL(storage_isr_add(rig.storage, 1, &rig.err), ERR_OK);
+    CU_ASSERT_EQUAL(kit_start(rig.storage, &job), ERR_OK);
+    end(&rig);
+    CU_ASSERT(job.done);
+    CU_ASSERT_EQUAL(job.rc, ERR_UNKNOWN_FATE);
+}
+
+static void too_little_room_refuses_writes_and_not_reads(void)
+{
+    struct scratch scratch;
+    struct storage_options options;
+    struct storage *storage = NULL;
+    struct kit_job job = {.keys = {"a"}, .values = {"1"}, .count = 1};
+    struct err err = ERR_INIT;
+
+    scratch_init(&scratch);
+    options = kit_options(scratch.path);
+    options.headroom_size = UINT64_MAX / 4; /* no disk has that */
+    CU_ASSERT_EQUAL_FATAL(storage_open(&options, &storage, &err), ERR_OK);
+    CU_ASSERT_EQUAL(kit_start(storage, &job), ERR_NOSPACE);
+    CU_ASSERT(strstr(job.err.message, "ballast") != NULL);
+    CU_ASSERT(kit_has(storage, "a", NULL));
+    storage_close(storage);
+    options.headroom_size = 1;
+    CU_ASSERT_EQUAL_FATAL(storage_open(&options, &storage, &err), ERR_OK);
+    CU_ASSERT_EQUAL(kit_put(storage, "a", "1"), ERR_OK);
+    storage_close(storage);
+    scratch_done(&scratch);
+}
+
+static enum err_code try_open(const char *dir, struct err *err)
+{
+    struct storage_options options = kit_options(dir);
+    struct storage *storage = NULL;
+    enum err_code rc = storage_open(&options, &storage, err);
+
+    storage_close(storage);
+    return rc;
+}
+
+static void a_directory_that_others_may_enter_is_refused(void)
+{
+    struct scratch scratch;
+    struct err err = ERR_INIT;
+
+    scratch_init(&scratch);
+    CU_ASSERT_EQUAL(chmod(scratch.path, 0750), 0);
+    CU_ASSERT_EQUAL(try_open(scratch.path, &err), ERR_DENIED);
+    CU_ASSERT(strstr(err.message, "chmod 0700") != NULL);
+    CU_ASSERT_EQUAL(chmod(scratch.path, 0700), 0);
+    CU_ASSERT_EQUAL(try_open(scratch.path, &err), ERR_OK);
+    if (geteuid() == 0) { /* only root can give a directory away */
+        CU_ASSERT_EQUAL(chown(scratch.path, 1, (gid_t)-1), 0);
+        CU_ASSERT_EQUAL(try_open(scratch.path, &err), ERR_DENIED);
+        CU_ASSERT(strstr(err.message, "belongs to user 1") != NULL);
+    }
+    scratch_done(&scratch);
+}
+
+static void a_second_opener_is_refused(void)
+{
+    struct rig rig;
+
+    begin(&rig);
+    CU_ASSERT_EQUAL(try_open(rig.scratch.path, &rig.err), ERR_BUSY);
+    end(&rig);
+}
+
+static uint64_t wall_ms;
+
+static uint64_t set_wall_ms(void *arg)
+{
+    (void)arg;
+    return wall_ms;
+}
+
+static void record_times_never_go_back(void)
+{
+    struct clock clock = {.boot_ms = clock_host()->boot_ms, .wall_ms = set_wall_ms};
+    struct scratch scratch;
+    struct storage_options options;
+    struct storage *storage = NULL;
+    struct err err = ERR_INIT;
+    static const uint64_t walls[] = {5000, 6000, 100, 5500, 7000};
+    static const uint64_t expected[] = {5000, 6000, 6000, 6000, 7000};
+
+    scratch_init(&scratch);
+    options = kit_options(scratch.path);
+    options.clock = &clock;
+    for (size_t i = 0; i < 5; i++) {
+        struct kit_job job = {.keys = {"a"}, .values = {"1"}, .count = 1};
+
+        wall_ms = walls[i];
+        CU_ASSERT_EQUAL_FATAL(storage_open(&options, &storage, &err), ERR_OK);
+        CU_ASSERT_EQUAL(kit_start(storage, &job), ERR_OK);
+        CU_ASSERT(kit_wait(storage, &job, 30000));
+        CU_ASSERT_EQUAL(job.wall_ms, expected[i]);
+        storage_close(storage);
+    }
+    scratch_done(&scratch);
+}
+
+static void every_opening_begins_a_higher_epoch(void)
+{
+    struct rig rig;
+    struct storage_status status;
+    uint64_t epoch = 0;
+
+    begin(&rig);
+    for (int i = 0; i < 5; i++) {
+        storage_status(rig.storage, &status);
+        CU_ASSERT(status.epoch > epoch);
+        epoch = status.epoch;
+        reopen(&rig);
+    }
+    end(&rig);
+}
+
+static void the_log_stays_within_its_budget(void)
+{
+    static char text[100001];
+    struct rig rig;
+    struct storage_status status;
+
+    memset(text, 'x', sizeof text - 1);
+    begin(&rig);
+    for (int i = 0; i < 120; i++) {
+        CU_ASSERT_EQUAL(kit_put(rig.storage, i % 2 == 0 ? "a" : "b", text), ERR_OK);
+    }
+    storage_status(rig.storage, &status);
+    CU_ASSERT(status.wal_size <= 4U << 20);
+    CU_ASSERT(status.checkpoint_count > 0);
+    reopen(&rig);
+    CU_ASSERT(kit_has(rig.storage, "a", text));
+    end(&rig);
+}
+
+static void an_idle_store_checkpoints(void)
+{
+    struct rig rig;
+
+    begin(&rig);
+    CU_ASSERT_EQUAL(kit_put(rig.storage, "a", "1"), ERR_OK);
+    CU_ASSERT(kit_wait_applied(rig.storage, 10000));
+    CU_ASSERT(kit_has_weak(rig.storage, "a", "1"));
+    end(&rig);
+}
+
+static enum err_code put_too_much(struct storage_txn *txn, void *arg, struct err *err)
+{
+    static char value[STORAGE_VALUE_SIZE_MAX + 1];
+    char key[STORAGE_KEY_SIZE_MAX + 1] = {1};
+    enum err_code rc = storage_put(txn, 1, span_of(key, sizeof key), SPAN_LITERAL("v"), err);
+
+    (void)arg;
+    CU_ASSERT_EQUAL(rc, ERR_TOO_LARGE);
+    rc = storage_put(txn, 1, SPAN_NONE, SPAN_LITERAL("v"), err);
+    CU_ASSERT_EQUAL(rc, ERR_TOO_LARGE);
+    rc = storage_put(txn, 1, SPAN_LITERAL("k"), span_of(value, sizeof value), err);
+    CU_ASSERT_EQUAL(rc, ERR_TOO_LARGE);
+    rc = storage_put(txn, 1, span_of(key, sizeof key - 1), span_of(value, sizeof value - 1), err);
+    CU_ASSERT_EQUAL(rc, ERR_OK);
+    for (uint32_t i = 0; rc == ERR_OK && i < STORAGE_JOB_COUNT_MAX; i++) {
+        rc = storage_put(txn, 2, span_of(&i, sizeof i), SPAN_LITERAL("v"), err);
+    }
+    CU_ASSERT_EQUAL(rc, ERR_FULL);
+    return rc;
+}
+
+static void the_limits_of_a_job_are_answers(void)
+{
+    struct rig rig;
+    struct kit_job job = {.count = 0};
+
+    begin(&rig);
+    CU_ASSERT_EQUAL(storage_write(rig.storage, put_too_much, kit_done, &job, &rig.err), ERR_OK);
+    CU_ASSERT(kit_wait(rig.storage, &job, 30000));
+    CU_ASSERT_EQUAL(job.rc, ERR_FULL);
+    CU_ASSERT_EQUAL(kit_put(rig.storage, "a", "1"), ERR_OK);
+    end(&rig);
+}
+
+UNIT_MAIN(
+    "storage",
+    {"an answered write is there after reopening", an_answered_write_is_there_after_reopening},
+    {"answers come in the order of the jobs", answers_come_in_the_order_of_the_jobs},
+    {"a failing job leaves no trace", a_failing_job_leaves_no_trace},
+    {"the state is the fold of the log wherever it lies",
+     the_state_is_the_fold_of_the_log_wherever_it_lies},
+    {"a scan sees all layers in order", a_scan_sees_all_layers_in_order},
+    {"a full queue is an answer", a_full_queue_is_an_answer},
+    {"with a standby nothing is answered before it acknowledges",
+     with_a_standby_nothing_is_answered_before_it_acknowledges},
+    {"a standby removed from the ISR is not waited for",
+     a_standby_removed_from_the_isr_is_not_waited_for},
+    {"closing before the standby acknowledged says unknown",
+     closing_before_the_standby_acknowledged_says_unknown},
+    {"too little room refuses writes and not reads", too_little_room_refuses_writes_and_not_reads},
+    {"a directory that others may enter is refused", a_directory_that_others_may_enter_is_refused},
+    {"a second opener is refused", a_second_opener_is_refused},
+    {"record times never go back", record_times_never_go_back},
+    {"every opening begins a higher epoch", every_opening_begins_a_higher_epoch},
+    {"the log stays within its budget", the_log_stays_within_its_budget},
+    {"an idle store checkpoints", an_idle_store_checkpoints},
+    {"the limits of a job are answers", the_limits_of_a_job_are_answers})
