@@ -126,14 +126,14 @@ publish(struct storage *storage, const struct batch *batch, const struct record_
     engine_release(storage);
 }
 
-/* Alone and with nothing to do, the writer syncs itself and saves a hop between threads; otherwise
- * it goes on while the syncer does. Lock held. */
-static void start_sync(struct storage *storage)
+/* With a single job and nothing else to do, the writer syncs itself and saves a hop between
+ * threads; otherwise it goes on while the syncer does. Lock held. */
+static void start_sync(struct storage *storage, uint64_t job_count)
 {
     if (storage->isr.members[0].lsn_durable == storage->last.lsn || storage->failed) {
         return;
     }
-    if (!storage->syncing && storage->enqueued == storage->evaluated) {
+    if (!storage->syncing && job_count == 1 && storage->enqueued == storage->evaluated) {
         engine_sync(storage);
     } else if (!storage->syncing) {
         (void)pthread_cond_signal(&storage->syncer_wake);
@@ -168,7 +168,7 @@ static void do_batch(struct storage *storage)
     engine_lock(storage);
     if (rc == ERR_OK && !storage->failed) {
         publish(storage, &batch, &position);
-        start_sync(storage);
+        start_sync(storage, batch.end - batch.first);
     }
 }
 

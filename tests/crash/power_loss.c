@@ -22,7 +22,7 @@
 
 #define JOB_COUNT        4000U
 #define OPEN_COUNT       3U
-#define OUTSTANDING_MAX  40U
+#define OUTSTANDING_MAX  200U
 #define FAILURE_SHOW_MAX 10U
 #define SYNC_US          200U
 #define AGAIN_JOB_COUNT  30U /* after a first crash, before a second */
