@@ -68,8 +68,9 @@ struct storage {
     struct storage_options options; /* resolved; dir is owned */
     int lock_file;
     int event;
-    struct store *store; /* owned; folded by the checkpointer only */
-    struct wal *wal;     /* owned */
+    struct store *store;        /* owned; folded by the checkpointer only */
+    struct wal *wal;            /* owned */
+    struct store_meta identity; /* as it was at the start: ids never change */
     uint64_t epoch;
     uint64_t lsn_start;    /* the record that began this epoch */
     pthread_t threads[3];  /* writer, syncer, checkpointer */

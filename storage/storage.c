@@ -192,6 +192,7 @@ static enum err_code open_wal(struct storage *storage, struct err *err)
     memcpy(options.home.cluster_id, meta.cluster_id, STORAGE_ID_SIZE);
     memcpy(options.home.store_id, meta.store_id, STORAGE_ID_SIZE);
     options.applied = meta.applied;
+    storage->identity = meta;
     if (meta.epoch > 0) {
         enum err_code rc = store_epoch_first(storage->store, meta.epoch, &lsn_epoch, err);
 
@@ -521,13 +522,11 @@ void storage_close(struct storage *storage)
 
 void storage_status(struct storage *storage, struct storage_status *ret_status)
 {
-    struct store_meta meta;
     struct storage_status s = {0};
 
     ASSERT(ret_status != NULL);
-    store_meta(storage->store, &meta);
-    memcpy(s.cluster_id, meta.cluster_id, STORAGE_ID_SIZE);
-    memcpy(s.store_id, meta.store_id, STORAGE_ID_SIZE);
+    memcpy(s.cluster_id, storage->identity.cluster_id, STORAGE_ID_SIZE);
+    memcpy(s.store_id, storage->identity.store_id, STORAGE_ID_SIZE);
     s.epoch = storage->epoch;
     s.wal_size = wal_size(storage->wal);
     s.map_size = storage->options.map_size;

@@ -26,8 +26,7 @@ struct session {
     struct storage *storage;
     uint64_t succeeded; /* the last job answered with success */
     uint64_t started;
-    uint64_t failed_at; /* jobs answered with success after the failed sync */
-    bool syncs;
+    bool unknown; /* a job's fate is: nothing may be built on it */
     const char *problem;
 };
 
@@ -45,6 +44,10 @@ static void job_done(void *arg, enum err_code rc, const struct err *err)
     kit_done(&job->kit, rc, err);
     if (rc == ERR_OK) {
         session->succeeded = job->job.number;
+    }
+    session->unknown = session->unknown || rc == ERR_UNKNOWN_FATE;
+    if (rc == ERR_OK && session->unknown) {
+        session->problem = "a success after an unknown fate";
     }
     if (rc != ERR_OK && rc != ERR_UNKNOWN_FATE &&
         !(rc == ERR_CONFLICT && work_fails(job->job.number))) {
@@ -80,7 +83,7 @@ static bool run_jobs(struct session *session, uint64_t first, uint64_t last)
             return false;
         }
     }
-    return true;
+    return !session->unknown;
 }
 
 static bool open_session(struct session *session, const char *dir)
@@ -98,7 +101,7 @@ static void run_session(struct session *session, const char *dir)
     if (open_session(session, dir) && run_jobs(session, 1, SESSION_JOB_COUNT / 2)) {
         storage_close(session->storage);
         session->storage = NULL;
-        if (open_session(session, dir)) {
+        if (!session->unknown && open_session(session, dir)) {
             (void)run_jobs(session, SESSION_JOB_COUNT / 2 + 1, SESSION_JOB_COUNT);
         }
     }

@@ -2,7 +2,7 @@
 /* kill9.c: the storage when its process is killed under load.
  * A child works and writes the number of each answered job to a pipe; the parent kills it at a
  * random moment, opens the store itself and compares; fifty times on the same store.
- * Never closes the store in the child: every start but the first is a recovery. */
+ * Owns the child. Never closes the store in the child: every start but the first is a recovery. */
 #include "base/assert.h"
 #include "tests/crash/power_model.h"
 #include "tests/crash/power_work.h"
@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define CYCLE_COUNT     50U
-#define OUTSTANDING_MAX 64U
+#define OUTSTANDING_MAX 64UL
 
 struct child_job {
     struct work_job job;

@@ -19,16 +19,15 @@ struct storage_options kit_options(const char *dir);
 struct kit_job {
     const char *keys[KIT_CHANGE_COUNT_MAX];
     const char *values[KIT_CHANGE_COUNT_MAX];
+    uint32_t *order; /* when not NULL: counts answers; position gets the count */
+    uint64_t lsn;    /* filled, as all that follows but count and result */
+    uint64_t wall_ms;
+    struct err err;
     uint32_t count;
     enum err_code result;
-    /* Filled: */
-    bool done;
     enum err_code rc;
-    struct err err;
-    uint64_t lsn;
-    uint64_t wall_ms;
-    uint32_t *order; /* when not NULL: counts answers; position gets the count */
     uint32_t position;
+    bool done;
 };
 
 enum err_code kit_run(struct storage_txn *txn, void *arg, struct err *err);

@@ -2,12 +2,14 @@
 /* test_storage.c: proves the storage as its callers see it.
  * Owns nothing but its cases. Never looks inside. */
 #include "base/clock.h"
+#include "storage/disk.h"
 #include "storage/limits.h"
 #include "storage/storage.h"
 #include "tests/lib/scratch.h"
 #include "tests/lib/store_kit.h"
 #include "tests/unit/unit.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -117,30 +119,44 @@ static void a_failing_job_leaves_no_trace(void)
     end(&rig);
 }
 
+/* Round by round another third of the keys is deleted. */
+static void put_round(struct storage *storage, int round)
+{
+    for (int i = 0; i < 200; i++) {
+        char key[16];
+
+        (void)snprintf(key, sizeof key, "%03d", i);
+        CU_ASSERT_EQUAL(kit_put(storage, key, (i + round) % 3 == 0 ? NULL : key), ERR_OK);
+    }
+}
+
+static uint32_t count_right(struct storage *storage, int round)
+{
+    uint32_t count = 0;
+
+    for (int i = 0; i < 200; i++) {
+        char key[16];
+
+        (void)snprintf(key, sizeof key, "%03d", i);
+        count += kit_has(storage, key, (i + round) % 3 == 0 ? NULL : key) ? 1 : 0;
+    }
+    return count;
+}
+
 static void the_state_is_the_fold_of_the_log_wherever_it_lies(void)
 {
     struct rig rig;
-    char key[16];
 
     begin(&rig);
-    for (int round = 0; round < 3; round++) {
-        for (int i = 0; i < 200; i++) {
-            (void)snprintf(key, sizeof key, "%03d", i);
-            CU_ASSERT_EQUAL(kit_put(rig.storage, key, (i + round) % 3 == 0 ? NULL : key), ERR_OK);
-        }
-        if (round == 1) {
-            CU_ASSERT(kit_wait_applied(rig.storage, 30000));
-        }
-        for (int i = 0; i < 200; i++) {
-            (void)snprintf(key, sizeof key, "%03d", i);
-            CU_ASSERT(kit_has(rig.storage, key, (i + round) % 3 == 0 ? NULL : key));
-        }
-    }
+    put_round(rig.storage, 0);
+    CU_ASSERT_EQUAL(count_right(rig.storage, 0), 200); /* all in memory */
+    put_round(rig.storage, 1);
+    CU_ASSERT(kit_wait_applied(rig.storage, 30000));
+    CU_ASSERT_EQUAL(count_right(rig.storage, 1), 200); /* all in LMDB */
+    put_round(rig.storage, 2);
+    CU_ASSERT_EQUAL(count_right(rig.storage, 2), 200); /* some here, some there */
     reopen(&rig);
-    for (int i = 0; i < 200; i++) {
-        (void)snprintf(key, sizeof key, "%03d", i);
-        CU_ASSERT(kit_has(rig.storage, key, (i + 2) % 3 == 0 ? NULL : key));
-    }
+    CU_ASSERT_EQUAL(count_right(rig.storage, 2), 200);
     end(&rig);
 }
 
@@ -469,6 +485,48 @@ static void the_limits_of_a_job_are_answers(void)
     end(&rig);
 }
 
+static atomic_bool sync_fails;
+
+static enum err_code failing_sync(void *arg, int file, struct err *err)
+{
+    return atomic_load(&sync_fails) ? err_set(err, ERR_IO, "fdatasync: as asked")
+                                    : disk_host()->sync(arg, file, err);
+}
+
+static void nothing_is_served_after_a_failed_sync(void)
+{
+    struct rig rig = {.err = ERR_INIT};
+    struct disk disk = *disk_host();
+    struct storage_options options;
+    struct storage_status status;
+    struct kit_job job = {.keys = {"b"}, .values = {"2"}, .count = 1};
+    char path[256];
+
+    disk.sync = failing_sync;
+    scratch_init(&rig.scratch);
+    options = kit_options(rig.scratch.path);
+    options.disk = &disk;
+    CU_ASSERT_EQUAL_FATAL(storage_open(&options, &rig.storage, &rig.err), ERR_OK);
+    CU_ASSERT_EQUAL(kit_put(rig.storage, "a", "1"), ERR_OK);
+    atomic_store(&sync_fails, true);
+    CU_ASSERT_EQUAL(kit_start(rig.storage, &job), ERR_OK);
+    CU_ASSERT(kit_wait(rig.storage, &job, 30000));
+    CU_ASSERT_EQUAL(job.rc, ERR_UNKNOWN_FATE);
+    atomic_store(&sync_fails, false); /* a sync that works again proves nothing */
+    CU_ASSERT_EQUAL(kit_put(rig.storage, "c", "3"), ERR_UNAVAILABLE);
+    CU_ASSERT_FALSE(kit_has(rig.storage, "a", "1"));
+    storage_status(rig.storage, &status);
+    CU_ASSERT(status.failed);
+    CU_ASSERT(strstr(status.failure.message, "fdatasync") != NULL);
+    storage_close(rig.storage);
+    scratch_file(&rig.scratch, "failed", path);
+    CU_ASSERT_EQUAL(access(path, R_OK), 0);
+    rig.storage = open_at(&rig.scratch);
+    CU_ASSERT(kit_has(rig.storage, "a", "1"));
+    CU_ASSERT_NOT_EQUAL(access(path, R_OK), 0);
+    end(&rig);
+}
+
 UNIT_MAIN(
     "storage",
     {"an answered write is there after reopening", an_answered_write_is_there_after_reopening},
@@ -491,4 +549,5 @@ UNIT_MAIN(
     {"every opening begins a higher epoch", every_opening_begins_a_higher_epoch},
     {"the log stays within its budget", the_log_stays_within_its_budget},
     {"an idle store checkpoints", an_idle_store_checkpoints},
-    {"the limits of a job are answers", the_limits_of_a_job_are_answers})
+    {"the limits of a job are answers", the_limits_of_a_job_are_answers},
+    {"nothing is served after a failed sync", nothing_is_served_after_a_failed_sync})
