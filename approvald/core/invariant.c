@@ -4,16 +4,21 @@
  * Never repairs anything: a record that fails is corrupt. */
 #include "approvald/core/approval.h"
 
+static bool decided_before(const struct request *request, uint32_t index)
+{
+    for (uint32_t i = 0; i < index; i++) {
+        if (span_equal(request->decisions[i].user, request->decisions[index].user)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool deciders_are_distinct(const struct request *request)
 {
     for (uint32_t i = 0; i < request->decision_count; i++) {
-        if (request->decisions[i].user.size == 0) {
+        if (request->decisions[i].user.size == 0 || decided_before(request, i)) {
             return false;
-        }
-        for (uint32_t j = 0; j < i; j++) {
-            if (span_equal(request->decisions[i].user, request->decisions[j].user)) {
-                return false;
-            }
         }
     }
     return true;

@@ -63,6 +63,16 @@ bool slack_channel_is_valid(struct span id)
     return is_slack_id(id, "CG");
 }
 
+static bool is_repeated(const struct span *items, uint32_t index)
+{
+    for (uint32_t i = 0; i < index; i++) {
+        if (span_equal(items[i], items[index])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum err_code check_list(const struct span *items,
                                 uint32_t count,
                                 bool (*is_valid)(struct span item),
@@ -73,10 +83,8 @@ static enum err_code check_list(const struct span *items,
         if (!is_valid(items[i])) {
             return err_set(err, ERR_INVALID, "\"%.*s\" is not %s", SPAN_ARGS(items[i]), what);
         }
-        for (uint32_t j = 0; j < i; j++) {
-            if (span_equal(items[i], items[j])) {
-                return err_set(err, ERR_INVALID, "\"%.*s\" is given twice", SPAN_ARGS(items[i]));
-            }
+        if (is_repeated(items, i)) {
+            return err_set(err, ERR_INVALID, "\"%.*s\" is given twice", SPAN_ARGS(items[i]));
         }
     }
     return ERR_OK;

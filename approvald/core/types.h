@@ -186,18 +186,18 @@ struct outbox_item {
 struct outbox_row {
     struct request_id request;
     enum surface surface;
+    bool attempted; /* a call was begun and its result is not recorded: it may have happened */
+    bool dead;      /* given up; the admin can replay it */
     struct span target;
     uint32_t wanted;     /* revision that should be shown (card, direct) */
     uint32_t sent;       /* revision that is shown */
     struct span channel; /* where Slack put it (C… or D…), or empty; a notice: where was pressed */
     struct span ts;      /* the message, or empty; a notice: the thread, or empty */
-    bool attempted;      /* a call was begun and its result is not recorded: it may have happened */
     uint64_t owed_ms;    /* since when wanted > sent or items wait */
     uint64_t attempt_ms; /* the last attempt began */
     uint32_t attempts;   /* since the last success */
-    bool dead;           /* given up; the admin can replay it */
-    struct span error;   /* of the last attempt, for the admin */
     uint32_t item_count;
+    struct span error; /* of the last attempt, for the admin */
     struct outbox_item
         items[CORE_OUTBOX_ITEM_COUNT_MAX]; /* thread, notice, webhook: oldest first */
 };

@@ -215,6 +215,7 @@ static void answer(struct job *base, enum err_code rc, const struct err *err)
     job->done(base->arg, rc, err, entries, rc == ERR_OK ? count : 0, job->more);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): done, arg and err are three of the parameters */
 enum err_code service_audit_list(struct service *service,
                                  uint64_t from_seq,
                                  const struct request_id *id,

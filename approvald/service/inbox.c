@@ -145,6 +145,7 @@ static void resolve_answer(struct job *job, enum err_code rc, const struct err *
     request_job_answer(job, rc, err);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): done, arg and err are three of the parameters */
 enum err_code service_inbox_resolve(struct service *service,
                                     uint64_t seq,
                                     const struct facts *facts,

@@ -6,6 +6,7 @@
 #include "approvald/core/limits.h"
 
 #include <assert.h>
+#include <stddef.h>
 
 /* Pending requests at once: a hundred times what a large company's approvers can answer in a day;
  * more is a runaway script. */
@@ -26,11 +27,11 @@
 #define SERVICE_TOKEN_RATE_DEFAULT 600
 #define SERVICE_TICK_COUNT_MAX     32  /* deadlines handled by one job: keeps presses quick */
 #define SERVICE_PRUNE_COUNT_MAX    256 /* rows looked at for pruning by one job */
-#define SERVICE_WORK_SIZE_MAX      (128 * 1024)      /* bytes after which a long job stops early */
-#define SERVICE_WORK_COUNT_MAX     512               /* changes after which it does */
-#define SERVICE_AUDIT_WALK_MAX     1024              /* entries of one request followed back */
-#define SERVICE_ANSWER_SIZE_MAX    (4 * 1024 * 1024) /* bytes a job hands back */
-#define SERVICE_ROW_SIZE_MAX       (128 * 1024)      /* bytes of one stored record */
+#define SERVICE_WORK_SIZE_MAX      ((size_t)128 * 1024) /* bytes after which a long job stops early */
+#define SERVICE_WORK_COUNT_MAX     512                  /* changes after which it does */
+#define SERVICE_AUDIT_WALK_MAX     1024                 /* entries of one request followed back */
+#define SERVICE_ANSWER_SIZE_MAX    ((size_t)4 * 1024 * 1024) /* bytes a job hands back */
+#define SERVICE_ROW_SIZE_MAX       ((size_t)128 * 1024)      /* bytes of one stored record */
 
 #define SERVICE_TEXT_SIZE_MAX   65536 /* bytes of a text before it is cleaned and counted */
 #define SERVICE_TEXT_SLOT_COUNT 4     /* texts of one call: title, reason, target, details */

@@ -174,6 +174,7 @@ static enum err_code notice_run(struct work *work)
     return rc == ERR_OK ? work_notice(work, &job->notice) : rc;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): done, arg and err are three of the parameters */
 enum err_code service_notice(struct service *service,
                              const struct request_id *id,
                              struct span user,

@@ -87,6 +87,7 @@ static struct key key_of(const struct service_row_key *key)
     return key_row(&key->request, key->surface, span_of(key->target, size));
 }
 
+/* NOLINTNEXTLINE(readability-function-size): done, arg and err are three of the parameters */
 enum err_code service_outbox_list(struct service *service,
                                   const struct service_row_key *after,
                                   const struct request_id *only,

@@ -39,8 +39,10 @@ audit_apply(struct work *work, struct apply_job *job, enum audit_action action, 
     return work_audit(work, &write, NULL, NULL);
 }
 
-static enum err_code put_version(struct work *work, struct apply_job *job, struct policy *policy)
+static enum err_code
+put_version(struct work *work, struct apply_job *job, const struct policy *applied)
 {
+    struct policy stored = *applied;
     char actor[AUDIT_ACTOR_SIZE];
     uint8_t version[4];
     AUTO_BUF struct buf *detail = NULL;
@@ -48,28 +50,27 @@ static enum err_code put_version(struct work *work, struct apply_job *job, struc
     enum err_code rc;
 
     audit_actor_format(&job->actor, actor);
-    policy->applied_by = span_text(actor);
-    policy->applied_ms = work->now_ms;
-    pack_key_u32(version, policy->version);
-    rc = codec_policy_encode(policy, row, work->err);
+    stored.applied_by = span_text(actor);
+    stored.applied_ms = work->now_ms;
+    pack_key_u32(version, stored.version);
+    rc = codec_policy_encode(&stored, row, work->err);
     if (rc == ERR_OK) {
-        rc = work_put(work, TABLE_POLICIES, key_policy(policy->name, policy->version),
-                      buf_span(row));
+        rc = work_put(work, TABLE_POLICIES, key_policy(stored.name, stored.version), buf_span(row));
     }
     if (rc == ERR_OK) {
-        rc = work_put(work, TABLE_HEADS, key_text(policy->name), span_of(version, sizeof version));
+        rc = work_put(work, TABLE_HEADS, key_text(stored.name), span_of(version, sizeof version));
     }
     if (rc == ERR_OK) {
         rc = buf_new(AUDIT_DETAIL_SIZE_MAX, &detail, work->err);
     }
     if (rc == ERR_OK) {
-        rc = buf_append_format(detail, work->err, "%.*s version %u", SPAN_ARGS(policy->name),
-                               policy->version);
+        rc = buf_append_format(detail, work->err, "%.*s version %u", SPAN_ARGS(stored.name),
+                               stored.version);
     }
     if (rc != ERR_OK) {
         return rc;
     }
-    return audit_apply(work, job, policy->deleted ? AUDIT_POLICY_DELETED : AUDIT_POLICY_APPLIED,
+    return audit_apply(work, job, stored.deleted ? AUDIT_POLICY_DELETED : AUDIT_POLICY_APPLIED,
                        buf_span(detail));
 }
 
@@ -287,6 +288,14 @@ static void apply_answer(struct job *base, enum err_code rc, const struct err *e
     job->done(base->arg, rc, err, rc == ERR_OK ? buf_span(base->out) : SPAN_NONE);
 }
 
+/* As pack_u32 writes it, into room kept for it. */
+static void put_size(char room[4], size_t size)
+{
+    for (size_t i = 0; i < 4; i++) {
+        room[i] = (char)(size >> (8 * i));
+    }
+}
+
 static enum err_code encode_set(const struct policy_set *set, struct buf *bytes, struct err *err)
 {
     enum err_code rc = ERR_OK;
@@ -299,11 +308,7 @@ static enum err_code encode_set(const struct policy_set *set, struct buf *bytes,
             rc = codec_policy_encode(&set->policies[i], bytes, err);
         }
         if (rc == ERR_OK) {
-            size_t size = buf_size(bytes) - at - 4;
-
-            for (size_t j = 0; j < 4; j++) {
-                buf_at(bytes, at)[j] = (char)(size >> (8 * j));
-            }
+            put_size(buf_at(bytes, at), buf_size(bytes) - at - 4);
         }
     }
     return rc;
@@ -334,6 +339,7 @@ static enum err_code apply_keep(struct apply_job *job, struct span text, struct 
     return job_keep(&job->job, spans, sizeof spans / sizeof spans[0], err);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): done, arg and err are three of the parameters */
 enum err_code service_policy_apply(struct service *service,
                                    const struct actor *actor,
                                    struct span text,

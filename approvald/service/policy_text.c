@@ -14,9 +14,10 @@
 #include <string.h>
 
 #define APPROVER_COUNT_MAX (CORE_POLICY_USER_COUNT_MAX + CORE_POLICY_GROUP_COUNT_MAX)
+#define TITLE_SIZE_MAX     ((uint64_t)4 * CORE_TITLE_COUNT_MAX) /* four bytes a character */
 
 static const struct conf_option options[] = {
-    {"policy", "title", CONF_TEXT, "", 0, 4 * CORE_TITLE_COUNT_MAX, NULL,
+    {"policy", "title", CONF_TEXT, "", 0, TITLE_SIZE_MAX, NULL,
      "What the policy is for, in a line for people."},
     {"policy", "channel", CONF_TEXT, "", 0, CORE_SLACK_ID_SIZE_MAX, NULL,
      "Slack channel id of the cards; without one there is no card."},

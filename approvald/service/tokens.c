@@ -118,13 +118,14 @@ tokens_adopt(struct tokens *tokens, struct span stored, uint64_t boot_ms, struct
         return err_set(err, ERR_NOMEM, "token");
     }
     rc = codec_token_decode(span_of(slot->stored, stored.size), &record, err);
-    place = rc == ERR_OK ? find(tokens, record.id) : NULL;
-    if (rc == ERR_OK && place == NULL) {
-        rc = err_set(err, ERR_FULL, "more than %d tokens", SERVICE_TOKEN_COUNT_MAX);
-    }
     if (rc != ERR_OK) {
         slot_free(slot);
         return rc;
+    }
+    place = find(tokens, record.id);
+    if (place == NULL) {
+        slot_free(slot);
+        return err_set(err, ERR_FULL, "more than %d tokens", SERVICE_TOKEN_COUNT_MAX);
     }
     fill(slot, &record);
     slot->filled = boot_ms;

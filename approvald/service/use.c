@@ -167,6 +167,7 @@ enum err_code service_cancel(struct service *service,
     return use_submit(job, done, arg, err);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): done, arg and err are three of the parameters */
 enum err_code service_claim(struct service *service,
                             const struct actor *actor,
                             const struct request_id *id,
@@ -198,6 +199,7 @@ enum err_code service_claim(struct service *service,
     return use_submit(job, done, arg, err);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): done, arg and err are three of the parameters */
 enum err_code service_consume(struct service *service,
                               const struct actor *actor,
                               const struct request_id *id,

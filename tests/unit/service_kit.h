@@ -27,22 +27,22 @@ struct service_kit {
 /* One answer, copied as far as tests look at it. */
 struct kit_answer {
     bool done;
-    enum err_code rc;
-    char message[ERR_MESSAGE_SIZE];
-    enum refusal refusal;
     bool replayed;
     bool deferred;
     bool has_request;
+    enum err_code rc;
+    enum refusal refusal;
+    char message[ERR_MESSAGE_SIZE];
     struct request_id id;
     enum request_state state;
     enum request_use use;
     uint32_t revision;
     uint32_t decision_count;
     uint32_t policy_version;
+    int32_t consume_result;
     uint64_t created_ms;
     uint64_t expires_ms;
     uint64_t lapses_ms;
-    int32_t consume_result;
     char title[256];
     char text[KIT_TEXT_SIZE]; /* of text answers */
 };

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_service_outbox.c: proves what is owed to the outside, and that it is owed once.
+ * Owns nothing but its cases. Never looks inside the service. */
+#include "approvald/core/audit.h"
+#include "tests/unit/service_kit.h"
+#include "tests/unit/unit.h"
+
+#include <string.h>
+
+#define ONE                                                                                        \
+    "policy deploy { channel = \"C0CARDS\" approvers = {\"U0ANN\", \"U0BOB\"} "                    \
+    "webhooks = {\"ci\"} }\n"
+
+static struct kit_answer open_with_request(struct service_kit *kit)
+{
+    struct kit_answer made;
+
+    service_kit_open(kit);
+    CU_ASSERT_EQUAL_FATAL(kit_apply(kit, ONE, false, false).rc, ERR_OK);
+    made = kit_create(kit, "deploy", "");
+    CU_ASSERT_EQUAL_FATAL(made.rc, ERR_OK);
+    return made;
+}
+
+static void sent_card(struct service_kit *kit, const struct request_id *id, uint32_t revision)
+{
+    struct service_row_key key = kit_key(id, SURFACE_CARD, "C0CARDS");
+    struct service_outcome outcome = {.result = OUTBOX_SENT,
+                                      .revision = revision,
+                                      .channel = SPAN_LITERAL("C0CARDS"),
+                                      .ts = SPAN_LITERAL("1700000000.000100")};
+
+    CU_ASSERT_EQUAL(kit_begin(kit, &key).rc, ERR_OK);
+    CU_ASSERT_EQUAL(kit_end(kit, &key, &outcome), ERR_OK);
+}
+
+static void a_new_request_owes_its_card_alone(void)
+{
+    struct service_kit kit;
+    struct kit_answer made = open_with_request(&kit);
+    struct kit_rows rows = kit_owed(&kit, &made.id, false);
+
+    CU_ASSERT_EQUAL(rows.count, 1);
+    CU_ASSERT_EQUAL(rows.rows[0].surface, SURFACE_CARD);
+    CU_ASSERT_STRING_EQUAL(rows.rows[0].target, "C0CARDS");
+    CU_ASSERT_EQUAL(service_outbox_depth(kit.service), 1);
+    service_kit_close(&kit);
+}
+
+static void check_first(const struct kit_rows *rows, size_t index)
+{
+    uint32_t kind = rows->rows[index].first_kind;
+    const char *target = rows->rows[index].target;
+
+    switch (rows->rows[index].surface) {
+    case SURFACE_THREAD:
+        CU_ASSERT_EQUAL(kind, AUDIT_APPROVAL);
+        break;
+    case SURFACE_WEBHOOK:
+        CU_ASSERT_EQUAL(kind, AUDIT_APPROVED);
+        CU_ASSERT_STRING_EQUAL(target, "ci");
+        break;
+    case SURFACE_CARD:
+    case SURFACE_DIRECT:
+    case SURFACE_NOTICE:
+        CU_ASSERT_EQUAL(rows->rows[index].item_count, 0);
+        break;
+    }
+}
+
+static void an_outcome_owes_card_thread_direct_and_webhook(void)
+{
+    struct service_kit kit;
+    struct kit_answer made = open_with_request(&kit);
+    struct kit_rows rows;
+
+    CU_ASSERT_EQUAL(kit_approve(&kit, &made.id, "U0ANN").rc, ERR_OK);
+    rows = kit_owed(&kit, &made.id, false);
+    CU_ASSERT_EQUAL(rows.count, 4);
+    CU_ASSERT_EQUAL(kit_owed_of(&rows, SURFACE_CARD), 1);
+    CU_ASSERT_EQUAL(kit_owed_of(&rows, SURFACE_DIRECT), 1);
+    for (size_t i = 0; i < rows.count; i++) {
+        check_first(&rows, i);
+    }
+    CU_ASSERT_EQUAL(kit_claim(&kit, &made.id, "").rc, ERR_OK);
+    CU_ASSERT_EQUAL(kit_consume(&kit, &made.id, 0).rc, ERR_OK);
+    rows = kit_owed(&kit, &made.id, false);
+    CU_ASSERT_EQUAL(rows.count, 4);
+    for (size_t i = 0; i < rows.count; i++) {
+        bool ordered =
+            rows.rows[i].surface == SURFACE_THREAD || rows.rows[i].surface == SURFACE_WEBHOOK;
+
+        CU_ASSERT_EQUAL(rows.rows[i].item_count, ordered ? 3 : 0);
+    }
+    service_kit_close(&kit);
+}
+
+static void a_sent_card_is_settled_and_its_place_survives(void)
+{
+    struct service_kit kit;
+    struct kit_answer made = open_with_request(&kit);
+    struct service_row_key thread = kit_key(&made.id, SURFACE_THREAD, "C0CARDS");
+    struct service_row_key card = kit_key(&made.id, SURFACE_CARD, "C0CARDS");
+    struct kit_attempt attempt;
+
+    sent_card(&kit, &made.id, 1);
+    CU_ASSERT_EQUAL(kit_owed(&kit, &made.id, false).count, 0);
+    CU_ASSERT_EQUAL(kit_begin(&kit, &card).rc, ERR_NOT_FOUND);
+    service_kit_restart(&kit);
+    CU_ASSERT_EQUAL(service_outbox_depth(kit.service), 0);
+    CU_ASSERT_EQUAL(kit_approve(&kit, &made.id, "U0ANN").rc, ERR_OK);
+    attempt = kit_begin(&kit, &card);
+    CU_ASSERT_EQUAL(attempt.rc, ERR_OK);
+    CU_ASSERT_EQUAL(attempt.revision, 2);
+    attempt = kit_begin(&kit, &thread);
+    CU_ASSERT(attempt.has_card);
+    CU_ASSERT_STRING_EQUAL(attempt.card_ts, "1700000000.000100");
+    service_kit_close(&kit);
+}
+
+static void an_attempt_without_a_result_is_remembered(void)
+{
+    struct service_kit kit;
+    struct kit_answer made = open_with_request(&kit);
+    struct service_row_key key = kit_key(&made.id, SURFACE_CARD, "C0CARDS");
+    struct service_outcome unknown = {.result = OUTBOX_UNKNOWN, .error = SPAN_LITERAL("timeout")};
+    struct service_outcome retry = {.result = OUTBOX_RETRY, .error = SPAN_LITERAL("429")};
+
+    CU_ASSERT_FALSE(kit_begin(&kit, &key).attempted);
+    service_kit_restart(&kit); /* a crash between call and result */
+    CU_ASSERT(kit_begin(&kit, &key).attempted);
+    CU_ASSERT_EQUAL(kit_end(&kit, &key, &unknown), ERR_OK);
+    CU_ASSERT(kit_begin(&kit, &key).attempted);
+    CU_ASSERT_EQUAL(kit_end(&kit, &key, &retry), ERR_OK);
+    CU_ASSERT_FALSE(kit_begin(&kit, &key).attempted);
+    service_kit_close(&kit);
+}
+
+static void what_fails_for_good_is_a_dead_letter_that_can_be_replayed(void)
+{
+    struct service_kit kit;
+    struct kit_answer made = open_with_request(&kit);
+    struct service_row_key key = kit_key(&made.id, SURFACE_CARD, "C0CARDS");
+    struct service_outcome dead = {.result = OUTBOX_DEAD, .error = SPAN_LITERAL("is_archived")};
+    struct kit_answer answer = {.done = false};
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL(kit_begin(&kit, &key).rc, ERR_OK);
+    CU_ASSERT_EQUAL(kit_end(&kit, &key, &dead), ERR_OK);
+    CU_ASSERT_EQUAL(service_outbox_depth(kit.service), 0);
+    CU_ASSERT_EQUAL(service_outbox_dead(kit.service), 1);
+    CU_ASSERT_EQUAL(kit_begin(&kit, &key).rc, ERR_NOT_FOUND);
+    CU_ASSERT_EQUAL(kit_owed(&kit, &made.id, false).count, 0);
+    CU_ASSERT_EQUAL(kit_owed(&kit, &made.id, true).count, 1);
+    service_kit_restart(&kit);
+    CU_ASSERT_EQUAL(service_outbox_dead(kit.service), 1);
+    CU_ASSERT_EQUAL(service_outbox_replay(kit.service, &key, &kit_root, kit_on_done, &answer, &err),
+                    ERR_OK);
+    service_kit_wait(&kit, &answer.done);
+    CU_ASSERT_EQUAL(answer.rc, ERR_OK);
+    CU_ASSERT_EQUAL(service_outbox_dead(kit.service), 0);
+    CU_ASSERT_EQUAL(service_outbox_depth(kit.service), 1);
+    CU_ASSERT_EQUAL(kit_begin(&kit, &key).attempts, 1);
+    CU_ASSERT(strstr(kit_audit(&kit, &made.id).actions, "outbox_dead outbox_replayed") != NULL);
+    service_kit_close(&kit);
+}
+
+static void a_message_that_is_gone_is_owed_again(void)
+{
+    struct service_kit kit;
+    struct kit_answer made = open_with_request(&kit);
+    struct service_row_key key = kit_key(&made.id, SURFACE_CARD, "C0CARDS");
+    struct service_outcome lost = {.result = OUTBOX_LOST, .error = SPAN_LITERAL("gone")};
+    struct kit_answer answer = {.done = false};
+    struct err err = ERR_INIT;
+
+    sent_card(&kit, &made.id, 1);
+    CU_ASSERT_EQUAL(service_refresh(kit.service, &made.id, kit_on_done, &answer, &err), ERR_OK);
+    service_kit_wait(&kit, &answer.done);
+    CU_ASSERT_EQUAL(service_outbox_depth(kit.service), 1);
+    CU_ASSERT(kit_begin(&kit, &key).has_card);
+    CU_ASSERT_EQUAL(kit_end(&kit, &key, &lost), ERR_OK);
+    CU_ASSERT_FALSE(kit_begin(&kit, &key).has_card);
+    sent_card(&kit, &made.id, 1);
+    CU_ASSERT_EQUAL(service_outbox_depth(kit.service), 0);
+    service_kit_close(&kit);
+}
+
+static void ordered_items_go_one_by_one_and_ids_never_repeat(void)
+{
+    struct service_kit kit;
+    struct kit_answer made = open_with_request(&kit);
+    struct service_row_key key = kit_key(&made.id, SURFACE_WEBHOOK, "ci");
+    struct service_outcome sent = {.result = OUTBOX_SENT};
+    struct kit_attempt first;
+    struct kit_attempt second;
+
+    CU_ASSERT_EQUAL(kit_approve(&kit, &made.id, "U0ANN").rc, ERR_OK);
+    first = kit_begin(&kit, &key);
+    sent.item_id = first.item_id;
+    CU_ASSERT_EQUAL(kit_end(&kit, &key, &sent), ERR_OK);
+    CU_ASSERT_EQUAL(kit_begin(&kit, &key).rc, ERR_NOT_FOUND);
+    CU_ASSERT_EQUAL(kit_claim(&kit, &made.id, "").rc, ERR_OK);
+    second = kit_begin(&kit, &key);
+    CU_ASSERT(second.item_id != first.item_id);
+    CU_ASSERT_EQUAL(kit_end(&kit, &key, &sent), ERR_OK); /* a repeated result of the first */
+    CU_ASSERT_EQUAL(kit_begin(&kit, &key).item_id, second.item_id);
+    service_kit_close(&kit);
+}
+
+static void a_notice_is_dropped_when_nobody_waits_any_more(void)
+{
+    struct service_kit kit;
+    struct kit_answer made = open_with_request(&kit);
+    struct service_row_key key = kit_key(&made.id, SURFACE_NOTICE, "U0MAL");
+    struct service_decide press = kit_press(&made.id, "U0MAL", VERDICT_APPROVE, "e");
+    struct service_outcome retry = {.result = OUTBOX_RETRY, .error = SPAN_LITERAL("down")};
+
+    CU_ASSERT_EQUAL(kit_decide(&kit, &press).refusal, REFUSAL_NOT_APPROVER);
+    CU_ASSERT_EQUAL(service_outbox_depth(kit.service), 2);
+    CU_ASSERT_EQUAL(kit_begin(&kit, &key).rc, ERR_OK);
+    CU_ASSERT_EQUAL(kit_end(&kit, &key, &retry), ERR_OK);
+    CU_ASSERT_EQUAL(service_outbox_depth(kit.service), 2);
+    service_kit_pass(&kit, CORE_GIVE_UP_NOTICE_MS);
+    CU_ASSERT_EQUAL(kit_begin(&kit, &key).rc, ERR_OK);
+    CU_ASSERT_EQUAL(kit_end(&kit, &key, &retry), ERR_OK);
+    CU_ASSERT_EQUAL(service_outbox_depth(kit.service), 1);
+    CU_ASSERT_EQUAL(service_outbox_dead(kit.service), 0);
+    service_kit_close(&kit);
+}
+
+UNIT_MAIN("service_outbox",
+          {"a new request owes its card alone", a_new_request_owes_its_card_alone},
+          {"an outcome owes card, thread, direct and webhook",
+           an_outcome_owes_card_thread_direct_and_webhook},
+          {"a sent card is settled and its place survives",
+           a_sent_card_is_settled_and_its_place_survives},
+          {"an attempt without a result is remembered", an_attempt_without_a_result_is_remembered},
+          {"what fails for good is a dead letter that can be replayed",
+           what_fails_for_good_is_a_dead_letter_that_can_be_replayed},
+          {"a message that is gone is owed again", a_message_that_is_gone_is_owed_again},
+          {"ordered items go one by one and ids never repeat",
+           ordered_items_go_one_by_one_and_ids_never_repeat},
+          {"a notice is dropped when nobody waits any more",
+           a_notice_is_dropped_when_nobody_waits_any_more})
