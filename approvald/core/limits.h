@@ -38,7 +38,7 @@
 #define CORE_LAPSES_MS_MAX  (30 * CORE_DAY_MS)
 /* Requests stay at least as long as one can be open; audit at least as long as requests. */
 #define CORE_RETENTION_MS_MIN CORE_DAY_MS
-#define CORE_RETENTION_MS_MAX (10 * 366 * CORE_DAY_MS)
+#define CORE_RETENTION_MS_MAX (3660 * CORE_DAY_MS)
 
 /* Slack redelivers events for up to an hour and our own hosts' clocks may differ by minutes; a day
  * and an hour covers a day-long outage of everything but Slack. */
