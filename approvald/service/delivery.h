@@ -10,8 +10,8 @@
 struct delivery {
     const struct outbox_row *row;
     const struct outbox_row *card; /* the request's card row, or NULL */
-    const struct request *request;
-    const struct policy *policy;
+    const struct request *request; /* NULL: no longer stored */
+    const struct policy *policy;   /* NULL with it */
 };
 
 struct delivery_result {

@@ -21,7 +21,7 @@ struct prose;
 #define CARD_ACTION_REJECT  "reject"
 
 struct card {
-    const struct request *request;
+    const struct request *request; /* NULL only for a notice */
     const struct policy *policy; /* the pinned version, or NULL: approvers are not listed */
     const char *cluster;         /* goes to the metadata; NULL or "": none */
     const char *workspace_url;   /* "https://team.slack.com/" for links to the card; NULL: none */

@@ -250,8 +250,10 @@ enum err_code message_add_notice(const struct card *card,
     if (prose_is_empty(&prose)) {
         prose_add(&prose, "Nothing was changed.");
     }
-    prose_add(&prose, "\nThis is about: ");
-    prose_add_text(&prose, card->request->title, MESSAGE_TITLE_COUNT_MAX);
+    if (card->request != NULL) {
+        prose_add(&prose, "\nThis is about: ");
+        prose_add_text(&prose, card->request->title, MESSAGE_TITLE_COUNT_MAX);
+    }
     json_add_text(message, "text", prose_take(&prose));
     blocks_begin(&blocks, message, item->id);
     blocks_section(&blocks, prose_take(&prose));

@@ -517,9 +517,14 @@ static void take_row(struct post *post, const struct delivery *delivery)
     bool level = outbox_is_level(row->surface);
 
     post->surface = row->surface;
-    post->revision = delivery->request->revision;
     post->item_id = level ? 0 : row->items[0].id;
-    post->oldest_ms = level ? delivery->request->created_ms : row->items[0].at_ms;
+    if (level) {
+        ASSERT(delivery->request != NULL); /* else it was settled */
+        post->revision = delivery->request->revision;
+        post->oldest_ms = delivery->request->created_ms;
+    } else {
+        post->oldest_ms = row->items[0].at_ms;
+    }
     request_id_format(&row->request, post->request_id);
     (void)take(post->target, sizeof post->target, row->target); /* as the store bounds it */
     (void)take(post->channel, sizeof post->channel, row->channel);

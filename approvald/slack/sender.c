@@ -320,7 +320,7 @@ static void on_ended(void *arg, enum err_code rc, const struct err *err)
             metric_observe_us(sender->latency[job->row->key.surface],
                               (now_ms - job->owed_ms) * 1000);
         }
-    } else {
+    } else if (rc != ERR_NOT_FOUND) { /* not found: pruned meanwhile */
         /* The row still says "attempted": it will be reconciled. */
         log_err(LOG_LEVEL_ERROR, "slack", "outbox_end_failed", err);
         job->hold_ms = wall_ms(sender) + SLACK_SEND_LOCAL_MS;

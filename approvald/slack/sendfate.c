@@ -131,6 +131,13 @@ bool sendfate_settled(const struct delivery *delivery,
     const struct outbox_row *row = delivery->row;
     bool unposted = delivery->card == NULL || delivery->card->ts.size == 0;
 
+    if (delivery->request == NULL && row->surface != SURFACE_NOTICE) {
+        *ret_result = (struct delivery_result){
+            .outcome = {.result = OUTBOX_DROP,
+                        .item_id = row->item_count > 0 ? row->items[0].id : 0,
+                        .error = SPAN_LITERAL("the request is no longer stored")}};
+        return true;
+    }
     if (row->surface == SURFACE_NOTICE) {
         ASSERT(row->item_count > 0);
         if (now_ms <= row->items[0].at_ms + SLACK_NOTICE_FRESH_MS) {

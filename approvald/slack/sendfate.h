@@ -32,7 +32,7 @@ enum sendfate sendfate_of(enum sendfate_try tried, enum webapi_outcome outcome, 
 const char *sendfate_advice(struct span error);
 
 /* The result of an attempt that needs no call: a notice that is too old, a reply whose card is not
- * posted. False: it has to be sent. */
+ * posted, a request that is no longer stored. False: it has to be sent. */
 bool sendfate_settled(const struct delivery *delivery,
                       uint64_t now_ms,
                       struct delivery_result *ret_result);

@@ -107,7 +107,7 @@ enum err_code texts_init(struct texts *texts,
 {
     bool is_card = row->surface == SURFACE_CARD;
     bool posted = row->ts.size > 0;
-    bool pending = card->request->state == REQUEST_PENDING;
+    bool pending = card->request != NULL && card->request->state == REQUEST_PENDING;
     enum err_code rc;
 
     *texts = (struct texts){.members = {NULL}};

@@ -66,6 +66,7 @@ static void wipe_destinations(struct destination *destinations, size_t count)
 static enum err_code check_destination(const struct webhook_destination *from, struct err *err)
 {
     bool secure = strncmp(from->url, "https://", 8) == 0;
+    bool plain = strncmp(from->url, "http://", 7) == 0;
 
     if (from->name[0] == '\0' || strlen(from->name) > CORE_NAME_SIZE_MAX) {
         return err_set(err, ERR_INVALID, "webhook: a name has 1 to %d characters",
@@ -74,11 +75,14 @@ static enum err_code check_destination(const struct webhook_destination *from, s
     if (strlen(from->url) > WEBHOOK_URL_SIZE_MAX) {
         return err_set(err, ERR_INVALID, "webhook %s: the url is too long", from->name);
     }
-    if (!secure && !(from->allow_inward && strncmp(from->url, "http://", 7) == 0)) {
-        return err_set(err, ERR_INVALID,
-                       "webhook %s: the url must begin with https:// (http:// only with "
-                       "allow_inward)",
+    if (!secure && !plain) {
+        return err_set(err, ERR_INVALID, "webhook %s: the url must begin with https:// or http://",
                        from->name);
+    }
+    if (plain && !from->allow_inward) {
+        log_fields(LOG_LEVEL_WARNING, "webhook", "unencrypted", LOG_TEXT("webhook", from->name),
+                   LOG_TEXT("advice", "what is asked and who decided can be read on the way: use "
+                                      "https"));
     }
     if (from->secret.size < WEBHOOK_SECRET_SIZE_MIN ||
         from->secret.size > WEBHOOK_SECRET_SIZE_MAX) {

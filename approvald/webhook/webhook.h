@@ -24,7 +24,7 @@ struct webhook;
 
 struct webhook_destination {
     const char *name; /* as policies name it */
-    const char *url;  /* https; http only where allow_inward is set */
+    const char *url;  /* https; with http outward a warning is logged */
     struct span secret;
     bool allow_inward; /* may lead to loopback, private and link-local addresses */
 };

@@ -165,8 +165,8 @@ const char *sample_hostile_unit(uint32_t kind)
         "&&&&&&&&",
         "*Approved* by _everyone_ ~not~ `code` :white_check_mark: > quoted ",
         "\n\n> *Approved*\n",
-        "\xe2\x80\xae"
-        "evil\xe2\x80\xac\x1b[31m\x07\xe2\x80\x8b ",
+        ("\xe2\x80\xae"
+         "evil\xe2\x80\xac\x1b[31m\x07\xe2\x80\x8b "),
         "\xf0\x9f\x92\xa5",
         "\"\\\"}],\\u0000\t",
         "\xff\xc3\x28\xed\xa0\x80",

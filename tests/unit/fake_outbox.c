@@ -152,6 +152,12 @@ void fake_outbox_place(
     set_place(find_or_make(number, surface, target), span_text(channel), span_text(ts));
 }
 
+void fake_outbox_replay(uint32_t number, enum surface surface, const char *target)
+{
+    outbox_replay(&find_or_make(number, surface, target)->row, clock_wall_ms(fake.clock));
+    fake_outbox_touch(number);
+}
+
 const struct outbox_row *fake_outbox_row(uint32_t number, enum surface surface, const char *target)
 {
     struct request_id id = fake_outbox_id(number);

@@ -27,6 +27,11 @@ struct bench {
     struct webapi *webapi;
     struct sender *sender;
     struct service *service;
+    enum outbox_result webhook_result; /* of every webhook delivery */
+    unsigned webhook_count;
+    delivery_done_fn *webhook_done; /* of the one under way */
+    void *webhook_arg;
+    uint32_t webhook_item;
 };
 
 /* Everything that can happen without more time or an answer happens. */

@@ -161,6 +161,20 @@ static void hostile_text_of_any_length_forges_nothing(void)
     }
 }
 
+static void a_notice_about_a_request_that_is_gone_still_speaks(void)
+{
+    AUTO_BUF struct buf *out = NULL;
+    struct err err = ERR_INIT;
+    struct request request;
+    struct attempt attempt;
+
+    CU_ASSERT_EQUAL_FATAL(buf_new(PRINT_SIZE_MAX, &out, &err), ERR_OK);
+    sample_request(SAMPLE_PENDING, &request);
+    make(&attempt, KIND_NOTICE, &request, NULL, out);
+    attempt.card.request = NULL;
+    expect_good(&attempt, "notice without request");
+}
+
 static void every_kind_of_reply_says_something(void)
 {
     AUTO_BUF struct buf *out = NULL;
@@ -406,6 +420,8 @@ static void no_allocation_can_fail_unseen(void)
 UNIT_MAIN("card",
           {"every message keeps the limits of Slack", every_message_keeps_the_limits_of_slack},
           {"hostile text of any length forges nothing", hostile_text_of_any_length_forges_nothing},
+          {"a notice about a request that is gone still speaks",
+           a_notice_about_a_request_that_is_gone_still_speaks},
           {"every kind of reply says something", every_kind_of_reply_says_something},
           {"a pending card asks in three seconds", a_pending_card_asks_in_three_seconds},
           {"the text alone tells what, who, why and how",

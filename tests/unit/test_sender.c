@@ -191,6 +191,33 @@ static void a_notice_is_shown_where_it_was_pressed_or_told_directly(void)
     bench_teardown(&bench);
 }
 
+static void a_dead_webhook_waits_for_the_admin_and_keeps_its_order(void)
+{
+    struct outbox_item item = {.id = 4, .at_ms = NOW_MS, .kind = AUDIT_APPROVED};
+    const struct outbox_row *row;
+    struct bench bench;
+
+    bench_setup(&bench);
+    bench.webhook_result = OUTBOX_DEAD;
+    fake_outbox_add(0, SURFACE_WEBHOOK, "deploys", &item);
+    item.id = 5;
+    fake_outbox_add(0, SURFACE_WEBHOOK, "deploys", &item);
+    bench_turn(&bench);
+    row = fake_outbox_row(0, SURFACE_WEBHOOK, "deploys");
+    CU_ASSERT(row->dead);
+    CU_ASSERT(span_is(row->error, "as the test says"));
+    bench_pass(&bench, 600000);
+    CU_ASSERT_EQUAL(bench.webhook_count, 1);
+    CU_ASSERT_EQUAL(bench.webhook_item, 4);
+    bench.webhook_result = OUTBOX_SENT;
+    fake_outbox_replay(0, SURFACE_WEBHOOK, "deploys");
+    bench_turn(&bench);
+    CU_ASSERT_EQUAL(bench.webhook_count, 3);
+    CU_ASSERT_EQUAL(bench.webhook_item, 5);
+    CU_ASSERT_FALSE(outbox_is_owed(row));
+    bench_teardown(&bench);
+}
+
 static void a_notice_that_comes_too_late_is_dropped(void)
 {
     const struct outbox_item item = {
@@ -332,6 +359,8 @@ UNIT_MAIN("sender",
            too_many_requests_hold_one_method_and_not_the_others},
           {"a notice is shown where it was pressed or told directly",
            a_notice_is_shown_where_it_was_pressed_or_told_directly},
+          {"a dead webhook waits for the admin and keeps its order",
+           a_dead_webhook_waits_for_the_admin_and_keeps_its_order},
           {"a notice that comes too late is dropped", a_notice_that_comes_too_late_is_dropped},
           {"a refused token pauses and a new one resumes",
            a_refused_token_pauses_and_a_new_one_resumes},

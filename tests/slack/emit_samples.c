@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* emit_samples.c: prints everything that approvald shows in Slack, one JSON object a line:
+ * {"kind": "message", "name", "text", "blocks"} or {"kind": "modal", "name", "view"}, plausible and
+ * hostile ones, for checks that are not ours: conformance/typecheck.mjs holds them against Slack's
+ * own types.
+ * Owns nothing but the list; never sends anything. */
+#include "approvald/core/audit.h"
+#include "approvald/slack/message.h"
+#include "approvald/slack/views.h"
+#include "base/assert.h"
+#include "base/buf.h"
+#include "base/json.h"
+#include "tests/lib/sample_request.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LINE_SIZE_MAX (512UL * 1024)
+
+/* The kinds of messages. */
+enum kind { CARD, PLAIN, DIRECT, RESCUE, REPLY, OUTCOME, NOTICE, KIND_COUNT };
+static const char *const kind_words[KIND_COUNT] = {"card",  "plain",   "direct", "rescue",
+                                                   "reply", "outcome", "notice"};
+
+static enum err_code add(enum kind kind,
+                         const struct card *card,
+                         const struct outbox_item *item,
+                         struct json *message,
+                         struct err *err)
+{
+    switch (kind) {
+    case CARD:
+        return card_add(card, message, err);
+    case PLAIN:
+        return card_add_plain(card, message, err);
+    case DIRECT:
+        return message_add_direct(card, message, err);
+    case RESCUE:
+        return message_add_rescue(card, message, err);
+    case REPLY:
+        return message_add_reply(card, item, message, err);
+    case OUTCOME:
+        return message_add_outcome(card, message, err);
+    case NOTICE:
+        return message_add_notice(card, item, message, err);
+    case KIND_COUNT:
+        break;
+    }
+    return err_set(err, ERR_INVALID, "no such kind");
+}
+
+static enum err_code emit(enum kind kind,
+                          const struct request *request,
+                          const struct policy *policy,
+                          const char *sample,
+                          const struct outbox_item *item)
+{
+    AUTO_JSON struct json *message = json_new_object();
+    AUTO_BUF struct buf *line = NULL;
+    struct card card = {.request = request,
+                        .policy = policy,
+                        .cluster = "main",
+                        .workspace_url = "https://acme.slack.com/",
+                        .channel = SPAN_LITERAL("C0APV00001"),
+                        .ts = SPAN_LITERAL("1764752400.118349")};
+    struct err err = ERR_INIT;
+    char name[64];
+    enum err_code rc;
+
+    (void)snprintf(name, sizeof name, "%s %s", kind_words[kind], sample); /* short words */
+    json_add_text(message, "kind", SPAN_LITERAL("message"));
+    json_add_text(message, "name", span_text(name));
+    rc = add(kind, &card, item, message, &err);
+    if (rc == ERR_OK) {
+        rc = buf_new(LINE_SIZE_MAX, &line, &err);
+    }
+    if (rc == ERR_OK) {
+        rc = json_print(message, line, &err);
+    }
+    if (rc != ERR_OK) {
+        (void)fprintf(stderr, "%s: %s\n", name, err.message);
+        return rc;
+    }
+    return puts(buf_text(line)) == EOF ? ERR_IO : ERR_OK;
+}
+
+/* The reply or call that carries a view is the line itself: its other members do no harm. */
+static enum err_code emit_line(struct buf *json, const char *name)
+{
+    static const char head[] = "{\"kind\":\"modal\",\"name\":\"";
+
+    ASSERT(buf_text(json)[0] == '{');
+    return printf("%s%s\",%s\n", head, name, buf_text(json) + 1) < 0 ? ERR_IO : ERR_OK;
+}
+
+static enum err_code emit_views(const struct request *request, const char *sample)
+{
+    AUTO_BUF struct buf *reject = NULL;
+    AUTO_BUF struct buf *state = NULL;
+    struct view_place place = {.id = request->id,
+                               .channel = SPAN_LITERAL("C0APV00001"),
+                               .ts = SPAN_LITERAL("1764752400.118349")};
+    struct err err = ERR_INIT;
+    char name[64];
+    enum err_code rc = buf_new(LINE_SIZE_MAX, &reject, &err);
+
+    if (rc == ERR_OK) {
+        rc = buf_new(LINE_SIZE_MAX, &state, &err);
+    }
+    if (rc == ERR_OK) {
+        rc = view_reject_open(request, &place, SPAN_LITERAL("1.2.3"), reject, &err);
+    }
+    if (rc == ERR_OK) {
+        rc = view_state_update(request, "This request is already decided.", state, &err);
+    }
+    if (rc != ERR_OK) {
+        (void)fprintf(stderr, "views %s: %s\n", sample, err.message);
+        return rc;
+    }
+    (void)snprintf(name, sizeof name, "reject %s", sample); /* short words */
+    rc = emit_line(reject, name);
+    (void)snprintf(name, sizeof name, "state %s", sample);
+    return rc == ERR_OK ? emit_line(state, name) : rc;
+}
+
+static enum err_code
+emit_all(const struct request *request, const struct policy *policy, const char *sample)
+{
+    struct outbox_item item = {.id = 4,
+                               .at_ms = request->created_ms + 70000,
+                               .kind = AUDIT_REJECTION,
+                               .user = SPAN_LITERAL("U0APR00001"),
+                               .text = request->reason};
+    enum err_code rc = ERR_OK;
+
+    for (int kind = CARD; kind < KIND_COUNT && rc == ERR_OK; kind++) {
+        rc = emit((enum kind)kind, request, policy, sample, &item);
+    }
+    return rc == ERR_OK ? emit_views(request, sample) : rc;
+}
+
+static enum err_code emit_replies(const struct request *request, const struct policy *policy)
+{
+    struct outbox_item item = {.id = 4, .at_ms = request->created_ms + 70000};
+    enum err_code rc = ERR_OK;
+
+    for (uint32_t action = AUDIT_CREATED; action <= AUDIT_NOTICE && rc == ERR_OK; action++) {
+        item.kind = action;
+        rc = emit(REPLY, request, policy, audit_action_word((enum audit_action)action), &item);
+    }
+    return rc;
+}
+
+/* The states with the most and the longest parts. */
+static enum err_code emit_hostile(struct sample_room *room, enum sample sample)
+{
+    struct request request;
+    struct policy policy;
+    enum err_code rc = ERR_OK;
+
+    for (uint32_t kind = 0; kind < SAMPLE_HOSTILE_COUNT && rc == ERR_OK; kind++) {
+        sample_hostile(kind, sample, room, &request, &policy);
+        rc = emit_all(&request, &policy, sample_word(sample));
+    }
+    return rc;
+}
+
+int main(void)
+{
+    static struct sample_room room;
+    struct request request;
+    struct policy policy;
+    enum err_code rc = ERR_OK;
+
+    sample_policy(&policy);
+    for (int sample = 0; sample < SAMPLE_COUNT && rc == ERR_OK; sample++) {
+        sample_request((enum sample)sample, &request);
+        rc = emit_all(&request, &policy, sample_word((enum sample)sample));
+    }
+    if (rc == ERR_OK) {
+        rc = emit_replies(&request, &policy);
+    }
+    if (rc == ERR_OK) {
+        rc = emit_hostile(&room, SAMPLE_PARTIAL);
+    }
+    if (rc == ERR_OK) {
+        rc = emit_hostile(&room, SAMPLE_REJECTED);
+    }
+    return rc == ERR_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
