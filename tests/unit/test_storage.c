@@ -253,13 +253,17 @@ static void a_full_queue_is_an_answer(void)
 
 static void with_a_standby_nothing_is_answered_before_it_acknowledges(void)
 {
-    struct rig rig;
+    struct rig rig = {.err = ERR_INIT};
+    struct storage_options options;
     struct storage_status status;
     struct kit_job job = {.keys = {"a"}, .values = {"1"}, .count = 1};
     struct kit_job failing = {.result = ERR_CONFLICT};
     uint8_t wrong[STORAGE_HASH_SIZE] = {0};
 
-    begin(&rig);
+    scratch_init(&rig.scratch);
+    options = kit_options(rig.scratch.path);
+    options.checkpoint_ms = 1; /* a checkpoint is due all the time, and must wait as well */
+    CU_ASSERT_EQUAL_FATAL(storage_open(&options, &rig.storage, &rig.err), ERR_OK);
     CU_ASSERT_EQUAL(storage_isr_add(rig.storage, 1, &rig.err), ERR_OK);
     CU_ASSERT_EQUAL(kit_start(rig.storage, &job), ERR_OK);
     CU_ASSERT_EQUAL(kit_start(rig.storage, &failing), ERR_OK);
@@ -268,6 +272,7 @@ static void with_a_standby_nothing_is_answered_before_it_acknowledges(void)
     storage_status(rig.storage, &status);
     CU_ASSERT_EQUAL(status.isr_count, 2);
     CU_ASSERT_EQUAL(status.lsn_commit, status.lsn_last - 1);
+    CU_ASSERT(status.lsn_applied < status.lsn_last);
     CU_ASSERT_FALSE(kit_has_weak(rig.storage, "a", "1"));
     CU_ASSERT_EQUAL(storage_acknowledge(rig.storage, 1, status.lsn_last, wrong, &rig.err),
                     ERR_CONFLICT);
