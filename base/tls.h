@@ -38,8 +38,9 @@ struct bufferevent *tls_server_bufferevent(struct tls_server *server, struct eve
 
 /* Sends what is written now instead of at the end of the loop's turn. Never needed. */
 void tls_flush(struct bufferevent *bev);
-/* Tells the peer that nothing more will come (close_notify). For who is about to close:
- * evhttp_connection_set_closecb calls in time. The peer's own is answered by itself. */
+/* Tells the peer that nothing more will come (close_notify). bufferevent_free does it too, but
+ * evhttp shuts the descriptor before that takes effect: there evhttp_connection_set_closecb calls
+ * in time. The peer's own is answered by itself. */
 void tls_end(struct bufferevent *bev);
 
 #endif

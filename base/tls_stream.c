@@ -40,6 +40,7 @@ struct tls_stream {
     size_t retry_size;     /* of the write that mbedTLS wants repeated */
     bool begun;
     bool ready;  /* the handshake is over */
+    bool told;   /* our close_notify is out */
     bool paused; /* had its share of this turn */
     bool ended;  /* failed, or the peer closed */
 };
@@ -151,6 +152,16 @@ static void stream_begin(struct tls_stream *stream)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 }
 
+/* close_notify. A peer that misses it may take the response for cut, and OpenSSL's then forget the
+ * session, so that the next connection costs a whole handshake. */
+static void stream_tell(struct tls_stream *stream)
+{
+    if (stream->ready && !stream->told) {
+        stream->told = true;
+        (void)mbedtls_ssl_close_notify(&stream->ssl); /* the peer may be gone */
+    }
+}
+
 /* True once the handshake is over. */
 static bool stream_handshake(struct tls_stream *stream)
 {
@@ -208,7 +219,7 @@ static void stream_read_failed(struct tls_stream *stream, int result)
     }
     if (result == 0 || result == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY) {
         if (evbuffer_get_length(bufferevent_get_output(stream->bev)) == 0) {
-            (void)mbedtls_ssl_close_notify(&stream->ssl); /* a courtesy; the peer may be gone */
+            stream_tell(stream);
         }
         stream_end(stream, BEV_EVENT_READING | BEV_EVENT_EOF);
         return;
@@ -302,7 +313,7 @@ static enum bufferevent_filter_result on_output(struct evbuffer *source,
         stream_later(stream);
     }
     if (mode == BEV_FINISHED && evbuffer_get_length(source) == 0 && !stream->ended) {
-        (void)mbedtls_ssl_close_notify(&stream->ssl); /* a courtesy; the peer may be gone */
+        stream_tell(stream);
     }
     return done > 0 ? BEV_OK : BEV_NEED_MORE;
 }
@@ -341,6 +352,9 @@ static void stream_free(void *arg)
 {
     struct tls_stream *stream = arg;
 
+    if (stream->bev != NULL) {
+        stream_tell(stream); /* the descriptor is still open, unless evhttp has shut it */
+    }
     (void)event_del(&stream->pass); /* fails only for an event that is none */
     if (stream->begun) {
         (void)event_del(&stream->writable);
