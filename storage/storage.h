@@ -3,14 +3,21 @@
  *
  * Knows bytes, keys and LSNs, never what they mean. All changes of one write are one atomic part
  * of a WAL record; the record is committed when it is durable on every host of the in-sync set
- * (ISR), and only then is anybody told. Two threads of its own: the writer evaluates jobs on the
- * speculative state, the syncer only syncs files. The caller's thread (the event loop) calls the
- * functions below and receives every answer inside storage_dispatch; there is no other hand-over.
+ * (ISR), and only then is anybody told. Three threads of its own: the writer evaluates jobs on
+ * the speculative state, the syncer only syncs the log, the checkpointer folds what is committed
+ * into LMDB. The caller's thread (the event loop) calls the functions below and receives every
+ * answer inside storage_dispatch; there is no other hand-over.
  *
  * Promises: a job's answer is delivered exactly once, on the caller's thread, in the order of
  * commitment, and after everything that the job could have seen is committed. ERR_OK or the job's
  * own error code are therefore strong answers. ERR_UNKNOWN_FATE says that authority was lost
- * (an fsync error, shutdown by force): retry elsewhere with the same key. */
+ * (an fsync error, shutdown by force): retry elsewhere with the same key.
+ *
+ * Files in the data directory: state.mdb (LMDB: the state as of the last checkpoint), wal-*.seg
+ * (the log), lock, ballast, and failed (why the last process stopped serving; removed by the next
+ * start). Below the head-room writes are refused with ERR_NOSPACE and reads go on. The admin may
+ * then delete ballast, which frees its size at once; within a second writes go on. The next start
+ * with plenty of room makes it again. */
 #ifndef STORAGE_STORAGE_H
 #define STORAGE_STORAGE_H
 
