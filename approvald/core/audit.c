@@ -118,6 +118,9 @@ enum err_code audit_entry_decode(struct span bytes, struct audit_entry *ret_entr
         unpack_copy(&unpack, ret_entry->id.bytes, REQUEST_ID_SIZE);
     }
     ret_entry->detail = unpack_text(&unpack);
+    if (ret_entry->detail.size > AUDIT_DETAIL_SIZE_MAX) {
+        unpack.failed = true; /* no encoder writes it */
+    }
     return codec_end(&unpack, "audit entry", err);
 }
 

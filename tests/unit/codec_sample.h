@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* codec_sample.h: one full record of each kind, for tests of their stored forms. */
+#ifndef TESTS_UNIT_CODEC_SAMPLE_H
+#define TESTS_UNIT_CODEC_SAMPLE_H
+
+#include "approvald/core/audit.h"
+#include "approvald/core/codec.h"
+
+static const char codec_sample_hash[33] = "0123456789abcdef0123456789ABCDEF";
+
+static inline struct span codec_sample_span(void)
+{
+    return span_of(codec_sample_hash, 32);
+}
+
+static inline struct request codec_sample_request(void)
+{
+    return (struct request){
+        .id = {.bytes = {1, 2, 3}},
+        .revision = 4,
+        .state = REQUEST_APPROVED,
+        .use = USE_CONSUMED,
+        .policy = SPAN_LITERAL("deploy"),
+        .policy_version = 9,
+        .requester = SPAN_LITERAL("U0ASK"),
+        .asker = SPAN_LITERAL("ci"),
+        .title = SPAN_LITERAL("Deploy \xc3\xa4"),
+        .reason = SPAN_LITERAL("because"),
+        .target = SPAN_LITERAL("prod"),
+        .details = SPAN_LITERAL("a\nb"),
+        .bound = true,
+        .bind_hash = {7},
+        .key_hash = codec_sample_span(),
+        .created_ms = 1,
+        .expires_ms = 100,
+        .lapses_ms = 90,
+        .ended_ms = 10,
+        .claimed_ms = 11,
+        .claim_hash = codec_sample_span(),
+        .consumed_ms = 12,
+        .consume_result = -7,
+        .quorum = 2,
+        .decision_count = 2,
+        .decisions = {{.verdict = VERDICT_APPROVE,
+                       .via = VIA_SLACK,
+                       .at_ms = 5,
+                       .user = SPAN_LITERAL("U0ANN"),
+                       .reason = SPAN_LITERAL("ok")},
+                      {.verdict = VERDICT_APPROVE,
+                       .via = VIA_CLI,
+                       .at_ms = 6,
+                       .user = SPAN_LITERAL("U0BOB")}},
+    };
+}
+
+static inline struct policy codec_sample_policy(void)
+{
+    return (struct policy){.name = SPAN_LITERAL("deploy"),
+                           .version = 2,
+                           .deleted = true,
+                           .title = SPAN_LITERAL("Deployments"),
+                           .channel = SPAN_LITERAL("C0CARDS"),
+                           .quorum = 2,
+                           .direct_requester = true,
+                           .expires_after_ms = 1000,
+                           .lapses_after_ms = 2000,
+                           .user_count = 2,
+                           .users = {SPAN_LITERAL("U0ANN"), SPAN_LITERAL("U0BOB")},
+                           .group_count = 1,
+                           .groups = {SPAN_LITERAL("S0OPS")},
+                           .webhook_count = 1,
+                           .webhooks = {SPAN_LITERAL("ci")},
+                           .applied_ms = 3,
+                           .applied_by = SPAN_LITERAL("root")};
+}
+
+static inline struct outbox_row codec_sample_row(void)
+{
+    return (struct outbox_row){
+        .request = {.bytes = {9}},
+        .surface = SURFACE_WEBHOOK,
+        .attempted = true,
+        .target = SPAN_LITERAL("ci"),
+        .owed_ms = 5,
+        .attempt_ms = 6,
+        .attempts = 3,
+        .error = SPAN_LITERAL("timeout"),
+        .item_count = 2,
+        .items = {{.id = 4, .at_ms = 5, .kind = AUDIT_APPROVED, .user = SPAN_LITERAL("U0ANN")},
+                  {.id = 6, .at_ms = 7, .kind = AUDIT_CLAIMED, .text = SPAN_LITERAL("x")}}};
+}
+
+static inline struct token_record codec_sample_token(void)
+{
+    return (struct token_record){.id = 3,
+                                 .hash = {1, 2},
+                                 .name = SPAN_LITERAL("ci"),
+                                 .may_ask = true,
+                                 .revoked = true,
+                                 .user = SPAN_LITERAL("U0ANN"),
+                                 .policy_count = 1,
+                                 .policies = {SPAN_LITERAL("deploy")},
+                                 .rate_per_minute = 60,
+                                 .created_ms = 1,
+                                 .expires_ms = 2};
+}
+
+static inline struct inbox_entry codec_sample_inbox(void)
+{
+    return (struct inbox_entry){
+        .seq = 8,
+        .at_ms = 9,
+        .id = {.bytes = {3}},
+        .actor = {.kind = ACTOR_PERSON, .via = VIA_SLACK, .user = SPAN_LITERAL("U0ZED")},
+        .verdict = VERDICT_REJECT,
+        .reason = SPAN_LITERAL("no"),
+        .has_key = true,
+        .key = {.bytes = {5}},
+        .channel = SPAN_LITERAL("C0CARDS"),
+        .thread = SPAN_LITERAL("1.2"),
+        .group_count = 1,
+        .groups = {SPAN_LITERAL("S0OPS")}};
+}
+
+static inline struct retention codec_sample_retention(void)
+{
+    return (struct retention){.version = 2,
+                              .requests_ms = 86400000,
+                              .audit_ms = 864000000,
+                              .applied_ms = 4,
+                              .applied_by = SPAN_LITERAL("root")};
+}
+
+static inline struct audit_entry codec_sample_audit(void)
+{
+    return (struct audit_entry){.seq = 5,
+                                .at_ms = 6,
+                                .action = SPAN_LITERAL("approved"),
+                                .actor = SPAN_LITERAL("user:U0ANN"),
+                                .via = SPAN_LITERAL("slack"),
+                                .has_id = true,
+                                .id = {.bytes = {1}},
+                                .detail = SPAN_LITERAL("d")};
+}
+
+/* Each record kind by number, for loops and for the fuzzer: decodes bytes and, when they decode,
+ * encodes the record again. */
+#define CODEC_KIND_COUNT 7
+static inline enum err_code
+codec_round(uint32_t kind, struct span bytes, struct buf *again, struct err *err)
+{
+    union {
+        struct request request;
+        struct policy policy;
+        struct outbox_row row;
+        struct token_record token;
+        struct inbox_entry inbox;
+        struct retention retention;
+        struct audit_entry audit;
+    } any;
+    enum err_code rc;
+
+    switch (kind) {
+    case 0:
+        rc = codec_request_decode(bytes, &any.request, err);
+        return rc == ERR_OK ? codec_request_encode(&any.request, again, err) : rc;
+    case 1:
+        rc = codec_policy_decode(bytes, &any.policy, err);
+        return rc == ERR_OK ? codec_policy_encode(&any.policy, again, err) : rc;
+    case 2:
+        rc = codec_row_decode(bytes, &any.row, err);
+        return rc == ERR_OK ? codec_row_encode(&any.row, again, err) : rc;
+    case 3:
+        rc = codec_token_decode(bytes, &any.token, err);
+        return rc == ERR_OK ? codec_token_encode(&any.token, again, err) : rc;
+    case 4:
+        rc = codec_inbox_decode(bytes, &any.inbox, err);
+        return rc == ERR_OK ? codec_inbox_encode(&any.inbox, again, err) : rc;
+    case 5:
+        rc = codec_retention_decode(bytes, &any.retention, err);
+        return rc == ERR_OK ? codec_retention_encode(&any.retention, again, err) : rc;
+    default:
+        rc = audit_entry_decode(bytes, &any.audit, err);
+        return rc == ERR_OK && any.audit.seq > 0 ? audit_entry_encode(&any.audit, again, err) : rc;
+    }
+}
+
+#endif
