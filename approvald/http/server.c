@@ -7,7 +7,7 @@
  * Built on bufferevents and not on libevent's evhttp, because evhttp 2.1 shows a request only when
  * its body has been read, answers what it cannot read in HTML of its own, takes a length beside a
  * transfer coding, reads ahead without limit while a reply is under way, counts no connections, and
- * ends the process on states that a peer can bring about. docs/architecture.md has the reasons. */
+ * ends the process on states that it does not expect. docs/architecture.md has the reasons. */
 #include "approvald/http/server.h"
 
 #include "approvald/http/server_internal.h"
@@ -118,7 +118,9 @@ void http_server_free(struct http_server *server)
             conn_close(&server->conns[i]);
         }
     }
-    ASSERT(server->request_count == 0 || server->requests != NULL);
+    for (uint32_t i = 0; server->requests != NULL && i < server->request_max; i++) {
+        mem_free(server->requests[i].body); /* of those that nobody will answer any more */
+    }
     mem_free(server->conns);
     mem_free(server->requests);
     mem_free(server);
