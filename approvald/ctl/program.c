@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* program.c: the approvald program, asked about its own configuration.
- * Owns the choice of the program: --program, else the one beside us, else the installed one. Never
+ * Owns the choice of the program: --program, else the installed one. Never
  * starts a shell and never starts the daemon itself. */
 #include "approvald/ctl/program.h"
 
@@ -10,41 +10,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define PROGRAM_ARGS_MAX 5
 
-/* "…/approvald" beside this program, when it is there. */
-static bool beside(char path[PATH_MAX])
-{
-    ssize_t size = readlink("/proc/self/exe", path, PATH_MAX - 1);
-    char *slash;
-
-    if (size <= 0) {
-        return false;
-    }
-    path[size] = '\0';
-    slash = strrchr(path, '/');
-    if (slash == NULL || (size_t)(slash - path) + sizeof "/approvald" > PATH_MAX) {
-        return false;
-    }
-    memcpy(slash, "/approvald", sizeof "/approvald");
-    return access(path, X_OK) == 0;
-}
-
-static const char *choose(const struct ctl *ctl, char path[PATH_MAX])
+static const char *choose(const struct ctl *ctl)
 {
     const char *given = options_text(&ctl->options, OPTION_PROGRAM);
 
-    if (given != NULL) {
-        return given;
-    }
-    return beside(path) ? path : PKGSBINDIR "/approvald";
+    return given != NULL ? given : PKGSBINDIR "/approvald";
 }
 
 /* exec takes an array of char *, which it does not change. */
@@ -68,9 +44,8 @@ static void fill(const struct ctl *ctl,
 
 const struct err *program_exec(const struct ctl *ctl, const char *what, struct err *err)
 {
-    char path[PATH_MAX];
     const char *argv[PROGRAM_ARGS_MAX];
-    const char *program = choose(ctl, path);
+    const char *program = choose(ctl);
 
     fill(ctl, program, what, argv);
     (void)execv(program, (char *const *)(uintptr_t)argv);
@@ -106,9 +81,8 @@ static enum err_code drain(int fd, struct buf *output, struct err *err)
 enum err_code program_capture(
     const struct ctl *ctl, const char *what, struct buf *output, int *ret_code, struct err *err)
 {
-    char path[PATH_MAX];
     const char *argv[PROGRAM_ARGS_MAX];
-    const char *program = choose(ctl, path);
+    const char *program = choose(ctl);
     int pipe_fds[2];
     int status = 0;
     enum err_code rc;

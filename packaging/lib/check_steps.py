@@ -256,5 +256,6 @@ STEPS = (
     Step("clang", clang, ("prepare",)),
     Step("crash", crash, ("gcc",)),
     Step("endtoend", endtoend, ("gcc",)),
+    Step("quickstart", quickstart, ("gcc",), quick=True),
     Step("distcheck", distcheck, ("prepare",)),
 )

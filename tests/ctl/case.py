@@ -20,7 +20,7 @@ ID = "req_01TEST"
 def find_program():
     folders = [os.environ.get("APPROVALD_BUILD"), f"{ROOT}/build/gcc", f"{ROOT}/build"]
     for folder in folders:
-        path = f"{folder}/approvald/approvalctl"
+        path = f"{folder}/approvald/ctl/approvalctl"
         if folder and os.access(path, os.X_OK):
             return os.path.abspath(path)
     sys.exit("approvalctl is not built: make, or set APPROVALD_BUILD")
