@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "tests/unit/codec_sample.h"
 
-#define RECORD_SIZE_MAX 65536
+#define RECORD_SIZE_MAX ((size_t)65536)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

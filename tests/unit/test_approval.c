@@ -165,10 +165,7 @@ static void unknown_facts_are_asked_for_only_when_they_matter(void)
         event.facts = table[i].facts;
         approval_step(&request, &policy, &event, &effects);
         CU_ASSERT_EQUAL(effects.need_facts, table[i].need);
-        if (table[i].need) {
-            CU_ASSERT_EQUAL(effects.refusal, REFUSAL_NONE);
-            CU_ASSERT_FALSE(effects.changed);
-        }
+        CU_ASSERT(!table[i].need || (effects.refusal == REFUSAL_NONE && !effects.changed));
     }
 }
 

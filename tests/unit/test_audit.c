@@ -56,6 +56,15 @@ static uint32_t verify(const struct log *log)
     return i;
 }
 
+static void change_each_byte(struct log *log, uint32_t index)
+{
+    for (size_t at = 0; at < buf_size(log->bytes[index]); at++) {
+        *buf_at(log->bytes[index], at) ^= 1;
+        CU_ASSERT_EQUAL(verify(log), index);
+        *buf_at(log->bytes[index], at) ^= 1;
+    }
+}
+
 static void a_changed_byte_anywhere_breaks_the_chain_there(void)
 {
     struct log log;
@@ -63,11 +72,7 @@ static void a_changed_byte_anywhere_breaks_the_chain_there(void)
     log_make(&log);
     CU_ASSERT_EQUAL(verify(&log), COUNT);
     for (uint32_t i = 0; i < COUNT; i++) {
-        for (size_t at = 0; at < buf_size(log.bytes[i]); at++) {
-            *buf_at(log.bytes[i], at) ^= 1;
-            CU_ASSERT_EQUAL(verify(&log), i);
-            *buf_at(log.bytes[i], at) ^= 1;
-        }
+        change_each_byte(&log, i);
     }
     log_done(&log);
 }

@@ -2,6 +2,7 @@
 /* test_service_admin.c: proves policies, tokens and time through service.h on a real store.
  * Owns nothing but its cases. Never looks inside the service. */
 #include "approvald/core/audit.h"
+#include "storage/storage.h"
 #include "tests/unit/service_kit.h"
 #include "tests/unit/unit.h"
 
@@ -381,7 +382,43 @@ static void a_failed_job_leaves_no_trace(void)
     service_kit_close(&kit);
 }
 
+static enum err_code flip_run(struct storage_txn *txn, void *arg, struct err *err)
+{
+    static const uint8_t key[8] = {0, 0, 0, 0, 0, 0, 0, 3};
+    char copy[4096];
+    struct span value;
+    enum err_code rc;
+
+    (void)arg; /* the answer */
+    rc = storage_get(txn, 'a', span_of(key, sizeof key), &value, err);
+    if (rc != ERR_OK || value.size > sizeof copy) {
+        return ERR_INVALID;
+    }
+    memcpy(copy, value.data, value.size);
+    copy[value.size - 1] ^= 1;
+    return storage_put(txn, 'a', span_of(key, sizeof key), span_of(copy, value.size), err);
+}
+
+static void a_flipped_byte_in_the_audit_log_is_found(void)
+{
+    struct service_kit kit;
+    struct kit_answer answer = {.done = false};
+    struct err err = ERR_INIT;
+
+    open_with(&kit, ONE);
+    for (int i = 0; i < 5; i++) {
+        CU_ASSERT_EQUAL(kit_create(&kit, "deploy", "").rc, ERR_OK);
+    }
+    CU_ASSERT(kit_audit(&kit, NULL).sound);
+    CU_ASSERT_EQUAL(storage_write(kit.storage, flip_run, kit_on_done, &answer, &err), ERR_OK);
+    service_kit_wait(&kit, &answer.done);
+    CU_ASSERT_EQUAL(answer.rc, ERR_OK);
+    CU_ASSERT_FALSE(kit_audit(&kit, NULL).sound);
+    service_kit_close(&kit);
+}
+
 UNIT_MAIN("service_admin",
+          {"a flipped byte in the audit log is found", a_flipped_byte_in_the_audit_log_is_found},
           {"applying shows the difference and pins versions",
            applying_shows_the_difference_and_pins_versions},
           {"an absent policy is deleted only when asked",
