@@ -2,8 +2,8 @@
 /* prune.c: removing what retention no longer keeps.
  * Owns which records hang on a request, and that the audit chain stays verifiable: the hash before
  * its new first entry is kept as the anchor.
- * Never removes a request that is open or whose approval may still be used, never removes the
- * audit log's last entry. */
+ * Never removes a request that is open or rests for less than retention says (an approval that
+ * never lapses rests from its outcome on), never removes the audit log's last entry. */
 #include "approvald/service/prune.h"
 
 #include "base/assert.h"

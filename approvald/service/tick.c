@@ -7,6 +7,7 @@
 #include "approvald/service/prune.h"
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "storage/storage.h"
@@ -14,6 +15,7 @@
 #include <string.h>
 
 #define PRUNE_EVERY_MS CORE_MINUTE_MS
+#define RETRY_AFTER_MS 1000
 
 struct due {
     uint64_t deadline_ms;
@@ -26,6 +28,8 @@ struct tick_job {
     struct due due[SERVICE_TICK_COUNT_MAX];
     size_t changed_count;
     struct request_id changed[SERVICE_TICK_COUNT_MAX];
+    size_t damaged_count; /* requests that could not be read */
+    struct request_id damaged;
     uint64_t next_ms; /* when to tick again */
     uint64_t now_ms;
 };
@@ -59,6 +63,12 @@ static enum err_code end_one(struct work *work, struct tick_job *job, const stru
     enum err_code rc;
 
     rc = subject_load(work, &due->id, &subject);
+    if (rc == ERR_CORRUPT) {
+        /* One damaged record must not keep all others from expiring; it stays as evidence. */
+        job->damaged_count++;
+        job->damaged = due->id;
+        rc = ERR_NOT_FOUND;
+    }
     if (rc == ERR_NOT_FOUND) {
         return work_delete(work, TABLE_DEADLINES, key);
     }
@@ -113,6 +123,25 @@ static enum err_code run(struct work *work)
     return rc;
 }
 
+static void report_damage(const struct tick_job *job)
+{
+    char text[REQUEST_ID_TEXT_SIZE];
+
+    if (job->damaged_count == 0) {
+        return;
+    }
+    request_id_format(&job->damaged, text);
+    metric_add(job->job.service->metrics.tick_failed, job->damaged_count);
+    log_fields(LOG_LEVEL_ERROR, "service", "request_damaged", LOG_TEXT("request", text),
+               LOG_NUMBER("count", job->damaged_count));
+}
+
+/* Whoever drives the ticks would otherwise come back at once, for ever. */
+static void try_later(struct service *service)
+{
+    service->deadline_ms = clock_wall_ms(service->clock) + RETRY_AFTER_MS;
+}
+
 static void answer(struct job *base, enum err_code rc, const struct err *err)
 {
     struct tick_job *job = (struct tick_job *)base;
@@ -120,11 +149,12 @@ static void answer(struct job *base, enum err_code rc, const struct err *err)
 
     service->ticking = false;
     if (rc != ERR_OK) {
-        /* The deadline stays where it was: the next call tries again. */
+        try_later(service);
         metric_add(service->metrics.tick_failed, 1);
         log_err(LOG_LEVEL_ERROR, "service", "tick_failed", err);
         return;
     }
+    report_damage(job);
     service->deadline_ms = job->next_ms;
     metric_add(service->metrics.expired, job->changed_count);
     for (size_t i = 0; i < job->changed_count; i++) {
@@ -141,11 +171,13 @@ enum err_code service_tick(struct service *service, struct err *err)
         return ERR_OK;
     }
     rc = job_new(service, sizeof(struct tick_job), run, answer, &base, err);
-    if (rc != ERR_OK) {
-        return rc;
+    if (rc == ERR_OK) {
+        rc = job_submit_take(base, err);
     }
-    rc = job_submit_take(base, err);
     service->ticking = rc == ERR_OK;
+    if (rc != ERR_OK) {
+        try_later(service);
+    }
     return rc;
 }
 

@@ -417,7 +417,38 @@ static void a_flipped_byte_in_the_audit_log_is_found(void)
     service_kit_close(&kit);
 }
 
+static enum err_code damage_run(struct storage_txn *txn, void *arg, struct err *err)
+{
+    const struct kit_answer *answer = arg;
+
+    return storage_put(txn, 'r', span_of(answer->id.bytes, REQUEST_ID_SIZE),
+                       SPAN_LITERAL("damaged"), err);
+}
+
+static void a_damaged_request_does_not_keep_others_from_expiring(void)
+{
+    struct service_kit kit;
+    struct kit_answer damaged;
+    struct kit_answer sound;
+
+    open_with(&kit, ONE);
+    damaged = kit_create(&kit, "deploy", "");
+    service_kit_pass(&kit, 10);
+    sound = kit_create(&kit, "deploy", "");
+    damaged.done = false;
+    CU_ASSERT_EQUAL(storage_write(kit.storage, damage_run, kit_on_done, &damaged, NULL), ERR_OK);
+    service_kit_wait(&kit, &damaged.done);
+    CU_ASSERT_EQUAL(kit_get(&kit, &damaged.id).rc, ERR_CORRUPT);
+    service_kit_pass(&kit, CORE_DAY_MS);
+    service_kit_tick(&kit);
+    CU_ASSERT_EQUAL(kit_get(&kit, &sound.id).state, REQUEST_EXPIRED);
+    CU_ASSERT_EQUAL(kit_get(&kit, &damaged.id).rc, ERR_CORRUPT);
+    service_kit_close(&kit);
+}
+
 UNIT_MAIN("service_admin",
+          {"a damaged request does not keep others from expiring",
+           a_damaged_request_does_not_keep_others_from_expiring},
           {"a flipped byte in the audit log is found", a_flipped_byte_in_the_audit_log_is_found},
           {"applying shows the difference and pins versions",
            applying_shows_the_difference_and_pins_versions},
