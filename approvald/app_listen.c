@@ -61,6 +61,16 @@ static void adopt(void *arg, int fd, const char *name)
     }
 }
 
+/* Tokens in clear text belong on this host, or on the way from a proxy that is asked to be there.
+ */
+static void warn_plain(const char *address)
+{
+    if (strncmp(address, "127.", 4) != 0 && strncmp(address, "[::1]", 5) != 0) {
+        log_fields(LOG_LEVEL_WARNING, "app", "plain_http", LOG_TEXT("address", address),
+                   LOG_TEXT("advice", "use tls_listen, or let only a TLS proxy reach it"));
+    }
+}
+
 static enum err_code bind_list(struct app *app,
                                const char *option,
                                enum http_listener kind,
@@ -81,6 +91,9 @@ static enum err_code bind_list(struct app *app,
         rc = http_server_listen(app->server, kind, fd, tls, err);
         log_fields(LOG_LEVEL_INFO, "app", "listening", LOG_TEXT("for", option),
                    LOG_TEXT("address", address));
+        if (kind == HTTP_SERVICE && tls == NULL) {
+            warn_plain(address);
+        }
     }
     return rc;
 }
