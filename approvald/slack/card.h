@@ -22,10 +22,10 @@ struct prose;
 
 struct card {
     const struct request *request; /* NULL only for a notice */
-    const struct policy *policy; /* the pinned version, or NULL: approvers are not listed */
-    const char *cluster;         /* goes to the metadata; NULL or "": none */
-    const char *workspace_url;   /* "https://team.slack.com/" for links to the card; NULL: none */
-    struct span channel;         /* where the card is, or empty */
+    const struct policy *policy;   /* the pinned version, or NULL: approvers are not listed */
+    const char *cluster;           /* goes to the metadata; NULL or "": none */
+    const char *workspace_url;     /* "https://team.slack.com/" for links to the card; NULL: none */
+    struct span channel;           /* where the card is, or empty */
     struct span ts;
 };
 
