@@ -66,7 +66,7 @@ def house_headers(path, files, seen):
 
 def key_of(path, files, flags):
     digest = hashlib.sha256(repr(flags).encode())
-    for name in [".clang-tidy", *sorted(house_headers(path, files, set()))]:
+    for name in [".clang-tidy", "tests/.clang-tidy", *sorted(house_headers(path, files, set()))]:
         digest.update(name.encode() + b"\0" + files.get(name, "").encode() + b"\0")
     return digest.hexdigest()
 

@@ -16,8 +16,9 @@ static enum err_code
 parse(const char *const *words, size_t count, struct options *ret_options, struct err *err)
 {
     static char copies[16][64];
-    char *argv[17] = {NULL};
+    static char *argv[17]; /* the options point into it */
 
+    memset(argv, 0, sizeof argv);
     for (size_t i = 0; i < count; i++) {
         (void)strncpy(copies[i], words[i], sizeof copies[i] - 1);
         copies[i][sizeof copies[i] - 1] = '\0';
