@@ -320,9 +320,13 @@ enum err_code directory_new(const struct directory_options *options,
     directory->service = options->service;
     directory->clock = options->clock == NULL ? clock_host() : options->clock;
     rc = allocate(directory, options->base, err);
-    if (rc == ERR_OK && options->team.size > 0 &&
-        !slack_id_set(&directory->team_configured, options->team)) {
-        rc = err_set(err, ERR_INVALID, "Slack team id is too long");
+    if (rc == ERR_OK && options->team.size > 0) {
+        bool is_org = options->team.data[0] == 'E';
+
+        if (!slack_id_set(is_org ? &directory->org_configured : &directory->team_configured,
+                          options->team)) {
+            rc = err_set(err, ERR_INVALID, "Slack team id is too long");
+        }
     }
     if (rc != ERR_OK) {
         directory_free(directory);

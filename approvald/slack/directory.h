@@ -28,7 +28,8 @@ struct directory_options {
     struct service *service; /* names the groups to keep fresh */
     struct metrics *metrics;
     const struct clock *clock; /* NULL: this host's */
-    struct span team;          /* configured team id, copied; empty: what auth.test says */
+    struct span team; /* configured workspace (T…) or organisation (E…), copied; empty: what
+                         auth.test says */
 };
 
 enum err_code directory_new(const struct directory_options *options,

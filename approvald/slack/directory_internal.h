@@ -94,7 +94,8 @@ struct directory {
     struct directory_waiters waiters;
     struct directory_waiters ready; /* nothing is under way for them: their callbacks are due */
 
-    struct slack_id team_configured;
+    struct slack_id team_configured; /* a workspace (T…), or empty */
+    struct slack_id org_configured;  /* an organisation (E…), or empty */
     struct slack_id team;
     struct slack_id enterprise;
     struct slack_id bot_user;

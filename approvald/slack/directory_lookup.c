@@ -412,14 +412,19 @@ enum err_code directory_fetch(struct directory *directory,
 
 static void check_team(struct directory *directory)
 {
-    bool mismatch =
-        directory->team_configured.size > 0 &&
-        !span_equal(slack_id_span(&directory->team_configured), slack_id_span(&directory->team)) &&
-        directory->enterprise.size == 0;
+    bool other_team =
+        directory->team_configured.size > 0 && directory->enterprise.size == 0 &&
+        !span_equal(slack_id_span(&directory->team_configured), slack_id_span(&directory->team));
+    bool other_org =
+        directory->org_configured.size > 0 && !span_equal(slack_id_span(&directory->org_configured),
+                                                          slack_id_span(&directory->enterprise));
+    bool mismatch = other_team || other_org;
 
     if (mismatch) {
         log_fields(LOG_LEVEL_ERROR, MODULE, "team_mismatch",
-                   LOG_SPAN("configured", slack_id_span(&directory->team_configured)),
+                   LOG_SPAN("configured", slack_id_span(directory->org_configured.size > 0
+                                                            ? &directory->org_configured
+                                                            : &directory->team_configured)),
                    LOG_SPAN("token", slack_id_span(&directory->team)),
                    LOG_TEXT("hint", "the token is of another workspace; nobody can decide here"));
     }

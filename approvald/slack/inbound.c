@@ -341,8 +341,7 @@ static void handle_verified(struct inflight *flight, const struct slack_delivery
     if (rc != ERR_OK) {
         metric_add(inbound->refused[INBOUND_BODY], 1);
         log_err(LOG_LEVEL_WARNING, MODULE, "not_a_payload", &err);
-        inbound_reply_problem(flight, rc == ERR_TOO_LARGE ? 413 : 400,
-                              "The body is not a payload of Slack.");
+        inbound_reply_problem(flight, 400, "The body is not a payload of Slack.");
         return;
     }
     flight->kind = payload.kind;
@@ -440,5 +439,5 @@ void slack_inbound_forget(struct slack_inbound *inbound, const void *arg)
 
 void slack_inbound_start(struct slack_inbound *inbound)
 {
-    inbox_worker_poke(inbound->worker);
+    inbox_worker_start(inbound->worker);
 }

@@ -133,7 +133,9 @@ enum err_code inbox_worker_new(struct slack_inbound *inbound,
                                struct inbox_worker **ret_worker,
                                struct err *err) WARN_UNUSED;
 void inbox_worker_free(struct inbox_worker *worker);
-/* An entry was added, or the process started: look at the inbox. */
+/* Looks at the inbox now and from time to time. */
+void inbox_worker_start(struct inbox_worker *worker);
+/* An entry was added: look at once. */
 void inbox_worker_poke(struct inbox_worker *worker);
 
 #endif

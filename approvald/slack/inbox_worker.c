@@ -41,23 +41,11 @@ static_assert(CORE_POLICY_GROUP_COUNT_MAX + 1 <= DIRECTORY_NEED_COUNT_MAX,
 
 static void next_page(struct inbox_worker *worker);
 
-static void wait_ms(struct inbox_worker *worker, uint32_t delay_ms)
-{
-    struct timeval delay = {.tv_sec = (time_t)(delay_ms / 1000),
-                            .tv_usec = (suseconds_t)(delay_ms % 1000 * 1000)};
-
-    if (event_add(worker->timer, &delay) != 0) {
-        log_fields(LOG_LEVEL_ERROR, MODULE, "timer_failed", LOG_NUMBER("delay_ms", delay_ms));
-    }
-}
-
 /* The walk has come to its end. */
 static void end_walk(struct inbox_worker *worker)
 {
     if (worker->again) {
         inbox_worker_poke(worker);
-    } else if (service_inbox_depth(worker->inbound->service) > 0) {
-        wait_ms(worker, SLACK_INBOX_RETRY_MS);
     }
 }
 
@@ -206,8 +194,7 @@ static void on_page(void *arg,
     worker->listing = false;
     if (rc != ERR_OK) {
         log_err(LOG_LEVEL_WARNING, MODULE, "not_listed", err);
-        wait_ms(worker, SLACK_INBOX_RETRY_MS);
-        return;
+        return; /* the timer comes back to it */
     }
     while (taken < count && take_entry(worker, &entries[taken])) {
         taken++;
@@ -228,7 +215,6 @@ static void next_page(struct inbox_worker *worker)
                            on_page, worker, &err) != ERR_OK) {
         worker->listing = false;
         log_err(LOG_LEVEL_WARNING, MODULE, "not_listed", &err);
-        wait_ms(worker, SLACK_INBOX_RETRY_MS);
     }
 }
 
@@ -244,11 +230,27 @@ void inbox_worker_poke(struct inbox_worker *worker)
     next_page(worker);
 }
 
+/* Entries that wait for Slack, and those that came over the API: nobody pokes for them. */
 static void on_timer(int fd, short what, void *arg)
 {
+    struct inbox_worker *worker = arg;
+
     (void)fd;   /* a timer has none */
     (void)what; /* one kind */
-    inbox_worker_poke(arg);
+    if (service_inbox_depth(worker->inbound->service) > 0) {
+        inbox_worker_poke(worker);
+    }
+}
+
+void inbox_worker_start(struct inbox_worker *worker)
+{
+    static const struct timeval period = {.tv_sec = SLACK_INBOX_RETRY_MS / 1000};
+
+    if (event_add(worker->timer, &period) != 0) {
+        log_fields(LOG_LEVEL_ERROR, MODULE, "timer_failed",
+                   LOG_NUMBER("period_ms", SLACK_INBOX_RETRY_MS));
+    }
+    inbox_worker_poke(worker);
 }
 
 enum err_code
@@ -263,7 +265,7 @@ inbox_worker_new(struct slack_inbound *inbound, struct inbox_worker **ret_worker
     for (size_t i = 0; i < SLACK_INBOX_SLOT_COUNT; i++) {
         worker->slots[i].worker = worker;
     }
-    worker->timer = event_new(inbound->base, -1, 0, on_timer, worker);
+    worker->timer = event_new(inbound->base, -1, EV_PERSIST, on_timer, worker);
     if (worker->timer == NULL) {
         mem_free(worker);
         return err_set(err, ERR_NOMEM, "inbox worker");

@@ -96,6 +96,7 @@ static_assert(CORE_REASON_COUNT_MAX <= SLACK_VIEW_INPUT_COUNT_MAX,
               "a reason must fit in its input");
 static_assert(SLACK_GROUP_REFRESH_MS < SLACK_GROUP_FRESH_MS, "refresh comes before staleness");
 static_assert(SLACK_LOOKUP_COUNT_MAX < SLACK_QUEUE_COUNT_MAX, "lookups leave room for posts");
+static_assert(SLACK_INBOX_RETRY_MS % 1000 == 0, "its timer counts whole seconds");
 static_assert(SLACK_INBOX_SLOT_COUNT < SLACK_WAITER_COUNT_MAX, "each entry waits for one fetch");
 static_assert(SLACK_VIEW_SIZE_MAX < 20UL * 1024, "a Socket Mode reply of 20 KB is dropped");
 static_assert(SLACK_RUNNING_COUNT_MAX < SLACK_QUEUE_COUNT_MAX, "the queue feeds the running calls");

@@ -366,6 +366,24 @@ static void without_a_configured_team_the_tokens_team_counts(void)
     teardown(&bench);
 }
 
+static void an_organisation_may_be_configured(void)
+{
+    struct bench bench;
+    struct directory_identity identity;
+    struct facts facts;
+
+    setup_team(&bench, SPAN_LITERAL("E0GRID0001"));
+    fetch_user(&bench);
+    answer_identity(&bench, ",\"enterprise_id\":\"E0GRID0001\"");
+    answer_user(&bench, ",\"enterprise_user\":{\"enterprise_id\":\"E0GRID0001\"}");
+    directory_facts(bench.directory, USER, OTHER, &facts);
+    CU_ASSERT(facts.user_known);
+    CU_ASSERT_FALSE(facts.foreign);
+    directory_identity(bench.directory, &identity);
+    CU_ASSERT_FALSE(identity.mismatch);
+    teardown(&bench);
+}
+
 static void channels_are_known_by_their_flags(void)
 {
     struct bench bench;
@@ -425,5 +443,6 @@ UNIT_MAIN("directory",
           {"a token of another team is an alarm", a_token_of_another_team_is_an_alarm},
           {"without a configured team the token's team counts",
            without_a_configured_team_the_tokens_team_counts},
+          {"an organisation may be configured", an_organisation_may_be_configured},
           {"channels are known by their flags", channels_are_known_by_their_flags},
           {"the places to wait have an end", the_places_to_wait_have_an_end})
