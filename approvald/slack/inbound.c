@@ -28,7 +28,6 @@ static void reply_take(struct inflight *flight, const struct slack_reply *reply)
 {
     struct slack_inbound *inbound = flight->inbound;
     slack_reply_fn *fn = flight->reply;
-    uint64_t now_ms = clock_boot_ms(inbound->clock);
 
     if (flight->answered) {
         return;
@@ -37,7 +36,7 @@ static void reply_take(struct inflight *flight, const struct slack_reply *reply)
     TAILQ_INSERT_TAIL(&inbound->answered, flight, link);
     flight->answered = true;
     flight->reply = NULL;
-    metric_observe_us(inbound->reply_seconds, (now_ms - flight->begun_ms) * 1000);
+    metric_observe_us(inbound->reply_seconds, clock_precise_us() - flight->begun_us);
     if (fn != NULL) {
         fn(flight->arg, reply);
     }
@@ -373,8 +372,8 @@ begin(struct slack_inbound *inbound, uint64_t time_s, slack_reply_fn *reply, voi
     flight->reply = reply;
     flight->arg = arg;
     flight->holds = 1;
-    flight->begun_ms = clock_boot_ms(inbound->clock);
-    flight->deadline_ms = flight->begun_ms + SLACK_REPLY_BUDGET_MS;
+    flight->begun_us = clock_precise_us();
+    flight->deadline_ms = clock_boot_ms(inbound->clock) + SLACK_REPLY_BUDGET_MS;
     flight->time_s = time_s;
     return flight;
 }

@@ -31,7 +31,7 @@ struct inflight {
     void *arg;
     bool answered;        /* it is in the list of answered ones */
     uint32_t holds;       /* callbacks to come, and the handler itself */
-    uint64_t begun_ms;    /* boot */
+    uint64_t begun_us;    /* for the histogram */
     uint64_t deadline_ms; /* boot: 503 when it comes first */
     uint64_t time_s;      /* wall: the signature's */
 
