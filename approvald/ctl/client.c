@@ -297,10 +297,10 @@ static int exit_of_refusal(const char *refusal)
         const char *word;
         int exit;
     } table[] = {
-        {"expired", CTL_EXPIRED},           {"lapsed", CTL_LAPSED},
-        {"claimed", CTL_CONFLICT},          {"ended", CTL_CONFLICT},
-        {"already_decided", CTL_CONFLICT},  {"key_reused", CTL_CONFLICT},
-        {"too_many_open", CTL_UNREACHABLE},
+        {"expired", CTL_EXPIRED},     {"lapsed", CTL_LAPSED},
+        {"claimed", CTL_CONFLICT},    {"consumed", CTL_CONFLICT},
+        {"ended", CTL_CONFLICT},      {"already_decided", CTL_CONFLICT},
+        {"key_reused", CTL_CONFLICT}, {"too_many_open", CTL_UNREACHABLE},
     };
 
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {

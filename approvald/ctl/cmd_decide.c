@@ -6,6 +6,7 @@
 #include "approvald/ctl/show.h"
 #include "base/json.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* After a call whose first attempt may have been heard, "you have already …" means "done". */
@@ -30,6 +31,9 @@ static int decide(struct ctl *ctl, const char *verdict)
     code = ask_act(ctl, id, "decisions", body, &reply);
     if (code != CTL_OK) {
         return done_before(reply, "already_decided") ? CTL_OK : code;
+    }
+    if (json_bool(reply->json, "deferred", false)) {
+        (void)fprintf(stderr, "approvalctl: accepted; it counts once Slack has said who you are\n");
     }
     return show_reply(ctl, reply);
 }

@@ -37,51 +37,94 @@ put_policies(struct ctl *ctl, struct span text, bool dry_run, const struct clien
     return ctl_call(ctl, &call, ret_reply);
 }
 
-/* "~ prod-deploy" and below it "    quorum: 1 -> 2". */
-static enum err_code show_change(const struct json *change, struct err *err)
+/* "    quorum: 1 -> 2", or "    quorum: 2" where there was none before. */
+static enum err_code show_field(const struct json *field, struct err *err)
+{
+    AUTO_BUF struct buf *line = NULL;
+    enum err_code rc = buf_new(CTL_BODY_SIZE_MAX, &line, err);
+
+    if (rc == ERR_OK) {
+        rc = buf_append_format(line, err, "%.*s: ", SPAN_ARGS(json_text(field, "name")));
+    }
+    if (rc == ERR_OK && json_is_string(json_get(field, "before"))) {
+        rc = buf_append_format(line, err, "%.*s -> ", SPAN_ARGS(json_text(field, "before")));
+    }
+    if (rc == ERR_OK) {
+        rc = buf_append_span(line, json_text(field, "after"), err);
+    }
+    return rc == ERR_OK ? ctl_print_line("    ", buf_span(line), err) : rc;
+}
+
+/* "~ prod-deploy" and its fields below it; nothing for what stays as it is. */
+static enum err_code show_change(const struct json *change, size_t *count, struct err *err)
 {
     struct span kind = json_text(change, "change");
+    const char *mark = "~ ";
     enum err_code rc;
 
-    rc = ctl_print_line(span_is(kind, "added")     ? "+ "
-                        : span_is(kind, "deleted") ? "- "
-                                                   : "~ ",
-                        json_text(change, "name"), err);
+    if (kind.size == 0 || span_is(kind, "unchanged")) {
+        return ERR_OK;
+    }
+    if (span_is(kind, "added") || span_is(kind, "restored")) {
+        mark = "+ ";
+    } else if (span_is(kind, "deleted")) {
+        mark = "- ";
+    }
+    *count += 1;
+    rc = ctl_print_line(mark, json_text(change, "name"), err);
     for (const struct json *field = json_first(json_get(change, "fields"));
          field != NULL && rc == ERR_OK; field = json_next(field)) {
-        AUTO_BUF struct buf *line = NULL;
-
-        rc = buf_new(CTL_BODY_SIZE_MAX, &line, err);
-        if (rc == ERR_OK) {
-            rc = buf_append_format(
-                line, err, "%.*s: %.*s -> %.*s", SPAN_ARGS(json_text(field, "name")),
-                SPAN_ARGS(json_text(field, "from")), SPAN_ARGS(json_text(field, "to")));
-        }
-        if (rc == ERR_OK) {
-            rc = ctl_print_line("    ", buf_span(line), err);
-        }
+        rc = show_field(field, err);
     }
     return rc;
 }
 
+static enum err_code show_retention(const struct json *retention, size_t *count, struct err *err)
+{
+    AUTO_BUF struct buf *line = NULL;
+    struct span kind = json_text(retention, "change");
+    enum err_code rc;
+
+    if (kind.size == 0 || span_is(kind, "unchanged")) {
+        return ERR_OK;
+    }
+    *count += 1;
+    rc = buf_new(CTL_BODY_SIZE_MAX, &line, err);
+    if (rc == ERR_OK) {
+        rc = buf_append_format(line, err, "retention: requests %.*s, audit %.*s",
+                               SPAN_ARGS(json_text(retention, "requests")),
+                               SPAN_ARGS(json_text(retention, "audit")));
+    }
+    return rc == ERR_OK ? ctl_print_line("~ ", buf_span(line), err) : rc;
+}
+
 static int show_difference(const struct ctl *ctl, const struct client_reply *reply)
 {
-    const struct json *changes = json_get(reply->json, "changes");
+    bool dry_run = options_has(&ctl->options, OPTION_DRY_RUN);
     struct err err = ERR_INIT;
     enum err_code rc = ERR_OK;
+    size_t count = 0;
 
     if (ctl->json) {
         ctl_print_json(reply->body);
         return CTL_OK;
     }
-    if (json_count(changes) == 0) {
+    for (const struct json *at = json_first(json_get(reply->json, "policies"));
+         at != NULL && rc == ERR_OK; at = json_next(at)) {
+        rc = show_change(at, &count, &err);
+    }
+    if (rc == ERR_OK) {
+        rc = show_retention(json_get(reply->json, "retention"), &count, &err);
+    }
+    if (rc != ERR_OK) {
+        return ctl_fail_err(ctl, &err);
+    }
+    if (count == 0) {
         (void)printf("No difference.\n"); /* main looks at ferror */
+    } else {
+        (void)printf(dry_run ? "Nothing was written (--dry-run).\n" : "Written.\n");
     }
-    for (const struct json *at = json_first(changes); at != NULL && rc == ERR_OK;
-         at = json_next(at)) {
-        rc = show_change(at, &err);
-    }
-    return rc == ERR_OK ? CTL_OK : ctl_fail_err(ctl, &err);
+    return CTL_OK;
 }
 
 int cmd_policy_apply(struct ctl *ctl)
@@ -100,11 +143,7 @@ int cmd_policy_apply(struct ctl *ctl)
         return code;
     }
     ASSERT(reply != NULL);
-    code = show_difference(ctl, reply);
-    if (code == CTL_OK && !ctl->json) {
-        (void)printf(dry_run ? "Nothing was written (--dry-run).\n" : "Written.\n");
-    }
-    return code;
+    return show_difference(ctl, reply);
 }
 
 static const struct ctl_column policy_columns[] = {

@@ -79,6 +79,9 @@ static int write_secret(const struct ctl *ctl, int fd, struct span secret)
                             "the secret could not be written: revoke the token");
         return ctl_fail_err(ctl, &err);
     }
+    if (!ctl->json) {
+        (void)fprintf(stderr, "approvalctl: the token is in the file and nowhere else\n");
+    }
     return CTL_OK;
 }
 

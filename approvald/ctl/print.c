@@ -76,7 +76,7 @@ enum err_code ctl_cell(struct buf *buf, const struct json *node, const char *pat
     if (json_is_string(at)) {
         return buf_append_span(buf, json_string(at), err);
     }
-    if (json_is_array(at)) {
+    if (json_is_array(at) && json_count(at) > 0) {
         return list_cell(buf, at, err);
     }
     if (json_i64(node, path, &number)) {

@@ -86,7 +86,7 @@ static enum err_code show_rows(const struct json *request, const struct row *row
             rc = ctl_cell(cell, request, rows->path, err);
         }
         if (rc == ERR_OK && !span_is(buf_span(cell), "-")) {
-            (void)snprintf(prefix, sizeof prefix, "  %-12s", rows->title); /* our words fit */
+            (void)snprintf(prefix, sizeof prefix, "  %-14s", rows->title); /* our words fit */
             rc = ctl_print_line(prefix, buf_span(cell), err);
         }
     }
@@ -109,7 +109,7 @@ static enum err_code show_decision(const struct json *decision, struct err *err)
         rc = buf_append_format(line, err, ": %.*s", SPAN_ARGS(reason));
     }
     return rc == ERR_OK
-               ? ctl_print_line(yes ? "  approved    " : "  rejected    ", buf_span(line), err)
+               ? ctl_print_line(yes ? "  approved      " : "  rejected      ", buf_span(line), err)
                : rc;
 }
 

@@ -218,6 +218,11 @@ def crash(run):
     return _python(run, "tests/crash/test_*.py")
 
 
+def docs(run):
+    """the examples of docs/api.md run as printed"""
+    return _python(run, "tests/docs/test_*.py")
+
+
 def endtoend(run):
     """approvald, approvalctl and the stand-in together"""
     return _python(run, "tests/slack/e2e_*.py")
@@ -264,6 +269,7 @@ STEPS = (
     Step("clang", clang, ("prepare",)),
     Step("crash", crash, ("build",)),
     Step("endtoend", endtoend, ("build",)),
+    Step("docs", docs, ("build",), quick=True),
     Step("quickstart", quickstart, ("build",), quick=True),
     Step("distcheck", distcheck, ("prepare",)),
 )

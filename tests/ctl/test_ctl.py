@@ -73,6 +73,7 @@ class ExitCodes(CtlTest):
             (409, "already_decided"): 118,
             (409, "claimed"): 118,
             (409, "key_reused"): 118,
+            (409, "consumed"): 118,
             (409, "wrong_hash"): 115,
             (409, "not_approved"): 115,
             (410, "expired"): 111,
@@ -301,12 +302,23 @@ class Showing(CtlTest):
         done = self.check(0, "policy", "test", "p", "--as", "U2")
         self.assertIn("maybe: U2 may decide as a member of S1, S2", done.out)
 
-    def test_policy_apply_sends_the_text(self):
-        self.serve(sequence((200, {"changes": []})))
+    def test_policy_apply_sends_the_text_and_shows_the_difference(self):
+        fields = [{"name": "quorum", "before": "1", "after": "2"}]
+        fresh = [{"name": "quorum", "before": None, "after": "3"}]
+        policies = [
+            {"name": "a", "change": "changed", "fields": fields},
+            {"name": "b", "change": "added", "fields": fresh},
+            {"name": "c", "change": "deleted", "fields": []},
+            {"name": "d", "change": "unchanged", "fields": []},
+        ]
+        kept = {"change": "unchanged", "requests": "90d", "audit": "400d"}
+        self.serve(sequence((200, {"policies": policies, "retention": kept})))
         name = os.path.join(self.folder, "p.conf")
         with open(name, "w", encoding="utf-8") as handle:
             handle.write("policy x {}\n")
-        self.check(0, "policy", "apply", name, "--dry-run", "--delete-absent")
+        done = self.check(0, "policy", "apply", name, "--dry-run", "--delete-absent")
+        shown = "~ a\n    quorum: 1 -> 2\n+ b\n    quorum: 3\n- c\nNothing was written"
+        self.assertIn(shown, done.out)
         call = self.server.calls[0]
         self.assertEqual(call["path"], "/v1/policies?dry_run=1&delete_absent=1")
         self.assertTrue(call["headers"]["Content-Type"].startswith("text/plain"))

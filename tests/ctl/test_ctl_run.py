@@ -120,9 +120,9 @@ class Run(CtlTest):
         self.serve(run_script(state="pending"))
         child = self.start("run", "--policy", "p", "--", "touch", f"{self.folder}/ran")
         self.assertTrue(wait_until(lambda: self.server.seen("GET", ID)))
-        child.send_signal(signal.SIGINT)
+        child.send_signal(signal.SIGTERM)
         child.communicate(timeout=20)
-        self.assertEqual(child.returncode, 128 + signal.SIGINT)
+        self.assertEqual(child.returncode, 128 + signal.SIGTERM)
         self.assertEqual(len(self.server.seen("POST", "/cancel")), 1)
         self.assertFalse(os.path.exists(f"{self.folder}/ran"))
 
