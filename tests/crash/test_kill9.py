@@ -120,7 +120,7 @@ def one_shot(world):
 
 def settle(world):
     """Until no event waits in the inbox."""
-    world.wait(lambda: world.admin("GET", "/v1/status").json()["inbox"]["depth"] == 0,
+    world.wait(lambda: world.admin("GET", "/v1/status").json()["counts"]["inbox"] == 0,
                "the inbox is empty", 30)
 
 

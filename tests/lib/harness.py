@@ -103,7 +103,7 @@ def reject_submission(request_id, user, reason="no", channel=CHANNEL, ts="170000
         "view": {"id": "V" + stamp.replace(".", ""), "team_id": TEAM, "type": "modal",
                  "callback_id": "reject", "hash": f"{stamp}.hash", "previous_view_id": None,
                  "private_metadata": json.dumps(
-                     {"request_id": request_id, "channel": channel, "ts": ts}),
+                     {"r": request_id, "c": channel, "m": ts, "t": ""}),
                  "state": {"values": {"reason": {"reason": {
                      "type": "plain_text_input", "value": reason}}}}}}
 

@@ -30,13 +30,13 @@ class Flow(EndToEnd):
         self.assertEqual(self.buttons(after), [], "a decided card has no buttons")
         self.assertIn(ANA, json.dumps(after["blocks"]))
         self.wait_for("message", channel=CHANNEL, thread_ts=card["ts"], contains=ANA)
-        self.wait_for("dm", user=RITA, contains="Deploy api 4.2.1")
+        self.wait_for("dm", to=RITA, contains="Deploy api 4.2.1")
 
     def test_a_rejection_asks_for_the_reason_in_a_modal_and_shows_it(self):
         request_id = self.ask(title="Drop the table")
         pressed = self.press(request_id, BEN, "reject", wait_modal=5)
         self.assertEqual(pressed["status"], 200)
-        modal = self.wait_for("modal", user=BEN)[0]
+        modal = self.wait_for("modal", to=BEN)[0]
         inputs = [b for b in modal["view"]["blocks"] if b["type"] == "input"]
         self.assertEqual(len(inputs), 1)
         values = {inputs[0]["block_id"]: {inputs[0]["element"]["action_id"]: "not on a Friday"}}
@@ -52,7 +52,7 @@ class Flow(EndToEnd):
         self.press(request_id, ANA)
         self.card(request_id, contains="1 of 2")
         self.press(request_id, ANA)
-        self.wait_for("ephemeral", user=ANA, contains="already decided")
+        self.wait_for("ephemeral", to=ANA, contains="already decided")
         self.assertEqual(self.get(request_id)["state"], "pending")
         self.press(request_id, BEN)
         found = self.wait_state(request_id, "approved")
@@ -106,7 +106,7 @@ class Flow(EndToEnd):
         self.wait_state(request_id, "expired")
         self.card(request_id, contains="xpired")
         self.world.slack(harness.press(request_id, ANA, ts=card["ts"]))
-        self.wait_for("ephemeral", user=ANA, contains="expired")
+        self.wait_for("ephemeral", to=ANA, contains="expired")
         done = self.world.ctl("wait", request_id, token_file=self.token_file)
         self.assertEqual(done.returncode, 111)
 
@@ -117,7 +117,7 @@ class Flow(EndToEnd):
         self.card(request_id, contains="ancelled")
         self.world.slack(harness.press(request_id, ANA, ts=card["ts"]))
         self.assertEqual(self.get(request_id)["state"], "cancelled")
-        self.wait_for("ephemeral", user=ANA, contains="already decided")
+        self.wait_for("ephemeral", to=ANA, contains="already decided")
 
     def test_a_token_of_a_person_decides_as_that_person(self):
         request_id = self.ask(policy="two-people")
@@ -125,7 +125,7 @@ class Flow(EndToEnd):
         self.world.secret_file("ana", secret)
         self.world.ctl("approve", request_id, token_file=self.world.path("ana"), check=0)
         self.press(request_id, ANA)
-        self.wait_for("ephemeral", user=ANA, contains="already decided")
+        self.wait_for("ephemeral", to=ANA, contains="already decided")
         found = self.get(request_id)
         self.assertEqual([d["user"] for d in found["decisions"]], [ANA])
         self.world.ctl("approve", request_id, token_file=self.token_file, check=115)

@@ -104,7 +104,7 @@ class Outages(EndToEnd):
     def test_a_revoked_token_keeps_the_queue_and_a_new_one_empties_it(self):
         self.world.control("POST", "/token", {"state": "token_revoked"})
         request_id = self.ask(title="Waiting for a token")
-        harness.World.wait(lambda: not self.world.admin("GET", "/v1/status").json()["slack"]["ok"],
+        harness.World.wait(lambda: self.world.admin("GET", "/v1/status").json()["slack"]["state"] != "up",
                            "status says that Slack refuses us")
         self.world.control("POST", "/token", {"state": "valid"})
         self.world.daemon.child.send_signal(1)  # SIGHUP: the admin put a new token in place
@@ -134,12 +134,12 @@ class Webhooks(EndToEnd):
         cls.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
         threading.Thread(target=cls.server.serve_forever, daemon=True).start()
         cls.addClassCleanup(cls.server.shutdown)
-        url = f"http://127.0.0.1:{cls.server.server_address[1]}/hook"
+        port = cls.server.server_address[1]
         cls.world.secret_file("webhook", WEBHOOK_SECRET)
         cls.world.write_config("".join(
-            f'webhook {name} {{ url = "{url}"\n secret_file = "{cls.world.path("webhook")}"\n'
-            f' allow_inward = {allow} }}\n' for name, allow in (("ci", "true"),
-                                                                ("inward", "false"))))
+            f'webhook {name} {{ url = "{scheme}://127.0.0.1:{port}/hook"\n secret_file = "{cls.world.path("webhook")}"\n'
+            f' allow_inward = {allow} }}\n' for name, scheme, allow in (
+                ("ci", "http", "true"), ("inward", "https", "false"))))
         cls.world.policy = harness.POLICY + "".join(
             f'policy with-{name} {{ channel = "{CHANNEL}"\n approvers = {{"{ANA}"}}\n'
             f' webhooks = {{"{name}"}} }}\n' for name in ("ci", "inward"))
@@ -180,14 +180,14 @@ class Requester(EndToEnd):
     def test_the_requester_hears_of_the_outcome_once(self):
         request_id = self.ask(title="Tell me")
         self.press(request_id, ANA)
-        self.wait_for("dm", user=RITA, contains="Tell me")
+        self.wait_for("dm", to=RITA, contains="Tell me")
         self.world.daemon.kill()
         self.world.start()
         self.wait_state(request_id, "approved")
         harness.World.wait(
-            lambda: self.world.admin("GET", "/v1/status").json()["outbox"]["owed"] == 0,
+            lambda: self.world.admin("GET", "/v1/status").json()["counts"]["outbox_owed"] == 0,
             "nothing is owed")
-        found = self.world.control("POST", "/dms", {"user": RITA, "contains": "Tell me"})
+        found = self.world.control("POST", "/dms", {"to": RITA, "contains": "Tell me"})
         self.assertEqual(len(found["messages"]), 1)
 
 
