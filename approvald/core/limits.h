@@ -31,8 +31,9 @@
 
 #define CORE_MINUTE_MS UINT64_C(60000)
 #define CORE_DAY_MS    (UINT64_C(86400) * 1000)
-/* Shorter than a minute nobody can answer; longer than a month the question is another one. */
-#define CORE_EXPIRES_MS_MIN CORE_MINUTE_MS
+/* Who looks at the screen answers in five seconds, nobody does in less; longer than a month the
+ * question is another one. */
+#define CORE_EXPIRES_MS_MIN UINT64_C(5000)
 #define CORE_EXPIRES_MS_MAX (30 * CORE_DAY_MS)
 #define CORE_LAPSES_MS_MIN  CORE_MINUTE_MS
 #define CORE_LAPSES_MS_MAX  (30 * CORE_DAY_MS)

@@ -209,7 +209,7 @@ static void check(struct create_job *job)
                       "Idempotency-Key: at most %d bytes", CORE_KEY_SIZE_MAX) &&
         input_require(
             base, create->expires_after_ms == 0 || create->expires_after_ms >= CORE_EXPIRES_MS_MIN,
-            "expires_after: at least one minute") &&
+            "expires_in_s: at least five seconds") &&
         input_require(base, create->policy.size <= CORE_NAME_SIZE_MAX, "policy: at most %d bytes",
                       CORE_NAME_SIZE_MAX);
 

@@ -304,12 +304,12 @@ slack {{
 
     def ctl(self, *args, token_file=None, check=None, env=None, timeout=60):
         """Runs approvalctl over the local socket, or with a token over HTTP."""
-        argv = [os.path.join(self.build, "approvald/ctl/approvalctl")]
-        if token_file:
-            argv += ["--url", f"http://127.0.0.1:{self.port}", "--token-file", token_file]
-        else:
-            argv += ["--socket", self.socket]
-        done = subprocess.run(argv + list(args), capture_output=True, text=True, timeout=timeout,
+        words = 2 if args[0] in ("token", "policy", "outbox", "audit", "config", "slack") else 1
+        where = (["--url", f"http://127.0.0.1:{self.port}", "--token-file", token_file]
+                 if token_file else ["--socket", self.socket])
+        argv = [os.path.join(self.build, "approvald/ctl/approvalctl"), *args[:words], *where,
+                *args[words:]]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout,
                               env=env, check=False)
         if check is not None:
             assert done.returncode == check, (args, done.returncode, done.stdout, done.stderr)

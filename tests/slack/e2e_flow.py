@@ -79,8 +79,8 @@ class Flow(EndToEnd):
 
     def test_run_executes_the_approved_command_and_passes_its_exit_code(self):
         run = subprocess.Popen(
-            [self.world.build + "/approvald/ctl/approvalctl", "--url",
-             f"http://127.0.0.1:{self.world.port}", "--token-file", self.token_file, "run",
+            [self.world.build + "/approvald/ctl/approvalctl", "run", "--url",
+             f"http://127.0.0.1:{self.world.port}", "--token-file", self.token_file,
              "--policy", "prod-deploy", "--title", "Run it", "--", "sh", "-c", "echo ran; exit 3"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         card = self.wait_for("message", channel=CHANNEL, contains="Run it")[0]
@@ -101,7 +101,7 @@ class Flow(EndToEnd):
         self.assertEqual((other.status, other.json()["refusal"]), (409, "key_reused"))
 
     def test_an_expired_request_says_so_everywhere(self):
-        request_id = self.ask(title="Too late", expires_in_s=1)
+        request_id = self.ask(title="Too late", expires_in_s=5)
         card = self.card(request_id)
         self.wait_state(request_id, "expired")
         self.card(request_id, contains="xpired")
@@ -133,8 +133,8 @@ class Flow(EndToEnd):
     def test_a_long_poll_ends_within_moments_of_the_press(self):
         request_id = self.ask()
         wait = subprocess.Popen(
-            [self.world.build + "/approvald/ctl/approvalctl", "--url",
-             f"http://127.0.0.1:{self.world.port}", "--token-file", self.token_file, "wait",
+            [self.world.build + "/approvald/ctl/approvalctl", "wait", "--url",
+             f"http://127.0.0.1:{self.world.port}", "--token-file", self.token_file,
              request_id], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.press(request_id, ANA)
         began = time.monotonic()
@@ -146,12 +146,14 @@ class Flow(EndToEnd):
         request_id = self.ask(title="Show me <!channel> & all")
         helped = self.world.control("POST", "/slash", {
             "user": RITA, "command": "/approval", "text": "help", "channel": CHANNEL})
-        self.assertIn("list", json.dumps(helped["shown"]))
+        self.assertEqual(helped["status"], 200)
+        self.wait_for("ephemeral", to=RITA, contains="/approval list")
         shown = self.world.control("POST", "/slash", {
             "user": RITA, "command": "/approval", "text": "show " + request_id,
             "channel": CHANNEL})
-        self.assertIn("Show me", json.dumps(shown["shown"]))
-        self.assertNotIn("<!channel>", json.dumps(shown["shown"]))
+        self.assertEqual(shown["status"], 200)
+        said = self.wait_for("ephemeral", to=RITA, contains="Show me")[0]
+        self.assertNotIn("<!channel>", json.dumps(said))
 
 
 if __name__ == "__main__":
