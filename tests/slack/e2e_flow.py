@@ -25,7 +25,7 @@ class Flow(EndToEnd):
         pressed = self.press(request_id, ANA)
         self.assertEqual(pressed["status"], 200)
         self.world.ctl("wait", request_id, token_file=self.token_file, check=0)
-        after = self.card(request_id, contains="pproved")
+        after = self.card(request_id, contains="Approved")
         self.assertEqual(after["ts"], card["ts"], "updated in place")
         self.assertEqual(self.buttons(after), [], "a decided card has no buttons")
         self.assertIn(ANA, json.dumps(after["blocks"]))
@@ -124,6 +124,7 @@ class Flow(EndToEnd):
         secret = self.world.token("ana-cli", scopes=["decide", "read"], user=ANA)
         self.world.secret_file("ana", secret)
         self.world.ctl("approve", request_id, token_file=self.world.path("ana"), check=0)
+        harness.World.wait(lambda: self.get(request_id)["decisions"], "the members are known")
         self.press(request_id, ANA)
         self.wait_for("ephemeral", to=ANA, contains="already decided")
         found = self.get(request_id)
@@ -147,7 +148,7 @@ class Flow(EndToEnd):
         helped = self.world.control("POST", "/slash", {
             "user": RITA, "command": "/approval", "text": "help", "channel": CHANNEL})
         self.assertEqual(helped["status"], 200)
-        self.wait_for("ephemeral", to=RITA, contains="/approval list")
+        self.wait_for("ephemeral", to=RITA, contains="`list`")
         shown = self.world.control("POST", "/slash", {
             "user": RITA, "command": "/approval", "text": "show " + request_id,
             "channel": CHANNEL})

@@ -45,14 +45,14 @@ class Outages(EndToEnd):
         self.world.daemon.kill()
         self.world.start()
         self.wait_state(request_id, "approved")
-        self.assertEqual(self.card(request_id, contains="pproved")["ts"], card["ts"])
+        self.assertEqual(self.card(request_id, contains="Approved")["ts"], card["ts"])
 
     def test_a_post_of_unknown_fate_is_found_again_and_not_repeated(self):
         self.world.control("POST", "/fault", {"method": "chat.postMessage", "kind": "close_after",
                                               "seconds": 0.2, "count": 1})
         request_id = self.ask(title="Only once")
         self.press(request_id, ANA)
-        self.card(request_id, contains="pproved")
+        self.card(request_id, contains="Approved")
 
     def test_killed_while_posting_there_is_one_card(self):
         self.world.control("POST", "/fault", {"method": "chat.postMessage", "kind": "close_after",
@@ -62,7 +62,7 @@ class Outages(EndToEnd):
         self.world.daemon.kill()
         self.world.start()
         self.press(request_id, ANA)
-        self.card(request_id, contains="pproved")
+        self.card(request_id, contains="Approved")
 
     def test_slack_errors_are_waited_out(self):
         for fault in ({"kind": "ratelimited", "retry_after": 1}, {"kind": "status", "status": 500},
@@ -78,7 +78,7 @@ class Outages(EndToEnd):
         card = self.card(request_id)
         self.world.control("POST", "/delete_message", {"channel": CHANNEL, "ts": card["ts"]})
         self.world.slack(press(request_id, ANA, ts=card["ts"]))
-        again = self.card(request_id, contains="pproved")
+        again = self.card(request_id, contains="Approved")
         self.assertNotEqual(again["ts"], card["ts"])
 
     def test_a_dropped_press_changes_nothing_and_can_be_repeated(self):

@@ -205,7 +205,7 @@ class Api(EndToEnd):
         found = self.problem(400, "POST", "/v1/requests",
                              {"policy": "prod-deploy", "title": "x" * 1000})
         self.assertIn("title", found["detail"])
-        found = self.problem(422, "POST", "/v1/requests", {"policy": "none", "title": "x"})
+        found = self.problem(404, "POST", "/v1/requests", {"policy": "none", "title": "x"})
         self.assertEqual(found["refusal"], "unknown_policy")
 
     def test_a_revoked_token_is_refused_at_once(self):
