@@ -155,18 +155,18 @@ class Bench:
     def creates(self, world, count, connections, tls=False):
         """Creates count requests; the result and their ids."""
         self.runs += 1
-        path, bodies = os.path.join(self.dir, "creates"), os.path.join(self.dir, "bodies")
+        path, bodies = os.path.join(self.dir, "creates.raw"), os.path.join(self.dir, "bodies.raw")
         write_creates(path, count, world.bench_token, self.runs)
         result = self.load(world.tls_port if tls else world.port, path, connections, tls=tls,
                            bodies=bodies)
         with open(bodies, encoding="utf-8") as lines:
-            ids = [json.loads(line)["id"] for line in lines]
+            ids = [json.loads(line)["id"] for line in lines if line.strip()]
         assert len(set(ids)) == count
         return result, ids
 
     def presses(self, name, world, floor_port, count, connections, rate=0):
         """One round: the floor, then approvald, with the same bytes."""
-        path = os.path.join(self.dir, "presses")
+        path = os.path.join(self.dir, "presses.raw")
         _, ids = self.creates(world, count, 64)
         write_presses(path, ids)
         if floor_port:
@@ -212,7 +212,7 @@ class Bench:
                     name = "creation, 64 connections" + (", TLS" if tls else "")
                     result, _ = self.creates(world, self.options.count, 64, tls)
                     self.note(name, "floor", self.load(ports[tls], os.path.join(
-                        self.dir, "creates"), 64, tls=tls))
+                        self.dir, "creates.raw"), 64, tls=tls))
                     self.note(name, "approvald", result)
 
     def part_memory(self):
