@@ -22,8 +22,8 @@
 #include <unistd.h>
 
 #define BATCH_COUNT_MAX 1024
-#define FILE_SIZE (256L * 1024 * 1024)
-#define CHUNK_SIZE (1024 * 1024)
+#define FILE_SIZE       (256L * 1024 * 1024)
+#define CHUNK_SIZE      (1024 * 1024)
 
 struct floor {
     struct event_base *base;
@@ -73,8 +73,8 @@ static void floor_batch(evutil_socket_t unused, short what, void *arg)
 }
 
 /* The request waits for the fdatasync of its batch. */
-static void floor_wait(struct floor *floor, struct evhttp_request *request, const void *data,
-                       size_t size)
+static void
+floor_wait(struct floor *floor, struct evhttp_request *request, const void *data, size_t size)
 {
     if (floor->waiting_count == BATCH_COUNT_MAX || floor->size + size > 16 * CHUNK_SIZE) {
         floor_batch(-1, 0, floor);
@@ -87,8 +87,10 @@ static void floor_wait(struct floor *floor, struct evhttp_request *request, cons
     }
 }
 
-static int floor_verify(const struct floor *floor, const struct evkeyvalq *headers,
-                        const unsigned char *body, size_t size)
+static int floor_verify(const struct floor *floor,
+                        const struct evkeyvalq *headers,
+                        const unsigned char *body,
+                        size_t size)
 {
     const char *time = evhttp_find_header(headers, "X-Slack-Request-Timestamp");
     const char *signature = evhttp_find_header(headers, "X-Slack-Signature");

@@ -27,8 +27,8 @@
 #include <unistd.h>
 
 #define CONNECTION_COUNT_MAX 1024
-#define RESPONSE_SIZE_MAX (64 * 1024)
-#define STALL_MS_MAX 20000 /* nothing at all for so long: the server is gone */
+#define RESPONSE_SIZE_MAX    (64 * 1024)
+#define STALL_MS_MAX         20000 /* nothing at all for so long: the server is gone */
 
 struct connection {
     int fd;
@@ -177,8 +177,8 @@ static size_t response_size(struct connection *connection, const char **ret_body
     return connection->in_size >= size ? size : 0;
 }
 
-static void connection_finish(struct load *load, struct connection *connection, size_t size,
-                              const char *body)
+static void
+connection_finish(struct load *load, struct connection *connection, size_t size, const char *body)
 {
     unsigned long status = strtoul(connection->in + 9, NULL, 10); /* after "HTTP/1.1 " */
     uint64_t us = (now_ns() - connection->due_ns) / 1000;
@@ -307,11 +307,13 @@ static void load_map(struct load *load, const char *path)
 
 static void load_options(struct load *load, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"port", required_argument, NULL, 'p'},        {"requests", required_argument, NULL, 'r'},
-        {"connections", required_argument, NULL, 'c'}, {"rate", required_argument, NULL, 'R'},
-        {"tls", no_argument, NULL, 't'},               {"bodies", required_argument, NULL, 'b'},
-        {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"port", required_argument, NULL, 'p'},
+                                            {"requests", required_argument, NULL, 'r'},
+                                            {"connections", required_argument, NULL, 'c'},
+                                            {"rate", required_argument, NULL, 'R'},
+                                            {"tls", no_argument, NULL, 't'},
+                                            {"bodies", required_argument, NULL, 'b'},
+                                            {NULL, 0, NULL, 0}};
     int option;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {

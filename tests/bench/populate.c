@@ -47,9 +47,8 @@ static void life_row(struct life *life, enum surface surface);
 
 static struct service_row_key row_key(const struct life *life)
 {
-    struct service_row_key key = {.request = life->id,
-                                  .surface =
-                                      life->step == STEP_CARD ? SURFACE_CARD : SURFACE_THREAD};
+    struct service_row_key key = {
+        .request = life->id, .surface = life->step == STEP_CARD ? SURFACE_CARD : SURFACE_THREAD};
 
     memcpy(key.target, CHANNEL, sizeof CHANNEL);
     return key;

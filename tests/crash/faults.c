@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* faults.c: the storage when a call fails: every allocation, every file call (LMDB's as well),
  * every sync; each once and from then on for ever.
- * One scripted session is run again and again with the n-th call failing, until n is past its end.
- * After each run: every job that was answered with success is there after reopening, no job is
- * there in part, nothing was answered with success after a failed sync, and a failed storage says
- * so. Never needs luck: the script is the same each time, the n-th call nearly so (three threads).
+ * Owns one scripted session, which is run again and again with the n-th call failing, until n is
+ * past its end. After each run: every job that was answered with success is there after reopening,
+ * no job is there in part, nothing was answered with success after a failed sync, and a failed
+ * storage says so. Never needs luck: the script is the same each time, the n-th call nearly so
+ * (three threads).
  */
 #include "base/assert.h"
 #include "base/mem.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_json.c: foreign bytes through base/json.
  * Owns these promises: what json_scan passes cJSON reads; what is printed reads back as the same;
- * lookups take any tree. */
+ * lookups take any tree. Never trusts cJSON alone: every tree is printed and read again. */
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/json.h"

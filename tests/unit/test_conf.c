@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_conf.c: proves base/conf.
- * Owns a folder under the system's temporary one for the cases that need files. */
+ * Owns a folder under the system's temporary one for the cases that need files.
+ * Never reads a configuration of this host. */
 #include "base/buf.h"
 #include "base/conf.h"
 #include "tests/unit/starve.h"
