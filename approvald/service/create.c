@@ -191,6 +191,21 @@ static void answer(struct job *job, enum err_code rc, const struct err *err)
     request_job_answer(job, rc, err);
 }
 
+/* Who acts for a person asks in his name: else he could decide what he asked for himself. */
+static bool bind_requester(struct job *base, struct service_create *create)
+{
+    struct span user = create->actor.user;
+    bool same = create->requester.size == 0 || span_equal(create->requester, user);
+
+    if (user.size == 0 ||
+        !input_require(base, same, "requester: this caller asks for %.*s; leave it out",
+                       SPAN_ARGS(user))) {
+        return user.size == 0;
+    }
+    create->requester = user;
+    return true;
+}
+
 static void check(struct create_job *job)
 {
     struct service_create *create = &job->create;
@@ -211,7 +226,8 @@ static void check(struct create_job *job)
             base, create->expires_after_ms == 0 || create->expires_after_ms >= CORE_EXPIRES_MS_MIN,
             "expires_in_s: at least five seconds") &&
         input_require(base, create->policy.size <= CORE_NAME_SIZE_MAX, "policy: at most %d bytes",
-                      CORE_NAME_SIZE_MAX);
+                      CORE_NAME_SIZE_MAX) &&
+        bind_requester(base, create);
 
     for (size_t i = 0; ok && i < INPUT_SLOT_COUNT; i++) {
         ok = input_clean(base, (enum input_slot)i, &texts[i]);

@@ -455,6 +455,43 @@ static void pages_are_newest_first_and_filtered(void)
     service_kit_close(&kit);
 }
 
+static struct kit_answer ask_for(struct service_kit *kit, struct span user, struct span requester)
+{
+    struct service_create create = {
+        .actor = {.kind = ACTOR_TOKEN, .via = VIA_API, .user = user, .token = SPAN_LITERAL("ann")},
+        .token_id = 2,
+        .policy = SPAN_LITERAL("deploy"),
+        .requester = requester,
+        .title = SPAN_LITERAL("Deploy shop"),
+    };
+    struct kit_answer answer = {.done = false};
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL_FATAL(service_create(kit->service, &create, kit_on_request, &answer, &err),
+                          ERR_OK);
+    service_kit_wait(kit, &answer.done);
+    return answer;
+}
+
+static void who_asks_with_his_own_token_cannot_approve_it_himself(void)
+{
+    static const struct span ann = {.data = "U0ANN", .size = 5};
+    struct service_kit kit;
+    struct kit_answer made;
+
+    open_with(&kit, ONE);
+    made = ask_for(&kit, ann, SPAN_NONE);
+    CU_ASSERT_EQUAL_FATAL(made.rc, ERR_OK);
+    CU_ASSERT_EQUAL(kit_approve(&kit, &made.id, "U0ANN").refusal, REFUSAL_SELF_APPROVAL);
+    CU_ASSERT_EQUAL(kit_approve(&kit, &made.id, "U0BOB").state, REQUEST_APPROVED);
+    made = ask_for(&kit, ann, ann);
+    CU_ASSERT_EQUAL(made.rc, ERR_OK);
+    made = ask_for(&kit, ann, SPAN_LITERAL("U0BOB"));
+    CU_ASSERT_EQUAL(made.rc, ERR_INVALID);
+    CU_ASSERT(strstr(made.message, "requester") != NULL);
+    service_kit_close(&kit);
+}
+
 UNIT_MAIN("service",
           {"a request is made, decided, claimed and consumed",
            a_request_is_made_decided_claimed_and_consumed},
@@ -470,6 +507,8 @@ UNIT_MAIN("service",
            a_press_without_facts_waits_in_the_inbox_and_is_decided_from_there},
           {"facts that never come end in a refusal with a notice",
            facts_that_never_come_end_in_a_refusal_with_a_notice},
+          {"who asks with his own token cannot approve it himself",
+           who_asks_with_his_own_token_cannot_approve_it_himself},
           {"bad input is answered with the field", bad_input_is_answered_with_the_field},
           {"more open requests than allowed are refused",
            more_open_requests_than_allowed_are_refused},
