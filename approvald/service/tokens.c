@@ -102,14 +102,35 @@ static struct slot **find(struct tokens *tokens, uint64_t id)
     return tokens->count < SERVICE_TOKEN_COUNT_MAX ? &tokens->slots[tokens->count] : oldest;
 }
 
+/* A revocation needs no memory, so it always takes effect. */
+static bool revoke(struct tokens *tokens, struct span stored)
+{
+    struct token_record record;
+
+    if (codec_token_decode(stored, &record, NULL) != ERR_OK || !record.revoked) {
+        return false;
+    }
+    for (size_t i = 0; i < tokens->count; i++) {
+        if (tokens->slots[i]->token.id == record.id) {
+            tokens->slots[i]->token.revoked = true;
+            return true;
+        }
+    }
+    return false;
+}
+
 enum err_code
 tokens_adopt(struct tokens *tokens, struct span stored, uint64_t boot_ms, struct err *err)
 {
-    struct slot *slot = mem_new(1, sizeof *slot);
+    struct slot *slot;
     struct token_record record;
     struct slot **place;
     enum err_code rc;
 
+    if (revoke(tokens, stored)) {
+        return ERR_OK;
+    }
+    slot = mem_new(1, sizeof *slot);
     if (slot != NULL) {
         slot->stored = mem_copy_text(stored.data, stored.size);
     }
