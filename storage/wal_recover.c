@@ -90,6 +90,7 @@ struct sequence_list {
     uint64_t *seqs; /* owned */
     uint32_t count;
     bool overflow;
+    uint64_t seq_before; /* drop_older: only what is older */
 };
 
 static bool collect(void *arg, const char *name)
@@ -117,7 +118,8 @@ static int compare_seq(const void *a, const void *b)
 }
 
 /* Opens the segments of the newest run of numbers without a gap. What is older than a gap is left
- * over from trimming, whose unlinks need not reach the disk in order. */
+ * over from trimming, whose unlinks need not reach the disk in order; it goes once the run has
+ * proved to be the whole log. */
 static enum err_code find_segments(struct recovery *r, struct err *err)
 {
     struct wal *wal = r->wal;
@@ -142,9 +144,6 @@ static enum err_code find_segments(struct recovery *r, struct err *err)
     }
     qsort(seqs, list.count, sizeof *seqs, compare_seq);
     for (first = list.count - 1; first > 0 && seqs[first - 1] + 1 == seqs[first]; first--) {
-    }
-    for (uint32_t i = 0; rc == ERR_OK && i < first; i++) {
-        rc = wal_segment_remove(r->home, seqs[i], err);
     }
     for (uint32_t i = first; rc == ERR_OK && i < list.count; i++) {
         struct wal_segment *segment = &wal->segments[wal->segment_count];
@@ -371,12 +370,43 @@ static enum err_code zero_behind(struct recovery *r, struct err *err)
     return rc;
 }
 
-/* Segments behind the end: one that is prepared and unused becomes the spare, all others go. */
+static bool collect_older(void *arg, const char *name)
+{
+    struct sequence_list *list = arg;
+    uint64_t seq;
+
+    if (wal_segment_name_parse(name, &seq) && seq < list->seq_before) {
+        list->seqs[list->count++] = seq;
+    }
+    return list->count < WAL_SEGMENT_COUNT_MAX;
+}
+
+/* Segments older than the log. Their unlinks may be lost: the next start finds them again. */
+static enum err_code drop_older(struct recovery *r, struct err *err)
+{
+    const struct disk *disk = r->home->disk;
+    AUTO_FREE uint64_t *seqs = mem_new(WAL_SEGMENT_COUNT_MAX, sizeof *seqs);
+    struct sequence_list list = {.seqs = seqs, .seq_before = r->wal->segments[0].seq};
+    enum err_code rc;
+
+    if (seqs == NULL) {
+        return err_set(err, ERR_NOMEM, "segment list");
+    }
+    rc = disk->list(disk->arg, r->home->dir,
+                    (struct disk_list){.visit = collect_older, .arg = &list}, err);
+    for (uint32_t i = 0; rc == ERR_OK && i < list.count; i++) {
+        rc = wal_segment_remove(r->home, list.seqs[i], err);
+    }
+    return rc;
+}
+
+/* Segments behind the end: one that is prepared and unused becomes the spare, all others go. From
+ * the newest on and each durably, for a gap would make the next start take what is behind it for
+ * the log. */
 static enum err_code drop_behind(struct recovery *r, struct err *err)
 {
     struct wal *wal = r->wal;
     uint32_t keep = r->index_end + 1;
-    bool removed = false;
     enum err_code rc = ERR_OK;
 
     if (!r->torn && keep < wal->segment_count &&
@@ -391,12 +421,11 @@ static enum err_code drop_behind(struct recovery *r, struct err *err)
 
         wal_segment_close(r->home, segment);
         rc = wal_segment_remove(r->home, segment->seq, err);
-        removed = true;
+        if (rc == ERR_OK) {
+            rc = r->home->disk->sync_dir(r->home->disk->arg, r->home->dir, err);
+        }
     }
     wal->segment_count = rc == ERR_OK ? r->index_end + 1 : wal->segment_count;
-    if (rc == ERR_OK && removed) {
-        rc = r->home->disk->sync_dir(r->home->disk->arg, r->home->dir, err);
-    }
     return rc;
 }
 
@@ -407,6 +436,9 @@ static enum err_code settle(struct recovery *r, struct err *err)
     size_t rest = r->offset_end % WAL_PAGE_SIZE;
     enum err_code rc = check_behind(r, err);
 
+    if (rc == ERR_OK) {
+        rc = drop_older(r, err);
+    }
     if (rc == ERR_OK) {
         rc = drop_behind(r, err);
     }

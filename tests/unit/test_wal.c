@@ -22,6 +22,10 @@ struct rig {
     uint64_t replayed_first;
     uint64_t replayed_last;
     uint64_t replayed_count;
+    /* Of the watched disk: */
+    enum err_code (*unlink)(void *arg, const char *path, struct err *err);
+    enum err_code (*sync_dir)(void *arg, const char *dir, struct err *err);
+    uint32_t unlinked_count; /* since the directory was synced */
 };
 
 static enum err_code open_rig(struct rig *rig)
@@ -315,6 +319,69 @@ static void nothing_is_trimmed_that_is_not_applied(void)
     end_rig(&rig);
 }
 
+static void what_is_older_than_a_gap_stays_while_the_log_is_refused(void)
+{
+    struct rig rig;
+
+    begin_rig(&rig);
+    append(&rig, 100, 0);
+    rig.options.applied = rig.last;
+    rig.options.lsn_durable = 1;
+    fill_segments(&rig, 0, "wal-0000000000000003.seg");
+    close_rig(&rig);
+    sim_disk_file(&rig.sim, SEGMENT_2)->name[0] = '\0';
+    CU_ASSERT_EQUAL(open_rig(&rig), ERR_CORRUPT);
+    CU_ASSERT(sim_disk_file(&rig.sim, SEGMENT_1) != NULL);
+    end_rig(&rig);
+}
+
+/* The disk with a look at the order of its calls; the rig begins with it. */
+static enum err_code watched_unlink(void *arg, const char *path, struct err *err)
+{
+    struct rig *rig = arg;
+    enum err_code rc = rig->unlink(arg, path, err);
+
+    if (rc == ERR_OK) {
+        CU_ASSERT_EQUAL(rig->unlinked_count, 0);
+        rig->unlinked_count++;
+    }
+    return rc;
+}
+
+static enum err_code watched_sync_dir(void *arg, const char *dir, struct err *err)
+{
+    struct rig *rig = arg;
+
+    rig->unlinked_count = 0;
+    return rig->sync_dir(arg, dir, err);
+}
+
+/* Were the older of two unlinks the only one to last, the newer segment would look like the log. */
+static void each_segment_behind_a_torn_tail_goes_durably(void)
+{
+    struct rig rig;
+
+    begin_rig(&rig);
+    while (sim_disk_file(&rig.sim, "wal-0000000000000003.seg") == NULL) {
+        if (!wal_has_room(rig.wal)) {
+            CU_ASSERT_EQUAL_FATAL(wal_prepare(rig.wal, 0, &rig.err), ERR_OK);
+        }
+        append(&rig, 200000, rig.last.lsn);
+    }
+    close_rig(&rig);
+    *record_bytes(&rig, SEGMENT_1, WAL_SEGMENT_HEADER_SIZE + 120) ^= 1;
+    rig.unlink = rig.sim.disk.unlink;
+    rig.sync_dir = rig.sim.disk.sync_dir;
+    rig.sim.disk.unlink = watched_unlink;
+    rig.sim.disk.sync_dir = watched_sync_dir;
+    CU_ASSERT_EQUAL_FATAL(open_rig(&rig), ERR_OK);
+    CU_ASSERT_EQUAL(rig.unlinked_count, 0);
+    CU_ASSERT(sim_disk_file(&rig.sim, SEGMENT_2) == NULL);
+    replay(&rig);
+    CU_ASSERT_EQUAL(rig.replayed_count, 0);
+    end_rig(&rig);
+}
+
 static void stale_records_of_a_recycled_segment_are_never_accepted(void)
 {
     struct rig rig;
@@ -369,6 +436,10 @@ UNIT_MAIN("wal",
           {"a bad segment header is refused", a_bad_segment_header_is_refused},
           {"the log goes on in the next segment", the_log_goes_on_in_the_next_segment},
           {"nothing is trimmed that is not applied", nothing_is_trimmed_that_is_not_applied},
+          {"what is older than a gap stays while the log is refused",
+           what_is_older_than_a_gap_stays_while_the_log_is_refused},
+          {"each segment behind a torn tail goes durably",
+           each_segment_behind_a_torn_tail_goes_durably},
           {"stale records of a recycled segment are never accepted",
            stale_records_of_a_recycled_segment_are_never_accepted},
           {"a failed write is told", a_failed_write_is_told})
