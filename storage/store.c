@@ -176,6 +176,11 @@ open_or_create(struct store *store, const struct disk *disk, const char *dir, st
         return code;
     }
     rc = env_open(store, path);
+    if (rc == 0) {
+        /* What a killed process left in the page cache is read from there: the log is trimmed by
+         * it, so it has to be on the medium first. */
+        rc = mdb_env_sync(store->env, 1);
+    }
     if (rc != 0) {
         return store_fail(rc, "open", err);
     }
