@@ -76,73 +76,77 @@ static void add(struct groups *groups, struct span id, uint64_t until_ms)
 
 struct load_job {
     struct done_job base;
-    struct groups found; /* filled on the loop */
+    struct groups found; /* filled on the writer */
 };
 static_assert(sizeof(struct load_job) <= JOB_BLOCK_SIZE, "a job must fit in its block");
 
 struct load_visit {
-    struct work *work;
-    enum err_code rc;
+    struct groups *found;
+    uint64_t now_ms;
+    bool heads; /* the versions in force, or the superseded ones */
+    bool has;
+    struct policy policy; /* the version before the visited one */
 };
 
-static bool visit_policy(void *arg, struct span key, struct span value)
-{
-    struct load_visit *visit = arg;
-
-    (void)key; /* the policy holds its name and version */
-    visit->rc = answer_bytes(visit->work, value);
-    return visit->rc == ERR_OK;
-}
-
-static enum err_code run(struct work *work)
-{
-    struct load_visit visit = {.work = work, .rc = ERR_OK};
-    enum err_code rc;
-
-    rc = storage_scan(work->txn, TABLE_POLICIES, SPAN_NONE, false, visit_policy, &visit, work->err);
-    return rc == ERR_OK ? visit.rc : rc;
-}
-
+/* No request pins the version that says a policy is deleted. */
 static void add_policy(struct groups *groups, const struct policy *policy, uint64_t until_ms)
 {
-    for (uint32_t i = 0; i < policy->group_count; i++) {
+    for (uint32_t i = 0; i < policy->group_count && !policy->deleted; i++) {
         add(groups, policy->groups[i], until_ms);
     }
 }
 
 /* Versions of one policy follow each other: one that is followed is superseded. */
-static void collect(struct job *job, bool heads)
+static bool visit_policy(void *arg, struct span key, struct span value)
 {
-    struct groups *found = &((struct load_job *)job)->found;
-    struct unpack cursor;
-    struct policy policy = {.version = 0};
+    struct load_visit *visit = arg;
+    const struct policy *policy = &visit->policy;
     struct policy next;
-    bool has = false;
+    bool superseded;
+    uint64_t until_ms;
 
-    answer_open(job, &cursor);
-    while (answer_more(&cursor) && answer_next_policy(&cursor, &next)) {
-        bool superseded = has && span_equal(policy.name, next.name);
+    (void)key; /* the policy holds its name and version */
+    if (codec_policy_decode(value, &next, NULL) != ERR_OK) {
+        return true; /* damage is reported to whoever needs that version */
+    }
+    superseded = visit->has && span_equal(policy->name, next.name);
+    until_ms = superseded ? next.applied_ms + policy->expires_after_ms : UINT64_MAX;
+    /* One whose requests are all over must not take the room of one that is needed. */
+    if (visit->has && superseded != visit->heads && until_ms > visit->now_ms) {
+        add_policy(visit->found, policy, until_ms);
+    }
+    visit->policy = next;
+    visit->has = true;
+    return true;
+}
 
-        if (has && superseded != heads) {
-            add_policy(found, &policy,
-                       superseded ? next.applied_ms + policy.expires_after_ms : UINT64_MAX);
-        }
-        policy = next;
-        has = true;
+/* Versions are never removed, so only what comes of them may travel to the loop. */
+static enum err_code collect(struct work *work, struct groups *found, bool heads)
+{
+    struct load_visit visit = {.found = found, .now_ms = work->now_ms, .heads = heads};
+    enum err_code rc;
+
+    rc = storage_scan(work->txn, TABLE_POLICIES, SPAN_NONE, false, visit_policy, &visit, work->err);
+    if (rc == ERR_OK && visit.has && heads) {
+        add_policy(found, &visit.policy, UINT64_MAX);
     }
-    if (has && heads) {
-        add_policy(found, &policy, UINT64_MAX);
-    }
+    return rc;
+}
+
+static enum err_code run(struct work *work)
+{
+    struct groups *found = &((struct load_job *)work->job)->found;
+    enum err_code rc = collect(work, found, true);
+
+    return rc == ERR_OK ? collect(work, found, false) : rc;
 }
 
 static void answer(struct job *job, enum err_code rc, const struct err *err)
 {
     if (rc == ERR_OK) {
         struct groups *groups = job->service->groups;
-        struct groups *found = &((struct load_job *)job)->found;
+        const struct groups *found = &((struct load_job *)job)->found;
 
-        collect(job, true);
-        collect(job, false);
         memcpy(groups->items, found->items, sizeof groups->items);
         groups->count = found->count;
     }

@@ -6,6 +6,7 @@
 #include "tests/unit/service_kit.h"
 #include "tests/unit/unit.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define ONE "policy deploy { channel = \"C0CARDS\" approvers = {\"U0ANN\", \"U0BOB\"} }\n"
@@ -153,6 +154,69 @@ static void heads_versions_and_groups_are_listed(void)
     service_kit_restart(&kit);
     CU_ASSERT_EQUAL(service_groups(kit.service, &groups), 2);
     service_kit_close(&kit);
+}
+
+static void groups_of_what_is_over_take_no_room(void)
+{
+    struct service_kit kit;
+    const struct request_id nobody = {.bytes = {0}};
+    const struct span *groups;
+    char text[256];
+
+    service_kit_open(&kit);
+    for (int i = 0; i < CORE_FACT_GROUP_COUNT_MAX; i++) {
+        (void)snprintf(text, sizeof text, "policy a { approvers = {\"S0OLD%d\"} }", i);
+        CU_ASSERT_EQUAL_FATAL(kit_apply(&kit, text, false, false).rc, ERR_OK);
+    }
+    CU_ASSERT_EQUAL(kit_apply(&kit, "policy b { approvers = {\"S0GONE\"} }", false, true).rc,
+                    ERR_OK);
+    service_kit_pass(&kit, CORE_DAY_MS + 1000);
+    CU_ASSERT_EQUAL(kit_apply(&kit, "policy z { approvers = {\"S0ONE\"} }", false, true).rc,
+                    ERR_OK);
+    CU_ASSERT_EQUAL(kit_apply(&kit, "policy z { approvers = {\"S0TWO\"} }", false, true).rc,
+                    ERR_OK);
+    (void)kit_get(&kit, &nobody); /* behind the reading of the groups */
+    /* The live one, what requests pin for a day more, and nothing else. */
+    CU_ASSERT_EQUAL_FATAL(service_groups(kit.service, &groups), 3);
+    CU_ASSERT(span_is(groups[0], "S0TWO"));
+    CU_ASSERT(span_is(groups[1], "S0GONE"));
+    CU_ASSERT(span_is(groups[2], "S0ONE"));
+    service_kit_close(&kit);
+}
+
+/* A policy with many approvers; text has room for it. */
+static size_t long_policy(char *text, size_t room, int number, int lapses_m)
+{
+    size_t size = (size_t)snprintf(text, room, "policy p%d { approvers = {", number);
+
+    for (int i = 0; i < 60; i++) {
+        size += (size_t)snprintf(text + size, room - size, "%s\"U0APPROVER%02d\"",
+                                 i == 0 ? "" : ",", i);
+    }
+    return size + (size_t)snprintf(text + size, room - size, "} lapses_after = %dm }\n", lapses_m);
+}
+
+static void years_of_versions_do_not_keep_the_service_from_starting(void)
+{
+    enum { TEXT_SIZE = 260000, POLICY_COUNT = 240, APPLY_COUNT = 22 };
+    struct service_kit kit;
+    char *text = malloc(TEXT_SIZE);
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    service_kit_open(&kit);
+    for (int i = 0; i < APPLY_COUNT; i++) {
+        size_t size = 0;
+
+        for (int j = 0; j < POLICY_COUNT; j++) {
+            size += long_policy(text + size, TEXT_SIZE - size, j, 1 + i);
+        }
+        CU_ASSERT_FATAL(size < TEXT_SIZE);
+        CU_ASSERT_EQUAL_FATAL(kit_apply(&kit, text, false, false).rc, ERR_OK);
+    }
+    service_kit_restart(&kit);
+    CU_ASSERT_EQUAL(kit_create(&kit, "p7", "").policy_version, APPLY_COUNT);
+    service_kit_close(&kit);
+    free(text);
 }
 
 static struct kit_answer
@@ -456,6 +520,9 @@ UNIT_MAIN("service_admin",
            an_absent_policy_is_deleted_only_when_asked},
           {"a bad text changes nothing and says where", a_bad_text_changes_nothing_and_says_where},
           {"heads, versions and groups are listed", heads_versions_and_groups_are_listed},
+          {"groups of what is over take no room", groups_of_what_is_over_take_no_room},
+          {"years of versions do not keep the service from starting",
+           years_of_versions_do_not_keep_the_service_from_starting},
           {"a token is known by its hash and can be revoked",
            a_token_is_known_by_its_hash_and_can_be_revoked},
           {"a token has a rate and an end", a_token_has_a_rate_and_an_end},
