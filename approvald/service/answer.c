@@ -90,6 +90,11 @@ enum err_code answer_row(struct work *work, const struct outbox_row *row)
     return rc;
 }
 
+bool answer_has_room(const struct work *work)
+{
+    return buf_room(work->job->out) >= HEAD_SIZE + SERVICE_ROW_SIZE_MAX;
+}
+
 enum err_code answer_bytes(struct work *work, struct span bytes)
 {
     size_t at;

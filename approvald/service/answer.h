@@ -18,6 +18,8 @@ bool answer_next_policy(struct unpack *cursor, struct policy *ret_policy);
 bool answer_next_row(struct unpack *cursor, struct outbox_row *ret_row);
 /* The bytes of any record; false: absent. */
 bool answer_next(struct unpack *cursor, struct span *ret_bytes);
+/* On the writer: false when the longest record might not fit any more: the page ends here. */
+bool answer_has_room(const struct work *work);
 /* On the writer: any bytes as a record. */
 enum err_code answer_bytes(struct work *work, struct span bytes) WARN_UNUSED;
 

@@ -26,10 +26,14 @@ struct list_visit {
 static bool visit_entry(void *arg, struct span key, struct span value)
 {
     struct list_visit *visit = arg;
+    struct inbox_entry entry;
 
     (void)key; /* the entry holds its seq */
     if (visit->left == 0) {
         return false;
+    }
+    if (codec_inbox_decode(value, &entry, NULL) != ERR_OK) {
+        return true; /* one damaged entry must not keep all others from being decided */
     }
     visit->left--;
     visit->rc = answer_bytes(visit->work, value);

@@ -82,7 +82,8 @@ static bool visit_request(void *arg, struct span key, struct span value)
     if (job->list.has_before && request_id_compare(&id, &job->list.before) >= 0) {
         return true;
     }
-    if (visit->count == job->list.count_max || visit->looked == SERVICE_SCAN_COUNT_MAX) {
+    if (visit->count == job->list.count_max || visit->looked == SERVICE_SCAN_COUNT_MAX ||
+        !answer_has_room(visit->work)) {
         job->more = true;
         return false;
     }

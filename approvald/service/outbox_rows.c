@@ -33,6 +33,7 @@ static bool visit_row(void *arg, struct span key, struct span value)
 {
     struct list_visit *visit = arg;
     struct list_job *job = visit->job;
+    struct outbox_row row;
 
     if (job->has_only && !key_is_of_request(key, &job->only)) {
         return false;
@@ -40,9 +41,12 @@ static bool visit_row(void *arg, struct span key, struct span value)
     if (job->has_after && span_equal(key, key_span(&job->after))) {
         return true;
     }
-    if (visit->count == job->count_max) {
+    if (visit->count == job->count_max || !answer_has_room(visit->work)) {
         job->more = true;
         return false;
+    }
+    if (codec_row_decode(value, &row, NULL) != ERR_OK) {
+        return true; /* one damaged row must not keep all others from being sent */
     }
     visit->count++;
     visit->rc = answer_bytes(visit->work, value);

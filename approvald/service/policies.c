@@ -386,10 +386,10 @@ struct list_visit {
 
 static enum err_code add_version(struct work *work, struct span name, uint32_t version)
 {
-    struct span value;
-    enum err_code rc = work_get(work, TABLE_POLICIES, key_policy(name, version), &value);
+    struct policy policy;
+    enum err_code rc = work_policy_get(work, name, version, &policy);
 
-    return rc == ERR_OK ? answer_bytes(work, value) : rc;
+    return rc == ERR_OK ? answer_policy(work, &policy) : rc;
 }
 
 static bool visit_list(void *arg, struct span key, struct span value)

@@ -455,6 +455,64 @@ static void pages_are_newest_first_and_filtered(void)
     service_kit_close(&kit);
 }
 
+/* A text of so many of the longest characters. */
+static struct span long_text(size_t count)
+{
+    static char text[(size_t)CORE_DETAILS_COUNT_MAX * 4];
+
+    for (size_t i = 0; i < CORE_DETAILS_COUNT_MAX; i++) {
+        memcpy(text + 4 * i, "\xf0\x9f\x9a\x80", 4);
+    }
+    return span_of(text, 4 * count);
+}
+
+static void make_long(struct service_kit *kit)
+{
+    static const char *const users[] = {"U0A", "U0B", "U0C", "U0D", "U0E",
+                                        "U0F", "U0G", "U0H", "U0I", "U0J"};
+    struct service_create create = {.actor = kit_asker,
+                                    .policy = SPAN_LITERAL("many"),
+                                    .title = SPAN_LITERAL("long"),
+                                    .reason = long_text(CORE_REASON_COUNT_MAX),
+                                    .details = long_text(CORE_DETAILS_COUNT_MAX)};
+    struct kit_answer made = {.done = false};
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL_FATAL(service_create(kit->service, &create, kit_on_request, &made, &err),
+                          ERR_OK);
+    service_kit_wait(kit, &made.done);
+    for (size_t i = 0; i < sizeof users / sizeof users[0]; i++) {
+        struct service_decide press = kit_press(&made.id, users[i], VERDICT_APPROVE, NULL);
+
+        press.reason = long_text(CORE_REASON_COUNT_MAX);
+        CU_ASSERT_EQUAL_FATAL(kit_decide(kit, &press).rc, ERR_OK);
+    }
+}
+
+static void long_requests_make_short_pages(void)
+{
+    enum { LONG_COUNT = 108 };
+    struct service_kit kit;
+    struct service_list list = {.count_max = SERVICE_PAGE_COUNT_MAX};
+    struct page page;
+    size_t count;
+
+    open_with(&kit, "policy many { approvers = {\"U0A\", \"U0B\", \"U0C\", \"U0D\", \"U0E\", "
+                    "\"U0F\", \"U0G\", \"U0H\", \"U0I\", \"U0J\", \"U0K\"} quorum = 10 }");
+    for (int i = 0; i < LONG_COUNT; i++) {
+        make_long(&kit);
+    }
+    page = page_of(&kit, &list);
+    CU_ASSERT(page.more && page.count > 0 && page.count < SERVICE_PAGE_COUNT_MAX);
+    count = page.count;
+    list.has_before = true;
+    list.before = page.next;
+    page = page_of(&kit, &list);
+    CU_ASSERT_FALSE(page.more);
+    CU_ASSERT_EQUAL(count + page.count, LONG_COUNT);
+    service_kit_close(&kit);
+}
+
 static struct kit_answer ask_for(struct service_kit *kit, struct span user, struct span requester)
 {
     struct service_create create = {
@@ -514,4 +572,5 @@ UNIT_MAIN("service",
            more_open_requests_than_allowed_are_refused},
           {"an event without a decision is accepted once",
            an_event_without_a_decision_is_accepted_once},
-          {"pages are newest first and filtered", pages_are_newest_first_and_filtered})
+          {"pages are newest first and filtered", pages_are_newest_first_and_filtered},
+          {"long requests make short pages", long_requests_make_short_pages})

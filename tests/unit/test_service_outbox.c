@@ -2,6 +2,7 @@
 /* test_service_outbox.c: proves what is owed to the outside, and that it is owed once.
  * Owns nothing but its cases. Never looks inside the service. */
 #include "approvald/core/audit.h"
+#include "storage/storage.h"
 #include "tests/unit/service_kit.h"
 #include "tests/unit/unit.h"
 
@@ -229,6 +230,38 @@ static void a_notice_is_dropped_when_nobody_waits_any_more(void)
     service_kit_close(&kit);
 }
 
+static enum err_code damage_run(struct storage_txn *txn, void *arg, struct err *err)
+{
+    const struct kit_answer *answer = arg;
+    char key[REQUEST_ID_SIZE + 1 + 7];
+
+    memcpy(key, answer->id.bytes, REQUEST_ID_SIZE);
+    key[REQUEST_ID_SIZE] = SURFACE_CARD;
+    memcpy(key + REQUEST_ID_SIZE + 1, "C0CARDS", 7);
+    return storage_put(txn, 'o', span_of(key, sizeof key), SPAN_LITERAL("damaged"), err);
+}
+
+static void a_damaged_row_does_not_hide_the_others(void)
+{
+    struct service_kit kit;
+    struct kit_answer damaged;
+    struct kit_answer made;
+    struct kit_rows rows;
+
+    damaged = open_with_request(&kit);
+    made = kit_create(&kit, "deploy", "");
+    CU_ASSERT_EQUAL(kit_approve(&kit, &damaged.id, "U0ANN").rc, ERR_OK);
+    damaged.done = false;
+    CU_ASSERT_EQUAL(storage_write(kit.storage, damage_run, kit_on_done, &damaged, NULL), ERR_OK);
+    service_kit_wait(&kit, &damaged.done);
+    rows = kit_owed(&kit, NULL, false);
+    CU_ASSERT_EQUAL(rows.rc, ERR_OK);
+    CU_ASSERT_EQUAL(kit_owed_of(&rows, SURFACE_CARD), 1);
+    CU_ASSERT(kit_owed_of(&rows, SURFACE_THREAD) == 1);
+    CU_ASSERT_EQUAL(kit_owed(&kit, &made.id, false).count, 1);
+    service_kit_close(&kit);
+}
+
 UNIT_MAIN("service_outbox",
           {"a new request owes its card alone", a_new_request_owes_its_card_alone},
           {"an outcome owes card, thread, direct and webhook",
@@ -242,4 +275,5 @@ UNIT_MAIN("service_outbox",
           {"ordered items go one by one and ids never repeat",
            ordered_items_go_one_by_one_and_ids_never_repeat},
           {"a notice is dropped when nobody waits any more",
-           a_notice_is_dropped_when_nobody_waits_any_more})
+           a_notice_is_dropped_when_nobody_waits_any_more},
+          {"a damaged row does not hide the others", a_damaged_row_does_not_hide_the_others})
