@@ -474,6 +474,12 @@ static void a_list_is_paged_and_filtered(void)
         new_request(ids[i]);
     }
     CU_ASSERT_EQUAL(act(bench.asker, ids[0], "/cancel", "{}", &answer), 200);
+    if (strcmp(ids[1], ids[2]) > 0) {
+        /* Made in the same millisecond: then their random parts order them. */
+        memcpy(path, ids[1], sizeof(ids[1]));
+        memcpy(ids[1], ids[2], sizeof(ids[1]));
+        memcpy(ids[2], path, sizeof(ids[2]));
+    }
     for (int i = 0; i < 2; i++) {
         int status;
 
