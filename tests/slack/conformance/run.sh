@@ -21,7 +21,7 @@ if new_enough node; then
 else
     if ! new_enough "$local_node/node"; then
         mkdir -p .node
-        npm install --prefix .node --no-save --no-package-lock --no-audit --no-fund --silent "$NODE_PACKAGE"
+        npm install --prefix .node --no-save --no-package-lock --no-audit --no-fund --loglevel=error "$NODE_PACKAGE"
     fi
     new_enough "$local_node/node" || { echo "run.sh: no Node $NODE_MAJOR_MIN or newer" >&2; exit 1; }
     PATH=$local_node:$PATH
@@ -31,7 +31,7 @@ fi
 # Installed again only when the lock file says something else than what is there.
 stamp=node_modules/.installed-lock
 if ! cmp -s package-lock.json "$stamp"; then
-    npm ci --ignore-scripts --no-audit --no-fund --silent
+    npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
     cp package-lock.json "$stamp"
 fi
 exec node --test "$@"
