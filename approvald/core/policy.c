@@ -140,7 +140,7 @@ static enum err_code check_times(const struct policy *policy, struct err *err)
 {
     if (policy->expires_after_ms < CORE_EXPIRES_MS_MIN ||
         policy->expires_after_ms > CORE_EXPIRES_MS_MAX) {
-        return err_set(err, ERR_INVALID, "expires_after: from 1m to 30d");
+        return err_set(err, ERR_INVALID, "expires_after: from 5s to 30d");
     }
     if (policy->lapses_after_ms != 0 && (policy->lapses_after_ms < CORE_LAPSES_MS_MIN ||
                                          policy->lapses_after_ms > CORE_LAPSES_MS_MAX)) {

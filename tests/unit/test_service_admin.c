@@ -85,7 +85,7 @@ static void a_bad_text_changes_nothing_and_says_where(void)
         {"policy a { approvers = {\"bob\"} }", "bob"},
         {"policy A { approvers = {\"U0ANN\"} }", "name"},
         {"policy a { approvers = {\"U0ANN\", \"U0BOB\"} quorum = 2 }", "quorum"},
-        {"policy a { approvers = {\"U0ANN\"} expires_after = 10s }", "expires_after"},
+        {"policy a { approvers = {\"U0ANN\"} expires_after = 1s }", "expires_after"},
         {"policy a { approvers = {\"U0ANN\"} colour = \"red\" }", "colour"},
         {"policy a { approvers = {\"U0ANN\", \"U0ANN\"} }", "twice"},
         {"retention { requests = 1h }", "retention"},
