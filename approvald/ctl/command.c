@@ -24,6 +24,60 @@ const struct command *command_find(int argc, char **argv, int *ret_used)
     return NULL;
 }
 
+/* Words that belong to the option at argv[0] when it is one that every command takes; else 0. */
+static int leading_words(char **argv)
+{
+    const char *name = argv[0] + 2;
+
+    if (strncmp(argv[0], "--", 2) != 0) {
+        return 0;
+    }
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const char *known = options_name((enum option)i);
+        size_t size = strlen(known);
+
+        if ((command_leading_options() & OPTION_BIT(i)) == 0 || strncmp(name, known, size) != 0) {
+            continue;
+        }
+        if (name[size] == '=' ||
+            (name[size] == '\0' && options_value_word((enum option)i) == NULL)) {
+            return 1;
+        }
+        if (name[size] == '\0' && argv[1] != NULL) {
+            return 2;
+        }
+    }
+    return 0;
+}
+
+void command_order(int argc, char **argv, char **ret_argv)
+{
+    int leading = 1;
+    int words = 0;
+    int used = 0;
+    int count = 0;
+
+    for (words = argc > 1 ? leading_words(argv + 1) : 0; words > 0 && leading < argc;
+         words = leading < argc ? leading_words(argv + leading) : 0) {
+        leading += words;
+    }
+    ret_argv[count++] = argv[0];
+    if (command_find(argc - leading + 1, argv + leading - 1, &used) == NULL) {
+        used = argc - leading; /* no command: nothing to put in order */
+    }
+    for (int i = 0; i < used; i++) {
+        ret_argv[count++] = argv[leading + i];
+    }
+    for (int i = 1; i < leading; i++) {
+        ret_argv[count++] = argv[i];
+    }
+    for (int i = leading + used; i < argc; i++) {
+        ret_argv[count++] = argv[i];
+    }
+    ASSERT(count == argc);
+    ret_argv[count] = NULL;
+}
+
 static void print_words(const struct command *command)
 {
     (void)printf("%s%s%s", /* main looks at ferror, here as everywhere */

@@ -28,8 +28,13 @@ const struct command *command_table(void);
 /* The command that argv[1 …] names; *ret_used is how many words it took. NULL: none, or only the
  * first of two words. */
 const struct command *command_find(int argc, char **argv, int *ret_used);
+/* Options may stand before the command as well: writes argv's words to ret_argv (argc + 1 places)
+ * with those moved behind the command's words. */
+void command_order(int argc, char **argv, char **ret_argv);
 /* Options that every command takes. */
 uint64_t command_common_options(void);
+/* Those that may stand before the command. */
+uint64_t command_leading_options(void);
 
 /* Standard output. */
 void command_print_help(const struct command *command);

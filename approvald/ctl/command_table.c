@@ -297,6 +297,11 @@ const struct command *command_table(void)
     return table;
 }
 
+uint64_t command_leading_options(void)
+{
+    return (CONNECTED) & ~BIT(HELP);
+}
+
 uint64_t command_common_options(void)
 {
     return COMMON;

@@ -5,6 +5,7 @@
 
 #include "approvald/ctl/command.h"
 #include "approvald/ctl/settings.h"
+#include "base/mem.h"
 #include "base/text.h"
 
 #include <stdio.h>
@@ -91,18 +92,28 @@ static int no_command(const struct ctl *ctl, int argc, char **argv)
     return ctl_usage(ctl, "no command '%s'; approvalctl --help lists them", argv[1]);
 }
 
+static int dispatch(struct ctl *ctl, int argc, char **argv)
+{
+    AUTO_FREE char **ordered = mem_new((size_t)argc + 1, sizeof *ordered);
+    struct err err = {.code = ERR_NOMEM, .message = "out of memory"};
+    int used = 0;
+
+    if (ordered == NULL) {
+        return ctl_fail(ctl, CTL_INTERNAL, &err);
+    }
+    command_order(argc, argv, ordered);
+    ctl->command = command_find(argc, ordered, &used);
+    if (ctl->command == NULL) {
+        return no_command(ctl, argc, ordered);
+    }
+    return run_command(ctl, argc - 1 - used, ordered + 1 + used);
+}
+
 int main(int argc, char **argv)
 {
     struct ctl ctl = {.width = terminal_width()};
-    int used = 0;
-    int code;
+    int code = dispatch(&ctl, argc, argv);
 
-    ctl.command = command_find(argc, argv, &used);
-    if (ctl.command == NULL) {
-        code = no_command(&ctl, argc, argv);
-    } else {
-        code = run_command(&ctl, argc - 1 - used, argv + 1 + used);
-    }
     ctl_done(&ctl);
     settings_free(&ctl);
     if (fflush(stdout) != 0 || ferror(stdout) != 0) {

@@ -220,6 +220,15 @@ class Talking(CtlTest):
         done = self.check(116, "show", ID, env=env)
         self.assertIn("approvalctl.conf:3", done.err)
 
+    def test_options_before_the_command(self):
+        self.serve(sequence((200, request_json())))
+        where = ("--url", self.server.url, "--json")
+        done = self.check(0, *where, "show", ID, env={"HOME": self.folder})
+        self.assertEqual(json.loads(done.out)["id"], ID)
+        self.check(116, *where)
+        self.check(116, "--url")
+        self.check(116, "--nonsense", "show", ID)
+
     def test_the_token_is_in_no_output(self):
         self.serve(sequence(problem(401, "no such token")))
         done = self.check(115, "show", ID, "--token-file", self.token_file)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_audit_chain.c: a server's page of audit entries through approvalctl's check of the chain.
- * Owns nothing; never lets a page count an entry that does not follow: the invariant is asserted. */
+ * Owns nothing; never lets a page count an entry that does not follow: the invariant is asserted.
+ */
 #include "approvald/ctl/audit_chain.h"
 #include "base/assert.h"
 #include "base/json.h"

@@ -145,6 +145,28 @@ static void every_command_is_found_by_its_words(void)
     }
 }
 
+static void options_may_stand_before_the_command(void)
+{
+    static char words[][32] = {"approvalctl", "--url=u", "--token-file", "f",
+                               "token",       "list",    "--",           "--json"};
+    static const int order[] = {0, 4, 5, 1, 2, 3, 6, 7};
+    char *argv[9] = {NULL};
+    char *ordered[9] = {NULL};
+
+    for (size_t i = 0; i < 8; i++) {
+        argv[i] = words[i];
+    }
+    command_order(8, argv, ordered);
+    for (size_t i = 0; i < 8; i++) {
+        CU_ASSERT_PTR_EQUAL(ordered[i], words[order[i]]);
+    }
+    command_order(1, argv, ordered);
+    CU_ASSERT_PTR_EQUAL(ordered[0], words[0]);
+    argv[3] = NULL;
+    command_order(3, argv, ordered); /* ends in an option that lacks its value and its command */
+    CU_ASSERT_PTR_NULL(ordered[3]);
+}
+
 static void every_command_has_help_with_an_example(void)
 {
     for (const struct command *c = command_table(); c->words[0] != NULL; c++) {
@@ -163,4 +185,5 @@ UNIT_MAIN("ctl_args",
           {"times have units and bounds", times_have_units_and_bounds},
           {"numbers are bounded", numbers_are_bounded},
           {"every command is found by its words", every_command_is_found_by_its_words},
+          {"options may stand before the command", options_may_stand_before_the_command},
           {"every command has help with an example", every_command_has_help_with_an_example})
