@@ -228,7 +228,7 @@ class Looking(PageCase):
         self.app.on("shortcut", lambda payload: self.slack.api(
             "views.open", {"trigger_id": payload["trigger_id"], "view": reject_view(title=plain("New"))}) and None)
         self.open()
-        self.browser.type("#composer-text", "/approve list all")
+        self.browser.type("#composer-text", "/approval list all")
         self.browser.click("#composer-send")
         self.browser.see(".ephemeral", "You said list all")
         self.browser.click("#shortcuts-open")

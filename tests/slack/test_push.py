@@ -40,7 +40,7 @@ class Signing(SlackCase):
     def test_every_kind_arrives_signed(self):
         ts = self.post_card()
         self.slack.press(ANA, "approval_approve", CHANNEL, ts)
-        self.slack.control("slash", user=ANA, command="/approve", text="list", channel=CHANNEL)
+        self.slack.control("slash", user=ANA, command="/approval", text="list", channel=CHANNEL)
         self.slack.control("home_opened", user=ANA)
         self.slack.control("message_action", user=ANA, channel=CHANNEL, ts=ts, callback_id="approval_from_message")
         self.assertEqual([(seen["kind"], seen["signed"], seen["path"]) for seen in self.app.seen], [
@@ -369,7 +369,7 @@ class Modals(SlackCase):
 class Commands(SlackCase):
     def slash(self, answer):
         self.app.on("slash_command", lambda _payload: answer)
-        return self.slack.control("slash", user=REQUESTER, command="/approve", text="new <@U0APR00001> & co",
+        return self.slack.control("slash", user=REQUESTER, command="/approval", text="new <@U0APR00001> & co",
                                   channel=CHANNEL)
 
     def test_fields(self):
@@ -377,7 +377,7 @@ class Commands(SlackCase):
         fields = self.app.seen[0]["payload"]
         self.assertEqual((fields["command"], fields["text"], fields["user_id"], fields["channel_name"],
                           fields["is_enterprise_install"]),
-                         ("/approve", "new <@U0APR00001> & co", REQUESTER, "approvals", "false"))
+                         ("/approval", "new <@U0APR00001> & co", REQUESTER, "approvals", "false"))
         self.assertNotIn("enterprise_id", fields)
 
     def test_answers(self):
@@ -388,19 +388,19 @@ class Commands(SlackCase):
         self.assertEqual([m["text"] for m in shown], ["plain text", "json"])
         self.slash({"response_type": "in_channel", "text": "for all"})
         texts = [m["text"] for m in self.slack.control("messages", channel=CHANNEL)["messages"]]
-        self.assertEqual(texts, ["/approve new <@U0APR00001> & co", "for all"])
+        self.assertEqual(texts, ["/approval new <@U0APR00001> & co", "for all"])
         self.assertEqual(self.slash({"blocks": [{"type": "shout"}]})["problem"], "invalid_blocks")
 
     def test_failure_is_shown_to_the_user(self):
         self.assertEqual(self.slash((500, "text/plain", b"", {}))["problem"], "dispatch_failed")
         self.slack.control("config", ack_timeout_s=0.1)
         self.app.on("slash_command", lambda _payload: time.sleep(0.3))
-        self.slack.control("slash", user=REQUESTER, command="/approve", channel=CHANNEL)
+        self.slack.control("slash", user=REQUESTER, command="/approval", channel=CHANNEL)
         self.assertIn("operation_timeout", self.slack.control("ephemerals", to=REQUESTER)["messages"][-1]["text"])
 
     def test_people_of_other_workspaces_have_no_commands(self):
         with self.assertRaises(slack_client.ControlError):
-            self.slack.control("slash", user="U0EXT00009", command="/approve", channel=CHANNEL)
+            self.slack.control("slash", user="U0EXT00009", command="/approval", channel=CHANNEL)
 
 
 class Events(SlackCase):

@@ -47,7 +47,7 @@ test("a signed challenge is answered", { skip }, async () => {
 
 test("every entry takes what Slack signs", { skip }, async () => {
   const command = new URLSearchParams({ team_id: "T0APV00001", api_app_id: "A0APV00001", channel_id: "C0APV00001",
-    channel_name: "approvals", team_domain: "acme", user_id: "U0APR00001", user_name: "ana", command: "/approve",
+    channel_name: "approvals", team_domain: "acme", user_id: "U0APR00001", user_name: "ana", command: "/approval",
     text: "list", is_enterprise_install: "false", trigger_id: "1.2.3a" + now(),
     response_url: "http://127.0.0.1:1/commands/T0APV00001/1/x" }).toString();
   const payload = "payload=" + encodeURIComponent(JSON.stringify({ type: "view_closed", is_cleared: true,

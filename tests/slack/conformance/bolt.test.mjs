@@ -44,7 +44,7 @@ before(async () => {
   app.view({ callback_id: "approval_reject_reason", type: "view_closed" }, note("closed"));
   app.shortcut("approval_new", note("shortcut"));
   app.shortcut("approval_from_message", note("message shortcut"));
-  app.command("/approve", note("command", "You have nothing to decide."));
+  app.command("/approval", note("command", "You have nothing to decide."));
   app.options("pick_service", note("options", { options: [{ text: plain("billing-api"), value: "svc" }] }));
   app.event("app_home_opened", note("home opened"));
   app.event("app_uninstalled", note("uninstalled"));
@@ -120,7 +120,7 @@ test("shortcuts and commands", async () => {
   routed(await slack.control("message_action", { user: ANA, channel: CHANNEL, ts: posted.ts,
     callback_id: "approval_from_message" }), "message shortcut");
   seen = [];
-  const body = routed(await slack.control("slash", { user: ANA, command: "/approve", text: "list", channel: CHANNEL }),
+  const body = routed(await slack.control("slash", { user: ANA, command: "/approval", text: "list", channel: CHANNEL }),
     "command");
   assert.equal(body.text, "list");
   assert.match((await slack.control("ephemerals", { to: ANA })).messages[0].text, /nothing to decide/);

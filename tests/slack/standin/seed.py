@@ -35,7 +35,7 @@ DEFAULT_SEED = {
         {"id": "S0APV00001", "handle": "release-managers", "name": "Release managers",
          "users": ["U0APR00001", "U0APR00002"]},
     ],
-    "commands": [{"command": "/approve", "description": "Request, list or decide approvals"}],
+    "commands": [{"command": "/approval", "description": "Request, list or decide approvals"}],
     "shortcuts": [
         {"name": "New approval", "type": "global", "callback_id": "approval_new"},
         {"name": "Ask for approval", "type": "message", "callback_id": "approval_from_message"},

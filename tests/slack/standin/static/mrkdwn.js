@@ -41,8 +41,14 @@ function unescape_entities(text) {
   return text.replace(/&lt;/g, "<").replace(/&gt;/g, ">").replace(/&amp;/g, "&");
 }
 
+// The signs that an app wrote itself, as names where the browser could only draw boxes.
+function spelled(text) {
+  return Object.entries(EMOJI).reduce((rest, [name, sign]) => rest.replaceAll(sign, ":" + name + ":"), text);
+}
+
 function with_emoji(text) {
-  return text.replace(/:([a-z0-9_+-]+):/g, (whole, name) => emoji(name));
+  const shown = text.replace(/:([a-z0-9_+-]+):/g, (whole, name) => emoji(name));
+  return EMOJI_SHOWN ? shown : spelled(shown);
 }
 
 export function user_name(world, id) {
