@@ -83,17 +83,6 @@ static void add_facts(const struct card *card, struct blocks *blocks, struct pro
         prose_add_text(prose, request->target, BLOCKS_FIELD_COUNT_MAX);
         add_field(fields, prose);
     }
-    begin_field(prose, "*Policy*");
-    prose_add_text(prose,
-                   card->policy != NULL && card->policy->title.size > 0 ? card->policy->title
-                                                                        : request->policy,
-                   CORE_TITLE_COUNT_MAX);
-    add_field(fields, prose);
-    if (request->state == REQUEST_PENDING) {
-        begin_field(prose, "*Expires*");
-        prose_add_date(prose, request->expires_ms);
-        add_field(fields, prose);
-    }
 }
 
 /* Several lines of people's text, in prose; false when nothing readable is left of them. */
@@ -174,6 +163,28 @@ static void add_promise(const struct card *card, struct json *context, struct pr
     blocks_context_text(context, prose_take(prose));
 }
 
+static void add_deadline(const struct card *card, struct json *context, struct prose *prose)
+{
+    if (card->request->state == REQUEST_PENDING) {
+        prose_begin(prose, BLOCKS_MRKDWN_COUNT_MAX);
+        prose_add(prose, "Expires ");
+        prose_add_date(prose, card->request->expires_ms);
+        prose_add(prose, ".");
+        blocks_context_text(context, prose_take(prose));
+    }
+}
+
+static void add_policy(const struct card *card, struct json *context, struct prose *prose)
+{
+    bool titled = card->policy != NULL && card->policy->title.size > 0;
+
+    prose_begin(prose, BLOCKS_MRKDWN_COUNT_MAX);
+    prose_add(prose, "Policy: ");
+    prose_add_text(prose, titled ? card->policy->title : card->request->policy,
+                   CORE_TITLE_COUNT_MAX);
+    blocks_context_text(context, prose_take(prose));
+}
+
 void card_print(const struct card *card, struct blocks *blocks, struct prose *prose)
 {
     struct json *context = blocks_context(blocks);
@@ -181,13 +192,16 @@ void card_print(const struct card *card, struct blocks *blocks, struct prose *pr
     char code[CARD_CODE_SIZE];
 
     add_promise(card, context, prose);
+    add_deadline(card, context, prose);
     if (card->request->bound) {
         card_code(card->request, code);
         prose_begin(prose, BLOCKS_MRKDWN_COUNT_MAX);
         prose_add(prose, "Code ");
         prose_add(prose, code);
+        prose_add(prose, ": compare with the asker's.");
         blocks_context_text(context, prose_take(prose));
     }
+    add_policy(card, context, prose);
     request_id_format(&card->request->id, id);
     blocks_context_text(context, span_text(id));
 }

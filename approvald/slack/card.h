@@ -42,13 +42,14 @@ card_add_plain(const struct card *card, struct json *message, struct err *err) W
 /* Pieces, for the other messages about a request. */
 /* The line at the top: how it stands and the title. */
 void card_head(const struct card *card, struct blocks *blocks, struct prose *prose);
-/* Who asks, the target, the policy, the deadline; the reason and the details. */
+/* Who asks, the target; the reason and the details. */
 void card_question(const struct card *card, struct blocks *blocks, struct prose *prose);
 /* A reason in the words of the person who gave it; nothing when it is empty. */
 void card_quote(struct blocks *blocks, struct prose *prose, struct span reason);
 /* The buttons, while it is pending. */
 void card_buttons(const struct card *card, struct blocks *blocks, struct prose *prose);
-/* The small print: id, code. */
+/* The small print: what an approval allows, the deadline, code, policy, id. Below the buttons, so
+ * that a telephone shows question and buttons together. */
 void card_print(const struct card *card, struct blocks *blocks, struct prose *prose);
 /* Adds "metadata". item 0: none. */
 void card_metadata(const struct card *card,
