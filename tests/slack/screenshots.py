@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""screenshots.py: pictures of real cards in the stand-in, to be looked at by a person.
+
+Run by hand, never by packaging/check: what is good in a picture only eyes can say. Owns one World
+(tests/lib/harness.py) with a pending, an approved and a rejected request, and the pictures that it
+writes into the folder given (default: a new one) and names. Needs Debian's chromium.
+
+    python3 tests/slack/screenshots.py [FOLDER]
+"""
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+from e2e import BUILD, harness
+from lib.harness import ANA, BEN, CHANNEL, RITA
+
+SIZES = {"desktop": "1280,900", "phone": "390,844", "all": "960,1150"}
+BROWSER = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
+           "--no-first-run", "--disable-background-networking", "--disable-component-update",
+           "--disable-sync", "--hide-scrollbars"]
+PENDING = {
+    "policy": "two-people", "title": "Deploy api 1.4.2 to production",
+    "reason": "Fixes the login loop after password resets (incident 311).",
+    "target": "eu-1, 12 hosts", "requester": RITA,
+    "details": "./deploy.sh --cluster eu-1 api 1.4.2\nin /srv/deploy",
+    "bind_hash": hashlib.sha256(b"deploy").hexdigest()}
+APPROVED = {"policy": "prod-deploy", "title": "Restart the payment queue", "requester": RITA,
+            "reason": "Workers hang since 09:40.", "target": "queue-2"}
+REJECTED = {"policy": "prod-deploy", "title": "Open port 5432 to the office network",
+            "requester": RITA, "reason": "Analysts want to query the replica.", "target": "fw-1"}
+
+
+def ask(world, token, fields):
+    """The id and the ts of the card of a new request."""
+    answer = world.api("POST", "/v1/requests", fields, token)
+    assert answer.status == 201, answer.body
+    request_id = answer.json()["id"]
+    return request_id, shown(world, request_id, "")
+
+
+def shown(world, request_id, text):
+    found = world.control("POST", "/wait", {
+        "kind": "message", "channel": CHANNEL, "metadata": {"request_id": request_id},
+        "contains": text, "timeout": 15})["found"]
+    return found[0]["ts"]
+
+
+def tell_story(world):
+    """Three requests: one approved, one rejected with a reason, one that waits for the second."""
+    token = world.token("ci")
+    approved, ts = ask(world, token, APPROVED)
+    world.control("POST", "/press", {"user": ANA, "action_id": "approve", "channel": CHANNEL,
+                                     "ts": ts})
+    shown(world, approved, "Approved")
+    rejected, ts = ask(world, token, REJECTED)
+    world.control("POST", "/press", {"user": BEN, "action_id": "reject", "channel": CHANNEL,
+                                     "ts": ts, "wait_modal": 5})
+    world.control("POST", "/submit", {
+        "user": BEN, "values": {"reason": "Use the read-only proxy instead; see the wiki."}})
+    shown(world, rejected, "Rejected")
+    ask(world, token, PENDING)
+    time.sleep(1)  # replies and direct messages are part of the picture
+
+
+def take(world, folder):
+    url = f"http://127.0.0.1:{world.slack_port}/?user={ANA}&at={CHANNEL}"
+    for name, size in SIZES.items():
+        path = os.path.join(folder, f"card-{name}.png")
+        with tempfile.TemporaryDirectory() as profile:
+            subprocess.run([*BROWSER, "--user-data-dir=" + profile, "--screenshot=" + path,
+                            "--window-size=" + size, url],
+                           check=True, timeout=60, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL)
+        print(path)
+
+
+def main():
+    folder = sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp(prefix="approvald-pictures-")
+    os.makedirs(folder, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch, harness.World(scratch, BUILD) as world:
+        world.start()
+        world.apply_policy()
+        tell_story(world)
+        take(world, folder)
+
+
+if __name__ == "__main__":
+    main()
