@@ -22,8 +22,8 @@
 #include <unistd.h>
 
 #define BATCH_COUNT_MAX 1024
-#define FILE_SIZE       (256L * 1024 * 1024)
-#define CHUNK_SIZE      (1024 * 1024)
+#define FILE_SIZE       (256L * 1024L * 1024L)
+#define CHUNK_SIZE      (1024UL * 1024UL)
 
 struct floor {
     struct event_base *base;
@@ -186,8 +186,8 @@ static void floor_file(struct floor *floor, const char *path)
     if (floor->fd < 0 || floor->bytes == NULL) {
         fail("floor: file");
     }
-    for (off_t at = 0; at < FILE_SIZE; at += CHUNK_SIZE) {
-        if (pwrite(floor->fd, floor->bytes, CHUNK_SIZE, at) != CHUNK_SIZE) {
+    for (off_t at = 0; at < FILE_SIZE; at += (off_t)CHUNK_SIZE) {
+        if (pwrite(floor->fd, floor->bytes, CHUNK_SIZE, at) != (ssize_t)CHUNK_SIZE) {
             fail("floor: preallocate");
         }
     }

@@ -363,5 +363,7 @@ int main(int argc, char **argv)
     }
     load_run(&load);
     load_report(&load);
+    free(load.connections);
+    free(load.latency_us);
     return load.bodies != NULL && fclose(load.bodies) != 0 ? 2 : 0;
 }

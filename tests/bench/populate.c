@@ -73,6 +73,8 @@ static void life_ended(void *arg, enum err_code rc, const struct err *err)
     }
 }
 
+/* The parameters are service_attempt_fn's. */
+/* NOLINTNEXTLINE(readability-function-size) */
 static void life_attempted(void *arg,
                            enum err_code rc,
                            const struct err *err,

@@ -110,6 +110,8 @@ static void pass(const char *const *names, enum file_kind kind)
 
 #define KIND(fd) (failpoint.count > 0 ? file_kind(fd) : FILE_OTHER)
 
+/* The names of parameters are ours, not the C library's reserved ones. */
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
 ssize_t write(int fd, const void *data, size_t size)
 {
     enum file_kind kind = KIND(fd);
@@ -213,3 +215,4 @@ int rename(const char *from, const char *to)
     failpoint_pass("renamed");
     return rc;
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

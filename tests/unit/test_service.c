@@ -458,12 +458,13 @@ static void pages_are_newest_first_and_filtered(void)
 /* A text of so many of the longest characters. */
 static struct span long_text(size_t count)
 {
-    static char text[(size_t)CORE_DETAILS_COUNT_MAX * 4];
+    static const char longest[4] = {'\xf0', '\x9f', '\x9a', '\x80'};
+    static char text[sizeof longest * CORE_DETAILS_COUNT_MAX];
 
     for (size_t i = 0; i < CORE_DETAILS_COUNT_MAX; i++) {
-        memcpy(text + 4 * i, "\xf0\x9f\x9a\x80", 4);
+        memcpy(text + sizeof longest * i, longest, sizeof longest);
     }
-    return span_of(text, 4 * count);
+    return span_of(text, sizeof longest * count);
 }
 
 static void make_long(struct service_kit *kit)

@@ -233,11 +233,12 @@ static void a_notice_is_dropped_when_nobody_waits_any_more(void)
 static enum err_code damage_run(struct storage_txn *txn, void *arg, struct err *err)
 {
     const struct kit_answer *answer = arg;
+    static const struct span channel = {.data = "C0CARDS", .size = 7};
     char key[REQUEST_ID_SIZE + 1 + 7];
 
     memcpy(key, answer->id.bytes, REQUEST_ID_SIZE);
     key[REQUEST_ID_SIZE] = SURFACE_CARD;
-    memcpy(key + REQUEST_ID_SIZE + 1, "C0CARDS", 7);
+    memcpy(key + REQUEST_ID_SIZE + 1, channel.data, channel.size);
     return storage_put(txn, 'o', span_of(key, sizeof key), SPAN_LITERAL("damaged"), err);
 }
 
