@@ -16,6 +16,9 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pages  # noqa: E402  the path is set above
 
 PAGE = "docs/architecture.md"
+# Answers of Slack's, and the vectors: nothing that Slack sends us.
+NOT_INBOUND = {"auth_test_ok.json", "users_info_deleted.json", "usergroups_users_list_ok.json",
+               "signing_vectors.json"}  # fmt: skip
 PROMISES = [f"P{number}" for number in range(1, 11)]
 
 
@@ -40,6 +43,12 @@ class Promises(unittest.TestCase):
                     self.assertTrue(wanted in source, f"{promise}: {case}")
                     count += 1
         self.assertGreater(count, 20)
+
+    def test_every_inbound_sample_is_delivered(self):
+        names = set(os.listdir(os.path.join(pages.ROOT, "tests/data/slack"))) - NOT_INBOUND
+        self.assertGreater(len(names), 15)
+        source = pages.read("tests/unit/test_inbound.c")
+        self.assertEqual({name for name in names if f'"slack/{name}"' not in source}, set())
 
 
 if __name__ == "__main__":

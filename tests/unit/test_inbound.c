@@ -34,11 +34,12 @@ static void handle(struct bench *bench,
 
 static void a_certificate_probe_is_answered_and_nothing_else_of_it(void)
 {
+    AUTO_BUF struct buf *sample = fixture_read("slack/ssl_check.txt");
     struct bench bench;
 
+    CU_ASSERT_PTR_NOT_NULL_FATAL(sample);
     bench_open(&bench);
-    handle(&bench, SPAN_LITERAL(BENCH_FORM), SPAN_LITERAL("ssl_check=1&token=x"), SPAN_NONE,
-           SPAN_NONE);
+    handle(&bench, SPAN_LITERAL(BENCH_FORM), buf_span(sample), SPAN_NONE, SPAN_NONE);
     CU_ASSERT_EQUAL(bench.reply.status, 200);
     CU_ASSERT_STRING_EQUAL(bench.reply.body, "");
     handle(&bench, SPAN_LITERAL(BENCH_FORM),
