@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -58,6 +59,7 @@ become(const char *program, const char *const *argv, int output_fd)
 {
     if (dup2(output_fd, STDOUT_FILENO) >= 0 && dup2(output_fd, STDERR_FILENO) >= 0) {
         (void)execv(program, (char *const *)(uintptr_t)argv);
+        perror(program);
     }
     _exit(127);
 }

@@ -342,6 +342,11 @@ class Showing(CtlTest):
             self.serve(sequence((200, {**good, **change})))
             self.check(119, "status")
 
+    def test_doctor_names_a_program_that_is_not_there(self):
+        self.serve(sequence((200, {"ready": True})))
+        done = self.check(119, "doctor", "--config", "/dev/null", "--program", "/nonexistent")
+        self.assertIn("/nonexistent: No such file", done.out)
+
 
 def le_text(text):
     raw = text.encode()
