@@ -10,24 +10,28 @@
 #include <inttypes.h>
 #include <sys/eventfd.h>
 
-static enum err_code check_room(const struct storage *storage, struct err *err)
+/* A job that gives room back may go into the reserve, down to what one checkpoint needs. */
+static enum err_code check_room(const struct storage *storage, enum job_kind kind, struct err *err)
 {
-    if (storage->disk_free_size < storage->options.headroom_size) {
+    uint64_t share = kind == JOB_RECLAIM ? STORAGE_RECLAIM_SHARE : 1;
+
+    if (storage->disk_free_size < storage->options.headroom_size / share) {
         return err_set(err, ERR_NOSPACE,
                        "%" PRIu64 " MiB free in %s, %" PRIu64
                        " needed: make room (removing the file ballast gives some)",
                        storage->disk_free_size / STORAGE_MIB, storage->options.dir,
                        storage->options.headroom_size / STORAGE_MIB);
     }
-    if (storage->map_used_size + STORAGE_MAP_RESERVE > storage->options.map_size) {
+    if (storage->map_used_size + STORAGE_MAP_RESERVE / share > storage->options.map_size) {
         return err_set(err, ERR_NOSPACE,
-                       "the map of %" PRIu64 " MiB is full: raise its size or prune",
+                       "the map of %" PRIu64
+                       " MiB is full: raise map_size, or keep records for a shorter time",
                        storage->options.map_size / STORAGE_MIB);
     }
     return ERR_OK;
 }
 
-static enum err_code admit(const struct storage *storage, bool read, struct err *err)
+static enum err_code admit(const struct storage *storage, enum job_kind kind, struct err *err)
 {
     if (storage->failed) {
         return err_set(err, ERR_UNAVAILABLE, "storage failed: %s", storage->failure.message);
@@ -39,7 +43,7 @@ static enum err_code admit(const struct storage *storage, bool read, struct err 
         return err_set(err, ERR_FULL, "%" PRIu32 " jobs are waiting",
                        storage->options.queue_count_max);
     }
-    return read ? ERR_OK : check_room(storage, err);
+    return kind == JOB_READ ? ERR_OK : check_room(storage, kind, err);
 }
 
 static enum err_code enqueue(struct storage *storage, const struct job *job, struct err *err)
@@ -49,7 +53,7 @@ static enum err_code enqueue(struct storage *storage, const struct job *job, str
     ASSERT(job->fn != NULL);
     ASSERT(job->on_done != NULL);
     engine_lock(storage);
-    rc = admit(storage, job->read, err);
+    rc = admit(storage, job->kind, err);
     if (rc == ERR_OK) {
         struct job *slot = &storage->jobs[storage->enqueued % storage->options.queue_count_max];
         bool idle = storage->enqueued == storage->evaluated;
@@ -57,7 +61,7 @@ static enum err_code enqueue(struct storage *storage, const struct job *job, str
         slot->fn = job->fn;
         slot->on_done = job->on_done;
         slot->arg = job->arg;
-        slot->read = job->read;
+        slot->kind = job->kind;
         storage->enqueued++;
         if (idle) {
             (void)pthread_cond_signal(&storage->writer_wake); /* a signal cannot fail */
@@ -73,7 +77,7 @@ enum err_code storage_write(struct storage *storage,
                             void *arg,
                             struct err *err)
 {
-    struct job job = {.fn = fn, .on_done = on_done, .arg = arg, .read = false};
+    struct job job = {.fn = fn, .on_done = on_done, .arg = arg, .kind = JOB_WRITE};
 
     return enqueue(storage, &job, err);
 }
@@ -84,7 +88,18 @@ enum err_code storage_read(struct storage *storage,
                            void *arg,
                            struct err *err)
 {
-    struct job job = {.fn = fn, .on_done = on_done, .arg = arg, .read = true};
+    struct job job = {.fn = fn, .on_done = on_done, .arg = arg, .kind = JOB_READ};
+
+    return enqueue(storage, &job, err);
+}
+
+enum err_code storage_reclaim(struct storage *storage,
+                              storage_job_fn *fn,
+                              storage_done_fn *on_done,
+                              void *arg,
+                              struct err *err)
+{
+    struct job job = {.fn = fn, .on_done = on_done, .arg = arg, .kind = JOB_RECLAIM};
 
     return enqueue(storage, &job, err);
 }

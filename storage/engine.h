@@ -32,11 +32,13 @@
 #define STORAGE_BALLAST_FILE "ballast"
 #define STORAGE_FAILED_FILE  "failed"
 
+enum job_kind { JOB_WRITE, JOB_READ, JOB_RECLAIM };
+
 struct job {
     storage_job_fn *fn;
     storage_done_fn *on_done;
     void *arg; /* the caller's; handed back to on_done */
-    bool read;
+    enum job_kind kind;
     enum err_code rc;
     uint64_t lsn_wait; /* answered when this is committed */
     struct err err;

@@ -72,6 +72,9 @@
 #define STORAGE_BALLAST_DEFAULT (64UL * STORAGE_MIB)
 /* LMDB pages that a checkpoint may add; below this much room in the map writes are refused. */
 #define STORAGE_MAP_RESERVE (3UL * MEMTABLE_COUNT_MAX * 4096UL)
+/* A reclaiming job may use the reserves down to this share of them: the map keeps the pages of one
+ * checkpoint. */
+#define STORAGE_RECLAIM_SHARE 3UL
 
 #define STORAGE_CHECKPOINT_MS_DEFAULT 1000U
 /* How often the disk's free space is looked at when no checkpoint does it. */
@@ -94,6 +97,8 @@ static_assert(RECORD_PAYLOAD_SIZE_MAX < MEMTABLE_SIZE_MAX, "replay can hold any 
 static_assert(STORAGE_UNSYNCED_COUNT_MAX < STORAGE_WINDOW_COUNT, "unsynced records have hashes");
 static_assert(STORAGE_HEADROOM_DEFAULT > STORAGE_MAP_RESERVE + WAL_SEGMENT_SIZE_DEFAULT,
               "a checkpoint and a segment fit the head-room");
+static_assert(STORAGE_MAP_RESERVE / STORAGE_RECLAIM_SHARE >= MEMTABLE_COUNT_MAX * 4096UL,
+              "a reclaiming job leaves room for its own checkpoint");
 static_assert(STORAGE_MAP_SIZE_MIN > STORAGE_MAP_RESERVE / 4, "the map holds a checkpoint");
 
 #endif

@@ -84,6 +84,15 @@ enum err_code storage_write(struct storage *storage,
                             void *arg,
                             struct err *err) WARN_UNUSED;
 
+/* As storage_write, for jobs that in the end give room back (pruning, ending what is over):
+ * accepted still when storage_write says ERR_NOSPACE, until only one checkpoint's room is left.
+ * Without it a full store could never be emptied. */
+enum err_code storage_reclaim(struct storage *storage,
+                              storage_job_fn *fn,
+                              storage_done_fn *on_done,
+                              void *arg,
+                              struct err *err) WARN_UNUSED;
+
 /* Queues a strong read: as storage_write, but the job must not change anything; it sees the
  * speculative state, and on_done waits until all of that is committed (and, when paired, until
  * authority was confirmed after the read began). Not refused for lack of disk. */

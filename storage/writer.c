@@ -54,12 +54,12 @@ run_job(struct storage *storage, struct batch *batch, struct job *job, struct er
         .view = storage->view,
         .frozen = storage->frozen,
         .active = storage->active,
-        .changes = job->read ? NULL : storage->changes,
+        .changes = job->kind == JOB_READ ? NULL : storage->changes,
         .payload = wal_payload(storage->wal),
         .payload_start = batch->payload_size,
         .payload_size = batch->payload_size,
         .wall_ms = batch->wall_ms,
-        .lsn = job->read ? lsn_seen : batch->last.lsn + 1,
+        .lsn = job->kind == JOB_READ ? lsn_seen : batch->last.lsn + 1,
     };
 
     memtable_clear(storage->changes, false);

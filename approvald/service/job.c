@@ -211,8 +211,13 @@ enum err_code job_submit_take(struct job *job, struct err *err)
     struct storage *storage = job->service->storage;
     enum err_code rc;
 
-    rc = job->reads ? storage_read(storage, run, done, job, err)
-                    : storage_write(storage, run, done, job, err);
+    if (job->reads) {
+        rc = storage_read(storage, run, done, job, err);
+    } else if (job->reclaims) {
+        rc = storage_reclaim(storage, run, done, job, err);
+    } else {
+        rc = storage_write(storage, run, done, job, err);
+    }
     if (rc != ERR_OK) {
         job_free(job);
     }

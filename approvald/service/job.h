@@ -41,6 +41,7 @@ struct job {
     void *inputs;      /* owned: copies of what the caller's spans pointed to */
     struct buf *out;   /* owned: bytes of the answer, kept with the block */
     bool reads;        /* changes nothing */
+    bool reclaims;     /* gives room back: goes on when the store is full */
     bool recovers;     /* the one job that sets the counts from the store */
     struct err refuse; /* set on the loop: bad input, answered in its turn and not evaluated */
     /* Set by run. */

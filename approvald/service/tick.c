@@ -172,6 +172,7 @@ enum err_code service_tick(struct service *service, struct err *err)
     }
     rc = job_new(service, sizeof(struct tick_job), run, answer, &base, err);
     if (rc == ERR_OK) {
+        base->reclaims = true;
         rc = job_submit_take(base, err);
     }
     service->ticking = rc == ERR_OK;

@@ -330,10 +330,37 @@ static void too_little_room_refuses_writes_and_not_reads(void)
     CU_ASSERT_EQUAL(kit_start(storage, &job), ERR_NOSPACE);
     CU_ASSERT(strstr(job.err.message, "ballast") != NULL);
     CU_ASSERT(kit_has(storage, "a", NULL));
+    CU_ASSERT_EQUAL(storage_reclaim(storage, kit_run, kit_done, &job, &err), ERR_NOSPACE);
     storage_close(storage);
     options.headroom_size = 1;
     CU_ASSERT_EQUAL_FATAL(storage_open(&options, &storage, &err), ERR_OK);
     CU_ASSERT_EQUAL(kit_put(storage, "a", "1"), ERR_OK);
+    storage_close(storage);
+    scratch_done(&scratch);
+}
+
+static void a_reclaiming_job_goes_on_where_writes_are_refused(void)
+{
+    struct scratch scratch;
+    struct storage_options options;
+    struct storage *storage = NULL;
+    struct storage_status status;
+    struct kit_job job = {.keys = {"a"}, .values = {"1"}, .count = 1};
+    struct err err = ERR_INIT;
+
+    scratch_init(&scratch);
+    options = kit_options(scratch.path);
+    CU_ASSERT_EQUAL_FATAL(storage_open(&options, &storage, &err), ERR_OK);
+    storage_status(storage, &status);
+    storage_close(storage);
+    /* Half as much again as is free: too little to write, enough to make room. */
+    options.headroom_size = status.disk_free_size + status.disk_free_size / 2;
+    CU_ASSERT_EQUAL_FATAL(storage_open(&options, &storage, &err), ERR_OK);
+    CU_ASSERT_EQUAL(kit_start(storage, &job), ERR_NOSPACE);
+    CU_ASSERT_EQUAL_FATAL(storage_reclaim(storage, kit_run, kit_done, &job, &err), ERR_OK);
+    CU_ASSERT(kit_wait(storage, &job, 30000));
+    CU_ASSERT_EQUAL(job.rc, ERR_OK);
+    CU_ASSERT(kit_has(storage, "a", "1"));
     storage_close(storage);
     scratch_done(&scratch);
 }
@@ -548,6 +575,8 @@ UNIT_MAIN(
     {"closing before the standby acknowledged says unknown",
      closing_before_the_standby_acknowledged_says_unknown},
     {"too little room refuses writes and not reads", too_little_room_refuses_writes_and_not_reads},
+    {"a reclaiming job goes on where writes are refused",
+     a_reclaiming_job_goes_on_where_writes_are_refused},
     {"a directory that others may enter is refused", a_directory_that_others_may_enter_is_refused},
     {"a second opener is refused", a_second_opener_is_refused},
     {"record times never go back", record_times_never_go_back},
