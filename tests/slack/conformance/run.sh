@@ -3,6 +3,7 @@
 # run.sh: Slack's own SDKs against the stand-in.
 # Owns finding a Node that is new enough and installing the packages named in package-lock.json. Never installs
 # anything outside this folder. APP_URL (with SIGNING_SECRET_FILE) also points the signature tests at a real app.
+# "typecheck FILE" (JSON lines, see typecheck.mjs) checks blocks and views against Slack's types.
 # Needs npm and, the first time, a package registry or its mirror as npm is configured.
 set -eu
 cd "$(dirname "$0")"
@@ -28,10 +29,20 @@ else
     export PATH
 fi
 
+# Two test programs may come here at once.
+exec 9>.lock
+flock 9
+
 # Installed again only when the lock file says something else than what is there.
 stamp=node_modules/.installed-lock
 if ! cmp -s package-lock.json "$stamp"; then
     npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
     cp package-lock.json "$stamp"
+fi
+exec 9>&-
+# "run.sh typecheck FILE" checks what a program emitted; anything else names test files.
+if [ "${1:-}" = typecheck ]; then
+    shift
+    exec node typecheck.mjs "$@"
 fi
 exec node --test "$@"
