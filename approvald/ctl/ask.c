@@ -146,12 +146,13 @@ int ask_id(const struct ctl *ctl, const struct client_reply *reply, char ret_id[
 int ask_act(struct ctl *ctl,
             const char *id,
             const char *act,
+            uint32_t deadline_ms,
             struct json *body_take,
             const struct client_reply **ret_reply)
 {
     AUTO_JSON struct json *body = body_take;
     AUTO_BUF struct buf *path = NULL;
-    struct client_call call = {.method = "POST"};
+    struct client_call call = {.method = "POST", .deadline_ms = deadline_ms};
     struct err err = ERR_INIT;
     enum err_code rc = buf_new(1024, &path, &err);
 

@@ -24,10 +24,12 @@ int ask_id(const struct ctl *ctl, const struct client_reply *reply, char ret_id[
 /* A name for one intent that nobody has used before. */
 void ask_new_key(char ret_key[ASK_KEY_SIZE]);
 
-/* POST /v1/requests/ID/ACT with the tree as body, which is freed. */
+/* POST /v1/requests/ID/ACT with the tree as body, which is freed. deadline_ms: limit of all
+ * attempts; 0: the client's. */
 int ask_act(struct ctl *ctl,
             const char *id,
             const char *act,
+            uint32_t deadline_ms,
             struct json *body_take,
             const struct client_reply **ret_reply);
 /* Adds a text that is given; CTL_USAGE when it is not UTF-8. */

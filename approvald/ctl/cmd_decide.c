@@ -28,7 +28,7 @@ static int decide(struct ctl *ctl, const char *verdict)
         json_free(body);
         return code;
     }
-    code = ask_act(ctl, id, "decisions", body, &reply);
+    code = ask_act(ctl, id, "decisions", 0, body, &reply);
     if (code != CTL_OK) {
         return done_before(reply, "already_decided") ? CTL_OK : code;
     }
@@ -59,7 +59,7 @@ int cmd_cancel(struct ctl *ctl)
         json_free(body);
         return code;
     }
-    code = ask_act(ctl, ctl->options.arguments[0], "cancel", body, &reply);
+    code = ask_act(ctl, ctl->options.arguments[0], "cancel", 0, body, &reply);
     return code == CTL_OK ? show_reply(ctl, reply) : code;
 }
 
@@ -83,6 +83,6 @@ int cmd_claim(struct ctl *ctl)
         json_free(body);
         return code;
     }
-    code = ask_act(ctl, ctl->options.arguments[0], "claim", body, &reply);
+    code = ask_act(ctl, ctl->options.arguments[0], "claim", 0, body, &reply);
     return code == CTL_OK ? show_reply(ctl, reply) : code;
 }

@@ -25,8 +25,10 @@
 #define RUN_DETAILS_MAX 2500 /* code points: what a card can show; an approver must see it all */
 #define RUN_TITLE_MAX   120  /* code points of a title that is made from the command */
 #define RUN_POLL_S      5    /* a signal is noticed within this time */
-#define RUN_CONSUME_MS  60000U
-#define RUN_HEX_SIZE    (2 * CRYPTO_SHA256_SIZE + 1)
+/* A failover, or a restart with a long recovery: what was approved should still be done. */
+#define RUN_CLAIM_MS   (10U * 60U * 1000U)
+#define RUN_CONSUME_MS 60000U
+#define RUN_HEX_SIZE   (2 * CRYPTO_SHA256_SIZE + 1)
 
 struct run {
     struct bind bind;
@@ -201,7 +203,7 @@ static int take_back(struct ctl *ctl, const struct run *run, const char *reason)
 
     ctl->stopped = 0;
     json_add_text(body, "reason", span_text(reason));
-    if (ask_act(ctl, run->id, "cancel", body, &reply) != CTL_OK) {
+    if (ask_act(ctl, run->id, "cancel", 0, body, &reply) != CTL_OK) {
         (void)fprintf(stderr, "approvalctl: %s may still be open\n", run->id);
     }
     return number != 0 ? CHILD_SIGNAL_BASE + number : CTL_TIMEOUT;
@@ -248,7 +250,7 @@ static int claim(struct ctl *ctl, const struct run *run)
 
     json_add_text(body, "bind_hash", span_text(run->hex));
     json_add_text(body, "claim_key", span_text(run->claim_key));
-    code = ask_act(ctl, run->id, "claim", body, &reply);
+    code = ask_act(ctl, run->id, "claim", RUN_CLAIM_MS, body, &reply);
     if (code != CTL_OK) {
         return code;
     }

@@ -73,8 +73,9 @@ enum err_code ctl_connect(struct ctl *ctl, struct err *err)
     if (rc != ERR_OK) {
         return rc;
     }
-    if (timeout_s > 0 && timeout_s < CTL_DEADLINE_MS / 1000) {
-        options.deadline_ms = (uint32_t)timeout_s * 1000;
+    if (timeout_s > 0) {
+        options.deadline_ms =
+            timeout_s < UINT32_MAX / 1000 ? (uint32_t)timeout_s * 1000 : UINT32_MAX;
     }
     return client_new(&options, &ctl->client, err);
 }

@@ -130,6 +130,21 @@ class Run(CtlTest):
         done = self.run_it(0, "true", consume=problem(409, "no", "not_claimed"))
         self.assertIn("could not be reported", done.err)
 
+    def test_a_claim_outlasts_a_restart(self):
+        plain = run_script()
+        refusals = [503] * 4
+
+        def script(call):
+            if call["path"].endswith("/claim") and refusals:
+                return refusals.pop(), {"detail": "not primary"}
+            return plain(call)
+
+        self.serve(script)
+        done = self.check(0, "run", "--policy", "p", "--", "echo", "ran")
+        self.assertEqual(done.out, "ran\n")
+        bodies = {call["body"] for call in self.server.seen("POST", "/claim")}
+        self.assertEqual((len(self.server.seen("POST", "/claim")), len(bodies)), (5, 1))
+
     def test_too_much_to_read_is_not_asked(self):
         self.serve(run_script())
         done = self.check(116, "run", "--policy", "p", "--", "echo", "x" * 3000)
