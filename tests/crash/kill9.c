@@ -18,8 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CYCLE_COUNT     50U
-#define OUTSTANDING_MAX 64UL
+#define CYCLE_COUNT         50U
+#define OUTSTANDING_MAX     64UL
+#define FIRST_ANSWER_MS_MAX 60000 /* under a sanitizer on a busy machine: seconds */
 
 struct child_job {
     struct work_job job;
@@ -75,8 +76,9 @@ __attribute__((noreturn)) static void child(const char *dir, uint64_t first, int
     }
 }
 
-/* Kills a child after a while; returns the last job that it reported. */
-static uint64_t kill_child(const char *dir, uint64_t first, uint64_t *seed)
+/* Kills a child after a while; returns the last job that it reported. An early death may come
+ * before the store is open; a late one waits for the first answer, however slow the machine is. */
+static uint64_t kill_child(const char *dir, uint64_t first, bool early, uint64_t *seed)
 {
     struct timespec life = {.tv_nsec = (long)(power_mix(seed) % 60000000)};
     uint64_t number;
@@ -93,6 +95,11 @@ static uint64_t kill_child(const char *dir, uint64_t first, uint64_t *seed)
         child(dir, first, ends[1]);
     }
     (void)close(ends[1]);
+    if (!early) {
+        struct pollfd answered = {.fd = ends[0], .events = POLLIN};
+
+        ASSERT(poll(&answered, 1, FIRST_ANSWER_MS_MAX) == 1);
+    }
     (void)nanosleep(&life, NULL); /* any length will do */
     ASSERT(kill(pid, SIGKILL) == 0);
     while (read(ends[0], &number, sizeof number) == (ssize_t)sizeof number) {
@@ -113,7 +120,7 @@ int main(int argc, char **argv)
     (void)printf("kill -9: seed %" PRIu64 "\n", seed);
     scratch_init(&scratch);
     for (uint32_t i = 0; i < CYCLE_COUNT; i++) {
-        uint64_t reported = kill_child(scratch.path, last + 1, &seed);
+        uint64_t reported = kill_child(scratch.path, last + 1, i % 4 == 3, &seed);
         struct storage *storage = open_store(scratch.path);
         const char *reason = NULL;
         uint64_t before = last;
