@@ -35,6 +35,7 @@ void fetch_call_free(struct fetch_call *call)
     mem_wipe(call->body, call->body_size);
     mem_free(call->body);
     mem_free(call->host);
+    mem_free(call->socket);
     buf_free(call->response);
     mem_free(call);
 }
@@ -340,6 +341,10 @@ enum err_code fetch_call_new(const struct fetch_settings *settings,
     call->easy = easy != NULL ? easy : curl_easy_init();
     call->refuse_inward = request->refuse_inward && request->unix_socket == NULL;
     rc = call_url(call, request->url, err);
+    if (rc == ERR_OK && request->unix_socket != NULL) {
+        call->socket = mem_copy_text(request->unix_socket, strlen(request->unix_socket));
+        rc = call->socket == NULL ? err_set(err, ERR_NOMEM, "fetch") : ERR_OK;
+    }
     rc = rc == ERR_OK ? call_headers(call, request, err) : rc;
     rc = rc == ERR_OK ? call_setup(call, settings, request, err) : rc;
     if (rc != ERR_OK) {
@@ -435,6 +440,9 @@ static void explain(const struct fetch_call *call, CURLcode code, struct err *er
         explain_certificate(call, detail, err);
     } else if (rc == ERR_TOO_LARGE) {
         err_set(err, rc, "%s: the response is too large", call->host);
+    } else if (code == CURLE_COULDNT_CONNECT && call->socket != NULL) {
+        /* libcurl speaks of "localhost port 80" here. */
+        err_set(err, rc, "%s: nobody answers on this socket", call->socket);
     } else if (code == CURLE_ABORTED_BY_CALLBACK) {
         err_set(err, rc, "%s: the kept connection ended while the request was sent", call->host);
     } else {

@@ -25,6 +25,7 @@ struct fetch_call {
     bool shared;                 /* easy is the one of fetch_perform: reset, not freed */
     struct curl_slist *headers;
     char *host;
+    char *socket; /* NULL: TCP */
     char *body;
     size_t body_size;
     struct buf *response;

@@ -469,6 +469,13 @@ static void a_unix_socket_is_reached(void)
     script_stop(&script);
     event_base_free(base);
     CU_ASSERT_EQUAL(unlink(address.sun_path), 0);
+    base = event_base_new();
+    fetch = fetch_on(base, &direct);
+    run(fetch, base, &request, &result);
+    CU_ASSERT_EQUAL(result.outcome, FETCH_NOT_SENT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(result.message, address.sun_path));
+    fetch_free(fetch);
+    event_base_free(base);
     CU_ASSERT_EQUAL(rmdir(folder), 0);
 }
 
