@@ -193,7 +193,11 @@ def fuzz(run):
 
 def _environment(run):
     """What Python tests need to find the programs under test."""
-    return {"APPROVALD_BUILD": os.path.join(run.root, "build", "gcc"), "PYTHONDONTWRITEBYTECODE": "1"}
+    return {
+        "APPROVALD_BUILD": os.path.join(run.root, "build", "gcc"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "REQUIRE_BROWSER": "0" if run.quick else "1",  # --quick installs none
+    }
 
 
 def _python(run, *patterns):
