@@ -54,7 +54,7 @@ WRAPPERS = (
     ("mbedtls/*", MBEDTLS_HOMES),
     ("psa/*", MBEDTLS_HOMES),
     ("confuse.h", ("base/conf*.c",)),
-    ("systemd/*", ("base/log*.c", "base/notify*.c", "approvald/notify*.c")),
+    ("systemd/*", ("base/log*.c", "base/notify*.c")),
     ("wslay/*", ("approvald/slack/websocket*.c",)),
     ("CUnit/*", ("tests/*",)),
 )
