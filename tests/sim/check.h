@@ -72,6 +72,8 @@ void checker_append(struct world *world,
                     const struct record_position *position,
                     bool authority);
 void checker_cut(struct world *world, uint8_t host, const struct record_position *position);
+/* A crash before this leaves the old end or the new one. */
+void checker_cut_done(struct world *world, uint8_t host, uint64_t lsn);
 void checker_durable(struct world *world, uint8_t host, uint64_t lsn);
 void checker_sync_failed(struct world *world, uint8_t host);
 void checker_begin(struct world *world, uint8_t host, uint64_t epoch);

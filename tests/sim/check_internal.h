@@ -39,6 +39,8 @@ struct cas_flight {
 struct committed {
     struct mark mark;
     uint64_t state_hash;
+    uint16_t size;
+    uint8_t *changes; /* owned */
 };
 
 /* All records that were ever appended under an LSN. */
@@ -64,11 +66,8 @@ struct checker {
     struct committed *ledger; /* owned: by LSN */
     uint64_t commit_count;
     struct twins *twins; /* owned: by LSN */
-    uint64_t twin_lsn_max;
     struct state state;
     uint64_t intent_lsn[STATE_INTENT_COUNT];
-    uint64_t key_before[CHECK_LSN_MAX]; /* LSN of the value that record LSN replaced */
-    uint16_t key_of[CHECK_LSN_MAX];     /* per LSN: bit set of keys that it wrote */
 
     /* What clients have seen. */
     uint64_t floors[STATE_KEY_COUNT];

@@ -203,8 +203,13 @@ void checker_cut(struct world *world, uint8_t host, const struct record_position
             }
         }
     }
-    shadow->last = position->lsn < shadow->last ? position->lsn : shadow->last;
     shadow->durable = position->lsn < shadow->durable ? position->lsn : shadow->durable;
+}
+
+void checker_cut_done(struct world *world, uint8_t host, uint64_t lsn)
+{
+    live(world, host)->last = lsn;
+    live(world, host)->durable = lsn;
 }
 
 void checker_durable(struct world *world, uint8_t host, uint64_t lsn)
@@ -319,9 +324,14 @@ static void fold(struct world *world, uint8_t host, const struct engine *engine,
         }
         state_set(&checker->state, &change);
     }
+    free(checker->ledger[lsn].changes);
     checker->ledger[lsn] = (struct committed){
+        .size = kept->size,
+        .changes = malloc(kept->size + 1U),
         .mark = {.epoch = kept->position.epoch, .hash = mark_hash(&kept->position)},
         .state_hash = checker->state.hash};
+    ASSERT(checker->ledger[lsn].changes != NULL);
+    memcpy(checker->ledger[lsn].changes, kept->changes, kept->size);
     checker->commit_count = lsn;
 }
 
@@ -331,6 +341,10 @@ void checker_committed(struct world *world, uint8_t host, const struct engine *e
     const struct shadow *shadow = live(world, host);
     uint64_t from = engine->applied.lsn + 1;
 
+    if (shadow->lineage != checker->value.lineage) {
+        check_fail(world, "F lineage", "host %u commits in a lineage that was given up", host);
+        return;
+    }
     for (uint64_t lsn = from; lsn <= engine->lsn_commit && !world->failed; lsn++) {
         check_commit(world, host, engine, lsn);
         if (lsn > checker->commit_count) {
@@ -350,6 +364,9 @@ void checker_applied(struct world *world,
     const struct checker *checker = world->checker;
     const struct committed *committed = &checker->ledger[position->lsn];
 
+    if (world->checker->live[host - 1]->lineage != checker->value.lineage) {
+        return; /* of a lineage that was given up: nobody counts on it */
+    }
     if (position->lsn > checker->commit_count || committed->mark.hash != mark_hash(position)) {
         check_fail(world, "9 applied", "host %u applies (%llu, %llu), which is not committed", host,
                    (unsigned long long)position->epoch, (unsigned long long)position->lsn);

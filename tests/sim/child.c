@@ -23,6 +23,7 @@ void child_start(struct world *world, struct host *host)
     child->up = false;
     child->serving = false;
     child->holding = false;
+    child->held_count = 0;
     child->drain_wanted = false;
     child->outbox_intent = 0;
     child->outbox_step = 0;

@@ -43,6 +43,7 @@ new_store(struct world *world, struct host *host, const struct promise_value *va
     vault_wipe(&host->vault);
     memset(&store->state, 0, sizeof store->state);
     memset(&store->applied, 0, sizeof store->applied);
+    store->base_lsn = 0;
     rng_fill(&world->rng, store->store_id, STORAGE_ID_SIZE);
     memcpy(store->cluster_id, world->cluster_id, STORAGE_ID_SIZE);
     if (value->epoch > 0 || value->lineage > 0) {
@@ -66,6 +67,7 @@ static enum err_code install(struct world *world, struct host *host, struct err 
     if (rc == ERR_OK) {
         store->state = store->install_state;
         store->applied = store->install_position;
+        store->base_lsn = store->install_position.lsn;
         store->install = false;
         checker_store_installed(world, host->number, &store->applied, store->state.hash);
     }
@@ -100,7 +102,8 @@ static enum err_code open_log(struct world *world, struct host *host, struct err
         .segment_size = WAL_SEGMENT_SIZE_MIN,
         .wal_size_max = (world->nemesis.on[FAULT_SMALL_LOG] ? 4U : 24U) * WAL_SEGMENT_SIZE_MIN,
         .applied = engine->applied,
-        .lsn_durable = engine->applied.lsn};
+        .lsn_durable = engine->applied.lsn,
+        .lsn_base = host->store.base_lsn};
     enum err_code rc;
 
     memcpy(options.home.cluster_id, host->store.cluster_id, STORAGE_ID_SIZE);
@@ -191,6 +194,7 @@ void engine_close(struct engine *engine)
     ring_clear(&engine->inbox);
     ring_clear(&engine->todo);
     input_free(&engine->current);
+    log_close(engine);
     wal_close(engine->wal);
     promise_close(engine->promise);
     free(engine->checkpoint_state);
@@ -342,6 +346,7 @@ static void step_input(struct world *world, struct host *host, struct input_ring
         event.u.reg = engine->current.u.reg;
         break;
     case REPLICA_EVENT_GRANT:
+        checker_granted(world, host->number, engine->current.u.grant.epoch);
         event.u.grant = engine->current.u.grant;
         break;
     case REPLICA_EVENT_FOUND:

@@ -105,7 +105,7 @@ static void cut_done(struct world *world, struct event *event)
     }
     wal_last(engine->wal, &engine->last);
     engine->lsn_durable = engine->last.lsn;
-    checker_durable(world, host->number, engine->last.lsn);
+    checker_cut_done(world, host->number, engine->last.lsn);
     engine_news(world, host);
     engine_todo(world, host, &done);
     engine_unblock(world, host);
@@ -248,19 +248,19 @@ static void ship(struct world *world, struct host *host, uint64_t lsn)
     enum err_code rc = ERR_OK;
 
     for (uint32_t i = 0; rc == ERR_OK && i < count; i++) {
-        struct span room = span_of(bytes, sizeof bytes);
+        struct log_room room = {.at = bytes, .size = sizeof bytes};
         struct message message;
 
         rc = log_ship(engine, shipped.u.shipped.lsn_next, count, &room,
                       &shipped.u.shipped.lsn_next, &err);
-        if (rc != ERR_OK || room.size == 0) {
+        if (rc != ERR_OK || room.used == 0) {
             break;
         }
         message.type = MESSAGE_APPEND;
         message.u.bytes = (struct message_bytes){.epoch = replica_epoch(engine->core),
                                                  .incarnation = host->child.incarnation,
                                                  .lsn_commit = engine_commit_lsn(engine),
-                                                 .bytes = room};
+                                                 .bytes = span_of(bytes, room.used)};
         send(world, host, &message);
     }
     if (rc != ERR_OK && rc != ERR_NOT_FOUND) {

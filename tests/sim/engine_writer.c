@@ -65,6 +65,13 @@ static void apply(struct world *world, struct host *host)
     }
 }
 
+static bool can_append(struct engine *engine)
+{
+    return wal_has_room(engine->wal) && engine->last.lsn - engine->lsn_durable < 4 &&
+           engine->last.lsn - isr_commit(&engine->isr) < STORAGE_WINDOW_COUNT &&
+           engine->last.lsn - engine->applied.lsn < KEPT_COUNT - 1;
+}
+
 static bool releasable(const struct engine *engine, const struct job *job, uint64_t lsn_commit)
 {
     return job->evaluated && job->lsn_wait <= lsn_commit &&
@@ -91,6 +98,12 @@ void engine_release(struct world *world, struct host *host)
         }
     }
     engine->job_count = kept;
+    for (uint32_t i = 0; i < kept; i++) {
+        if (!engine->jobs[i].evaluated && can_append(engine)) {
+            engine_writer(world, host);
+            break;
+        }
+    }
     app_drain_step(world, host);
 }
 
@@ -386,13 +399,6 @@ static bool begin_epoch(struct world *world, struct host *host)
     }
     engine->epoch_begun = epoch;
     return true;
-}
-
-static bool can_append(struct engine *engine)
-{
-    return wal_has_room(engine->wal) && engine->last.lsn - engine->lsn_durable < 4 &&
-           engine->last.lsn - isr_commit(&engine->isr) < STORAGE_WINDOW_COUNT &&
-           engine->last.lsn - engine->applied.lsn < KEPT_COUNT - 1;
 }
 
 static void writer_turn(struct world *world, struct event *event);

@@ -53,6 +53,8 @@ struct nemesis {
     bool on[FAULT_COUNT];
     uint32_t mean_ms[FAULT_COUNT]; /* between two of the kind */
     bool stopped;
+    bool forcing[2]; /* the operator has asked this host to promote by force */
+    uint32_t disk_losses;
 };
 
 const char *fault_name(enum fault fault);

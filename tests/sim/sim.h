@@ -28,6 +28,7 @@
 #define SECOND_US 1000000ULL
 #define MS_US     1000ULL
 
+struct wal_reader;
 struct world;
 struct event;
 
@@ -77,6 +78,7 @@ struct sim_store {
     uint8_t store_id[STORAGE_ID_SIZE];
     uint8_t cluster_id[STORAGE_ID_SIZE];
     struct record_position applied;
+    uint64_t base_lsn; /* of the snapshot that it began with */
     struct state state;
     bool install; /* a snapshot whose marker is durable waits to be put in place */
     struct record_position install_position;
@@ -119,6 +121,7 @@ struct job {
 };
 
 #define JOB_COUNT_MAX   32U
+#define HELD_COUNT_MAX  8U
 #define INPUT_COUNT_MAX 512U
 #define KEPT_COUNT      512U
 
@@ -156,6 +159,7 @@ struct engine {
     bool failed; /* nothing is said, appended or served any more */
     bool sync_failed;
     struct wal *wal;         /* owned */
+    struct wal_reader *reader; /* owned; NULL: none yet */
     struct promise *promise; /* owned */
     uint8_t store_id[STORAGE_ID_SIZE];
     uint64_t lineage;
@@ -229,6 +233,8 @@ struct child {
     /* The layer above the storage. */
     bool serving;
     bool holding;     /* a handover: new requests wait */
+    struct request held[HELD_COUNT_MAX];
+    uint32_t held_count;
     bool drain_wanted; /* HANDOVER came; told to the core when everything is answered */
     uint64_t link_connection; /* of the connection that R knows; 0: none */
     uint16_t outbox_intent;   /* being worked on; 0: none */
