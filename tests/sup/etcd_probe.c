@@ -6,7 +6,7 @@
  *   cas REVISION EPOCH PRIMARY NONCE
  *   both REVISION EPOCH PRIMARY NONCE     a read and a CAS at once
  * Each answer is a line: REQUEST OUTCOME revision=… epoch=… primary=… nonce=… head=… id=… then
- * "# " and the problem. Never decides anything. */
+ * "# " and the problem. Owns one arbiter. Never decides anything. */
 #include "base/crypto.h"
 #include "base/text.h"
 #include "supervisor/arbiter.h"

@@ -156,9 +156,9 @@ static void errors_are_shown_without_their_control_characters(void)
 {
     char text[32];
 
-    etcd_error_text(SPAN_LITERAL("{\"error\":\"no\\u001b[31m leader here at all, sorry\"}"), text,
+    etcd_error_text(SPAN_LITERAL("{\"error\":\"no\\u001b[31m quorum here at all, sorry\"}"), text,
                     sizeof text);
-    CU_ASSERT_STRING_EQUAL(text, "no?[31m leader here at all, sor");
+    CU_ASSERT_STRING_EQUAL(text, "no?[31m quorum here at all, sor");
     etcd_error_text(SPAN_LITERAL("<html>"), text, sizeof text);
     CU_ASSERT_STRING_EQUAL(text, "");
     CU_ASSERT(etcd_is_token_error(
