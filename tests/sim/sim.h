@@ -7,6 +7,7 @@
 #ifndef TESTS_SIM_SIM_H
 #define TESTS_SIM_SIM_H
 
+#include "base/rng.h"
 #include "storage/isr.h"
 #include "storage/message.h"
 #include "storage/promise.h"
