@@ -172,6 +172,13 @@ static void unavailable(struct world *world, const struct request *request)
     reply(world, &answer);
 }
 
+void app_refuse_job(struct world *world, const struct request *request)
+{
+    if (request->kind < JOB_ATTEMPT) {
+        unavailable(world, request);
+    }
+}
+
 void app_request(struct world *world, struct host *host, const struct request *request)
 {
     struct child *child = &host->child;

@@ -12,6 +12,7 @@
 struct arbiter_request {
     uint64_t number;
     uint32_t life; /* of the supervisor */
+    uint32_t arbiter_life;
     bool cas;
     uint64_t revision;
     struct register_value value;
@@ -124,8 +125,8 @@ static void execute(struct world *world, struct event *event)
                                    : request->revision == 0;
 
     checker_cas_landed(world, event->a);
-    if (arbiter->down || arbiter->silent) {
-        return;
+    if (arbiter->down || arbiter->silent || arbiter->life != request->arbiter_life) {
+        return; /* a restored arbiter is another process: the connection is gone */
     }
     content.answer.outcome = FAILOVER_DONE;
     content.answer.nonce = request->value.nonce;
@@ -169,6 +170,7 @@ static void send(struct world *world, struct host *host, struct arbiter_request 
 
     request->number = ++supervisor->request;
     request->life = world->processes[supervisor_process(host)].life;
+    request->arbiter_life = world->arbiter.life;
     request->sent_order = world->order;
     *(request->cas ? &supervisor->cas_pending : &supervisor->read_pending) = request->number;
     world_at(world, prng_range(&world->prng, 300, 900) * MS_US,
@@ -256,6 +258,7 @@ void arbiter_restore_old(struct world *world)
     arbiter->true_revision = arbiter->revision;
     arbiter->true_head = arbiter->head;
     arbiter->restored = true;
+    arbiter->life++;
     world->totals.restores++;
     if (older == 0 || prng_once_in(&world->prng, 3)) {
         arbiter->exists = false;
@@ -278,6 +281,7 @@ void arbiter_restore_true(struct world *world)
         return;
     }
     arbiter->restored = false;
+    arbiter->life++;
     arbiter->exists = true;
     memcpy(arbiter->text, arbiter->true_text, sizeof arbiter->text);
     arbiter->revision = arbiter->true_revision;

@@ -106,7 +106,7 @@ static void rewind_to(struct checker *checker, uint64_t kept)
     }
     checker->commit_count = kept;
     for (size_t i = 0; i < STATE_KEY_COUNT; i++) {
-        checker->floors[i] = checker->floors[i] < kept ? checker->floors[i] : kept;
+        checker->floors[i] = checker->state.keys[i].lsn;
     }
     for (size_t i = 0; i < STATE_INTENT_COUNT; i++) {
         checker->answered[i] = checker->answered[i] && checker->intent_lsn[i] != 0;

@@ -193,7 +193,9 @@ void checker_cut(struct world *world, uint8_t host, const struct record_position
     struct checker *checker = world->checker;
     struct shadow *shadow = live(world, host);
 
-    if (position->lsn < shadow->last && position->lsn < checker->commit_count) {
+    /* What the register does not count on may go: it is sent again. */
+    if (position->lsn < shadow->last && position->lsn < checker->commit_count &&
+        register_has(&checker->value, host, shadow->store_id)) {
         for (uint64_t lsn = position->lsn + 1;
              lsn <= shadow->last && lsn <= checker->commit_count; lsn++) {
             if (shadow->marks[lsn].hash == checker->ledger[lsn].mark.hash) {

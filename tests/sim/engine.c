@@ -364,10 +364,15 @@ static void step_input(struct world *world, struct host *host, struct input_ring
     case REPLICA_EVENT_EPOCH_BEGUN:
         event.u.epoch = engine->current.u.epoch;
         break;
+    case REPLICA_EVENT_HANDOVER:
+        engine->drained = engine->role == REPLICA_PRIMARY;
+        break;
+    case REPLICA_EVENT_RESUME:
+        engine->drained = false;
+        engine_writer(world, host);
+        break;
     case REPLICA_EVENT_LINK_UP:
     case REPLICA_EVENT_LINK_DOWN:
-    case REPLICA_EVENT_HANDOVER:
-    case REPLICA_EVENT_RESUME:
     case REPLICA_EVENT_READ:
     case REPLICA_EVENT_DATA:
     case REPLICA_EVENT_LOCAL:

@@ -115,7 +115,7 @@ static void cut_done(struct world *world, struct event *event)
 
 static bool room_for_record(struct engine *engine)
 {
-    return wal_has_room(engine->wal) && engine->last.lsn - engine->applied.lsn < KEPT_COUNT - 1;
+    return wal_has_room(engine->wal) && engine->last.lsn - engine->checkpoint_lsn < KEPT_COUNT - 16;
 }
 
 static void keep(struct engine *engine, const struct record_position *position, struct span changes)

@@ -12,6 +12,8 @@
 
 #define BATCH_JOB_COUNT 4U
 
+static void checkpoint_start(struct world *world, struct host *host);
+
 /* ---- commit ---- */
 
 /* Of a primary: nothing is committed before the epoch's start record is. */
@@ -69,7 +71,7 @@ static bool can_append(struct engine *engine)
 {
     return wal_has_room(engine->wal) && engine->last.lsn - engine->lsn_durable < 4 &&
            engine->last.lsn - isr_commit(&engine->isr) < STORAGE_WINDOW_COUNT &&
-           engine->last.lsn - engine->applied.lsn < KEPT_COUNT - 1;
+           engine->last.lsn - engine->checkpoint_lsn < KEPT_COUNT - 16 && !engine->drained;
 }
 
 static bool releasable(const struct engine *engine, const struct job *job, uint64_t lsn_commit)
@@ -90,6 +92,9 @@ void engine_release(struct world *world, struct host *host)
         engine_news(world, host);
     }
     apply(world, host);
+    if (engine->applied.lsn - engine->checkpoint_lsn > KEPT_COUNT / 2) {
+        checkpoint_start(world, host);
+    }
     for (uint32_t i = 0; i < engine->job_count; i++) {
         if (releasable(engine, &engine->jobs[i], lsn_commit)) {
             app_answered(world, host, &engine->jobs[i].answer);
@@ -439,6 +444,9 @@ static void writer_turn(struct world *world, struct event *event)
     }
     if (engine->role != REPLICA_PRIMARY && engine->epoch_wanted == 0) {
         apply(world, host);
+        if (engine->applied.lsn - engine->checkpoint_lsn > KEPT_COUNT / 2) {
+            checkpoint_start(world, host);
+        }
         engine_news(world, host);
         return;
     }
@@ -497,6 +505,14 @@ void engine_step_down(struct world *world, struct host *host)
 
     TRACE(world, "host %u: steps down", host->number);
     world->totals.handovers_done++;
+    /* Jobs that came behind RESUME's command and before R had it were not evaluated. */
+    for (uint32_t i = 0; i < engine->job_count; i++) {
+        if (!engine->jobs[i].evaluated) {
+            app_refuse_job(world, &engine->jobs[i].request);
+            engine->jobs[i--] = engine->jobs[--engine->job_count];
+        }
+    }
+    engine->drained = false;
     if (engine->job_count > 0 || engine_commit_lsn(engine) != engine->last.lsn) {
         check_fail(world, "K step down", "host %u: %u jobs, commit %llu of %llu", host->number,
                    engine->job_count, (unsigned long long)engine_commit_lsn(engine),

@@ -13,7 +13,7 @@ static void booted(struct world *world, struct event *event)
 {
     struct host *host = &world->hosts[event->host];
 
-    if (host->powered && event->a == host->power_life) {
+    if (host->powered && event->a == host->power_life && !host->supervisor.running) {
         supervisor_start(world, host);
     }
 }

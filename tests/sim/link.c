@@ -135,9 +135,13 @@ static void connected(struct world *world, struct event *event)
 {
     struct host *host = &world->hosts[1];
 
+    world->link.dial_until_us = 0;
     if (host->child.running && host->child.up && host->child.link_connection == 0 &&
         event->b == host->child.incarnation) {
         link_up(world, host, event->a);
+    } else { /* not wanted any more: the other end learns it */
+        put(world, 1,
+            &(struct event){.fn = arrive, .process = PROCESS_CHILD_1, .host = 0, .a = event->a});
     }
 }
 
@@ -154,7 +158,7 @@ static void accepted(struct world *world, struct event *event)
         struct input input = {.type = REPLICA_EVENT_LINK_DOWN,
                               .connection = host->child.link_connection};
 
-        host->child.link_connection = 0;
+        link_close(world, host);
         engine_input(world, host, &input);
     }
     link->connection++;
@@ -178,7 +182,9 @@ static void dial(struct world *world, struct event *event)
     }
     world_at(world, prng_range(&world->prng, 30, 200) * MS_US,
              (struct event){.fn = dial, .process = PROCESS_CHILD_2, .host = 1});
-    if (host->child.up && host->child.link_connection == 0 && !link->ways[1].blocked) {
+    if (host->child.up && host->child.link_connection == 0 && !link->ways[1].blocked &&
+        world->now_us >= link->dial_until_us) {
+        link->dial_until_us = world->now_us + 400 * MS_US;
         travel(world, 1,
                &(struct event){.fn = accepted,
                                .process = PROCESS_CHILD_1,

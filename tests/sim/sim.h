@@ -182,6 +182,7 @@ struct engine {
     struct state spec;              /* primary: fold(log) */
     bool writer_due;
     bool wal_blocked;
+    bool drained; /* between HANDOVER and RESUME at R: nothing is evaluated */
 
     bool syncing;
     uint64_t sync_lsn;
@@ -280,6 +281,7 @@ struct host {
 #define ARBITER_HISTORY_MAX 1024U
 
 struct arbiter {
+    uint32_t life;     /* of its process */
     bool down;         /* refuses connections */
     bool silent;       /* swallows requests */
     bool exists;
@@ -311,7 +313,7 @@ struct link {
     struct event *waiting[2]; /* owned: frames behind a partition */
     size_t waiting_count[2];
     size_t waiting_room[2];
-    bool dialing;
+    uint64_t dial_until_us; /* one attempt at a time */
 };
 
 /* ---- clients ---- */
@@ -455,6 +457,7 @@ void app_request(struct world *world, struct host *host, const struct request *r
 void app_answered(struct world *world, struct host *host, const struct answer *answer);
 void app_serve(struct world *world, struct host *host);
 void app_handover(struct world *world, struct host *host);
+void app_refuse_job(struct world *world, const struct request *request);
 void app_resume(struct world *world, struct host *host);
 void app_refuse(struct world *world, struct host *host);
 void app_drain_step(struct world *world, struct host *host);
