@@ -58,7 +58,8 @@ static const char *answer_fault(const struct failover *f,
         return "the arbiter's revision went back";
     }
     if (answer->outcome == FAILOVER_ABSENT) {
-        return f->memory.epoch > 0 ? "the register is gone" : NULL;
+        /* Asked before the register was made, an answer may come after it. */
+        return floor->epoch > 0 ? "the register is gone" : NULL;
     }
     return value_fault(f, &answer->value, floor);
 }

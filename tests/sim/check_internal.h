@@ -39,6 +39,7 @@ struct cas_flight {
 struct committed {
     struct mark mark;
     uint64_t state_hash;
+    uint64_t under; /* epoch of the primary that committed it */
     uint16_t size;
     uint8_t *changes; /* owned */
 };

@@ -222,7 +222,7 @@ bool engine_crashed(struct world *world, struct host *host)
     host->vault.crash_in = 0;
     if (crashed && prng_once_in(&world->prng, 2)) {
         host_power_off(world, host);
-        nemesis_power_later(world, host);
+        nemesis_power_later(world, host, 0);
     } else if (crashed) {
         child_end(world, host, "killed within a disk call");
         world->totals.kills++;
@@ -373,6 +373,9 @@ static void step_input(struct world *world, struct host *host, struct input_ring
         break;
     case REPLICA_EVENT_LINK_UP:
     case REPLICA_EVENT_LINK_DOWN:
+        engine->connection =
+            event.type == REPLICA_EVENT_LINK_UP ? engine->current.connection : 0;
+        break;
     case REPLICA_EVENT_READ:
     case REPLICA_EVENT_DATA:
     case REPLICA_EVENT_LOCAL:

@@ -63,7 +63,9 @@ void link_send(struct world *world, struct host *host, uint8_t *frame, size_t si
 {
     uint8_t peer = (uint8_t)(1 - host->index);
 
-    if (host->child.link_connection == 0) {
+    /* What was meant for a connection that has ended must not get into the next one. */
+    if (host->child.link_connection == 0 ||
+        host->child.link_connection != host->child.engine.connection) {
         free(frame);
         return;
     }

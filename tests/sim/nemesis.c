@@ -158,9 +158,10 @@ mend_later(struct world *world, const struct host *host, enum mend what, uint64_
                             .a = what});
 }
 
-void nemesis_power_later(struct world *world, struct host *host)
+void nemesis_power_later(struct world *world, struct host *host, uint64_t delay_us)
 {
-    mend_later(world, host, MEND_POWER, duration_us(&world->nemesis.draws[FAULT_POWER]));
+    mend_later(world, host, MEND_POWER,
+               delay_us != 0 ? delay_us : duration_us(&world->nemesis.draws[FAULT_POWER]));
 }
 
 /* ---- breaking ---- */

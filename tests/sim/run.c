@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define EVENT_COUNT_MAX 1500000U
@@ -47,6 +48,9 @@ static void draw_options(struct world *world)
     world->hold_down_ms = (uint32_t)prng_range(prng, 0, 2) * 500;
     world->checkpoint_ms = checkpoints_ms[prng_below(prng, 4)];
     world->strict = prng_once_in(prng, 12);
+    if (world->strict) { /* never solo: a lost disk then waits for the operator */
+        world->options.faults_off |= 1ULL << FAULT_DISK_LOSS;
+    }
 }
 
 /* ---- healing ---- */
@@ -118,6 +122,12 @@ static void operator_looks(struct world *world, struct event *event)
             continue;
         }
         if (!someone && checker_holds_all(world, host->number)) {
+            /* The peer is switched off before, or the core refuses. */
+            if (host_peer(world, host)->powered) {
+                host_power_off(world, host_peer(world, host));
+                nemesis_power_later(world, host_peer(world, host), 5 * SECOND_US);
+                return;
+            }
             world->nemesis.forcing[i] = true;
             supervisor_command(world, host, FAILOVER_FORCE);
             return;
@@ -147,15 +157,20 @@ static bool paired(struct world *world)
     return serving;
 }
 
+/* What the host says of itself, for people. */
 static const char *role_of(const struct host *host)
 {
+    static char texts[2][160];
+    char *text = texts[host->index];
     struct failover_status status;
 
     if (!host->supervisor.running) {
         return "off";
     }
     failover_status(host->supervisor.core, &status);
-    return failover_role_word(status.role);
+    (void)snprintf(text, sizeof texts[0], "%s: %.100s", failover_role_word(status.role),
+                   status.reason); /* cut is fine */
+    return text;
 }
 
 static void check_alive(struct world *world, const char *what)

@@ -200,6 +200,7 @@ struct engine {
 
     /* The replication thread. */
     struct replica *core; /* owned memory */
+    uint64_t connection;  /* that R knows; 0: none */
     struct input_ring inbox;
     struct input_ring todo; /* what effects led to: goes first */
     struct replica_effects effects;
@@ -238,7 +239,7 @@ struct child {
     struct request held[HELD_COUNT_MAX];
     uint32_t held_count;
     bool drain_wanted; /* HANDOVER came; told to the core when everything is answered */
-    uint64_t link_connection; /* of the connection that R knows; 0: none */
+    uint64_t link_connection; /* that the process holds; 0: none */
     uint16_t outbox_intent;   /* being worked on; 0: none */
     uint8_t outbox_step;
 };
@@ -432,7 +433,8 @@ void host_clock_changed(struct world *world, struct host *host);
 void host_lose_disk(struct world *world, struct host *host);
 
 /* nemesis.c */
-void nemesis_power_later(struct world *world, struct host *host);
+/* delay_us 0: drawn. */
+void nemesis_power_later(struct world *world, struct host *host, uint64_t delay_us);
 
 /* supervisor.c */
 void supervisor_start(struct world *world, struct host *host);

@@ -182,7 +182,7 @@ static bool struck(struct world *world, struct host *host)
     }
     if (prng_once_in(&world->prng, 2)) {
         host_power_off(world, host);
-        nemesis_power_later(world, host);
+        nemesis_power_later(world, host, 0);
     } else {
         supervisor_kill(world, host);
         world_at(world, prng_range(&world->prng, 20, 400) * MS_US,
