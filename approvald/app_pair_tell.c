@@ -76,10 +76,10 @@ void pair_tell_link(struct app *app)
     struct contract_message message = {.type = CONTRACT_LINK};
     struct contract_link *link = &message.u.link;
     struct storage_pair_status status;
-    struct storage_status store;
+    struct message_state ours;
 
     storage_pair_status(app->storage, &status);
-    storage_status(app->storage, &store);
+    storage_pair_state(app->storage, &ours);
     link->up = status.link.up;
     link->silent = status.link.silent;
     link->in_sync = status.link.in_sync;
@@ -91,7 +91,8 @@ void pair_tell_link(struct app *app)
     link->peer_lineage = status.link.peer.lineage;
     link->peer_last_epoch = status.link.peer.last.epoch;
     link->peer_last_lsn = status.link.peer.last.lsn;
-    link->lsn_last = store.lsn_last;
+    link->last_epoch = ours.last.epoch;
+    link->lsn_last = ours.last.lsn;
     link->lsn_acked = status.link.lsn_acked;
     link->clock_ahead_ms = status.link.clock_ahead_ms;
     pair_tell(app, &message);
