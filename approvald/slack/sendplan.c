@@ -203,6 +203,18 @@ void sendplan_list_end(struct sendplan *plan, const struct request_id *id, uint6
     }
 }
 
+/* Names of channels apart. */
+static bool blocks(const struct sendplan_row *other, const struct sendplan_row *row)
+{
+    bool other_is_card = other->key.surface == SURFACE_CARD;
+
+    if (other->busy) {
+        return other_is_card || other->key.surface == SURFACE_THREAD;
+    }
+    return row->key.surface == SURFACE_THREAD && other_is_card && !other->posted &&
+           request_id_equal(&row->key.request, &other->key.request);
+}
+
 /* Does an attempt under way, or a card that is not posted yet, keep this row waiting? */
 static bool is_blocked(const struct sendplan *plan, const struct sendplan_row *row)
 {
@@ -213,18 +225,10 @@ static bool is_blocked(const struct sendplan *plan, const struct sendplan_row *r
     }
     for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
         const struct sendplan_row *other = &plan->rows[i];
-        bool other_in_channel =
-            other->key.surface == SURFACE_CARD || other->key.surface == SURFACE_THREAD;
 
-        if (!other->used || !other->owed || other == row || !other_in_channel ||
-            strcmp(other->key.target, row->key.target) != 0) {
-            continue;
-        }
-        if (other->busy) {
-            return true;
-        }
-        if (row->key.surface == SURFACE_THREAD && other->key.surface == SURFACE_CARD &&
-            !other->posted && request_id_equal(&row->key.request, &other->key.request)) {
+        /* The names come last: few rows block, and comparing all of them with all takes long. */
+        if (other->used && other->owed && other != row && blocks(other, row) &&
+            strcmp(other->key.target, row->key.target) == 0) {
             return true;
         }
     }

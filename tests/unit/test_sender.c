@@ -3,9 +3,11 @@
  * in order, and what Slack refuses becomes the next best thing. Owns nothing but its cases; never
  * opens a socket. */
 #include "approvald/core/audit.h"
+#include "approvald/slack/limits.h"
 #include "tests/unit/sender_bench.h"
 #include "tests/unit/unit.h"
 
+#include <event2/event.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -127,6 +129,31 @@ static void changes_in_a_burst_become_one_update(void)
     CU_ASSERT(bench_last_says("chat.update", "\"block_id\":\"r3.b0\""));
     bench_answer(&bench, "chat.update", OK_TRUE);
     CU_ASSERT_FALSE(outbox_is_owed(bench_card()));
+    bench_teardown(&bench);
+}
+
+static void the_first_change_is_looked_at_at_once_and_those_behind_it_together(void)
+{
+    struct bench bench;
+
+    bench_setup(&bench);
+    fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 1);
+    bench_rush(&bench);
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 1);
+    for (uint32_t i = 1; i < 5; i++) {
+        char channel[16];
+
+        (void)snprintf(channel, sizeof channel, "C0NEW%05u", i);
+        fake_outbox_raise(i, SURFACE_CARD, channel, 1);
+        bench_rush(&bench);
+        bench.now.boot_ms += SLACK_SEND_GATHER_MS / 5;
+    }
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 1);
+    /* Its own timer, which the later changes have not moved, looks at all of them. */
+    bench.now.boot_ms += SLACK_SEND_GATHER_MS / 5;
+    CU_ASSERT_EQUAL(event_base_loop(bench.base, EVLOOP_ONCE), 0);
+    bench_rush(&bench);
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 5);
     bench_teardown(&bench);
 }
 
@@ -354,6 +381,8 @@ UNIT_MAIN("sender",
           {"refused blocks become plain text", refused_blocks_become_plain_text},
           {"a message too old to change gets a reply", a_message_too_old_to_change_gets_a_reply},
           {"changes in a burst become one update", changes_in_a_burst_become_one_update},
+          {"the first change is looked at at once and those behind it together",
+           the_first_change_is_looked_at_at_once_and_those_behind_it_together},
           {"a change during the call is sent after it", a_change_during_the_call_is_sent_after_it},
           {"too many requests hold one method and not the others",
            too_many_requests_hold_one_method_and_not_the_others},
