@@ -46,6 +46,7 @@ struct service_metrics {
     struct metric *owed;
     struct metric *dead;
     struct metric *audit_seq;
+    struct metric *commit;
 };
 
 struct listener {

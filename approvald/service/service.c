@@ -75,6 +75,8 @@ static void add_metrics(struct service *service, struct metrics *metrics)
         {&all->dead, METRIC_GAUGE, "approvald_outbox_dead",
          "Outbox rows given up; the admin can replay them"},
         {&all->audit_seq, METRIC_GAUGE, "approvald_audit_seq", "Number of the last audit entry"},
+        {&all->commit, METRIC_HISTOGRAM, "approvald_commit_seconds",
+         "From a write's submission to its commit on the ISR, as its caller sees it"},
     };
 
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
