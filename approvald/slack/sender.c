@@ -28,6 +28,8 @@ struct sender_job {
     struct sender *sender;
     struct sendplan_row *row; /* busy, so it stays where it is; NULL: free */
     uint64_t hold_ms;         /* wall; after the attempt */
+    bool spaced;              /* hold_ms is only our spacing, and the message shows no outcome */
+    bool ended;               /* what was sent shows the outcome */
     uint64_t owed_ms;
     enum outbox_result result;
 };
@@ -145,18 +147,18 @@ static bool is_sendable(const struct sender *sender, const struct outbox_row *ro
     return row->surface == SURFACE_WEBHOOK ? sender->webhook != NULL : sender->webapi != NULL;
 }
 
-static void put_rows(struct sender *sender, const struct outbox_row *rows, size_t count)
+static void put_rows(struct sender *sender, const struct service_rows *found)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (is_sendable(sender, &rows[i]) &&
-            !sendplan_put(&sender->plan, &rows[i], wall_ms(sender))) {
+    for (size_t i = 0; i < found->count; i++) {
+        if (is_sendable(sender, &found->rows[i]) &&
+            !sendplan_put(&sender->plan, &found->rows[i], wall_ms(sender))) {
             sender->overflow = true;
         }
     }
 }
 
 static void
-on_rows_of_one(struct sender *sender, enum err_code rc, const struct outbox_row *rows, size_t count)
+on_rows_of_one(struct sender *sender, enum err_code rc, const struct service_rows *found)
 {
     if (rc != ERR_OK) {
         mark(sender, &sender->listed);
@@ -164,12 +166,14 @@ on_rows_of_one(struct sender *sender, enum err_code rc, const struct outbox_row 
         return;
     }
     sendplan_list_begin(&sender->plan, &sender->listed);
-    put_rows(sender, rows, count);
+    put_rows(sender, found);
+    if (found->ended) {
+        sendplan_hurry(&sender->plan, &sender->listed);
+    }
     sendplan_list_end(&sender->plan, &sender->listed, wall_ms(sender));
 }
 
-static void on_page(
-    struct sender *sender, enum err_code rc, const struct outbox_row *rows, size_t count, bool more)
+static void on_page(struct sender *sender, enum err_code rc, const struct service_rows *found)
 {
     if (rc != ERR_OK) {
         sender->scanning = false;
@@ -177,10 +181,10 @@ static void on_page(
         sender->list_ms = clock_boot_ms(sender->clock) + SLACK_SEND_LOCAL_MS;
         return;
     }
-    put_rows(sender, rows, count);
-    sender->scanning = more && count > 0;
+    put_rows(sender, found);
+    sender->scanning = found->more && found->count > 0;
     if (sender->scanning) {
-        const struct outbox_row *last = &rows[count - 1];
+        const struct outbox_row *last = &found->rows[found->count - 1];
 
         sender->scan_on = true;
         sender->after =
@@ -190,12 +194,8 @@ static void on_page(
     }
 }
 
-static void on_listed(void *arg,
-                      enum err_code rc,
-                      const struct err *err,
-                      const struct outbox_row *rows,
-                      size_t count,
-                      bool more)
+static void
+on_listed(void *arg, enum err_code rc, const struct err *err, const struct service_rows *found)
 {
     struct sender *sender = arg;
 
@@ -205,9 +205,9 @@ static void on_listed(void *arg,
         log_err(LOG_LEVEL_WARNING, "slack", "outbox_list_failed", err);
     }
     if (sender->listing_all) {
-        on_page(sender, rc, rows, count, more);
+        on_page(sender, rc, found);
     } else {
-        on_rows_of_one(sender, rc, rows, count);
+        on_rows_of_one(sender, rc, found);
     }
     if (sender->running) {
         wake(sender, 0);
@@ -227,9 +227,9 @@ static void list(struct sender *sender, bool all)
     sender->listing = rc == ERR_OK;
     if (rc != ERR_OK) {
         if (all) {
-            on_page(sender, rc, NULL, 0, false);
+            on_page(sender, rc, NULL);
         } else {
-            on_rows_of_one(sender, rc, NULL, 0);
+            on_rows_of_one(sender, rc, NULL);
         }
     }
 }
@@ -269,7 +269,7 @@ static void job_over(struct sender_job *job)
     struct sender *sender = job->sender;
     struct request_id id = job->row->key.request;
 
-    sendplan_finish(&sender->plan, job->row, job->hold_ms);
+    sendplan_finish(&sender->plan, job->row, job->hold_ms, job->spaced);
     ASSERT(sendplan_invariant(&sender->plan));
     job->row = NULL;
     ASSERT(sender->job_count > 0);
@@ -297,21 +297,23 @@ static void on_ended(void *arg, enum err_code rc, const struct err *err)
     } else if (rc != ERR_NOT_FOUND) { /* not found: pruned meanwhile */
         /* The row still says "attempted": it will be reconciled. */
         log_err(LOG_LEVEL_ERROR, "slack", "outbox_end_failed", err);
+        job->spaced = false;
         job->hold_ms = wall_ms(sender) + SLACK_SEND_LOCAL_MS;
     }
     job_over(job);
 }
 
-/* When the row may be touched again, wall. */
-static uint64_t hold_after(const struct sender_job *job, const struct delivery_result *result)
+/* When the row may be touched again. */
+static void hold_after(struct sender_job *job, const struct delivery_result *result)
 {
     bool level = outbox_is_level(job->row->key.surface);
     uint64_t hold_ms = result->retry_ms;
 
     if (result->outcome.result == OUTBOX_SENT && level && result->outcome.revision > 0) {
         hold_ms = SLACK_SEND_SPACING_MS;
+        job->spaced = !job->ended && result->retry_ms == 0;
     }
-    return hold_ms == 0 ? 0 : wall_ms(job->sender) + hold_ms;
+    job->hold_ms = hold_ms == 0 ? 0 : wall_ms(job->sender) + hold_ms;
 }
 
 static void on_delivered(void *arg, const struct delivery_result *result)
@@ -321,7 +323,7 @@ static void on_delivered(void *arg, const struct delivery_result *result)
 
     ASSERT(job->row != NULL);
     job->result = result->outcome.result;
-    job->hold_ms = hold_after(job, result);
+    hold_after(job, result);
     if (result->retry_ms > 0) {
         sendplan_hold_method(&job->sender->plan, job->row, job->hold_ms);
     }
@@ -366,6 +368,7 @@ static void on_begun(void *arg,
     }
     ASSERT(row != NULL);
     job->owed_ms = row->owed_ms;
+    job->ended = request != NULL && request->state != REQUEST_PENDING;
     if (sendfate_settled(&delivery, wall_ms(sender), &result)) {
         on_delivered(job, &result);
         return;

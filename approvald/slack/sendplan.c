@@ -156,6 +156,7 @@ bool sendplan_put(struct sendplan *plan, const struct outbox_row *row, uint64_t 
     if (slot != NULL) {
         fresh.busy = slot->busy;
         fresh.hold_ms = slot->hold_ms;
+        fresh.spaced = slot->spaced;
         *slot = fresh;
         return true;
     }
@@ -309,6 +310,7 @@ void sendplan_start(struct sendplan *plan, struct sendplan_row *row)
     ASSERT(row->used);
     ASSERT(!row->busy);
     row->busy = true;
+    row->spaced = false;
     if (on_slack(row)) {
         plan->slack_count++;
     } else {
@@ -316,7 +318,7 @@ void sendplan_start(struct sendplan *plan, struct sendplan_row *row)
     }
 }
 
-void sendplan_finish(struct sendplan *plan, struct sendplan_row *row, uint64_t hold_ms)
+void sendplan_finish(struct sendplan *plan, struct sendplan_row *row, uint64_t hold_ms, bool spaced)
 {
     ASSERT(row->used);
     ASSERT(row->busy);
@@ -327,8 +329,22 @@ void sendplan_finish(struct sendplan *plan, struct sendplan_row *row, uint64_t h
         plan->webhook_count--;
     }
     row->hold_ms = hold_ms;
+    row->spaced = spaced && hold_ms > 0;
     row->owed = false;
     if (hold_ms == 0) {
         drop(plan, row);
+    }
+}
+
+void sendplan_hurry(struct sendplan *plan, const struct request_id *id)
+{
+    for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
+        struct sendplan_row *row = &plan->rows[i];
+
+        if (row->used && row->owed && row->spaced && request_id_equal(&row->key.request, id)) {
+            ASSERT(!row->busy);
+            row->hold_ms = 0;
+            row->spaced = false;
+        }
     }
 }

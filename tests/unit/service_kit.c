@@ -300,28 +300,26 @@ struct kit_answer kit_cancel(struct service_kit *kit, const struct request_id *i
                    service_cancel(kit->service, &cancel, kit_on_request, &answer, &err), &err);
 }
 
-static void on_rows(void *arg,
-                    enum err_code rc,
-                    const struct err *err,
-                    const struct outbox_row *rows,
-                    size_t count,
-                    bool more)
+static void
+on_rows(void *arg, enum err_code rc, const struct err *err, const struct service_rows *found)
 {
     struct kit_rows *out = arg;
 
     (void)err; /* the code says enough */
     out->done = true;
     out->rc = rc;
-    CU_ASSERT_FALSE(more);
-    for (size_t i = 0; i < count && i < 32; i++) {
-        out->rows[i].surface = rows[i].surface;
-        copy(out->rows[i].target, sizeof out->rows[i].target, rows[i].target);
-        out->rows[i].wanted = rows[i].wanted;
-        out->rows[i].item_count = rows[i].item_count;
-        if (rows[i].item_count > 0) {
-            out->rows[i].first_kind = rows[i].items[0].kind;
-            out->rows[i].first_id = rows[i].items[0].id;
-            copy(out->rows[i].first_text, sizeof out->rows[i].first_text, rows[i].items[0].text);
+    CU_ASSERT_FALSE(found->more);
+    out->ended = found->ended;
+    for (size_t i = 0; i < found->count && i < 32; i++) {
+        out->rows[i].surface = found->rows[i].surface;
+        copy(out->rows[i].target, sizeof out->rows[i].target, found->rows[i].target);
+        out->rows[i].wanted = found->rows[i].wanted;
+        out->rows[i].item_count = found->rows[i].item_count;
+        if (found->rows[i].item_count > 0) {
+            out->rows[i].first_kind = found->rows[i].items[0].kind;
+            out->rows[i].first_id = found->rows[i].items[0].id;
+            copy(out->rows[i].first_text, sizeof out->rows[i].first_text,
+                 found->rows[i].items[0].text);
         }
         out->count++;
     }

@@ -82,6 +82,7 @@ struct kit_answer kit_cancel(struct service_kit *kit, const struct request_id *i
 /* Owed (or dead) rows of a request. */
 struct kit_rows {
     bool done;
+    bool ended;
     enum err_code rc;
     size_t count;
     struct {
