@@ -35,6 +35,13 @@ static uint64_t kit_now(void *arg)
     return atomic_load(&((struct service_kit *)arg)->now_ms);
 }
 
+static uint64_t kit_wall(void *arg)
+{
+    struct service_kit *kit = arg;
+
+    return atomic_load(&kit->now_ms) + (uint64_t)atomic_load(&kit->jump_ms);
+}
+
 static void on_changed(void *arg, const struct request_id *id)
 {
     struct service_kit *kit = arg;
@@ -69,7 +76,7 @@ void service_kit_open(struct service_kit *kit)
 {
     memset(kit, 0, sizeof *kit);
     atomic_store(&kit->now_ms, START_MS);
-    kit->clock = (struct clock){.boot_ms = kit_now, .wall_ms = kit_now, .arg = kit};
+    kit->clock = (struct clock){.boot_ms = kit_now, .wall_ms = kit_wall, .arg = kit};
     scratch_init(&kit->scratch);
     open_both(kit);
 }
@@ -122,7 +129,7 @@ void service_kit_tick(struct service_kit *kit)
     do {
         tick_once(kit);
         must(++count < 10000, "ticks never end", NULL);
-    } while (service_deadline_ms(kit->service) <= atomic_load(&kit->now_ms));
+    } while (service_deadline_ms(kit->service) <= kit_wall(kit));
 }
 
 static void copy(char *target, size_t size, struct span text)
