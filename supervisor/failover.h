@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* failover.h: decides whether this host may write (docs/pair.md). Pure: no I/O, no time, no
+ * randomness. It owns, of the rules: start (A), promotion (C), unresolved CAS (D), arbiters without
+ * a linearizable register (E), forced promotion (F), carrying out what the logs propose (G, H),
+ * handover (K), and the eligibility for the virtual IP (M). It never parses, never touches a log,
+ * and never calls a host dead: it only ever changes the register, and obeys it.
+ *
+ * One CAS is under way at most. An attempt whose fate is unknown is tried again (new nonce, same
+ * revision) until a definite answer; the old value in a read resolves nothing. */
+#ifndef SUPERVISOR_FAILOVER_H
+#define SUPERVISOR_FAILOVER_H
+
+#include "supervisor/register.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FAILOVER_EFFECT_COUNT_MAX 16U
+#define FAILOVER_REASON_SIZE      160U
+#define FAILOVER_NONCE_COUNT      64U /* of one unresolved change that are remembered */
+
+struct failover_options {
+    uint8_t cluster_id[REGISTER_ID_SIZE];
+    uint8_t host;
+    bool alone;             /* a single host without peer and arbiter: grants itself */
+    bool linearizable;      /* the arbiter's reads are (etcd); false: manual, fence (rule E) */
+    uint32_t bias_ms;       /* a standby waits so long after silence before it CASes itself in */
+    uint32_t start_wait_ms; /* after a start a peer in the ISR is waited for so long */
+    uint32_t takeover_ms;   /* a peer that should seek is given so long */
+    uint32_t read_ms;       /* between two reads of the register while one is needed */
+    uint32_t retry_ms;      /* between two tries of an unresolved CAS */
+    uint32_t handover_ms;   /* a planned handover must change the register in this time */
+};
+
+/* What survives a restart of the supervisor; made durable (PERSIST) before it is acted on. */
+struct failover_memory {
+    uint64_t epoch;      /* the highest ever seen in the register */
+    uint64_t lineage;    /* of that register; 0: none seen */
+    uint64_t revision;   /* the arbiter's highest */
+    uint64_t arbiter_id; /* the arbiter's identity; 0: none seen */
+    bool in_sync;        /* rule E: was this host in sync until its end? false: OUTDATED */
+    bool maintenance;    /* the admin's: never seek authority */
+};
+
+enum failover_read {                    /* how a read or a CAS ended */
+                     FAILOVER_DONE,     /* read: value is there; CAS: it has happened */
+                     FAILOVER_ABSENT,   /* read: no register */
+                     FAILOVER_CONFLICT, /* CAS: definitely not happened; value is the current one */
+                     FAILOVER_NOT_SENT, /* definitely nothing happened: the arbiter was not reached
+                                         */
+                     FAILOVER_UNKNOWN,  /* CAS: it may have happened, or may yet */
+                     FAILOVER_REFUSED   /* read or CAS: the arbiter will not (manual: the operator
+                                           must confirm) */
+};
+
+struct failover_answer {
+    enum failover_read outcome;
+    struct register_value value; /* DONE, CONFLICT */
+    uint64_t revision;           /* of that value; etcd: mod_revision */
+    uint64_t revision_head;      /* the arbiter's own, for regressions */
+    uint64_t arbiter_id;
+    uint64_t nonce; /* CAS: which attempt is answered */
+};
+
+enum failover_event_type {
+    FAILOVER_EVENT_START,      /* u.memory: as read from the disk */
+    FAILOVER_EVENT_READ,       /* u.answer */
+    FAILOVER_EVENT_CAS,        /* u.answer */
+    FAILOVER_EVENT_CHILD_UP,   /* u.child: approvald has recovered its log and says what it holds */
+    FAILOVER_EVENT_CHILD_DOWN, /* it ended, or is being ended */
+    FAILOVER_EVENT_SEALED,     /* u.epoch */
+    FAILOVER_EVENT_LEADING,    /* u.epoch: serving */
+    FAILOVER_EVENT_LINK,       /* u.link */
+    FAILOVER_EVENT_ADD,        /* u.proposal */
+    FAILOVER_EVENT_REMOVE,     /* u.proposal */
+    FAILOVER_EVENT_DEPOSED,    /* u.epoch: the peer knows this higher one */
+    FAILOVER_EVENT_DRAINED,    /* u.epoch: ready to be taken over */
+    FAILOVER_EVENT_TAKE_OVER,  /* u.epoch: the peer offers its epoch */
+    FAILOVER_EVENT_SAFE_MODE,  /* u.safe: the watch core: this host must not lead, and why */
+    FAILOVER_EVENT_VRRP_HINT,  /* the peer has stopped to send VRRP adverts: look sooner */
+    FAILOVER_EVENT_COMMAND,    /* u.command */
+    FAILOVER_EVENT_TICK
+};
+
+struct failover_child {
+    uint64_t incarnation;
+    uint8_t store_id[REGISTER_ID_SIZE];
+    uint64_t lineage; /* of the store; 0: empty */
+    uint64_t promised;
+    uint64_t last_epoch;
+    uint64_t last_lsn;
+};
+
+/* What this host's log knows of the peer's. */
+struct failover_link {
+    bool up;
+    bool silent;
+    bool in_sync;
+    bool peer_leads; /* it says that it is primary, under peer_epoch */
+    uint64_t peer_epoch;
+    uint64_t peer_promised;
+    uint64_t peer_incarnation;
+    uint8_t peer_store_id[REGISTER_ID_SIZE];
+    uint64_t peer_lineage;
+    uint64_t peer_last_epoch;
+    uint64_t peer_last_lsn;
+};
+
+struct failover_proposal {
+    uint64_t epoch;
+    uint8_t peer_store_id[REGISTER_ID_SIZE];
+    bool slow;
+};
+
+enum failover_command {
+    FAILOVER_SWITCHOVER, /* on either host: the primary hands over to the standby */
+    FAILOVER_FORCE,      /* promote with a new lineage; the peer is confirmed off (rule F) */
+    FAILOVER_PEER_OFF,   /* rule E: the operator confirms that the peer is off */
+    FAILOVER_BOOTSTRAP,  /* create the register: ISR {self} */
+    FAILOVER_RESEED,     /* a new arbiter: write the register that both hosts agree on */
+    FAILOVER_MAINTENANCE_ON,
+    FAILOVER_MAINTENANCE_OFF,
+    FAILOVER_REJOIN /* this host gives up its store's lineage: resync by snapshot */
+};
+
+struct failover_event {
+    enum failover_event_type type;
+    uint64_t now_ms; /* boot clock */
+    uint64_t
+        random; /* a fresh draw with every event: nonce or lineage of what this step may begin */
+    union {
+        struct failover_memory memory;
+        struct failover_answer answer;
+        struct failover_child child;
+        struct failover_link link;
+        struct failover_proposal proposal;
+        uint64_t epoch;
+        struct {
+            bool on;
+            char reason[FAILOVER_REASON_SIZE];
+        } safe;
+        enum failover_command command;
+    } u;
+};
+
+enum failover_effect_type {
+    FAILOVER_EFFECT_PERSIST,  /* u.memory: durable before the effects behind it */
+    FAILOVER_EFFECT_READ,     /* linearizably, then EVENT_READ */
+    FAILOVER_EFFECT_CAS,      /* u.cas, then EVENT_CAS */
+    FAILOVER_EFFECT_REGISTER, /* u.value: tell the child what the register says */
+    FAILOVER_EFFECT_SEAL,     /* u.epoch */
+    FAILOVER_EFFECT_GRANT,    /* u.value: its epoch, lineage and ISR */
+    FAILOVER_EFFECT_REFUSED,  /* u.epoch: the child's proposal has definitely failed */
+    FAILOVER_EFFECT_HANDOVER, /* to the child: drain and offer */
+    FAILOVER_EFFECT_RESUME,
+    FAILOVER_EFFECT_REVOKE,   /* u.reason: end the child now (kill), then start it again */
+    FAILOVER_EFFECT_RESYNC,   /* the child's store is to be set aside and fetched anew (REJOIN) */
+    FAILOVER_EFFECT_ELIGIBLE, /* u.eligible: may hold the virtual IP (rule M) */
+    FAILOVER_EFFECT_CHANGED,  /* u.reason: role, epoch or ISR changed, and why: log and status */
+    FAILOVER_EFFECT_ALARM,    /* u.alarm */
+    FAILOVER_EFFECT_REPLY     /* u.reply: to the operator's command */
+};
+
+enum failover_alarm {
+    FAILOVER_ALARM_UNPROTECTED, /* solo */
+    FAILOVER_ALARM_ARBITER_DOWN,
+    FAILOVER_ALARM_ARBITER_WRONG, /* wiped, restored from an old copy, or another one */
+    FAILOVER_ALARM_NEEDS_OPERATOR,
+    FAILOVER_ALARM_COUNT
+};
+
+struct failover_effect {
+    enum failover_effect_type type;
+    union {
+        struct failover_memory memory;
+        struct {
+            struct register_value value;
+            uint64_t revision; /* expected; 0: create if absent (bootstrap, reseed) */
+        } cas;
+        struct register_value value;
+        uint64_t epoch;
+        bool eligible;
+        char reason[FAILOVER_REASON_SIZE];
+        struct {
+            enum failover_alarm which;
+            bool on;
+            char reason[FAILOVER_REASON_SIZE];
+        } alarm;
+        struct {
+            bool ok;
+            char reason[FAILOVER_REASON_SIZE];
+        } reply;
+    } u;
+};
+
+struct failover_effects {
+    size_t count;
+    struct failover_effect items[FAILOVER_EFFECT_COUNT_MAX];
+};
+
+enum failover_role {
+    FAILOVER_WAITING, /* no register read, no child, or nothing that may be done yet */
+    FAILOVER_STANDBY,
+    FAILOVER_SEEKING, /* a CAS for authority is under way */
+    FAILOVER_SEALING, /* it succeeded; the child seals */
+    FAILOVER_PRIMARY, /* granted */
+    FAILOVER_HANDING_OVER,
+    FAILOVER_HALTED /* needs the operator */
+};
+
+/* For status. */
+struct failover_status {
+    enum failover_role role;
+    bool serving; /* primary, and the child says so */
+    bool register_known;
+    struct register_value value;
+    uint64_t revision;
+    bool cas_unresolved;
+    bool eligible;
+    bool maintenance;
+    bool safe_mode;
+    bool alarms[FAILOVER_ALARM_COUNT];
+    char reason[FAILOVER_REASON_SIZE]; /* of the last change, or what is waited for */
+    uint64_t changed_ms;               /* boot time of the last change */
+};
+
+struct failover;
+
+size_t failover_size(void);
+void failover_init(struct failover *failover, const struct failover_options *options);
+void failover_step(struct failover *failover,
+                   const struct failover_event *event,
+                   struct failover_effects *effects);
+uint64_t failover_deadline_ms(const struct failover *failover);
+void failover_invariant(const struct failover *failover);
+void failover_status(const struct failover *failover, struct failover_status *ret_status);
+const char *failover_role_word(enum failover_role role);
+
+#endif
