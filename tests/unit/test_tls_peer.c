@@ -44,20 +44,21 @@ static void bench_start(struct bench *bench)
         [LEAF_FUTURE] = {.dns_name = "two.pair", .not_before = "20480101000000"},
         [LEAF_NAMELESS] = {.dns_name = NULL},
     };
+    char folder[sizeof bench->folder] = "/tmp/test_tls_peer.XXXXXX";
     struct cert_ca *authorities[2];
 
-    (void)snprintf(bench->folder, sizeof bench->folder, "/tmp/test_tls_peer.XXXXXX");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(bench->folder));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
     for (int i = 0; i < 2; i++) {
-        (void)snprintf(bench->ca[i], sizeof bench->ca[i], "%s/ca%d.pem", bench->folder, i);
+        (void)snprintf(bench->ca[i], sizeof bench->ca[i], "%s/ca%d.pem", folder, i);
         authorities[i] = cert_ca_new("pair", bench->ca[i]);
     }
     for (int i = 0; i < LEAF_END; i++) {
-        (void)snprintf(bench->cert[i], sizeof bench->cert[i], "%s/cert%d.pem", bench->folder, i);
-        (void)snprintf(bench->key[i], sizeof bench->key[i], "%s/key%d.pem", bench->folder, i);
+        (void)snprintf(bench->cert[i], sizeof bench->cert[i], "%s/cert%d.pem", folder, i);
+        (void)snprintf(bench->key[i], sizeof bench->key[i], "%s/key%d.pem", folder, i);
         cert_leaf_write(authorities[i == LEAF_OTHER_CA ? 1 : 0], &leaves[i], bench->cert[i],
                         bench->key[i]);
     }
+    memcpy(bench->folder, folder, sizeof folder);
     cert_ca_free(authorities[0]);
     cert_ca_free(authorities[1]);
 }
