@@ -8,7 +8,6 @@
 #include "approvald/app_internal.h"
 #include "approvald/http/api.h"
 #include "approvald/http/server.h"
-#include "approvald/notify.h"
 #include "approvald/service/service.h"
 #include "approvald/webhook/webhook.h"
 #include "base/assert.h"
@@ -16,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "base/notify.h"
 #include "base/tls.h"
 #include "storage/storage.h"
 

@@ -4,9 +4,9 @@
  * the supervisor or systemd holds outlive us, so that a restart refuses no connection. */
 #include "approvald/app_internal.h"
 #include "approvald/http/server.h"
-#include "approvald/notify.h"
-#include "approvald/sockets.h"
 #include "base/log.h"
+#include "base/notify.h"
+#include "base/sockets.h"
 #include "base/tls.h"
 
 #include <string.h>
