@@ -109,17 +109,17 @@ static bool take_news(struct link *link, struct replica_event *ret_event)
         link_failed(link, &news->failure);
         return false;
     }
-    if (news->epoch_begun > link->epoch_begun_told) {
-        link->epoch_begun_told = news->epoch_begun;
-        ret_event->type = REPLICA_EVENT_EPOCH_BEGUN;
-        ret_event->u.epoch = news->epoch_begun;
-        return true;
-    }
     if (!link->local_told || !same_local(&link->local, &news->local)) {
         link->local = news->local;
         link->local_told = true;
         ret_event->type = REPLICA_EVENT_LOCAL;
         ret_event->u.local = news->local;
+        return true;
+    }
+    if (news->epoch_begun > link->epoch_begun_told) {
+        link->epoch_begun_told = news->epoch_begun;
+        ret_event->type = REPLICA_EVENT_EPOCH_BEGUN;
+        ret_event->u.epoch = news->epoch_begun;
         return true;
     }
     if (news->echo_wanted > replica_ping_sequence(link->replica) &&

@@ -68,7 +68,9 @@ static void ship_some(struct link *link)
 static void pump_ship(struct link *link)
 {
     while (link->ship.active && !link->dead && has_bulk_room(link)) {
-        if (link->ship.lsn > link->news.local.last.lsn) {
+        bool over = link->ship.epoch != replica_epoch(link->replica);
+
+        if (over || link->ship.lsn > link->news.local.last.lsn) {
             shipped(link, false);
         } else {
             ship_some(link);
@@ -122,22 +124,30 @@ static void snapshot_open(struct link *link)
     }
 }
 
+/* It is sent, or its epoch is over and nobody waits for it. */
 static void snapshot_end(struct link *link)
 {
     struct link_snapshot *snapshot = &link->snapshot;
-    struct message message = {.type = MESSAGE_SNAPSHOT_END};
     struct replica_event event = {.type = REPLICA_EVENT_SNAPSHOT_SENT};
 
-    message.u.ping.epoch = snapshot->epoch;
-    message.u.ping.incarnation = link->options.incarnation;
-    message.u.ping.sequence = snapshot->count;
-    link_queue(link, &message);
     event.u.position = snapshot->position;
     link_follow_up(link, &event);
     engine_snapshot_close(snapshot->reader);
     snapshot->reader = NULL;
     snapshot->active = false;
+}
+
+static void snapshot_whole(struct link *link)
+{
+    const struct link_snapshot *snapshot = &link->snapshot;
+    struct message message = {.type = MESSAGE_SNAPSHOT_END};
+
+    message.u.ping.epoch = snapshot->epoch;
+    message.u.ping.incarnation = link->options.incarnation;
+    message.u.ping.sequence = snapshot->count;
+    link_queue(link, &message);
     link->snapshot_count++;
+    snapshot_end(link);
 }
 
 static void snapshot_some(struct link *link)
@@ -153,7 +163,7 @@ static void snapshot_some(struct link *link)
     if (rc != ERR_OK) {
         link_failed(link, &failure);
     } else if (size == 0) {
-        snapshot_end(link);
+        snapshot_whole(link);
     } else {
         message.u.bytes.epoch = snapshot->epoch;
         message.u.bytes.incarnation = link->options.incarnation;
@@ -169,7 +179,9 @@ static void pump_snapshot(struct link *link)
     struct link_snapshot *snapshot = &link->snapshot;
 
     while (snapshot->active && !link->dead && has_bulk_room(link)) {
-        if (snapshot->reader != NULL) {
+        if (snapshot->epoch != replica_epoch(link->replica)) {
+            snapshot_end(link);
+        } else if (snapshot->reader != NULL) {
             snapshot_some(link);
         } else if (link->now_ms >= snapshot->retry_ms) {
             snapshot_open(link);
