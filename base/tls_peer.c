@@ -294,7 +294,7 @@ static bool must_wait(struct tls_peer *peer, int failure)
         return true;
     }
     if (failure == MBEDTLS_ERR_SSL_WANT_WRITE) {
-        peer->wants = peer->ready ? POLLIN | POLLOUT : POLLOUT;
+        peer->wants = peer->ready ? (short)(POLLIN | POLLOUT) : (short)POLLOUT;
         return true;
     }
     return false;
@@ -346,7 +346,7 @@ tls_peer_read(struct tls_peer *peer, void *room, size_t size, size_t *ret_size, 
         return ERR_OK;
     }
     if (must_wait(peer, result)) {
-        peer->wants |= wants & POLLOUT; /* a write still waits */
+        peer->wants = (short)(peer->wants | (wants & POLLOUT)); /* a write still waits */
         *ret_size = 0;
         return ERR_OK;
     }

@@ -303,7 +303,8 @@ size_t link_conn_poll(const struct link *link, struct pollfd *files)
     if (link->conn.state == CONN_UP) {
         short events = tls_peer_wants(link->conn.tls);
 
-        events = may_read(link) ? events : (short)(events & ~POLLIN);
+        events =
+            may_read(link) ? events : (short)((unsigned short)events & (unsigned short)~POLLIN);
         files[count++] = (struct pollfd){.fd = events == 0 ? -1 : tls_peer_file(link->conn.tls),
                                          .events = events};
     }

@@ -86,7 +86,6 @@ struct link {
     int listen_file;                     /* host 1: owned */
     int wake;                            /* eventfd */
     pthread_t thread;
-    bool running;
     struct link_mail mail;
 
     /* The caller's. */
@@ -95,7 +94,7 @@ struct link {
     void *arg;
     uint8_t *data_taken; /* owned: MESSAGE_DATA_SIZE_MAX bytes */
 
-    /* The thread's. */
+    /* The thread's: the core, and what it knows. */
     struct replica *replica; /* owned */
     struct replica_effects effects;
     struct replica_event followups[LINK_FOLLOWUP_COUNT_MAX];
@@ -103,32 +102,24 @@ struct link {
     size_t followup_count;
     struct engine_news news; /* as last looked at */
     struct replica_local local;
-    bool local_told; /* the core knows local */
     uint64_t epoch_begun_told;
     uint64_t read_told;
-    uint64_t lsn_commit_peer; /* standby: as the primary said */
     uint64_t now_ms;
-    bool busy;     /* there is more to do at once */
-    bool dead;     /* the engine has failed: only the end is awaited */
-    bool notify;   /* the caller has something to take */
-    bool diverged; /* a RESYNC was reported: what is here must be kept */
 
+    /* Connections. */
     struct tls_identity *identity; /* owned */
-    bool identity_stale;           /* the files did not load the last time */
     struct link_conn conn;         /* the one that is up */
     struct link_conn candidates[LINK_CANDIDATE_COUNT_MAX];
-    uint64_t dial_ms; /* host 2: not before */
-    uint32_t backoff_ms;
-    uint64_t accept_ms; /* host 1: not before; 0: now */
-    bool dial_logged;   /* since the last success */
+    uint64_t conn_count; /* of those that were the one */
+    uint64_t dial_ms;    /* host 2: not before */
+    uint64_t accept_ms;  /* host 1: not before; 0: now */
     uint64_t heard_ms;
     uint64_t stalled_ms; /* the caller has not taken data since; 0: it has */
-    bool drop;           /* the connection is to end */
     char drop_reason[REPLICA_REASON_SIZE];
+
+    /* Bytes. */
     struct link_buf in;
     struct link_buf out;
-    bool handling;        /* the frame in front of in is the one of this step */
-    uint64_t conn_count;  /* of the connections that were the one */
     size_t append_frame;  /* size of the frame in front of in whose records the log has no room for
                            * yet; 0: none */
     size_t append_offset; /* of its first byte not taken */
@@ -141,6 +132,18 @@ struct link {
     uint64_t sent_size;
     uint64_t received_size;
     uint64_t snapshot_count;
+
+    uint32_t backoff_ms;
+    bool running;        /* the caller's: the thread is to be joined */
+    bool local_told;     /* the core knows local */
+    bool busy;           /* there is more to do at once */
+    bool dead;           /* the engine has failed: only the end is awaited */
+    bool notify;         /* the caller has something to take */
+    bool diverged;       /* a RESYNC was reported: what is here must be kept */
+    bool identity_stale; /* the files did not load the last time */
+    bool dial_logged;    /* since the last success */
+    bool drop;           /* the connection is to end */
+    bool handling;       /* the frame in front of in is the one of this step */
 };
 
 /* link.c. Starts the thread: 0 or an errno. */

@@ -46,7 +46,7 @@ static void make_certificates(struct pair_bench *bench)
 
 void bench_init(struct pair_bench *bench, bool disk)
 {
-    struct sockaddr_in address;
+    struct sockaddr_in address = {0};
     socklen_t size = sizeof address;
     struct err err = ERR_INIT;
 
@@ -260,8 +260,7 @@ static bool leads(void *arg)
     const struct lead *lead = arg;
     struct storage_pair_status status;
 
-    if (lead->host->leading != lead->host->bench->epoch ||
-        !storage_serves(lead->host->storage)) {
+    if (lead->host->leading != lead->host->bench->epoch || !storage_serves(lead->host->storage)) {
         return false;
     }
     storage_pair_status(lead->host->storage, &status);

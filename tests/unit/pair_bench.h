@@ -20,9 +20,9 @@ struct bench_host {
     struct storage *storage; /* NULL: not running */
     uint8_t host;
     uint64_t incarnation;
-    uint64_t leading;                 /* the epoch of the last LEADING */
-    uint64_t sealing;                 /* a grant follows when this epoch is sealed; 0: none */
-    bool sealing_both;                /* with both in the ISR */
+    uint64_t leading;  /* the epoch of the last LEADING */
+    uint64_t sealing;  /* a grant follows when this epoch is sealed; 0: none */
+    bool sealing_both; /* with both in the ISR */
     uint8_t sealing_id[STORAGE_ID_SIZE];
     uint32_t reports[BENCH_REPORT_COUNT];
     struct replica_link link;         /* as last reported */
@@ -54,7 +54,7 @@ struct pair_bench {
 void bench_init(struct pair_bench *bench, bool disk);
 void bench_done(struct pair_bench *bench);
 /* Starts a host in a new incarnation, and tells it the register. */
-void bench_start(struct pair_bench *bench, uint8_t host);
+void bench_start(struct pair_bench *bench, uint8_t number);
 void bench_stop(struct pair_bench *bench, uint8_t host);
 /* The host's supervisor takes authority: epoch + 1, sealed, granted. */
 void bench_seek(struct pair_bench *bench, uint8_t host, bool both);

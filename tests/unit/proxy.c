@@ -176,8 +176,8 @@ static int turn(struct proxy *proxy, struct pollfd *files)
             bool full = pipe->half[d].begin < pipe->half[d].end;
 
             files[count++] = (struct pollfd){.fd = full && proxy->limit > 0 ? -1
-                                                   : full ? pipe->files[1 - d]
-                                                          : pipe->files[d],
+                                                   : full                   ? pipe->files[1 - d]
+                                                                            : pipe->files[d],
                                              .events = full ? POLLOUT : POLLIN};
         }
     }
