@@ -39,6 +39,9 @@ static enum err_code admit(const struct storage *storage, enum job_kind kind, st
     if (storage->closing) {
         return err_set(err, ERR_UNAVAILABLE, "storage is closing");
     }
+    if (!storage->serving) {
+        return err_set(err, ERR_UNAVAILABLE, "this host is not the primary");
+    }
     if (storage->enqueued - storage->delivered >= storage->options.queue_count_max) {
         return err_set(err, ERR_FULL, "%" PRIu32 " jobs are waiting",
                        storage->options.queue_count_max);
@@ -62,6 +65,12 @@ static enum err_code enqueue(struct storage *storage, const struct job *job, str
         slot->on_done = job->on_done;
         slot->arg = job->arg;
         slot->kind = job->kind;
+        slot->echo_wait = storage->ping_sent + 1;
+        if (job->kind == JOB_READ && storage->peer_required) {
+            /* Asked for now, the echo is on its way while the job is evaluated. */
+            storage->echo_wanted = slot->echo_wait;
+            engine_wake_link(storage);
+        }
         storage->enqueued++;
         if (idle) {
             (void)pthread_cond_signal(&storage->writer_wake); /* a signal cannot fail */
@@ -130,6 +139,9 @@ void storage_dispatch(struct storage *storage)
 
     for (uint32_t i = 0; i < STORAGE_DISPATCH_COUNT_MAX && take_answer(storage, &job); i++) {
         job.on_done(job.arg, job.rc, &job.err);
+    }
+    if (storage->link.dispatch != NULL) {
+        storage->link.dispatch(storage->link.arg);
     }
     engine_lock(storage);
     if (storage->delivered == storage->released && storage->event_set) {
@@ -205,7 +217,7 @@ static enum err_code check_hash(const struct storage *storage,
     if (lsn > storage->last.lsn) {
         return err_set(err, ERR_CONFLICT, "LSN %" PRIu64 " is not ours", lsn);
     }
-    if (storage->last.lsn - lsn >= STORAGE_WINDOW_COUNT || lsn < storage->lsn_start) {
+    if (storage->last.lsn - lsn >= STORAGE_WINDOW_COUNT || lsn < storage->hash_first) {
         return err_set(err, ERR_NOT_FOUND, "the hash of LSN %" PRIu64 " is not kept", lsn);
     }
     if (memcmp(storage->hashes[lsn % STORAGE_WINDOW_COUNT], hash, STORAGE_HASH_SIZE) != 0) {

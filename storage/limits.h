@@ -81,6 +81,17 @@
 #define STORAGE_RECLAIM_SHARE 3UL
 
 #define STORAGE_CHECKPOINT_MS_DEFAULT 1000U
+/* A thread that has not begun a turn for several of these hangs. Ten wake-ups a second cost nothing
+ * that one could measure. */
+#define STORAGE_TURN_MS 100U
+/* A sync that took longer than this says nothing about the standby (rule H): half of evict_ms. */
+#define STORAGE_SYNC_SLOW_MS 500U
+/* For so long after it a slow sync counts. */
+#define STORAGE_SYNC_SLOW_PAST_MS 2000U
+/* storage_close waits so long for the standby's acknowledgements. */
+#define STORAGE_CLOSE_WAIT_MS 1000U
+/* Records that the writer applies before it looks up. */
+#define STORAGE_APPLY_COUNT_MAX 64U
 /* How often the disk's free space is looked at when no checkpoint does it. */
 #define STORAGE_DISK_CHECK_MS 1000U
 

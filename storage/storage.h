@@ -33,8 +33,9 @@ struct rng;
 struct storage;
 struct storage_txn;
 
-#define STORAGE_ID_SIZE   16 /* bytes of a cluster id or a store id */
-#define STORAGE_HASH_SIZE 16 /* bytes of a record's hash (siphash.h says which and why) */
+#define STORAGE_ID_SIZE      16 /* bytes of a cluster id or a store id */
+#define STORAGE_HASH_SIZE    16 /* bytes of a record's hash (siphash.h says which and why) */
+#define STORAGE_THREAD_COUNT 3  /* threads of its own, besides the link's */
 
 struct storage_options {
     const char *dir;           /* data directory, must exist, owned by this user, mode 0700 */
@@ -166,8 +167,11 @@ struct storage_status {
     uint64_t checkpoint_count;
     uint32_t queue_count; /* jobs waiting or not yet answered */
     uint32_t isr_count;   /* hosts whose acknowledgement a commit needs */
-    bool failed;          /* a fatal error: nothing is served any more */
-    struct err failure;   /* why, when failed */
+    /* Turns of the writer, the syncer and the checkpointer since the start: each grows every
+     * STORAGE_TURN_MS, however idle, unless its thread hangs (or the disk does). */
+    uint64_t turn_counts[STORAGE_THREAD_COUNT];
+    bool failed;        /* a fatal error: nothing is served any more */
+    struct err failure; /* why, when failed */
 };
 
 /* A snapshot of the counters. Never blocks. */
