@@ -5,8 +5,8 @@
 #include "storage/record.h"
 
 #include "base/assert.h"
+#include "base/crc32c.h"
 #include "base/pack.h"
-#include "storage/crc32c.h"
 #include "storage/siphash.h"
 
 #include <endian.h>

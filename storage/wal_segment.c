@@ -5,9 +5,9 @@
 #include "storage/wal_segment.h"
 
 #include "base/assert.h"
+#include "base/crc32c.h"
 #include "base/mem.h"
 #include "base/pack.h"
-#include "storage/crc32c.h"
 #include "storage/disk.h"
 #include "storage/limits.h"
 

@@ -88,7 +88,41 @@ uint32_t http_server_connection_count(const struct http_server *server);
 /* Requests whose answer is awaited. */
 uint32_t http_server_request_count(const struct http_server *server);
 
+/* While set, every whole request of the listeners (HTTP_ON_…) is shown to hold first. True: it
+ * keeps the request, and later answers it or lets it go on to its handler with http_request_go_on.
+ * NULL: none. For the moment in which another host becomes the one that answers. */
+typedef bool http_hold_fn(void *arg, struct http_request *request);
+void http_server_hold(struct http_server *server,
+                      uint32_t listeners,
+                      http_hold_fn *hold,
+                      void *arg);
+void http_request_go_on(struct http_request *request);
+/* Accepting goes on, but each connection of the service's listeners ends with its next answer. */
+void http_server_set_closing(struct http_server *server, bool closing);
+
+/* A request that another host has read and passes on. */
+struct http_foreign {
+    enum http_listener kind;
+    bool root;        /* as that host saw it */
+    const char *peer; /* copied */
+    struct span head; /* the head's bytes as they came, http_request_head */
+    struct span body; /* without its transfer coding */
+};
+struct http_reply;
+/* The reply is valid during the call. */
+typedef void http_foreign_fn(void *arg, const struct http_reply *reply);
+/* Handles it like one of a connection's (hold included); on_reply is called exactly once, perhaps
+ * from inside the call. ERR_FULL (as many requests as may be are answered now), ERR_INVALID (the
+ * head cannot be read), ERR_TOO_LARGE, ERR_NOT_FOUND (no such resource): on_reply is not called. */
+enum err_code http_server_inject(struct http_server *server,
+                                 const struct http_foreign *foreign,
+                                 http_foreign_fn *on_reply,
+                                 void *arg,
+                                 struct err *err) WARN_UNUSED;
+
 /* The request; spans are valid until it is answered. */
+/* The head's bytes as they came. */
+struct span http_request_head(const struct http_request *request);
 enum http_method http_request_method(const struct http_request *request);
 enum http_listener http_request_listener(const struct http_request *request);
 struct span http_request_path(const struct http_request *request);
