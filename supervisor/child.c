@@ -335,6 +335,16 @@ static void finish(struct child *child, uint32_t limit_ms, bool *ret_signalled, 
     }
 }
 
+void child_end(struct child *child)
+{
+    bool signalled;
+    int32_t status;
+
+    if (child->pid > 0) {
+        finish(child, 0, &signalled, &status);
+    }
+}
+
 enum err_code child_ask(char *const *argv,
                         const struct child_user *user,
                         uint32_t limit_ms,

@@ -28,8 +28,6 @@
 /* A switchover is answered when it has happened or failed; longer than handover_ms may be. */
 #define SUP_CONTROL_WAIT_MS 60000
 
-/* Endpoints of one arbiter. */
-#define SUP_ENDPOINT_COUNT_MAX 5
 /* Events in one turn of the loop, before the loop may look at descriptors again. A step may cause a
  * step: a chain longer than this is a mistake. */
 #define SUP_EVENT_COUNT_MAX 64
