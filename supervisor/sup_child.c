@@ -122,6 +122,8 @@ static void take_link(struct sup *sup, const struct contract_link *link)
     to->peer_lineage = link->peer_lineage;
     to->peer_last_epoch = link->peer_last_epoch;
     to->peer_last_lsn = link->peer_last_lsn;
+    to->last_epoch = link->last_epoch;
+    to->last_lsn = link->lsn_last;
     if (sup->arbiter != NULL && was_up != link->up) {
         arbiter_peer_up(sup->arbiter, link->up);
     }

@@ -127,6 +127,8 @@ void sup_child_drop(struct sup *sup);
 /* sup_failover.c */
 void sup_perform(struct sup *sup, const struct failover_effects *effects);
 enum err_code sup_arbiter_open(struct sup *sup, struct err *err) WARN_UNUSED;
+/* Asks the peer, which leads, to hand over. */
+void sup_relay_switchover(struct sup *sup);
 /* From the peer's supervisor. */
 void sup_take_peer(struct sup *sup, const struct contract_peer *peer);
 
@@ -143,9 +145,16 @@ void sup_vip_eligible(struct sup *sup, bool eligible);
 void sup_vip_check(struct sup *sup);
 
 /* sup_status.c */
+struct buf;
+/* Appends the status as one JSON object. */
 enum err_code sup_status(const struct sup *sup, struct buf *buf, struct err *err) WARN_UNUSED;
+/* Tells the child what only we know, when it has changed. */
 void sup_tell_summary(struct sup *sup);
+
+/* sup_command.c */
 void sup_command(void *arg, uint64_t client, enum control_command command);
+/* A command for the failover core; client 0: nobody waits for the reply. */
+void sup_ask_failover(struct sup *sup, uint64_t client, enum failover_command command);
 void sup_reply(struct sup *sup, bool ok, const char *message);
 
 #endif
