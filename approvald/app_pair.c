@@ -338,9 +338,9 @@ static void check_in(struct app *app)
         storage_pair_status(app->storage, &pair_status);
     }
     turns[CONTRACT_TASK_LOOP] = app->turns;
-    turns[CONTRACT_TASK_WRITER] = status.writer_turns;
-    turns[CONTRACT_TASK_SYNCER] = status.syncer_turns;
-    turns[CONTRACT_TASK_CHECKPOINTER] = status.checkpointer_turns;
+    turns[CONTRACT_TASK_WRITER] = status.turn_counts[0];
+    turns[CONTRACT_TASK_SYNCER] = status.turn_counts[1];
+    turns[CONTRACT_TASK_CHECKPOINTER] = status.turn_counts[2];
     turns[CONTRACT_TASK_REPLICATION] = pair_status.turn_count;
     turns[CONTRACT_TASK_OUTBOX] = app_slack_turns(app);
     if (app->pair->pending_count == 0) {
