@@ -69,6 +69,7 @@ void move_serve(struct app *app)
         return;
     }
     move_begin(app, MOVE_NONE);
+    http_server_resume(app->server);
     release_held(app);
 }
 
