@@ -3,9 +3,9 @@
  * Owns the order: read, check everything that can fail, then change. Never stops the service: with
  * a broken file the old configuration stays in force, and the log says why. */
 #include "approvald/app_internal.h"
-#include "approvald/notify.h"
 #include "base/assert.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "base/tls.h"
 
 static void warn_fixed(void *arg, const char *section, const char *option)

@@ -34,6 +34,9 @@ static const char help[] =
     "                         nothing\n"
     "      --dump-config      print the configuration in force, defaults included\n"
     "      --describe-config  print every option: type, default, limits, meaning\n"
+    "      --print-sockets    print what the section http listens on, one \"NAME ADDRESS\" a "
+    "line:\n"
+    "                         service, service-tls, management, local\n"
     "      --version          print the version\n"
     "  -h, --help             print this\n"
     "\n"
@@ -129,7 +132,7 @@ static void start_log(const struct config *config)
     log_init(where, level);
 }
 
-enum action { ACTION_RUN, ACTION_CHECK, ACTION_DUMP, ACTION_DESCRIBE };
+enum action { ACTION_RUN, ACTION_CHECK, ACTION_DUMP, ACTION_DESCRIBE, ACTION_SOCKETS };
 
 static int print(enum err_code (*format)(const void *arg, struct buf *buf, struct err *err),
                  const void *arg)
@@ -156,6 +159,33 @@ static enum err_code format_description(const void *arg, struct buf *buf, struct
 {
     (void)arg;
     return conf_describe(config_schema(), buf, err);
+}
+
+/* For the supervisor, which binds them and hands them down: app_listen.c knows the names. */
+static enum err_code format_sockets(const void *arg, struct buf *buf, struct err *err)
+{
+    static const struct {
+        const char *option;
+        const char *name;
+    } lists[] = {
+        {"listen", "service"},
+        {"tls_listen", "service-tls"},
+        {"management_listen", "management"},
+    };
+    const struct conf_section *http = conf_section(config_conf(arg), "http");
+    const char *local = conf_text(http, "socket");
+    enum err_code rc = ERR_OK;
+
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        for (size_t j = 0; rc == ERR_OK && j < conf_list_count(http, lists[i].option); j++) {
+            rc = buf_append_format(buf, err, "%s %s\n", lists[i].name,
+                                   conf_list(http, lists[i].option, j));
+        }
+    }
+    if (rc == ERR_OK && local[0] != '\0') {
+        rc = buf_append_format(buf, err, "local %s\n", local);
+    }
+    return rc;
 }
 
 static int run(struct config *config_take)
@@ -192,6 +222,8 @@ static int act(enum action action, const char *file)
     }
     if (action == ACTION_DUMP) {
         code = print(format_dump, config);
+    } else if (action == ACTION_SOCKETS) {
+        code = print(format_sockets, config);
     } else {
         (void)printf("%s: ok\n", file); /* the exit code says it too */
     }
@@ -202,13 +234,10 @@ static int act(enum action action, const char *file)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"check-config", no_argument, NULL, 'k'},
-        {"dump-config", no_argument, NULL, 'd'},
-        {"describe-config", no_argument, NULL, 'D'},
-        {"version", no_argument, NULL, 'V'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"config", required_argument, NULL, 'c'},  {"check-config", no_argument, NULL, 'k'},
+        {"dump-config", no_argument, NULL, 'd'},   {"describe-config", no_argument, NULL, 'D'},
+        {"print-sockets", no_argument, NULL, 'S'}, {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
     };
     const char *file = PKGSYSCONFDIR "/approvald.conf";
     enum action action = ACTION_RUN;
@@ -228,6 +257,9 @@ int main(int argc, char **argv)
             break;
         case 'D':
             action = ACTION_DESCRIBE;
+            break;
+        case 'S':
+            action = ACTION_SOCKETS;
             break;
         case 'V':
             return puts("approvald " PACKAGE_VERSION) < 0 ? EX_IOERR : EX_OK;

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
+#include <mbedtls/base64.h>
 #include <mbedtls/constant_time.h>
 #include <mbedtls/sha256.h>
 #include <mbedtls/version.h>
@@ -159,6 +160,25 @@ bool crypto_unhex(struct span text, void *ret_data, size_t size)
         bytes[i] = (uint8_t)(high << 4 | unhex_digit(text.data[2 * i + 1]));
     }
     return true;
+}
+
+void crypto_base64(const void *data, size_t size, char *ret_text)
+{
+    size_t room = (size + 2) / 3 * 4 + 1;
+    size_t written;
+    int failed = mbedtls_base64_encode((unsigned char *)ret_text, room, &written,
+                                       data == NULL ? (const void *)"" : data, size);
+
+    ASSERT(failed == 0); /* the room suffices */
+    ret_text[written] = '\0';
+}
+
+bool crypto_unbase64(struct span text, void *ret_data, size_t size_max, size_t *ret_size)
+{
+    /* mbedTLS lets the padding be missing; we do not. */
+    return text.size % 4 == 0 &&
+           mbedtls_base64_decode(ret_data, size_max, ret_size, (const unsigned char *)text.data,
+                                 text.size) == 0;
 }
 
 void crypto_base64url(const void *data, size_t size, char *ret_text)

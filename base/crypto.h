@@ -37,4 +37,9 @@ bool crypto_unhex(struct span text, void *ret_data, size_t size);
 /* RFC 4648 base64url without padding, with a NUL: room for (size * 4 + 2) / 3 + 1 bytes. */
 void crypto_base64url(const void *data, size_t size, char *ret_text);
 
+/* RFC 4648 base64 with padding, with a NUL: room for (size + 2) / 3 * 4 + 1 bytes. */
+void crypto_base64(const void *data, size_t size, char *ret_text);
+/* The bytes of padded base64; false when it is none, or holds more than size_max bytes. */
+bool crypto_unbase64(struct span text, void *ret_data, size_t size_max, size_t *ret_size);
+
 #endif

@@ -104,6 +104,11 @@ keep_options(struct fetch *fetch, const struct fetch_options *options, struct er
     if (kept && options->ca_file != NULL) {
         kept = keep_text(&fetch->settings.ca_file, options->ca_file, "");
     }
+    if (kept && options->certificate != NULL) {
+        kept = keep_text(&fetch->settings.certificate, options->certificate, "") &&
+               keep_text(&fetch->settings.key, options->key, "");
+    }
+    fetch->settings.ca_only = options->ca_only;
     if (!kept) {
         return err_set(err, ERR_NOMEM, "fetch");
     }
@@ -261,6 +266,8 @@ void fetch_free(struct fetch *fetch)
         event_free(fetch->timer);
     }
     mem_free(fetch->settings.ca_file);
+    mem_free(fetch->settings.certificate);
+    mem_free(fetch->settings.key);
     mem_free(fetch->settings.proxy_http);
     mem_free(fetch->settings.proxy_https);
     mem_free(fetch->settings.no_proxy);

@@ -26,6 +26,9 @@ struct fetch_call;
 
 struct fetch_options {
     const char *ca_file;     /* PEM, in addition to the system's; NULL: none */
+    bool ca_only;            /* trust ca_file alone: a server of a private CA's */
+    const char *certificate; /* PEM files: ours, for servers that ask for one; NULL: none */
+    const char *key;
     const char *proxy_url;   /* NULL: from the environment; "": none */
     const char *no_proxy;    /* hosts; NULL: from the environment */
     const char *user_agent;  /* NULL: "approvald/VERSION" */

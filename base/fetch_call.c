@@ -199,6 +199,13 @@ static void set_proxy(struct fetch_call *call,
         set_text(call, CURLOPT_CAINFO, settings->ca_file);
         set_text(call, CURLOPT_PROXY_CAINFO, settings->ca_file);
     }
+    if (settings->ca_only) {
+        set_text(call, CURLOPT_CAPATH, NULL);
+    }
+    if (settings->certificate != NULL) {
+        set_text(call, CURLOPT_SSLCERT, settings->certificate);
+        set_text(call, CURLOPT_SSLKEY, settings->key);
+    }
 }
 
 static void

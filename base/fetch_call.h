@@ -9,9 +9,12 @@
 #include <curl/curl.h>
 #include <sys/queue.h>
 
-/* What all calls of one fetch share. Texts are never NULL, but for ca_file. */
+/* What all calls of one fetch share. Texts are never NULL, but for ca_file, certificate and key. */
 struct fetch_settings {
     char *ca_file;
+    char *certificate;
+    char *key;
+    bool ca_only;
     char *proxy_http;
     char *proxy_https;
     char *no_proxy;

@@ -4,7 +4,8 @@
  * The text, at most REGISTER_TEXT_SIZE_MAX bytes, is JSON that an admin can read:
  *   {"version":1,"cluster":"<32 hex>","lineage":"<16 hex>","epoch":7,"primary":1,
  *    "isr":[{"host":1,"store":"<32 hex>"},{"host":2,"store":"<32 hex>"}],"nonce":"<16 hex>"}
- * Unknown keys are refused: a newer format must raise the version. */
+ * This one spelling only (order, no spaces, hosts in order): what register_format does not write,
+ * register_parse refuses. A newer format must raise the version. */
 #ifndef SUPERVISOR_REGISTER_H
 #define SUPERVISOR_REGISTER_H
 

@@ -28,7 +28,6 @@ enum err_code api_new(const struct api_options *options, struct api **ret_api, s
 {
     struct api *api = mem_new(1, sizeof(*api));
 
-    ASSERT(options->service != NULL);
     ASSERT(options->metrics != NULL);
     if (api == NULL) {
         return err_set(err, ERR_NOMEM, "api");
@@ -43,9 +42,21 @@ enum err_code api_new(const struct api_options *options, struct api **ret_api, s
     api->unauthenticated =
         metrics_add(options->metrics, METRIC_COUNTER, "approvald_api_unauthenticated_total", NULL,
                     "Calls without a valid token.");
-    service_listen(options->service, wait_changed, api);
+    if (options->service != NULL) {
+        api_set_service(api, options->service);
+    }
     *ret_api = api;
     return ERR_OK;
+}
+
+void api_set_service(struct api *api, struct service *service)
+{
+    ASSERT(api->wait_count == 0);
+    api->options.service = service;
+    if (service != NULL) {
+        api->draining = false;
+        service_listen(service, wait_changed, api);
+    }
 }
 
 void api_free(struct api *api)
@@ -314,6 +325,13 @@ struct call *call_begin(struct api *api, struct http_request *request, uint32_t 
 
     call->api = api;
     call->request = request;
+    if (api->options.service == NULL) {
+        http_problem(request, &(struct http_problem){.status = 503,
+                                                     .detail = "This host is the standby: ask at "
+                                                               "the pair's own address.",
+                                                     .retry_after_s = RETRY_S});
+        return NULL;
+    }
     if (!identify(call)) {
         return NULL;
     }
@@ -321,6 +339,20 @@ struct call *call_begin(struct api *api, struct http_request *request, uint32_t 
         call_fail(call, ERR_DENIED, REFUSAL_SCOPE, NULL);
         return NULL;
     }
+    return call;
+}
+
+struct call *call_begin_host(struct api *api, struct http_request *request)
+{
+    struct call *call = http_request_context(request);
+
+    if (api->options.service != NULL || !http_request_is_root(request)) {
+        return call_begin(api, request, SCOPE_READ);
+    }
+    call->api = api;
+    call->request = request;
+    call->actor.kind = ACTOR_ROOT;
+    call->scopes = SCOPE_READ;
     return call;
 }
 

@@ -18,7 +18,7 @@ struct metrics;
 struct service;
 
 struct api_options {
-    struct service *service;   /* borrowed, as all pointers here */
+    struct service *service;   /* borrowed, as all pointers here; NULL: see api_set_service */
     struct metrics *metrics;   /* shown at /metrics */
     const struct clock *clock; /* NULL: this host's */
     uint32_t wait_count_max;   /* long polls at once; 0: the limit */
@@ -37,6 +37,10 @@ struct api_options {
 /* Registers with the service's changes. */
 enum err_code
 api_new(const struct api_options *options, struct api **ret_api, struct err *err) WARN_UNUSED;
+/* A host that may not write has no service (NULL): calls are told 503, health and metrics go on.
+ * Before it is taken away all calls must have been answered (api_drain helps). A new one ends a
+ * drain. */
+void api_set_service(struct api *api, struct service *service);
 /* All requests must have been answered. NULL is allowed. */
 void api_free(struct api *api);
 /* Adds the routes; server must not serve longer than api lives. */

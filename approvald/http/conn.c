@@ -105,7 +105,7 @@ static void dispatch(struct conn *conn)
 
     conn->state = CONN_PENDING;
     conn->deadline_ms = UINT64_MAX;
-    request->entry->route->handler(request->entry->arg, request);
+    request_dispatch(request);
 }
 
 static void reject_large(struct conn *conn)
@@ -135,9 +135,7 @@ static bool admit(struct conn *conn)
         reject_status(conn, 404, "There is no such resource on this listener.");
         return false;
     }
-    request->entry = found.entry;
-    request->param_count = found.param_count;
-    memcpy(request->params, found.params, sizeof(request->params));
+    request_adopt(request, &found);
     route = found.entry->route;
     if (head->content_length > request_body_limit(request)) {
         reject_large(conn);
@@ -173,6 +171,7 @@ static void begin_request(struct conn *conn, const char *bytes, size_t size)
     request->root = conn->root;
     memcpy(request->peer, conn->peer, sizeof(request->peer));
     memcpy(request->bytes, bytes, size);
+    request->head_size = size;
     if (evbuffer_drain(input_of(conn), size) != 0 ||
         !wire_parse_head(span_of(request->bytes, size), &request->head, &fault)) {
         metric_add(conn->server->malformed, 1);
@@ -181,6 +180,7 @@ static void begin_request(struct conn *conn, const char *bytes, size_t size)
         reject_status(conn, fault.status, fault.detail);
         return;
     }
+    proxies_resolve(&conn->server->proxies, &request->head, request->peer);
     conn->close = !request->head.keep_alive;
     conn->http10 = request->head.minor == 0;
     if (!admit(conn)) {

@@ -185,7 +185,8 @@ void reply_write(struct conn *conn, bool head_only, const struct http_reply *rep
 {
     struct head head = {.size = 0};
 
-    conn->close = conn->close || conn->server->draining;
+    conn->close = conn->close || conn->server->draining ||
+                  (conn->server->closing && conn->kind == HTTP_SERVICE);
     write_head(conn, reply, &head);
     write_bytes(conn, span_of(head.bytes, head.size), head_only ? SPAN_NONE : reply->body);
 }
@@ -255,6 +256,14 @@ void http_reply(struct http_request *request, const struct http_reply *reply)
     ASSERT(request->entry != NULL);
     ASSERT(reply->status >= 200);
     count(request, reply->status);
+    if (request->on_reply != NULL) {
+        http_foreign_fn *on_reply = request->on_reply;
+
+        request->on_reply = NULL;
+        on_reply(request->on_reply_arg, reply);
+        request_free(request);
+        return;
+    }
     if (conn == NULL) {
         request_free(request);
         return;

@@ -35,6 +35,9 @@ struct http_request *request_take(struct http_server *server)
     request->body = NULL;
     request->body_size = 0;
     request->body_room = 0;
+    request->on_reply = NULL;
+    request->on_reply_arg = NULL;
+    request->head_size = 0;
     request->begun_us = clock_precise_us();
     memset(request->context, 0, sizeof(request->context));
     return request;
@@ -102,6 +105,13 @@ bool request_append(struct http_request *request, struct span data)
     return true;
 }
 
+void request_adopt(struct http_request *request, const struct route_found *found)
+{
+    request->entry = found->entry;
+    request->param_count = found->param_count;
+    memcpy(request->params, found->params, sizeof(request->params));
+}
+
 size_t request_body_limit(const struct http_request *request)
 {
     uint32_t size = request->entry->route->body_size_max;
@@ -117,6 +127,11 @@ enum http_method http_request_method(const struct http_request *request)
 enum http_listener http_request_listener(const struct http_request *request)
 {
     return request->kind;
+}
+
+struct span http_request_head(const struct http_request *request)
+{
+    return span_of(request->bytes, request->head_size);
 }
 
 struct span http_request_path(const struct http_request *request)
@@ -186,7 +201,7 @@ void http_request_set_waiting(struct http_request *request)
 
 bool http_request_is_gone(const struct http_request *request)
 {
-    return request->conn == NULL || request->conn->peer_eof;
+    return request->on_reply == NULL && (request->conn == NULL || request->conn->peer_eof);
 }
 
 void http_request_on_gone(struct http_request *request, http_gone_fn *gone, void *arg)

@@ -23,6 +23,7 @@ struct event_base;
 struct http_request;
 struct http_server;
 struct metrics;
+struct proxies;
 struct tls_server;
 
 /* What a listener is for. A route names those that serve it. */
@@ -41,6 +42,7 @@ struct http_server_options {
     struct event_base *base;           /* borrowed, outlives the server */
     struct metrics *metrics;           /* borrowed */
     const struct clock *clock;         /* NULL: this host's */
+    const struct proxies *proxies;     /* copied; NULL: no proxy is trusted */
     uint32_t service_connection_count; /* at once; 0: the limit */
     uint32_t request_count;            /* answers awaited at once; 0: the limit */
     uint32_t read_ms;                  /* 0: the limit; shorter ones are for tests */
@@ -71,13 +73,16 @@ enum err_code http_server_add(struct http_server *server,
                               void *arg,
                               struct err *err) WARN_UNUSED;
 
-/* Accepts on fd, a listening TCP or unix socket, which the server owns from now on (also on
- * failure). tls is borrowed for the server's life; NULL: plain. */
+/* Accepts on fd, a TCP or unix socket that listens, or will (a supervisor closes and opens it; see
+ * http_server_resume), which the server owns from now on (also on failure). tls is borrowed for the
+ * server's life; NULL: plain. */
 enum err_code http_server_listen(struct http_server *server,
                                  enum http_listener kind,
                                  int fd,
                                  struct tls_server *tls,
                                  struct err *err) WARN_UNUSED;
+/* Listeners that could not accept try again at once, instead of at the next tick. */
+void http_server_resume(struct http_server *server);
 /* The time that passes: closes what is overdue. Call a few times a second. */
 void http_server_tick(struct http_server *server);
 /* Stops accepting, closes idle connections and every other one after its answer, which says
@@ -88,7 +93,41 @@ uint32_t http_server_connection_count(const struct http_server *server);
 /* Requests whose answer is awaited. */
 uint32_t http_server_request_count(const struct http_server *server);
 
+/* While set, every whole request of the listeners (HTTP_ON_…) is shown to hold first. True: it
+ * keeps the request, and later answers it or lets it go on to its handler with http_request_go_on.
+ * NULL: none. For the moment in which another host becomes the one that answers. */
+typedef bool http_hold_fn(void *arg, struct http_request *request);
+void http_server_hold(struct http_server *server,
+                      uint32_t listeners,
+                      http_hold_fn *hold,
+                      void *arg);
+void http_request_go_on(struct http_request *request);
+/* Accepting goes on, but each connection of the service's listeners ends with its next answer. */
+void http_server_set_closing(struct http_server *server, bool closing);
+
+/* A request that another host has read and passes on. */
+struct http_foreign {
+    enum http_listener kind;
+    bool root;        /* as that host saw it */
+    const char *peer; /* copied */
+    struct span head; /* the head's bytes as they came, http_request_head */
+    struct span body; /* without its transfer coding */
+};
+struct http_reply;
+/* The reply is valid during the call. */
+typedef void http_foreign_fn(void *arg, const struct http_reply *reply);
+/* Handles it like one of a connection's (hold included); on_reply is called exactly once, perhaps
+ * from inside the call. ERR_FULL (as many requests as may be are answered now), ERR_INVALID (the
+ * head cannot be read), ERR_TOO_LARGE, ERR_NOT_FOUND (no such resource): on_reply is not called. */
+enum err_code http_server_inject(struct http_server *server,
+                                 const struct http_foreign *foreign,
+                                 http_foreign_fn *on_reply,
+                                 void *arg,
+                                 struct err *err) WARN_UNUSED;
+
 /* The request; spans are valid until it is answered. */
+/* The head's bytes as they came. */
+struct span http_request_head(const struct http_request *request);
 enum http_method http_request_method(const struct http_request *request);
 enum http_listener http_request_listener(const struct http_request *request);
 struct span http_request_path(const struct http_request *request);
@@ -106,7 +145,8 @@ struct span http_request_header_once(const struct http_request *request, const c
 struct span http_request_bearer(const struct http_request *request);
 /* Over the local socket, from root or the daemon's own user. */
 bool http_request_is_root(const struct http_request *request);
-/* The peer's address as text, "local" on the unix socket. */
+/* The client's address as text: the peer's, or what a trusted proxy says; "local" on the unix
+ * socket. For logs: never a proof of who calls. */
 const char *http_request_peer(const struct http_request *request);
 /* The handler's own memory, HTTP_CONTEXT_SIZE bytes, zero at first. */
 void *http_request_context(struct http_request *request);

@@ -4,6 +4,7 @@
 #ifndef APPROVALD_HTTP_SERVER_INTERNAL_H
 #define APPROVALD_HTTP_SERVER_INTERNAL_H
 
+#include "approvald/http/proxies.h"
 #include "approvald/http/route.h"
 #include "approvald/http/server.h"
 #include "approvald/http/wire.h"
@@ -57,6 +58,9 @@ struct http_request {
     bool root;
     bool waiting;
     uint64_t begun_us;
+    http_foreign_fn *on_reply; /* of a request that another host has read; conn is NULL then */
+    void *on_reply_arg;
+    size_t head_size; /* bytes used of bytes */
     struct wire_head head;
     struct wire_chunks chunks;
     uint32_t param_count;
@@ -95,9 +99,14 @@ struct http_server {
     uint32_t idle_ms;
     size_t body_total; /* bytes of large bodies held */
     bool draining;
+    bool closing; /* service connections end with their next answer */
+    uint32_t hold_listeners;
+    http_hold_fn *hold; /* NULL: none */
+    void *hold_arg;
     uint32_t listener_count;
     struct listener listeners[HTTP_LISTENER_COUNT_MAX];
     struct route_table routes;
+    struct proxies proxies;
     uint64_t date_s; /* of date_text */
     char date_text[64];
     struct metric *connections;
@@ -125,11 +134,16 @@ void reply_problem(struct conn *conn, bool head_only, const struct http_problem 
 /* "HTTP/1.1 100 Continue". */
 void reply_continue(struct conn *conn);
 
+/* foreign.c. Gives a whole request to whoever holds requests, else to its handler. */
+void request_dispatch(struct http_request *request);
+
 /* request.c. NULL: as many as may be are answered now. */
 struct http_request *request_take(struct http_server *server);
 void request_free(struct http_request *request);
 /* False: the room for bodies is used up; nothing was appended. */
 bool request_append(struct http_request *request, struct span data);
+/* Takes over what the path was found to mean. */
+void request_adopt(struct http_request *request, const struct route_found *found);
 /* Bytes of body that the request's route takes. */
 size_t request_body_limit(const struct http_request *request);
 /* server.c */

@@ -27,7 +27,7 @@ MAY_INCLUDE = (
     ("approvald/http/*", ("approvald/*", "storage/*", "base/*")),
     ("approvald/slack/*", ("approvald/*", "storage/*", "base/*")),
     ("approvald/webhook/*", ("approvald/*", "storage/*", "base/*")),
-    ("approvald/*", ("approvald/*", "storage/*", "base/*")),
+    ("approvald/*", ("approvald/*", "storage/*", "base/*", "supervisor/contract.h")),
     ("tests/*", ("*",)),
 )
 
@@ -54,7 +54,7 @@ WRAPPERS = (
     ("mbedtls/*", MBEDTLS_HOMES),
     ("psa/*", MBEDTLS_HOMES),
     ("confuse.h", ("base/conf*.c",)),
-    ("systemd/*", ("base/log*.c", "base/notify*.c", "approvald/notify*.c")),
+    ("systemd/*", ("base/log*.c", "base/notify*.c")),
     ("wslay/*", ("approvald/slack/websocket*.c",)),
     ("CUnit/*", ("tests/*",)),
 )
@@ -68,7 +68,10 @@ IMPURE_HEADERS = (
     "time.h", "unistd.h", "pthread.h", "fcntl.h", "signal.h", "poll.h", "threads.h", "sys/*",
     "netinet/*", "arpa/*", "netdb.h",
 )  # fmt: skip
-CORE_FILES = ("approvald/core/*",)
+CORE_FILES = (
+    "approvald/core/*", "supervisor/contract.[ch]", "supervisor/failover*.[ch]",
+    "supervisor/register.[ch]", "supervisor/watch.[ch]",
+)  # fmt: skip
 # stdio.h is there for snprintf alone.
 IMPURE_CALLS = ("printf", "fprintf", "puts", "putchar", "fputs", "fopen", "fwrite", "fread", "getenv")
 
@@ -112,8 +115,9 @@ WRAPPED = {
     "strdup": (),
     "strndup": (),
     "asprintf": (),
-    "fsync": ("storage/disk*.c",),
-    "fdatasync": ("storage/disk*.c",),
+    # The supervisor has no storage room: its files are synced where they are written.
+    "fsync": ("storage/disk*.c", "supervisor/memory.c", "supervisor/arbiter_manual.c"),
+    "fdatasync": ("storage/disk*.c", "supervisor/memory.c", "supervisor/arbiter_manual.c"),
 }
 
 # exit, abort and _exit: in main.c, in base/assert.h, and in a forked child before exec.
@@ -127,6 +131,7 @@ EXITS = {
 # (path, call): why this one is right.
 EXCEPTIONS = {
     ("approvald/ctl/program.c", "_exit"): "the forked child before exec has nothing to return to",
+    ("supervisor/child.c", "_exit"): "the forked child before exec has nothing to return to",
     ("base/conf_load.c", "free"): "scandir allocates what only free can give back",
     ("approvald/ctl/child.c", "_exit"): "the forked child before exec has nothing to return to",
 }
@@ -196,7 +201,7 @@ def loop_in_shells(files):
     for path, text in files.items():
         if not is_c(path):
             continue
-        barred = path.endswith(".h") or _fits(path, LOOP_FREE)
+        barred = path.endswith(".h") or _fits(path, LOOP_FREE + CORE_FILES)
         for line, name, _system in includes(text):
             if barred and _fits(name, LOOP_HEADERS):
                 found.append(Finding(path, line, f"{name}: libevent belongs to a shell's .c"))
@@ -288,11 +293,15 @@ RULES = {
             {"approvald/webhook/a.h": '#include "approvald/http/x.h"\n'},
             {"supervisor/a.c": '#include "approvald/core/types.h"\n'},
             {"approvald/ctl/a.c": '#include "approvald/service/service.h"\n'},
+            {"approvald/pair.c": '#include "supervisor/failover.h"\n'},
+            {"storage/pair.c": '#include "supervisor/contract.h"\n'},
         ),
         {
             "storage/a.c": '#include "base/buf.h"\n#include "storage/wal.h"\n',
             "approvald/core/a.c": '#include "base/err.h"\n#include "approvald/core/types.h"\n',
             "approvald/http/a.c": '#include "approvald/service/service.h"\n',
+            "approvald/pair.c": '#include "supervisor/contract.h"\n',
+            "supervisor/a.c": '#include "supervisor/failover.h"\n#include "base/log.h"\n',
             "tests/unit/a.c": '#include "approvald/http/x.h"\n#include "approvald/slack/x.h"\n',
         },
     ),
@@ -325,6 +334,7 @@ RULES = {
             {"base/fetch.h": "#include <event2/event.h>\n"},
             {"storage/writer.c": "#include <event2/event.h>\n"},
             {"approvald/service/a.c": "#include <event2/event.h>\n"},
+            {"supervisor/failover_seek.c": "#include <event2/event.h>\n"},
         ),
         {"base/fetch.c": "#include <event2/event.h>\n"},
     ),
@@ -333,8 +343,16 @@ RULES = {
         (
             {"approvald/core/a.c": "#include <time.h>\n"},
             {"approvald/core/a.c": 'printf("x");\n'},
+            {"supervisor/failover_seek.c": "#include <time.h>\n"},
+            {"supervisor/watch.c": "#include <unistd.h>\n"},
+            {"supervisor/register.h": "#include <sys/types.h>\n"},
+            {"supervisor/contract.c": 'puts("x");\n'},
         ),
-        {"approvald/core/a.c": "#include <string.h>\n", "storage/a.c": "#include <time.h>\n"},
+        {
+            "approvald/core/a.c": "#include <string.h>\n",
+            "storage/a.c": "#include <time.h>\n",
+            "supervisor/arbiter.c": "#include <unistd.h>\n",
+        },
     ),
     "banned-calls": (
         banned_calls,

@@ -46,6 +46,41 @@ static void hmac_agrees_with_rfc_4231(void)
     check_hex(mac, "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }
 
+static void base64_agrees_with_rfc_4648(void)
+{
+    static const struct {
+        const char *bytes;
+        const char *text;
+    } vectors[] = {{"", ""},
+                   {"f", "Zg=="},
+                   {"fo", "Zm8="},
+                   {"foo", "Zm9v"},
+                   {"foob", "Zm9vYg=="},
+                   {"fooba", "Zm9vYmE="},
+                   {"foobar", "Zm9vYmFy"}};
+    char text[16];
+    char bytes[8];
+    size_t size;
+
+    for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
+        crypto_base64(vectors[i].bytes, strlen(vectors[i].bytes), text);
+        CU_ASSERT_STRING_EQUAL(text, vectors[i].text);
+        CU_ASSERT(crypto_unbase64(span_text(text), bytes, sizeof bytes, &size));
+        CU_ASSERT(span_is(span_of(bytes, size), vectors[i].bytes));
+    }
+}
+
+static void what_is_no_base64_or_too_much_is_refused(void)
+{
+    char bytes[3];
+    size_t size;
+
+    CU_ASSERT_FALSE(crypto_unbase64(SPAN_LITERAL("Zm9"), bytes, sizeof bytes, &size));
+    CU_ASSERT_FALSE(crypto_unbase64(SPAN_LITERAL("Zm9*"), bytes, sizeof bytes, &size));
+    CU_ASSERT_FALSE(crypto_unbase64(SPAN_LITERAL("Zm9vYg=="), bytes, sizeof bytes, &size));
+    CU_ASSERT(crypto_unbase64(SPAN_LITERAL("Zm9v"), bytes, sizeof bytes, &size));
+}
+
 /* The worked example of Slack's "Verifying requests from Slack". */
 static void hmac_verifies_slacks_own_example(void)
 {
@@ -108,4 +143,6 @@ UNIT_MAIN("crypto",
           {"hmac verifies Slack's own example", hmac_verifies_slacks_own_example},
           {"equal sees every byte", equal_sees_every_byte},
           {"unhex is exact", unhex_is_exact},
-          {"base64url has no padding", base64url_has_no_padding})
+          {"base64url has no padding", base64url_has_no_padding},
+          {"base64 agrees with RFC 4648", base64_agrees_with_rfc_4648},
+          {"what is no base64, or too much, is refused", what_is_no_base64_or_too_much_is_refused})

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* notify.h: what we tell whoever started us, and what he handed down (sd_notify(3),
  * sd_listen_fds(3)). All calls are harmless when nobody listens. */
-#ifndef APPROVALD_NOTIFY_H
-#define APPROVALD_NOTIFY_H
+#ifndef BASE_NOTIFY_H
+#define BASE_NOTIFY_H
 
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* notify.c: sd_notify and inherited descriptors. With base/log.c the only file over libsystemd.
  * Owns nothing. Never fails loudly: a service manager that does not listen is no fault of ours. */
-#include "approvald/notify.h"
+#include "base/notify.h"
 
 #include "base/clock.h"
 #include "base/mem.h"

@@ -2,12 +2,13 @@
 /* sockets.c: binds listening sockets.
  * Owns a socket until it is handed over. Never resolves a name: addresses are numbers. Never takes
  * a path from a process that still listens there. */
-#include "approvald/sockets.h"
+#include "base/sockets.h"
 
 #include "base/mem.h"
 
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -52,8 +53,16 @@ static enum err_code split(const char *address, struct parts *parts, struct err 
     return ERR_OK;
 }
 
-static enum err_code
-listen_on(const struct addrinfo *info, const char *address, int *ret_fd, struct err *err)
+/* IPv6 sockets take the option of IPv4 too; it says so for both. */
+static bool allow_foreign(int fd)
+{
+    int on = 1;
+
+    return setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)) == 0;
+}
+
+static enum err_code bind_to(
+    const struct addrinfo *info, const char *address, bool foreign, int *ret_fd, struct err *err)
 {
     AUTO_CLOSE int fd = socket(info->ai_family, info->ai_socktype | SOCK_CLOEXEC, 0);
     int on = 1;
@@ -61,10 +70,11 @@ listen_on(const struct addrinfo *info, const char *address, int *ret_fd, struct 
     if (fd < 0) {
         return err_set_errno(err, ERR_IO, errno, "%s", address);
     }
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0) {
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+        (foreign && !allow_foreign(fd))) {
         return err_set_errno(err, ERR_IO, errno, "%s", address);
     }
-    if (bind(fd, info->ai_addr, info->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
+    if (bind(fd, info->ai_addr, info->ai_addrlen) != 0 || (!foreign && listen(fd, BACKLOG) != 0)) {
         return errno == EADDRINUSE
                    ? err_set(err, ERR_BUSY, "%s: another process listens there (ss -ltnp shows it)",
                              address)
@@ -75,7 +85,7 @@ listen_on(const struct addrinfo *info, const char *address, int *ret_fd, struct 
     return ERR_OK;
 }
 
-enum err_code sockets_bind(const char *address, int *ret_fd, struct err *err)
+static enum err_code bind_named(const char *address, bool foreign, int *ret_fd, struct err *err)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
                              .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV};
@@ -95,9 +105,30 @@ enum err_code sockets_bind(const char *address, int *ret_fd, struct err *err)
     if (failed != 0) {
         return err_set(err, ERR_INVALID, "%s: %s", address, gai_strerror(failed));
     }
-    rc = listen_on(info, address, ret_fd, err);
+    rc = bind_to(info, address, foreign, ret_fd, err);
     freeaddrinfo(info);
     return rc;
+}
+
+enum err_code sockets_bind(const char *address, int *ret_fd, struct err *err)
+{
+    return bind_named(address, false, ret_fd, err);
+}
+
+enum err_code sockets_reserve(const char *address, int *ret_fd, struct err *err)
+{
+    return bind_named(address, true, ret_fd, err);
+}
+
+enum err_code sockets_open(int fd, struct err *err)
+{
+    return listen(fd, BACKLOG) == 0 ? ERR_OK : err_set_errno(err, ERR_BUSY, errno, "listen");
+}
+
+/* Linux takes a listening socket that is shut down back to "bound". */
+void sockets_close(int fd)
+{
+    (void)shutdown(fd, SHUT_RDWR); /* one that does not listen is closed already */
 }
 
 /* True when a process answers at the path. */
@@ -132,4 +163,52 @@ enum err_code sockets_bind_unix(const char *path, int *ret_fd, struct err *err)
     }
     *ret_fd = take(&fd);
     return ERR_OK;
+}
+
+enum err_code sockets_parse(const char *address, struct sockets_peer *ret_peer, struct err *err)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                                   .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
+    struct addrinfo *info = NULL;
+    struct parts parts;
+    enum err_code rc = split(address, &parts, err);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    if (getaddrinfo(parts.host, parts.port, &hints, &info) != 0) {
+        return err_set(err, ERR_INVALID, "%s: has to be numbers: address:port", address);
+    }
+    memset(ret_peer, 0, sizeof(*ret_peer));
+    memcpy(&ret_peer->address, info->ai_addr, info->ai_addrlen);
+    ret_peer->size = info->ai_addrlen;
+    freeaddrinfo(info);
+    return ERR_OK;
+}
+
+enum err_code sockets_dial(const struct sockets_peer *peer, int *ret_fd, struct err *err)
+{
+    AUTO_CLOSE int fd =
+        socket(peer->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0) {
+        return err_set_errno(err, ERR_IO, errno, "socket");
+    }
+    if (connect(fd, (const struct sockaddr *)&peer->address, peer->size) != 0 &&
+        errno != EINPROGRESS) {
+        return err_set_errno(err, ERR_IO, errno, "connect");
+    }
+    *ret_fd = take(&fd);
+    return ERR_OK;
+}
+
+enum err_code sockets_dialled(int fd, struct err *err)
+{
+    int failed = 0;
+    socklen_t size = sizeof(failed);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &size) != 0) {
+        failed = errno;
+    }
+    return failed == 0 ? ERR_OK : err_set_errno(err, ERR_IO, failed, "connect");
 }
