@@ -100,9 +100,10 @@ static void swap(struct world *world, const struct host *host, const struct arbi
 {
     struct arbiter *arbiter = &world->arbiter;
 
-    checker_register(world, host->number, &request->value, request->revision == 0);
+    checker_register(world, host->number, &request->value);
     memcpy(arbiter->text, request->text, sizeof arbiter->text);
     arbiter->exists = true;
+    arbiter->restored = false; /* whoever wrote that was told to by the operator */
     arbiter->revision = ++arbiter->head;
     ASSERT(arbiter->history_count < ARBITER_HISTORY_MAX);
     arbiter->revisions[arbiter->history_count] = arbiter->revision;

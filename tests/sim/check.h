@@ -33,8 +33,7 @@ void checker_step(struct world *world);
 /* ---- the arbiter (check_register.c) ---- */
 void checker_register(struct world *world,
                       uint8_t host,
-                      const struct register_value *value,
-                      bool create);
+                      const struct register_value *value);
 /* A CAS is under way that may land; returns its number. */
 uint64_t checker_cas_sent(struct world *world,
                           uint8_t host,

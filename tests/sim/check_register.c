@@ -37,15 +37,14 @@ static void check_members(struct world *world, const struct register_value *valu
 
 void checker_register(struct world *world,
                       uint8_t host,
-                      const struct register_value *value,
-                      bool create)
+                      const struct register_value *value)
 {
     struct checker *checker = world->checker;
     const struct register_value *old = &checker->value;
     bool had = checker->exists;
     bool forced = had && value->lineage != old->lineage;
+    bool reseed = had && world->arbiter.restored && world->nemesis.reseed;
 
-    (void)create;
     if (!register_is_legal(value)) {
         check_fail(world, "1 register", "an illegal value");
         return;
@@ -55,7 +54,7 @@ void checker_register(struct world *world,
                    value->primary);
         return;
     }
-    if (had && value->epoch != old->epoch + 1) {
+    if (had && (reseed ? value->epoch <= old->epoch : value->epoch != old->epoch + 1)) {
         check_fail(world, "1 register", "epoch %llu follows %llu",
                    (unsigned long long)value->epoch, (unsigned long long)old->epoch);
         return;
@@ -64,7 +63,7 @@ void checker_register(struct world *world,
         check_fail(world, "F lineage", "host %u changes the lineage unasked", host);
         return;
     }
-    if (had && !forced && (!old->isr[host - 1].present ||
+    if (had && !forced && !reseed && (!old->isr[host - 1].present ||
                            !register_has(old, host, value->isr[host - 1].store_id))) {
         check_fail(world, "11 promotion",
                    "host %u takes authority at epoch %llu from outside the ISR", host,
@@ -131,8 +130,9 @@ void checker_grant(struct world *world, uint8_t host, const struct register_valu
         check_fail(world, "12 read first",
                    "host %u is granted epoch %llu without a register read in this incarnation",
                    host, (unsigned long long)value->epoch);
-    } else if (shadow == NULL || !where->child.up ||
-               !register_has(value, host, shadow->store_id)) {
+    } else if (!where->child.up) {
+        return; /* it has just died: nobody gets the grant */
+    } else if (shadow == NULL || !register_has(value, host, shadow->store_id)) {
         check_fail(world, "G store", "host %u is granted epoch %llu for another store", host,
                    (unsigned long long)value->epoch);
     } else if (shadow->promise < value->epoch) {

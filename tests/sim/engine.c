@@ -199,6 +199,8 @@ void engine_close(struct engine *engine)
     promise_close(engine->promise);
     free(engine->checkpoint_state);
     free(engine->incoming);
+    free(engine->append_rest);
+    engine->append_rest = NULL;
     engine->wal = NULL;
     engine->promise = NULL;
     engine->checkpoint_state = NULL;
@@ -394,8 +396,15 @@ static bool next(struct world *world, struct host *host)
 
     engine->effects.count = 0;
     engine->effect_next = 0;
-    if (engine->todo.count > 0) {
+    if (engine_append_ready(engine)) {
+        engine_append_more(world, host);
+    } else if (engine->todo.count > 0) {
         step_input(world, host, &engine->todo);
+    } else if (engine->append_rest != NULL) {
+        if (!news) {
+            return false;
+        }
+        step_news(world, host);
     } else if (news && (engine->inbox.count == 0 || prng_once_in(&world->prng, 2))) {
         step_news(world, host);
     } else if (engine->inbox.count > 0) {
@@ -417,6 +426,9 @@ static void r_turn(struct world *world, struct event *event)
     while (engine->block == 0 && turns < 200 && !world->failed) {
         if (engine->effect_next == engine->effects.count && !next(world, host)) {
             break;
+        }
+        if (!host->child.running || host->child.incarnation != incarnation || engine->failed) {
+            return;
         }
         turns++;
         while (engine->effect_next < engine->effects.count && engine->block == 0) {

@@ -129,10 +129,25 @@ static void keep(struct engine *engine, const struct record_position *position, 
     engine->last = *position;
 }
 
-static void append_more(struct world *world, struct event *event);
+/* Keeps what finds no room: R goes on with it before it takes another message. */
+static void append_later(struct engine *engine, struct span bytes)
+{
+    uint8_t *copy = malloc(bytes.size);
 
-/* Takes the records of the current APPEND from offset on. */
-static bool append_from(struct world *world, struct host *host, struct span bytes)
+    ASSERT(copy != NULL);
+    memcpy(copy, bytes.data, bytes.size);
+    free(engine->append_rest);
+    engine->append_rest = copy;
+    engine->append_size = bytes.size;
+}
+
+static void append_again(struct world *world, struct event *event)
+{
+    engine_kick(world, &world->hosts[event->host]);
+}
+
+/* Takes the records of an APPEND, as far as there is room. */
+static void append_from(struct world *world, struct host *host, struct span bytes)
 {
     struct engine *engine = &host->child.engine;
     struct err err = ERR_INIT;
@@ -145,46 +160,51 @@ static bool append_from(struct world *world, struct host *host, struct span byte
                                                 &err);
 
         if (rc == ERR_OK && !room_for_record(engine)) {
-            (void)engine_wal_prepare(world, host);
-            if (!host->child.running) {
-                return true;
+            append_later(engine, bytes);
+            if (engine_wal_prepare(world, host) || host->child.running) {
+                engine_writer(world, host);
+                world_at(world, 2 * MS_US,
+                         (struct event){.fn = append_again,
+                                        .process = child_process(host),
+                                        .host = host->index});
             }
-            engine_writer(world, host);
-            engine->append_rest = bytes.size;
-            engine_block(world, host, 2 * MS_US, append_more);
-            return true;
+            break;
         }
         if (rc == ERR_OK) {
             rc = wal_append_record(engine->wal, &received, &position, &err);
         }
         if (rc == ERR_PROTOCOL || rc == ERR_CORRUPT) {
             check_fail(world, "I append", "host %u: %s", host->number, err.message);
-            return true;
+            return;
         }
         if (rc != ERR_OK) {
             engine_fail(world, host, err.message);
-            return true;
+            return;
         }
         keep(engine, &position, received.record.payload);
         checker_append(world, host->number, &position, false);
         bytes = span_of(bytes.data + size, bytes.size - size);
     }
-    engine_sync(world, host);
-    engine_news(world, host);
-    return false;
+    if (host->child.running) {
+        engine_sync(world, host);
+        engine_news(world, host);
+    }
 }
 
-static void append_more(struct world *world, struct event *event)
+void engine_append_more(struct world *world, struct host *host)
 {
-    struct host *host = &world->hosts[event->host];
     struct engine *engine = &host->child.engine;
-    struct span bytes = blocked_effect(engine)->u.bytes;
-    uint64_t rest = engine->append_rest;
+    uint8_t *rest = engine->append_rest;
+    struct span bytes = span_of(rest, engine->append_size);
 
-    engine->block = 0;
-    if (!append_from(world, host, span_of(bytes.data + bytes.size - rest, rest))) {
-        engine_unblock(world, host);
-    }
+    engine->append_rest = NULL;
+    append_from(world, host, bytes);
+    free(rest);
+}
+
+bool engine_append_ready(struct engine *engine)
+{
+    return engine->append_rest != NULL && room_for_record(engine);
 }
 
 /* ---- the primary's ---- */
@@ -408,7 +428,8 @@ bool engine_perform(struct world *world, struct host *host, struct replica_effec
         engine_block(world, host, engine_sync_us(world, host), cut_done);
         return true;
     case REPLICA_EFFECT_APPEND:
-        return append_from(world, host, effect->u.bytes);
+        append_from(world, host, effect->u.bytes);
+        break;
     case REPLICA_EFFECT_COMMIT:
         engine->lsn_commit = effect->u.lsn > engine->lsn_commit ? effect->u.lsn : engine->lsn_commit;
         engine_writer(world, host);

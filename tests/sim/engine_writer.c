@@ -16,16 +16,11 @@ static void checkpoint_start(struct world *world, struct host *host);
 
 /* ---- commit ---- */
 
-/* Of a primary: nothing is committed before the epoch's start record is. */
 uint64_t engine_commit_lsn(const struct engine *engine)
 {
-    uint64_t lsn;
+    uint64_t lsn = engine->role == REPLICA_PRIMARY ? isr_commit(&engine->isr) : 0;
 
-    if (engine->role != REPLICA_PRIMARY) {
-        return engine->lsn_commit;
-    }
-    lsn = isr_commit(&engine->isr);
-    return lsn >= engine->epoch_first && lsn > engine->lsn_commit ? lsn : engine->lsn_commit;
+    return lsn > engine->lsn_commit ? lsn : engine->lsn_commit;
 }
 
 void engine_local(struct host *host, struct replica_local *ret_local)
@@ -368,20 +363,20 @@ static void become_primary(struct world *world, struct host *host)
 {
     struct engine *engine = &host->child.engine;
 
-    isr_init(&engine->isr, engine->applied.lsn);
-    if (engine->required) {
-        err_ignore(isr_add(&engine->isr, 1, NULL)); /* it is empty but for this host */
-    }
     engine->lsn_commit = engine->applied.lsn;
+    isr_begin(&engine->isr, &(struct isr_start){.lsn_last = engine->last.lsn,
+                                                .lsn_durable = engine->lsn_durable,
+                                                .lsn_commit = engine->applied.lsn});
+    if (engine->required) {
+        err_ignore(isr_add_behind(&engine->isr, 1, NULL)); /* it is not a member yet */
+    }
     engine->spec = engine->state;
     for (uint64_t lsn = engine->applied.lsn + 1; lsn <= engine->last.lsn; lsn++) {
         const struct kept *kept = &engine->kept[lsn % KEPT_COUNT];
 
         ASSERT(kept->position.lsn == lsn);
         ASSERT(state_fold(&engine->spec, span_of(kept->changes, kept->size)));
-        isr_append(&engine->isr, lsn);
     }
-    err_ignore(isr_acknowledge(&engine->isr, 0, engine->lsn_durable, NULL)); /* a member */
     engine->role = REPLICA_PRIMARY;
     engine->epoch_first = engine->last.lsn + 1;
     TRACE(world, "host %u: becomes primary of epoch %llu at LSN %llu", host->number,

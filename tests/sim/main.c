@@ -2,7 +2,7 @@
 /* main.c: runs seeds and says what came of them.
  *
  *   sim [--seeds A..B] [--seed N] [--jobs N] [--disable FAULT,…] [--trace] [--time-limit S]
- *       [--no-reduce]
+ *       [--no-reduce] [--first] [--brief]
  *
  * Every seed runs in a process that may die: an assertion of a core is a failure like any other. A
  * failing seed is run again for its trace, and then with one kind of fault after the other switched
@@ -38,6 +38,7 @@ struct board {
     uint64_t failed[JOB_MAX];
     struct failure failures[JOB_MAX][FAILURE_MAX];
     uint64_t hash[JOB_MAX];
+    bool stop; /* a failure was found, and that is enough */
 };
 
 struct arguments {
@@ -47,6 +48,8 @@ struct arguments {
     uint64_t faults_off;
     bool trace;
     bool reduce;
+    bool first_only; /* stop at the first failure */
+    bool brief;      /* no traces of failures */
     uint64_t time_limit_s;
 };
 
@@ -93,7 +96,8 @@ static void worker(struct board *board, const struct arguments *arguments, uint3
     struct sim_options options = {.faults_off = arguments->faults_off};
 
     ASSERT(world != NULL);
-    while (board->next[job] <= arguments->last && seconds() < end_s) {
+    while (board->next[job] <= arguments->last && seconds() < end_s &&
+           !(board->stop && arguments->first_only)) {
         options.seed = board->next[job];
         if (run_here(world, &options)) {
             board->passed[job]++;
@@ -106,6 +110,7 @@ static void worker(struct board *board, const struct arguments *arguments, uint3
                 memcpy(failure->text, world->failure, sizeof failure->text);
             }
             board->failed[job]++;
+            board->stop = true;
         }
         totals_add(&board->totals[job], &world->totals);
         board->hash[job] = prng_mix(board->hash[job] ^ world->hash);
@@ -125,6 +130,7 @@ static void note_death(struct board *board, uint32_t job, uint32_t jobs)
         (void)snprintf(failure->text, sizeof failure->text, "the process died");
     }
     board->failed[job]++;
+    board->stop = true;
     board->next[job] += jobs;
 }
 
@@ -229,11 +235,13 @@ static void reduce(const struct failure *failure, uint64_t faults_off)
 
 static void explain(const struct failure *failure, const struct arguments *arguments)
 {
-    (void)printf("---- seed %" PRIu64 " ----\n", failure->seed);
-    (void)fails(failure->seed, arguments->faults_off, true); /* for its trace */
+    if (!arguments->brief) {
+        (void)printf("---- seed %" PRIu64 " ----\n", failure->seed);
+        (void)fails(failure->seed, arguments->faults_off, true); /* for its trace */
+    }
     (void)printf("seed %" PRIu64 ": invariant %s: %s\n", failure->seed, failure->invariant,
                  failure->text);
-    if (arguments->reduce) {
+    if (arguments->reduce && !arguments->brief) {
         reduce(failure, arguments->faults_off);
     }
 }
@@ -278,7 +286,7 @@ static uint64_t parse_faults(char *list)
 static void usage(void)
 {
     (void)fprintf(stderr, "sim [--seeds A..B] [--seed N] [--jobs N] [--disable FAULT,...]"
-                          " [--trace] [--time-limit SECONDS] [--no-reduce]\n");
+                          " [--trace] [--time-limit SECONDS] [--no-reduce] [--first] [--brief]\n");
     _exit(2);
 }
 
@@ -298,6 +306,10 @@ static void parse_argument(struct arguments *arguments, int argc, char **argv, i
         arguments->trace = true;
     } else if (strcmp(name, "--no-reduce") == 0) {
         arguments->reduce = false;
+    } else if (strcmp(name, "--first") == 0) {
+        arguments->first_only = true;
+    } else if (strcmp(name, "--brief") == 0) {
+        arguments->brief = true;
     } else if (strcmp(name, "--seed") == 0) {
         arguments->first = strtoull(value_of(argc, argv, at), NULL, 10);
         arguments->last = arguments->first;

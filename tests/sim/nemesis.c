@@ -348,6 +348,7 @@ void nemesis_init(struct world *world)
     struct nemesis *nemesis = &world->nemesis;
     uint32_t chance = chances[prng_below(&world->prng, 6)];
 
+    nemesis->reseed = prng_once_in(&world->prng, 2);
     for (size_t i = 0; i < FAULT_COUNT; i++) {
         struct prng *prng = &nemesis->draws[i];
 
@@ -368,7 +369,6 @@ void nemesis_heal(struct world *world)
     world->nemesis.stopped = true;
     world->arbiter.down = false;
     world->arbiter.silent = false;
-    arbiter_restore_true(world);
     for (uint8_t i = 0; i < 2; i++) {
         struct host *host = &world->hosts[i];
 

@@ -57,6 +57,22 @@ static void draw_options(struct world *world)
 
 enum survivors { SURVIVE_BOTH, SURVIVE_PRIMARY, SURVIVE_STANDBY };
 
+static bool says_wrong(const struct host *host)
+{
+    struct failover_status status;
+
+    if (!host->supervisor.running) {
+        return false;
+    }
+    failover_status(host->supervisor.core, &status);
+    return status.alarms[FAILOVER_ALARM_ARBITER_WRONG];
+}
+
+static bool arbiter_is_wrong(const struct world *world)
+{
+    return world->arbiter.restored || says_wrong(&world->hosts[0]) || says_wrong(&world->hosts[1]);
+}
+
 /* Who is left. Only a host that the register names, with that very store, is asked to go on alone;
  * a strict pair never goes solo, so it is always healed whole. */
 static enum survivors draw_survivors(struct world *world, struct host **ret_alone)
@@ -65,7 +81,7 @@ static enum survivors draw_survivors(struct world *world, struct host **ret_alon
     enum survivors survivors = (enum survivors)prng_below(&world->prng, 3);
     struct host *host;
 
-    if (survivors == SURVIVE_BOTH || world->strict || !arbiter_value(world, &value)) {
+    if (survivors == SURVIVE_BOTH || world->strict || arbiter_is_wrong(world) || !arbiter_value(world, &value)) {
         return SURVIVE_BOTH;
     }
     host = &world->hosts[value.primary - 1];
@@ -97,6 +113,33 @@ static bool halted(const struct host *host)
     return status.role == FAILOVER_HALTED || status.alarms[FAILOVER_ALARM_NEEDS_OPERATOR];
 }
 
+/* Some put the true state back and restart the supervisors, which go on refusing until then; some
+ * reseed. */
+static void operator_mends_arbiter(struct world *world)
+{
+    /* Where the core will not reseed (the peer is empty, or a change is unresolved) he looks for
+     * the true state after all. */
+    if (++world->nemesis.reseed_tries > 3) {
+        world->nemesis.reseed = !world->nemesis.reseed;
+    }
+    if (world->arbiter.restored && !world->nemesis.reseed) {
+        arbiter_restore_true(world);
+    }
+    for (size_t i = 0; i < HOST_COUNT; i++) {
+        struct host *host = &world->hosts[i];
+
+        if (!says_wrong(host)) {
+            continue;
+        }
+        if (world->nemesis.reseed) {
+            supervisor_command(world, host, FAILOVER_RESEED);
+        } else {
+            supervisor_kill(world, host);
+            supervisor_start(world, host);
+        }
+    }
+}
+
 /* What the operator does when a host says that it needs him: a store of a lineage that was given up
  * is fetched anew; when everybody that the register names has lost his disk, the other is promoted
  * by force. */
@@ -107,6 +150,10 @@ static void operator_looks(struct world *world, struct event *event)
 
     (void)event;
     world_at(world, 2 * SECOND_US, (struct event){.fn = operator_looks, .process = PROCESS_WORLD});
+    if (arbiter_is_wrong(world)) {
+        operator_mends_arbiter(world);
+        return;
+    }
     if (!arbiter_value(world, &value)) {
         return;
     }

@@ -213,7 +213,8 @@ struct engine {
     uint64_t epoch_told;
     uint64_t read_told;
     uint64_t timer; /* life of the armed timer */
-    uint64_t append_rest; /* bytes of the current APPEND that found no room */
+    uint8_t *append_rest; /* owned: bytes of an APPEND that found no room yet; NULL: none */
+    size_t append_size;
     struct state *incoming; /* owned: snapshot being received */
     struct record_position incoming_position;
     uint64_t incoming_count;
@@ -481,6 +482,9 @@ void engine_arm(struct world *world, struct host *host);
 bool engine_job(struct world *world, struct host *host, const struct request *request);
 /* Performs one effect. True: it blocks, engine_continue is called later. */
 bool engine_perform(struct world *world, struct host *host, struct replica_effect *effect);
+/* What of an APPEND found no room, and whether it would now. */
+bool engine_append_ready(struct engine *engine);
+void engine_append_more(struct world *world, struct host *host);
 void engine_block(struct world *world, struct host *host, uint64_t delay_us, event_fn *fn);
 void engine_unblock(struct world *world, struct host *host);
 uint64_t engine_sync_us(struct world *world, struct host *host);
