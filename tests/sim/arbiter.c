@@ -61,6 +61,9 @@ static void deliver(struct world *world, struct event *event)
         supervisor->registered = true;
         supervisor->read_order = reply->sent_order;
     }
+    if (!reply->cas && reply->answer.outcome <= FAILOVER_ABSENT) {
+        supervisor->seen_order = reply->sent_order;
+    }
     if (reply->answer.outcome == FAILOVER_UNKNOWN) {
         world->totals.ambiguous++;
     }
@@ -233,6 +236,7 @@ void arbiter_cas(struct world *world,
     request->value = *value;
     register_format(value, request->text);
     host->supervisor.cas_nonce = value->nonce;
+    checker_cas_asked(world, host->number);
     TRACE(world, "host %u: cas epoch %llu primary %u isr {%s%s} on rev %llu", host->number,
           (unsigned long long)value->epoch, value->primary, value->isr[0].present ? "1" : "",
           value->isr[1].present ? "2" : "", (unsigned long long)revision);
@@ -260,6 +264,7 @@ void arbiter_restore_old(struct world *world)
     arbiter->true_head = arbiter->head;
     arbiter->restored = true;
     arbiter->life++;
+    checker_cas_void(world);
     world->totals.restores++;
     if (older == 0 || prng_once_in(&world->prng, 3)) {
         arbiter->exists = false;
@@ -283,6 +288,7 @@ void arbiter_restore_true(struct world *world)
     }
     arbiter->restored = false;
     arbiter->life++;
+    checker_cas_void(world);
     arbiter->exists = true;
     memcpy(arbiter->text, arbiter->true_text, sizeof arbiter->text);
     arbiter->revision = arbiter->true_revision;

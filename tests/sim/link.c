@@ -173,6 +173,20 @@ static void accepted(struct world *world, struct event *event)
     link_up(world, host, link->connection);
 }
 
+/* Whoever speaks on a connection that the other end has forgotten gets a reset. */
+static void reset_forgotten(struct world *world, struct host *host)
+{
+    const struct host *peer = &world->hosts[0];
+    uint64_t connection = host->child.link_connection;
+
+    if (connection != 0 && peer->powered && peer->child.link_connection != connection &&
+        !world->link.ways[0].blocked && !world->link.ways[1].blocked) {
+        travel(world, 0,
+               &(struct event){
+                   .fn = arrive, .process = PROCESS_CHILD_2, .host = 1, .a = connection});
+    }
+}
+
 static void dial(struct world *world, struct event *event)
 {
     struct host *host = &world->hosts[1];
@@ -182,6 +196,7 @@ static void dial(struct world *world, struct event *event)
     if (!host->child.running) {
         return;
     }
+    reset_forgotten(world, host);
     world_at(world, prng_range(&world->prng, 30, 200) * MS_US,
              (struct event){.fn = dial, .process = PROCESS_CHILD_2, .host = 1});
     if (host->child.up && host->child.link_connection == 0 && !link->ways[1].blocked &&

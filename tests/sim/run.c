@@ -47,6 +47,7 @@ static void draw_options(struct world *world)
     world->bias_ms = 250;
     world->hold_down_ms = (uint32_t)prng_range(prng, 0, 2) * 500;
     world->checkpoint_ms = checkpoints_ms[prng_below(prng, 4)];
+    world->async = prng_once_in(prng, 2);
     world->strict = prng_once_in(prng, 12);
     if (world->strict) { /* never solo: a lost disk then waits for the operator */
         world->options.faults_off |= 1ULL << FAULT_DISK_LOSS;

@@ -123,6 +123,7 @@ struct job {
 
 #define JOB_COUNT_MAX   32U
 #define HELD_COUNT_MAX  8U
+#define PROMISE_COUNT_MAX 8U
 #define INPUT_COUNT_MAX 512U
 #define KEPT_COUNT      512U
 
@@ -206,6 +207,12 @@ struct engine {
     struct replica_effects effects;
     size_t effect_next;
     struct input current; /* whose effects are being performed */
+    uint64_t promises[PROMISE_COUNT_MAX]; /* asked for and not durable, when calls do not block */
+    uint64_t promise_lineages[PROMISE_COUNT_MAX];
+    uint32_t promise_count;
+    struct record_position cut; /* under way, likewise */
+    bool cutting;
+    uint64_t call_us; /* when the last call that does not block ends */
     uint64_t block;       /* number of the blocking call that runs; 0: none */
     uint64_t block_count;
     bool r_due;
@@ -256,6 +263,7 @@ struct supervisor {
     uint64_t cas_nonce;
     bool eligible;
     bool registered;          /* a register was read by this life (rule A) */
+    uint64_t seen_order;      /* when the last answered READ was sent */
     uint64_t read_order;      /* when the last finished request was sent */
     bool resync;              /* the next child begins an empty store */
     uint32_t child_failures;
@@ -378,6 +386,7 @@ struct world {
     struct totals totals;
     uint8_t cluster_id[STORAGE_ID_SIZE];
     bool strict;
+    bool async; /* R goes on while promises and cuts are made durable: the core allows both */
     uint32_t silence_ms, evict_ms, ping_ms, bias_ms, hold_down_ms;
     uint32_t checkpoint_ms;
     uint64_t hash; /* of everything that happened */
