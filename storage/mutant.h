@@ -5,12 +5,16 @@
  * -DMUTANT_x it is 1. No such build is ever shipped: only tests/sim makes them.
  *
  * rule  mutant                   what is missing
+ *  A    recovered_unsynced       a recovered log is synced before any of it is counted
  *  A    follow_unread            following waits for a register read in this incarnation
  *  B    step_down_undrained      only a primary without an uncommitted record may become standby
+ *  C    commit_before_start      nothing is committed before the epoch's start record is
+ *  C    tail_unrequired          a new primary's peer is required for the recovered tail too
  *  C    ack_after_seal           after SEAL nothing lower is acknowledged or echoed
  *  C    serve_before_committed   the epoch's start record is committed before anything is served
  *  D    forget_unresolved_add    an unresolved addition keeps the peer required, whatever the link
  *  D    refused_ends_removal     a refused removal leaves the peer required
+ *  G    promise_unsynced         a promise is synced before it counts
  *  G    ack_before_promise       the promise is durable before the first word at an epoch
  *  G    add_without_require      the peer is required before its addition is proposed
  *  G    add_without_last_ack     it has acknowledged the last record from before the requirement

@@ -2,7 +2,7 @@
 /* main.c: runs seeds and says what came of them.
  *
  *   sim [--seeds A..B] [--seed N] [--jobs N] [--disable FAULT,…] [--trace] [--time-limit S]
- *       [--no-reduce] [--first] [--brief]
+ *       [--no-reduce] [--first] [--brief] [--regressions FILE]
  *
  * Every seed runs in a process that may die: an assertion of a core is a failure like any other. A
  * failing seed is run again for its trace, and then with one kind of fault after the other switched
@@ -51,6 +51,7 @@ struct arguments {
     bool first_only; /* stop at the first failure */
     bool brief;      /* no traces of failures */
     uint64_t time_limit_s;
+    const char *regressions; /* NULL: none */
 };
 
 static struct world *tracing; /* for the handler of SIGABRT only */
@@ -286,7 +287,8 @@ static uint64_t parse_faults(char *list)
 static void usage(void)
 {
     (void)fprintf(stderr, "sim [--seeds A..B] [--seed N] [--jobs N] [--disable FAULT,...]"
-                          " [--trace] [--time-limit SECONDS] [--no-reduce] [--first] [--brief]\n");
+                          " [--trace] [--time-limit SECONDS] [--no-reduce] [--first] [--brief]"
+                          " [--regressions FILE]\n");
     _exit(2);
 }
 
@@ -325,12 +327,45 @@ static void parse_argument(struct arguments *arguments, int argc, char **argv, i
         arguments->jobs = (uint32_t)strtoul(value_of(argc, argv, at), NULL, 10);
     } else if (strcmp(name, "--time-limit") == 0) {
         arguments->time_limit_s = strtoull(value_of(argc, argv, at), NULL, 10);
+    } else if (strcmp(name, "--regressions") == 0) {
+        arguments->regressions = value_of(argc, argv, at);
     } else if (strcmp(name, "--disable") == 0) {
         (void)value_of(argc, argv, at);
         arguments->faults_off |= parse_faults(argv[*at]);
     } else {
         usage();
     }
+}
+
+/* Each line of the file: seed, faults that are off ("-": none), why. */
+static int run_regressions(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    char line[512];
+    uint64_t passed = 0;
+    uint64_t failed = 0;
+
+    if (file == NULL) {
+        perror(path);
+        return 1;
+    }
+    while (fgets(line, sizeof line, file) != NULL) {
+        char faults[256] = "";
+        uint64_t seed = 0;
+
+        if (sscanf(line, "%" SCNu64 " %255s", &seed, faults) != 2) { /* NOLINT(cert-err34-c) */
+            continue;
+        }
+        if (fails(seed, strcmp(faults, "-") == 0 ? 0 : parse_faults(faults), false)) {
+            (void)printf("regression: %s", line);
+            failed++;
+        } else {
+            passed++;
+        }
+    }
+    (void)fclose(file); /* it was only read */
+    (void)printf("%" PRIu64 " passed, %" PRIu64 " failed\n", passed, failed);
+    return failed == 0 && passed > 0 ? 0 : 1;
 }
 
 static int run_traced(const struct arguments *arguments)
@@ -370,6 +405,9 @@ int main(int argc, char **argv)
     }
     if (arguments.trace && arguments.first == arguments.last) {
         return run_traced(&arguments);
+    }
+    if (arguments.regressions != NULL) {
+        return run_regressions(arguments.regressions);
     }
     (void)sigaction(SIGABRT, &action, NULL); /* cannot fail: the number is good */
     board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

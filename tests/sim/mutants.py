@@ -16,6 +16,18 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 FLAGS = ["-std=gnu11", "-O2", "-g", "-D_GNU_SOURCE", "-DSTORAGE_LIMITS_SMALL"]
 LISTS = ("storage/mutant.h", "supervisor/mutant.h")
 ROW = re.compile(r"^ \*  ([A-N])    ([a-z_]+) +(.*?)(?: \*/)?$", re.MULTILINE)
+# Rules that another one backs up: without them alone nothing that the checkers forbid can happen,
+# or the simulation has no such world. Unit tests and the model hold them.
+UNSEEN = {
+    "count_any_incarnation": "an acknowledgement carries the record's hash, an echo a number of"
+    " this process: an old one says nothing false",
+    "forget_nonces": "the attempt that landed is taken for somebody else's: one failover more",
+    "lead_over_higher": "what only the higher log has is not committed",
+    "outdated_seeks": "rule E: the arbiter of this world is linearizable",
+    "speak_deposed": "the peer has sealed: it says nothing at the old epoch that could be counted",
+    "step_down_undrained": "the peer's STATE comes before its LEAD and deposes the primary",
+    "tail_unrequired": "an acknowledgement of the start record covers the tail before it",
+}
 CONTROL_SEEDS = 500  # the unchanged program must pass these, or a catch proves nothing
 MUTANT = re.compile(r"MUTANT\((\w+)\)")
 
@@ -102,7 +114,7 @@ def main():
     arguments = parser.parse_args()
     known = rules()
     used = uses(arguments.sources)
-    wanted = [n for n in arguments.only.split(",") if n] or sorted(used)
+    wanted = [n for n in arguments.only.split(",") if n] or sorted(set(used) - set(UNSEEN))
     builder = Builder(arguments)
     base = builder.base()
     passed = failed = 0
