@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* arbiter.c: the register's keeper: linearizable, with revisions and an identity. A compare-and-
- * swap happens once or not at all, but may land long after its sender has given up or died.
+/* arbiter.c: the register's keeper: linearizable, with revisions and an identity.
+ * Owns what is in the register and when a request lands: a compare-and-swap happens once or not at
+ * all, but maybe long after its sender has given up or died.
  * Never decides what may stand in the register: the checker looks at every change. */
 #include "tests/sim/sim.h"
 
@@ -81,11 +82,10 @@ static void reply(struct world *world,
 
     ASSERT(copy != NULL);
     *copy = *content;
-    world_at(world, delay_us,
-             (struct event){.fn = deliver,
-                            .process = supervisor_process(host),
-                            .host = host->index,
-                            .data = copy});
+    world_at(
+        world, delay_us,
+        (struct event){
+            .fn = deliver, .process = supervisor_process(host), .host = host->index, .data = copy});
 }
 
 static void answer_current(struct world *world, struct failover_answer *answer)
@@ -99,7 +99,8 @@ static void answer_current(struct world *world, struct failover_answer *answer)
     }
 }
 
-static void swap(struct world *world, const struct host *host, const struct arbiter_request *request)
+static void
+swap(struct world *world, const struct host *host, const struct arbiter_request *request)
 {
     struct arbiter *arbiter = &world->arbiter;
 
@@ -125,8 +126,8 @@ static void execute(struct world *world, struct event *event)
     const struct arbiter_request *request = event->data;
     struct arbiter_reply content = {
         .number = request->number, .cas = request->cas, .sent_order = request->sent_order};
-    bool matches = arbiter->exists ? request->revision == arbiter->revision
-                                   : request->revision == 0;
+    bool matches =
+        arbiter->exists ? request->revision == arbiter->revision : request->revision == 0;
 
     checker_cas_landed(world, event->a);
     if (arbiter->down || arbiter->silent || arbiter->life != request->arbiter_life) {

@@ -31,9 +31,7 @@ void check_fail(struct world *world, const char *invariant, const char *format, 
 void checker_step(struct world *world);
 
 /* ---- the arbiter (check_register.c) ---- */
-void checker_register(struct world *world,
-                      uint8_t host,
-                      const struct register_value *value);
+void checker_register(struct world *world, uint8_t host, const struct register_value *value);
 /* A supervisor asks for a CAS. */
 void checker_cas_asked(struct world *world, uint8_t host);
 /* A CAS is under way that may land; returns its number. */

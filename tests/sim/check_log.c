@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* check_log.c: stores, logs, promises, commits: invariants 2, 3, 4, 6, 7, 8, 9, 15, 18, 19. */
+/* check_log.c: stores, logs, promises, commits.
+ * Owns what each store holds and has durable, and the one log of all that is committed: invariants
+ * 2, 3, 4, 6, 7, 8, 9, 15, 19. Never believes what a host says of its own disk. */
 #include "tests/sim/check_internal.h"
 
 #include "base/assert.h"
@@ -202,8 +204,8 @@ void checker_cut(struct world *world, uint8_t host, const struct record_position
     /* What the register does not count on may go: it is sent again. */
     if (position->lsn < shadow->last && position->lsn < checker->commit_count &&
         register_has(&checker->value, host, shadow->store_id)) {
-        for (uint64_t lsn = position->lsn + 1;
-             lsn <= shadow->last && lsn <= checker->commit_count; lsn++) {
+        for (uint64_t lsn = position->lsn + 1; lsn <= shadow->last && lsn <= checker->commit_count;
+             lsn++) {
             if (shadow->marks[lsn].hash == checker->ledger[lsn].mark.hash) {
                 check_fail(world, "3 kept", "host %u cuts away the committed LSN %llu", host,
                            (unsigned long long)lsn);
@@ -259,10 +261,8 @@ void checker_begin(struct world *world, uint8_t host, uint64_t epoch)
 }
 
 /* 2: durable on every host of the ISR of an epoch that this incarnation was granted. */
-static bool durable_on_isr(struct world *world,
-                           const struct register_value *value,
-                           uint64_t lsn,
-                           uint64_t hash)
+static bool
+durable_on_isr(struct world *world, const struct register_value *value, uint64_t lsn, uint64_t hash)
 {
     for (size_t i = 0; i < HOST_COUNT; i++) {
         const struct shadow *shadow;
@@ -278,7 +278,8 @@ static bool durable_on_isr(struct world *world,
     return true;
 }
 
-static void check_commit(struct world *world, uint8_t host, const struct engine *engine, uint64_t lsn)
+static void
+check_commit(struct world *world, uint8_t host, const struct engine *engine, uint64_t lsn)
 {
     struct checker *checker = world->checker;
     const struct arbiter *arbiter = &world->arbiter;
@@ -295,8 +296,10 @@ static void check_commit(struct world *world, uint8_t host, const struct engine 
                   value->epoch >= engine->epoch && durable_on_isr(world, value, lsn, hash);
     }
     if (!durable) {
-        check_fail(world, "2 commit", "host %u commits LSN %llu under epoch %llu, not durable on"
-                   " its ISR", host, (unsigned long long)lsn, (unsigned long long)engine->epoch);
+        check_fail(world, "2 commit",
+                   "host %u commits LSN %llu under epoch %llu, not durable on"
+                   " its ISR",
+                   host, (unsigned long long)lsn, (unsigned long long)engine->epoch);
     } else if (checker->value.epoch >= engine->epoch &&
                !durable_on_isr(world, &checker->value, lsn, hash)) {
         check_fail(world, "2 isr holds all",
@@ -359,8 +362,7 @@ void checker_committed(struct world *world, uint8_t host, const struct engine *e
     }
     if (engine->lsn_commit >= from && engine->lsn_commit < engine->epoch_first) {
         check_fail(world, "C start", "host %u commits LSN %llu before its start record %llu", host,
-                   (unsigned long long)engine->lsn_commit,
-                   (unsigned long long)engine->epoch_first);
+                   (unsigned long long)engine->lsn_commit, (unsigned long long)engine->epoch_first);
     }
     for (uint64_t lsn = from; lsn <= engine->lsn_commit && !world->failed; lsn++) {
         check_commit(world, host, engine, lsn);
@@ -429,8 +431,7 @@ static void check_drained(struct world *world, uint8_t host, const struct messag
     if (lead->last.lsn > checker->commit_count || peer == NULL ||
         !shadow_has(checker, peer, lead->last.lsn)) {
         check_fail(world, "K drained", "host %u hands over at LSN %llu, committed is %llu", host,
-                   (unsigned long long)lead->last.lsn,
-                   (unsigned long long)checker->commit_count);
+                   (unsigned long long)lead->last.lsn, (unsigned long long)checker->commit_count);
     }
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* check_register.c: what may be written into the register, and who may be granted authority:
- * invariants 1, 11, 12, 14, rules C, F, G, K. */
+/* check_register.c: what may be written into the register, and who may be granted authority.
+ * Owns the true register and the changes of it under way: invariants 1, 11, 12, 13, 14, rules C, F,
+ * G, K. Never believes what the arbiter shows: it may have gone back. */
 #include "tests/sim/check_internal.h"
 
 #include "base/assert.h"
@@ -35,9 +36,7 @@ static void check_members(struct world *world, const struct register_value *valu
     }
 }
 
-void checker_register(struct world *world,
-                      uint8_t host,
-                      const struct register_value *value)
+void checker_register(struct world *world, uint8_t host, const struct register_value *value)
 {
     struct checker *checker = world->checker;
     const struct register_value *old = &checker->value;
@@ -50,21 +49,20 @@ void checker_register(struct world *world,
         return;
     }
     if (value->primary != host) {
-        check_fail(world, "K authority", "host %u makes host %u the primary", host,
-                   value->primary);
+        check_fail(world, "K authority", "host %u makes host %u the primary", host, value->primary);
         return;
     }
     if (had && (reseed ? value->epoch <= old->epoch : value->epoch != old->epoch + 1)) {
-        check_fail(world, "1 register", "epoch %llu follows %llu",
-                   (unsigned long long)value->epoch, (unsigned long long)old->epoch);
+        check_fail(world, "1 register", "epoch %llu follows %llu", (unsigned long long)value->epoch,
+                   (unsigned long long)old->epoch);
         return;
     }
     if (forced && !world->nemesis.forcing[host - 1]) {
         check_fail(world, "F lineage", "host %u changes the lineage unasked", host);
         return;
     }
-    if (had && !forced && !reseed && (!old->isr[host - 1].present ||
-                           !register_has(old, host, value->isr[host - 1].store_id))) {
+    if (had && !forced && !reseed &&
+        (!old->isr[host - 1].present || !register_has(old, host, value->isr[host - 1].store_id))) {
         check_fail(world, "11 promotion",
                    "host %u takes authority at epoch %llu from outside the ISR", host,
                    (unsigned long long)value->epoch);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* engine_effects.c: carries out the replica core's effects as storage/engine_pair.h says: each is
- * one call upon the log, the promise, the link or the layer above; what it leads to goes to the
- * core as a later event. A call that blocks stops R until it is done. Never decides anything. */
+/* engine_effects.c: carries out the replica core's effects as storage/engine_pair.h says.
+ * Owns one call per effect upon the log, the promise, the link or the layer above; what it leads to
+ * goes to the core as a later event. Never decides anything. */
 #include "tests/sim/sim.h"
 
 #include "base/assert.h"
@@ -121,9 +121,9 @@ static void cut_done(struct world *world, struct event *event)
         return;
     }
     if (engine->syncing) { /* waits for the sync that is under way */
-        world_at(world, MS_US,
-                 (struct event){
-                     .fn = cut_done, .process = child_process(host), .host = host->index});
+        world_at(
+            world, MS_US,
+            (struct event){.fn = cut_done, .process = child_process(host), .host = host->index});
         return;
     }
     TRACE(world, "host %u: cuts (%llu, %llu) to (%llu, %llu)", host->number,
@@ -208,8 +208,8 @@ static void append_from(struct world *world, struct host *host, struct span byte
         struct wal_received received = {.lsn_durable = engine->lsn_durable};
         struct record_position position;
         size_t size;
-        enum err_code rc = record_shared_decode(bytes, &received.record, &received.position, &size,
-                                                &err);
+        enum err_code rc =
+            record_shared_decode(bytes, &received.record, &received.position, &size, &err);
 
         if (rc == ERR_OK && !room_for_record(engine)) {
             append_later(engine, bytes);
@@ -286,9 +286,8 @@ static void unrequire(struct world *world, struct host *host)
     engine_news(world, host);
 }
 
-static void acknowledge(struct world *world,
-                        struct host *host,
-                        const struct record_position *position)
+static void
+acknowledge(struct world *world, struct host *host, const struct record_position *position)
 {
     struct engine *engine = &host->child.engine;
     struct replica_found found;
@@ -323,8 +322,8 @@ static void ship(struct world *world, struct host *host, uint64_t lsn)
         struct log_room room = {.at = bytes, .size = sizeof bytes};
         struct message message;
 
-        rc = log_ship(engine, shipped.u.shipped.lsn_next, count, &room,
-                      &shipped.u.shipped.lsn_next, &err);
+        rc = log_ship(engine, shipped.u.shipped.lsn_next, count, &room, &shipped.u.shipped.lsn_next,
+                      &err);
         if (rc != ERR_OK || room.used == 0) {
             break;
         }
@@ -455,6 +454,22 @@ static void halt(struct world *world, struct host *host, const char *reason)
     engine_fail(world, host, reason);
 }
 
+static void may_apply(struct world *world, struct host *host, uint64_t lsn)
+{
+    struct engine *engine = &host->child.engine;
+
+    engine->lsn_commit = lsn > engine->lsn_commit ? lsn : engine->lsn_commit;
+    engine_writer(world, host);
+}
+
+static void echoed(struct world *world, struct host *host, uint64_t sequence)
+{
+    struct engine *engine = &host->child.engine;
+
+    engine->echoed = sequence > engine->echoed ? sequence : engine->echoed;
+    engine_release(world, host);
+}
+
 bool engine_perform(struct world *world, struct host *host, struct replica_effect *effect)
 {
     struct engine *engine = &host->child.engine;
@@ -481,8 +496,7 @@ bool engine_perform(struct world *world, struct host *host, struct replica_effec
         append_from(world, host, effect->u.bytes);
         break;
     case REPLICA_EFFECT_COMMIT:
-        engine->lsn_commit = effect->u.lsn > engine->lsn_commit ? effect->u.lsn : engine->lsn_commit;
-        engine_writer(world, host);
+        may_apply(world, host, effect->u.lsn);
         break;
     case REPLICA_EFFECT_SHIP:
         ship(world, host, effect->u.lsn);
@@ -497,8 +511,7 @@ bool engine_perform(struct world *world, struct host *host, struct replica_effec
         acknowledge(world, host, &effect->u.position);
         break;
     case REPLICA_EFFECT_ECHOED:
-        engine->echoed = effect->u.sequence > engine->echoed ? effect->u.sequence : engine->echoed;
-        engine_release(world, host);
+        echoed(world, host, effect->u.sequence);
         break;
     case REPLICA_EFFECT_SNAPSHOT_SEND:
         snapshot_send(world, host);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* link.c: the connection between the hosts: host 2 dials host 1; bytes arrive in order or not at
- * all, late, or never while a direction is blocked. A process that dies closes its end, a host that
- * loses power does not. Never looks into a frame. */
+/* link.c: the connection between the hosts: host 2 dials host 1.
+ * Owns when bytes arrive: in order or not at all, late, or never while a direction is blocked. A
+ * process that dies closes its end, a host that loses power does not.
+ * Never looks into a frame. */
 #include "tests/sim/sim.h"
 
 #include "base/assert.h"
@@ -101,10 +102,8 @@ void link_break(struct world *world)
 
         if (connection != 0) {
             world_at(world, prng_range(&world->prng, 0, 2000),
-                     (struct event){.fn = arrive,
-                                    .process = child_process(host),
-                                    .host = i,
-                                    .a = connection});
+                     (struct event){
+                         .fn = arrive, .process = child_process(host), .host = i, .a = connection});
         }
     }
 }
@@ -181,9 +180,9 @@ static void reset_forgotten(struct world *world, struct host *host)
 
     if (connection != 0 && peer->powered && peer->child.link_connection != connection &&
         !world->link.ways[0].blocked && !world->link.ways[1].blocked) {
-        travel(world, 0,
-               &(struct event){
-                   .fn = arrive, .process = PROCESS_CHILD_2, .host = 1, .a = connection});
+        travel(
+            world, 0,
+            &(struct event){.fn = arrive, .process = PROCESS_CHILD_2, .host = 1, .a = connection});
     }
 }
 

@@ -4,9 +4,10 @@
  *   sim [--seeds A..B] [--seed N] [--jobs N] [--disable FAULT,…] [--trace] [--time-limit S]
  *       [--no-reduce] [--first] [--brief] [--regressions FILE]
  *
- * Every seed runs in a process that may die: an assertion of a core is a failure like any other. A
- * failing seed is run again for its trace, and then with one kind of fault after the other switched
- * off, as long as it goes on failing. */
+ * Owns the processes: every seed runs in one that may die, for an assertion of a core is a failure
+ * like any other. A failing seed is run again for its trace, and then with one kind of fault after
+ * the other switched off, as long as it goes on failing. Never calls a seed passed that has not
+ * come to its end. */
 #include "tests/sim/sim.h"
 
 #include "base/assert.h"
@@ -91,7 +92,8 @@ static bool run_here(struct world *world, const struct sim_options *options)
     return held;
 }
 
-static void worker(struct board *board, const struct arguments *arguments, uint32_t job, uint64_t end_s)
+static void
+worker(struct board *board, const struct arguments *arguments, uint32_t job, uint64_t end_s)
 {
     struct world *world = malloc(sizeof *world);
     struct sim_options options = {.faults_off = arguments->faults_off};
@@ -135,7 +137,8 @@ static void note_death(struct board *board, uint32_t job, uint32_t jobs)
     board->next[job] += jobs;
 }
 
-static pid_t start(struct board *board, const struct arguments *arguments, uint32_t job, uint64_t end_s)
+static pid_t
+start(struct board *board, const struct arguments *arguments, uint32_t job, uint64_t end_s)
 {
     pid_t pid;
 
@@ -151,7 +154,8 @@ static pid_t start(struct board *board, const struct arguments *arguments, uint3
 
 static void run_all(struct board *board, const struct arguments *arguments)
 {
-    uint64_t end_s = arguments->time_limit_s == 0 ? UINT64_MAX : seconds() + arguments->time_limit_s;
+    uint64_t end_s =
+        arguments->time_limit_s == 0 ? UINT64_MAX : seconds() + arguments->time_limit_s;
     pid_t pids[JOB_MAX] = {0};
     uint32_t running = 0;
 
@@ -256,10 +260,10 @@ static void print_totals(const struct totals *t, uint64_t passed, uint64_t faile
                  " handovers done, %" PRIu64 " aborted, %" PRIu64 " forced\n",
                  t->failovers, t->evictions, t->adds, t->handovers_done, t->handovers_aborted,
                  t->forced);
-    (void)printf("%" PRIu64 " ambiguous cas, %" PRIu64 " restores, %" PRIu64 " fsync failures, %"
-                 PRIu64 " power losses, %" PRIu64 " disk losses, %" PRIu64 " kills\n",
-                 t->ambiguous, t->restores, t->sync_failures, t->power_losses, t->disk_losses,
-                 t->kills);
+    (void)printf(
+        "%" PRIu64 " ambiguous cas, %" PRIu64 " restores, %" PRIu64 " fsync failures, %" PRIu64
+        " power losses, %" PRIu64 " disk losses, %" PRIu64 " kills\n",
+        t->ambiguous, t->restores, t->sync_failures, t->power_losses, t->disk_losses, t->kills);
     (void)printf("%" PRIu64 " cuts, %" PRIu64 " snapshots, %" PRIu64 " resyncs, %" PRIu64
                  " halts\n",
                  t->cuts, t->snapshots, t->resyncs, t->halts);
