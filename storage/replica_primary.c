@@ -128,6 +128,7 @@ void primary_depose(struct replica *r, uint64_t epoch)
         return;
     }
     r->primary.deposed = true;
+    r->grant_held = false;
     r->primary.handover = HANDOVER_NONE;
     primary_session_end(r, false);
     /* A primary that required nobody would go on committing alone. */
