@@ -4,45 +4,14 @@
  * comes: the core's invariants hold, no word is said below the promise or before it is durable,
  * nothing is applied or acknowledged that is not durable, nothing applied is cut. Owns the
  * executor. Never gives an event that no real executor could give. */
-#include "base/assert.h"
-#include "storage/replica.h"
+#include "tests/fuzz/fuzz_replica.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define LOG_COUNT_MAX    64U
-#define ANSWER_COUNT_MAX 64U
-#define STEP_COUNT_MAX   2000U
-
-struct input {
-    const uint8_t *at;
-    size_t left;
-};
-
-struct world {
-    struct input input;
-    struct replica *replica;
-    struct replica_options options;
-    struct record_position log[LOG_COUNT_MAX];
-    struct replica_local local;
-    struct replica_effects effects;
-    struct replica_event answers[ANSWER_COUNT_MAX];
-    size_t answer_count;
-    uint64_t now_ms;
-    uint64_t promised; /* durable */
-    uint64_t promise_asked;
-    uint64_t lsn_acked;
-    uint64_t epoch_start; /* LSN of the last start record */
-    bool leads;
-    bool begun;
-    bool required;
-    bool connected;
-    bool over;
-};
-
-static uint8_t take(struct world *world)
+uint8_t take(struct world *world)
 {
     uint8_t byte;
 
@@ -114,11 +83,12 @@ static void cut(struct world *world, const struct record_position *place)
 
 /* ---- Effects ---- */
 
-static void check_sent(const struct world *world, const struct message *message)
+static void check_sent(struct world *world, const struct message *message)
 {
     uint64_t epoch;
 
     ASSERT(world->connected);
+    owe_answer(world, message);
     if (message->type == MESSAGE_STATE || message->type == MESSAGE_HELLO) {
         ASSERT(message->u.state.promised == world->promised);
     } else if (message->type == MESSAGE_LEAD || message->type == MESSAGE_HANDOVER) {
@@ -214,6 +184,7 @@ static void perform_ship(struct world *world, const struct replica_effect *effec
         ASSERT(effect->u.lsn <= world->local.last.lsn);
         event.u.shipped.gone = take(world) == 0xff;
         event.u.shipped.lsn_next = event.u.shipped.gone ? effect->u.lsn : effect->u.lsn + 1;
+        owe_ack(world, effect->u.lsn);
     }
     answer(world, &event);
 }
@@ -292,7 +263,7 @@ static void perform(struct world *world, const struct replica_effect *effect)
     }
 }
 
-static void step(struct world *world, const struct replica_event *event)
+void step(struct world *world, const struct replica_event *event)
 {
     struct replica_event timed = *event;
 
@@ -333,132 +304,6 @@ static void deliver_answer(struct world *world)
     }
 }
 
-static uint64_t some_epoch(struct world *world)
-{
-    uint8_t choice = take(world);
-
-    return choice < 128 && replica_epoch(world->replica) != 0 ? replica_epoch(world->replica)
-                                                              : 1U + choice % 8U;
-}
-
-static struct record_position some_position(struct world *world)
-{
-    uint8_t choice = take(world);
-    struct record_position position = world->log[choice % (world->local.last.lsn + 1)];
-
-    if (choice >= 192) {
-        position.hash[choice % 4]++;
-    }
-    if (choice >= 240) {
-        position.lsn++;
-    }
-    return position;
-}
-
-static void some_store(struct world *world, uint8_t store_id[STORAGE_ID_SIZE])
-{
-    memset(store_id, take(world) < 224 ? 2 : 3, STORAGE_ID_SIZE);
-}
-
-static uint64_t some_incarnation(struct world *world, uint64_t usual)
-{
-    return take(world) < 224 ? usual : 77;
-}
-
-static void fill_state(struct world *world, struct message_state *state)
-{
-    *state = (struct message_state){.version_min = 1,
-                                    .version_max = 1,
-                                    .lineage = take(world) % 3U,
-                                    .incarnation = some_incarnation(world, 22),
-                                    .host = take(world) < 250 ? 2 : 1,
-                                    .role = take(world) % 3U,
-                                    .promised = take(world) % 8U,
-                                    .last = some_position(world)};
-    state->epoch = state->role == REPLICA_IDLE ? 0 : some_epoch(world);
-    memset(state->cluster_id, take(world) < 250 ? 0xc1 : 0xc2, STORAGE_ID_SIZE);
-    some_store(world, state->store_id);
-}
-
-/* The peer as it should be: most of what it says then gets somewhere. */
-static void send_hello(struct world *world)
-{
-    struct message message = {.type = MESSAGE_HELLO};
-    struct replica_event event = {.type = REPLICA_EVENT_MESSAGE, .u.message = &message};
-
-    message.u.state = (struct message_state){
-        .version_min = 1, .version_max = 1, .lineage = 1, .incarnation = 22, .host = 2};
-    memset(message.u.state.cluster_id, 0xc1, STORAGE_ID_SIZE);
-    memset(message.u.state.store_id, 2, STORAGE_ID_SIZE);
-    step(world, &event);
-}
-
-static void fill_message(struct world *world, struct message *message)
-{
-    switch (message->type) {
-    case MESSAGE_HELLO:
-    case MESSAGE_STATE:
-        fill_state(world, &message->u.state);
-        break;
-    case MESSAGE_LEAD:
-    case MESSAGE_HANDOVER:
-        message->u.lead = (struct message_lead){.epoch = some_epoch(world),
-                                                .incarnation = some_incarnation(world, 22),
-                                                .lsn_commit = take(world) % LOG_COUNT_MAX,
-                                                .last = some_position(world)};
-        break;
-    case MESSAGE_FOLLOW:
-    case MESSAGE_ACK:
-        message->u.follow = (struct message_follow){.epoch = some_epoch(world),
-                                                    .incarnation = some_incarnation(world, 11),
-                                                    .last = some_position(world),
-                                                    .applied = some_position(world)};
-        some_store(world, message->u.follow.store_id);
-        break;
-    case MESSAGE_PROBE:
-    case MESSAGE_CUT:
-    case MESSAGE_SNAPSHOT:
-    case MESSAGE_PLACE:
-        message->u.place = (struct message_place){
-            .epoch = some_epoch(world),
-            .incarnation = some_incarnation(world, message->type == MESSAGE_PLACE ? 11 : 22),
-            .position = some_position(world)};
-        break;
-    case MESSAGE_APPEND:
-    case MESSAGE_PAIRS:
-        message->u.bytes = (struct message_bytes){.epoch = some_epoch(world),
-                                                  .incarnation = some_incarnation(world, 22),
-                                                  .lsn_commit = take(world) % LOG_COUNT_MAX,
-                                                  .bytes = SPAN_LITERAL("x")};
-        break;
-    case MESSAGE_PING:
-    case MESSAGE_ECHO:
-    case MESSAGE_SNAPSHOT_END:
-        message->u.ping = (struct message_ping){
-            .epoch = some_epoch(world),
-            .incarnation = some_incarnation(world, message->type == MESSAGE_ECHO ? 11 : 22),
-            .sequence = take(world) % 32U,
-            .lsn_commit = take(world) % LOG_COUNT_MAX};
-        some_store(world, message->u.ping.store_id);
-        break;
-    case MESSAGE_DATA:
-    case MESSAGE_BYE:
-        message->u.data = SPAN_LITERAL("text");
-        break;
-    case MESSAGE_TYPE_END:
-        break;
-    }
-}
-
-static void send_message(struct world *world)
-{
-    struct message message = {.type = (enum message_type)(1U + take(world) % MESSAGE_BYE)};
-    struct replica_event event = {.type = REPLICA_EVENT_MESSAGE, .u.message = &message};
-
-    fill_message(world, &message);
-    step(world, &event);
-}
-
 static void command(struct world *world, enum replica_event_type type)
 {
     struct replica_event event = {.type = type};
@@ -497,6 +342,7 @@ static void link_event(struct world *world, bool up)
     }
     world->answer_count = kept;
     world->connected = up;
+    world->owed_count = 0;
     step(world, &event);
     if (up && take(world) < 240) {
         send_hello(world);
@@ -529,6 +375,8 @@ static void turn(struct world *world)
 
     if (choice < 80 || world->answer_count > ANSWER_COUNT_MAX / 2) {
         deliver_answer(world);
+    } else if (choice < 130) {
+        send_answer(world);
     } else if (choice < 160) {
         send_message(world);
     } else if (choice < 190) {
