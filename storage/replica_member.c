@@ -178,6 +178,8 @@ void member_on_local(struct replica *r, uint64_t lsn_last_before)
 
 /* ---- Add ---- */
 
+/* Caught up is who has what was committed a ping ago: under load a primary that is alone commits
+ * on, and the commit LSN itself is never caught. */
 static bool may_add(const struct replica *r)
 {
     const struct primary *p = &r->primary;
@@ -185,7 +187,7 @@ static bool may_add(const struct replica *r)
 
     return p->serving && !p->grant.peer_in_isr && p->handover == HANDOVER_NONE &&
            session->phase == SESSION_STREAMING && session->verified &&
-           session->acked.lsn >= r->local.lsn_commit && r->now_ms >= r->member.propose_ms;
+           session->acked.lsn >= session->lsn_goal && r->now_ms >= r->member.propose_ms;
 }
 
 static void propose_addition(struct replica *r)

@@ -164,6 +164,7 @@ static void ping(struct replica *r)
     p->ping_sent_ms = r->now_ms;
     p->early = p->ping_sequence;
     p->read_more = false;
+    p->session.lsn_goal = r->local.lsn_commit;
     message->epoch = r->epoch;
     message->incarnation = r->options.incarnation;
     message->sequence = p->ping_sequence;
