@@ -297,7 +297,6 @@ void engine_step_down(struct storage *storage)
     ASSERT(storage->epoch_wanted == 0);
     ASSERT(storage->delivered == storage->enqueued);
     ASSERT(isr_commit(&storage->isr) == storage->last.lsn);
-    ASSERT(storage->tip.lsn == storage->last.lsn);
     storage->serving = false;
     storage->peer_required = false;
     storage->lsn_known = storage->last.lsn;

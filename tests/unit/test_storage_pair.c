@@ -421,6 +421,31 @@ static void the_threads_take_turns_however_idle(void)
     pair_kit_done(&kit);
 }
 
+static void a_primary_may_step_down_while_it_still_applies_its_tail(void)
+{
+    struct pair_kit kit;
+
+    begin_pair(&kit);
+    for (uint64_t epoch = 2; epoch < 12; epoch++) {
+        uint32_t next = 1 - kit.primary;
+        struct engine_news news;
+
+        kit.hold_commits = true;
+        put_many(&kit, (int)epoch * 40, (int)epoch * 40 + 40);
+        kit.hold_commits = false;
+        engine_step_down(pair_primary(&kit));
+        pair_lead(&kit, next, epoch, true);
+        do {
+            pair_pump(&kit);
+            engine_news(pair_primary(&kit), &news);
+        } while (news.local.lsn_commit < news.local.last.lsn);
+        CU_ASSERT(storage_serves(pair_primary(&kit)));
+    }
+    CU_ASSERT_EQUAL(pair_put(&kit, "last", "1"), ERR_OK);
+    CU_ASSERT(pair_equal(&kit));
+    pair_kit_done(&kit);
+}
+
 UNIT_MAIN("storage_pair",
           {"an idle storage refuses jobs and serves weak reads",
            an_idle_storage_refuses_jobs_and_serves_weak_reads},
@@ -444,6 +469,8 @@ UNIT_MAIN("storage_pair",
           {"an epoch changes between two batches", an_epoch_changes_between_two_batches},
           {"a drained primary steps down and leads again",
            a_drained_primary_steps_down_and_leads_again},
+          {"a primary may step down while it still applies its tail",
+           a_primary_may_step_down_while_it_still_applies_its_tail},
           {"after a halt nothing goes on", after_a_halt_nothing_goes_on},
           {"a store of one host becomes the pair's first",
            a_store_of_one_host_becomes_the_pairs_first},
