@@ -53,12 +53,22 @@ static void forget_sent(struct link *link)
     }
 }
 
+/* Cut: it is for people. */
+static void set_reason(struct link *link, const char *reason)
+{
+    size_t size = strnlen(reason, sizeof link->drop_reason - 1);
+
+    memcpy(link->drop_reason, reason, size);
+    link->drop_reason[size] = '\0';
+}
+
 void link_failed(struct link *link, const struct err *failure)
 {
     struct message message = {.type = MESSAGE_BYE};
 
     if (!link->dead) {
         log_err(LOG_LEVEL_ERROR, "link", "storage_failed", failure);
+        set_reason(link, failure->message);
         message.u.data = span_text(failure->message);
         link_queue(link, &message);
     }
@@ -70,7 +80,7 @@ void link_drop(struct link *link, const char *reason)
 {
     if (link->conn.state == CONN_UP && !link->drop) {
         link->drop = true;
-        (void)snprintf(link->drop_reason, sizeof link->drop_reason, "%s", reason);
+        set_reason(link, reason);
         link_send_stop(link);
     }
 }
@@ -396,7 +406,7 @@ static void wait_for_work(struct link *link)
     link->busy = false;
 }
 
-/* The engine has failed: the peer is told, if it listens, and that was it. */
+/* The engine has failed, or the process ends: the peer is told, if it listens, and that was it. */
 static void end_connection(struct link *link)
 {
     if (link->conn.state == CONN_UP) {
@@ -422,6 +432,9 @@ static void *link_main(void *arg)
             link->notify = false;
             engine_notify(link->storage);
         }
+    }
+    if (!link->dead) {
+        link_drop(link, "this host stops");
     }
     link->dead = true;
     end_connection(link);

@@ -204,7 +204,8 @@ void bench_start(struct pair_bench *bench, uint8_t number)
         pair.listen_file = fcntl(bench->listener, F_DUPFD_CLOEXEC, 0);
         CU_ASSERT_FATAL(pair.listen_file >= 0);
     } else {
-        (void)snprintf(peer, sizeof peer, "127.0.0.1:%u", proxy_port(bench->proxy));
+        (void)snprintf(peer, sizeof peer, "127.0.0.1:%u",
+                       bench->direct ? bench->port : proxy_port(bench->proxy));
         pair.peer = peer;
     }
     options.dir = host->scratch.path;

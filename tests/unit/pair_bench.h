@@ -44,6 +44,7 @@ struct pair_bench {
     struct storage_options options; /* of both, but for the directory */
     bool strict;
     bool no_add; /* proposals to add are left unanswered */
+    bool direct; /* host 2 connects without the proxy */
     /* The register. */
     uint64_t epoch;
     uint8_t primary;
