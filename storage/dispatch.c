@@ -67,7 +67,7 @@ static enum err_code enqueue(struct storage *storage, const struct job *job, str
         slot->kind = job->kind;
         slot->echo_wait = storage->ping_sent + 1;
         if (job->kind == JOB_READ && storage->peer_required) {
-            /* Asked for now, the echo is on its way while the job is evaluated. */
+            /* Asked for at once, the echo is on its way while the job is evaluated. */
             storage->echo_wanted = slot->echo_wait;
             engine_wake_link(storage);
         }
