@@ -8,8 +8,6 @@
 #include "base/clock.h"
 #include "storage/mutant.h"
 
-#include <sys/eventfd.h>
-
 uint64_t engine_commit_lsn(const struct storage *storage)
 {
     uint64_t known = storage->lsn_known;
@@ -52,7 +50,8 @@ void engine_release(struct storage *storage)
         storage->serving = true;
     }
     if (storage->released > before && !storage->event_set) {
-        storage->event_set = eventfd_write(storage->event, 1) == 0;
+        storage->event_set = true;
+        storage->news = true;
     }
     if (storage->closing) {
         (void)pthread_cond_signal(&storage->caller_wake); /* a signal cannot fail */

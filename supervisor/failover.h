@@ -105,6 +105,8 @@ struct failover_link {
     uint64_t peer_lineage;
     uint64_t peer_last_epoch;
     uint64_t peer_last_lsn;
+    uint64_t last_epoch; /* ours, now; last_lsn 0: not told, as it was at CHILD_UP */
+    uint64_t last_lsn;
 };
 
 struct failover_proposal {

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/crypto.h"
 #include "base/mem.h"
+#include "supervisor/arbiter.h"
 #include "supervisor/limits.h"
 
 #include <inttypes.h>
@@ -68,7 +69,7 @@ static const struct conf_option options[] = {
     {"arbiter", "kind", CONF_CHOICE, "none", 0, 0, "none etcd manual",
      "Who keeps the register: etcd on a third box; manual: both hosts, an operator in doubt; none: "
      "a single host."},
-    {"arbiter", "endpoints", CONF_LIST, "", 0, SUP_ENDPOINT_COUNT_MAX, NULL,
+    {"arbiter", "endpoints", CONF_LIST, "", 0, ARBITER_ENDPOINT_COUNT_MAX, NULL,
      "URLs of etcd, https://host:port."},
     {"arbiter", "certificate", CONF_TEXT, "", 0, PATH_MAX_TEXT, NULL,
      "PEM file: the certificate shown to etcd."},
@@ -414,8 +415,8 @@ void sup_config_failover(const struct sup_config *config, struct failover_option
         .bias_ms = bias_ms,
         .start_wait_ms = (uint32_t)pair_ms(config, "start_wait"),
         .takeover_ms = (uint32_t)pair_ms(config, "start_wait"),
-        .read_ms = SUP_ARBITER_CALL_MS,
-        .retry_ms = SUP_ARBITER_CALL_MS,
+        .read_ms = ARBITER_TIMEOUT_MS_DEFAULT,
+        .retry_ms = ARBITER_TIMEOUT_MS_DEFAULT,
         .handover_ms = (uint32_t)pair_ms(config, "handover"),
     };
     memcpy(ret_options->cluster_id, config->cluster_id, REGISTER_ID_SIZE);
