@@ -6,6 +6,8 @@
 #include "tests/lib/pair_kit.h"
 #include "tests/unit/unit.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -557,6 +559,59 @@ static void a_long_log_goes_over_in_order_and_is_trimmed(void)
     pair_kit_done(&kit);
 }
 
+struct hand {
+    struct pair_kit kit;
+    atomic_bool stop;
+};
+
+static void *carry_on(void *arg)
+{
+    struct hand *hand = arg;
+
+    while (!atomic_load(&hand->stop)) {
+        pair_pump(&hand->kit);
+    }
+    return NULL;
+}
+
+/* What the callers of both hosts do all the time. */
+static void use(struct hand *hand, int round)
+{
+    struct storage_status status;
+    struct message_state state = {.host = 1};
+    char key[16];
+
+    (void)snprintf(key, sizeof key, "k%d", round % 10);
+    CU_ASSERT_EQUAL(kit_put(hand->kit.hosts[0].storage, key, round % 3 == 0 ? NULL : "v"), ERR_OK);
+    CU_ASSERT(kit_has(hand->kit.hosts[0].storage, key, round % 3 == 0 ? NULL : "v"));
+    for (uint32_t i = 0; i < 2; i++) {
+        storage_status(hand->kit.hosts[i].storage, &status);
+        engine_state(hand->kit.hosts[i].storage, &state);
+        CU_ASSERT(state.last.lsn >= state.lsn_applied || i == 0);
+        CU_ASSERT_EQUAL(storage_serves(hand->kit.hosts[i].storage), i == 0);
+        (void)pair_digest(hand->kit.hosts[i].storage);
+        engine_notify(hand->kit.hosts[i].storage);
+        storage_dispatch(hand->kit.hosts[i].storage);
+    }
+}
+
+static void the_replication_thread_runs_beside_the_caller(void)
+{
+    struct hand hand;
+    pthread_t thread;
+
+    begin_pair(&hand.kit);
+    atomic_init(&hand.stop, false);
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, carry_on, &hand), 0);
+    for (int round = 0; round < 300; round++) {
+        use(&hand, round);
+    }
+    atomic_store(&hand.stop, true);
+    CU_ASSERT_EQUAL(pthread_join(thread, NULL), 0);
+    CU_ASSERT(pair_equal(&hand.kit));
+    pair_kit_done(&hand.kit);
+}
+
 UNIT_MAIN(
     "storage_pair",
     {"an idle storage refuses jobs and serves weak reads",
@@ -590,4 +645,6 @@ UNIT_MAIN(
      a_bad_record_is_refused_and_leaves_the_log_as_it_was},
     {"a store of one host becomes the pair's first", a_store_of_one_host_becomes_the_pairs_first},
     {"the threads take turns however idle", the_threads_take_turns_however_idle},
-    {"a long log goes over in order and is trimmed", a_long_log_goes_over_in_order_and_is_trimmed})
+    {"a long log goes over in order and is trimmed", a_long_log_goes_over_in_order_and_is_trimmed},
+    {"the replication thread runs beside the caller",
+     the_replication_thread_runs_beside_the_caller})
