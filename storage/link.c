@@ -208,6 +208,14 @@ void link_conn_ready(struct link *link, struct link_conn *conn)
     link_feed(link, &event);
 }
 
+/* When a connection that cannot be read is given up. */
+static uint64_t stall_deadline_ms(const struct link *link)
+{
+    return link->stalled_ms == 0
+               ? UINT64_MAX
+               : link->stalled_ms + link->options.silence_ms / LINK_DATA_STALL_SHARE;
+}
+
 /* The frame is whole: may it be handled now? */
 static bool has_room(struct link *link, struct span frame)
 {
@@ -218,7 +226,7 @@ static bool has_room(struct link *link, struct span frame)
         return true;
     }
     link->stalled_ms = link->stalled_ms == 0 ? link->now_ms : link->stalled_ms;
-    if (link->now_ms - link->stalled_ms >= LINK_DATA_STALL_MS) {
+    if (link->now_ms >= stall_deadline_ms(link)) {
         link_drop(link, "what was received is not taken in time");
     }
     return false;
@@ -367,7 +375,7 @@ static uint64_t earliest_ms(const struct link *link)
 {
     uint64_t deadline_ms = link_conn_deadline_ms(link);
     uint64_t others[] = {replica_deadline_ms(link->replica), link_pump_deadline_ms(link),
-                         link->stalled_ms > 0 ? link->stalled_ms + LINK_DATA_STALL_MS : UINT64_MAX};
+                         stall_deadline_ms(link)};
 
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         deadline_ms = others[i] < deadline_ms ? others[i] : deadline_ms;

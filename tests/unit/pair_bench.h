@@ -29,7 +29,7 @@ struct bench_host {
     char reason[REPLICA_REASON_SIZE]; /* of RESYNC */
     uint64_t data_count;
     uint64_t data_size;
-    uint32_t data_sum;
+    uint32_t data_sum; /* of the pieces' first bytes, in order */
 };
 
 struct pair_bench {

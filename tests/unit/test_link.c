@@ -417,7 +417,7 @@ static void data_goes_both_ways(void)
         struct bench_host *to = &bench.hosts[1 - way];
         uint32_t sum = 0;
 
-        for (int i = 0; i < 40;) {
+        for (uint32_t i = 0; i < 40;) {
             enum err_code rc;
 
             piece[0] = (char)i;
@@ -427,9 +427,7 @@ static void data_goes_both_ways(void)
                 continue;
             }
             CU_ASSERT_EQUAL_FATAL(rc, ERR_OK);
-            for (int k = 0; k < 60000; k++) {
-                sum = sum * 31 + (uint8_t)piece[k];
-            }
+            sum = sum * 31 + i;
             i++;
         }
         CU_ASSERT(bench_until(&bench, data_arrived, to, TIMEOUT_MS));
