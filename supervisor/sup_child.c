@@ -216,6 +216,9 @@ static bool read_packet(struct sup *sup)
     if (size < 0 && (errno == EAGAIN || errno == EINTR)) {
         return false;
     }
+    if (size < 0 && errno == ECONNRESET) {
+        return true; /* told once, before what it had said: it ended without reading all of ours */
+    }
     if (size <= 0) {
         free_event(&sup->contract);
         sup_watch(sup, WATCH_EVENT_CLOSED, "");
@@ -376,10 +379,12 @@ static void perform_crashed(struct sup *sup, const struct watch_crash *crash)
 
 static void perform_safe(struct sup *sup, bool on, const char *reason)
 {
-    struct failover_event *event = sup_queue(sup, FAILOVER_EVENT_SAFE_MODE);
+    if (sup_config_has_pair(sup->config)) { /* a single host has nobody to leave the lead to */
+        struct failover_event *event = sup_queue(sup, FAILOVER_EVENT_SAFE_MODE);
 
-    event->u.safe.on = on;
-    (void)snprintf(event->u.safe.reason, sizeof(event->u.safe.reason), "%s", reason); /* fits */
+        event->u.safe.on = on;
+        (void)snprintf(event->u.safe.reason, sizeof(event->u.safe.reason), "%s", reason); /* fits */
+    }
     log_fields(on ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "sup", on ? "safe_mode_on" : "safe_mode_off",
                LOG_TEXT("reason", reason));
     if (!on) {

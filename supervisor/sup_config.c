@@ -263,7 +263,9 @@ static enum err_code check_arbiter(const struct sup_config *config, struct err *
     bool none = strcmp(kind, "none") == 0;
 
     if (none == sup_config_has_pair(config)) {
-        return err_set(err, ERR_INVALID, "%s: arbiter: kind %s: %s", conf_where(arbiter), kind,
+        /* A section that is not there has no line: name the one that is. */
+        return err_set(err, ERR_INVALID, "%s: arbiter: kind %s: %s",
+                       conf_where(none ? conf_section(config->conf, "pair") : arbiter), kind,
                        none ? "a pair needs etcd or manual" : "a single host needs none");
     }
     if (strcmp(kind, "etcd") != 0) {
