@@ -167,6 +167,7 @@ static enum err_code open_server(struct app *app, struct err *err)
     struct http_server_options server = {
         .base = app->base,
         .metrics = app->metrics,
+        .proxies = config_trusted_proxies(app->config),
         .service_connection_count = (uint32_t)config_number(app->config, "http", "connections"),
     };
 

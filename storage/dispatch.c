@@ -48,6 +48,7 @@ static enum err_code admit(const struct storage *storage, enum job_kind kind, st
 
 static enum err_code enqueue(struct storage *storage, const struct job *job, struct err *err)
 {
+    bool idle = false;
     enum err_code rc;
 
     ASSERT(job->fn != NULL);
@@ -56,18 +57,19 @@ static enum err_code enqueue(struct storage *storage, const struct job *job, str
     rc = admit(storage, job->kind, err);
     if (rc == ERR_OK) {
         struct job *slot = &storage->jobs[storage->enqueued % storage->options.queue_count_max];
-        bool idle = storage->enqueued == storage->evaluated;
+
+        idle = storage->enqueued == storage->evaluated;
 
         slot->fn = job->fn;
         slot->on_done = job->on_done;
         slot->arg = job->arg;
         slot->kind = job->kind;
         storage->enqueued++;
-        if (idle) {
-            (void)pthread_cond_signal(&storage->writer_wake); /* a signal cannot fail */
-        }
     }
     engine_unlock(storage);
+    if (idle) { /* without the lock, or the writer would wake only to wait for it */
+        (void)pthread_cond_signal(&storage->writer_wake); /* a signal cannot fail */
+    }
     return rc;
 }
 
@@ -135,8 +137,8 @@ void storage_dispatch(struct storage *storage)
     if (storage->delivered == storage->released && storage->event_set) {
         eventfd_t count;
 
-        (void)eventfd_read(storage->event, &count); /* it is set, so this cannot block */
-        storage->event_set = false;
+        /* Nothing there yet: it is about to be told, and then it comes here again. */
+        storage->event_set = eventfd_read(storage->event, &count) != 0;
     }
     engine_unlock(storage);
 }

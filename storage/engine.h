@@ -99,7 +99,8 @@ struct storage {
     uint64_t evaluated;
     uint64_t released;
     uint64_t delivered;
-    bool event_set;
+    bool event_set; /* the caller is told, or about to be */
+    bool news;      /* whoever has the lock tells the caller when he gives it back */
     struct isr isr;
     struct record_position last;                             /* appended */
     uint8_t hashes[STORAGE_WINDOW_COUNT][STORAGE_HASH_SIZE]; /* by LSN */
@@ -125,8 +126,8 @@ struct storage {
 };
 
 void engine_lock(struct storage *storage);
-void engine_unlock(struct storage *storage);
-/* Waits at most timeout_ms for the condition; the lock is held. */
+void engine_unlock(struct storage *storage); /* tells the caller what was released */
+/* Waits at most timeout_ms for the condition, or not at all; the lock is held. */
 void engine_wait(struct storage *storage, pthread_cond_t *wake, uint64_t timeout_ms);
 
 /* A fatal error: nothing is served any more; the writer answers everybody. Lock not held. The first

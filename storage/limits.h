@@ -56,9 +56,13 @@
 #define WAL_SEGMENT_HEADER_SIZE  4096U
 /* Kept for a standby that comes back: 256 MiB is hours of real approvals. At least: the one being
  * written, the one prepared, and two that the running checkpoint still needs. */
-#define WAL_SIZE_MAX_DEFAULT     (256UL * STORAGE_MIB)
-#define WAL_SEGMENT_COUNT_MIN    4U
-#define WAL_SEGMENT_COUNT_MAX    1024U
+#define WAL_SIZE_MAX_DEFAULT  (256UL * STORAGE_MIB)
+#define WAL_SEGMENT_COUNT_MIN 4U
+#define WAL_SEGMENT_COUNT_MAX 1024U
+/* Shipping, looking up, applying, and the check before a cut. */
+#define WAL_READER_COUNT_MAX 4U
+/* Read ahead when many records are behind: a few page-cache reads a MiB. */
+#define WAL_READ_SIZE            (64UL * STORAGE_KIB)
 #define WAL_ZERO_CHUNK_SIZE      (512UL * STORAGE_KIB)
 #define WAL_PAGE_SIZE            4096U
 #define STORAGE_PATH_SIZE_MAX    512U

@@ -1,17 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mutant.h: rules that can be switched off on purpose, to prove that the tests notice. A program
- * built with -DMUTANT_<name> breaks that one rule; all others, and every build for users,
- * keep every rule. */
+/* mutant.h: builds in which one rule of the pair is missing, for the simulator to find.
+ *
+ * MUTANT(name) is the constant 0, so `if (MUTANT(x) || …)` compiles away; in a build with
+ * -DMUTANT_x it is 1. No such build is ever shipped: only tests/sim makes them.
+ *
+ * rule  mutant                   what is missing
+ *  A    follow_unread            following waits for a register read in this incarnation
+ *  B    step_down_undrained      only a primary without an uncommitted record may become standby
+ *  C    ack_after_seal           after SEAL nothing lower is acknowledged or echoed
+ *  C    serve_before_committed   the epoch's start record is committed before anything is served
+ *  D    forget_unresolved_add    an unresolved addition keeps the peer required, whatever the link
+ *  D    refused_ends_removal     a refused removal leaves the peer required
+ *  G    ack_before_promise       the promise is durable before the first word at an epoch
+ *  G    add_without_require      the peer is required before its addition is proposed
+ *  G    add_without_last_ack     it has acknowledged the last record from before the requirement
+ *  G    count_any_incarnation    acknowledgements and echoes of this epoch and incarnation only
+ *  G    count_any_store          of the store that the ISR names only
+ *  G    read_without_echo        strong reads wait for the standby's echo
+ *  H    stop_before_cas          a standby is waited for until the register is changed
+ *  I    ack_before_cut           the cut is durable before the first acknowledgement
+ *  I    apply_beyond_verified    applied is only what is committed and verified in this session
+ *  I    match_by_lsn             logs are shared up to an equal hash, not up to an equal LSN
+ *  J    speak_deposed            a deposed primary counts no acknowledgement or echo any more
+ *  K    handover_undrained       HANDOVER is sent when all is committed and acknowledged
+ *  N    read_by_clock            an echo that came a moment ago proves nothing about now */
 #ifndef STORAGE_MUTANT_H
 #define STORAGE_MUTANT_H
 
-/* 1 when MUTANT_<name> is defined (as 1, or as nothing), else 0. */
-#define MUTANT_PICK(ignored, value, ...) value
-#define MUTANT_TEST(...)                 MUTANT_PICK(__VA_ARGS__, 0, 0)
-#define MUTANT_COMMA_                    ~, 1
-#define MUTANT_COMMA_1                   ~, 1
-#define MUTANT_GLUE(token)               MUTANT_TEST(MUTANT_COMMA_##token, 0)
-#define MUTANT_EXPAND(token)             MUTANT_GLUE(token)
-#define MUTANT(name)                     MUTANT_EXPAND(MUTANT_##name)
+/* -DMUTANT_x defines MUTANT_x as 1: the name that MUTANT_PROBE_ makes of it brings a comma along,
+ * which moves the 1 into second place. Any other name is one argument, and the 0 is second. */
+#define MUTANT_PROBE_1                    0,
+#define MUTANT_SECOND(first, second, ...) second
+#define MUTANT_PICK(junk)                 MUTANT_SECOND(junk 1, 0, 0)
+#define MUTANT_PASTE(value)               MUTANT_PICK(MUTANT_PROBE_##value)
+#define MUTANT_VALUE(value)               MUTANT_PASTE(value)
+#define MUTANT(name)                      MUTANT_VALUE(MUTANT_##name)
 
 #endif

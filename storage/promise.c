@@ -16,8 +16,6 @@
 #include <endian.h>
 #include <string.h>
 
-#define FILE_NEW "promise-new"
-
 static const char *const file_names[2] = {"promise-0", "promise-1"};
 
 static const struct twocopy_format format = {
@@ -33,35 +31,6 @@ struct promise {
     bool exists[2];
     bool failed;
 };
-
-/* Makes the file whole or not at all. */
-static enum err_code
-create_copy(struct promise *promise, const char *path, const uint8_t *copy, struct err *err)
-{
-    const struct disk *disk = promise->disk;
-    char path_new[STORAGE_PATH_SIZE_MAX];
-    int file;
-    enum err_code rc = disk_path(path_new, promise->dir, FILE_NEW, err);
-
-    if (rc == ERR_OK) {
-        rc = disk->open(disk->arg, path_new, DISK_OPEN_CREATE, &file, err);
-    }
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    rc = disk->write(disk->arg, file, 0, copy, PROMISE_FILE_SIZE, err);
-    if (rc == ERR_OK) {
-        rc = disk->sync(disk->arg, file, err);
-    }
-    disk->close(disk->arg, file);
-    if (rc == ERR_OK) {
-        rc = disk->rename(disk->arg, path_new, path, err);
-    }
-    if (rc == ERR_OK) {
-        rc = disk->sync_dir(disk->arg, promise->dir, err);
-    }
-    return rc;
-}
 
 static enum err_code
 overwrite_copy(struct promise *promise, const char *path, const uint8_t *copy, struct err *err)
@@ -100,7 +69,8 @@ write_copy(struct promise *promise, const struct promise_value *value, struct er
     memcpy(copy + TWOCOPY_HEADER_SIZE + 16, promise->store_id, STORAGE_ID_SIZE);
     twocopy_seal(&format, promise->sequence + 1, copy);
     rc = promise->exists[index] ? overwrite_copy(promise, path, copy, err)
-                                : create_copy(promise, path, copy, err);
+                                : disk_put(promise->disk, promise->dir, file_names[index],
+                                           span_of(copy, sizeof copy), err);
     if (rc != ERR_OK) {
         promise->failed = true;
         return err_wrap(err, rc, "%s", file_names[index]);
@@ -112,34 +82,23 @@ write_copy(struct promise *promise, const struct promise_value *value, struct er
     return ERR_OK;
 }
 
-/* Fills *ret_copy from the file's bytes; a file of another size comes as what it holds of ours. */
+/* A file of another size comes as an empty copy, which is not whole. */
 static enum err_code read_copy(struct promise *promise,
                                uint32_t index,
                                uint8_t bytes[PROMISE_FILE_SIZE],
                                struct span *ret_copy,
                                struct err *err)
 {
-    const struct disk *disk = promise->disk;
-    char path[STORAGE_PATH_SIZE_MAX];
+    struct disk_get into = {.bytes = bytes, .size = PROMISE_FILE_SIZE};
     uint64_t size = 0;
-    int file;
-    enum err_code rc = disk_path(path, promise->dir, file_names[index], err);
+    enum err_code rc = disk_get(promise->disk, promise->dir, file_names[index], into, &size, err);
 
+    promise->exists[index] = rc == ERR_OK;
     *ret_copy = SPAN_NONE;
     if (rc == ERR_OK) {
-        rc = disk->open(disk->arg, path, DISK_OPEN_EXISTING, &file, err);
+        *ret_copy = span_of(bytes, size == PROMISE_FILE_SIZE ? PROMISE_FILE_SIZE : 0);
     }
-    if (rc != ERR_OK) {
-        return rc == ERR_NOT_FOUND ? ERR_OK : rc;
-    }
-    promise->exists[index] = true;
-    rc = disk->size(disk->arg, file, &size, err);
-    if (rc == ERR_OK && size == PROMISE_FILE_SIZE) {
-        rc = disk->read(disk->arg, file, 0, bytes, PROMISE_FILE_SIZE, err);
-    }
-    disk->close(disk->arg, file);
-    *ret_copy = span_of((const char *)bytes, size == PROMISE_FILE_SIZE ? PROMISE_FILE_SIZE : 0);
-    return rc;
+    return rc == ERR_NOT_FOUND ? ERR_OK : rc;
 }
 
 static enum err_code take(struct promise *promise, struct span body, struct err *err)

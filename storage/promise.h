@@ -16,7 +16,7 @@
  *
  * A crash while one is written leaves the other. Both bad, or one missing beside a bad one:
  * ERR_CORRUPT (a promise that may have been higher is lost: this store must not speak); both
- * missing: a new store, epoch 0. A copy is first made whole under another name (promise-new).
+ * missing: a new store, epoch 0. A copy is first made whole under another name (promise-0.tmp).
  * Opening writes what it found once more, for a killed process may have left it in the page cache
  * only. Blocks (writes, fdatasync, and sync of the directory when a file
  * is made). After an error of a write nothing may be promised any more by this process. */

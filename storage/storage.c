@@ -27,11 +27,25 @@ void engine_lock(struct storage *storage)
     ASSERT(failed == 0);
 }
 
+/* Only after the lock is given back, or the caller would wake only to wait for it. */
+static void tell_caller(struct storage *storage)
+{
+    int failed = eventfd_write(storage->event, 1);
+
+    ASSERT(failed == 0); /* event_set: the counter is at most 1 */
+}
+
 void engine_unlock(struct storage *storage)
 {
-    int failed = pthread_mutex_unlock(&storage->lock);
+    bool news = storage->news;
+    int failed;
 
+    storage->news = false;
+    failed = pthread_mutex_unlock(&storage->lock);
     ASSERT(failed == 0);
+    if (news) {
+        tell_caller(storage);
+    }
 }
 
 void engine_wait(struct storage *storage, pthread_cond_t *wake, uint64_t timeout_ms)
@@ -41,6 +55,11 @@ void engine_wait(struct storage *storage, pthread_cond_t *wake, uint64_t timeout
                              .tv_nsec = (long)(until_us % 1000000 * 1000)};
     int failed;
 
+    if (storage->news) { /* as if woken for nothing: the world may change meanwhile */
+        engine_unlock(storage);
+        engine_lock(storage);
+        return;
+    }
     failed = pthread_cond_timedwait(wake, &storage->lock, &until);
     ASSERT(failed == 0 || failed == ETIMEDOUT);
 }

@@ -7,8 +7,6 @@
 #include "base/assert.h"
 #include "base/clock.h"
 
-#include <sys/eventfd.h>
-
 void engine_release(struct storage *storage)
 {
     uint64_t commit = isr_commit(&storage->isr);
@@ -19,7 +17,8 @@ void engine_release(struct storage *storage)
         storage->released++;
     }
     if (storage->released > before && !storage->event_set) {
-        storage->event_set = eventfd_write(storage->event, 1) == 0;
+        storage->event_set = true;
+        storage->news = true;
     }
     if (storage->closing) {
         (void)pthread_cond_signal(&storage->caller_wake); /* a signal cannot fail */

@@ -10,7 +10,6 @@
 #include "storage/disk.h"
 
 #include <stdio.h>
-#include <sys/eventfd.h>
 
 struct batch {
     uint64_t first; /* job */
@@ -272,7 +271,8 @@ static void sweep(struct storage *storage)
     storage->evaluated = storage->enqueued;
     if (storage->released < storage->enqueued) {
         storage->released = storage->enqueued;
-        storage->event_set = storage->event_set || eventfd_write(storage->event, 1) == 0;
+        storage->news = storage->news || !storage->event_set;
+        storage->event_set = true;
     }
     storage->swept = true;
     (void)pthread_cond_signal(&storage->caller_wake);

@@ -91,6 +91,9 @@ enum err_code http_server_new(const struct http_server_options *options,
         return err_set(err, ERR_NOMEM, "http server pools");
     }
     fill_pools(server);
+    if (options->proxies != NULL) {
+        server->proxies = *options->proxies;
+    }
     server->metrics = options->metrics;
     add_metrics(server, options->metrics);
     *ret_server = server;

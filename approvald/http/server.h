@@ -23,6 +23,7 @@ struct event_base;
 struct http_request;
 struct http_server;
 struct metrics;
+struct proxies;
 struct tls_server;
 
 /* What a listener is for. A route names those that serve it. */
@@ -41,6 +42,7 @@ struct http_server_options {
     struct event_base *base;           /* borrowed, outlives the server */
     struct metrics *metrics;           /* borrowed */
     const struct clock *clock;         /* NULL: this host's */
+    const struct proxies *proxies;     /* copied; NULL: no proxy is trusted */
     uint32_t service_connection_count; /* at once; 0: the limit */
     uint32_t request_count;            /* answers awaited at once; 0: the limit */
     uint32_t read_ms;                  /* 0: the limit; shorter ones are for tests */
@@ -140,7 +142,8 @@ struct span http_request_header_once(const struct http_request *request, const c
 struct span http_request_bearer(const struct http_request *request);
 /* Over the local socket, from root or the daemon's own user. */
 bool http_request_is_root(const struct http_request *request);
-/* The peer's address as text, "local" on the unix socket. */
+/* The client's address as text: the peer's, or what a trusted proxy says; "local" on the unix
+ * socket. For logs: never a proof of who calls. */
 const char *http_request_peer(const struct http_request *request);
 /* The handler's own memory, HTTP_CONTEXT_SIZE bytes, zero at first. */
 void *http_request_context(struct http_request *request);

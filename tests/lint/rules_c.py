@@ -115,9 +115,9 @@ WRAPPED = {
     "strdup": (),
     "strndup": (),
     "asprintf": (),
-    # The supervisor has no storage room: its one file is synced where it is written.
-    "fsync": ("storage/disk*.c", "supervisor/memory.c"),
-    "fdatasync": ("storage/disk*.c", "supervisor/memory.c"),
+    # The supervisor has no storage room: its files are synced where they are written.
+    "fsync": ("storage/disk*.c", "supervisor/memory.c", "supervisor/arbiter_manual.c"),
+    "fdatasync": ("storage/disk*.c", "supervisor/memory.c", "supervisor/arbiter_manual.c"),
 }
 
 # exit, abort and _exit: in main.c, in base/assert.h, and in a forked child before exec.
