@@ -25,6 +25,15 @@ void sup_watch(struct sup *sup, enum watch_event_type type, const char *reason)
     step(sup, &event);
 }
 
+void sup_watch_later(struct sup *sup, enum watch_event_type type, const char *reason)
+{
+    if (!sup->trouble) { /* the first says why */
+        sup->trouble = true;
+        sup->trouble_type = type;
+        (void)snprintf(sup->trouble_reason, sizeof(sup->trouble_reason), "%s", reason);
+    }
+}
+
 void sup_watch_start(struct sup *sup)
 {
     struct watch_event event = {.type = WATCH_EVENT_START};
@@ -72,7 +81,7 @@ void sup_send(struct sup *sup, const struct contract_message *message)
         errno == EPIPE || errno == ECONNRESET) {
         return; /* its end is told by the pidfd */
     }
-    sup_watch(sup, WATCH_EVENT_BROKEN, "does not take our messages");
+    sup_watch_later(sup, WATCH_EVENT_BROKEN, "does not take our messages");
 }
 
 /* What the child says, as an event of the failover core. */
@@ -274,7 +283,7 @@ static void configure(struct sup *sup)
     message.u.configure.incarnation = sup->incarnation;
     message.u.configure.resync = sup->resync_next;
     sup->resync_next = false;
-    memset(&sup->summary, 0, sizeof(sup->summary));
+    memset(sup->summary, 0, sizeof(sup->summary));
     sup_send(sup, &message);
 }
 
@@ -338,7 +347,7 @@ static void perform_fork(struct sup *sup)
     if (fork_child(sup, &err) != ERR_OK) {
         log_err(LOG_LEVEL_ERROR, "sup", "start_failed", &err);
         sup_child_drop(sup);
-        sup_watch(sup, WATCH_EVENT_UNSTARTED, err.message);
+        sup_watch_later(sup, WATCH_EVENT_UNSTARTED, err.message);
         return;
     }
     log_fields(LOG_LEVEL_INFO, "sup", "child_started", LOG_NUMBER("pid", sup->child.pid),

@@ -36,7 +36,7 @@ static const struct conf_option options[] = {
 
     {"pair", "host", CONF_NUMBER, "0", 0, HOST_COUNT, NULL,
      "This host's number, 1 or 2; 0: a single host, no pair."},
-    {"pair", "cluster_id", CONF_TEXT, "", 0, REGISTER_ID_SIZE * 2, NULL,
+    {"pair", "cluster_id", CONF_TEXT, "", 0, 2UL * REGISTER_ID_SIZE, NULL,
      "32 hexadecimal digits, the same on both hosts and of no other pair."},
     {"pair", "listen", CONF_TEXT, "", 0, SUP_ADDRESS_SIZE - 16, NULL,
      "Host 1: address:port on which the link from host 2 is taken."},
