@@ -424,9 +424,8 @@ static bool retry_wanted(const struct failover *f)
 
 static bool read_needed(const struct failover *f)
 {
-    return f->down || f->refused || !f->known || (f->child_up && !f->fresh) || f->barred ||
-           f->offered || f->handover != HANDOVER_NONE ||
-           (peer_leads(f) && f->link.peer_epoch > f->value.epoch);
+    return f->down || f->refused || !f->known || (f->child_up && !f->fresh) || f->offered ||
+           f->handover != HANDOVER_NONE || (peer_leads(f) && f->link.peer_epoch > f->value.epoch);
 }
 
 static void read_run(struct failover *f)
