@@ -10,11 +10,12 @@
  *    8     body
  *
  * The first frame of each direction is HELLO, whose body never changes its beginning (version_min,
- * version_max, cluster id): both sides then speak the highest version that both know, or end the
- * link with a reason. Bodies are fixed fields in the order of the structs below, without padding,
- * then (APPEND, PAIRS, DATA, BYE) bytes to the end. Decoding rejects unknown types, wrong sizes,
- * leftovers and values out of range; it never trusts a count. The link is TLS, so a frame is what
- * the peer sent; the checks are against a faulty or foreign peer. */
+ * version_max, cluster id) and which only ever grows at its end: both sides then speak the highest
+ * version that both know, or end the link with a reason. Bodies are fixed fields in the order of
+ * the structs below, without padding, then (APPEND, PAIRS, DATA, BYE) bytes to the end. Decoding
+ * rejects unknown types, wrong sizes, leftovers and values out of range; it never trusts a count.
+ * The link is TLS, so a frame is what the peer sent; the checks are against a faulty or foreign
+ * peer. */
 #ifndef STORAGE_MESSAGE_H
 #define STORAGE_MESSAGE_H
 
@@ -29,9 +30,14 @@
 #define MESSAGE_VERSION_MIN 1U /* the oldest protocol that this build speaks */
 #define MESSAGE_VERSION_MAX 1U
 #define MESSAGE_HEADER_SIZE 8UL
-#define MESSAGE_DATA_SIZE_MAX                                                                      \
-    65536UL /* bytes of one DATA message: a piece of a relayed request                             \
-             */
+/* Bytes of one DATA message: a piece of a relayed request. */
+#define MESSAGE_DATA_SIZE_MAX 65536UL
+/* A reason is one line. */
+#define MESSAGE_BYE_SIZE_MAX 256UL
+/* Records or pairs of one message: the largest record must fit. */
+#define MESSAGE_BYTES_SIZE_MAX RECORD_SIZE_MAX
+/* APPEND is the largest message: epoch, incarnation, commit LSN, records. */
+#define MESSAGE_BODY_SIZE_MAX (24UL + MESSAGE_BYTES_SIZE_MAX)
 
 enum message_type {
     MESSAGE_HELLO = 1,    /* first of each direction; struct message_state */

@@ -43,7 +43,8 @@ struct replica_options {
 
 enum replica_event_type {
     REPLICA_EVENT_LINK_UP,   /* a connection to the verified peer; HELLO is owed */
-    REPLICA_EVENT_LINK_DOWN, /* it ended */
+    REPLICA_EVENT_LINK_DOWN, /* it ended, and with it what SHIP and SNAPSHOT_SEND were at: neither
+                              * SHIPPED nor SNAPSHOT_SENT of an old link comes after this */
     REPLICA_EVENT_MESSAGE,   /* u.message; its bytes are valid during the step */
     /* Commands. */
     REPLICA_EVENT_REGISTER, /* u.reg: what the register was read to say; the peer leads or nobody */
@@ -117,7 +118,8 @@ struct replica_event {
 enum replica_effect_type {
     REPLICA_EFFECT_SEND,        /* u.message: into the send queue */
     REPLICA_EFFECT_DROP_LINK,   /* u.reason: end the connection, reconnect later */
-    REPLICA_EFFECT_PROMISE,     /* u.epoch, make durable, then PROMISED */
+    REPLICA_EFFECT_PROMISE,     /* u.epoch and replica_lineage: make durable, then PROMISED. The
+                                 * same epoch may be asked again, with another lineage */
     REPLICA_EFFECT_BEGIN_EPOCH, /* u.epoch: append its start record, then EPOCH_BEGUN */
     REPLICA_EFFECT_FIND,        /* u.lsn: look up the record's position, then FOUND */
     REPLICA_EFFECT_CUT,         /* u.position: cut the log behind it, durably, then CUT_DONE */
@@ -126,16 +128,20 @@ enum replica_effect_type {
     REPLICA_EFFECT_COMMIT,      /* u.lsn: standby: may be applied up to here */
     REPLICA_EFFECT_SHIP,        /* u.lsn: send APPENDs from here on, as many as the send queue takes
                                  * (at least one when there is one), then SHIPPED */
-    REPLICA_EFFECT_REQUIRE,     /* the peer's acks and echoes are needed from the next record on */
+    REPLICA_EFFECT_REQUIRE,     /* the peer's acks and echoes are needed from the next record on;
+                                 * then LOCAL, made after that, even when nothing moved */
     REPLICA_EFFECT_UNREQUIRE,   /* no more; what waited only for it is released */
     REPLICA_EFFECT_ACKNOWLEDGE, /* u.position: the peer has it: isr_acknowledge(1) after comparing
                                  * the hash; a different hash is fatal (HALT) */
     REPLICA_EFFECT_ECHOED,      /* u.sequence: reads that began before this ping was sent may go */
-    REPLICA_EFFECT_SNAPSHOT_SEND,    /* send a snapshot, then SNAPSHOT_SENT */
+    REPLICA_EFFECT_SNAPSHOT_SEND,    /* send a snapshot, then SNAPSHOT_SENT. u.position: the end of
+                                      * the standby's log; it refuses a snapshot that is lower by
+                                      * (epoch, LSN), so checkpoint first where that helps */
     REPLICA_EFFECT_SNAPSHOT_BEGIN,   /* u.position: receive one: prepare incoming.mdb */
     REPLICA_EFFECT_SNAPSHOT_PAIRS,   /* u.bytes: of this step's message */
     REPLICA_EFFECT_SNAPSHOT_INSTALL, /* u.sequence pairs: make it the store, then end the process */
-    REPLICA_EFFECT_STEP_DOWN,        /* a drained primary becomes a standby: no more jobs */
+    REPLICA_EFFECT_STEP_DOWN,        /* a drained primary becomes a standby: no more jobs, nobody is
+                                      * required any more, reads that wait are not answered */
     REPLICA_EFFECT_HALT,   /* u.reason: serve nothing, keep everything, tell; process ends */
     REPLICA_EFFECT_REPORT, /* u.report: to the layer above */
     REPLICA_EFFECT_DATA    /* u.data: came from the peer, valid during the step */
@@ -220,6 +226,7 @@ void replica_invariant(const struct replica *replica);
 enum replica_role replica_role(const struct replica *replica);
 uint64_t replica_epoch(const struct replica *replica);    /* of the role; idle: 0 */
 uint64_t replica_promised(const struct replica *replica); /* durable */
+uint64_t replica_lineage(const struct replica *replica);  /* as the last PROMISE took it */
 bool replica_requires_peer(const struct replica *replica);
 uint64_t replica_ping_sequence(const struct replica *replica); /* of the last PING sent */
 void replica_link(const struct replica *replica, struct replica_link *ret_link);

@@ -128,4 +128,25 @@ enum err_code arbiter_etcd_new(const struct arbiter_etcd_options *options,
                                struct arbiter **ret_arbiter,
                                struct err *err) WARN_UNUSED;
 
+/* "manual": the register is mirrored on both hosts (mirror.h); without the other host an operator
+ * has to confirm that it is off. Its copy is kept in state_dir, files register-0 and register-1. */
+struct arbiter_manual_options {
+    struct event_base *base; /* borrowed */
+    const char *state_dir;   /* exists, ours alone */
+    uint8_t host;
+    uint64_t incarnation; /* of this supervisor: random, not 0 */
+    uint32_t timeout_ms;  /* 0: the default */
+    /* Sends to the other host's supervisor (arbiter_peer there); best effort, never blocks. */
+    void (*send)(void *arg, struct span bytes);
+    /* The copy cannot be made durable: this supervisor must end. */
+    void (*fatal)(void *arg, const struct err *err);
+    arbiter_answer_fn *answer;
+    void *arg; /* of the three */
+};
+
+/* Blocks (disk). ERR_CORRUPT: damaged copies are no reason to begin anew. */
+enum err_code arbiter_manual_new(const struct arbiter_manual_options *options,
+                                 struct arbiter **ret_arbiter,
+                                 struct err *err) WARN_UNUSED;
+
 #endif

@@ -407,7 +407,8 @@ void arbiter_on_read(struct failover *f, const struct failover_answer *answer)
 }
 
 /* A seek of which nobody knows the fate is tried again while there is still a reason to lead: else
- * its late success would take the pair from a host that leads it well. It stays unresolved. */
+ * its late success would take the pair from a host that leads it well. It stays unresolved. A peer
+ * that offers its place (rule K) still says that it leads. */
 static bool retry_wanted(const struct failover *f)
 {
     if (f->change.kind == CHANGE_RESEED) {
