@@ -5,6 +5,7 @@
 #include "approvald/config.h"
 
 #include "approvald/http/limits.h"
+#include "approvald/http/proxies.h"
 #include "approvald/secret.h"
 #include "base/assert.h"
 #include "base/buf.h"
@@ -24,8 +25,6 @@ static const struct conf_option options[] = {
      "Where events go: the journal's fields, JSON lines or text on standard error; auto: the "
      "journal "
      "when standard error leads there."},
-    {"", "public_url", CONF_TEXT, "", 0, 0, NULL,
-     "The URL under which people reach this pair, for links; may be empty."},
     {"", "drain", CONF_DURATION, "10s", 0, 60000, NULL,
      "How long a stop waits for answers under way."},
 
@@ -38,6 +37,10 @@ static const struct conf_option options[] = {
      "Addresses of health, metrics and status: of the host, not of the pair."},
     {"http", "socket", CONF_TEXT, "/run/approvald/approvald.sock", 0, 100, NULL,
      "Unix socket over which root administers; empty: none."},
+    {"http", "trusted_proxies", CONF_LIST, "", 0, HTTP_PROXY_COUNT_MAX, NULL,
+     "Addresses and networks of the proxies whose X-Forwarded-For or Forwarded names the client, "
+     "for "
+     "the log."},
     {"http", "connections", CONF_NUMBER, "2048", 16, HTTP_SERVICE_CONNECTION_COUNT_MAX, NULL,
      "Connections to the service at once; more are told 503."},
     {"http", "long_polls", CONF_NUMBER, "1024", 1, HTTP_WAIT_COUNT_MAX, NULL,
@@ -90,6 +93,7 @@ static const struct {
     {"http", "tls_listen"},
     {"http", "management_listen"},
     {"http", "socket"},
+    {"http", "trusted_proxies"},
     {"http", "connections"},
     {"http", "long_polls"},
     {"slack", "api_url"},
@@ -105,8 +109,9 @@ static const struct {
 };
 
 struct config {
-    struct conf *conf;   /* owned */
-    char *file;          /* owned */
+    struct conf *conf; /* owned */
+    char *file;        /* owned */
+    struct proxies proxies;
     struct buf *signing; /* owned secrets; NULL: none */
     struct buf *previous;
     struct buf *token;
@@ -134,7 +139,18 @@ uint64_t config_number(const struct config *config, const char *section, const c
     return conf_number(conf_section(config->conf, section), name);
 }
 
-static enum err_code check_http(const struct config *config, struct err *err)
+static enum err_code
+load_proxies(const struct conf_section *http, struct proxies *proxies, struct err *err)
+{
+    enum err_code rc = ERR_OK;
+
+    for (size_t i = 0; rc == ERR_OK && i < conf_list_count(http, "trusted_proxies"); i++) {
+        rc = proxies_add(proxies, conf_list(http, "trusted_proxies", i), err);
+    }
+    return rc == ERR_OK ? rc : err_wrap(err, rc, "%s: http: trusted_proxies", conf_where(http));
+}
+
+static enum err_code load_http(struct config *config, struct err *err)
 {
     const struct conf_section *http = conf_section(config->conf, "http");
     bool certificate = conf_text(http, "tls_certificate")[0] != '\0';
@@ -148,7 +164,7 @@ static enum err_code check_http(const struct config *config, struct err *err)
         return err_set(err, ERR_INVALID, "%s: http: tls_listen needs tls_certificate and tls_key",
                        conf_where(http));
     }
-    return ERR_OK;
+    return load_proxies(http, &config->proxies, err);
 }
 
 /* A secret named by an option; empty: none. */
@@ -221,7 +237,7 @@ enum err_code config_load(const char *file, struct config **ret_config, struct e
     rc = config->file == NULL ? err_set(err, ERR_NOMEM, "configuration")
                               : conf_load(config_schema(), file, &config->conf, err);
     if (rc == ERR_OK) {
-        rc = check_http(config, err);
+        rc = load_http(config, err);
     }
     if (rc == ERR_OK) {
         rc = load_slack(config, err);
@@ -263,6 +279,11 @@ const struct conf *config_conf(const struct config *config)
 const char *config_file(const struct config *config)
 {
     return config->file;
+}
+
+const struct proxies *config_trusted_proxies(const struct config *config)
+{
+    return &config->proxies;
 }
 
 bool config_has_slack(const struct config *config)

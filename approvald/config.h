@@ -15,6 +15,7 @@
 #define CONFIG_SECRET_SIZE_MAX   4096 /* bytes: keys have 32 to 512 */
 
 struct config;
+struct proxies;
 
 struct config_webhook {
     const char *name;
@@ -38,6 +39,8 @@ const char *config_file(const struct config *config);
 /* Text, number and flag of an option by section ("" is the top level). */
 const char *config_text(const struct config *config, const char *section, const char *name);
 uint64_t config_number(const struct config *config, const char *section, const char *name);
+
+const struct proxies *config_trusted_proxies(const struct config *config);
 
 /* Slack is set up when there is a bot token. */
 bool config_has_slack(const struct config *config);

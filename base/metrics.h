@@ -20,7 +20,7 @@ void metrics_free(struct metrics *metrics);
 /* Adds a series, or finds the one of the same name and labels. name, help and labels are borrowed
  * for the life of the registry. labels is the text between the braces, e.g. "method=\"x\"", or
  * NULL. Never NULL: when the registry is full (METRICS_COUNT_MAX) all further series share one
- * overflow series, which is shown. A histogram is of seconds, with buckets from 0.5 ms to 10 s. */
+ * overflow series, which is shown. A histogram is of seconds, with buckets from 0.1 ms to 10 s. */
 struct metric *metrics_add(struct metrics *metrics,
                            enum metric_kind kind,
                            const char *name,

@@ -391,16 +391,13 @@ enum err_code text_append_json(struct buf *buf, struct span text, struct err *er
     return rc;
 }
 
-static int form_hex(char digit)
-{
-    if (digit >= '0' && digit <= '9') {
-        return digit - '0';
-    }
-    if (digit >= 'a' && digit <= 'f') {
-        return digit - 'a' + 10;
-    }
-    return digit >= 'A' && digit <= 'F' ? digit - 'A' + 10 : -1;
-}
+/* The value of a hex digit, with 1 added: all other bytes have 0. A press has a thousand of them.
+ */
+static const uint8_t form_hex[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
 
 /* The byte that stands at *offset of encoded, which moves past it; -1 for a bad escape or a NUL. */
 static int form_byte(struct span encoded, size_t *offset)
@@ -419,17 +416,16 @@ static int form_byte(struct span encoded, size_t *offset)
     if (encoded.size - *offset < 2) {
         return -1;
     }
-    high = form_hex(encoded.data[*offset]);
-    low = form_hex(encoded.data[*offset + 1]);
+    high = form_hex[(uint8_t)encoded.data[*offset]] - 1;
+    low = form_hex[(uint8_t)encoded.data[*offset + 1]] - 1;
     *offset += 2;
     return high < 0 || low < 0 || high + low == 0 ? -1 : high * 16 + low;
 }
 
-/* The bytes that encoded stands for; false for a bad escape or a NUL. Sets *ret_same when they are
- * those of name (NULL: not compared). */
-static bool form_measure(struct span encoded, const char *name, size_t *ret_size, bool *ret_same)
+/* Does encoded stand for name? False as a result for a bad escape or a NUL. */
+static bool form_compare(struct span encoded, const char *name, bool *ret_same)
 {
-    size_t name_size = name == NULL ? 0 : strlen(name);
+    size_t name_size = strlen(name);
     size_t size = 0;
     bool same = true;
 
@@ -441,9 +437,36 @@ static bool form_measure(struct span encoded, const char *name, size_t *ret_size
         }
         same = same && size < name_size && (uint8_t)name[size] == byte;
     }
-    *ret_size = size;
     *ret_same = same && size == name_size;
     return true;
+}
+
+/* How many bytes encoded stands for, if it has no bad escape; such a one may make it too few. */
+static size_t form_measure(struct span encoded)
+{
+    size_t escape_count = 0;
+
+    for (size_t i = 0; i < encoded.size; i++) {
+        escape_count += encoded.data[i] == '%';
+    }
+    return encoded.size - (2 * escape_count < encoded.size ? 2 * escape_count : encoded.size);
+}
+
+/* Fills room with the size bytes that encoded stands for; false for a bad escape or a NUL. */
+static bool form_decode(struct span encoded, char *room, size_t size)
+{
+    size_t offset = 0;
+    size_t i = 0;
+
+    for (; i < size && offset < encoded.size; i++) {
+        int byte = form_byte(encoded, &offset);
+
+        if (byte < 0) {
+            return false;
+        }
+        room[i] = (char)byte;
+    }
+    return i == size && offset == encoded.size;
 }
 
 static size_t span_find(struct span text, char byte)
@@ -463,10 +486,9 @@ form_find(struct span body, const char *name, struct span *ret_value, struct err
         size_t pair_size = span_find(body, '&');
         struct span pair = span_of(body.data, pair_size);
         size_t name_size = span_find(pair, '=');
-        size_t size;
         bool same;
 
-        if (!form_measure(span_of(pair.data, name_size), name, &size, &same)) {
+        if (!form_compare(span_of(pair.data, name_size), name, &same)) {
             return err_set(err, ERR_INVALID, "form: bad escape in a field's name");
         }
         if (same && found) {
@@ -484,23 +506,22 @@ form_find(struct span body, const char *name, struct span *ret_value, struct err
 enum err_code text_form_field(struct span body, const char *name, struct buf *buf, struct err *err)
 {
     struct span value = SPAN_NONE;
+    size_t start = buf_size(buf);
     size_t size;
-    bool same;
     char *room;
     enum err_code rc = form_find(body, name, &value, err);
 
     if (rc != ERR_OK) {
         return rc;
     }
-    if (!form_measure(value, NULL, &size, &same)) {
-        return err_set(err, ERR_INVALID, "form: bad escape or NUL in field %s", name);
-    }
+    size = form_measure(value);
     rc = buf_extend(buf, size, &room, err);
     if (rc != ERR_OK) {
         return err_wrap(err, rc, "form: field %s", name);
     }
-    for (size_t offset = 0; offset < value.size; room++) {
-        *room = (char)form_byte(value, &offset);
+    if (!form_decode(value, room, size)) {
+        buf_truncate(buf, start);
+        return err_set(err, ERR_INVALID, "form: bad escape or NUL in field %s", name);
     }
     return ERR_OK;
 }

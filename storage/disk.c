@@ -334,3 +334,64 @@ disk_remove(const struct disk *disk, const char *dir, const char *name, struct e
     rc = disk->unlink(disk->arg, path, err);
     return rc == ERR_NOT_FOUND ? ERR_OK : rc;
 }
+
+enum err_code disk_put(
+    const struct disk *disk, const char *dir, const char *name, struct span bytes, struct err *err)
+{
+    char path[STORAGE_PATH_SIZE_MAX];
+    char path_new[STORAGE_PATH_SIZE_MAX];
+    int file = -1;
+    int size;
+    enum err_code rc = disk_path(path, dir, name, err);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    size = snprintf(path_new, sizeof path_new, "%s.tmp", path);
+    if (size < 0 || (unsigned)size >= sizeof path_new) {
+        return err_set(err, ERR_TOO_LARGE, "path of %s is too long", name);
+    }
+    rc = disk->open(disk->arg, path_new, DISK_OPEN_CREATE, &file, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    rc = disk->write(disk->arg, file, 0, bytes.data, bytes.size, err);
+    if (rc == ERR_OK) {
+        rc = disk->sync(disk->arg, file, err);
+    }
+    disk->close(disk->arg, file);
+    if (rc == ERR_OK) {
+        rc = disk->rename(disk->arg, path_new, path, err);
+    }
+    if (rc == ERR_OK) {
+        rc = disk->sync_dir(disk->arg, dir, err);
+    }
+    return rc;
+}
+
+enum err_code disk_get(const struct disk *disk,
+                       const char *dir,
+                       const char *name,
+                       struct disk_get into,
+                       uint64_t *ret_size,
+                       struct err *err)
+{
+    char path[STORAGE_PATH_SIZE_MAX];
+    uint64_t size = 0;
+    int file = -1;
+    enum err_code rc = disk_path(path, dir, name, err);
+
+    if (rc == ERR_OK) {
+        rc = disk->open(disk->arg, path, DISK_OPEN_EXISTING, &file, err);
+    }
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    rc = disk->size(disk->arg, file, &size, err);
+    if (rc == ERR_OK && size == into.size) {
+        rc = disk->read(disk->arg, file, 0, into.bytes, into.size, err);
+    }
+    disk->close(disk->arg, file);
+    *ret_size = size;
+    return rc;
+}

@@ -7,6 +7,7 @@
 #define STORAGE_DISK_H
 
 #include "base/err.h"
+#include "base/span.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -71,5 +72,24 @@ enum err_code disk_remove(const struct disk *disk,
                           const char *dir,
                           const char *name,
                           struct err *err) WARN_UNUSED;
+/* Makes dir/name hold these bytes, durably: written as name.tmp, synced, renamed, and the directory
+ * synced. A crash leaves the old file, or none, or the new one whole. */
+enum err_code disk_put(const struct disk *disk,
+                       const char *dir,
+                       const char *name,
+                       struct span bytes,
+                       struct err *err) WARN_UNUSED;
+/* Reads dir/name, which should have size bytes, into bytes. *ret_size is the file's size; with
+ * another one nothing is read. ERR_NOT_FOUND: there is none. */
+struct disk_get {
+    uint8_t *bytes;
+    size_t size;
+};
+enum err_code disk_get(const struct disk *disk,
+                       const char *dir,
+                       const char *name,
+                       struct disk_get into,
+                       uint64_t *ret_size,
+                       struct err *err) WARN_UNUSED;
 
 #endif

@@ -16,7 +16,9 @@
  *
  * A crash while one is written leaves the other. Both bad, or one missing beside a bad one:
  * ERR_CORRUPT (a promise that may have been higher is lost: this store must not speak); both
- * missing: a new store, epoch 0. Blocks (writes, fdatasync, and sync of the directory when a file
+ * missing: a new store, epoch 0. A copy is first made whole under another name (promise-0.tmp).
+ * Opening writes what it found once more, for a killed process may have left it in the page cache
+ * only. Blocks (writes, fdatasync, and sync of the directory when a file
  * is made). After an error of a write nothing may be promised any more by this process. */
 #ifndef STORAGE_PROMISE_H
 #define STORAGE_PROMISE_H
@@ -48,5 +50,14 @@ void promise_get(const struct promise *promise, struct promise_value *ret_value)
 enum err_code promise_set(struct promise *promise,
                           const struct promise_value *value,
                           struct err *err) WARN_UNUSED;
+
+/* Whatever promise is there gives way to this one, of another store: for a store that was installed
+ * from a snapshot (install.h). A crash leaves none, one, or the new one: the caller does it again
+ * until it is done. */
+enum err_code promise_replace(const struct disk *disk,
+                              const char *dir,
+                              const uint8_t store_id[STORAGE_ID_SIZE],
+                              const struct promise_value *value,
+                              struct err *err) WARN_UNUSED;
 
 #endif

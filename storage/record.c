@@ -5,8 +5,8 @@
 #include "storage/record.h"
 
 #include "base/assert.h"
+#include "base/crc32c.h"
 #include "base/pack.h"
-#include "storage/crc32c.h"
 #include "storage/siphash.h"
 
 #include <endian.h>
@@ -24,10 +24,14 @@ static void put_u64(uint8_t *at, uint64_t value)
     memcpy(at, &value, sizeof value);
 }
 
-static void record_hash(const uint8_t *frame, size_t payload_size, struct record_position *position)
+/* shared: from byte RECORD_LOCAL_SIZE on. */
+static void locate(const uint8_t *shared, const struct record *record, struct record_position *to)
 {
-    siphash(frame + 56, frame + RECORD_LOCAL_SIZE,
-            RECORD_HEADER_SIZE - RECORD_LOCAL_SIZE + payload_size, position->hash);
+    to->lsn = record->lsn;
+    to->epoch = record->epoch;
+    to->wall_ms = record->wall_ms;
+    siphash(shared + 56 - RECORD_LOCAL_SIZE, shared,
+            RECORD_HEADER_SIZE - RECORD_LOCAL_SIZE + record->payload.size, to->hash);
 }
 
 void record_encode(const struct record *record,
@@ -54,10 +58,28 @@ void record_encode(const struct record *record,
     memcpy(frame + 72, record->hash_prev, STORAGE_HASH_SIZE);
     memset(frame + RECORD_HEADER_SIZE + size, 0, record_size(size) - RECORD_HEADER_SIZE - size);
     put_u32(frame + 4, crc32c(0, frame + 8, RECORD_HEADER_SIZE - 8 + size));
-    ret_position->lsn = record->lsn;
-    ret_position->epoch = record->epoch;
-    ret_position->wall_ms = record->wall_ms;
-    record_hash(frame, size, ret_position);
+    locate(frame + RECORD_LOCAL_SIZE, record, ret_position);
+}
+
+struct shared_head {
+    uint8_t version;
+    uint16_t reserved;
+    size_t size;
+};
+
+/* The fields that all hosts share, and the payload. */
+static void unpack_shared(struct unpack *in, struct record *record, struct shared_head *head)
+{
+    head->version = unpack_u8(in);
+    record->kind = unpack_u8(in);
+    head->reserved = unpack_u16(in);
+    head->size = unpack_u32(in);
+    record->lsn = unpack_u64(in);
+    record->epoch = unpack_u64(in);
+    record->wall_ms = unpack_u64(in);
+    unpack_copy(in, record->cluster_id, STORAGE_ID_SIZE);
+    unpack_copy(in, record->hash_prev, STORAGE_HASH_SIZE);
+    record->payload = unpack_bytes(in, head->size);
 }
 
 static enum err_code check_header(const struct record *record, uint8_t version, struct err *err)
@@ -87,11 +109,9 @@ enum err_code record_decode(struct span bytes,
     const uint8_t *frame = (const uint8_t *)bytes.data;
     struct record record;
     struct unpack in;
+    struct shared_head head;
     uint32_t magic;
     uint32_t crc;
-    uint8_t version;
-    uint16_t reserved;
-    size_t size;
     enum err_code rc;
 
     unpack_init(&in, bytes);
@@ -102,31 +122,74 @@ enum err_code record_decode(struct span bytes,
         return err_set(err, ERR_NOT_FOUND, "no record of this segment");
     }
     record.lsn_durable = unpack_u64(&in);
-    version = unpack_u8(&in);
-    record.kind = unpack_u8(&in);
-    reserved = unpack_u16(&in);
-    size = unpack_u32(&in);
-    record.lsn = unpack_u64(&in);
-    record.epoch = unpack_u64(&in);
-    record.wall_ms = unpack_u64(&in);
-    unpack_copy(&in, record.cluster_id, STORAGE_ID_SIZE);
-    unpack_copy(&in, record.hash_prev, STORAGE_HASH_SIZE);
-    record.payload = unpack_bytes(&in, size);
-    if (!unpack_ok(&in) || size > RECORD_PAYLOAD_SIZE_MAX) {
-        return err_set(err, ERR_CORRUPT, "the record's size %zu is impossible", size);
+    unpack_shared(&in, &record, &head);
+    if (!unpack_ok(&in) || head.size > RECORD_PAYLOAD_SIZE_MAX) {
+        return err_set(err, ERR_CORRUPT, "the record's size %zu is impossible", head.size);
     }
-    if (crc32c(0, frame + 8, RECORD_HEADER_SIZE - 8 + size) != crc || reserved != 0) {
+    if (crc32c(0, frame + 8, RECORD_HEADER_SIZE - 8 + head.size) != crc || head.reserved != 0) {
         return err_set(err, ERR_CORRUPT, "checksum mismatch");
     }
-    rc = check_header(&record, version, err);
+    rc = check_header(&record, head.version, err);
     if (rc != ERR_OK) {
         return rc;
     }
-    ret_position->lsn = record.lsn;
-    ret_position->epoch = record.epoch;
-    ret_position->wall_ms = record.wall_ms;
-    record_hash(frame, size, ret_position);
+    locate(frame + RECORD_LOCAL_SIZE, &record, ret_position);
     *ret_record = record;
+    return ERR_OK;
+}
+
+struct record_peek record_peek(const uint8_t header[RECORD_HEADER_SIZE], uint64_t salt)
+{
+    struct record_peek peek = {.size = 0};
+    uint32_t magic;
+    uint32_t size;
+    uint64_t record_salt;
+    uint64_t lsn;
+
+    memcpy(&magic, header, sizeof magic);
+    memcpy(&record_salt, header + 8, sizeof record_salt);
+    memcpy(&size, header + 28, sizeof size);
+    memcpy(&lsn, header + 32, sizeof lsn);
+    if (le32toh(magic) == RECORD_MAGIC && le64toh(record_salt) == salt) {
+        peek.size = record_size(le32toh(size));
+        peek.lsn = le64toh(lsn);
+    }
+    return peek;
+}
+
+enum err_code record_shared_decode(struct span bytes,
+                                   struct record *ret_record,
+                                   struct record_position *ret_position,
+                                   size_t *ret_size,
+                                   struct err *err)
+{
+    struct record record = {.salt = 0};
+    struct unpack in;
+    struct shared_head head;
+    struct span padding;
+    enum err_code rc;
+
+    unpack_init(&in, bytes);
+    unpack_shared(&in, &record, &head);
+    if (!unpack_ok(&in) || head.size > RECORD_PAYLOAD_SIZE_MAX) {
+        return err_set(err, ERR_CORRUPT, "the record's size %zu is impossible", head.size);
+    }
+    padding = unpack_bytes(&in, record_size(head.size) - RECORD_HEADER_SIZE - head.size);
+    if (!unpack_ok(&in) || head.reserved != 0) {
+        return err_set(err, ERR_CORRUPT, "the record is cut short");
+    }
+    for (size_t i = 0; i < padding.size; i++) {
+        if (padding.data[i] != 0) {
+            return err_set(err, ERR_CORRUPT, "the record's padding is not zero");
+        }
+    }
+    rc = check_header(&record, head.version, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    locate((const uint8_t *)bytes.data, &record, ret_position);
+    *ret_record = record;
+    *ret_size = record_size(head.size) - RECORD_LOCAL_SIZE;
     return ERR_OK;
 }
 

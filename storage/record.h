@@ -91,6 +91,22 @@ enum err_code record_decode(struct span bytes,
                             struct record_position *ret_position,
                             struct err *err) WARN_UNUSED;
 
+/* What may be a record of this segment, by its header alone: size is that of the whole record, 0
+ * when no header is there. Nothing of it is checked. */
+struct record_peek {
+    size_t size;
+    uint64_t lsn;
+};
+struct record_peek record_peek(const uint8_t header[RECORD_HEADER_SIZE], uint64_t salt);
+
+/* The same for a record as another host sends it: from byte RECORD_LOCAL_SIZE to the end of its
+ * padding, which *ret_size counts. ERR_CORRUPT. */
+enum err_code record_shared_decode(struct span bytes,
+                                   struct record *ret_record,
+                                   struct record_position *ret_position,
+                                   size_t *ret_size,
+                                   struct err *err) WARN_UNUSED;
+
 enum change_op { CHANGE_PUT = 1, CHANGE_DELETE = 2 };
 
 struct change {

@@ -15,20 +15,6 @@
 /* A partial page, the largest record, and padding to the page. */
 #define BUFFER_SIZE (RECORD_SIZE_MAX + RECORD_ALIGN + 2UL * WAL_PAGE_SIZE)
 
-static void lock(struct wal *wal)
-{
-    int failed = pthread_mutex_lock(&wal->lock);
-
-    ASSERT(failed == 0);
-}
-
-static void unlock(struct wal *wal)
-{
-    int failed = pthread_mutex_unlock(&wal->lock);
-
-    ASSERT(failed == 0);
-}
-
 static struct wal_segment *newest_locked(struct wal *wal)
 {
     ASSERT(wal->segment_count > 0);
@@ -88,16 +74,26 @@ uint8_t *wal_payload(struct wal *wal)
     return wal->buffer + wal->offset % WAL_PAGE_SIZE + RECORD_HEADER_SIZE;
 }
 
-bool wal_has_room(struct wal *wal)
+static bool has_room(struct wal *wal, size_t payload_size)
 {
-    bool room = wal->tail.size - wal->offset >= record_size(RECORD_PAYLOAD_SIZE_MAX);
+    bool room = wal->tail.size - wal->offset >= record_size(payload_size);
 
     if (!room) {
-        lock(wal);
+        wal_lock(wal);
         room = wal->spare_ready && wal->segment_count < WAL_SEGMENT_COUNT_MAX;
-        unlock(wal);
+        wal_unlock(wal);
     }
     return room;
+}
+
+bool wal_has_room(struct wal *wal)
+{
+    return has_room(wal, RECORD_PAYLOAD_SIZE_MAX);
+}
+
+bool wal_has_room_for_start(struct wal *wal)
+{
+    return has_room(wal, 0);
 }
 
 /* Goes on in the spare segment; the payload moves to where the new offset wants it. */
@@ -105,14 +101,14 @@ static void next_segment(struct wal *wal, size_t payload_size)
 {
     const uint8_t *payload = wal_payload(wal);
 
-    lock(wal);
+    wal_lock(wal);
     ASSERT(wal->spare_ready);
     ASSERT(wal->segment_count < WAL_SEGMENT_COUNT_MAX);
     wal->segments[wal->segment_count++] = wal->spare;
     wal->tail = wal->spare;
     wal->spare_ready = false;
     wal->spare.file = -1;
-    unlock(wal);
+    wal_unlock(wal);
     wal->offset = WAL_SEGMENT_HEADER_SIZE;
     memmove(wal_payload(wal), payload, payload_size);
 }
@@ -170,13 +166,68 @@ enum err_code wal_append(struct wal *wal,
         return rc;
     }
     wal->last = *ret_position;
-    lock(wal);
+    wal_lock(wal);
     if (newest_locked(wal)->lsn_first == 0) {
         newest_locked(wal)->lsn_first = wal->last.lsn;
     }
     newest_locked(wal)->lsn_last = wal->last.lsn;
-    unlock(wal);
+    newest_locked(wal)->end = wal->offset;
+    wal_unlock(wal);
     return ERR_OK;
+}
+
+static enum err_code check_next(const struct wal *wal,
+                                const struct record *record,
+                                const struct record_position *position,
+                                struct err *err)
+{
+    const struct record_position *last = &wal->last;
+
+    if (memcmp(record->cluster_id, wal->options.home.cluster_id, STORAGE_ID_SIZE) != 0) {
+        return err_set(err, ERR_PROTOCOL, "record %" PRIu64 " is of another cluster",
+                       position->lsn);
+    }
+    if (position->lsn != last->lsn + 1) {
+        return err_set(err, ERR_PROTOCOL, "record %" PRIu64 " does not follow %" PRIu64,
+                       position->lsn, last->lsn);
+    }
+    if (memcmp(record->hash_prev, last->hash, STORAGE_HASH_SIZE) != 0) {
+        return err_set(err, ERR_PROTOCOL, "record %" PRIu64 " follows another record than ours",
+                       position->lsn);
+    }
+    if (position->epoch < last->epoch || position->wall_ms < last->wall_ms) {
+        return err_set(err, ERR_PROTOCOL, "record %" PRIu64 ": epoch or time goes back",
+                       position->lsn);
+    }
+    return ERR_OK;
+}
+
+enum err_code wal_append_record(struct wal *wal,
+                                const struct wal_received *received,
+                                struct record_position *ret_position,
+                                struct err *err)
+{
+    const struct record *record = &received->record;
+    struct wal_append append = {.kind = record->kind,
+                                .payload_size = record->payload.size,
+                                .epoch = record->epoch,
+                                .wall_ms = record->wall_ms,
+                                .lsn_durable = received->lsn_durable};
+    struct record_position position;
+    enum err_code rc = check_next(wal, record, &received->position, err);
+
+    if (rc == ERR_OK && record->payload.size > 0) {
+        memcpy(wal_payload(wal), record->payload.data, record->payload.size);
+    }
+    if (rc == ERR_OK) {
+        rc = wal_append(wal, &append, &position, err);
+    }
+    if (rc == ERR_OK) {
+        /* The same bytes give the same hash: anything else is a bug on this side. */
+        ASSERT(memcmp(position.hash, received->position.hash, STORAGE_HASH_SIZE) == 0);
+        *ret_position = position;
+    }
+    return rc;
 }
 
 enum err_code wal_sync(struct wal *wal, struct err *err)
@@ -190,22 +241,22 @@ enum err_code wal_sync(struct wal *wal, struct err *err)
         int file;
         enum err_code rc;
 
-        lock(wal);
+        wal_lock(wal);
         segment = &wal->segments[wal->seq_sync - wal->segments[0].seq];
         more = segment != newest_locked(wal);
         seq = segment->seq;
         file = segment->file;
-        unlock(wal);
+        wal_unlock(wal);
         rc = disk->sync(disk->arg, file, err);
         if (rc != ERR_OK) {
             return err_wrap(err, rc, "segment %" PRIu64, seq);
         }
         if (more) {
             /* Full and durable: nothing is written to it any more. */
-            lock(wal);
+            wal_lock(wal);
             wal->seq_sync++;
             wal_segment_close(&wal->options.home, &wal->segments[seq - wal->segments[0].seq]);
-            unlock(wal);
+            wal_unlock(wal);
         }
     }
     return ERR_OK;
@@ -215,9 +266,9 @@ bool wal_wants_segment(struct wal *wal)
 {
     bool wants;
 
-    lock(wal);
+    wal_lock(wal);
     wants = !wal->spare_ready;
-    unlock(wal);
+    wal_unlock(wal);
     return wants;
 }
 
@@ -235,24 +286,36 @@ uint64_t wal_size(struct wal *wal)
 {
     uint64_t size;
 
-    lock(wal);
+    wal_lock(wal);
     size = size_locked(wal);
-    unlock(wal);
+    wal_unlock(wal);
     return size;
 }
 
-/* Takes the oldest segment out when the next one would exceed the budget. */
+static bool pinned_locked(const struct wal *wal, uint64_t seq)
+{
+    bool pinned = false;
+
+    for (size_t i = 0; i < WAL_READER_COUNT_MAX; i++) {
+        pinned = pinned || wal->pins[i].seq == seq;
+    }
+    return pinned;
+}
+
+/* Takes the oldest segment out when the next one would exceed the budget. One that is being read is
+ * marked by size 0: its file must go, not be written over. */
 static enum err_code
 take_oldest(struct wal *wal, uint64_t lsn_trim, struct wal_segment *ret_old, struct err *err)
 {
     const struct wal_segment *oldest = &wal->segments[0];
     enum err_code rc = ERR_NOT_FOUND; /* not needed */
 
-    lock(wal);
+    wal_lock(wal);
     if (wal->segment_count + 1 >= WAL_SEGMENT_COUNT_MAX ||
         size_locked(wal) + wal->options.segment_size > wal->options.wal_size_max) {
         if (oldest->seq < wal->seq_sync && oldest->lsn_last < lsn_trim) {
             *ret_old = *oldest;
+            ret_old->size = pinned_locked(wal, oldest->seq) ? 0 : oldest->size;
             wal->segment_count--;
             memmove(wal->segments, wal->segments + 1, wal->segment_count * sizeof *oldest);
             rc = ERR_OK;
@@ -260,7 +323,7 @@ take_oldest(struct wal *wal, uint64_t lsn_trim, struct wal_segment *ret_old, str
             rc = err_set(err, ERR_UNAVAILABLE, "the log's budget is used up");
         }
     }
-    unlock(wal);
+    wal_unlock(wal);
     return rc;
 }
 
@@ -271,16 +334,16 @@ static enum err_code make_spare(struct wal *wal, const struct wal_segment *old, 
     enum err_code rc;
 
     rng_fill(wal->options.rng, &spare.salt, sizeof spare.salt);
-    lock(wal);
+    wal_lock(wal);
     spare.seq = newest_locked(wal)->seq + 1;
-    unlock(wal);
+    wal_unlock(wal);
     rc = old != NULL ? wal_segment_recycle(home, old, &spare, err)
                      : wal_segment_create(home, &spare, err);
     if (rc == ERR_OK) {
-        lock(wal);
+        wal_lock(wal);
         wal->spare = spare;
         wal->spare_ready = true;
-        unlock(wal);
+        wal_unlock(wal);
     }
     return rc;
 }

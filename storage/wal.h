@@ -3,7 +3,9 @@
  *
  * Three threads meet here, each with its own calls: the writer appends, the syncer (or the writer
  * while nothing else syncs, never both) syncs, the checkpointer prepares and trims segments. After
- * any error but ERR_UNAVAILABLE the log must not be used again: what the disk holds is unknown. */
+ * any error but ERR_UNAVAILABLE (and ERR_PROTOCOL of wal_append_record, ERR_CONFLICT of wal_cut)
+ * the log must not be used again: what the disk holds is unknown. Readers (wal_reader.h) come
+ * along. */
 #ifndef STORAGE_WAL_H
 #define STORAGE_WAL_H
 
@@ -24,6 +26,8 @@ struct wal_options {
     uint64_t wal_size_max;
     struct record_position applied; /* the newest record in the store; the log must hold it */
     uint64_t lsn_durable;           /* the log is known to have reached this far once */
+    uint64_t lsn_base;              /* the store was installed as of this record: the log begins
+                                     * behind it */
 };
 
 /* Opens or creates the log: finds its end, cuts a torn tail, makes all of it durable. Blocks.
@@ -58,11 +62,38 @@ struct wal_append {
 
 /* True when any record can be appended now; false while the next segment is missing. */
 bool wal_has_room(struct wal *wal);
+/* The same for a record without a payload. */
+bool wal_has_room_for_start(struct wal *wal);
 /* Writes one record (not durable yet). The log has room. */
 enum err_code wal_append(struct wal *wal,
                          const struct wal_append *append,
                          struct record_position *ret_position,
                          struct err *err) WARN_UNUSED;
+
+/* A record that another host wrote, decoded by record_shared_decode. */
+struct wal_received {
+    struct record record;
+    struct record_position position;
+    uint64_t lsn_durable; /* what of this log is durable here */
+};
+
+/* The same for a record of another host: it must be of this cluster and follow the last one. The
+ * log has room. ERR_PROTOCOL: it does not follow; nothing was written. */
+enum err_code wal_append_record(struct wal *wal,
+                                const struct wal_received *received,
+                                struct record_position *ret_position,
+                                struct err *err) WARN_UNUSED;
+
+/* Where the log is to end, and what of it the store has. */
+struct wal_cut {
+    struct record_position position;
+    struct record_position applied; /* not behind the position; the log holds it */
+};
+
+/* Makes the log end at cut->position, durably; reads it anew. A crash leaves the old end, or a mark
+ * by which the next wal_open finishes the cut. Nobody appends, syncs, prepares or reads meanwhile.
+ * ERR_CONFLICT: the record there is another one, or there is none; nothing was done. */
+enum err_code wal_cut(struct wal *wal, const struct wal_cut *cut, struct err *err) WARN_UNUSED;
 
 /* Makes everything durable that was appended before the call. */
 enum err_code wal_sync(struct wal *wal, struct err *err) WARN_UNUSED;

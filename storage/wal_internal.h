@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* wal_internal.h: the log's inside, shared by wal.c and wal_recover.c only. */
+/* wal_internal.h: the log's inside, shared by its own files only (wal.c, wal_recover.c, wal_cut.c,
+ * wal_reader.c). */
 #ifndef STORAGE_WAL_INTERNAL_H
 #define STORAGE_WAL_INTERNAL_H
 
+#include "base/assert.h"
 #include "storage/limits.h"
 #include "storage/wal.h"
 
@@ -20,8 +22,41 @@ struct wal {
     uint32_t segment_count;
     struct wal_segment spare; /* the next segment */
     bool spare_ready;
-    uint64_t seq_sync; /* the oldest segment that may hold unsynced records */
+    uint64_t seq_sync;   /* the oldest segment that may hold unsynced records */
+    uint64_t generation; /* counts cuts: what a reader has read before one is not to be trusted */
+    struct wal_pin {
+        bool taken;
+        uint64_t seq; /* this segment's file is not recycled; 0: none */
+    } pins[WAL_READER_COUNT_MAX];
 };
+
+static inline void wal_lock(struct wal *wal)
+{
+    int failed = pthread_mutex_lock(&wal->lock);
+
+    ASSERT(failed == 0);
+}
+
+static inline void wal_unlock(struct wal *wal)
+{
+    int failed = pthread_mutex_unlock(&wal->lock);
+
+    ASSERT(failed == 0);
+}
+
+/* A cut that was begun: a file that exists until the cut is done, so that a crash in between does
+ * not make what is left behind the cut look like damage. */
+#define WAL_CUT_FILE "wal-cut"
+enum err_code wal_cut_mark(const struct wal_home *home,
+                           const struct record_position *position,
+                           struct err *err) WARN_UNUSED;
+/* *ret_begun says whether there is such a file. ERR_CORRUPT. */
+enum err_code wal_cut_pending(const struct wal_home *home,
+                              struct record_position *ret_position,
+                              bool *ret_begun,
+                              struct err *err) WARN_UNUSED;
+/* Durably. */
+enum err_code wal_cut_unmark(const struct wal_home *home, struct err *err) WARN_UNUSED;
 
 /* Fills segments, spare, last and offset from the directory. */
 enum err_code wal_recover(struct wal *wal, struct err *err) WARN_UNUSED;

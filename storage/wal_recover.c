@@ -12,8 +12,8 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "storage/disk.h"
+#include "storage/mutant.h"
 
-#include <endian.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -27,8 +27,10 @@ struct recovery {
     uint32_t index_end;   /* segment where the log ends */
     uint64_t offset_end;
     struct record_position last;
-    bool linked;       /* last.hash is known */
-    bool torn;         /* something is to be cut */
+    bool linked;  /* last.hash is known */
+    bool torn;    /* something is to be cut */
+    bool cutting; /* a cut was begun: the log ends at cut, whatever is behind it */
+    struct record_position cut;
     struct err reason; /* why the log ends there */
 };
 
@@ -178,11 +180,17 @@ static enum err_code peek_first(struct recovery *r, struct wal_segment *segment,
     return ERR_OK;
 }
 
+/* True when the applied record is the one behind which the log begins: it is not in the log. */
+static bool begins_behind(const struct recovery *r)
+{
+    return r->applied.lsn == r->wal->options.lsn_base;
+}
+
 /* The newest segment that begins at or before the first record to replay. */
 static enum err_code find_start(struct recovery *r, struct err *err)
 {
     struct wal *wal = r->wal;
-    uint64_t wanted = r->applied.lsn == 0 ? 1 : r->applied.lsn;
+    uint64_t wanted = begins_behind(r) ? r->applied.lsn + 1 : r->applied.lsn;
     bool found = false;
 
     for (uint32_t i = wal->segment_count; i > 0 && !found; i--) {
@@ -194,12 +202,30 @@ static enum err_code find_start(struct recovery *r, struct err *err)
         r->index_first = i - 1;
         found = wal->segments[i - 1].lsn_first != 0 && wal->segments[i - 1].lsn_first <= wanted;
     }
-    if (found || r->wal->options.lsn_durable == 0) {
+    if (found || r->wal->options.lsn_durable <= r->wal->options.lsn_base) {
         return ERR_OK;
     }
     return err_set(err, ERR_CORRUPT,
                    "segment %" PRIu64 ": no record at or before LSN %" PRIu64 ", which is applied",
                    wal->segments[0].seq, wanted);
+}
+
+/* For readers: what the segments before the start hold. Damage is found when they are read. */
+static enum err_code index_older(struct recovery *r, struct err *err)
+{
+    const struct disk *disk = r->home->disk;
+    enum err_code rc = ERR_OK;
+
+    for (uint32_t i = r->index_first; rc == ERR_OK && i > 0; i--) {
+        struct wal_segment *segment = &r->wal->segments[i - 1];
+        uint64_t lsn_next = segment[1].lsn_first;
+
+        rc = disk->read(disk->arg, segment->file, WAL_SEGMENT_HEADER_SIZE, r->bytes,
+                        RECORD_HEADER_SIZE, err);
+        segment->lsn_first = rc == ERR_OK ? record_peek(r->bytes, segment->salt).lsn : 0;
+        segment->lsn_last = lsn_next > segment->lsn_first ? lsn_next - 1 : segment->lsn_first;
+    }
+    return rc;
 }
 
 /* Writes the pages of [from, to) again and syncs them: see the top of this file. */
@@ -237,6 +263,11 @@ check_applied(const struct recovery *r, const struct record_position *position, 
     return ERR_OK;
 }
 
+static bool at_cut(const struct recovery *r, const struct record_position *last)
+{
+    return r->cutting && last->lsn >= r->cut.lsn;
+}
+
 /* Reads the segment at index and follows its records. Leaves where they end in r. */
 static enum err_code
 scan_segment(struct recovery *r, uint32_t index, bool *ret_continued, struct err *err)
@@ -254,7 +285,7 @@ scan_segment(struct recovery *r, uint32_t index, bool *ret_continued, struct err
     struct record_position position;
     struct err reason = ERR_INIT;
 
-    while (rc == ERR_OK) {
+    while (rc == ERR_OK && !at_cut(r, &scan.last)) {
         uint64_t offset = scan.offset;
 
         if (wal_scan_next(&scan, &record, &position, &reason) != ERR_OK) {
@@ -267,6 +298,7 @@ scan_segment(struct recovery *r, uint32_t index, bool *ret_continued, struct err
             offset_unapplied = offset;
         }
     }
+    segment->end = scan.offset;
     *ret_continued = scan.offset > WAL_SEGMENT_HEADER_SIZE;
     if (rc == ERR_OK && (*ret_continued || index == r->index_first)) {
         r->last = scan.last;
@@ -275,7 +307,7 @@ scan_segment(struct recovery *r, uint32_t index, bool *ret_continued, struct err
         r->offset_end = scan.offset;
         r->reason = reason;
     }
-    if (rc == ERR_OK && offset_unapplied > 0) {
+    if (rc == ERR_OK && offset_unapplied > 0 && !MUTANT(recovered_unsynced)) {
         rc = harden(r, segment, offset_unapplied, scan.offset, err);
     }
     return rc == ERR_OK ? rc : err_wrap(err, rc, "segment %" PRIu64, segment->seq);
@@ -286,7 +318,10 @@ static enum err_code scan_segments(struct recovery *r, struct err *err)
     bool continued = true;
     enum err_code rc = ERR_OK;
 
-    r->linked = r->applied.lsn == 0;
+    r->linked = begins_behind(r);
+    if (r->linked) {
+        r->last = r->applied;
+    }
     for (uint32_t i = r->index_first; rc == ERR_OK && continued && i < r->wal->segment_count; i++) {
         rc = scan_segment(r, i, &continued, err);
     }
@@ -297,17 +332,13 @@ static enum err_code scan_segments(struct recovery *r, struct err *err)
                      r->wal->segments[r->index_end].seq, r->last.lsn + 1, r->offset_end,
                      r->reason.message);
     }
+    if (rc == ERR_OK && r->cutting &&
+        (r->last.lsn != r->cut.lsn || memcmp(r->last.hash, r->cut.hash, STORAGE_HASH_SIZE) != 0)) {
+        rc = err_set(err, ERR_CORRUPT,
+                     "the log was to be cut at record %" PRIu64 ", and ends at %" PRIu64,
+                     r->cut.lsn, r->last.lsn);
+    }
     return rc;
-}
-
-static bool looks_like_record(const uint8_t *at, uint64_t salt)
-{
-    uint32_t magic;
-    uint64_t record_salt;
-
-    memcpy(&magic, at, sizeof magic);
-    memcpy(&record_salt, at + 8, sizeof record_salt);
-    return le32toh(magic) == RECORD_MAGIC && le64toh(record_salt) == salt;
 }
 
 /* Looks for whole records behind the end. One written when the missing record was durable proves
@@ -322,7 +353,7 @@ search_behind(struct recovery *r, const struct wal_segment *segment, uint64_t fr
         struct record record;
         struct record_position position;
 
-        if (!looks_like_record(r->bytes + at, segment->salt)) {
+        if (record_peek(r->bytes + at, segment->salt).size == 0) {
             continue;
         }
         r->torn = true;
@@ -434,8 +465,9 @@ static enum err_code settle(struct recovery *r, struct err *err)
 {
     struct wal *wal = r->wal;
     size_t rest = r->offset_end % WAL_PAGE_SIZE;
-    enum err_code rc = check_behind(r, err);
+    enum err_code rc = r->cutting ? ERR_OK : check_behind(r, err);
 
+    r->torn = r->torn || r->cutting;
     if (rc == ERR_OK) {
         rc = drop_older(r, err);
     }
@@ -447,6 +479,9 @@ static enum err_code settle(struct recovery *r, struct err *err)
     }
     if (rc == ERR_OK && r->torn) {
         rc = zero_behind(r, err);
+    }
+    if (rc == ERR_OK && r->cutting) {
+        rc = wal_cut_unmark(r->home, err);
     }
     if (rc != ERR_OK) {
         return rc;
@@ -468,7 +503,7 @@ static enum err_code create_first(struct recovery *r, struct err *err)
     struct wal_segment *segment = &wal->segments[0];
     enum err_code rc;
 
-    if (wal->options.lsn_durable > 0) {
+    if (wal->options.lsn_durable > wal->options.lsn_base || !begins_behind(r)) {
         return err_set(err, ERR_CORRUPT, "all segments are missing from %s", r->home->dir);
     }
     *segment = (struct wal_segment){.seq = 1, .size = WAL_SEGMENT_SIZE_FIRST, .file = -1};
@@ -479,6 +514,7 @@ static enum err_code create_first(struct recovery *r, struct err *err)
         wal->tail = *segment;
         wal->seq_sync = 1;
         wal->offset = WAL_SEGMENT_HEADER_SIZE;
+        wal->last = r->applied;
     }
     return rc;
 }
@@ -487,8 +523,11 @@ enum err_code wal_recover(struct wal *wal, struct err *err)
 {
     AUTO_FREE uint8_t *bytes = NULL;
     struct recovery r = {.wal = wal, .home = &wal->options.home, .applied = wal->options.applied};
-    enum err_code rc = find_segments(&r, err);
+    enum err_code rc = wal_cut_pending(r.home, &r.cut, &r.cutting, err);
 
+    if (rc == ERR_OK) {
+        rc = find_segments(&r, err);
+    }
     if (rc == ERR_OK && wal->segment_count == 0) {
         return create_first(&r, err);
     }
@@ -505,67 +544,10 @@ enum err_code wal_recover(struct wal *wal, struct err *err)
         rc = scan_segments(&r, err);
     }
     if (rc == ERR_OK) {
+        rc = index_older(&r, err);
+    }
+    if (rc == ERR_OK) {
         rc = settle(&r, err);
-    }
-    return rc;
-}
-
-struct wal_replay_to {
-    wal_visit_fn *visit;
-    void *arg;
-};
-
-static enum err_code replay_segment(struct wal *wal,
-                                    struct wal_segment *segment,
-                                    struct wal_replay_to *to,
-                                    struct err *err)
-{
-    AUTO_FREE uint8_t *bytes = mem_new((size_t)segment->size, 1);
-    struct wal_scan scan = {.home = &wal->options.home,
-                            .segment = segment,
-                            .bytes = span_of(bytes, (size_t)segment->size),
-                            .offset = WAL_SEGMENT_HEADER_SIZE};
-    struct record record;
-    struct record_position position;
-    enum err_code rc = ERR_OK;
-
-    if (bytes == NULL) {
-        return err_set(err, ERR_NOMEM, "segment of %" PRIu64 " bytes", segment->size);
-    }
-    rc = wal_load(&wal->options.home, segment, bytes, err);
-    while (rc == ERR_OK && scan.last.lsn < segment->lsn_last) {
-        rc = wal_scan_next(&scan, &record, &position, err);
-        if (rc == ERR_OK && position.lsn > wal->options.applied.lsn) {
-            rc = to->visit(to->arg, &record, &position, err);
-        }
-    }
-    return rc;
-}
-
-enum err_code wal_replay(struct wal *wal, wal_visit_fn *visit, void *arg, struct err *err)
-{
-    struct wal_replay_to to = {.visit = visit, .arg = arg};
-    enum err_code rc = ERR_OK;
-
-    for (uint32_t i = 0; rc == ERR_OK && i < wal->segment_count; i++) {
-        struct wal_segment *segment = &wal->segments[i];
-        bool closed = segment->file < 0;
-
-        if (segment->lsn_last <= wal->options.applied.lsn) {
-            continue;
-        }
-        if (closed) {
-            rc = wal_segment_open(&wal->options.home, segment, err);
-        }
-        if (rc == ERR_OK) {
-            rc = replay_segment(wal, segment, &to, err);
-        }
-        if (closed) {
-            wal_segment_close(&wal->options.home, segment);
-        }
-        if (rc != ERR_OK) {
-            return err_wrap(err, rc, "replay segment %" PRIu64, segment->seq);
-        }
     }
     return rc;
 }

@@ -5,9 +5,9 @@
 #include "storage/wal_segment.h"
 
 #include "base/assert.h"
+#include "base/crc32c.h"
 #include "base/mem.h"
 #include "base/pack.h"
-#include "storage/crc32c.h"
 #include "storage/disk.h"
 #include "storage/limits.h"
 
@@ -181,6 +181,7 @@ wal_segment_create(const struct wal_home *home, struct wal_segment *segment, str
     enum err_code rc = disk_path(path_next, home->dir, WAL_NEXT_FILE, err);
 
     segment->file = -1;
+    segment->end = WAL_SEGMENT_HEADER_SIZE;
     if (rc == ERR_OK) {
         rc = home->disk->open(home->disk->arg, path_next, DISK_OPEN_CREATE, &segment->file, err);
     }
@@ -210,6 +211,7 @@ enum err_code wal_segment_recycle(const struct wal_home *home,
     ASSERT(old->size == segment->size);
     ASSERT(old->salt != segment->salt);
     segment->file = -1;
+    segment->end = WAL_SEGMENT_HEADER_SIZE;
     if (rc == ERR_OK) {
         rc = disk_path(path_next, home->dir, WAL_NEXT_FILE, err);
     }
@@ -257,6 +259,7 @@ wal_segment_open(const struct wal_home *home, struct wal_segment *segment, struc
         rc = disk->read(disk->arg, segment->file, 0, header, sizeof header, err);
     }
     if (rc == ERR_OK) {
+        segment->end = segment->size;
         rc = header_decode(home, segment, header, err);
     }
     if (rc != ERR_OK) {

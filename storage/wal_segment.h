@@ -35,7 +35,8 @@ struct wal_segment {
     uint64_t salt;
     uint64_t lsn_first; /* 0: no record yet */
     uint64_t lsn_last;
-    int file; /* -1 while closed; owned */
+    uint64_t end; /* where its records end; its size when that is not known */
+    int file;     /* -1 while closed; owned */
 };
 
 /* Where segments live and whose they are. */

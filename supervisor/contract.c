@@ -257,6 +257,7 @@ static void wire_link(struct wire *wire, struct contract_link *link)
     wire_u64(wire, &link->peer_lineage);
     wire_u64(wire, &link->peer_last_epoch);
     wire_u64(wire, &link->peer_last_lsn);
+    wire_u64(wire, &link->last_epoch);
     wire_u64(wire, &link->lsn_last);
     wire_u64(wire, &link->lsn_acked);
     wire_i64(wire, &link->clock_ahead_ms);

@@ -172,8 +172,9 @@ struct contract_link {
     uint64_t peer_lineage;
     uint64_t peer_last_epoch;
     uint64_t peer_last_lsn;
-    uint64_t lsn_last;  /* ours */
-    uint64_t lsn_acked; /* primary: by the peer */
+    uint64_t last_epoch; /* of our last record */
+    uint64_t lsn_last;   /* ours */
+    uint64_t lsn_acked;  /* primary: by the peer */
     int64_t clock_ahead_ms;
 };
 

@@ -28,10 +28,6 @@
 /* A switchover is answered when it has happened or failed; longer than handover_ms may be. */
 #define SUP_CONTROL_WAIT_MS 60000
 
-/* A line of keepalived's FIFO: INSTANCE "name" MASTER 100, with names of at most 64 bytes. */
-#define SUP_FIFO_LINE_MAX 160
-/* Endpoints of one arbiter. */
-#define SUP_ENDPOINT_COUNT_MAX 5
 /* Events in one turn of the loop, before the loop may look at descriptors again. A step may cause a
  * step: a chain longer than this is a mistake. */
 #define SUP_EVENT_COUNT_MAX 64

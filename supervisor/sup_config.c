@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/crypto.h"
 #include "base/mem.h"
+#include "supervisor/arbiter.h"
 #include "supervisor/limits.h"
 
 #include <inttypes.h>
@@ -35,7 +36,7 @@ static const struct conf_option options[] = {
 
     {"pair", "host", CONF_NUMBER, "0", 0, HOST_COUNT, NULL,
      "This host's number, 1 or 2; 0: a single host, no pair."},
-    {"pair", "cluster_id", CONF_TEXT, "", 0, REGISTER_ID_SIZE * 2, NULL,
+    {"pair", "cluster_id", CONF_TEXT, "", 0, 2UL * REGISTER_ID_SIZE, NULL,
      "32 hexadecimal digits, the same on both hosts and of no other pair."},
     {"pair", "listen", CONF_TEXT, "", 0, SUP_ADDRESS_SIZE - 16, NULL,
      "Host 1: address:port on which the link from host 2 is taken."},
@@ -68,7 +69,7 @@ static const struct conf_option options[] = {
     {"arbiter", "kind", CONF_CHOICE, "none", 0, 0, "none etcd manual",
      "Who keeps the register: etcd on a third box; manual: both hosts, an operator in doubt; none: "
      "a single host."},
-    {"arbiter", "endpoints", CONF_LIST, "", 0, SUP_ENDPOINT_COUNT_MAX, NULL,
+    {"arbiter", "endpoints", CONF_LIST, "", 0, ARBITER_ENDPOINT_COUNT_MAX, NULL,
      "URLs of etcd, https://host:port."},
     {"arbiter", "certificate", CONF_TEXT, "", 0, PATH_MAX_TEXT, NULL,
      "PEM file: the certificate shown to etcd."},
@@ -262,7 +263,9 @@ static enum err_code check_arbiter(const struct sup_config *config, struct err *
     bool none = strcmp(kind, "none") == 0;
 
     if (none == sup_config_has_pair(config)) {
-        return err_set(err, ERR_INVALID, "%s: arbiter: kind %s: %s", conf_where(arbiter), kind,
+        /* A section that is not there has no line: name the one that is. */
+        return err_set(err, ERR_INVALID, "%s: arbiter: kind %s: %s",
+                       conf_where(none ? conf_section(config->conf, "pair") : arbiter), kind,
                        none ? "a pair needs etcd or manual" : "a single host needs none");
     }
     if (strcmp(kind, "etcd") != 0) {
@@ -414,8 +417,8 @@ void sup_config_failover(const struct sup_config *config, struct failover_option
         .bias_ms = bias_ms,
         .start_wait_ms = (uint32_t)pair_ms(config, "start_wait"),
         .takeover_ms = (uint32_t)pair_ms(config, "start_wait"),
-        .read_ms = SUP_ARBITER_CALL_MS,
-        .retry_ms = SUP_ARBITER_CALL_MS,
+        .read_ms = ARBITER_TIMEOUT_MS_DEFAULT,
+        .retry_ms = ARBITER_TIMEOUT_MS_DEFAULT,
         .handover_ms = (uint32_t)pair_ms(config, "handover"),
     };
     memcpy(ret_options->cluster_id, config->cluster_id, REGISTER_ID_SIZE);

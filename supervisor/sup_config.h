@@ -12,9 +12,6 @@
 
 struct sup_config;
 
-/* The longest that the arbiter may take for one call, in the sum that rule H is checked with. */
-#define SUP_ARBITER_CALL_MS 1000
-
 const struct conf_schema *sup_config_schema(void);
 /* Parses file (and conf.d beside it) and checks it whole. Errors name file and line. Blocks. */
 enum err_code

@@ -11,7 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STUCK_MS 10000 /* a kill takes microseconds; a task in a disk's hands at most seconds */
+#define CLOSED_MS 200   /* descriptors are closed just before an end can be seen */
+#define STUCK_MS  10000 /* a kill takes microseconds; a task in a disk's hands at most seconds */
 
 static struct watch_effect *emit(struct watch_effects *effects, enum watch_effect_type type)
 {
@@ -50,6 +51,7 @@ static void start(struct watch *watch, uint64_t now_ms, struct watch_effects *ef
     watch->kill_cause = 0;
     watch->kill_task = 0;
     watch->kill_reason[0] = '\0';
+    watch->closed_ms = UINT64_MAX;
     watch->shown = true;
     move(watch, WATCH_STARTING, now_ms, watch->options.start_ms);
     (void)emit(effects, WATCH_EFFECT_FORK); /* carries nothing */
@@ -346,6 +348,12 @@ on_tick(struct watch *watch, const struct watch_event *event, struct watch_effec
 {
     char reason[WATCH_REASON_SIZE];
 
+    if (event->now_ms >= watch->closed_ms &&
+        (watch->state == WATCH_UP || watch->state == WATCH_STARTING)) {
+        kill_child(watch, event, WATCH_CAUSE_CONTRACT, "closed the contract and did not end",
+                   effects);
+        return;
+    }
     if (watch->state == WATCH_UP) {
         tick_up(watch, event, effects);
         return;
@@ -386,6 +394,9 @@ dispatch(struct watch *watch, const struct watch_event *event, struct watch_effe
     case WATCH_EVENT_BROKEN:
         on_broken(watch, event, effects);
         break;
+    case WATCH_EVENT_CLOSED:
+        watch->closed_ms = event->now_ms + CLOSED_MS;
+        break;
     case WATCH_EVENT_EXIT:
         on_end(watch, event, effects);
         break;
@@ -410,6 +421,7 @@ void watch_init(struct watch *watch, const struct watch_options *options)
     watch_set_options(watch, options);
     watch->state = WATCH_STOPPED;
     watch->until_ms = UINT64_MAX;
+    watch->closed_ms = UINT64_MAX;
     watch_invariant(watch);
 }
 
@@ -434,12 +446,18 @@ void watch_step(struct watch *watch, const struct watch_event *event, struct wat
 
 uint64_t watch_deadline_ms(const struct watch *watch)
 {
-    uint64_t deadline;
+    uint64_t deadline = watch->until_ms;
 
-    if (watch->state != WATCH_UP) {
-        return watch->until_ms;
+    if (watch->state == WATCH_UP) {
+        deadline = watch->turned_ms[slowest_task(watch)] + watch->options.checkin_ms;
     }
-    deadline = watch->turned_ms[slowest_task(watch)] + watch->options.checkin_ms;
+    if ((watch->state == WATCH_UP || watch->state == WATCH_STARTING) &&
+        watch->closed_ms < deadline) {
+        return watch->closed_ms;
+    }
+    if (watch->state != WATCH_UP) {
+        return deadline;
+    }
     if (watch->safe && watch->since_ms + watch->options.quiet_ms < deadline) {
         deadline = watch->since_ms + watch->options.quiet_ms;
     }

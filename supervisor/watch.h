@@ -75,6 +75,7 @@ enum watch_event_type {
     WATCH_EVENT_CHECKIN,    /* u.turns */
     WATCH_EVENT_FAILED,     /* u.reason: the child says why it is about to end */
     WATCH_EVENT_BROKEN,     /* u.reason: it broke the contract */
+    WATCH_EVENT_CLOSED,     /* its end of the contract is closed: it should be about to end */
     WATCH_EVENT_EXIT,       /* u.exit: reaped */
     WATCH_EVENT_REVOKE,     /* u.reason: kill it, start another; no crash */
     WATCH_EVENT_STOP,       /* the child is not wanted any more */
@@ -131,6 +132,7 @@ struct watch {
     bool shown;            /* DOWN is owed */
     uint64_t since_ms;     /* of the state */
     uint64_t until_ms;     /* of STARTING, STOPPING, BACKOFF */
+    uint64_t closed_ms;    /* STARTING, UP: when it has to have ended; UINT64_MAX */
     uint32_t crash_streak; /* crashes without a healthy time between */
     uint64_t turns[CONTRACT_TASK_COUNT];
     uint64_t turned_ms[CONTRACT_TASK_COUNT]; /* 0: has not checked in yet */

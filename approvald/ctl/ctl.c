@@ -87,6 +87,21 @@ void ctl_done(struct ctl *ctl)
     mem_wipe(ctl->token, sizeof ctl->token);
 }
 
+static const char *way_to_reach(const struct ctl *ctl)
+{
+    return ctl->url == NULL ? "is approvald running here? systemctl status approvald tells; for "
+                              "another host give --url or set $APPROVALD_URL"
+                            : "check the URL, or the network";
+}
+
+int ctl_unreachable(const struct ctl *ctl, const struct err *err)
+{
+    int code = ctl_fail(ctl, CTL_UNREACHABLE, err);
+
+    (void)fprintf(stderr, "approvalctl: %s\n", way_to_reach(ctl));
+    return code;
+}
+
 /* A way on for what people meet first. */
 static const char *hint(const struct ctl *ctl,
                         const struct client_call *call,
@@ -97,8 +112,7 @@ static const char *hint(const struct ctl *ctl,
         return "root does this on the host of approvald, over its local socket";
     }
     if (rc == ERR_UNAVAILABLE && reply->status == 0) {
-        return ctl->url == NULL ? "is approvald running here? Else give --url or set $APPROVALD_URL"
-                                : "check the URL, or the network";
+        return way_to_reach(ctl);
     }
     if (rc == ERR_UNAUTHENTICATED && ctl->token[0] == '\0') {
         return "give --token-file or set $APPROVALD_TOKEN_FILE";

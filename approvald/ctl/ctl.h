@@ -40,6 +40,8 @@ struct ctl {
 int ctl_fail(const struct ctl *ctl, int code, const struct err *err);
 /* The same for an error that never left this program: the code follows from err->code. */
 int ctl_fail_err(const struct ctl *ctl, const struct err *err);
+/* Nobody answers: says so, and what to look at. Returns CTL_UNREACHABLE. */
+int ctl_unreachable(const struct ctl *ctl, const struct err *err);
 int ctl_usage(const struct ctl *ctl, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Finds URL or socket, token and CA file and makes ctl->client. Blocks (small files). */

@@ -159,10 +159,10 @@ static int look_around(struct ctl *ctl,
     }
     show_progress(options, request);
     if (left_ms(waiting, now) == 0) {
-        return request != NULL ? CTL_TIMEOUT : ctl_fail(ctl, CTL_UNREACHABLE, err);
+        return request != NULL ? CTL_TIMEOUT : ctl_unreachable(ctl, err);
     }
     if (waiting->deadline_ms == 0 && now - waiting->heard_ms > WAIT_SILENCE_MS) {
-        return ctl_fail(ctl, CTL_UNREACHABLE, err);
+        return ctl_unreachable(ctl, err);
     }
     return CTL_OK;
 }

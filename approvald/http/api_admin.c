@@ -383,12 +383,8 @@ static void add_cursor(struct json *object, const struct outbox_row *row)
     json_add_text(object, "next", span_text(text));
 }
 
-static void on_rows(void *arg,
-                    enum err_code rc,
-                    const struct err *err,
-                    const struct outbox_row *rows,
-                    size_t count,
-                    bool more)
+static void
+on_rows(void *arg, enum err_code rc, const struct err *err, const struct service_rows *found)
 {
     struct call *call = arg;
     struct json *object;
@@ -400,11 +396,11 @@ static void on_rows(void *arg,
     }
     object = json_new_object();
     list = json_add_array(object, "rows");
-    for (size_t i = 0; i < count; i++) {
-        add_row(list, &rows[i]);
+    for (size_t i = 0; i < found->count; i++) {
+        add_row(list, &found->rows[i]);
     }
-    if (more && count > 0) {
-        add_cursor(object, &rows[count - 1]);
+    if (found->more && found->count > 0) {
+        add_cursor(object, &found->rows[found->count - 1]);
     } else {
         json_add_null(object, "next");
     }
@@ -478,7 +474,7 @@ static void status(void *arg, struct http_request *request)
         call->api = arg;
         call->request = request;
     } else {
-        call = call_begin(arg, request, SCOPE_READ);
+        call = call_begin_host(arg, request);
     }
     if (call == NULL) {
         return;

@@ -180,6 +180,7 @@ static void begin_request(struct conn *conn, const char *bytes, size_t size)
         reject_status(conn, fault.status, fault.detail);
         return;
     }
+    proxies_resolve(&conn->server->proxies, &request->head, request->peer);
     conn->close = !request->head.keep_alive;
     conn->http10 = request->head.minor == 0;
     if (!admit(conn)) {

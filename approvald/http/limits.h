@@ -60,6 +60,8 @@
 #define HTTP_TURN_COUNT_MAX 16
 
 #define HTTP_LISTENER_COUNT_MAX 16 /* addresses of all kinds */
+#define HTTP_PROXY_COUNT_MAX    16 /* trusted addresses and networks */
+#define HTTP_HOP_COUNT_MAX      16 /* of a chain of proxies that is followed */
 #define HTTP_ROUTE_COUNT_MAX    64
 #define HTTP_PARAM_COUNT_MAX    3    /* wildcards in one pattern */
 #define HTTP_REPLY_HEADER_MAX   4    /* besides those that the server writes */

@@ -23,6 +23,7 @@ struct event_base;
 struct http_request;
 struct http_server;
 struct metrics;
+struct proxies;
 struct tls_server;
 
 /* What a listener is for. A route names those that serve it. */
@@ -41,6 +42,7 @@ struct http_server_options {
     struct event_base *base;           /* borrowed, outlives the server */
     struct metrics *metrics;           /* borrowed */
     const struct clock *clock;         /* NULL: this host's */
+    const struct proxies *proxies;     /* copied; NULL: no proxy is trusted */
     uint32_t service_connection_count; /* at once; 0: the limit */
     uint32_t request_count;            /* answers awaited at once; 0: the limit */
     uint32_t read_ms;                  /* 0: the limit; shorter ones are for tests */
@@ -71,13 +73,16 @@ enum err_code http_server_add(struct http_server *server,
                               void *arg,
                               struct err *err) WARN_UNUSED;
 
-/* Accepts on fd, a listening TCP or unix socket, which the server owns from now on (also on
- * failure). tls is borrowed for the server's life; NULL: plain. */
+/* Accepts on fd, a TCP or unix socket that listens, or will (a supervisor closes and opens it; see
+ * http_server_resume), which the server owns from now on (also on failure). tls is borrowed for the
+ * server's life; NULL: plain. */
 enum err_code http_server_listen(struct http_server *server,
                                  enum http_listener kind,
                                  int fd,
                                  struct tls_server *tls,
                                  struct err *err) WARN_UNUSED;
+/* Listeners that could not accept try again at once, instead of at the next tick. */
+void http_server_resume(struct http_server *server);
 /* The time that passes: closes what is overdue. Call a few times a second. */
 void http_server_tick(struct http_server *server);
 /* Stops accepting, closes idle connections and every other one after its answer, which says
@@ -140,7 +145,8 @@ struct span http_request_header_once(const struct http_request *request, const c
 struct span http_request_bearer(const struct http_request *request);
 /* Over the local socket, from root or the daemon's own user. */
 bool http_request_is_root(const struct http_request *request);
-/* The peer's address as text, "local" on the unix socket. */
+/* The client's address as text: the peer's, or what a trusted proxy says; "local" on the unix
+ * socket. For logs: never a proof of who calls. */
 const char *http_request_peer(const struct http_request *request);
 /* The handler's own memory, HTTP_CONTEXT_SIZE bytes, zero at first. */
 void *http_request_context(struct http_request *request);

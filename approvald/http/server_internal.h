@@ -4,6 +4,7 @@
 #ifndef APPROVALD_HTTP_SERVER_INTERNAL_H
 #define APPROVALD_HTTP_SERVER_INTERNAL_H
 
+#include "approvald/http/proxies.h"
 #include "approvald/http/route.h"
 #include "approvald/http/server.h"
 #include "approvald/http/wire.h"
@@ -105,6 +106,7 @@ struct http_server {
     uint32_t listener_count;
     struct listener listeners[HTTP_LISTENER_COUNT_MAX];
     struct route_table routes;
+    struct proxies proxies;
     uint64_t date_s; /* of date_text */
     char date_text[64];
     struct metric *connections;

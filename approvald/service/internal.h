@@ -7,6 +7,7 @@
 #include "approvald/core/codec.h"
 #include "approvald/service/job.h"
 #include "approvald/service/keys.h"
+#include "approvald/service/prune_clock.h"
 #include "approvald/service/service.h"
 
 struct buf;
@@ -19,7 +20,11 @@ struct writer_state {
     struct counts counts;
     uint64_t audit_seq; /* of the last entry, 0: none */
     uint8_t audit_head[AUDIT_HASH_SIZE];
-    uint64_t pruned_ms; /* when pruning last had nothing left to do */
+    struct prune_clock prune_clock;
+    struct prune_clock prune_stored; /* as it is in the store */
+    uint64_t prune_ahead_ms;         /* how far the wall clock is not believed, 0: it is */
+    uint64_t prune_step_ms;          /* boot: last step of the clock, 0: none in this process */
+    uint64_t pruned_ms;              /* boot: when pruning last had nothing left to do */
     bool prune_cursor_set;
     struct request_id prune_cursor; /* requests before it were looked at */
 };
@@ -46,6 +51,8 @@ struct service_metrics {
     struct metric *owed;
     struct metric *dead;
     struct metric *audit_seq;
+    struct metric *commit;
+    struct metric *prune_ahead;
 };
 
 struct listener {
@@ -72,7 +79,8 @@ struct service {
     struct counts counts;
     uint64_t audit_seq;
     uint64_t deadline_ms;
-    bool ticking; /* a tick is under way */
+    bool ticking;      /* a tick is under way */
+    bool prune_paused; /* the wall clock is not believed */
 };
 
 void service_changed(struct service *service, const struct request_id *id);

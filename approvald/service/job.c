@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "storage/storage.h"
@@ -199,6 +200,9 @@ static void done(void *arg, enum err_code rc, const struct err *err)
     if (rc == ERR_OK) {
         adopt_counts(service, job);
     }
+    if (rc == ERR_OK && !job->reads) {
+        metric_observe_us(service->metrics.commit, clock_precise_us() - job->begun_us);
+    }
     job->answer(job, rc, err);
     job_free(job);
     if (changed) {
@@ -211,6 +215,7 @@ enum err_code job_submit_take(struct job *job, struct err *err)
     struct storage *storage = job->service->storage;
     enum err_code rc;
 
+    job->begun_us = clock_precise_us();
     if (job->reads) {
         rc = storage_read(storage, run, done, job, err);
     } else if (job->reclaims) {

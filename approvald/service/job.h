@@ -51,6 +51,7 @@ struct job {
     bool changed; /* tell the listeners about id */
     struct request_id id;
     uint64_t deadline_ms; /* the earliest new one, or UINT64_MAX */
+    uint64_t begun_us;    /* when it was submitted; clock_precise_us */
     struct counts counts; /* after the job */
     uint64_t audit_seq;
     struct job *next; /* in the pool */

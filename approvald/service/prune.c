@@ -15,6 +15,12 @@
 /* Keys found by a scan, deleted after it. A few pages of them make a job. */
 #define BATCH_COUNT_MAX 64
 
+#define PRUNE_EVERY_MS CORE_MINUTE_MS
+#define CLOCK_KEY      "prune_clock"
+#define CLOCK_VERSION  1
+#define CLOCK_SIZE     (1 + 2 * 8)
+#define CLOCK_STORE_MS (60 * CORE_MINUTE_MS) /* so much of a wait a restart may forget */
+
 struct batch {
     size_t count;
     struct key keys[BATCH_COUNT_MAX];
@@ -62,13 +68,13 @@ static enum err_code delete_batch(struct work *work, enum table table, const str
     return rc;
 }
 
-static enum err_code prune_events(struct work *work, bool *ret_more)
+static enum err_code prune_events(struct work *work, uint64_t now_ms, bool *ret_more)
 {
     struct inbox_key bound;
     struct batch batch = {.bound = bound.bytes, .bound_size = INBOX_KEY_SIZE};
     enum err_code rc;
 
-    inbox_prune_bound(work->now_ms, &bound);
+    inbox_prune_bound(now_ms, &bound);
     rc = storage_scan(work->txn, TABLE_EVENTS, SPAN_NONE, false, visit_key, &batch, work->err);
     *ret_more = *ret_more || batch.full;
     return rc == ERR_OK ? delete_batch(work, TABLE_EVENTS, &batch) : rc;
@@ -191,18 +197,20 @@ static enum err_code audit_pruned(struct work *work, struct span detail)
 }
 
 /* The cursor passes over old requests that must stay, so that they are not looked at for ever. */
-static enum err_code
-prune_requests(struct work *work, const struct retention *retention, bool *ret_more)
+static enum err_code prune_requests(struct work *work,
+                                    const struct retention *retention,
+                                    uint64_t now_ms,
+                                    bool *ret_more)
 {
     struct writer_state *state = &work->writer->state;
     struct found_requests found = {.work = work};
     struct key from = {.size = 0};
     enum err_code rc;
 
-    if (work->now_ms <= retention->requests_ms) {
+    if (now_ms <= retention->requests_ms) {
         return ERR_OK;
     }
-    found.before_ms = work->now_ms - retention->requests_ms;
+    found.before_ms = now_ms - retention->requests_ms;
     if (state->prune_cursor_set) {
         from = key_request(&state->prune_cursor);
     }
@@ -254,15 +262,15 @@ static bool visit_audit(void *arg, struct span key, struct span value)
 }
 
 static enum err_code
-prune_audit(struct work *work, const struct retention *retention, bool *ret_more)
+prune_audit(struct work *work, const struct retention *retention, uint64_t now_ms, bool *ret_more)
 {
     struct found_audit found = {.last_seq = work->writer->state.audit_seq};
     enum err_code rc;
 
-    if (work->now_ms <= retention->audit_ms) {
+    if (now_ms <= retention->audit_ms) {
         return ERR_OK;
     }
-    found.before_ms = work->now_ms - retention->audit_ms;
+    found.before_ms = now_ms - retention->audit_ms;
     rc = storage_scan(work->txn, TABLE_AUDIT, SPAN_NONE, false, visit_audit, &found, work->err);
     for (size_t i = 0; rc == ERR_OK && i < found.count; i++) {
         rc = work_delete(work, TABLE_AUDIT, key_u64(found.seqs[i]));
@@ -290,18 +298,89 @@ enum err_code retention_get(struct work *work, struct retention *ret_retention)
     return rc == ERR_OK ? codec_retention_decode(value, ret_retention, work->err) : rc;
 }
 
-enum err_code prune_some(struct work *work, bool *ret_more)
+static enum err_code prune_some(struct work *work, uint64_t now_ms, bool *ret_more)
 {
     struct retention retention;
     enum err_code rc;
 
-    *ret_more = false;
     rc = retention_get(work, &retention);
     if (rc == ERR_OK) {
-        rc = prune_events(work, ret_more);
+        rc = prune_events(work, now_ms, ret_more);
     }
     if (rc == ERR_OK) {
-        rc = prune_requests(work, &retention, ret_more);
+        rc = prune_requests(work, &retention, now_ms, ret_more);
     }
-    return rc == ERR_OK ? prune_audit(work, &retention, ret_more) : rc;
+    return rc == ERR_OK ? prune_audit(work, &retention, now_ms, ret_more) : rc;
+}
+
+/* u8 version | u64 known | u64 waited */
+static enum err_code put_clock(struct work *work)
+{
+    struct writer_state *state = &work->writer->state;
+    uint8_t bytes[CLOCK_SIZE] = {CLOCK_VERSION};
+
+    pack_key_u64(bytes + 1, state->prune_clock.known_ms);
+    pack_key_u64(bytes + 9, state->prune_clock.waited_ms);
+    state->prune_stored = state->prune_clock;
+    return work_put(work, TABLE_META, key_text(SPAN_LITERAL(CLOCK_KEY)),
+                    span_of(bytes, sizeof bytes));
+}
+
+enum err_code prune_recover(struct work *work)
+{
+    struct writer_state *state = &work->writer->state;
+    struct span value;
+    enum err_code rc = work_get(work, TABLE_META, key_text(SPAN_LITERAL(CLOCK_KEY)), &value);
+
+    state->prune_clock = (struct prune_clock){0};
+    state->prune_step_ms = 0;
+    if (rc == ERR_NOT_FOUND) {
+        return ERR_OK;
+    }
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    if (value.size != CLOCK_SIZE || value.data[0] != CLOCK_VERSION) {
+        return err_set(work->err, ERR_CORRUPT, "the stored clock of pruning does not decode");
+    }
+    state->prune_clock.known_ms = unpack_key_u64((const uint8_t *)value.data + 1);
+    state->prune_clock.waited_ms = unpack_key_u64((const uint8_t *)value.data + 9);
+    state->prune_stored = state->prune_clock;
+    return ERR_OK;
+}
+
+/* Not each minute's step is worth a record. */
+static bool is_worth_storing(const struct prune_clock *now, const struct prune_clock *stored)
+{
+    return stored->known_ms == 0 || now->known_ms - stored->known_ms >= CLOCK_STORE_MS ||
+           now->waited_ms < stored->waited_ms ||
+           now->waited_ms - stored->waited_ms >= CLOCK_STORE_MS;
+}
+
+enum err_code prune_due(struct work *work, const struct prune_time *time, bool *ret_more)
+{
+    struct writer_state *state = &work->writer->state;
+    uint64_t elapsed_ms = state->prune_step_ms == 0 ? 0 : time->boot_ms - state->prune_step_ms;
+    bool believed;
+    enum err_code rc = ERR_OK;
+
+    *ret_more = false;
+    if (state->pruned_ms > 0 && time->boot_ms - state->pruned_ms < PRUNE_EVERY_MS) {
+        return ERR_OK;
+    }
+    believed = prune_clock_step(&state->prune_clock, time->wall_ms, elapsed_ms);
+    state->prune_step_ms = time->boot_ms;
+    state->prune_ahead_ms = believed ? 0 : time->wall_ms - state->prune_clock.known_ms;
+    if (is_worth_storing(&state->prune_clock, &state->prune_stored)) {
+        rc = put_clock(work);
+    }
+    if (rc == ERR_OK && believed) {
+        /* The storage's time never goes back, not even after a wrong clock was set right. */
+        rc =
+            prune_some(work, work->now_ms < time->wall_ms ? work->now_ms : time->wall_ms, ret_more);
+    }
+    if (!*ret_more) {
+        state->pruned_ms = time->boot_ms;
+    }
+    return rc;
 }

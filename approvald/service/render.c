@@ -1,49 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* render.c: a request as JSON, the same for the API and for webhooks.
- * Owns the names of the members and the words for states.
+ * Owns the names of the members; the words of states and uses are core/words.c's.
  * Never decides anything, never escapes for a screen: JSON only. Pure. */
 #include "approvald/service/render.h"
 
+#include "approvald/core/approval.h"
 #include "approvald/core/audit.h"
 #include "approvald/core/request_id.h"
 #include "base/assert.h"
 #include "base/crypto.h"
 #include "base/json.h"
 #include "base/text.h"
-
-const char *render_state(enum request_state state)
-{
-    switch (state) {
-    case REQUEST_PENDING:
-        return "pending";
-    case REQUEST_APPROVED:
-        return "approved";
-    case REQUEST_REJECTED:
-        return "rejected";
-    case REQUEST_EXPIRED:
-        return "expired";
-    case REQUEST_CANCELLED:
-        return "cancelled";
-    }
-    return "unknown";
-}
-
-const char *render_use(enum request_use use)
-{
-    switch (use) {
-    case USE_NONE:
-        return "none";
-    case USE_UNUSED:
-        return "unused";
-    case USE_CLAIMED:
-        return "claimed";
-    case USE_CONSUMED:
-        return "consumed";
-    case USE_LAPSED:
-        return "lapsed";
-    }
-    return "unknown";
-}
 
 const char *render_verdict(enum verdict verdict)
 {
@@ -157,8 +124,8 @@ void render_request(const struct request *request, struct json *parent)
     request_id_format(&request->id, id);
     json_add_text(parent, "id", span_text(id));
     json_add_u64(parent, "revision", request->revision);
-    json_add_text(parent, "state", span_text(render_state(request->state)));
-    json_add_text(parent, "use", span_text(render_use(request->use)));
+    json_add_text(parent, "state", span_text(request_state_word(request->state)));
+    json_add_text(parent, "use", span_text(request_use_word(request->use)));
     add_question(parent, request);
     add_answer(parent, request);
 }

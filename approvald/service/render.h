@@ -17,9 +17,7 @@ struct json;
  * Text is copied. A failed allocation shows in json_print, as with every json_add_*. */
 void render_request(const struct request *request, struct json *parent);
 
-/* The words used above: "pending", "unused", "approve". Never NULL. */
-const char *render_state(enum request_state state);
-const char *render_use(enum request_use use);
+/* The word used above: "approve". Never NULL. */
 const char *render_verdict(enum verdict verdict);
 
 /* Approvals among the decisions. */

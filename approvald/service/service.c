@@ -3,6 +3,7 @@
  * Owns what is kept in memory and its recovery at start.
  * Never reads a million rows at start: counters are stored, lists in memory are small. */
 #include "approvald/service/groups.h"
+#include "approvald/service/prune.h"
 #include "approvald/service/tokens.h"
 #include "approvald/service/work.h"
 
@@ -75,6 +76,10 @@ static void add_metrics(struct service *service, struct metrics *metrics)
         {&all->dead, METRIC_GAUGE, "approvald_outbox_dead",
          "Outbox rows given up; the admin can replay them"},
         {&all->audit_seq, METRIC_GAUGE, "approvald_audit_seq", "Number of the last audit entry"},
+        {&all->prune_ahead, METRIC_GAUGE, "approvald_pruning_paused_ahead_seconds",
+         "Above 0: nothing is pruned because the wall clock is so far ahead of what is known"},
+        {&all->commit, METRIC_HISTOGRAM, "approvald_commit_seconds",
+         "From a write's submission to its commit on the ISR, as its caller sees it"},
     };
 
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
@@ -137,7 +142,9 @@ struct recover_job {
 
 static enum err_code recover_run(struct work *work)
 {
-    return work_recover(work);
+    enum err_code rc = work_recover(work);
+
+    return rc == ERR_OK ? prune_recover(work) : rc;
 }
 
 static void recover_answer(struct job *job, enum err_code rc, const struct err *err)

@@ -247,12 +247,17 @@ struct service_row_key {
     enum surface surface;
     char target[CORE_NAME_SIZE_MAX + 1];
 };
+struct service_rows {
+    const struct outbox_row *rows; /* valid during the call */
+    size_t count;
+    bool more;
+    bool ended; /* those of one request, and it has its outcome */
+};
+/* rows is never NULL; empty when rc is not ERR_OK. */
 typedef void service_rows_fn(void *arg,
                              enum err_code rc,
                              const struct err *err,
-                             const struct outbox_row *rows,
-                             size_t count,
-                             bool more);
+                             const struct service_rows *rows);
 /* Owed rows after *after (NULL: from the first) in key order; dead ones when dead is set, else live
  * ones. Or those of one request when only is set. */
 enum err_code service_outbox_list(struct service *service,

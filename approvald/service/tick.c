@@ -14,7 +14,6 @@
 
 #include <string.h>
 
-#define PRUNE_EVERY_MS CORE_MINUTE_MS
 #define RETRY_AFTER_MS 1000
 
 struct due {
@@ -32,6 +31,8 @@ struct tick_job {
     struct request_id damaged;
     uint64_t next_ms; /* when to tick again */
     uint64_t now_ms;
+    struct prune_time time;
+    uint64_t prune_ahead_ms; /* 0: the wall clock is believed */
 };
 static_assert(sizeof(struct tick_job) <= JOB_BLOCK_SIZE, "a job must fit in its block");
 
@@ -111,15 +112,13 @@ static enum err_code run(struct work *work)
         }
         rc = end_one(work, job, &job->due[i]);
     }
-    if (rc != ERR_OK || work->now_ms < state->pruned_ms + PRUNE_EVERY_MS || !has_room(work)) {
-        return rc;
+    if (rc == ERR_OK && has_room(work)) {
+        rc = prune_due(work, &job->time, &more);
     }
-    rc = prune_some(work, &more);
     if (more) {
         job->next_ms = work->now_ms;
-    } else {
-        state->pruned_ms = work->now_ms;
     }
+    job->prune_ahead_ms = state->prune_ahead_ms;
     return rc;
 }
 
@@ -142,6 +141,23 @@ static void try_later(struct service *service)
     service->deadline_ms = clock_wall_ms(service->clock) + RETRY_AFTER_MS;
 }
 
+static void report_clock(struct service *service, const struct tick_job *job)
+{
+    bool paused = job->prune_ahead_ms > 0;
+
+    metric_set(service->metrics.prune_ahead, job->prune_ahead_ms / 1000);
+    if (paused && !service->prune_paused) {
+        log_fields(LOG_LEVEL_WARNING, "service", "pruning_paused",
+                   LOG_NUMBER("ahead_s", job->prune_ahead_ms / 1000),
+                   LOG_TEXT("advice", "the wall clock jumped, or this host was off for long: set "
+                                      "it right, or wait as long as it is ahead"));
+    } else if (!paused && service->prune_paused) {
+        log_fields(LOG_LEVEL_INFO, "service", "pruning_goes_on",
+                   LOG_TEXT("reason", "the wall clock is believed again"));
+    }
+    service->prune_paused = paused;
+}
+
 static void answer(struct job *base, enum err_code rc, const struct err *err)
 {
     struct tick_job *job = (struct tick_job *)base;
@@ -155,6 +171,7 @@ static void answer(struct job *base, enum err_code rc, const struct err *err)
         return;
     }
     report_damage(job);
+    report_clock(service, job);
     service->deadline_ms = job->next_ms;
     metric_add(service->metrics.expired, job->changed_count);
     for (size_t i = 0; i < job->changed_count; i++) {
@@ -172,6 +189,8 @@ enum err_code service_tick(struct service *service, struct err *err)
     }
     rc = job_new(service, sizeof(struct tick_job), run, answer, &base, err);
     if (rc == ERR_OK) {
+        ((struct tick_job *)base)->time = (struct prune_time){
+            .wall_ms = clock_wall_ms(service->clock), .boot_ms = clock_boot_ms(service->clock)};
         base->reclaims = true;
         rc = job_submit_take(base, err);
     }

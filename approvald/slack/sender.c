@@ -8,6 +8,7 @@
 #include "approvald/core/audit.h"
 #include "approvald/core/request_id.h"
 #include "approvald/slack/post.h"
+#include "approvald/slack/sender_metrics.h"
 #include "approvald/slack/sendfate.h"
 #include "approvald/slack/sendplan.h"
 #include "approvald/slack/webapi.h"
@@ -22,14 +23,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SENDER_SURFACE_COUNT (SURFACE_WEBHOOK + 1)
-#define SENDER_RESULT_COUNT  (OUTBOX_LOST + 1)
-
 /* One attempt, from begin to end. */
 struct sender_job {
     struct sender *sender;
     struct sendplan_row *row; /* busy, so it stays where it is; NULL: free */
     uint64_t hold_ms;         /* wall; after the attempt */
+    bool spaced;              /* hold_ms is only our spacing, and the message shows no outcome */
+    bool ended;               /* what was sent shows the outcome */
     uint64_t owed_ms;
     enum outbox_result result;
 };
@@ -59,49 +59,10 @@ struct sender {
     bool overflow;    /* rows are owed that the plan had no place for */
     uint64_t scan_ms; /* boot: when the next scan is due */
     uint64_t list_ms; /* boot: no list before, the service had no room */
-    struct metric *attempts[SENDER_SURFACE_COUNT][SENDER_RESULT_COUNT];
-    struct metric *latency[SENDER_SURFACE_COUNT];
+    uint64_t look_ms; /* boot: changes are not looked at before, they gather */
+    uint64_t wake_ms; /* boot: when the timer is due */
+    struct sender_metrics metrics;
 };
-
-static const char *const surface_words[SENDER_SURFACE_COUNT] = {
-    [SURFACE_CARD] = "card",     [SURFACE_THREAD] = "thread",   [SURFACE_DIRECT] = "direct",
-    [SURFACE_NOTICE] = "notice", [SURFACE_WEBHOOK] = "webhook",
-};
-static const char *const attempt_labels[SENDER_SURFACE_COUNT][SENDER_RESULT_COUNT] = {
-#define SENDER_LABELS(surface, word)                                                               \
-    [surface] = {                                                                                  \
-        [OUTBOX_SENT] = ("surface=\"" word "\",result=\"sent\""),                                  \
-        [OUTBOX_RETRY] = ("surface=\"" word "\",result=\"retry\""),                                \
-        [OUTBOX_UNKNOWN] = ("surface=\"" word "\",result=\"unknown\""),                            \
-        [OUTBOX_DEAD] = ("surface=\"" word "\",result=\"dead\""),                                  \
-        [OUTBOX_DROP] = ("surface=\"" word "\",result=\"drop\""),                                  \
-        [OUTBOX_LOST] = ("surface=\"" word "\",result=\"lost\""),                                  \
-    }
-    SENDER_LABELS(SURFACE_CARD, "card"),       SENDER_LABELS(SURFACE_THREAD, "thread"),
-    SENDER_LABELS(SURFACE_DIRECT, "direct"),   SENDER_LABELS(SURFACE_NOTICE, "notice"),
-    SENDER_LABELS(SURFACE_WEBHOOK, "webhook"),
-#undef SENDER_LABELS
-};
-static const char *const latency_labels[SENDER_SURFACE_COUNT] = {
-    [SURFACE_CARD] = "surface=\"card\"",       [SURFACE_THREAD] = "surface=\"thread\"",
-    [SURFACE_DIRECT] = "surface=\"direct\"",   [SURFACE_NOTICE] = "surface=\"notice\"",
-    [SURFACE_WEBHOOK] = "surface=\"webhook\"",
-};
-
-static void add_metrics(struct sender *sender, struct metrics *metrics)
-{
-    for (int surface = SURFACE_CARD; surface < SENDER_SURFACE_COUNT; surface++) {
-        ASSERT(surface_words[surface] != NULL);
-        for (int result = OUTBOX_SENT; result < SENDER_RESULT_COUNT; result++) {
-            sender->attempts[surface][result] = metrics_add(
-                metrics, METRIC_COUNTER, "approvald_outbox_attempts_total",
-                attempt_labels[surface][result], "Attempts to send what the outbox owes.");
-        }
-        sender->latency[surface] =
-            metrics_add(metrics, METRIC_HISTOGRAM, "approvald_outbox_latency_seconds",
-                        latency_labels[surface], "From owed to sent.");
-    }
-}
 
 static uint64_t wall_ms(const struct sender *sender)
 {
@@ -113,6 +74,7 @@ static void wake(struct sender *sender, uint64_t delay_ms)
     struct timeval delay = {.tv_sec = (time_t)(delay_ms / 1000),
                             .tv_usec = (suseconds_t)(delay_ms % 1000 * 1000)};
 
+    sender->wake_ms = clock_boot_ms(sender->clock) + delay_ms;
     (void)event_add(sender->timer, &delay); /* fails only without memory; the next change wakes */
 }
 
@@ -131,13 +93,25 @@ static void mark(struct sender *sender, const struct request_id *id)
     sender->dirty[sender->dirty_count++] = *id;
 }
 
+/* A change in a quiet moment is looked at at once; those right behind it gather for a moment, so
+ * that looking does not stand in the way of the next press. */
+static void wake_to_look(struct sender *sender)
+{
+    uint64_t boot_ms = clock_boot_ms(sender->clock);
+    uint64_t delay_ms = sender->look_ms > boot_ms ? sender->look_ms - boot_ms : 0;
+
+    if (delay_ms == 0 || boot_ms + delay_ms < sender->wake_ms) {
+        wake(sender, delay_ms);
+    }
+}
+
 static void on_changed(void *arg, const struct request_id *id)
 {
     struct sender *sender = arg;
 
     if (sender->running) {
         mark(sender, id);
-        wake(sender, 0);
+        wake_to_look(sender);
     }
 }
 
@@ -173,18 +147,18 @@ static bool is_sendable(const struct sender *sender, const struct outbox_row *ro
     return row->surface == SURFACE_WEBHOOK ? sender->webhook != NULL : sender->webapi != NULL;
 }
 
-static void put_rows(struct sender *sender, const struct outbox_row *rows, size_t count)
+static void put_rows(struct sender *sender, const struct service_rows *found)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (is_sendable(sender, &rows[i]) &&
-            !sendplan_put(&sender->plan, &rows[i], wall_ms(sender))) {
+    for (size_t i = 0; i < found->count; i++) {
+        if (is_sendable(sender, &found->rows[i]) &&
+            !sendplan_put(&sender->plan, &found->rows[i], wall_ms(sender))) {
             sender->overflow = true;
         }
     }
 }
 
 static void
-on_rows_of_one(struct sender *sender, enum err_code rc, const struct outbox_row *rows, size_t count)
+on_rows_of_one(struct sender *sender, enum err_code rc, const struct service_rows *found)
 {
     if (rc != ERR_OK) {
         mark(sender, &sender->listed);
@@ -192,12 +166,14 @@ on_rows_of_one(struct sender *sender, enum err_code rc, const struct outbox_row 
         return;
     }
     sendplan_list_begin(&sender->plan, &sender->listed);
-    put_rows(sender, rows, count);
+    put_rows(sender, found);
+    if (found->ended) {
+        sendplan_hurry(&sender->plan, &sender->listed);
+    }
     sendplan_list_end(&sender->plan, &sender->listed, wall_ms(sender));
 }
 
-static void on_page(
-    struct sender *sender, enum err_code rc, const struct outbox_row *rows, size_t count, bool more)
+static void on_page(struct sender *sender, enum err_code rc, const struct service_rows *found)
 {
     if (rc != ERR_OK) {
         sender->scanning = false;
@@ -205,10 +181,10 @@ static void on_page(
         sender->list_ms = clock_boot_ms(sender->clock) + SLACK_SEND_LOCAL_MS;
         return;
     }
-    put_rows(sender, rows, count);
-    sender->scanning = more && count > 0;
+    put_rows(sender, found);
+    sender->scanning = found->more && found->count > 0;
     if (sender->scanning) {
-        const struct outbox_row *last = &rows[count - 1];
+        const struct outbox_row *last = &found->rows[found->count - 1];
 
         sender->scan_on = true;
         sender->after =
@@ -218,12 +194,8 @@ static void on_page(
     }
 }
 
-static void on_listed(void *arg,
-                      enum err_code rc,
-                      const struct err *err,
-                      const struct outbox_row *rows,
-                      size_t count,
-                      bool more)
+static void
+on_listed(void *arg, enum err_code rc, const struct err *err, const struct service_rows *found)
 {
     struct sender *sender = arg;
 
@@ -233,9 +205,9 @@ static void on_listed(void *arg,
         log_err(LOG_LEVEL_WARNING, "slack", "outbox_list_failed", err);
     }
     if (sender->listing_all) {
-        on_page(sender, rc, rows, count, more);
+        on_page(sender, rc, found);
     } else {
-        on_rows_of_one(sender, rc, rows, count);
+        on_rows_of_one(sender, rc, found);
     }
     if (sender->running) {
         wake(sender, 0);
@@ -255,9 +227,9 @@ static void list(struct sender *sender, bool all)
     sender->listing = rc == ERR_OK;
     if (rc != ERR_OK) {
         if (all) {
-            on_page(sender, rc, NULL, 0, false);
+            on_page(sender, rc, NULL);
         } else {
-            on_rows_of_one(sender, rc, NULL, 0);
+            on_rows_of_one(sender, rc, NULL);
         }
     }
 }
@@ -271,9 +243,10 @@ static void list_next(struct sender *sender)
     if (sender->listing || now_ms < sender->list_ms) {
         return;
     }
-    if (sender->dirty_count > 0) {
+    if (sender->dirty_count > 0 && now_ms >= sender->look_ms) {
         sender->listed = sender->dirty[0];
         sender->dirty_count--;
+        sender->look_ms = sender->dirty_count == 0 ? now_ms + SLACK_SEND_GATHER_MS : 0;
         memmove(sender->dirty, sender->dirty + 1, sender->dirty_count * sizeof sender->dirty[0]);
         list(sender, false);
         return;
@@ -296,12 +269,13 @@ static void job_over(struct sender_job *job)
     struct sender *sender = job->sender;
     struct request_id id = job->row->key.request;
 
-    sendplan_finish(&sender->plan, job->row, job->hold_ms);
+    sendplan_finish(&sender->plan, job->row, job->hold_ms, job->spaced);
     ASSERT(sendplan_invariant(&sender->plan));
     job->row = NULL;
     ASSERT(sender->job_count > 0);
     sender->job_count--;
     mark(sender, &id);
+    sender->look_ms = 0;
     if (sender->running) {
         wake(sender, 0);
     }
@@ -315,29 +289,31 @@ static void on_ended(void *arg, enum err_code rc, const struct err *err)
     if (rc == ERR_OK) {
         uint64_t now_ms = wall_ms(sender);
 
-        metric_add(sender->attempts[job->row->key.surface][job->result], 1);
+        metric_add(sender->metrics.attempts[job->row->key.surface][job->result], 1);
         if (job->result == OUTBOX_SENT && now_ms >= job->owed_ms) {
-            metric_observe_us(sender->latency[job->row->key.surface],
+            metric_observe_us(sender->metrics.latency[job->row->key.surface],
                               (now_ms - job->owed_ms) * 1000);
         }
     } else if (rc != ERR_NOT_FOUND) { /* not found: pruned meanwhile */
         /* The row still says "attempted": it will be reconciled. */
         log_err(LOG_LEVEL_ERROR, "slack", "outbox_end_failed", err);
+        job->spaced = false;
         job->hold_ms = wall_ms(sender) + SLACK_SEND_LOCAL_MS;
     }
     job_over(job);
 }
 
-/* When the row may be touched again, wall. */
-static uint64_t hold_after(const struct sender_job *job, const struct delivery_result *result)
+/* When the row may be touched again. */
+static void hold_after(struct sender_job *job, const struct delivery_result *result)
 {
     bool level = outbox_is_level(job->row->key.surface);
     uint64_t hold_ms = result->retry_ms;
 
     if (result->outcome.result == OUTBOX_SENT && level && result->outcome.revision > 0) {
         hold_ms = SLACK_SEND_SPACING_MS;
+        job->spaced = !job->ended && result->retry_ms == 0;
     }
-    return hold_ms == 0 ? 0 : wall_ms(job->sender) + hold_ms;
+    job->hold_ms = hold_ms == 0 ? 0 : wall_ms(job->sender) + hold_ms;
 }
 
 static void on_delivered(void *arg, const struct delivery_result *result)
@@ -347,7 +323,7 @@ static void on_delivered(void *arg, const struct delivery_result *result)
 
     ASSERT(job->row != NULL);
     job->result = result->outcome.result;
-    job->hold_ms = hold_after(job, result);
+    hold_after(job, result);
     if (result->retry_ms > 0) {
         sendplan_hold_method(&job->sender->plan, job->row, job->hold_ms);
     }
@@ -392,6 +368,7 @@ static void on_begun(void *arg,
     }
     ASSERT(row != NULL);
     job->owed_ms = row->owed_ms;
+    job->ended = request != NULL && request->state != REQUEST_PENDING;
     if (sendfate_settled(&delivery, wall_ms(sender), &result)) {
         on_delivered(job, &result);
         return;
@@ -443,8 +420,12 @@ static void sleep_until_due(struct sender *sender, const struct sendplan_limits 
 
     if (sender->listing) {
         delay_ms = SLACK_SEND_SCAN_MS; /* its answer wakes */
-    } else if (sender->dirty_count > 0 || sender->scanning || sender->scan_wanted) {
+    } else if (sender->scanning || sender->scan_wanted) {
         delay_ms = sender->list_ms > boot_ms ? sender->list_ms - boot_ms : 0;
+    } else if (sender->dirty_count > 0) {
+        uint64_t look_ms = sender->look_ms > sender->list_ms ? sender->look_ms : sender->list_ms;
+
+        delay_ms = look_ms > boot_ms ? look_ms - boot_ms : 0;
     }
     if (due_ms != UINT64_MAX) {
         uint64_t due_delay_ms = due_ms > now_ms ? due_ms - now_ms : 0;
@@ -532,7 +513,7 @@ sender_new(const struct sender_options *options, struct sender **ret_sender, str
     sender->webhook_driver = options->webhook_driver;
     sender->clock = options->clock == NULL ? clock_host() : options->clock;
     sendplan_init(&sender->plan);
-    add_metrics(sender, options->metrics);
+    sender_metrics_init(&sender->metrics, options->metrics);
     sender->timer = event_new(options->base, -1, 0, on_timer, sender);
     if (sender->timer == NULL) {
         rc = err_set(err, ERR_NOMEM, "sender");

@@ -156,6 +156,7 @@ bool sendplan_put(struct sendplan *plan, const struct outbox_row *row, uint64_t 
     if (slot != NULL) {
         fresh.busy = slot->busy;
         fresh.hold_ms = slot->hold_ms;
+        fresh.spaced = slot->spaced;
         *slot = fresh;
         return true;
     }
@@ -203,6 +204,18 @@ void sendplan_list_end(struct sendplan *plan, const struct request_id *id, uint6
     }
 }
 
+/* Names of channels apart. */
+static bool blocks(const struct sendplan_row *other, const struct sendplan_row *row)
+{
+    bool other_is_card = other->key.surface == SURFACE_CARD;
+
+    if (other->busy) {
+        return other_is_card || other->key.surface == SURFACE_THREAD;
+    }
+    return row->key.surface == SURFACE_THREAD && other_is_card && !other->posted &&
+           request_id_equal(&row->key.request, &other->key.request);
+}
+
 /* Does an attempt under way, or a card that is not posted yet, keep this row waiting? */
 static bool is_blocked(const struct sendplan *plan, const struct sendplan_row *row)
 {
@@ -213,18 +226,10 @@ static bool is_blocked(const struct sendplan *plan, const struct sendplan_row *r
     }
     for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
         const struct sendplan_row *other = &plan->rows[i];
-        bool other_in_channel =
-            other->key.surface == SURFACE_CARD || other->key.surface == SURFACE_THREAD;
 
-        if (!other->used || !other->owed || other == row || !other_in_channel ||
-            strcmp(other->key.target, row->key.target) != 0) {
-            continue;
-        }
-        if (other->busy) {
-            return true;
-        }
-        if (row->key.surface == SURFACE_THREAD && other->key.surface == SURFACE_CARD &&
-            !other->posted && request_id_equal(&row->key.request, &other->key.request)) {
+        /* The names come last: few rows block, and comparing all of them with all takes long. */
+        if (other->used && other->owed && other != row && blocks(other, row) &&
+            strcmp(other->key.target, row->key.target) == 0) {
             return true;
         }
     }
@@ -305,6 +310,7 @@ void sendplan_start(struct sendplan *plan, struct sendplan_row *row)
     ASSERT(row->used);
     ASSERT(!row->busy);
     row->busy = true;
+    row->spaced = false;
     if (on_slack(row)) {
         plan->slack_count++;
     } else {
@@ -312,7 +318,7 @@ void sendplan_start(struct sendplan *plan, struct sendplan_row *row)
     }
 }
 
-void sendplan_finish(struct sendplan *plan, struct sendplan_row *row, uint64_t hold_ms)
+void sendplan_finish(struct sendplan *plan, struct sendplan_row *row, uint64_t hold_ms, bool spaced)
 {
     ASSERT(row->used);
     ASSERT(row->busy);
@@ -323,8 +329,22 @@ void sendplan_finish(struct sendplan *plan, struct sendplan_row *row, uint64_t h
         plan->webhook_count--;
     }
     row->hold_ms = hold_ms;
+    row->spaced = spaced && hold_ms > 0;
     row->owed = false;
     if (hold_ms == 0) {
         drop(plan, row);
+    }
+}
+
+void sendplan_hurry(struct sendplan *plan, const struct request_id *id)
+{
+    for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
+        struct sendplan_row *row = &plan->rows[i];
+
+        if (row->used && row->owed && row->spaced && request_id_equal(&row->key.request, id)) {
+            ASSERT(!row->busy);
+            row->hold_ms = 0;
+            row->spaced = false;
+        }
     }
 }

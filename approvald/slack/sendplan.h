@@ -4,7 +4,9 @@
  * Order: notices (somebody looks at the screen), then changes of messages that people see (they
  * may be wrong), then new messages and webhooks, then replies. Within one kind the one that is due
  * first. A row never has two calls at once; a channel has one at a time; a reply waits for its
- * card; a message is changed at most once in SLACK_SEND_SPACING_MS, then to the newest state. */
+ * card; a message is changed at most once in SLACK_SEND_SPACING_MS, then to the newest state, but
+ * the change that shows the outcome need not wait for that (once: after it all others do). What
+ * Slack itself asks for, a method's rate or a pause, is kept all the same. */
 #ifndef APPROVALD_SLACK_SENDPLAN_H
 #define APPROVALD_SLACK_SENDPLAN_H
 
@@ -17,6 +19,7 @@ struct sendplan_row {
     bool busy;         /* an attempt is under way */
     bool posted;       /* its message is in Slack */
     bool seen;         /* by the listing under way */
+    bool spaced;       /* hold_ms is our own spacing, and its message shows no outcome yet */
     uint32_t priority; /* 0 first */
     uint64_t due_ms;   /* wall */
     uint64_t hold_ms;  /* not before: the other side asked for it; or 0 */
@@ -57,9 +60,15 @@ sendplan_next(struct sendplan *plan, const struct sendplan_limits *limits, uint6
 uint64_t sendplan_due_ms(const struct sendplan *plan, const struct sendplan_limits *limits);
 /* The attempt begins. */
 void sendplan_start(struct sendplan *plan, struct sendplan_row *row);
-/* The attempt is over. hold_ms > 0: leave the row alone until then (wall). Whether it is still owed
- * is told by the next listing. */
-void sendplan_finish(struct sendplan *plan, struct sendplan_row *row, uint64_t hold_ms);
+/* The attempt is over. hold_ms > 0: leave the row alone until then (wall); spaced: only to space
+ * changes of a message that shows no outcome yet. Whether it is still owed is told by the next
+ * listing. */
+void sendplan_finish(struct sendplan *plan,
+                     struct sendplan_row *row,
+                     uint64_t hold_ms,
+                     bool spaced);
+/* The request has its outcome: its messages show it without waiting for their spacing. */
+void sendplan_hurry(struct sendplan *plan, const struct request_id *id);
 /* Slack asked for a pause (429): rows that need the same method as this one wait until then, the
  * others go on. Nothing for webhooks. */
 void sendplan_hold_method(struct sendplan *plan, const struct sendplan_row *row, uint64_t until_ms);

@@ -214,7 +214,7 @@ def _python(run, *patterns):
 
 def python(run):
     """the Slack stand-in's own tests, the command line's"""
-    return _python(run, "tests/slack/test_*.py", "tests/ctl/test_*.py")
+    return _python(run, "tests/slack/test_*.py", "tests/ctl/test_*.py", "tests/sup/test_*.py")
 
 
 def crash(run):

@@ -162,11 +162,9 @@ class Quickstart:
     def start_approvald(self, slack):
         os.makedirs(self.path("data"), 0o700)
         management = free_port()
-        public = os.environ.get("APPROVALD_PUBLIC_URL", "") if self.real else ""
         config = self.write("approvald.conf", f"""\
 data_dir = "{self.path('data')}"
 log_target = "text"
-public_url = "{public}"
 http {{
     listen = {{"127.0.0.1:{self.port}"}}
     management_listen = {{"127.0.0.1:{management}"}}

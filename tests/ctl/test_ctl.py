@@ -8,6 +8,7 @@ See case.py for what it needs.
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -57,11 +58,19 @@ class ExitCodes(CtlTest):
         env = self.environment(APPROVALD_URL=f"http://127.0.0.1:{free_port()}")
         done = self.check(114, "show", ID, "--timeout", "1s", env=env)
         self.assertIn("check the URL", done.err)
-        self.check(114, "wait", ID, "--timeout", "1s", env=env)
+        done = self.check(114, "wait", ID, "--timeout", "1s", env=env)
+        self.assertIn("check the URL", done.err)
 
     def test_no_socket(self):
-        done = self.check(114, "status", "--socket", f"{self.folder}/none", "--timeout", "1s")
-        self.assertIn("is approvald running here?", done.err)
+        dead = f"{self.folder}/dead"
+        with socket.socket(socket.AF_UNIX) as left:  # as a killed approvald leaves it
+            left.bind(dead)
+        for path in (f"{self.folder}/none", dead):
+            for words in (("status",), ("wait", ID)):
+                done = self.check(114, *words, "--socket", path, "--timeout", "1s")
+                self.assertIn(f"{path}: nobody answers on this socket", done.err)
+                self.assertIn("systemctl status approvald", done.err)
+                self.assertNotIn("localhost", done.err)
 
     def test_refusals(self):
         table = {

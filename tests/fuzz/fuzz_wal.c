@@ -4,8 +4,8 @@
  * fits), and as damage written over a good log, which must then open or be called corrupt, and when
  * it opens go on and open again. Owns nothing. Never accepts another outcome. */
 #include "base/assert.h"
+#include "base/crc32c.h"
 #include "base/rng.h"
-#include "storage/crc32c.h"
 #include "storage/limits.h"
 #include "storage/wal.h"
 #include "tests/lib/sim_disk.h"

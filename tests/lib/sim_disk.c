@@ -40,13 +40,25 @@ static void set_size(struct sim_file *file, uint64_t size)
     file->size = size;
 }
 
+static struct sim_file *free_slot(struct sim_disk *sim)
+{
+    struct sim_file *file = NULL;
+
+    for (size_t i = 0; i < SIM_FILE_COUNT_MAX && file == NULL; i++) {
+        if (sim->files[i].name[0] == '\0' && sim->files[i].open_count == 0) {
+            file = &sim->files[i];
+        }
+    }
+    ASSERT(file != NULL);
+    return file;
+}
+
 struct sim_file *sim_disk_make(struct sim_disk *sim, const char *name, uint64_t size)
 {
     struct sim_file *file = sim_disk_file(sim, name);
 
     if (file == NULL) {
-        file = sim_disk_file(sim, "");
-        ASSERT(file != NULL);
+        file = free_slot(sim);
         ASSERT(strlen(name) < SIM_NAME_SIZE);
         memcpy(file->name, name, strlen(name) + 1);
         file->size = 0;
@@ -71,14 +83,18 @@ sim_open(void *arg, const char *path, enum disk_open how, int *ret_file, struct 
     if (how == DISK_OPEN_CREATE) {
         file = sim_disk_make(sim, name_of(path), 0);
     }
+    file->open_count++;
     *ret_file = (int)(file - sim->files);
     return ERR_OK;
 }
 
 static void sim_close(void *arg, int file)
 {
-    (void)arg;
+    struct sim_disk *sim = arg;
+
     ASSERT(file >= 0 && file < SIM_FILE_COUNT_MAX);
+    ASSERT(sim->files[file].open_count > 0);
+    sim->files[file].open_count--;
 }
 
 static enum err_code

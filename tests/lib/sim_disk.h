@@ -15,6 +15,7 @@ struct sim_file {
     char name[SIM_NAME_SIZE]; /* empty: no such file */
     uint8_t *bytes;           /* owned */
     uint64_t size;
+    uint32_t open_count; /* an unlinked file lives on until it is closed */
 };
 
 struct sim_disk {

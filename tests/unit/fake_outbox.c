@@ -189,7 +189,12 @@ static void answer_list(const struct answer *answer)
             past = true;
         }
     }
-    answer->rows(answer->arg, ERR_OK, NULL, rows, count, more);
+    answer->rows(
+        answer->arg, ERR_OK, NULL,
+        &(struct service_rows){.rows = rows,
+                               .count = count,
+                               .more = more,
+                               .ended = answer->only && fake.request.state != REQUEST_PENDING});
     mem_free(rows);
 }
 

@@ -35,6 +35,8 @@ struct bench {
 };
 
 /* Everything that can happen without more time or an answer happens. */
+void bench_rush(struct bench *bench);
+/* The same, and then so much time is over that the next change is looked at at once. */
 void bench_turn(struct bench *bench);
 /* Time passes; both queues look again. */
 void bench_pass(struct bench *bench, uint64_t ms);

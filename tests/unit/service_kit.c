@@ -35,6 +35,13 @@ static uint64_t kit_now(void *arg)
     return atomic_load(&((struct service_kit *)arg)->now_ms);
 }
 
+static uint64_t kit_wall(void *arg)
+{
+    struct service_kit *kit = arg;
+
+    return atomic_load(&kit->now_ms) + (uint64_t)atomic_load(&kit->jump_ms);
+}
+
 static void on_changed(void *arg, const struct request_id *id)
 {
     struct service_kit *kit = arg;
@@ -69,7 +76,7 @@ void service_kit_open(struct service_kit *kit)
 {
     memset(kit, 0, sizeof *kit);
     atomic_store(&kit->now_ms, START_MS);
-    kit->clock = (struct clock){.boot_ms = kit_now, .wall_ms = kit_now, .arg = kit};
+    kit->clock = (struct clock){.boot_ms = kit_now, .wall_ms = kit_wall, .arg = kit};
     scratch_init(&kit->scratch);
     open_both(kit);
 }
@@ -122,7 +129,7 @@ void service_kit_tick(struct service_kit *kit)
     do {
         tick_once(kit);
         must(++count < 10000, "ticks never end", NULL);
-    } while (service_deadline_ms(kit->service) <= atomic_load(&kit->now_ms));
+    } while (service_deadline_ms(kit->service) <= kit_wall(kit));
 }
 
 static void copy(char *target, size_t size, struct span text)
@@ -300,28 +307,26 @@ struct kit_answer kit_cancel(struct service_kit *kit, const struct request_id *i
                    service_cancel(kit->service, &cancel, kit_on_request, &answer, &err), &err);
 }
 
-static void on_rows(void *arg,
-                    enum err_code rc,
-                    const struct err *err,
-                    const struct outbox_row *rows,
-                    size_t count,
-                    bool more)
+static void
+on_rows(void *arg, enum err_code rc, const struct err *err, const struct service_rows *found)
 {
     struct kit_rows *out = arg;
 
     (void)err; /* the code says enough */
     out->done = true;
     out->rc = rc;
-    CU_ASSERT_FALSE(more);
-    for (size_t i = 0; i < count && i < 32; i++) {
-        out->rows[i].surface = rows[i].surface;
-        copy(out->rows[i].target, sizeof out->rows[i].target, rows[i].target);
-        out->rows[i].wanted = rows[i].wanted;
-        out->rows[i].item_count = rows[i].item_count;
-        if (rows[i].item_count > 0) {
-            out->rows[i].first_kind = rows[i].items[0].kind;
-            out->rows[i].first_id = rows[i].items[0].id;
-            copy(out->rows[i].first_text, sizeof out->rows[i].first_text, rows[i].items[0].text);
+    CU_ASSERT_FALSE(found->more);
+    out->ended = found->ended;
+    for (size_t i = 0; i < found->count && i < 32; i++) {
+        out->rows[i].surface = found->rows[i].surface;
+        copy(out->rows[i].target, sizeof out->rows[i].target, found->rows[i].target);
+        out->rows[i].wanted = found->rows[i].wanted;
+        out->rows[i].item_count = found->rows[i].item_count;
+        if (found->rows[i].item_count > 0) {
+            out->rows[i].first_kind = found->rows[i].items[0].kind;
+            out->rows[i].first_id = found->rows[i].items[0].id;
+            copy(out->rows[i].first_text, sizeof out->rows[i].first_text,
+                 found->rows[i].items[0].text);
         }
         out->count++;
     }

@@ -19,6 +19,7 @@ struct service_kit {
     struct service *service;
     struct clock clock;
     _Atomic uint64_t now_ms; /* both clocks */
+    _Atomic int64_t jump_ms; /* of the wall clock alone */
     uint32_t open_count_max; /* for the next open */
     uint32_t changed_count;  /* of the listener */
     struct request_id changed;
@@ -82,6 +83,7 @@ struct kit_answer kit_cancel(struct service_kit *kit, const struct request_id *i
 /* Owed (or dead) rows of a request. */
 struct kit_rows {
     bool done;
+    bool ended;
     enum err_code rc;
     size_t count;
     struct {

@@ -98,6 +98,10 @@ static void mistakes_are_named_with_file_and_line(void)
          "tls_certificate"},
         {"slack {\n    bot_token_file = \"/nonexistent/token\"\n}\n", "approvald.conf:1",
          "/nonexistent/token"},
+        {"\nhttp {\n    trusted_proxies = {\"10.0.0.1\", \"10.0.0.1/8\"}\n}\n", "approvald.conf:2",
+         "10.0.0.1/8"},
+        {"http {\n    trusted_proxies = {\"proxy.example\"}\n}\n", "trusted_proxies",
+         "proxy.example"},
         {"webhook ci {\n    url = \"https://a.example/\"\n}\n", "approvald.conf:1", "secret_file"},
     };
     struct place place;

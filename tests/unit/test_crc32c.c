@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_crc32c.c: proves storage/crc32c and storage/siphash against published vectors.
+/* test_crc32c.c: proves base/crc32c and storage/siphash against published vectors.
  * Owns nothing but its cases. Never touches a file. */
-#include "storage/crc32c.h"
+#include "base/crc32c.h"
 #include "storage/siphash.h"
 #include "tests/unit/unit.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_http_server.c: proves approvald/http/server over real sockets on the loopback interface.
  * Owns a loop, a server and its client sockets for each case; never leaves the host. */
+#include "approvald/http/proxies.h"
 #include "approvald/http/server.h"
 #include "base/buf.h"
 #include "base/metrics.h"
@@ -77,12 +78,21 @@ static void large(void *arg, struct http_request *request)
                                              .body = span_of(body, sizeof(body))});
 }
 
+static void peer(void *arg, struct http_request *request)
+{
+    (void)arg;
+    http_reply(request, &(struct http_reply){.status = 200,
+                                             .content_type = "text/plain",
+                                             .body = span_text(http_request_peer(request))});
+}
+
 static const struct http_route routes[] = {
     {HTTP_POST, "/echo", HTTP_ON_ALL, 100000, NULL, echo},
     {HTTP_POST, "/json", HTTP_ON_ALL, 1000, "application/json", echo},
     {HTTP_GET, "/who", HTTP_ON_ALL, 0, NULL, who},
     {HTTP_GET, "/hold", HTTP_ON_ALL, 0, NULL, hold},
     {HTTP_GET, "/large", HTTP_ON_ALL, 0, NULL, large},
+    {HTTP_GET, "/peer", HTTP_ON_ALL, 0, NULL, peer},
     {.pattern = NULL},
 };
 
@@ -247,6 +257,22 @@ static void a_body_comes_back(void)
     answer = ask(&bench, "HEAD /who HTTP/1.1\r\nHost: a\r\n\r\n", &closed);
     CU_ASSERT_PTR_NOT_NULL(strstr(answer, "Content-Length: 6\r\n"));
     CU_ASSERT_PTR_NULL(strstr(answer, "nobody"));
+    teardown(&bench);
+}
+
+static void a_trusted_proxy_names_its_client(void)
+{
+    static const struct proxies all_of_127 = {1, {{{[10] = 0xff, [11] = 0xff, [12] = 127}, 104}}};
+    static const char *const text =
+        "GET /peer HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.5\r\n\r\n";
+    struct bench bench;
+    bool closed;
+
+    setup(&bench, (struct http_server_options){0});
+    CU_ASSERT_PTR_NOT_NULL(strstr(ask(&bench, text, &closed), "\r\n\r\n127.0.0.1"));
+    teardown(&bench);
+    setup(&bench, (struct http_server_options){.proxies = &all_of_127});
+    CU_ASSERT_PTR_NOT_NULL(strstr(ask(&bench, text, &closed), "\r\n\r\n192.0.2.5"));
     teardown(&bench);
 }
 
@@ -556,6 +582,7 @@ static void a_large_answer_waits_for_its_reader(void)
 
 UNIT_MAIN("http server",
           {"a body comes back", a_body_comes_back},
+          {"a trusted proxy names its client", a_trusted_proxy_names_its_client},
           {"errors are problems with a reason", errors_are_problems_with_a_reason},
           {"too large is told before the body is read", too_large_is_told_before_the_body_is_read},
           {"a head past its limit is 431", a_head_past_its_limit_is_431},

@@ -47,18 +47,22 @@ static void a_histogram_counts_up_to_each_edge(void)
     CU_ASSERT_EQUAL_FATAL(buf_new(ROOM, &buf, &err), ERR_OK);
     CU_ASSERT_EQUAL_FATAL(metrics_new(&metrics, &err), ERR_OK);
     took = metrics_add(metrics, METRIC_HISTOGRAM, "took_seconds", "of=\"x\"", "Time.");
-    metric_observe_us(took, 0);
+    metric_observe_us(took, 100);
     metric_observe_us(took, 500);
     metric_observe_us(took, 501);
     metric_observe_us(took, 99000000);
     CU_ASSERT_EQUAL(metric_value(took), 4);
     CU_ASSERT_EQUAL(metrics_format(metrics, buf, &err), ERR_OK);
     CU_ASSERT_PTR_NOT_NULL(
+        strstr(buf_text(buf), "took_seconds_bucket{of=\"x\",le=\"0.0001\"} 1\n"));
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(buf_text(buf), "took_seconds_bucket{of=\"x\",le=\"0.00025\"} 1\n"));
+    CU_ASSERT_PTR_NOT_NULL(
         strstr(buf_text(buf), "took_seconds_bucket{of=\"x\",le=\"0.0005\"} 2\n"));
     CU_ASSERT_PTR_NOT_NULL(strstr(buf_text(buf), "took_seconds_bucket{of=\"x\",le=\"0.001\"} 3\n"));
     CU_ASSERT_PTR_NOT_NULL(strstr(buf_text(buf), "took_seconds_bucket{of=\"x\",le=\"10\"} 3\n"));
     CU_ASSERT_PTR_NOT_NULL(strstr(buf_text(buf), "took_seconds_bucket{of=\"x\",le=\"+Inf\"} 4\n"));
-    CU_ASSERT_PTR_NOT_NULL(strstr(buf_text(buf), "took_seconds_sum{of=\"x\"} 99.001001\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(buf_text(buf), "took_seconds_sum{of=\"x\"} 99.001101\n"));
     CU_ASSERT_PTR_NOT_NULL(strstr(buf_text(buf), "took_seconds_count{of=\"x\"} 4\n"));
     metrics_free(metrics);
 }

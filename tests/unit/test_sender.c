@@ -3,9 +3,12 @@
  * in order, and what Slack refuses becomes the next best thing. Owns nothing but its cases; never
  * opens a socket. */
 #include "approvald/core/audit.h"
+#include "approvald/slack/limits.h"
+#include "tests/lib/sample_request.h"
 #include "tests/unit/sender_bench.h"
 #include "tests/unit/unit.h"
 
+#include <event2/event.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -127,6 +130,104 @@ static void changes_in_a_burst_become_one_update(void)
     CU_ASSERT(bench_last_says("chat.update", "\"block_id\":\"r3.b0\""));
     bench_answer(&bench, "chat.update", OK_TRUE);
     CU_ASSERT_FALSE(outbox_is_owed(bench_card()));
+    bench_teardown(&bench);
+}
+
+/* The request that the store tells of, in this state. */
+static void put_state(enum sample state)
+{
+    static struct request request;
+    static struct policy policy;
+
+    sample_policy(&policy);
+    sample_request(state, &request);
+    fake_outbox_state(&request, &policy);
+}
+
+static void an_outcome_does_not_wait_for_the_spacing_but_what_follows_does(void)
+{
+    struct bench bench;
+
+    bench_setup(&bench);
+    bench_post_card(&bench);
+    fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 2); /* one of two approvals */
+    bench_turn(&bench);
+    CU_ASSERT_EQUAL(bench_calls("chat.update"), 0);
+    put_state(SAMPLE_APPROVED);
+    fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 3);
+    bench_turn(&bench);
+    CU_ASSERT_EQUAL(bench_calls("chat.update"), 1);
+    CU_ASSERT(bench_last_says("chat.update", "\"block_id\":\"r3.b0\""));
+    bench_answer(&bench, "chat.update", OK_TRUE);
+    CU_ASSERT_FALSE(outbox_is_owed(bench_card()));
+    fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 4); /* claimed */
+    bench_turn(&bench);
+    CU_ASSERT_EQUAL(bench_calls("chat.update"), 1);
+    bench_pass(&bench, SLACK_SEND_SPACING_MS);
+    CU_ASSERT_EQUAL(bench_calls("chat.update"), 2);
+    bench_teardown(&bench);
+}
+
+static void an_outcome_during_the_first_post_follows_it_at_once(void)
+{
+    struct bench bench;
+
+    bench_setup(&bench);
+    fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 1);
+    bench_turn(&bench);
+    put_state(SAMPLE_APPROVED);
+    fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 2);
+    bench_turn(&bench);
+    CU_ASSERT_EQUAL(bench_calls("chat."), 1);
+    bench_answer(&bench, "chat.postMessage", POSTED);
+    CU_ASSERT_EQUAL(bench_calls("chat.update"), 1);
+    bench_answer(&bench, "chat.update", OK_TRUE);
+    CU_ASSERT_EQUAL(bench_card()->sent, 2);
+    bench_teardown(&bench);
+}
+
+static void an_outcome_waits_when_slack_asks_for_a_pause(void)
+{
+    struct bench bench;
+
+    bench_setup(&bench);
+    bench_post_card(&bench);
+    bench_pass(&bench, SLACK_SEND_SPACING_MS);
+    fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 2);
+    bench_turn(&bench);
+    bench_answer_status(&bench, "chat.update", 429, "30");
+    put_state(SAMPLE_APPROVED);
+    fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 3);
+    bench_turn(&bench);
+    bench_pass(&bench, 29000);
+    CU_ASSERT_EQUAL(bench_calls("chat.update"), 1);
+    bench_pass(&bench, 2000);
+    CU_ASSERT_EQUAL(bench_calls("chat.update"), 2);
+    bench_teardown(&bench);
+}
+
+static void the_first_change_is_looked_at_at_once_and_those_behind_it_together(void)
+{
+    struct bench bench;
+
+    bench_setup(&bench);
+    fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 1);
+    bench_rush(&bench);
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 1);
+    for (uint32_t i = 1; i < 5; i++) {
+        char channel[16];
+
+        (void)snprintf(channel, sizeof channel, "C0NEW%05u", i);
+        fake_outbox_raise(i, SURFACE_CARD, channel, 1);
+        bench_rush(&bench);
+        bench.now.boot_ms += SLACK_SEND_GATHER_MS / 5;
+    }
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 1);
+    /* Its own timer, which the later changes have not moved, looks at all of them. */
+    bench.now.boot_ms += SLACK_SEND_GATHER_MS / 5;
+    CU_ASSERT_EQUAL(event_base_loop(bench.base, EVLOOP_ONCE), 0);
+    bench_rush(&bench);
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 5);
     bench_teardown(&bench);
 }
 
@@ -346,25 +447,31 @@ static void a_stop_lets_what_is_under_way_end(void)
     bench_teardown(&bench);
 }
 
-UNIT_MAIN("sender",
-          {"a card is posted and its place recorded", a_card_is_posted_and_its_place_recorded},
-          {"a deleted message is posted once more", a_deleted_message_is_posted_once_more},
-          {"an archived channel is a dead letter and approvers are told",
-           an_archived_channel_is_a_dead_letter_and_approvers_are_told},
-          {"refused blocks become plain text", refused_blocks_become_plain_text},
-          {"a message too old to change gets a reply", a_message_too_old_to_change_gets_a_reply},
-          {"changes in a burst become one update", changes_in_a_burst_become_one_update},
-          {"a change during the call is sent after it", a_change_during_the_call_is_sent_after_it},
-          {"too many requests hold one method and not the others",
-           too_many_requests_hold_one_method_and_not_the_others},
-          {"a notice is shown where it was pressed or told directly",
-           a_notice_is_shown_where_it_was_pressed_or_told_directly},
-          {"a dead webhook waits for the admin and keeps its order",
-           a_dead_webhook_waits_for_the_admin_and_keeps_its_order},
-          {"a notice that comes too late is dropped", a_notice_that_comes_too_late_is_dropped},
-          {"a refused token pauses and a new one resumes",
-           a_refused_token_pauses_and_a_new_one_resumes},
-          {"what people see comes before what is new", what_people_see_comes_before_what_is_new},
-          {"more than fits in memory is sent in the end",
-           more_than_fits_in_memory_is_sent_in_the_end},
-          {"a stop lets what is under way end", a_stop_lets_what_is_under_way_end})
+UNIT_MAIN(
+    "sender",
+    {"a card is posted and its place recorded", a_card_is_posted_and_its_place_recorded},
+    {"a deleted message is posted once more", a_deleted_message_is_posted_once_more},
+    {"an archived channel is a dead letter and approvers are told",
+     an_archived_channel_is_a_dead_letter_and_approvers_are_told},
+    {"refused blocks become plain text", refused_blocks_become_plain_text},
+    {"a message too old to change gets a reply", a_message_too_old_to_change_gets_a_reply},
+    {"changes in a burst become one update", changes_in_a_burst_become_one_update},
+    {"an outcome does not wait for the spacing but what follows does",
+     an_outcome_does_not_wait_for_the_spacing_but_what_follows_does},
+    {"an outcome during the first post follows it at once",
+     an_outcome_during_the_first_post_follows_it_at_once},
+    {"an outcome waits when Slack asks for a pause", an_outcome_waits_when_slack_asks_for_a_pause},
+    {"the first change is looked at at once and those behind it together",
+     the_first_change_is_looked_at_at_once_and_those_behind_it_together},
+    {"a change during the call is sent after it", a_change_during_the_call_is_sent_after_it},
+    {"too many requests hold one method and not the others",
+     too_many_requests_hold_one_method_and_not_the_others},
+    {"a notice is shown where it was pressed or told directly",
+     a_notice_is_shown_where_it_was_pressed_or_told_directly},
+    {"a dead webhook waits for the admin and keeps its order",
+     a_dead_webhook_waits_for_the_admin_and_keeps_its_order},
+    {"a notice that comes too late is dropped", a_notice_that_comes_too_late_is_dropped},
+    {"a refused token pauses and a new one resumes", a_refused_token_pauses_and_a_new_one_resumes},
+    {"what people see comes before what is new", what_people_see_comes_before_what_is_new},
+    {"more than fits in memory is sent in the end", more_than_fits_in_memory_is_sent_in_the_end},
+    {"a stop lets what is under way end", a_stop_lets_what_is_under_way_end})

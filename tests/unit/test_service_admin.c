@@ -2,6 +2,7 @@
 /* test_service_admin.c: proves policies, tokens and time through service.h on a real store.
  * Owns nothing but its cases. Never looks inside the service. */
 #include "approvald/core/audit.h"
+#include "base/metrics.h"
 #include "storage/storage.h"
 #include "tests/unit/service_kit.h"
 #include "tests/unit/unit.h"
@@ -422,6 +423,26 @@ static void a_restart_keeps_everything_and_the_counts(void)
     service_kit_close(&kit);
 }
 
+static void commits_are_measured_and_reads_are_not(void)
+{
+    struct service_kit kit;
+    struct kit_answer made;
+    struct metric *commits;
+    uint64_t before;
+
+    open_with(&kit, ONE);
+    commits = metrics_add(kit.metrics, METRIC_HISTOGRAM, "approvald_commit_seconds", NULL, "");
+    before = metric_value(commits);
+    CU_ASSERT(before > 0); /* the policy */
+    made = kit_create(&kit, "deploy", "");
+    CU_ASSERT_EQUAL(metric_value(commits), before + 1);
+    CU_ASSERT_EQUAL(kit_get(&kit, &made.id).rc, ERR_OK);
+    CU_ASSERT_EQUAL(metric_value(commits), before + 1);
+    CU_ASSERT_EQUAL(kit_approve(&kit, &made.id, "U0ANN").rc, ERR_OK);
+    CU_ASSERT_EQUAL(metric_value(commits), before + 2);
+    service_kit_close(&kit);
+}
+
 static void a_failed_job_leaves_no_trace(void)
 {
     struct service_kit kit;
@@ -533,4 +554,5 @@ UNIT_MAIN("service_admin",
           {"retention removes what is old and the chain still verifies",
            retention_removes_what_is_old_and_the_chain_still_verifies},
           {"a restart keeps everything and the counts", a_restart_keeps_everything_and_the_counts},
+          {"commits are measured and reads are not", commits_are_measured_and_reads_are_not},
           {"a failed job leaves no trace", a_failed_job_leaves_no_trace})

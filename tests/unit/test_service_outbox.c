@@ -42,6 +42,7 @@ static void a_new_request_owes_its_card_alone(void)
     struct kit_rows rows = kit_owed(&kit, &made.id, false);
 
     CU_ASSERT_EQUAL(rows.count, 1);
+    CU_ASSERT_FALSE(rows.ended);
     CU_ASSERT_EQUAL(rows.rows[0].surface, SURFACE_CARD);
     CU_ASSERT_STRING_EQUAL(rows.rows[0].target, "C0CARDS");
     CU_ASSERT_EQUAL(service_outbox_depth(kit.service), 1);
@@ -78,6 +79,7 @@ static void an_outcome_owes_card_thread_direct_and_webhook(void)
     CU_ASSERT_EQUAL(kit_approve(&kit, &made.id, "U0ANN").rc, ERR_OK);
     rows = kit_owed(&kit, &made.id, false);
     CU_ASSERT_EQUAL(rows.count, 4);
+    CU_ASSERT(rows.ended);
     CU_ASSERT_EQUAL(kit_owed_of(&rows, SURFACE_CARD), 1);
     CU_ASSERT_EQUAL(kit_owed_of(&rows, SURFACE_DIRECT), 1);
     for (size_t i = 0; i < rows.count; i++) {

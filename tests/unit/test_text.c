@@ -199,6 +199,11 @@ static void a_form_field_is_found_once_and_decoded(void)
     check_form("a=%4", "a", ERR_INVALID, "");
     check_form("a=%4g", "a", ERR_INVALID, "");
     check_form("a=%00", "a", ERR_INVALID, "");
+    check_form("a=abcd%%%%", "a", ERR_INVALID, "");
+    check_form("a=ab%%41", "a", ERR_INVALID, "");
+    check_form("a=%%%", "a", ERR_INVALID, "");
+    check_form("a=x%41%", "a", ERR_INVALID, "");
+    check_form("a=%7e%7E%fF+%41", "a", ERR_OK, "~~\xff A");
     check_form("a%00=1&a=2", "a", ERR_INVALID, "");
     check_form("a=%C3%BC&b=%zz", "a", ERR_OK, "\xc3\xbc");
 }

@@ -3,7 +3,7 @@
  * Owns the choice between the processor's instruction and a table.
  * Never allocates, keeps no state.
  * No library: Debian has none in C that is smaller than these two loops. */
-#include "storage/crc32c.h"
+#include "base/crc32c.h"
 
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* crc32c.h: the Castagnoli checksum, for bytes that a disk may have damaged. Not for hostile
  * change. Pure. */
-#ifndef STORAGE_CRC32C_H
-#define STORAGE_CRC32C_H
+#ifndef BASE_CRC32C_H
+#define BASE_CRC32C_H
 
 #include <stddef.h>
 #include <stdint.h>

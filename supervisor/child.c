@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* child.c: fork, exec, pidfd.
+ * Owns the moments between fork and exec, in which nothing but what signal-safety(7) allows is
+ * called: everything is prepared before. Never decides when to start or to end: watch.c does. */
+#include "supervisor/child.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "supervisor/contract.h"
+#include "supervisor/limits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FD_FIRST        3  /* SD_LISTEN_FDS_START */
+#define FD_ASIDE        64 /* copies wait above everything that is placed */
+#define VARIABLE_SIZE   64
+#define NAMES_SIZE      (SUP_SOCKET_COUNT_MAX * 16)
+#define ENVIRONMENT_MAX 256
+
+static_assert(FD_FIRST + SUP_SOCKET_COUNT_MAX + 1 < FD_ASIDE, "copies are out of the way");
+
+/* What the child needs, made before the fork. */
+struct image {
+    const struct child_options *options; /* borrowed */
+    pid_t parent;
+    char listen_fds[VARIABLE_SIZE];
+    char listen_pid[VARIABLE_SIZE]; /* the digits are written by the child */
+    char listen_names[NAMES_SIZE + 16];
+    char contract[VARIABLE_SIZE];
+    char *environment[ENVIRONMENT_MAX]; /* borrowed from environ, and the texts above */
+};
+
+enum err_code child_user_find(const char *name, struct child_user *ret_user, struct err *err)
+{
+    const struct passwd *entry;
+
+    memset(ret_user, 0, sizeof(*ret_user));
+    if (name[0] == '\0') {
+        return ERR_OK;
+    }
+    entry = getpwnam(name);
+    if (entry == NULL) {
+        return err_set(err, ERR_NOT_FOUND, "user %s: there is none", name);
+    }
+    if (entry->pw_uid == geteuid()) {
+        return ERR_OK;
+    }
+    if (geteuid() != 0) {
+        return err_set(err, ERR_DENIED, "user %s: only root can start a program as another user",
+                       name);
+    }
+    ret_user->group_count = CHILD_GROUP_COUNT_MAX;
+    if (getgrouplist(name, entry->pw_gid, ret_user->groups, &ret_user->group_count) < 0) {
+        return err_set(err, ERR_TOO_LARGE, "user %s: in too many groups", name);
+    }
+    ret_user->change = true;
+    ret_user->uid = entry->pw_uid;
+    ret_user->gid = entry->pw_gid;
+    return ERR_OK;
+}
+
+/* Ours alone: what concerns our own conversation with who started us. */
+static bool is_ours(const char *variable)
+{
+    static const char *const names[] = {"LISTEN_",   "NOTIFY_SOCKET=", "WATCHDOG_",
+                                        "MAINPID=",  "FDSTORE=",       "CONFIGURATION_DIRECTORY=",
+                                        CONTRACT_ENV};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strncmp(variable, names[i], strlen(names[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void prepare_names(struct image *image)
+{
+    const struct child_options *options = image->options;
+    size_t used =
+        (size_t)snprintf(image->listen_names, sizeof(image->listen_names), "LISTEN_FDNAMES=");
+
+    for (size_t i = 0; i < options->socket_count; i++) {
+        int size = snprintf(image->listen_names + used, sizeof(image->listen_names) - used, "%s%s",
+                            i == 0 ? "" : ":", options->sockets[i].name);
+
+        ASSERT(size > 0);
+        used += (size_t)size;
+        ASSERT(used < sizeof(image->listen_names)); /* names have at most 15 bytes */
+    }
+}
+
+static enum err_code prepare(struct image *image, struct err *err)
+{
+    const struct child_options *options = image->options;
+    size_t count = 0;
+
+    for (char **at = environ; *at != NULL; at++) {
+        if (is_ours(*at)) {
+            continue;
+        }
+        if (count + 5 >= ENVIRONMENT_MAX) {
+            return err_set(err, ERR_TOO_LARGE, "the environment has too many variables");
+        }
+        image->environment[count++] = *at;
+    }
+    if (options->socket_count > 0) {
+        (void)snprintf(image->listen_fds, VARIABLE_SIZE, "LISTEN_FDS=%zu", options->socket_count);
+        (void)snprintf(image->listen_pid, VARIABLE_SIZE, "LISTEN_PID=");
+        prepare_names(image);
+        image->environment[count++] = image->listen_fds;
+        image->environment[count++] = image->listen_pid;
+        image->environment[count++] = image->listen_names;
+    }
+    if (options->contract_fd >= 0) {
+        (void)snprintf(image->contract, VARIABLE_SIZE, CONTRACT_ENV "=%zu",
+                       FD_FIRST + options->socket_count);
+        image->environment[count++] = image->contract;
+    }
+    image->environment[count] = NULL;
+    return ERR_OK;
+}
+
+/* From here to the exec: in the child. */
+
+static void append_number(char *text, uint64_t number)
+{
+    char digits[24];
+    size_t count = 0;
+    size_t at = strlen(text);
+
+    do {
+        digits[count++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    while (count > 0) {
+        text[at++] = digits[--count];
+    }
+    text[at] = '\0';
+}
+
+/* Sockets to 3, 4, …, the contract behind them, everything else closed. Copies go aside first: a
+ * source may lie where another one belongs. */
+static bool place_descriptors(const struct child_options *options)
+{
+    int aside[SUP_SOCKET_COUNT_MAX + 1];
+    int count = 0;
+    int output = options->output_fd < 0 ? STDOUT_FILENO : options->output_fd;
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0) {
+        return false;
+    }
+    for (size_t i = 0; i < options->socket_count; i++) {
+        aside[count++] = fcntl(options->sockets[i].fd, F_DUPFD_CLOEXEC, FD_ASIDE);
+    }
+    if (options->contract_fd >= 0) {
+        aside[count++] = fcntl(options->contract_fd, F_DUPFD_CLOEXEC, FD_ASIDE);
+    }
+    for (int i = 0; i < count; i++) {
+        if (aside[i] < 0 || dup2(aside[i], FD_FIRST + i) < 0) {
+            return false;
+        }
+    }
+    return close_range((unsigned)(FD_FIRST + count), ~0U, 0) == 0;
+}
+
+static bool drop_privileges(const struct child_user *user)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+    if (user->change && (setgroups((size_t)user->group_count, user->groups) != 0 ||
+                         setresgid(user->gid, user->gid, user->gid) != 0 ||
+                         setresuid(user->uid, user->uid, user->uid) != 0)) {
+        return false;
+    }
+    (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); /* old kernels have none */
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && syscall(SYS_capset, &header, none) == 0;
+}
+
+static void reset_signals(void)
+{
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    sigset_t none;
+
+    for (int number = 1; number < NSIG; number++) {
+        (void)sigaction(number, &action, NULL); /* KILL, STOP and libc's own refuse: rightly */
+    }
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+__attribute__((noreturn)) static void become(struct image *image)
+{
+    append_number(image->listen_pid, (uint64_t)getpid());
+    (void)setsid(); /* fails for the head of a group alone: not a fresh child */
+    /* The signal of the parent's death is forgotten when the user changes: set it after that, and
+     * look whether the parent has died before it was set. */
+    if (place_descriptors(image->options) && drop_privileges(image->options->user) &&
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && getppid() == image->parent) {
+        reset_signals();
+        (void)execve(image->options->argv[0], image->options->argv, image->environment);
+    }
+    _exit(127);
+}
+
+/* Signals are held back over the fork, lest a handler of ours runs in the child. */
+static pid_t fork_image(struct image *image)
+{
+    sigset_t all;
+    sigset_t before;
+    pid_t pid;
+
+    (void)sigfillset(&all);
+    (void)sigprocmask(SIG_SETMASK, &all, &before);
+    pid = fork();
+    if (pid == 0) {
+        become(image);
+    }
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    return pid;
+}
+
+enum err_code
+child_start(const struct child_options *options, struct child *ret_child, struct err *err)
+{
+    struct image *image;
+    enum err_code rc;
+    int pidfd;
+    pid_t pid;
+
+    ASSERT(options->socket_count <= SUP_SOCKET_COUNT_MAX);
+    if (access(options->argv[0], X_OK) != 0) {
+        return err_set_errno(err, ERR_NOT_FOUND, errno, "%s", options->argv[0]);
+    }
+    image = mem_new(1, sizeof(*image));
+    if (image == NULL) {
+        return err_set(err, ERR_NOMEM, "child");
+    }
+    image->options = options;
+    image->parent = getpid();
+    rc = prepare(image, err);
+    pid = rc == ERR_OK ? fork_image(image) : 0;
+    mem_free(image);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    if (pid < 0) {
+        return err_set_errno(err, ERR_NOMEM, errno, "fork");
+    }
+    pidfd = pidfd_open(pid, 0); /* close-on-exec by itself; the pid is ours until it is reaped */
+    if (pidfd < 0) {
+        rc = err_set_errno(err, ERR_IO, errno, "pidfd");
+        (void)kill(pid, SIGKILL);
+        (void)waitpid(pid, NULL, 0);
+        return rc;
+    }
+    *ret_child = (struct child){.pid = pid, .pidfd = pidfd};
+    return ERR_OK;
+}
+
+void child_signal(const struct child *child, int number)
+{
+    ASSERT(child->pid > 0);
+    (void)pidfd_send_signal(child->pidfd, number, NULL, 0);
+}
+
+bool child_reap(struct child *child, bool *ret_signalled, int32_t *ret_status)
+{
+    siginfo_t info = {.si_pid = 0};
+
+    if (child->pid == 0 || waitid(P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOHANG) != 0 ||
+        info.si_pid == 0) {
+        return false;
+    }
+    *ret_signalled = info.si_code != CLD_EXITED;
+    *ret_status = info.si_status;
+    (void)close(child->pidfd);
+    *child = (struct child)CHILD_NONE;
+    return true;
+}
+
+/* Reads to the end or the limit. */
+static enum err_code read_all(int fd, uint32_t limit_ms, char *text, size_t size, struct err *err)
+{
+    uint64_t end_ms = clock_boot_ms(clock_host()) + limit_ms;
+    size_t used = 0;
+
+    while (used < size) {
+        uint64_t now_ms = clock_boot_ms(clock_host());
+        struct pollfd look = {.fd = fd, .events = POLLIN};
+        ssize_t got;
+
+        if (now_ms >= end_ms || poll(&look, 1, (int)(end_ms - now_ms)) == 0) {
+            return err_set(err, ERR_TIMEOUT, "no answer within %u ms", (unsigned)limit_ms);
+        }
+        got = read(fd, text + used, size - used);
+        if (got < 0 && errno != EINTR) {
+            return err_set_errno(err, ERR_IO, errno, "read");
+        }
+        if (got == 0) {
+            text[used] = '\0';
+            return ERR_OK;
+        }
+        used += got < 0 ? 0 : (size_t)got;
+    }
+    return err_set(err, ERR_TOO_LARGE, "the answer is too long");
+}
+
+/* Waits for the end, then kills. */
+static void finish(struct child *child, uint32_t limit_ms, bool *ret_signalled, int32_t *ret_status)
+{
+    struct pollfd look = {.fd = child->pidfd, .events = POLLIN};
+
+    (void)poll(&look, 1, (int)limit_ms); /* however it goes, the end is the same */
+    child_signal(child, SIGKILL);
+    look.revents = 0;
+    while (!child_reap(child, ret_signalled, ret_status)) {
+        (void)poll(&look, 1, -1); /* a killed process ends */
+    }
+}
+
+void child_end(struct child *child)
+{
+    bool signalled;
+    int32_t status;
+
+    if (child->pid > 0) {
+        finish(child, 0, &signalled, &status);
+    }
+}
+
+enum err_code child_ask(char *const *argv,
+                        const struct child_user *user,
+                        uint32_t limit_ms,
+                        char *text,
+                        size_t size,
+                        struct err *err)
+{
+    AUTO_CLOSE int ours = -1;
+    struct child_options options = {.argv = argv, .user = user, .contract_fd = -1};
+    struct child child = CHILD_NONE;
+    bool signalled = false;
+    int32_t status = 0;
+    enum err_code rc;
+    int pair[2];
+
+    if (pipe2(pair, O_CLOEXEC) != 0) {
+        return err_set_errno(err, ERR_IO, errno, "pipe");
+    }
+    ours = pair[0];
+    options.output_fd = pair[1];
+    rc = child_start(&options, &child, err);
+    (void)close(pair[1]); /* else there is no end of what is read */
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    rc = read_all(ours, limit_ms, text, size, err);
+    finish(&child, rc == ERR_OK ? limit_ms : 0, &signalled, &status);
+    if (rc == ERR_OK && (signalled || status != 0)) {
+        return err_set(err, ERR_UNAVAILABLE, "ended with %s %d", signalled ? "signal" : "code",
+                       (int)status);
+    }
+    return rc;
+}

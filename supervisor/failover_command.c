@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* failover_command.c: what the operator may tell the failover core.
+ * Owns the conditions of each command and its reply: done, begun, or refused with the reason.
+ * Never overrules the register: a forced promotion and a reseed write one too (F). */
+#include "base/assert.h"
+#include "supervisor/failover_internal.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static uint64_t max_of(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Another draw out of the event's, for the lineage beside the nonce. */
+static uint64_t new_lineage(const struct failover *f)
+{
+    uint64_t lineage = f->random * 6364136223846793005U + 1442695040888963407U;
+
+    return lineage == 0 ? 1 : lineage;
+}
+
+static const char *do_switchover(struct failover *f)
+{
+    const char *obstacle = handover_obstacle(f);
+
+    if (obstacle == NULL) {
+        handover_begin(f);
+    }
+    return obstacle;
+}
+
+static const char *do_maintenance(struct failover *f, bool on)
+{
+    f->memory.maintenance = on;
+    f->handover_pause_ms = f->now_ms;
+    say(f, "maintenance %s", on ? "begins" : "is over");
+    return NULL;
+}
+
+static const char *do_peer_off(struct failover *f)
+{
+    if (link_alive(f)) {
+        return "the other host is heard: it is not off";
+    }
+    f->peer_off = true;
+    say(f, "the operator says that the other host is off");
+    if (!f->options.linearizable && f->phase == AUTHORITY_NONE && !f->synced && f->known &&
+        peer_member(f)->present) {
+        return "noted, but this host may be outdated: only a forced promotion lets it lead";
+    }
+    return NULL;
+}
+
+static const char *do_bootstrap(struct failover *f)
+{
+    struct register_value value;
+
+    if (!f->child_up || !f->fresh) {
+        return "approvald or the arbiter is not there yet: try again";
+    }
+    if (f->known || f->memory.epoch > 0 || f->wrong) {
+        return "there is a register already";
+    }
+    if (!change_possible(f)) {
+        return "a change of the register is under way";
+    }
+    memset(&value, 0, sizeof value);
+    memcpy(value.cluster_id, f->options.cluster_id, REGISTER_ID_SIZE);
+    value.lineage = f->child.lineage != 0 ? f->child.lineage : new_lineage(f);
+    value.epoch = max_of(f->child.promised, f->child.last_epoch) + 1;
+    value.primary = f->options.host;
+    value.isr[f->options.host - 1].present = true;
+    memcpy(value.isr[f->options.host - 1].store_id, f->child.store_id, REGISTER_ID_SIZE);
+    say(f, "creates the register");
+    change_begin(f, CHANGE_BOOTSTRAP, &value, 0);
+    return NULL;
+}
+
+/* What stops every promotion with a new lineage; NULL: nothing. */
+static const char *force_obstacle(const struct failover *f)
+{
+    if (!f->child_up) {
+        return "approvald is not up";
+    }
+    if (link_alive(f)) {
+        return "the other host is heard: it is not off";
+    }
+    if (f->phase != AUTHORITY_NONE) {
+        return "this host leads already";
+    }
+    if (f->safe_mode || f->memory.maintenance) {
+        return "this host is in safe mode or maintenance";
+    }
+    if (f->child.last_lsn == 0) {
+        return "this host's store is empty";
+    }
+    if (f->cas_out || f->change.kind != CHANGE_NONE) {
+        return "a change of the register is under way or unresolved";
+    }
+    return NULL;
+}
+
+static const char *do_force(struct failover *f)
+{
+    const char *obstacle = force_obstacle(f);
+    struct register_value value;
+
+    if (obstacle != NULL) {
+        return obstacle;
+    }
+    if (f->wrong || f->down || !f->fresh || !f->known) {
+        return "the arbiter does not answer: replace it, then approvalctl arbiter reseed";
+    }
+    if (f->child.lineage != f->value.lineage) {
+        return "this host's store is of another lineage";
+    }
+    value = register_next(f);
+    if (!MUTANT(force_keeps_lineage)) {
+        value.lineage = new_lineage(f);
+    }
+    say(f, "forced promotion, new lineage; this host was %sin sync when it was last heard",
+        f->synced ? "" : "not known to be ");
+    change_begin(f, CHANGE_FORCE, &value, f->revision);
+    return NULL;
+}
+
+/* The peer has written the new arbiter's register and leads under it. */
+static bool reseeded_by_peer(const struct failover *f)
+{
+    const struct failover_answer *answer = &f->foreign_answer;
+
+    return f->foreign && answer->outcome == FAILOVER_DONE && register_is_legal(&answer->value) &&
+           answer->value.primary == peer_host(f) && link_alive(f) && f->link.peer_leads &&
+           f->link.peer_epoch == answer->value.epoch && f->phase == AUTHORITY_NONE &&
+           memcmp(answer->value.cluster_id, f->options.cluster_id, REGISTER_ID_SIZE) == 0;
+}
+
+static const char *reseed_adopt(struct failover *f)
+{
+    const struct failover_answer *answer = &f->foreign_answer;
+
+    f->known = true;
+    f->absent = false;
+    f->value = answer->value;
+    f->revision = answer->revision;
+    f->head = answer->revision_head;
+    f->memory.epoch = answer->value.epoch;
+    f->memory.lineage = answer->value.lineage;
+    f->memory.arbiter_id = answer->arbiter_id;
+    f->memory.revision = answer->revision_head;
+    memset(&f->read_floor, 0, sizeof f->read_floor);
+    f->wrong = false;
+    f->foreign = false;
+    f->fresh = false;
+    f->read_now = true;
+    f->change.kind = CHANGE_NONE; /* what was under way at the old arbiter is gone with it */
+    say(f, "follows the register at the new arbiter");
+    return NULL;
+}
+
+static bool peer_agrees(const struct failover *f)
+{
+    bool longer = f->child.last_epoch > f->link.peer_last_epoch ||
+                  (f->child.last_epoch == f->link.peer_last_epoch &&
+                   f->child.last_lsn >= f->link.peer_last_lsn);
+
+    return link_alive(f) && !f->link.peer_leads && f->link.peer_lineage == f->child.lineage &&
+           f->child.lineage == f->memory.lineage && longer;
+}
+
+/* Why the same lineage may not be written to the new arbiter; NULL: it may. */
+static const char *reseed_obstacle(const struct failover *f)
+{
+    if (f->phase == AUTHORITY_GRANTED) {
+        if (f->change.unresolved && f->change.kind != CHANGE_NONE &&
+            !(link_alive(f) && f->link.in_sync)) {
+            return "a change at the old arbiter is unresolved and the other host is not in sync";
+        }
+        return NULL;
+    }
+    if (f->phase != AUTHORITY_NONE || f->change.kind != CHANGE_NONE) {
+        return "a change of the register is under way or unresolved";
+    }
+    if (peer_agrees(f)) {
+        return NULL;
+    }
+    return link_alive(f) ? "the other host has the newer log, or leads: run it there"
+                         : "the other host is not there: start it, or confirm that it is off";
+}
+
+static void reseed_write(struct failover *f, bool same_lineage)
+{
+    struct register_value value = f->phase == AUTHORITY_GRANTED ? f->authority : f->value;
+    struct register_member *self = &value.isr[f->options.host - 1];
+    uint64_t revision =
+        f->foreign_answer.outcome == FAILOVER_ABSENT ? 0 : f->foreign_answer.revision;
+    uint64_t epoch = max_of(f->memory.epoch, max_of(f->child.promised, f->child.last_epoch));
+
+    epoch = max_of(epoch, max_of(f->link.peer_promised, f->link.peer_last_epoch));
+    if (f->foreign_answer.outcome != FAILOVER_ABSENT) {
+        epoch = max_of(epoch, f->foreign_answer.value.epoch);
+    }
+    if (f->phase != AUTHORITY_GRANTED) {
+        memset(value.isr, 0, sizeof value.isr);
+    }
+    memcpy(value.cluster_id, f->options.cluster_id, REGISTER_ID_SIZE);
+    value.epoch = epoch + 1;
+    value.lineage = same_lineage ? f->child.lineage : new_lineage(f);
+    value.primary = f->options.host;
+    self->present = true;
+    memcpy(self->store_id, f->child.store_id, REGISTER_ID_SIZE);
+    f->change.kind = CHANGE_NONE;
+    say(f, "writes the register to the new arbiter");
+    change_begin(f, CHANGE_RESEED, &value, revision);
+}
+
+static const char *do_reseed(struct failover *f)
+{
+    const char *obstacle;
+
+    if (!f->wrong) {
+        return f->down ? "no arbiter answers" : "the arbiter is right: there is nothing to reseed";
+    }
+    if (!f->child_up || !f->foreign) {
+        return "approvald is not up, or the arbiter has not answered yet: try again";
+    }
+    if (f->cas_out || f->change.kind == CHANGE_RESEED) {
+        return "a change of the register is under way";
+    }
+    if (reseeded_by_peer(f)) {
+        return reseed_adopt(f);
+    }
+    obstacle = reseed_obstacle(f);
+    if (obstacle != NULL && f->peer_off) {
+        f->change.kind = CHANGE_NONE; /* with the old arbiter */
+        obstacle = force_obstacle(f);
+        if (obstacle == NULL) {
+            reseed_write(f, false);
+        }
+        return obstacle;
+    }
+    if (obstacle == NULL) {
+        reseed_write(f, true);
+    }
+    return obstacle;
+}
+
+static const char *do_rejoin(struct failover *f)
+{
+    if (!f->child_up) {
+        return "approvald is not up";
+    }
+    if (f->phase != AUTHORITY_NONE || f->granted > 0) {
+        return "this host leads";
+    }
+    if (!f->fresh || !f->known) {
+        return "the register is not known: nobody can say that the store is not needed";
+    }
+    if (in_isr(f)) {
+        return "this host is in the ISR: its store is needed";
+    }
+    say(f, "gives up its store and fetches the other host's");
+    (void)effect_add(f, FAILOVER_EFFECT_RESYNC);
+    return NULL;
+}
+
+static const char *done(struct failover *f, enum failover_command command)
+{
+    switch (command) {
+    case FAILOVER_SWITCHOVER:
+        return do_switchover(f);
+    case FAILOVER_FORCE:
+        return do_force(f);
+    case FAILOVER_PEER_OFF:
+        return do_peer_off(f);
+    case FAILOVER_BOOTSTRAP:
+        return do_bootstrap(f);
+    case FAILOVER_RESEED:
+        return do_reseed(f);
+    case FAILOVER_MAINTENANCE_ON:
+        return do_maintenance(f, true);
+    case FAILOVER_MAINTENANCE_OFF:
+        return do_maintenance(f, false);
+    case FAILOVER_REJOIN:
+        return do_rejoin(f);
+    }
+    return "unknown command";
+}
+
+void command_do(struct failover *f, enum failover_command command)
+{
+    const char *obstacle;
+
+    if (f->options.alone) {
+        effect_reply(f, false, "this host is alone: there is no pair");
+        return;
+    }
+    obstacle = done(f, command);
+    effect_reply(f, obstacle == NULL, obstacle == NULL ? f->reason : obstacle);
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* failover_seek.c: whether this host seeks authority, and when.
+ * Owns the order in which two hosts come forward (A), the waits before a promotion (C) and the
+ * OUTDATED host (E). Safety does not hang on any of it: the CAS decides, and a host outside the ISR
+ * never gets that far.
+ * Never grants: a won CAS is failover_primary.c's. */
+#include "base/assert.h"
+#include "supervisor/failover_internal.h"
+
+#include <inttypes.h>
+
+enum wish { WISH_NONE, WISH_SOLO, WISH_BOTH };
+
+/* Negative: our log ends before the peer's. The epoch counts first: length alone says nothing. */
+static int compare_ends(const struct failover *f)
+{
+    bool told = f->link.last_lsn != 0;
+    uint64_t epoch = told ? f->link.last_epoch : f->child.last_epoch;
+    uint64_t lsn = told ? f->link.last_lsn : f->child.last_lsn;
+
+    if (epoch != f->link.peer_last_epoch) {
+        return epoch < f->link.peer_last_epoch ? -1 : 1;
+    }
+    if (lsn != f->link.peer_last_lsn) {
+        return lsn < f->link.peer_last_lsn ? -1 : 1;
+    }
+    return 0;
+}
+
+/* The peer, in the ISR, can be reached and does not lead: the one whose log ends later comes
+ * forward, on a tie the register's primary, and the other one when that takes too long. */
+static enum wish wish_beside_peer(struct failover *f)
+{
+    int order = compare_ends(f);
+    bool in_time;
+
+    ASSERT(f->orphan_ms != 0);
+    if (order > 0 || MUTANT(lead_over_higher)) {
+        return WISH_BOTH;
+    }
+    if (order == 0 && f->value.primary == f->options.host) {
+        return WISH_BOTH;
+    }
+    in_time = !due(f, f->orphan_ms + f->options.takeover_ms);
+    if (in_time) {
+        wait_for(f, "the other host should lead", false);
+        return WISH_NONE;
+    }
+    return order == 0 ? WISH_BOTH : WISH_SOLO;
+}
+
+/* Rule E: only a host that was in sync without a break may lead without the peer. */
+static bool is_outdated(const struct failover *f)
+{
+    return !f->options.linearizable && !f->synced && !MUTANT(outdated_seeks);
+}
+
+static bool is_silent_long_enough(struct failover *f)
+{
+    uint64_t bias_ms = f->value.primary == peer_host(f) ? f->options.bias_ms : 0;
+
+    if (f->peer_off) {
+        return true;
+    }
+    if (f->heard || (f->hint && f->link.silent)) {
+        return f->link.silent && due(f, f->silent_ms + bias_ms);
+    }
+    return due(f, f->child_ms + f->options.start_wait_ms);
+}
+
+/* The peer, in the ISR, cannot be reached. */
+static enum wish wish_in_silence(struct failover *f)
+{
+    if (!is_silent_long_enough(f)) {
+        wait_for(f, "the other host may still be heard", false);
+        return WISH_NONE;
+    }
+    if (is_outdated(f)) {
+        wait_for(f, "this host may be outdated: start the other host, or force", true);
+        return WISH_NONE;
+    }
+    return WISH_SOLO;
+}
+
+/* A planned handover waits for us. */
+static bool is_offered(struct failover *f)
+{
+    if (f->offered && (f->offer_epoch < f->value.epoch || !link_alive(f) ||
+                       due(f, f->offer_ms + f->options.handover_ms))) {
+        f->offered = false;
+    }
+    return f->offered && f->offer_epoch == f->value.epoch && f->value.primary == peer_host(f);
+}
+
+static enum wish wish_in_isr(struct failover *f)
+{
+    if (peer_leads(f) && f->link.peer_epoch > f->value.epoch) {
+        wait_for(f, "the register is read again: the other host leads a later epoch", false);
+        return WISH_NONE;
+    }
+    if (!peer_in_isr(f)) {
+        return WISH_SOLO;
+    }
+    if (is_offered(f)) {
+        return WISH_BOTH;
+    }
+    if (peer_leads(f)) {
+        return WISH_NONE;
+    }
+    if (f->moved_ms != 0 && f->value.primary == peer_host(f) &&
+        !due(f, f->moved_ms + f->options.takeover_ms)) {
+        wait_for(f, "the other host has just taken authority", false);
+        return WISH_NONE;
+    }
+    return link_alive(f) ? wish_beside_peer(f) : wish_in_silence(f);
+}
+
+/* Not in the ISR: follow, or say who can help. */
+static void wait_outside(struct failover *f)
+{
+    if (f->child.lineage != 0 && f->child.lineage != f->value.lineage) {
+        wait_for(f, "this host's store is of another lineage: approvalctl rejoin", true);
+    } else if (link_alive(f) || !due(f, f->child_ms + f->options.start_wait_ms)) {
+        wait_for(f, "not in the ISR: follows", false);
+    } else {
+        wait_for(f, "not in the ISR, and the other host is not there: start it, or force", true);
+    }
+}
+
+/* What stands in the way before the register is looked at; true: something does. */
+static bool is_held_back(struct failover *f)
+{
+    if (f->wrong) {
+        wait_for(f, "the arbiter is not the one that was: approvalctl arbiter reseed", true);
+    } else if (!f->child_up) {
+        wait_for(f, "approvald is being started", false);
+    } else if (!f->fresh && !(MUTANT(seek_unread) && f->known)) {
+        wait_for(f, f->refused ? "the arbiter waits for the operator" : "the register is read",
+                 f->refused);
+    } else if (f->absent || !f->known) {
+        wait_for(f, "there is no register yet: approvalctl bootstrap",
+                 f->change.kind == CHANGE_NONE);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static bool is_barred(struct failover *f)
+{
+    if (f->safe_mode) {
+        wait_for(f, f->safe_reason, false);
+    } else if (f->memory.maintenance) {
+        wait_for(f, "maintenance", false);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static enum wish wish_now(struct failover *f)
+{
+    if (is_held_back(f)) {
+        return WISH_NONE;
+    }
+    if (!in_isr(f) && !MUTANT(seek_outside_isr)) {
+        wait_outside(f);
+        return WISH_NONE;
+    }
+    if (is_barred(f)) {
+        return WISH_NONE;
+    }
+    return wish_in_isr(f);
+}
+
+static void track(struct failover *f)
+{
+    if (peer_leads(f)) {
+        f->orphan_ms = 0;
+        f->moved_ms = 0; /* it uses what it took */
+    } else if (link_alive(f) && f->orphan_ms == 0) {
+        f->orphan_ms = f->now_ms;
+    }
+}
+
+static void seek_alone(struct failover *f)
+{
+    wait_for(f, NULL, false);
+    if (!f->child_up) {
+        wait_for(f, "approvald is being started", false);
+    } else if (f->safe_mode) {
+        wait_for(f, f->safe_reason, true);
+    } else {
+        authority_alone(f);
+    }
+}
+
+/* Nothing is sought while this host leads; a removal may still wait for the operator. */
+static void wait_leading(struct failover *f)
+{
+    bool asks = f->cas_refused && f->change.kind != CHANGE_NONE;
+
+    wait_for(f, asks ? "the arbiter waits for the operator: is the other host off?" : NULL, asks);
+}
+
+static void seek_begin(struct failover *f, enum wish wish)
+{
+    struct register_value value = register_next(f);
+
+    if (wish == WISH_BOTH) {
+        value.isr[peer_host(f) - 1] = *peer_member(f);
+    }
+    say(f, "seeks epoch %" PRIu64 "%s", value.epoch,
+        wish == WISH_BOTH ? " with both in the ISR" : ", alone in the ISR");
+    change_begin(f, CHANGE_SEEK, &value, f->revision);
+}
+
+void seek_run(struct failover *f)
+{
+    enum wish wish;
+
+    if (f->phase != AUTHORITY_NONE || f->handover != HANDOVER_NONE) {
+        wait_leading(f);
+        return;
+    }
+    if (f->options.alone) {
+        seek_alone(f);
+        return;
+    }
+    track(f);
+    wait_for(f, NULL, false);
+    wish = wish_now(f);
+    if (wish == WISH_NONE) {
+        return;
+    }
+    if (f->cas_refused) {
+        wait_for(f, "the arbiter waits for the operator: is the other host off?", true);
+    }
+    if (!change_possible(f)) {
+        return;
+    }
+    if (due(f, f->cas_not_before_ms)) {
+        seek_begin(f, wish);
+    }
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* main.c: the program approvald-supervisor: options, process limits, exit codes.
+ * Owns nothing but the process. Never has logic of its own: sup.c does. */
+#include <config.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "supervisor/keepalived_conf.h"
+#include "supervisor/sup.h"
+#include "supervisor/sup_config.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+
+#define PRINT_SIZE_MAX 1048576U
+
+static const char help[] =
+    "Usage: approvald-supervisor [OPTION]…\n"
+    "Keeps approvald alive, and decides with the other host which of them may write.\n"
+    "\n"
+    "  -c, --config FILE      configuration; default " PKGSYSCONFDIR "/supervisor.conf,\n"
+    "                         with conf.d/*.conf beside it\n"
+    "      --check-config     read the configuration, say what is wrong, start nothing\n"
+    "      --dump-config      print the configuration in force, defaults included\n"
+    "      --describe-config  print every option: type, default, limits, meaning\n"
+    "      --keepalived-config  print keepalived.conf for this host\n"
+    "      --version          print the version\n"
+    "  -h, --help             print this\n"
+    "\n"
+    "Runs in the foreground, as root: it binds the sockets, holds the watchdog and removes the\n"
+    "virtual IP where it must not be; approvald runs as its own user, without privileges.\n"
+    "\n"
+    "Signals: TERM and INT give up the virtual IP, stop approvald and end; HUP reads the\n"
+    "configuration again (all or nothing) and passes the signal on.\n"
+    "\n"
+    "Exit status: 0 stopped by a signal; 64 wrong option; 65 its state is damaged; 69 an address\n"
+    "or the state is in use; 70 internal error; 71 no memory; 74 the disk failed or is full; 77\n"
+    "not permitted; 78 the configuration is wrong.\n";
+
+static int exit_code(enum err_code rc)
+{
+    switch (rc) {
+    case ERR_OK:
+        return EX_OK;
+    case ERR_INVALID:
+    case ERR_TOO_LARGE:
+    case ERR_NOT_FOUND:
+        return EX_CONFIG;
+    case ERR_CORRUPT:
+        return EX_DATAERR;
+    case ERR_BUSY:
+    case ERR_FULL:
+    case ERR_UNAVAILABLE:
+        return EX_UNAVAILABLE;
+    case ERR_NOMEM:
+        return EX_OSERR;
+    case ERR_IO:
+    case ERR_NOSPACE:
+        return EX_IOERR;
+    case ERR_DENIED:
+    case ERR_UNAUTHENTICATED:
+        return EX_NOPERM;
+    case ERR_EXISTS:
+    case ERR_CONFLICT:
+    case ERR_EXPIRED:
+    case ERR_TIMEOUT:
+    case ERR_UNKNOWN_FATE:
+    case ERR_PROTOCOL:
+    case ERR_FATAL:
+        break;
+    }
+    return EX_SOFTWARE;
+}
+
+static int complain(const struct err *err)
+{
+    (void)fprintf(stderr, "approvald-supervisor: %s\n", err->message); /* nowhere else to say it */
+    return exit_code(err->code);
+}
+
+/* A core would show etcd's password; files are ours alone. */
+static void confine(void)
+{
+    struct rlimit none = {.rlim_cur = 0, .rlim_max = 0};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+    (void)umask(077);
+    (void)setrlimit(RLIMIT_CORE, &none);     /* lowering is always allowed */
+    (void)sigaction(SIGPIPE, &ignore, NULL); /* cannot fail with these */
+}
+
+static void start_log(const struct sup_config *config)
+{
+    const char *target = sup_config_text(config, "", "log_target");
+    enum log_level level = LOG_LEVEL_INFO;
+    enum log_target where = LOG_TARGET_TEXT;
+
+    err_ignore(
+        log_level_parse(sup_config_text(config, "", "log_level"), &level, NULL)); /* parses */
+    if (strcmp(target, "journal") == 0 ||
+        (strcmp(target, "auto") == 0 && getenv("JOURNAL_STREAM") != NULL)) {
+        where = LOG_TARGET_JOURNAL;
+    } else if (strcmp(target, "json") == 0) {
+        where = LOG_TARGET_JSON;
+    }
+    log_init(where, level);
+}
+
+enum action { ACTION_RUN, ACTION_CHECK, ACTION_DUMP, ACTION_DESCRIBE, ACTION_KEEPALIVED };
+
+static int print(enum err_code (*format)(const void *arg, struct buf *buf, struct err *err),
+                 const void *arg)
+{
+    AUTO_BUF struct buf *buf = NULL;
+    struct err err = ERR_INIT;
+    enum err_code rc = buf_new(PRINT_SIZE_MAX, &buf, &err);
+
+    if (rc == ERR_OK) {
+        rc = format(arg, buf, &err);
+    }
+    if (rc != ERR_OK) {
+        return complain(&err);
+    }
+    return fputs(buf_text(buf), stdout) >= 0 && fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+}
+
+static enum err_code format_dump(const void *arg, struct buf *buf, struct err *err)
+{
+    return conf_dump(sup_config_conf(arg), buf, err);
+}
+
+static enum err_code format_description(const void *arg, struct buf *buf, struct err *err)
+{
+    (void)arg;
+    return conf_describe(sup_config_schema(), buf, err);
+}
+
+static enum err_code format_keepalived(const void *arg, struct buf *buf, struct err *err)
+{
+    const struct sup_config *config = arg;
+    const struct keepalived_conf conf = {
+        .host = sup_config_host(config),
+        .address = sup_config_text(config, "vip", "address"),
+        .interface = sup_config_text(config, "vip", "interface"),
+        .router_id = (uint8_t)sup_config_number(config, "vip", "router_id"), /* at most 255 */
+        .instance = sup_config_text(config, "vip", "instance"),
+        .track_file = sup_config_text(config, "vip", "track_file"),
+        .fifo = sup_config_text(config, "vip", "fifo"),
+        .unicast = sup_config_bool(config, "vip", "unicast"),
+        .own_address = sup_config_text(config, "vip", "own_address"),
+        .peer_address = sup_config_text(config, "vip", "peer_address"),
+    };
+
+    if (!sup_config_has_vip(config)) {
+        return err_set(err, ERR_INVALID, "vip: address is not given: keepalived is not needed");
+    }
+    return keepalived_conf_format(&conf, buf, err);
+}
+
+static int run(struct sup_config *config_take, const char *file)
+{
+    struct sup *sup = NULL;
+    struct err err = ERR_INIT;
+    enum err_code rc;
+
+    start_log(config_take);
+    rc = sup_new(config_take, file, &sup, &err);
+    if (rc == ERR_OK) {
+        rc = sup_run(sup, &err);
+    }
+    sup_free(sup);
+    return rc == ERR_OK ? EX_OK : complain(&err);
+}
+
+static int act(enum action action, const char *file)
+{
+    struct sup_config *config = NULL;
+    struct err err = ERR_INIT;
+    int code = EX_OK;
+
+    if (action == ACTION_DESCRIBE) {
+        return print(format_description, NULL);
+    }
+    if (sup_config_load(file, &config, &err) != ERR_OK) {
+        (void)complain(&err); /* EX_CONFIG stands for it */
+        return EX_CONFIG;
+    }
+    if (action == ACTION_RUN) {
+        return run(config, file);
+    }
+    if (action == ACTION_DUMP) {
+        code = print(format_dump, config);
+    } else if (action == ACTION_KEEPALIVED) {
+        code = print(format_keepalived, config);
+    } else {
+        (void)printf("%s: ok\n", file); /* the exit code says it too */
+    }
+    sup_config_free(config);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"check-config", no_argument, NULL, 'k'},
+        {"dump-config", no_argument, NULL, 'd'},
+        {"describe-config", no_argument, NULL, 'D'},
+        {"keepalived-config", no_argument, NULL, 'K'},
+        {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    const char *file = PKGSYSCONFDIR "/supervisor.conf";
+    enum action action = ACTION_RUN;
+    int option;
+
+    confine();
+    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            file = optarg;
+            break;
+        case 'k':
+            action = ACTION_CHECK;
+            break;
+        case 'd':
+            action = ACTION_DUMP;
+            break;
+        case 'D':
+            action = ACTION_DESCRIBE;
+            break;
+        case 'K':
+            action = ACTION_KEEPALIVED;
+            break;
+        case 'V':
+            return puts("approvald-supervisor " PACKAGE_VERSION) < 0 ? EX_IOERR : EX_OK;
+        case 'h':
+            return fputs(help, stdout) < 0 ? EX_IOERR : EX_OK;
+        default:
+            (void)fputs("Try: approvald-supervisor --help\n", stderr); /* nowhere else to say it */
+            return EX_USAGE;
+        }
+    }
+    if (optind < argc) {
+        (void)fprintf(stderr, "approvald-supervisor: unexpected: %s\n", argv[optind]);
+        return EX_USAGE;
+    }
+    return act(action, file);
+}

@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mirror.c: the register kept by both hosts.
+ * Owns the rule of acceptance and which copy counts.
+ * Never accepts a proposal of an earlier life, never changes its copy without the other host or the
+ * operator's word, never speaks of a copy before it is durable (STORE comes first). */
+#include "supervisor/mirror.h"
+
+#include "base/assert.h"
+#include "base/pack.h"
+
+#include <string.h>
+
+#define HELLO_MS         200U /* between two, until the other host has answered */
+#define HEAD_SIZE        41U
+#define GENERATION_SHIFT 40U
+
+enum message_type { HELLO = 1, GET, STATE, PROPOSE, ACCEPTED, REFUSED, TYPE_END };
+
+struct message {
+    enum message_type type;
+    uint64_t from;
+    uint64_t to;
+    uint64_t number;
+    uint64_t expected;
+    struct mirror_copy copy;
+};
+
+uint64_t mirror_revision(const struct mirror_copy *copy)
+{
+    return copy->present ? copy->generation << GENERATION_SHIFT | copy->value.epoch : 0;
+}
+
+/* ---- Messages ---- */
+
+static void put_u64(uint8_t *at, uint64_t number)
+{
+    for (size_t i = 0; i < 8; i++) {
+        at[i] = (uint8_t)(number >> (8 * i));
+    }
+}
+
+static size_t format(const struct message *message, uint8_t bytes[MIRROR_MESSAGE_SIZE_MAX])
+{
+    char text[REGISTER_TEXT_SIZE_MAX] = "";
+    size_t size;
+
+    if (message->copy.present) {
+        register_format(&message->copy.value, text);
+    }
+    size = strlen(text);
+    ASSERT(HEAD_SIZE + size <= MIRROR_MESSAGE_SIZE_MAX);
+    bytes[0] = (uint8_t)message->type;
+    put_u64(bytes + 1, message->from);
+    put_u64(bytes + 9, message->to);
+    put_u64(bytes + 17, message->number);
+    put_u64(bytes + 25, message->copy.generation);
+    put_u64(bytes + 33, message->expected);
+    memcpy(bytes + HEAD_SIZE, text, size);
+    return HEAD_SIZE + size;
+}
+
+static bool parse(struct span bytes, struct message *ret_message)
+{
+    struct unpack unpack;
+    struct span text;
+    uint8_t type;
+
+    unpack_init(&unpack, bytes);
+    memset(ret_message, 0, sizeof(*ret_message));
+    type = unpack_u8(&unpack);
+    ret_message->from = unpack_u64(&unpack);
+    ret_message->to = unpack_u64(&unpack);
+    ret_message->number = unpack_u64(&unpack);
+    ret_message->copy.generation = unpack_u64(&unpack);
+    ret_message->expected = unpack_u64(&unpack);
+    text = unpack_bytes(&unpack, unpack.left);
+    if (!unpack_done(&unpack) || type == 0 || type >= TYPE_END || ret_message->from == 0 ||
+        ret_message->copy.generation >> (64U - GENERATION_SHIFT) != 0) {
+        return false;
+    }
+    ret_message->type = (enum message_type)type;
+    ret_message->copy.present = text.size > 0;
+    return text.size == 0 || register_parse(text, &ret_message->copy.value, NULL) == ERR_OK;
+}
+
+/* ---- Effects ---- */
+
+static struct mirror_effect *add(struct mirror_effects *effects, enum mirror_effect_type type)
+{
+    struct mirror_effect *effect;
+
+    ASSERT(effects->count < MIRROR_EFFECT_COUNT_MAX);
+    effect = &effects->items[effects->count++];
+    effect->type = type;
+    return effect;
+}
+
+static void
+send(const struct mirror *mirror, struct mirror_effects *effects, struct message *message)
+{
+    struct mirror_effect *effect = add(effects, MIRROR_EFFECT_SEND);
+
+    message->from = mirror->options.incarnation;
+    message->to = mirror->peer_incarnation;
+    effect->u.message.size = format(message, effect->u.message.bytes);
+}
+
+static void send_copy(const struct mirror *mirror,
+                      struct mirror_effects *effects,
+                      enum message_type type,
+                      uint64_t number)
+{
+    struct message message = {.type = type, .number = number, .copy = mirror->copy};
+
+    send(mirror, effects, &message);
+}
+
+static void
+store(struct mirror *mirror, struct mirror_effects *effects, const struct mirror_copy *copy)
+{
+    /* *copy may be part of what is written to. */
+    struct mirror_copy next = *copy;
+
+    ASSERT(next.present || !mirror->copy.present);
+    ASSERT(mirror_revision(&next) >= mirror_revision(&mirror->copy));
+    mirror->copy = next;
+    add(effects, MIRROR_EFFECT_STORE)->u.copy = next;
+}
+
+static void problem(struct mirror_effects *effects, const char *text)
+{
+    add(effects, MIRROR_EFFECT_PROBLEM)->u.problem = text;
+}
+
+static void answer(const struct mirror *mirror,
+                   struct mirror_effects *effects,
+                   enum arbiter_request request,
+                   enum failover_read outcome)
+{
+    struct mirror_effect *effect = add(effects, MIRROR_EFFECT_ANSWER);
+    struct failover_answer *to = &effect->u.answer.answer;
+
+    memset(to, 0, sizeof(*to));
+    effect->u.answer.request = request;
+    to->outcome = outcome;
+    to->revision = mirror_revision(&mirror->copy);
+    to->revision_head = to->revision;
+    to->arbiter_id = 1; /* the pair itself: there is no other */
+    to->nonce = request == ARBITER_CAS ? mirror->cas_value.nonce : 0;
+    if (outcome == FAILOVER_DONE || outcome == FAILOVER_CONFLICT) {
+        to->value = mirror->copy.value;
+    }
+}
+
+static void answer_read(struct mirror *mirror, struct mirror_effects *effects)
+{
+    mirror->reading = false;
+    answer(mirror, effects, ARBITER_READ, mirror->copy.present ? FAILOVER_DONE : FAILOVER_ABSENT);
+}
+
+static void
+answer_cas(struct mirror *mirror, struct mirror_effects *effects, enum failover_read outcome)
+{
+    mirror->changing = false;
+    if (outcome == FAILOVER_CONFLICT && !mirror->copy.present) {
+        outcome = FAILOVER_ABSENT;
+    }
+    answer(mirror, effects, ARBITER_CAS, outcome);
+}
+
+/* ---- What counts ---- */
+
+/* The other host's copy is seen. A newer one becomes ours. */
+static void
+merge(struct mirror *mirror, struct mirror_effects *effects, const struct mirror_copy *theirs)
+{
+    uint64_t ours_at = mirror_revision(&mirror->copy);
+    uint64_t theirs_at = mirror_revision(theirs);
+
+    mirror->split = theirs_at == ours_at && theirs->present &&
+                    !register_equal(&theirs->value, &mirror->copy.value);
+    if (mirror->split) {
+        problem(effects,
+                "both hosts were changed alone: promote one by force while the other is off");
+        return;
+    }
+    problem(effects, "");
+    if (theirs_at > ours_at) {
+        store(mirror, effects, theirs);
+        mirror->proposed = false; /* it was for an older copy */
+        if (mirror->changing) {
+            answer_cas(mirror, effects, FAILOVER_CONFLICT);
+        }
+    }
+}
+
+static void
+on_hello(struct mirror *mirror, const struct message *message, struct mirror_effects *effects)
+{
+    bool knows_us = message->to == mirror->options.incarnation;
+
+    if (mirror->peer_incarnation != message->from) {
+        mirror->peer_incarnation = message->from;
+        mirror->alone = false; /* it is not off */
+        merge(mirror, effects, &message->copy);
+    }
+    if (!knows_us) {
+        send_copy(mirror, effects, HELLO, 0);
+    }
+}
+
+static void
+on_propose(struct mirror *mirror, const struct message *message, struct mirror_effects *effects)
+{
+    bool same = mirror->copy.present && message->copy.present &&
+                register_equal(&mirror->copy.value, &message->copy.value);
+    bool mine_first = mirror->options.host == 1 && mirror->proposed;
+    struct mirror_copy next = message->copy;
+
+    if (same) {
+        send_copy(mirror, effects, ACCEPTED, message->number);
+        return;
+    }
+    if (mirror->split || mine_first || !message->copy.present ||
+        message->expected != mirror_revision(&mirror->copy)) {
+        send_copy(mirror, effects, REFUSED, message->number);
+        return;
+    }
+    next.generation = mirror->copy.generation;
+    store(mirror, effects, &next);
+    send_copy(mirror, effects, ACCEPTED, message->number);
+    mirror->proposed = false; /* of our own, at the same revision: it can no longer succeed */
+    if (mirror->changing) {
+        answer_cas(mirror, effects, FAILOVER_CONFLICT);
+    }
+}
+
+static void
+on_accepted(struct mirror *mirror, const struct message *message, struct mirror_effects *effects)
+{
+    struct mirror_copy next = {
+        .present = true, .generation = mirror->copy.generation, .value = mirror->cas_value};
+
+    if (!mirror->changing || message->number != mirror->cas_number) {
+        return; /* an earlier attempt: the one that follows it finds out */
+    }
+    store(mirror, effects, &next);
+    mirror->proposed = false;
+    answer_cas(mirror, effects, FAILOVER_DONE);
+}
+
+static void
+on_refused(struct mirror *mirror, const struct message *message, struct mirror_effects *effects)
+{
+    merge(mirror, effects, &message->copy);
+    if (mirror->changing && message->number == mirror->cas_number) {
+        mirror->proposed = false;
+        answer_cas(mirror, effects, FAILOVER_CONFLICT);
+    }
+}
+
+static void
+on_state(struct mirror *mirror, const struct message *message, struct mirror_effects *effects)
+{
+    merge(mirror, effects, &message->copy);
+    if (mirror->reading && message->number == mirror->read_number && !mirror->split) {
+        answer_read(mirror, effects);
+    }
+}
+
+static void on_message(struct mirror *mirror, struct span bytes, struct mirror_effects *effects)
+{
+    struct message message;
+
+    if (!mirror->up || !parse(bytes, &message)) {
+        return;
+    }
+    if (message.type == HELLO) {
+        on_hello(mirror, &message, effects);
+        return;
+    }
+    if (message.from != mirror->peer_incarnation || message.to != mirror->options.incarnation) {
+        return; /* of an earlier life */
+    }
+    switch (message.type) {
+    case GET:
+        send_copy(mirror, effects, STATE, message.number);
+        break;
+    case STATE:
+        on_state(mirror, &message, effects);
+        break;
+    case PROPOSE:
+        on_propose(mirror, &message, effects);
+        break;
+    case ACCEPTED:
+        on_accepted(mirror, &message, effects);
+        break;
+    case REFUSED:
+        on_refused(mirror, &message, effects);
+        break;
+    case HELLO:
+    case TYPE_END:
+        break; /* handled above; parse refuses the other */
+    }
+}
+
+/* ---- Requests ---- */
+
+static bool reachable(const struct mirror *mirror)
+{
+    return mirror->up && mirror->peer_incarnation != 0 && !mirror->split;
+}
+
+static void on_read(struct mirror *mirror, uint64_t now_ms, struct mirror_effects *effects)
+{
+    struct message get = {.type = GET};
+
+    ASSERT(!mirror->reading);
+    if (mirror->alone) {
+        answer_read(mirror, effects);
+    } else if (!reachable(mirror)) {
+        answer(mirror, effects, ARBITER_READ, FAILOVER_REFUSED);
+    } else {
+        mirror->reading = true;
+        mirror->read_number = ++mirror->number;
+        mirror->read_until_ms = now_ms + mirror->options.timeout_ms;
+        get.number = mirror->read_number;
+        send(mirror, effects, &get);
+    }
+}
+
+/* The first register of all is made by an operator's word; there need not be another host yet. */
+static bool may_change_alone(const struct mirror *mirror)
+{
+    return mirror->alone || (!mirror->copy.present && !reachable(mirror) && !mirror->split);
+}
+
+static void
+on_cas(struct mirror *mirror, const struct mirror_event *event, struct mirror_effects *effects)
+{
+    struct mirror_copy next = {
+        .present = true, .generation = mirror->copy.generation, .value = event->u.cas.value};
+    struct message propose = {.type = PROPOSE, .expected = event->u.cas.revision, .copy = next};
+
+    ASSERT(!mirror->changing);
+    mirror->cas_value = event->u.cas.value;
+    mirror->cas_revision = event->u.cas.revision;
+    if (event->u.cas.revision != mirror_revision(&mirror->copy)) {
+        answer_cas(mirror, effects, FAILOVER_CONFLICT);
+    } else if (may_change_alone(mirror)) {
+        store(mirror, effects, &next);
+        mirror->proposed = false;
+        answer_cas(mirror, effects, FAILOVER_DONE);
+    } else if (!reachable(mirror)) {
+        answer_cas(mirror, effects, FAILOVER_REFUSED);
+    } else {
+        mirror->changing = true;
+        mirror->proposed = true;
+        mirror->cas_number = ++mirror->number;
+        mirror->cas_until_ms = event->now_ms + mirror->options.timeout_ms;
+        propose.number = mirror->cas_number;
+        send(mirror, effects, &propose);
+    }
+}
+
+static void on_confirm(struct mirror *mirror, struct mirror_effects *effects)
+{
+    struct mirror_copy next = mirror->copy;
+
+    if (reachable(mirror)) {
+        problem(effects, "the other host answers: it is not off");
+        return;
+    }
+    mirror->alone = true;
+    mirror->split = false;
+    if (next.present) {
+        next.generation++;
+        store(mirror, effects, &next);
+    }
+    problem(effects, "");
+}
+
+static void
+on_link(struct mirror *mirror, const struct mirror_event *event, struct mirror_effects *effects)
+{
+    mirror->up = event->u.up;
+    mirror->peer_incarnation = 0;
+    mirror->hello_ms = event->now_ms + HELLO_MS;
+    if (mirror->up) {
+        send_copy(mirror, effects, HELLO, 0);
+        return;
+    }
+    if (mirror->reading) {
+        mirror->reading = false;
+        answer(mirror, effects, ARBITER_READ, FAILOVER_REFUSED);
+    }
+    if (mirror->changing) {
+        answer_cas(mirror, effects, FAILOVER_UNKNOWN);
+    }
+}
+
+static void on_tick(struct mirror *mirror, uint64_t now_ms, struct mirror_effects *effects)
+{
+    if (mirror->up && mirror->peer_incarnation == 0 && now_ms >= mirror->hello_ms) {
+        mirror->hello_ms = now_ms + HELLO_MS;
+        send_copy(mirror, effects, HELLO, 0);
+    }
+    if (mirror->reading && now_ms >= mirror->read_until_ms) {
+        mirror->reading = false;
+        answer(mirror, effects, ARBITER_READ, FAILOVER_REFUSED);
+    }
+    if (mirror->changing && now_ms >= mirror->cas_until_ms) {
+        answer_cas(mirror, effects, FAILOVER_UNKNOWN);
+    }
+}
+
+void mirror_init(struct mirror *mirror, const struct mirror_options *options)
+{
+    ASSERT(options->host == 1 || options->host == 2);
+    ASSERT(options->incarnation != 0);
+    memset(mirror, 0, sizeof(*mirror));
+    mirror->options = *options;
+    mirror->copy = options->copy;
+}
+
+void mirror_step(struct mirror *mirror,
+                 const struct mirror_event *event,
+                 struct mirror_effects *effects)
+{
+    effects->count = 0;
+    switch (event->type) {
+    case MIRROR_EVENT_LINK:
+        on_link(mirror, event, effects);
+        break;
+    case MIRROR_EVENT_MESSAGE:
+        on_message(mirror, event->u.message, effects);
+        break;
+    case MIRROR_EVENT_READ:
+        on_read(mirror, event->now_ms, effects);
+        break;
+    case MIRROR_EVENT_CAS:
+        on_cas(mirror, event, effects);
+        break;
+    case MIRROR_EVENT_CONFIRM_OFF:
+        on_confirm(mirror, effects);
+        break;
+    case MIRROR_EVENT_TICK:
+        on_tick(mirror, event->now_ms, effects);
+        break;
+    }
+    mirror_invariant(mirror);
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint64_t mirror_deadline_ms(const struct mirror *mirror)
+{
+    uint64_t deadline_ms = UINT64_MAX;
+
+    if (mirror->up && mirror->peer_incarnation == 0) {
+        deadline_ms = sooner(deadline_ms, mirror->hello_ms);
+    }
+    if (mirror->reading) {
+        deadline_ms = sooner(deadline_ms, mirror->read_until_ms);
+    }
+    return mirror->changing ? sooner(deadline_ms, mirror->cas_until_ms) : deadline_ms;
+}
+
+void mirror_invariant(const struct mirror *mirror)
+{
+    ASSERT(!mirror->changing || mirror->proposed);
+    ASSERT(!mirror->alone || mirror->peer_incarnation == 0 || !mirror->up);
+    ASSERT(mirror->up || mirror->peer_incarnation == 0);
+    ASSERT(!mirror->reading || !mirror->alone);
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sup_internal.h: what the files of the shell share. For sup*.c only (sup_config apart). */
+#ifndef SUPERVISOR_SUP_INTERNAL_H
+#define SUPERVISOR_SUP_INTERNAL_H
+
+#include "supervisor/arbiter.h"
+#include "supervisor/child.h"
+#include "supervisor/contract.h"
+#include "supervisor/control.h"
+#include "supervisor/failover.h"
+#include "supervisor/keepalived.h"
+#include "supervisor/limits.h"
+#include "supervisor/memory.h"
+#include "supervisor/sup.h"
+#include "supervisor/sup_config.h"
+#include "supervisor/vip.h"
+#include "supervisor/watch.h"
+#include "supervisor/watchdog.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct event;
+struct event_base;
+
+#define SUP_SIGNAL_COUNT 3
+#define SUP_RELAY_MS     5000 /* as long as approvald passes requests on after a handover */
+#define SUP_HOUSE_MS     1000 /* between two looks at what has no event of its own */
+
+struct sup_socket {
+    int fd;        /* owned */
+    char name[16]; /* as approvald knows it */
+    char address[SUP_ADDRESS_SIZE];
+    bool service; /* closed while this host must not serve */
+};
+
+struct sup_alarm {
+    bool on;
+    char reason[FAILOVER_REASON_SIZE];
+};
+
+struct sup {
+    struct sup_config *config; /* owned */
+    char *file;                /* owned */
+    struct event_base *base;   /* owned, as all events */
+    struct event *signals[SUP_SIGNAL_COUNT];
+    int timer_fd; /* CLOCK_BOOTTIME */
+    struct event *timer;
+    uint64_t house_ms; /* the next look */
+
+    struct memory *memory; /* owned */
+    struct memory_value value;
+    enum memory_end last_end;
+
+    struct watch watch;
+    struct failover *failover; /* owned */
+    struct failover_event queue[SUP_EVENT_COUNT_MAX];
+    size_t queue_first;
+    size_t queue_count;
+    struct arbiter *arbiter; /* owned; NULL: a single host */
+
+    struct child child;
+    struct child_user user;
+    uint64_t incarnation;
+    uint32_t start_count;
+    int contract_fd;        /* owned; -1: none */
+    struct event *contract; /* readable */
+    struct event *ended;    /* the pidfd */
+    enum contract_state contract_state;
+    bool resync_next; /* the next child is to set its store aside */
+    bool trouble;     /* sup_watch_later */
+    enum watch_event_type trouble_type;
+    char trouble_reason[WATCH_REASON_SIZE];
+    struct contract_up up;
+    bool up_known;
+    struct contract_link link;
+    bool link_known;
+    uint8_t summary[CONTRACT_SIZE_MAX]; /* the packet sent last to this child; zeros: none */
+
+    struct sup_socket sockets[SUP_SOCKET_COUNT_MAX];
+    size_t socket_count;
+    uint64_t handing_ms; /* when this host last handed over; 0: it has not, or long ago */
+    bool serving_open;   /* the service sockets listen */
+
+    struct vip *vip; /* owned; NULL: none is configured */
+    struct event *vip_event;
+    int fifo_fd; /* owned; -1: none */
+    struct event *fifo_event;
+    struct keepalived_lines lines;
+    enum keepalived_state vrrp;
+    bool eligible;
+    char vip_problem[ERR_MESSAGE_SIZE];
+
+    struct watchdog *watchdog; /* owned; NULL: none */
+    char watchdog_problem[ERR_MESSAGE_SIZE];
+    uint64_t watchdog_next_ms;
+    uint64_t notify_ms; /* of systemd's watchdog; 0: none */
+    uint64_t notify_next_ms;
+
+    struct control *control;                    /* owned */
+    uint64_t askers[SUP_CONTROL_COUNT_MAX * 2]; /* whom failover owes a reply, oldest first */
+    size_t asker_count;
+    struct sup_alarm alarms[FAILOVER_ALARM_COUNT];
+
+    bool stopping;
+    struct err failure;
+};
+
+uint64_t sup_now_ms(void);
+uint64_t sup_random(void);
+
+/* sup.c: events for the failover core wait in the queue; sup_pump lets it take them, and is called
+ * at the end of whatever the loop has called. */
+struct failover_event *sup_queue(struct sup *sup, enum failover_event_type type);
+void sup_pump(struct sup *sup);
+/* What cannot be gone on with: the child is killed, the loop ends with that error. */
+void sup_fail(struct sup *sup, const struct err *err);
+/* Begins the clean stop. */
+void sup_stop(struct sup *sup);
+/* Makes sup->value durable. On failure sup_fail has been called. */
+bool sup_remember(struct sup *sup);
+
+/* sup_child.c */
+struct watch_event;
+void sup_watch(struct sup *sup, enum watch_event_type type, const char *reason);
+/* An event that the watch core gets with the next sup_pump, before failover gets any: for what
+ * happens while an effect is carried out. */
+void sup_watch_later(struct sup *sup, enum watch_event_type type, const char *reason);
+void sup_watch_start(struct sup *sup);
+/* Drops a message that the child may not get any more (it is being ended). */
+void sup_send(struct sup *sup, const struct contract_message *message);
+void sup_child_drop(struct sup *sup);
+
+/* sup_failover.c */
+void sup_perform(struct sup *sup, const struct failover_effects *effects);
+enum err_code sup_arbiter_open(struct sup *sup, struct err *err) WARN_UNUSED;
+/* Asks the peer, which leads, to hand over. */
+void sup_relay_switchover(struct sup *sup);
+/* From the peer's supervisor. */
+void sup_take_peer(struct sup *sup, const struct contract_peer *peer);
+
+/* sup_sockets.c */
+enum err_code sup_sockets_open(struct sup *sup, struct err *err) WARN_UNUSED;
+void sup_sockets_free(struct sup *sup);
+/* Opens or closes the service sockets by the role. */
+void sup_sockets_follow(struct sup *sup);
+
+/* sup_vip.c */
+enum err_code sup_vip_open(struct sup *sup, struct err *err) WARN_UNUSED;
+void sup_vip_free(struct sup *sup);
+void sup_vip_eligible(struct sup *sup, bool eligible);
+void sup_vip_check(struct sup *sup);
+
+/* sup_status.c */
+struct buf;
+/* Appends the status as one JSON object. */
+enum err_code sup_status(const struct sup *sup, struct buf *buf, struct err *err) WARN_UNUSED;
+/* Tells the child what only we know, when it has changed. */
+void sup_tell_summary(struct sup *sup);
+
+/* sup_command.c */
+void sup_command(void *arg, uint64_t client, enum control_command command);
+/* A command for the failover core; client 0: nobody waits for the reply. */
+void sup_ask_failover(struct sup *sup, uint64_t client, enum failover_command command);
+void sup_reply(struct sup *sup, bool ok, const char *message);
+
+#endif

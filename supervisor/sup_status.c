@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sup_status.c: what is told about the supervisor: the operator's status, approvald's summary.
+ * Owns the names of the status' fields. Never changes anything. */
+#include "base/buf.h"
+#include "base/crypto.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "supervisor/sup_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static void add_text(struct json *parent, const char *name, const char *text)
+{
+    json_add_text(parent, name, span_text(text));
+}
+
+static void add_id(struct json *parent, const char *name, const uint8_t id[REGISTER_ID_SIZE])
+{
+    char text[REGISTER_ID_SIZE * 2 + 1];
+
+    crypto_hex(id, REGISTER_ID_SIZE, text);
+    add_text(parent, name, text);
+}
+
+/* Random numbers of 64 bits are texts: JSON readers round above 2^53. */
+static void add_hex(struct json *parent, const char *name, uint64_t number)
+{
+    char text[24];
+
+    (void)snprintf(text, sizeof(text), "%016" PRIx64, number); /* fits */
+    add_text(parent, name, text);
+}
+
+static void add_time(struct json *parent, const char *name, uint64_t wall_ms)
+{
+    char text[TEXT_TIME_SIZE];
+
+    text_format_time(wall_ms, text);
+    add_text(parent, name, text);
+}
+
+static void add_register(struct json *root, const struct failover_status *status)
+{
+    struct json *parent;
+    struct json *isr;
+
+    if (!status->register_known) {
+        json_add_null(root, "register");
+        return;
+    }
+    parent = json_add_object(root, "register");
+    json_add_u64(parent, "epoch", status->value.epoch);
+    json_add_u64(parent, "revision", status->revision);
+    add_hex(parent, "lineage", status->value.lineage);
+    json_add_u64(parent, "primary", status->value.primary);
+    isr = json_add_array(parent, "isr");
+    for (uint8_t host = 1; host <= HOST_COUNT; host++) {
+        const struct register_member *member = &status->value.isr[host - 1];
+
+        if (member->present) {
+            struct json *entry = json_add_object(isr, NULL);
+
+            json_add_u64(entry, "host", host);
+            add_id(entry, "store", member->store_id);
+        }
+    }
+    json_add_bool(parent, "cas_unresolved", status->cas_unresolved);
+}
+
+static void add_alarms(struct json *root, const struct sup *sup)
+{
+    static const char *const words[FAILOVER_ALARM_COUNT] = {"unprotected", "arbiter_down",
+                                                            "arbiter_wrong", "needs_operator"};
+    struct json *parent = json_add_array(root, "alarms");
+
+    for (size_t i = 0; i < FAILOVER_ALARM_COUNT; i++) {
+        if (sup->alarms[i].on) {
+            struct json *entry = json_add_object(parent, NULL);
+
+            add_text(entry, "alarm", words[i]);
+            add_text(entry, "reason", sup->alarms[i].reason);
+        }
+    }
+}
+
+static void add_link(struct json *root, const struct sup *sup)
+{
+    const struct contract_link *link = &sup->link;
+    struct json *parent;
+
+    if (!sup->link_known) {
+        json_add_null(root, "link");
+        return;
+    }
+    parent = json_add_object(root, "link");
+    json_add_bool(parent, "up", link->up);
+    json_add_bool(parent, "silent", link->silent);
+    json_add_bool(parent, "in_sync", link->in_sync);
+    json_add_bool(parent, "peer_leads", link->peer_leads);
+    json_add_u64(parent, "peer_epoch", link->peer_epoch);
+    json_add_u64(parent, "peer_last_epoch", link->peer_last_epoch);
+    json_add_u64(parent, "peer_last_lsn", link->peer_last_lsn);
+    add_hex(parent, "peer_lineage", link->peer_lineage);
+    add_id(parent, "peer_store", link->peer_store_id);
+    json_add_u64(parent, "lsn_last", link->lsn_last);
+    json_add_u64(parent, "lsn_acked", link->lsn_acked);
+    json_add_u64(parent, "lag",
+                 link->lsn_last > link->lsn_acked ? link->lsn_last - link->lsn_acked : 0);
+    json_add_i64(parent, "clock_ahead_ms", link->clock_ahead_ms);
+}
+
+static void add_crashes(struct json *parent, const struct sup *sup)
+{
+    struct json *list = json_add_array(parent, "crashes");
+    const struct watch_crash *crash;
+
+    json_add_u64(parent, "crash_count", sup->watch.tally.count);
+    for (size_t i = 0; (crash = watch_tally_at(&sup->watch.tally, i)) != NULL; i++) {
+        struct json *entry = json_add_object(list, NULL);
+
+        add_time(entry, "time", crash->wall_ms);
+        add_text(entry, "cause", watch_cause_word(crash->cause));
+        add_text(entry, "reason", crash->reason);
+        json_add_i64(entry, "status", crash->status);
+        json_add_bool(entry, "counts", crash->counts);
+        if (crash->cause == WATCH_CAUSE_HANG) {
+            add_text(entry, "task", watch_task_word(crash->task));
+        }
+    }
+}
+
+static void add_child(struct json *root, const struct sup *sup)
+{
+    struct json *parent = json_add_object(root, "child");
+
+    add_text(parent, "state", watch_state_word(sup->watch.state));
+    json_add_u64(parent, "pid", (uint64_t)sup->child.pid);
+    json_add_u64(parent, "starts", sup->start_count);
+    json_add_bool(parent, "safe_mode", sup->watch.safe);
+    add_text(parent, "safe_reason", sup->watch.safe_reason);
+    if (sup->up_known) {
+        add_id(parent, "store", sup->up.store_id);
+        json_add_u64(parent, "last_epoch", sup->up.last_epoch);
+        json_add_u64(parent, "last_lsn", sup->up.last_lsn);
+        json_add_u64(parent, "promised", sup->up.promised);
+    }
+    add_crashes(parent, sup);
+}
+
+static void add_arbiter(struct json *root, const struct sup *sup)
+{
+    struct arbiter_status status;
+    struct json *parent;
+
+    if (sup->arbiter == NULL) {
+        json_add_null(root, "arbiter");
+        return;
+    }
+    arbiter_status(sup->arbiter, &status);
+    parent = json_add_object(root, "arbiter");
+    add_text(parent, "kind", status.kind);
+    add_text(parent, "place", status.place);
+    json_add_bool(parent, "reachable", status.reachable);
+    json_add_u64(parent, "latency_ms", status.latency_ms);
+    add_text(parent, "problem", status.problem);
+}
+
+static void add_vip(struct json *root, const struct sup *sup)
+{
+    struct json *parent;
+
+    if (sup->vip == NULL) {
+        json_add_null(root, "vip");
+        return;
+    }
+    parent = json_add_object(root, "vip");
+    add_text(parent, "address", sup_config_text(sup->config, "vip", "address"));
+    json_add_bool(parent, "here", vip_is_here(sup->vip));
+    json_add_bool(parent, "eligible", sup->eligible);
+    add_text(parent, "vrrp", keepalived_word(sup->vrrp));
+    add_text(parent, "problem", sup->vip_problem);
+}
+
+static void add_watchdog(struct json *root, const struct sup *sup)
+{
+    struct json *parent = json_add_object(root, "watchdog");
+
+    json_add_bool(parent, "armed", sup->watchdog != NULL);
+    if (sup->watchdog != NULL) {
+        json_add_u64(parent, "timeout_ms", watchdog_timeout_ms(sup->watchdog));
+        json_add_bool(parent, "reset_before_boot", watchdog_has_reset(sup->watchdog));
+    }
+    add_text(parent, "problem", sup->watchdog_problem);
+    add_text(parent, "before", memory_end_word(sup->last_end));
+}
+
+enum err_code sup_status(const struct sup *sup, struct buf *buf, struct err *err)
+{
+    AUTO_JSON struct json *root = json_new_object();
+    struct failover_status status;
+
+    failover_status(sup->failover, &status);
+    json_add_bool(root, "ok", true);
+    json_add_u64(root, "host", sup_config_host(sup->config));
+    json_add_bool(root, "pair", sup_config_has_pair(sup->config));
+    add_text(root, "role", failover_role_word(status.role));
+    json_add_bool(root, "serving", status.serving);
+    json_add_bool(root, "listening", sup->serving_open);
+    json_add_bool(root, "maintenance", status.maintenance);
+    add_text(root, "reason", status.reason);
+    json_add_u64(root, "changed_ms_ago",
+                 status.changed_ms == 0 ? 0 : sup_now_ms() - status.changed_ms);
+    add_text(root, "protection", sup_config_text(sup->config, "pair", "protection"));
+    add_register(root, &status);
+    add_alarms(root, sup);
+    add_link(root, sup);
+    add_arbiter(root, sup);
+    add_vip(root, sup);
+    add_child(root, sup);
+    add_watchdog(root, sup);
+    return json_print(root, buf, err);
+}
+
+void sup_tell_summary(struct sup *sup)
+{
+    struct contract_message message = {.type = CONTRACT_SUMMARY};
+    struct contract_summary *summary = &message.u.summary;
+    struct failover_status status;
+    uint8_t packet[CONTRACT_SIZE_MAX];
+    size_t size;
+
+    failover_status(sup->failover, &status);
+    summary->role = (uint8_t)status.role;
+    summary->epoch = status.value.epoch;
+    summary->lineage = status.value.lineage;
+    summary->register_known = status.register_known;
+    summary->unprotected = sup->alarms[FAILOVER_ALARM_UNPROTECTED].on;
+    summary->arbiter_down = sup->alarms[FAILOVER_ALARM_ARBITER_DOWN].on;
+    summary->arbiter_wrong = sup->alarms[FAILOVER_ALARM_ARBITER_WRONG].on;
+    summary->needs_operator = sup->alarms[FAILOVER_ALARM_NEEDS_OPERATOR].on;
+    summary->maintenance = status.maintenance;
+    summary->safe_mode = sup->watch.safe;
+    summary->vip_here = sup->vip != NULL && vip_is_here(sup->vip);
+    summary->eligible = status.eligible;
+    summary->start_count = sup->start_count;
+    (void)snprintf(summary->reason, sizeof(summary->reason), "%s", status.reason); /* fits */
+    size = contract_encode(&message, packet);
+    if (sup->contract_fd >= 0 && memcmp(packet, sup->summary, size) != 0) {
+        memcpy(sup->summary, packet, size);
+        sup_send(sup, &message);
+    }
+}

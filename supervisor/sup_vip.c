@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sup_vip.c: the virtual IP follows eligibility.
+ * Owns the track file, the FIFO and the netlink socket. Never gives the address to this host
+ * (keepalived does), never takes its place for authority: the register says who may write. */
+#include "base/log.h"
+#include "supervisor/sup_internal.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static void note_problem(struct sup *sup, const struct err *err)
+{
+    log_err(LOG_LEVEL_ERROR, "vip", "problem", err);
+    (void)snprintf(sup->vip_problem, sizeof(sup->vip_problem), "%s", err->message);
+}
+
+/* keepalived drops the address by itself within milliseconds. One that was killed leaves it, so the
+ * address of a host that may not hold it is removed whoever put it there. */
+void sup_vip_check(struct sup *sup)
+{
+    struct err err = ERR_INIT;
+
+    if (sup->vip == NULL || sup->eligible || !vip_is_here(sup->vip)) {
+        return;
+    }
+    log_fields(LOG_LEVEL_WARNING, "vip", "removing",
+               LOG_TEXT("address", sup_config_text(sup->config, "vip", "address")));
+    if (vip_remove(sup->vip, &err) != ERR_OK) {
+        note_problem(sup, &err);
+    }
+}
+
+static void read_vip(struct sup *sup)
+{
+    bool was_here = vip_is_here(sup->vip);
+    struct err err = ERR_INIT;
+
+    if (vip_read(sup->vip, &err) != ERR_OK) {
+        note_problem(sup, &err);
+        return; /* the next look is the house's: a refusal is not asked for again at once */
+    }
+    if (was_here != vip_is_here(sup->vip)) {
+        log_fields(LOG_LEVEL_INFO, "vip", was_here ? "gone" : "here",
+                   LOG_TEXT("eligible", sup->eligible ? "yes" : "no"));
+        sup_vip_check(sup);
+    }
+}
+
+static void on_vip(evutil_socket_t fd, short what, void *arg)
+{
+    struct sup *sup = arg;
+
+    (void)fd;
+    (void)what;
+    read_vip(sup);
+    sup_pump(sup);
+}
+
+static void take_line(void *arg, struct span line)
+{
+    struct sup *sup = arg;
+    enum keepalived_state state =
+        keepalived_parse(line, sup_config_text(sup->config, "vip", "instance"));
+
+    if (state == KEEPALIVED_UNKNOWN || state == sup->vrrp) {
+        return;
+    }
+    sup->vrrp = state;
+    log_fields(LOG_LEVEL_INFO, "vip", "vrrp", LOG_TEXT("state", keepalived_word(state)));
+    /* VRRP elects this host when the peer's adverts stop: a reason to look at once. */
+    if (state == KEEPALIVED_MASTER && sup->queue_count < SUP_EVENT_COUNT_MAX / 2) {
+        (void)sup_queue(sup, FAILOVER_EVENT_VRRP_HINT); /* carries nothing */
+    }
+}
+
+static void on_fifo(evutil_socket_t fd, short what, void *arg)
+{
+    struct sup *sup = arg;
+    char bytes[1024];
+    ssize_t size = read(fd, bytes, sizeof(bytes));
+
+    (void)what;
+    if (size > 0) {
+        keepalived_feed(&sup->lines, span_of(bytes, (size_t)size), take_line, sup);
+        read_vip(sup); /* the lines are a hint; netlink knows */
+    }
+    sup_pump(sup);
+}
+
+static void write_track(struct sup *sup)
+{
+    const char *path = sup_config_text(sup->config, "vip", "track_file");
+    struct err err = ERR_INIT;
+
+    if (keepalived_track(path, sup->eligible, &err) == ERR_OK) {
+        return;
+    }
+    note_problem(sup, &err);
+    if (!sup->eligible) {
+        (void)unlink(path); /* a missing file counts as 0 too */
+    }
+}
+
+void sup_vip_eligible(struct sup *sup, bool eligible)
+{
+    if (sup->vip == NULL) {
+        return;
+    }
+    sup->eligible = eligible && !sup->stopping;
+    write_track(sup);
+    sup_vip_check(sup);
+}
+
+enum err_code sup_vip_open(struct sup *sup, struct err *err)
+{
+    enum err_code rc;
+
+    if (!sup_config_has_vip(sup->config)) {
+        return ERR_OK;
+    }
+    rc = vip_new(sup_config_text(sup->config, "vip", "address"),
+                 sup_config_text(sup->config, "vip", "interface"), &sup->vip, err);
+    if (rc == ERR_OK) {
+        rc = keepalived_fifo_open(sup_config_text(sup->config, "vip", "fifo"), &sup->fifo_fd, err);
+    }
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    sup_vip_eligible(sup, false);
+    sup->vip_event = event_new(sup->base, vip_fd(sup->vip), EV_READ | EV_PERSIST, on_vip, sup);
+    sup->fifo_event = event_new(sup->base, sup->fifo_fd, EV_READ | EV_PERSIST, on_fifo, sup);
+    if (sup->vip_event == NULL || sup->fifo_event == NULL || event_add(sup->vip_event, NULL) != 0 ||
+        event_add(sup->fifo_event, NULL) != 0) {
+        return err_set(err, ERR_NOMEM, "vip");
+    }
+    return ERR_OK;
+}
+
+void sup_vip_free(struct sup *sup)
+{
+    if (sup->vip_event != NULL) {
+        event_free(sup->vip_event);
+    }
+    if (sup->fifo_event != NULL) {
+        event_free(sup->fifo_event);
+    }
+    if (sup->fifo_fd >= 0) {
+        (void)close(sup->fifo_fd);
+    }
+    vip_free(sup->vip);
+}
