@@ -122,9 +122,8 @@ void engine_follow(struct storage *storage);
 
 /* APPEND: whole records, each from its byte RECORD_LOCAL_SIZE to the end of its padding. Checks
  * each (size, kind, cluster, LSN = last + 1, hash of the record before, epoch and time not lower,
- * the changes in it) before it is written. Starts their sync; a lone record is synced before this
- * returns. *ret_taken (always set) is how many bytes were taken: what was taken is in the log.
- * Blocks (write; the sync of a lone record).
+ * the changes in it) before it is written. Starts their sync and does not wait for it. *ret_taken
+ * (always set) is how many bytes were taken: what was taken is in the log. Blocks (write).
  * ERR_FULL: no room in the log for the next record at present: news.room and wake say when to go on
  * with the bytes behind *ret_taken; ERR_PROTOCOL: the record there is bad or does not follow (drop
  * the link); ERR_UNAVAILABLE. */
