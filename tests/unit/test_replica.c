@@ -2,7 +2,7 @@
 /* test_replica.c: proves storage/replica on whole paths: add, remove, take over, hand over, and a
  * crash after every message. Each case asserts the trace of a path; it is the path's document. What
  * one step refuses is in test_replica_link.c and test_replica_words.c. Owns nothing but its cases.
- */
+ * Never touches a file. */
 #include "tests/unit/replica_kit.h"
 #include "tests/unit/unit.h"
 
