@@ -234,7 +234,7 @@ enum err_code engine_ship(struct storage *storage,
     engine_lock(storage);
     last = storage->last.lsn;
     engine_unlock(storage);
-    while (rc == ERR_OK && lsn <= last) {
+    while (rc == ERR_OK && lsn <= last && size < STORAGE_SHIP_SIZE) {
         struct wal_entry entry;
 
         rc = wal_reader_read(storage->ship_reader, lsn, &entry, err);

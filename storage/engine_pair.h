@@ -152,10 +152,10 @@ void engine_unrequire(struct storage *storage);
  * first one on. */
 void engine_begin_epoch(struct storage *storage, uint64_t epoch);
 
-/* SHIP: copies whole records from lsn on, as engine_append takes them, into at. room is at least
- * ENGINE_SHIP_SIZE_MAX. Fills *ret_size (0: there is none yet) and *ret_lsn_next. Blocks (reads,
- * from the page cache when the record is new). ERR_NOT_FOUND: lsn is not readable any more (SHIPPED
- * with gone); ERR_UNAVAILABLE. */
+/* SHIP: copies whole records from lsn on, as engine_append takes them, into at, up to the one that
+ * reaches STORAGE_SHIP_SIZE. room is at least ENGINE_SHIP_SIZE_MAX. Fills *ret_size (0: there is none
+ * yet) and *ret_lsn_next. Blocks (reads, from the page cache when the record is new).
+ * ERR_NOT_FOUND: lsn is not readable any more (SHIPPED with gone); ERR_UNAVAILABLE. */
 struct engine_ship {
     uint64_t lsn;
     uint8_t *at;
@@ -200,9 +200,9 @@ enum err_code engine_snapshot_open(struct storage *storage,
                                    struct engine_snapshot **ret_snapshot,
                                    struct record_position *ret_position,
                                    struct err *err) WARN_UNUSED;
-/* The next pairs, change_encode'd puts, whole ones, at most room bytes (at least
- * ENGINE_SHIP_SIZE_MAX). *ret_size 0: it is at its end. *ret_count: pairs up to now. Blocks
- * (reads). ERR_UNAVAILABLE. */
+/* The next pairs, change_encode'd puts, whole ones, up to the one that reaches STORAGE_SHIP_SIZE,
+ * at most room bytes (at least ENGINE_SHIP_SIZE_MAX). *ret_size 0: it is at its end. *ret_count:
+ * pairs up to now. Blocks (reads). ERR_UNAVAILABLE. */
 enum err_code engine_snapshot_next(struct engine_snapshot *snapshot,
                                    uint8_t *at,
                                    size_t room,
