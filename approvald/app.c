@@ -8,8 +8,6 @@
 #include "approvald/app_internal.h"
 #include "approvald/http/api.h"
 #include "approvald/http/server.h"
-#include "approvald/service/service.h"
-#include "approvald/webhook/webhook.h"
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -28,7 +26,7 @@ static uint64_t now_ms(void)
     return clock_boot_ms(clock_host());
 }
 
-static void begin_drain(struct app *app, uint64_t limit_ms)
+void app_drain(struct app *app, uint64_t limit_ms)
 {
     if (app->drain_until_ms != 0) {
         return;
@@ -38,20 +36,21 @@ static void begin_drain(struct app *app, uint64_t limit_ms)
     if (app->bound_local) {
         (void)unlink(config_text(app->config, "http", "socket")); /* a stale one is replaced too */
     }
-    app_slack_stop(app);
-    api_drain(app->api);
+    app_pair_drain(app);
+    app_serve_quiet(app);
     http_server_drain(app->server);
 }
 
 /* The store is lost to this process: whoever waits is told, and the supervisor starts another. */
-static void fail(struct app *app, const struct err *err)
+void app_fail(struct app *app, const struct err *err)
 {
     if (app->failure.code != ERR_OK) {
         return;
     }
     app->failure = *err;
     log_err(LOG_LEVEL_ERROR, "app", "fatal", err);
-    begin_drain(app, 1000);
+    app_pair_failed(app, err);
+    app_drain(app, 1000);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *arg)
@@ -64,7 +63,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
         app_reload(app);
         return;
     }
-    begin_drain(app, config_number(app->config, "", "drain"));
+    app_drain(app, config_number(app->config, "", "drain"));
 }
 
 static void on_answers(evutil_socket_t fd, short what, void *arg)
@@ -74,20 +73,7 @@ static void on_answers(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     storage_dispatch(app->storage);
-}
-
-static void tick_service(struct app *app, uint64_t now)
-{
-    struct err err = ERR_INIT;
-
-    if (clock_wall_ms(clock_host()) < service_deadline_ms(app->service) &&
-        now < app->service_tick_ms + APP_SERVICE_TICK_MS) {
-        return;
-    }
-    app->service_tick_ms = now;
-    if (service_tick(app->service, &err) != ERR_OK) {
-        log_err(LOG_LEVEL_WARNING, "app", "tick_postponed", &err);
-    }
+    app_pair_work(app);
 }
 
 /* Petting says: the loop turns, and the storage commits what it is given. */
@@ -111,7 +97,8 @@ static void tick_watchdog(struct app *app, const struct storage_status *status, 
 static bool is_drained(const struct app *app)
 {
     return http_server_connection_count(app->server) == 0 &&
-           http_server_request_count(app->server) == 0 && app_slack_is_idle(app);
+           http_server_request_count(app->server) == 0 &&
+           (app->serving == APP_RESTING || app_slack_is_idle(app));
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -122,14 +109,15 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
+    app->turns++;
     storage_status(app->storage, &status);
     if (status.failed) {
-        fail(app, &status.failure);
+        app_fail(app, &status.failure);
     } else {
-        tick_service(app, now);
+        app_pair_tick(app, now);
+        app_serve_tick(app, now);
     }
     http_server_tick(app->server);
-    api_tick(app->api);
     tick_watchdog(app, &status, now);
     if (app->drain_until_ms != 0 && (now >= app->drain_until_ms || is_drained(app))) {
         (void)event_base_loopbreak(app->base); /* the loop is running */
@@ -146,20 +134,10 @@ static enum err_code open_store(struct app *app, struct err *err)
         .headroom_size = config_number(config, "storage", "headroom"),
         .ballast_size = config_number(config, "storage", "ballast"),
     };
-    enum err_code rc = storage_open(&options, &app->storage, err);
+    enum err_code rc = app->pair != NULL ? app_pair_open_store(app, &options, err)
+                                         : storage_open(&options, &app->storage, err);
 
     return rc == ERR_OK ? rc : err_wrap(err, rc, "data_dir %s", options.dir);
-}
-
-static enum err_code open_service(struct app *app, struct err *err)
-{
-    struct service_options service = {
-        .storage = app->storage,
-        .metrics = app->metrics,
-        .open_count_max = (uint32_t)config_number(app->config, "limits", "open_requests"),
-    };
-
-    return service_new(&service, &app->service, err);
 }
 
 static enum err_code open_server(struct app *app, struct err *err)
@@ -177,7 +155,6 @@ static enum err_code open_server(struct app *app, struct err *err)
 static enum err_code open_api(struct app *app, struct err *err)
 {
     struct api_options options = {
-        .service = app->service,
         .metrics = app->metrics,
         .wait_count_max = (uint32_t)config_number(app->config, "http", "long_polls"),
         .facts = app_facts,
@@ -188,7 +165,10 @@ static enum err_code open_api(struct app *app, struct err *err)
     };
     enum err_code rc = api_new(&options, &app->api, err);
 
-    return rc == ERR_OK ? api_attach(app->api, app->server, err) : rc;
+    if (rc == ERR_OK) {
+        rc = api_attach(app->api, app->server, err);
+    }
+    return rc == ERR_OK ? app_slack_attach(app, err) : rc;
 }
 
 static enum err_code add_events(struct app *app, struct err *err)
@@ -225,13 +205,10 @@ static enum err_code open_all(struct app *app, struct err *err)
         rc = app_listen(app, err);
     }
     if (rc == ERR_OK) {
+        rc = app_pair_open(app, err);
+    }
+    if (rc == ERR_OK) {
         rc = open_store(app, err);
-    }
-    if (rc == ERR_OK) {
-        rc = open_service(app, err);
-    }
-    if (rc == ERR_OK) {
-        rc = app_slack_new(app, err);
     }
     if (rc == ERR_OK) {
         rc = open_api(app, err);
@@ -249,6 +226,7 @@ enum err_code app_new(struct config *config_take, struct app **ret_app, struct e
         return err_set(err, ERR_NOMEM, "app");
     }
     app->config = config_take;
+    app->pair_listener = -1;
     app->started_ms = now_ms();
     app->progress_ms = app->started_ms;
     app->watchdog_ms = notify_watchdog_ms();
@@ -262,17 +240,30 @@ enum err_code app_new(struct config *config_take, struct app **ret_app, struct e
     return ERR_OK;
 }
 
-enum err_code app_run(struct app *app, struct err *err)
+/* On its own a process may write from its start; under a supervisor when that says so. */
+static enum err_code begin(struct app *app, struct err *err)
 {
+    enum err_code rc = app->pair == NULL ? app_serve_start(app, err) : app_pair_begin(app, err);
     struct storage_status status;
 
+    if (rc != ERR_OK) {
+        return rc;
+    }
     storage_status(app->storage, &status);
-    webhook_set_epoch(app->webhook, status.epoch);
-    app_slack_start(app);
     log_fields(LOG_LEVEL_INFO, "app", "ready", LOG_NUMBER("ms", now_ms() - app->started_ms),
                LOG_NUMBER("epoch", status.epoch), LOG_NUMBER("lsn", status.lsn_commit));
-    notify_status("primary");
+    notify_status(app->pair == NULL ? "primary" : "waits for the supervisor");
     notify_ready();
+    return ERR_OK;
+}
+
+enum err_code app_run(struct app *app, struct err *err)
+{
+    enum err_code rc = begin(app, err);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
     if (event_base_dispatch(app->base) < 0) {
         return err_set(err, ERR_FATAL, "event loop");
     }
@@ -307,10 +298,11 @@ void app_free(struct app *app)
     free_event(app->tick);
     free_event(app->answers);
     storage_close(app->storage);
-    app_slack_free(app);
+    app_serve_stop(app);
     api_free(app->api);
-    if (app->service != NULL) {
-        service_free(app->service);
+    app_pair_free(app);
+    if (app->pair_listener >= 0) {
+        (void)close(app->pair_listener); /* nothing was accepted from it */
     }
     http_server_free(app->server);
     if (app->tls != NULL) {

@@ -24,9 +24,12 @@ struct event_base;
 struct facts;
 struct fetch;
 struct http_server;
+struct http_request;
 struct json;
 struct metric;
 struct metrics;
+struct pair;
+struct relay;
 struct sender;
 struct service;
 struct slack_inbound;
@@ -35,6 +38,13 @@ struct storage;
 struct tls_server;
 struct webapi;
 struct webhook;
+
+/* What this process serves. */
+enum app_serving {
+    APP_RESTING,  /* nothing: it may not write (yet) */
+    APP_SERVING,  /* it is the one that may */
+    APP_QUIETING, /* begins nothing more; what it has begun is answered */
+};
 
 struct app_gauges {
     struct metric *lsn_last;
@@ -55,6 +65,17 @@ struct app_gauges {
     struct metric *tls_not_after;
     struct metric *slack_state;
     struct metric *ready;
+    struct metric *role;
+    struct metric *paired;
+    struct metric *link;
+    struct metric *lag;
+    struct metric *lag_ms;
+    struct metric *unprotected;
+    struct metric *arbiter_down;
+    struct metric *needs_operator;
+    struct metric *safe_mode;
+    struct metric *vip_here;
+    struct metric *starts;
 };
 
 /* Everything is owned, in the order in which it is made. */
@@ -64,9 +85,12 @@ struct app {
     struct metrics *metrics;
     struct http_server *server;
     struct tls_server *tls; /* NULL: no TLS listener */
+    struct pair *pair;      /* NULL: no supervisor; this process grants itself */
     struct storage *storage;
-    struct service *service;
-    struct fetch *slack_fetch; /* NULL without Slack, as the next three */
+    struct relay *relay; /* NULL without a peer */
+    enum app_serving serving;
+    struct service *service;   /* NULL while resting, as all that follows but the api */
+    struct fetch *slack_fetch; /* NULL without Slack too, as the next three */
     struct webapi *webapi;
     struct directory *directory;
     struct slack_inbound *inbound;
@@ -79,12 +103,14 @@ struct app {
     struct event *answers; /* of the storage */
     struct app_gauges gauges;
     uint64_t started_ms;
+    uint64_t turns;           /* of the loop's tick */
     uint64_t service_tick_ms; /* when the service was asked last */
     uint64_t watchdog_ms;     /* between two pets; 0: nobody watches */
     uint64_t watchdog_next_ms;
     uint64_t progress_ms; /* when the storage last committed, or had nothing to do */
     uint64_t progress_commits;
     uint64_t drain_until_ms; /* 0: not draining */
+    int pair_listener;       /* inherited for the pair's link; -1: none, or handed on */
     bool bound_local;        /* the unix socket's path is ours to remove */
     struct err adopt_err;
     struct err failure; /* why the loop ended, unless a signal ended it */
@@ -93,11 +119,50 @@ struct app {
 /* app_listen.c: TLS, inherited and own sockets. */
 enum err_code app_listen(struct app *app, struct err *err) WARN_UNUSED;
 
+/* app.c: the process ends with this error: whoever waits is told first. */
+void app_fail(struct app *app, const struct err *err);
+void app_drain(struct app *app, uint64_t limit_ms);
+
+/* app_serve.c: from the moment in which this host may write to the one in which it may not. */
+enum err_code app_serve_start(struct app *app, struct err *err) WARN_UNUSED;
+/* Begins nothing more: long polls end, the outbox rests. New requests have to be held before. */
+void app_serve_quiet(struct app *app);
+/* held: requests that nobody here works on. True: nothing that was begun is under way. */
+bool app_serve_is_quiet(struct app *app, uint32_t held);
+/* Takes all of it down. Quiet, or (at the process's end) the storage is closed. */
+void app_serve_stop(struct app *app);
+void app_serve_tick(struct app *app, uint64_t now_ms);
+
+/* app_pair.c: under a supervisor; without one these do nothing. */
+struct storage_options;
+struct contract_summary;
+enum err_code app_pair_open(struct app *app, struct err *err) WARN_UNUSED;
+enum err_code app_pair_open_store(struct app *app,
+                                  const struct storage_options *options,
+                                  struct err *err) WARN_UNUSED;
+/* Tells what this process holds; then the supervisor's word is awaited. */
+enum err_code app_pair_begin(struct app *app, struct err *err) WARN_UNUSED;
+/* After the storage has dispatched. */
+void app_pair_work(struct app *app);
+void app_pair_tick(struct app *app, uint64_t now_ms);
+void app_pair_failed(struct app *app, const struct err *err);
+/* The store is to be set aside, and a new one fetched from the peer. */
+bool app_pair_resync(const struct app *app);
+bool app_pair_is_paired(const struct app *app);
+/* What the supervisor says of the pair; NULL: nothing yet, or there is none. */
+const struct contract_summary *app_pair_summary(const struct app *app);
+void app_pair_drain(struct app *app);
+void app_pair_free(struct app *app);
+
 /* app_slack.c: Slack's rooms, webhooks and the sender; nothing is sent before app_slack_start. */
 enum err_code app_slack_new(struct app *app, struct err *err) WARN_UNUSED;
+/* Its resources, which answer 503 while nothing is served. */
+enum err_code app_slack_attach(struct app *app, struct err *err) WARN_UNUSED;
 void app_slack_start(struct app *app);
 void app_slack_stop(struct app *app); /* begins nothing more */
 bool app_slack_is_idle(const struct app *app);
+/* Grows while the outbox lives: of a host that serves nothing as the loop turns. */
+uint64_t app_slack_turns(const struct app *app);
 void app_slack_drop(struct app *app); /* before the storage is closed: calls under way end */
 void app_slack_free(struct app *app); /* after it */
 /* Checks and applies a new configuration; the first does not change anything. */

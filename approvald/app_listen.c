@@ -37,6 +37,10 @@ static void adopt(void *arg, int fd, const char *name)
     struct app *app = arg;
     enum err_code rc = ERR_INVALID;
 
+    if (strcmp(name, "pair") == 0 && app->pair_listener < 0) {
+        app->pair_listener = fd;
+        return;
+    }
     for (size_t i = 0; i < sizeof(inherited) / sizeof(inherited[0]); i++) {
         if (strcmp(name, inherited[i].name) != 0) {
             continue;
@@ -56,7 +60,7 @@ static void adopt(void *arg, int fd, const char *name)
     if (app->adopt_err.code == ERR_OK) {
         (void)err_set(&app->adopt_err, rc, /* told by app_listen */
                       "inherited socket \"%s\": has to be service, service-tls (with a "
-                      "tls_certificate), management or local",
+                      "tls_certificate), management, local or pair",
                       name);
     }
 }

@@ -36,6 +36,13 @@ static void deliver(struct app *app, struct http_request *request, enum slack_pa
         .retry_reason = http_request_header_once(request, "X-Slack-Retry-Reason"),
     };
 
+    if (app->serving == APP_RESTING) {
+        http_problem(request, &(struct http_problem){.status = 503,
+                                                     .detail = "This host is the standby: ask at "
+                                                               "the pair's own address.",
+                                                     .retry_after_s = 1});
+        return;
+    }
     if (app->inbound == NULL) {
         http_problem(request, &(struct http_problem){
                                   .status = 404, .detail = "Slack is not set up on this host."});
@@ -186,7 +193,12 @@ enum err_code app_slack_new(struct app *app, struct err *err)
         sender.webhook_driver = app->webhook;
         rc = sender_new(&sender, &app->sender, err);
     }
-    return rc == ERR_OK ? http_server_add(app->server, routes, app, err) : rc;
+    return rc;
+}
+
+enum err_code app_slack_attach(struct app *app, struct err *err)
+{
+    return http_server_add(app->server, routes, app, err);
 }
 
 void app_slack_start(struct app *app)
@@ -211,6 +223,11 @@ bool app_slack_is_idle(const struct app *app)
     return sender_is_idle(app->sender);
 }
 
+uint64_t app_slack_turns(const struct app *app)
+{
+    return app->turns;
+}
+
 void app_slack_drop(struct app *app)
 {
     webapi_free(app->webapi);
@@ -222,14 +239,15 @@ void app_slack_drop(struct app *app)
 void app_slack_free(struct app *app)
 {
     sender_free(app->sender);
+    app->sender = NULL;
     slack_inbound_free(app->inbound);
+    app->inbound = NULL;
     directory_free(app->directory);
-    if (app->slack_fetch != NULL) {
-        fetch_free(app->slack_fetch);
-    }
-    if (app->webhook_fetch != NULL) {
-        fetch_free(app->webhook_fetch);
-    }
+    app->directory = NULL;
+    fetch_free(app->slack_fetch);
+    app->slack_fetch = NULL;
+    fetch_free(app->webhook_fetch);
+    app->webhook_fetch = NULL;
 }
 
 enum err_code app_slack_check(struct app *app, const struct config *config, struct err *err)
@@ -242,7 +260,12 @@ enum err_code app_slack_check(struct app *app, const struct config *config, stru
         .destination_count = destinations_of(config, destinations),
     };
     struct webhook *trial = NULL;
-    enum err_code rc = webhook_new(&options, &trial, err);
+    enum err_code rc;
+
+    if (app->serving == APP_RESTING) {
+        return ERR_OK; /* it takes effect when this host serves */
+    }
+    rc = webhook_new(&options, &trial, err);
 
     if (rc == ERR_OK) {
         webhook_free(trial);
@@ -256,6 +279,9 @@ enum err_code app_slack_apply(struct app *app, const struct config *config, stru
     size_t count = destinations_of(config, destinations);
     enum err_code rc = ERR_OK;
 
+    if (app->serving == APP_RESTING) {
+        return ERR_OK; /* see above */
+    }
     if (app->inbound != NULL && config_has_slack(config)) {
         rc = slack_inbound_set_secrets(app->inbound, config_signing_secret(config),
                                        config_previous_secret(config), err);

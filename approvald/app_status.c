@@ -14,7 +14,9 @@
 #include "base/metrics.h"
 #include "base/text.h"
 #include "base/tls.h"
+#include "storage/pair.h"
 #include "storage/storage.h"
+#include "supervisor/contract.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -57,6 +59,17 @@ static const struct {
           "approvald_slack_state",
           "0: up, 1: unreachable, 2: token refused, 3: unused."),
     GAUGE(ready, "approvald_ready", "1: this process may write."),
+    GAUGE(role, "approvald_role", "0: idle, 1: standby, 2: primary."),
+    GAUGE(paired, "approvald_pair_in_sync", "1: both hosts have every committed record."),
+    GAUGE(link, "approvald_pair_link_up", "1: the other host is connected."),
+    GAUGE(lag, "approvald_replication_lag_records", "Records that the standby has not yet."),
+    GAUGE(lag_ms, "approvald_replication_lag_milliseconds", "Age of the oldest of them."),
+    GAUGE(unprotected, "approvald_pair_unprotected", "1: the pair runs on one host."),
+    GAUGE(arbiter_down, "approvald_pair_arbiter_down", "1: the arbiter does not answer."),
+    GAUGE(needs_operator, "approvald_pair_needs_operator", "1: nothing goes on by itself."),
+    GAUGE(safe_mode, "approvald_pair_safe_mode", "1: this host is in safe mode."),
+    GAUGE(vip_here, "approvald_pair_virtual_ip_here", "1: this host has the virtual IP."),
+    GAUGE(starts, "approvald_process_starts", "Starts of approvald by this supervisor."),
 };
 
 static struct metric **slot_of(struct app *app, size_t index)
@@ -111,6 +124,16 @@ static uint64_t descriptor_count(void)
     return count > 3 ? count - 3 : 0; /* ".", ".." and the directory itself */
 }
 
+static const char *pair_role_word(const struct app *app)
+{
+    static const char *const words[] = {
+        [REPLICA_IDLE] = "idle", [REPLICA_STANDBY] = "standby", [REPLICA_PRIMARY] = "primary"};
+    struct storage_pair_status status;
+
+    storage_pair_status(app->storage, &status);
+    return words[status.role];
+}
+
 static enum webapi_state slack_state(const struct app *app, struct webapi_status *ret_status)
 {
     webapi_status(app->webapi, ret_status);
@@ -129,6 +152,12 @@ bool app_ready(void *arg, const char **ret_why)
     }
     if (app->drain_until_ms != 0) {
         *ret_why = "This process is stopping.";
+        return false;
+    }
+    if (app->serving != APP_SERVING) {
+        *ret_why = app->serving == APP_QUIETING ? "This host is handing over."
+                                                : "This host is the standby, or waits to become "
+                                                  "primary.";
         return false;
     }
     return true;
@@ -155,6 +184,32 @@ static void collect_storage(struct app *app)
     metric_set(gauges->sync_us_max, status.sync_us_max);
 }
 
+static void collect_pair(struct app *app)
+{
+    const struct contract_summary *summary = app_pair_summary(app);
+    struct app_gauges *gauges = &app->gauges;
+    struct storage_pair_status status;
+
+    if (!app_pair_is_paired(app)) {
+        metric_set(gauges->role, app->serving == APP_RESTING ? REPLICA_IDLE : REPLICA_PRIMARY);
+        return;
+    }
+    storage_pair_status(app->storage, &status);
+    metric_set(gauges->role, status.role);
+    metric_set(gauges->paired, status.link.in_sync ? 1 : 0);
+    metric_set(gauges->link, status.link.up ? 1 : 0);
+    metric_set(gauges->lag, status.lag_lsn);
+    metric_set(gauges->lag_ms, status.lag_ms);
+    if (summary != NULL) {
+        metric_set(gauges->unprotected, summary->unprotected ? 1 : 0);
+        metric_set(gauges->arbiter_down, summary->arbiter_down ? 1 : 0);
+        metric_set(gauges->needs_operator, summary->needs_operator ? 1 : 0);
+        metric_set(gauges->safe_mode, summary->safe_mode ? 1 : 0);
+        metric_set(gauges->vip_here, summary->vip_here ? 1 : 0);
+        metric_set(gauges->starts, summary->start_count);
+    }
+}
+
 void app_collect(void *arg)
 {
     struct app *app = arg;
@@ -168,6 +223,7 @@ void app_collect(void *arg)
     metric_set(gauges->tls_not_after, app->tls == NULL ? 0 : tls_server_not_after_s(app->tls));
     metric_set(gauges->slack_state, app->webapi == NULL ? 3 : (uint64_t)slack_state(app, &slack));
     metric_set(gauges->ready, app_ready(app, &why) ? 1 : 0);
+    collect_pair(app);
 }
 
 static void add_storage(struct json *object, struct app *app)
@@ -201,9 +257,11 @@ static void add_counts(struct json *object, struct app *app)
 {
     struct json *counts = json_add_object(object, "counts");
     struct json *http = json_add_object(object, "http");
-    struct service_counts now;
+    struct service_counts now = {.pending = 0};
 
-    service_counts(app->service, &now);
+    if (app->service != NULL) {
+        service_counts(app->service, &now);
+    }
     json_add_u64(counts, "pending", now.pending);
     json_add_u64(counts, "stored", now.stored);
     json_add_u64(counts, "inbox", now.inbox_depth);
@@ -242,6 +300,40 @@ static void add_slack(struct json *object, struct app *app)
     json_add_text(slack, "bot_user", identity.bot_user);
 }
 
+static const char *role_word(const struct app *app)
+{
+    if (!app_pair_is_paired(app)) {
+        return app->serving == APP_RESTING ? "idle" : "primary";
+    }
+    return pair_role_word(app);
+}
+
+static void add_pair(struct json *object, struct app *app)
+{
+    const struct contract_summary *summary = app_pair_summary(app);
+    struct json *pair = json_add_object(object, "pair");
+    struct storage_pair_status status;
+
+    storage_pair_status(app->storage, &status);
+    json_add_text(pair, "phase", span_text(status.phase));
+    json_add_u64(pair, "promised", status.promised);
+    json_add_bool(pair, "peer_required", status.peer_required);
+    json_add_bool(pair, "link_up", status.link.up);
+    json_add_bool(pair, "link_silent", status.link.silent);
+    json_add_bool(pair, "in_sync", status.link.in_sync);
+    json_add_u64(pair, "lag_records", status.lag_lsn);
+    json_add_u64(pair, "lag_ms", status.lag_ms);
+    json_add_u64(pair, "sent_bytes", status.sent_size);
+    json_add_u64(pair, "received_bytes", status.received_size);
+    json_add_u64(pair, "snapshots", status.snapshot_count);
+    if (summary != NULL) {
+        json_add_bool(pair, "unprotected", summary->unprotected);
+        json_add_bool(pair, "arbiter_down", summary->arbiter_down);
+        json_add_bool(pair, "virtual_ip_here", summary->vip_here);
+        json_add_text(pair, "last_change", span_text(summary->reason));
+    }
+}
+
 void app_status(void *arg, struct json *object)
 {
     struct app *app = arg;
@@ -249,11 +341,14 @@ void app_status(void *arg, struct json *object)
     bool ready = app_ready(app, &why);
 
     json_add_text(object, "version", SPAN_LITERAL(PACKAGE_VERSION));
-    json_add_text(object, "role", SPAN_LITERAL("primary"));
+    json_add_text(object, "role", span_text(role_word(app)));
     json_add_bool(object, "ready", ready);
     json_add_text(object, "why", span_text(ready ? "" : why));
     json_add_u64(object, "uptime_s", (clock_boot_ms(clock_host()) - app->started_ms) / 1000);
     add_storage(object, app);
+    if (app_pair_is_paired(app)) {
+        add_pair(object, app);
+    }
     add_counts(object, app);
     add_slack(object, app);
     if (app->tls != NULL) {

@@ -164,3 +164,51 @@ enum err_code sockets_bind_unix(const char *path, int *ret_fd, struct err *err)
     *ret_fd = take(&fd);
     return ERR_OK;
 }
+
+enum err_code sockets_parse(const char *address, struct sockets_peer *ret_peer, struct err *err)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                                   .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
+    struct addrinfo *info = NULL;
+    struct parts parts;
+    enum err_code rc = split(address, &parts, err);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    if (getaddrinfo(parts.host, parts.port, &hints, &info) != 0) {
+        return err_set(err, ERR_INVALID, "%s: has to be numbers: address:port", address);
+    }
+    memset(ret_peer, 0, sizeof(*ret_peer));
+    memcpy(&ret_peer->address, info->ai_addr, info->ai_addrlen);
+    ret_peer->size = info->ai_addrlen;
+    freeaddrinfo(info);
+    return ERR_OK;
+}
+
+enum err_code sockets_dial(const struct sockets_peer *peer, int *ret_fd, struct err *err)
+{
+    AUTO_CLOSE int fd =
+        socket(peer->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0) {
+        return err_set_errno(err, ERR_IO, errno, "socket");
+    }
+    if (connect(fd, (const struct sockaddr *)&peer->address, peer->size) != 0 &&
+        errno != EINPROGRESS) {
+        return err_set_errno(err, ERR_IO, errno, "connect");
+    }
+    *ret_fd = take(&fd);
+    return ERR_OK;
+}
+
+enum err_code sockets_dialled(int fd, struct err *err)
+{
+    int failed = 0;
+    socklen_t size = sizeof(failed);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &size) != 0) {
+        failed = errno;
+    }
+    return failed == 0 ? ERR_OK : err_set_errno(err, ERR_IO, failed, "connect");
+}

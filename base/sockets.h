@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sockets.h: listening sockets, bound. Nothing here waits. */
+/* sockets.h: listening sockets, bound, and connections begun. Nothing here waits. */
 #ifndef BASE_SOCKETS_H
 #define BASE_SOCKETS_H
 
 #include "base/err.h"
 
 #include <stdint.h>
+#include <sys/socket.h>
 
 /* Binds and listens on "address:port" ("[::1]:8080", "*:8080" for all addresses). Errors name the
  * address and say when it is in use. */
@@ -21,5 +22,18 @@ void sockets_close(int fd);
 /* Binds a unix socket with mode 0660, replacing a stale one; ERR_BUSY when somebody answers there.
  */
 enum err_code sockets_bind_unix(const char *path, int *ret_fd, struct err *err) WARN_UNUSED;
+
+struct sockets_peer {
+    struct sockaddr_storage address;
+    socklen_t size;
+};
+/* Reads "address:port", in numbers. ERR_INVALID. */
+enum err_code
+sockets_parse(const char *address, struct sockets_peer *ret_peer, struct err *err) WARN_UNUSED;
+/* Begins to connect a non-blocking socket: POLLOUT says that it is over, sockets_dialled how it
+ * went. ERR_IO. */
+enum err_code
+sockets_dial(const struct sockets_peer *peer, int *ret_fd, struct err *err) WARN_UNUSED;
+enum err_code sockets_dialled(int fd, struct err *err) WARN_UNUSED;
 
 #endif

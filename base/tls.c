@@ -51,14 +51,14 @@ static const uint16_t tls_curves[] = {
     MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
 #endif
 
-static int tls_random(void *arg, unsigned char *bytes, size_t size)
+int tls_random(void *arg, unsigned char *bytes, size_t size)
 {
     (void)arg;
     rng_fill(rng_host(), bytes, size);
     return 0;
 }
 
-static enum err_code tls_refuse(struct err *err, const char *what, const char *file, int failure)
+enum err_code tls_refuse(struct err *err, const char *what, const char *file, int failure)
 {
     char reason[128];
 
@@ -84,7 +84,7 @@ static int check_pair(const mbedtls_pk_context *public, const mbedtls_pk_context
 #endif
 }
 
-static uint64_t time_of(const mbedtls_x509_time *time)
+uint64_t tls_time_s(const mbedtls_x509_time *time)
 {
     struct tm parts = {.tm_year = time->year - 1900,
                        .tm_mon = time->mon - 1,
@@ -97,33 +97,64 @@ static uint64_t time_of(const mbedtls_x509_time *time)
     return seconds < 0 ? 0 : (uint64_t)seconds;
 }
 
+enum err_code tls_library(struct err *err)
+{
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000
+    if (psa_crypto_init() != PSA_SUCCESS) { /* TLS 1.3 needs it; it is done once */
+        return err_set(err, ERR_FATAL, "TLS: no random source");
+    }
+#endif
+    (void)err; /* nothing to start in mbedTLS 2 */
+    return ERR_OK;
+}
+
+enum err_code
+tls_load_chain(mbedtls_x509_crt *chain, const char *what, const char *file, struct err *err)
+{
+    int failure = mbedtls_x509_crt_parse_file(chain, file);
+
+    if (failure > 0) {
+        return err_set(err, ERR_INVALID, "%s %s: %d of its parts cannot be read", what, file,
+                       failure);
+    }
+    return failure == 0 ? ERR_OK : tls_refuse(err, what, file, failure);
+}
+
+enum err_code tls_load_key(mbedtls_pk_context *key,
+                           const mbedtls_x509_crt *chain,
+                           const char *cert_file,
+                           const char *key_file,
+                           struct err *err)
+{
+    int failure = parse_key(key, key_file);
+
+    if (failure != 0) {
+        return tls_refuse(err, "key", key_file, failure);
+    }
+    if (check_pair(&chain->pk, key) != 0) {
+        return err_set(err, ERR_INVALID, "key %s does not belong to certificate %s", key_file,
+                       cert_file);
+    }
+    return ERR_OK;
+}
+
 static enum err_code material_files(struct tls_material *material,
                                     const char *cert_file,
                                     const char *key_file,
                                     struct err *err)
 {
-    int failure = mbedtls_x509_crt_parse_file(&material->chain, cert_file);
+    enum err_code rc = tls_load_chain(&material->chain, "certificate", cert_file, err);
 
-    if (failure > 0) {
-        return err_set(err, ERR_INVALID, "certificate %s: %d of its parts cannot be read",
-                       cert_file, failure);
+    if (rc == ERR_OK) {
+        rc = tls_load_key(&material->key, &material->chain, cert_file, key_file, err);
     }
-    if (failure != 0) {
-        return tls_refuse(err, "certificate", cert_file, failure);
+    if (rc == ERR_OK) {
+        material->not_after_s = tls_time_s(&material->chain.valid_to);
     }
-    failure = parse_key(&material->key, key_file);
-    if (failure != 0) {
-        return tls_refuse(err, "key", key_file, failure);
-    }
-    if (check_pair(&material->chain.pk, &material->key) != 0) {
-        return err_set(err, ERR_INVALID, "key %s does not belong to certificate %s", key_file,
-                       cert_file);
-    }
-    material->not_after_s = time_of(&material->chain.valid_to);
-    return ERR_OK;
+    return rc;
 }
 
-static void material_versions(mbedtls_ssl_config *config)
+static void settings_versions(mbedtls_ssl_config *config)
 {
 #if MBEDTLS_VERSION_NUMBER < 0x03000000
     mbedtls_ssl_conf_min_version(config, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
@@ -134,17 +165,26 @@ static void material_versions(mbedtls_ssl_config *config)
 #endif
 }
 
-static enum err_code material_settings(struct tls_material *material, struct err *err)
+int tls_settings(mbedtls_ssl_config *config, int side)
 {
-    mbedtls_ssl_config *config = &material->config;
-    int failure = mbedtls_ssl_config_defaults(
-        config, MBEDTLS_SSL_IS_SERVER, MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT);
+    int failure = mbedtls_ssl_config_defaults(config, side, MBEDTLS_SSL_TRANSPORT_STREAM,
+                                              MBEDTLS_SSL_PRESET_DEFAULT);
 
     if (failure == 0) {
         mbedtls_ssl_conf_rng(config, tls_random, NULL);
         mbedtls_ssl_conf_ciphersuites(config, tls_suites);
+        settings_versions(config);
+    }
+    return failure;
+}
+
+static enum err_code material_settings(struct tls_material *material, struct err *err)
+{
+    mbedtls_ssl_config *config = &material->config;
+    int failure = tls_settings(config, MBEDTLS_SSL_IS_SERVER);
+
+    if (failure == 0) {
         mbedtls_ssl_conf_authmode(config, MBEDTLS_SSL_VERIFY_NONE); /* tokens tell who calls */
-        material_versions(config);
         failure = mbedtls_ssl_conf_own_cert(config, &material->chain, &material->key);
     }
     if (failure == 0) {
@@ -175,13 +215,8 @@ static enum err_code material_new(const char *cert_file,
     mbedtls_pk_init(&material->key);
     mbedtls_ssl_config_init(&material->config);
     mbedtls_ssl_ticket_init(&material->tickets);
-#if MBEDTLS_VERSION_NUMBER >= 0x03000000
-    if (psa_crypto_init() != PSA_SUCCESS) { /* TLS 1.3 needs it; it is done once */
-        tls_material_release(material);
-        return err_set(err, ERR_FATAL, "TLS: no random source");
-    }
-#endif
-    rc = material_files(material, cert_file, key_file, err);
+    rc = tls_library(err);
+    rc = rc == ERR_OK ? material_files(material, cert_file, key_file, err) : rc;
     rc = rc == ERR_OK ? material_settings(material, err) : rc;
     if (rc != ERR_OK) {
         tls_material_release(material);

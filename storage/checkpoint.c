@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "storage/disk.h"
+#include "storage/mutant.h"
 
 #include <inttypes.h>
 
@@ -68,6 +69,7 @@ static enum err_code fold_frozen(struct storage *storage, struct err *err)
     engine_lock(storage);
     if (rc == ERR_OK) {
         storage->frozen_state = FROZEN_DONE;
+        storage->folded = position;
         storage->lsn_applied = position.lsn;
         storage->applied_wall_ms = position.wall_ms;
         storage->checkpoint_count++;
@@ -82,9 +84,15 @@ static enum err_code prepare_segment(struct storage *storage, struct err *err)
     uint64_t lsn_trim = storage->lsn_applied;
     enum err_code rc;
 
+    storage->preparing = true;
     engine_unlock(storage);
     rc = wal_prepare(storage->wal, lsn_trim, err);
     engine_lock(storage);
+    storage->preparing = false;
+    (void)pthread_cond_signal(&storage->quiet_wake); /* a signal cannot fail */
+    if (storage->room_wanted) {
+        engine_wake_link(storage);
+    }
     if (rc == ERR_UNAVAILABLE) {
         /* The log's budget is full of records that only a checkpoint sets free. */
         storage->wal_blocked = true;
@@ -109,7 +117,7 @@ static enum err_code measure_locked(struct storage *storage, struct err *err)
 static bool wants_segment(const struct storage *storage)
 {
     return (!storage->closing || storage->evaluated < storage->enqueued) && !storage->wal_blocked &&
-           wal_wants_segment(storage->wal);
+           !storage->cutting && wal_wants_segment(storage->wal);
 }
 
 /* One piece of work, the most urgent first; false when there is none. Lock held. */
@@ -118,7 +126,8 @@ static bool work(struct storage *storage, uint64_t *measured_ms, enum err_code *
     uint64_t now_ms = clock_boot_ms(storage->options.clock);
 
     if (storage->frozen_state == FROZEN_WAITING &&
-        isr_commit(&storage->isr) >= storage->frozen_position.lsn) {
+        (engine_commit_lsn(storage) >= storage->frozen_position.lsn ||
+         MUTANT(fold_before_commit))) {
         *rc = fold_frozen(storage, err);
         *measured_ms = now_ms;
         return true;
@@ -144,7 +153,10 @@ void *checkpointer_main(void *arg)
     while (!storage->failed) {
         struct err failure = ERR_INIT;
         enum err_code rc = ERR_OK;
-        bool worked = work(storage, &measured_ms, &rc, &failure);
+        bool worked;
+
+        engine_turn(storage, ENGINE_CHECKPOINTER);
+        worked = work(storage, &measured_ms, &rc, &failure);
 
         if (rc != ERR_OK) {
             engine_unlock(storage);
@@ -153,7 +165,7 @@ void *checkpointer_main(void *arg)
         } else if (!worked && storage->writer_done) {
             break;
         } else if (!worked) {
-            engine_wait(storage, &storage->checkpointer_wake, STORAGE_DISK_CHECK_MS);
+            engine_wait(storage, &storage->checkpointer_wake, STORAGE_TURN_MS);
         }
     }
     engine_unlock(storage);

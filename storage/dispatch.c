@@ -39,6 +39,9 @@ static enum err_code admit(const struct storage *storage, enum job_kind kind, st
     if (storage->closing) {
         return err_set(err, ERR_UNAVAILABLE, "storage is closing");
     }
+    if (!storage->serving) {
+        return err_set(err, ERR_UNAVAILABLE, "this host is not the primary");
+    }
     if (storage->enqueued - storage->delivered >= storage->options.queue_count_max) {
         return err_set(err, ERR_FULL, "%" PRIu32 " jobs are waiting",
                        storage->options.queue_count_max);
@@ -64,6 +67,12 @@ static enum err_code enqueue(struct storage *storage, const struct job *job, str
         slot->on_done = job->on_done;
         slot->arg = job->arg;
         slot->kind = job->kind;
+        slot->echo_wait = storage->ping_sent + 1;
+        if (job->kind == JOB_READ && storage->peer_required) {
+            /* Asked for at once, the echo is on its way while the job is evaluated. */
+            storage->echo_wanted = slot->echo_wait;
+            engine_wake_link(storage);
+        }
         storage->enqueued++;
     }
     engine_unlock(storage);
@@ -141,6 +150,10 @@ void storage_dispatch(struct storage *storage)
         storage->event_set = eventfd_read(storage->event, &count) != 0;
     }
     engine_unlock(storage);
+    /* After the event was taken back: what comes while this runs tells the caller anew. */
+    if (storage->link.dispatch != NULL) {
+        storage->link.dispatch(storage->link.arg);
+    }
 }
 
 enum err_code
@@ -207,7 +220,7 @@ static enum err_code check_hash(const struct storage *storage,
     if (lsn > storage->last.lsn) {
         return err_set(err, ERR_CONFLICT, "LSN %" PRIu64 " is not ours", lsn);
     }
-    if (storage->last.lsn - lsn >= STORAGE_WINDOW_COUNT || lsn < storage->lsn_start) {
+    if (storage->last.lsn - lsn >= STORAGE_WINDOW_COUNT || lsn < storage->hash_first) {
         return err_set(err, ERR_NOT_FOUND, "the hash of LSN %" PRIu64 " is not kept", lsn);
     }
     if (memcmp(storage->hashes[lsn % STORAGE_WINDOW_COUNT], hash, STORAGE_HASH_SIZE) != 0) {

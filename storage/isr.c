@@ -5,6 +5,7 @@
 #include "storage/isr.h"
 
 #include "base/assert.h"
+#include "storage/mutant.h"
 
 #include <inttypes.h>
 #include <stddef.h>
@@ -30,7 +31,9 @@ static void advance(struct isr *isr)
         }
     }
     ASSERT(limit >= isr->lsn_commit);
-    isr->lsn_commit = limit;
+    if (limit >= isr->lsn_start || MUTANT(commit_before_start)) {
+        isr->lsn_commit = limit;
+    }
     isr_invariant(isr);
 }
 
@@ -43,6 +46,17 @@ void isr_init(struct isr *isr, uint64_t lsn)
     isr_invariant(isr);
 }
 
+void isr_begin(struct isr *isr, const struct isr_start *start)
+{
+    ASSERT(start->lsn_commit <= start->lsn_durable);
+    ASSERT(start->lsn_durable <= start->lsn_last);
+    isr_init(isr, start->lsn_last);
+    isr->members[0].lsn_durable = start->lsn_durable;
+    isr->lsn_commit = start->lsn_commit;
+    isr->lsn_start = start->lsn_last + 1;
+    isr_invariant(isr);
+}
+
 void isr_append(struct isr *isr, uint64_t lsn)
 {
     ASSERT(lsn == isr->lsn_last + 1);
@@ -50,7 +64,7 @@ void isr_append(struct isr *isr, uint64_t lsn)
     advance(isr);
 }
 
-enum err_code isr_add(struct isr *isr, uint32_t host, struct err *err)
+static enum err_code add(struct isr *isr, uint32_t host, uint64_t lsn_from, struct err *err)
 {
     if (host == 0 || host >= ISR_HOST_COUNT_MAX) {
         return err_set(err, ERR_INVALID, "host %" PRIu32 " cannot join the ISR", host);
@@ -58,9 +72,21 @@ enum err_code isr_add(struct isr *isr, uint32_t host, struct err *err)
     if (isr->members[host].present) {
         return err_set(err, ERR_EXISTS, "host %" PRIu32 " is in the ISR", host);
     }
-    isr->members[host] = (struct isr_member){.lsn_from = isr->lsn_last + 1, .present = true};
+    isr->members[host] = (struct isr_member){.lsn_from = lsn_from, .present = true};
     advance(isr);
     return ERR_OK;
+}
+
+enum err_code isr_add(struct isr *isr, uint32_t host, struct err *err)
+{
+    return add(isr, host, isr->lsn_last + 1, err);
+}
+
+enum err_code isr_add_behind(struct isr *isr, uint32_t host, struct err *err)
+{
+    uint64_t lsn_from = MUTANT(tail_unrequired) ? isr->lsn_last + 1 : isr->lsn_commit + 1;
+
+    return add(isr, host, lsn_from, err);
 }
 
 enum err_code isr_remove(struct isr *isr, uint32_t host, struct err *err)

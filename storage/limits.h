@@ -81,8 +81,58 @@
 #define STORAGE_RECLAIM_SHARE 3UL
 
 #define STORAGE_CHECKPOINT_MS_DEFAULT 1000U
+/* A thread that has not begun a turn for several of these hangs. Ten wake-ups a second cost nothing
+ * that one could measure. */
+#define STORAGE_TURN_MS 100U
+/* A sync that took longer than this says nothing about the standby (rule H): half of evict_ms. */
+#define STORAGE_SYNC_SLOW_MS 500U
+/* For so long after it a slow sync counts. */
+#define STORAGE_SYNC_SLOW_PAST_MS 2000U
+/* storage_close waits so long for the standby's acknowledgements. */
+#define STORAGE_CLOSE_WAIT_MS 1000U
+/* Records that the writer applies before it looks up. */
+#define STORAGE_APPLY_COUNT_MAX 64U
 /* How often the disk's free space is looked at when no checkpoint does it. */
 #define STORAGE_DISK_CHECK_MS 1000U
+
+/* link: bytes in the send queue up to which records, pairs and data are added: 128 KiB are 1 ms at
+ * 1 Gbit/s, so that a ping behind them is not late; the kernel's own queue is held to LINK_UNSENT
+ * by TCP_NOTSENT_LOWAT. One frame may go beyond: a record can be that large. */
+#define LINK_BULK_SIZE   (128UL * STORAGE_KIB)
+#define LINK_UNSENT_SIZE (64UL * STORAGE_KIB)
+/* Room behind that for everything else (pings, acknowledgements, one piece of data): thousands of
+ * them. A peer that lets this fill up is as good as gone. */
+#define LINK_CONTROL_SIZE (160UL * STORAGE_KIB)
+/* Bytes of frames handled in one turn, and steps of the core: some milliseconds of work, then the
+ * others (commands, connections, the clock) have theirs. */
+#define LINK_TURN_SIZE      (1UL * STORAGE_MIB)
+#define LINK_STEP_COUNT_MAX 256U
+/* Bytes of data of the layer above, in each direction, between its thread and the link's: a relayed
+ * burst of 16 of the largest pieces. */
+#define LINK_DATA_SIZE (1UL * STORAGE_MIB)
+/* Pieces of data handed to the caller in one storage_dispatch. */
+#define LINK_DATA_COUNT_MAX 16U
+/* The share of the silence for which a full queue of received data may hold up the link before the
+ * connection is given up: the peer must not take this host for dead meanwhile. */
+#define LINK_DATA_STALL_SHARE 2U
+/* Commands and reports between the two threads. Each command but REGISTER waits for its report, and
+ * REGISTER and LINK are coalesced: a handful is under way at once. */
+#define LINK_COMMAND_COUNT_MAX 64U
+#define LINK_REPORT_COUNT_MAX  64U
+/* Connections whose peer has not proved itself yet; a further one replaces the oldest. */
+#define LINK_CANDIDATE_COUNT_MAX 4U
+/* Bytes of the first frame, HELLO, of any version to come. */
+#define LINK_HELLO_SIZE_MAX 1024U
+/* A connect, and the handshake with the first frame, each take a few round trips; a host that needs
+ * longer is better dialled anew. */
+#define LINK_CONNECT_MS   1000U
+#define LINK_HANDSHAKE_MS 2000U
+/* Between two attempts, doubled from the least to the most, each with jitter: a peer that comes
+ * back is noticed in a fraction of the silence. */
+#define LINK_BACKOFF_MS_MIN 20U
+#define LINK_BACKOFF_MS_MAX 200U
+/* How often a snapshot that the peer would refuse is looked at again (a checkpoint helps). */
+#define LINK_SNAPSHOT_RETRY_MS 50U
 
 static_assert(STORAGE_VALUE_SIZE_MAX + STORAGE_KEY_SIZE_MAX < STORAGE_JOB_SIZE_MAX,
               "one job can hold the largest pair");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* storage.c: opening, closing, counters, membership.
- * Owns the order of a start: the directory is ours, LMDB, the log durable to its end, replay, a new
- * epoch durable in both, then the threads.
- * Never evaluates a job and never writes after the threads run: they do. */
+ * Owns the order of a start: the directory is ours, LMDB, the log durable to its end, the first
+ * role (start.c), then the threads. Never evaluates a job and never writes after the threads run:
+ * they do. */
 #include "storage/storage.h"
 
 #include "base/assert.h"
@@ -11,6 +11,7 @@
 #include "base/rng.h"
 #include "storage/disk.h"
 #include "storage/engine.h"
+#include "storage/install.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -75,7 +76,34 @@ void engine_fail(struct storage *storage, const struct err *failure)
     (void)pthread_cond_broadcast(&storage->syncer_wake);
     (void)pthread_cond_broadcast(&storage->checkpointer_wake);
     (void)pthread_cond_broadcast(&storage->caller_wake);
+    (void)pthread_cond_broadcast(&storage->quiet_wake);
+    engine_wake_link(storage);
     engine_unlock(storage);
+}
+
+void engine_wake_link(struct storage *storage)
+{
+    if (storage->link.wake != NULL && !storage->link_told) {
+        storage->link_told = true;
+        storage->link.wake(storage->link.arg);
+    }
+}
+
+void engine_appended(struct storage *storage, const struct record_position *position)
+{
+    ASSERT(position->lsn == storage->last.lsn + 1);
+    storage->last = *position;
+    memcpy(storage->hashes[position->lsn % STORAGE_WINDOW_COUNT], position->hash,
+           STORAGE_HASH_SIZE);
+    if (wal_wants_segment(storage->wal)) {
+        (void)pthread_cond_signal(&storage->checkpointer_wake); /* a signal cannot fail */
+    }
+    engine_wake_link(storage);
+}
+
+void engine_turn(struct storage *storage, enum engine_thread thread)
+{
+    storage->turn_counts[thread]++;
 }
 
 static uint64_t either(uint64_t given, uint64_t otherwise)
@@ -122,7 +150,8 @@ static enum err_code check_options(const struct storage_options *o, struct err *
 static void init_locks(struct storage *storage)
 {
     pthread_cond_t *conditions[] = {&storage->writer_wake, &storage->syncer_wake,
-                                    &storage->checkpointer_wake, &storage->caller_wake};
+                                    &storage->checkpointer_wake, &storage->caller_wake,
+                                    &storage->quiet_wake};
     pthread_condattr_t attributes;
 
     /* None of these can fail with these arguments on Linux. */
@@ -164,6 +193,11 @@ static void free_storage(struct storage *storage)
         char *out;
     } dir = {.in = storage->options.dir};
 
+    wal_reader_free(storage->apply_reader);
+    wal_reader_free(storage->find_reader);
+    wal_reader_free(storage->ship_reader);
+    promise_close(storage->promise);
+    store_incoming_free(storage->incoming);
     store_view_free(storage->view);
     store_view_free(storage->view_weak);
     store_close(storage->store);
@@ -211,16 +245,18 @@ static enum err_code open_wal(struct storage *storage, struct err *err)
     memcpy(options.home.cluster_id, meta.cluster_id, STORAGE_ID_SIZE);
     memcpy(options.home.store_id, meta.store_id, STORAGE_ID_SIZE);
     options.applied = meta.applied;
+    options.lsn_base = meta.lsn_base;
     storage->identity = meta;
-    if (meta.epoch > 0) {
+    if (meta.epoch > 0 && !storage->paired) {
         enum err_code rc = store_epoch_first(storage->store, meta.epoch, &lsn_epoch, err);
 
-        if (rc != ERR_OK) {
+        if (rc != ERR_OK && rc != ERR_NOT_FOUND) {
             return rc;
         }
     }
-    /* When an epoch was begun, all records before it were durable. */
+    /* When an epoch was begun by a host alone, all records before it were durable. */
     options.lsn_durable = meta.applied.lsn > lsn_epoch - 1 ? meta.applied.lsn : lsn_epoch - 1;
+    storage->folded = meta.applied;
     storage->lsn_applied = meta.applied.lsn;
     storage->applied_wall_ms = meta.applied.wall_ms;
     return wal_open(&options, &storage->wal, err);
@@ -251,126 +287,6 @@ static enum err_code allocate(struct storage *storage, struct err *err)
     }
     storage->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return storage->event >= 0 ? ERR_OK : err_set_errno(err, ERR_NOMEM, errno, "eventfd");
-}
-
-/* The active table goes to LMDB; only before the threads run. */
-static enum err_code fold_active(struct storage *storage, struct err *err)
-{
-    enum err_code rc = ERR_OK;
-
-    if (memtable_count(storage->active) > 0) {
-        rc = engine_fold(storage, storage->active, &storage->last, err);
-    }
-    if (rc == ERR_OK && memtable_count(storage->active) > 0) {
-        storage->lsn_applied = storage->last.lsn;
-        storage->applied_wall_ms = storage->last.wall_ms;
-        memtable_clear(storage->active, true);
-    }
-    return rc;
-}
-
-static enum err_code count_changes(struct span payload, size_t *ret_count, struct err *err)
-{
-    enum err_code rc = ERR_OK;
-    size_t count = 0;
-
-    for (; rc == ERR_OK && payload.size > 0; count++) {
-        struct change change;
-
-        rc = change_decode(&payload, &change, err);
-    }
-    *ret_count = count;
-    return rc;
-}
-
-static enum err_code apply_payload(struct storage *storage, struct span payload, struct err *err)
-{
-    enum err_code rc = ERR_OK;
-
-    while (rc == ERR_OK && payload.size > 0) {
-        struct change change;
-
-        rc = change_decode(&payload, &change, err);
-        if (rc == ERR_OK && !memtable_fits(storage->active, 1, 0)) {
-            rc = err_set(err, ERR_CORRUPT, "more changes than a record can hold");
-        }
-        if (rc == ERR_OK) {
-            memtable_set(storage->active, &change);
-        }
-    }
-    return rc;
-}
-
-static enum err_code replay_record(void *arg,
-                                   const struct record *record,
-                                   const struct record_position *position,
-                                   struct err *err)
-{
-    struct storage *storage = arg;
-    size_t count = 0;
-    enum err_code rc = count_changes(record->payload, &count, err);
-
-    if (rc == ERR_OK && (memtable_count(storage->active) >= MEMTABLE_COUNT_SOFT ||
-                         memtable_size(storage->active) >= MEMTABLE_SIZE_SOFT ||
-                         !memtable_fits(storage->active, count, record->payload.size))) {
-        rc = fold_active(storage, err);
-    }
-    if (rc == ERR_OK) {
-        rc = apply_payload(storage, record->payload, err);
-    }
-    if (rc != ERR_OK) {
-        return err_wrap(err, rc, "record %" PRIu64, position->lsn);
-    }
-    storage->last = *position;
-    return ERR_OK;
-}
-
-/* The log is durable and this host alone decides what is committed: all of it counts. */
-static enum err_code replay(struct storage *storage, struct err *err)
-{
-    enum err_code rc = wal_replay(storage->wal, replay_record, storage, err);
-
-    if (rc == ERR_OK && !wal_has_room(storage->wal)) {
-        /* No room for the record that starts the epoch. */
-        rc = fold_active(storage, err);
-        if (rc == ERR_OK) {
-            rc = wal_prepare(storage->wal, storage->lsn_applied, err);
-        }
-    }
-    wal_last(storage->wal, &storage->last);
-    return rc;
-}
-
-/* The epoch is durable in LMDB, then in the log, before anything else is written under it. */
-static enum err_code begin_epoch(struct storage *storage, struct err *err)
-{
-    uint64_t wall_ms = clock_wall_ms(storage->options.clock);
-    struct wal_append append = {.kind = RECORD_KIND_EPOCH, .wall_ms = storage->last.wall_ms};
-    struct store_meta meta;
-    enum err_code rc;
-
-    store_meta(storage->store, &meta);
-    storage->epoch = (meta.epoch > storage->last.epoch ? meta.epoch : storage->last.epoch) + 1;
-    rc = store_begin_epoch(storage->store, storage->epoch, storage->last.lsn + 1, err);
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    append.epoch = storage->epoch;
-    append.wall_ms = wall_ms > append.wall_ms ? wall_ms : append.wall_ms;
-    append.lsn_durable = storage->last.lsn;
-    rc = wal_append(storage->wal, &append, &storage->last, err);
-    if (rc == ERR_OK) {
-        rc = wal_sync(storage->wal, err);
-    }
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    storage->lsn_start = storage->last.lsn;
-    isr_init(&storage->isr, storage->last.lsn);
-    memcpy(storage->hashes[storage->last.lsn % STORAGE_WINDOW_COUNT], storage->last.hash,
-           STORAGE_HASH_SIZE);
-    storage->active_since_ms = clock_boot_ms(storage->options.clock);
-    return store_view_renew(storage->view, err);
 }
 
 /* Space that the admin can free at once on a full disk. Made only while there is plenty; without
@@ -434,25 +350,55 @@ static void join_threads(struct storage *storage)
     storage->thread_count = 0;
 }
 
-static enum err_code open_all(struct storage *storage, struct err *err)
+/* An old store of another cluster is not ours. */
+static enum err_code
+check_cluster(const struct storage *storage, const uint8_t *cluster_id, struct err *err)
+{
+    struct store_meta meta;
+
+    store_meta(storage->store, &meta);
+    if (cluster_id == NULL || memcmp(meta.cluster_id, cluster_id, STORAGE_ID_SIZE) == 0) {
+        return ERR_OK;
+    }
+    return err_set(err, ERR_CONFLICT, "the store in %s is that of another cluster",
+                   storage->options.dir);
+}
+
+static enum err_code open_files(struct storage *storage, const uint8_t *cluster_id, struct err *err)
 {
     const struct storage_options *o = &storage->options;
+    struct store_options options = {.disk = o->disk,
+                                    .rng = o->rng,
+                                    .dir = o->dir,
+                                    .cluster_id = cluster_id,
+                                    .map_size = o->map_size};
     enum err_code rc = take_directory(storage, err);
 
     if (rc == ERR_OK) {
-        rc = store_open(o->disk, o->rng, o->dir, o->map_size, &storage->store, err);
+        rc = install_finish(o->disk, o->dir, err);
+    }
+    if (rc == ERR_OK) {
+        rc = store_open(&options, &storage->store, err);
+    }
+    if (rc == ERR_OK) {
+        rc = check_cluster(storage, cluster_id, err);
     }
     if (rc == ERR_OK) {
         rc = open_wal(storage, err);
     }
+    return rc;
+}
+
+static enum err_code open_all(struct storage *storage, const uint8_t *cluster_id, struct err *err)
+{
+    const struct storage_options *o = &storage->options;
+    enum err_code rc = open_files(storage, cluster_id, err);
+
     if (rc == ERR_OK) {
         rc = allocate(storage, err);
     }
     if (rc == ERR_OK) {
-        rc = replay(storage, err);
-    }
-    if (rc == ERR_OK) {
-        rc = begin_epoch(storage, err);
+        rc = storage->paired ? engine_start_idle(storage, err) : engine_start_alone(storage, err);
     }
     if (rc == ERR_OK) {
         rc = engine_measure(storage, err);
@@ -467,8 +413,10 @@ static enum err_code open_all(struct storage *storage, struct err *err)
     return rc;
 }
 
-enum err_code
-storage_open(const struct storage_options *options, struct storage **ret_storage, struct err *err)
+enum err_code engine_open(const struct storage_options *options,
+                          const uint8_t *cluster_id,
+                          struct storage **ret_storage,
+                          struct err *err)
 {
     struct storage *storage = NULL;
     enum err_code rc = new_storage(options, &storage, err);
@@ -476,8 +424,9 @@ storage_open(const struct storage_options *options, struct storage **ret_storage
     if (storage == NULL) {
         return err_wrap(err, rc, "open storage");
     }
+    storage->paired = cluster_id != NULL;
     if (rc == ERR_OK) {
-        rc = open_all(storage, err);
+        rc = open_all(storage, cluster_id, err);
     }
     if (rc == ERR_OK) {
         *ret_storage = storage;
@@ -493,9 +442,21 @@ storage_open(const struct storage_options *options, struct storage **ret_storage
     return err_wrap(err, rc, "open storage");
 }
 
+enum err_code
+storage_open(const struct storage_options *options, struct storage **ret_storage, struct err *err)
+{
+    return engine_open(options, NULL, ret_storage, err);
+}
+
+/* True when everything that this host can do for its records is done. Lock held. */
+static bool done_here(const struct storage *storage)
+{
+    return storage->evaluated == storage->enqueued && storage->durable.lsn == storage->last.lsn;
+}
+
 /* Waits until there is something to deliver or nothing more to wait for. A record that only another
- * host's acknowledgement could commit will not get it now: its fate is unknown. */
-static bool wait_for_answers(struct storage *storage)
+ * host's acknowledgement could commit will not get it after until_ms: its fate is unknown. */
+static bool wait_for_answers(struct storage *storage, uint64_t until_ms)
 {
     struct err failure = {.code = ERR_UNAVAILABLE,
                           .message = "closed before the standby acknowledged"};
@@ -505,10 +466,10 @@ static bool wait_for_answers(struct storage *storage)
     engine_lock(storage);
     while (storage->delivered < storage->enqueued && storage->released == storage->delivered &&
            !stuck) {
-        stuck = !storage->failed && storage->evaluated == storage->enqueued &&
-                storage->isr.members[0].lsn_durable == storage->last.lsn;
+        stuck = !storage->failed && done_here(storage) &&
+                clock_boot_ms(storage->options.clock) >= until_ms;
         if (!stuck) {
-            engine_wait(storage, &storage->caller_wake, STORAGE_DISK_CHECK_MS);
+            engine_wait(storage, &storage->caller_wake, STORAGE_TURN_MS);
         }
     }
     answers = storage->delivered < storage->enqueued;
@@ -517,6 +478,63 @@ static bool wait_for_answers(struct storage *storage)
         engine_fail(storage, &failure);
     }
     return answers;
+}
+
+/* What nobody waits for any more (the start record of an epoch) may still lack an acknowledgement,
+ * and what lies before it could then not be folded. */
+static void wait_for_commit(struct storage *storage, uint64_t until_ms)
+{
+    struct err failure = {.code = ERR_UNAVAILABLE,
+                          .message = "closed before the standby acknowledged"};
+    bool committed = false;
+    bool failed = false;
+
+    while (!committed && !failed) {
+        engine_lock(storage);
+        committed =
+            storage->role != REPLICA_PRIMARY || isr_commit(&storage->isr) == storage->last.lsn;
+        failed = storage->failed;
+        if (!committed && !failed && clock_boot_ms(storage->options.clock) < until_ms) {
+            engine_wait(storage, &storage->caller_wake, STORAGE_TURN_MS / 10);
+            engine_unlock(storage);
+            continue;
+        }
+        engine_unlock(storage);
+        if (!committed && !failed) {
+            engine_fail(storage, &failure);
+        }
+    }
+}
+
+/* Nobody may wake a link that is being freed: first the threads here forget it, then it ends. */
+static void stop_link(struct storage *storage)
+{
+    struct engine_link link;
+
+    engine_lock(storage);
+    link = storage->link;
+    storage->link = (struct engine_link){.arg = NULL};
+    engine_unlock(storage);
+    if (link.stop != NULL) {
+        link.stop(link.arg);
+    }
+}
+
+/* Waits for answers and acknowledgements, then lets the link go. */
+static void finish_jobs(struct storage *storage)
+{
+    uint64_t until_ms = clock_boot_ms(storage->options.clock);
+
+    if (storage->link.stop != NULL) {
+        until_ms += STORAGE_CLOSE_WAIT_MS;
+    }
+    while (wait_for_answers(storage, until_ms)) {
+        storage_dispatch(storage);
+    }
+    if (storage->paired) {
+        wait_for_commit(storage, until_ms);
+    }
+    stop_link(storage);
 }
 
 void storage_close(struct storage *storage)
@@ -529,10 +547,9 @@ void storage_close(struct storage *storage)
     storage->flush = true;
     (void)pthread_cond_broadcast(&storage->writer_wake); /* a broadcast cannot fail */
     engine_unlock(storage);
-    while (wait_for_answers(storage)) {
-        storage_dispatch(storage);
-    }
+    finish_jobs(storage);
     engine_lock(storage);
+    storage->ending = true;
     (void)pthread_cond_broadcast(&storage->writer_wake);
     engine_unlock(storage);
     join_threads(storage);
@@ -546,13 +563,13 @@ void storage_status(struct storage *storage, struct storage_status *ret_status)
     ASSERT(ret_status != NULL);
     memcpy(s.cluster_id, storage->identity.cluster_id, STORAGE_ID_SIZE);
     memcpy(s.store_id, storage->identity.store_id, STORAGE_ID_SIZE);
-    s.epoch = storage->epoch;
     s.wal_size = wal_size(storage->wal);
     s.map_size = storage->options.map_size;
     engine_lock(storage);
+    s.epoch = storage->epoch;
     s.lsn_last = storage->last.lsn;
     memcpy(s.hash_last, storage->last.hash, STORAGE_HASH_SIZE);
-    s.lsn_commit = isr_commit(&storage->isr);
+    s.lsn_commit = engine_commit_lsn(storage);
     s.lsn_applied = storage->lsn_applied;
     s.map_used_size = storage->map_used_size;
     s.disk_free_size = storage->disk_free_size;
@@ -563,6 +580,7 @@ void storage_status(struct storage *storage, struct storage_status *ret_status)
     s.checkpoint_count = storage->checkpoint_count;
     s.queue_count = (uint32_t)(storage->enqueued - storage->delivered);
     s.isr_count = isr_count(&storage->isr);
+    memcpy(s.turn_counts, storage->turn_counts, sizeof s.turn_counts);
     s.failed = storage->failed;
     s.failure = storage->failure;
     engine_unlock(storage);

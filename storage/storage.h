@@ -15,9 +15,11 @@
  *
  * Files in the data directory: state.mdb (LMDB: the state as of the last checkpoint), wal-*.seg
  * (the log), lock, ballast, and failed (why the last process stopped serving; removed by the next
- * start). Below the head-room writes are refused with ERR_NOSPACE and reads go on. The admin may
- * then delete ballast, which frees its size at once; within a second writes go on. The next start
- * with plenty of room makes it again. */
+ * start); as one of two also promise-0 and -1 (promise.h), for a moment wal-cut (wal.h),
+ * incoming.mdb and installing (install.h), and after a divergence diverged-<LSN>.mdb. Below the
+ * head-room writes are refused with ERR_NOSPACE and reads go on. The admin may then delete ballast,
+ * which frees its size at once; within a second writes go on. The next start with plenty of room
+ * makes it again. */
 #ifndef STORAGE_STORAGE_H
 #define STORAGE_STORAGE_H
 
@@ -33,8 +35,9 @@ struct rng;
 struct storage;
 struct storage_txn;
 
-#define STORAGE_ID_SIZE   16 /* bytes of a cluster id or a store id */
-#define STORAGE_HASH_SIZE 16 /* bytes of a record's hash (siphash.h says which and why) */
+#define STORAGE_ID_SIZE      16 /* bytes of a cluster id or a store id */
+#define STORAGE_HASH_SIZE    16 /* bytes of a record's hash (siphash.h says which and why) */
+#define STORAGE_THREAD_COUNT 3  /* threads of its own, besides the link's */
 
 struct storage_options {
     const char *dir;           /* data directory, must exist, owned by this user, mode 0700 */
@@ -166,8 +169,11 @@ struct storage_status {
     uint64_t checkpoint_count;
     uint32_t queue_count; /* jobs waiting or not yet answered */
     uint32_t isr_count;   /* hosts whose acknowledgement a commit needs */
-    bool failed;          /* a fatal error: nothing is served any more */
-    struct err failure;   /* why, when failed */
+    /* Turns of the writer, the syncer and the checkpointer since the start: each grows every
+     * STORAGE_TURN_MS, however idle, unless its thread hangs (or the disk does). */
+    uint64_t turn_counts[STORAGE_THREAD_COUNT];
+    bool failed;        /* a fatal error: nothing is served any more */
+    struct err failure; /* why, when failed */
 };
 
 /* A snapshot of the counters. Never blocks. */

@@ -21,21 +21,62 @@
 #define STATE_NEW_FILE "state.new"
 #define STATE_NEW_LOCK "state.new-lock"
 
-/* Keys of the facts. Epochs are 'e' and the number, big-endian, so that they sort. */
+/* Keys of the facts. Epochs are 'e' and the number, big-endian, so that they sort, and just before
+ * "m". */
 #define FACT_KEY       "m"
+#define BASE_KEY       "s"
 #define EPOCH_KEY_SIZE 9U
 
-static int facts_put(struct store *store, MDB_txn *txn, const struct store_meta *meta)
+int store_facts_put(struct store *store, MDB_txn *txn, const struct store_meta *meta)
 {
     uint8_t bytes[STORE_FACTS_SIZE];
     MDB_val key = store_val(SPAN_LITERAL(FACT_KEY));
     MDB_val value = {.mv_size = sizeof bytes, .mv_data = bytes};
+    int rc;
 
     store_facts_encode(meta, bytes);
-    return mdb_put(txn, store->facts, &key, &value, 0);
+    rc = mdb_put(txn, store->facts, &key, &value, 0);
+    if (rc == 0 && meta->lsn_base > 0) {
+        uint8_t base[8];
+
+        pack_key_u64(base, meta->lsn_base);
+        key = store_val(SPAN_LITERAL(BASE_KEY));
+        value = (MDB_val){.mv_size = sizeof base, .mv_data = base};
+        rc = mdb_put(txn, store->facts, &key, &value, 0);
+    }
+    return rc;
 }
 
-static int env_open(struct store *store, const char *path)
+enum err_code store_facts_get(const struct store *store,
+                              MDB_txn *txn,
+                              struct store_meta *ret_meta,
+                              struct err *err)
+{
+    MDB_val key = store_val(SPAN_LITERAL(FACT_KEY));
+    MDB_val value;
+    enum err_code code;
+    int rc = mdb_get(txn, store->facts, &key, &value);
+
+    if (rc != 0) {
+        return err_set(err, ERR_CORRUPT, "%s: facts: %s", STORE_STATE_FILE, mdb_strerror(rc));
+    }
+    code = store_facts_decode(store_span(&value), ret_meta, err);
+    if (code != ERR_OK) {
+        return code;
+    }
+    key = store_val(SPAN_LITERAL(BASE_KEY));
+    rc = mdb_get(txn, store->facts, &key, &value);
+    if (rc != 0 && rc != MDB_NOTFOUND) {
+        return store_fail(rc, "facts", err);
+    }
+    if (rc == 0 && value.mv_size != 8) {
+        return err_set(err, ERR_CORRUPT, "%s: facts: base", STORE_STATE_FILE);
+    }
+    ret_meta->lsn_base = rc == 0 ? unpack_key_u64(value.mv_data) : 0;
+    return ERR_OK;
+}
+
+int store_env_open(struct store *store, const char *path)
 {
     int rc = mdb_env_create(&store->env);
 
@@ -57,7 +98,7 @@ static int env_open(struct store *store, const char *path)
     return rc;
 }
 
-static void env_close(struct store *store)
+void store_env_close(struct store *store)
 {
     if (store->env != NULL) {
         mdb_env_close(store->env);
@@ -72,7 +113,7 @@ static int databases_open(struct store *store, MDB_txn *txn, unsigned flags)
     return rc != 0 ? rc : mdb_dbi_open(txn, "facts", flags, &store->facts);
 }
 
-static int create_databases(struct store *store)
+int store_env_fill(struct store *store)
 {
     MDB_txn *txn;
     int rc = mdb_txn_begin(store->env, NULL, 0, &txn);
@@ -82,7 +123,7 @@ static int create_databases(struct store *store)
     }
     rc = databases_open(store, txn, MDB_CREATE);
     if (rc == 0) {
-        rc = facts_put(store, txn, &store->meta);
+        rc = store_facts_put(store, txn, &store->meta);
     }
     if (rc != 0) {
         mdb_txn_abort(txn);
@@ -97,7 +138,7 @@ create(struct store *store, const struct disk *disk, const char *dir, struct err
 {
     char path[STORAGE_PATH_SIZE_MAX];
     char path_new[STORAGE_PATH_SIZE_MAX];
-    enum err_code code = disk_path(path, dir, STATE_FILE, err);
+    enum err_code code = disk_path(path, dir, STORE_STATE_FILE, err);
     int rc;
 
     if (code == ERR_OK) {
@@ -112,11 +153,11 @@ create(struct store *store, const struct disk *disk, const char *dir, struct err
     if (code != ERR_OK) {
         return code;
     }
-    rc = env_open(store, path_new);
+    rc = store_env_open(store, path_new);
     if (rc == 0) {
-        rc = create_databases(store);
+        rc = store_env_fill(store);
     }
-    env_close(store);
+    store_env_close(store);
     if (rc != 0) {
         return store_fail(rc, "create", err);
     }
@@ -132,8 +173,6 @@ create(struct store *store, const struct disk *disk, const char *dir, struct err
 
 static enum err_code load(struct store *store, struct err *err)
 {
-    MDB_val key = store_val(SPAN_LITERAL(FACT_KEY));
-    MDB_val value;
     MDB_txn *txn;
     enum err_code code;
     int rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
@@ -142,14 +181,11 @@ static enum err_code load(struct store *store, struct err *err)
         return store_fail(rc, "begin", err);
     }
     rc = databases_open(store, txn, 0);
-    if (rc == 0) {
-        rc = mdb_get(txn, store->facts, &key, &value);
-    }
     if (rc != 0) {
         mdb_txn_abort(txn);
-        return err_set(err, ERR_CORRUPT, "%s: facts: %s", STATE_FILE, mdb_strerror(rc));
+        return err_set(err, ERR_CORRUPT, "%s: facts: %s", STORE_STATE_FILE, mdb_strerror(rc));
     }
-    code = store_facts_decode(store_span(&value), &store->meta, err);
+    code = store_facts_get(store, txn, &store->meta, err);
     /* Commit, not abort: it keeps the database handles. */
     rc = mdb_txn_commit(txn);
     if (code == ERR_OK && rc != 0) {
@@ -163,19 +199,19 @@ open_or_create(struct store *store, const struct disk *disk, const char *dir, st
 {
     char path[STORAGE_PATH_SIZE_MAX];
     bool exists;
-    enum err_code code = disk_exists(disk, dir, STATE_FILE, &exists, err);
+    enum err_code code = disk_exists(disk, dir, STORE_STATE_FILE, &exists, err);
     int rc;
 
     if (code == ERR_OK && !exists) {
         code = create(store, disk, dir, err);
     }
     if (code == ERR_OK) {
-        code = disk_path(path, dir, STATE_FILE, err);
+        code = disk_path(path, dir, STORE_STATE_FILE, err);
     }
     if (code != ERR_OK) {
         return code;
     }
-    rc = env_open(store, path);
+    rc = store_env_open(store, path);
     if (rc == 0) {
         /* What a killed process left in the page cache is read from there: the log is trimmed by
          * it, so it has to be on the medium first. */
@@ -187,12 +223,8 @@ open_or_create(struct store *store, const struct disk *disk, const char *dir, st
     return load(store, err);
 }
 
-enum err_code store_open(const struct disk *disk,
-                         const struct rng *rng,
-                         const char *dir,
-                         uint64_t map_size,
-                         struct store **ret_store,
-                         struct err *err)
+enum err_code
+store_open(const struct store_options *options, struct store **ret_store, struct err *err)
 {
     struct store *store = mem_new(1, sizeof *store);
     enum err_code code;
@@ -200,10 +232,13 @@ enum err_code store_open(const struct disk *disk,
     if (store == NULL) {
         return err_set(err, ERR_NOMEM, "store");
     }
-    store->map_size = map_size;
-    rng_fill(rng, store->meta.cluster_id, STORAGE_ID_SIZE);
-    rng_fill(rng, store->meta.store_id, STORAGE_ID_SIZE);
-    code = open_or_create(store, disk, dir, err);
+    store->map_size = options->map_size;
+    rng_fill(options->rng, store->meta.cluster_id, STORAGE_ID_SIZE);
+    rng_fill(options->rng, store->meta.store_id, STORAGE_ID_SIZE);
+    if (options->cluster_id != NULL) {
+        memcpy(store->meta.cluster_id, options->cluster_id, STORAGE_ID_SIZE);
+    }
+    code = open_or_create(store, options->disk, options->dir, err);
     if (code != ERR_OK) {
         store_close(store);
         return err_wrap(err, code, "open store");
@@ -218,7 +253,7 @@ void store_close(struct store *store)
         return;
     }
     store_fold_abort(store);
-    env_close(store);
+    store_env_close(store);
     mem_free(store);
 }
 
@@ -295,7 +330,7 @@ store_begin_epoch(struct store *store, uint64_t epoch, uint64_t lsn_first, struc
         rc = put_epoch(store, txn, epoch, lsn_first);
     }
     if (rc == 0) {
-        rc = facts_put(store, txn, &meta);
+        rc = store_facts_put(store, txn, &meta);
     }
     if (rc != 0) {
         mdb_txn_abort(txn);
@@ -307,6 +342,23 @@ store_begin_epoch(struct store *store, uint64_t epoch, uint64_t lsn_first, struc
     }
     store->meta = meta;
     return ERR_OK;
+}
+
+enum err_code store_forget_epochs(struct store *store, uint64_t lsn_first, struct err *err)
+{
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(store->env, NULL, 0, &txn);
+
+    if (rc != 0) {
+        return store_fail(rc, "forget epochs", err);
+    }
+    rc = prune_epochs(store, txn, lsn_first);
+    if (rc != 0) {
+        mdb_txn_abort(txn);
+        return store_fail(rc, "forget epochs", err);
+    }
+    rc = mdb_txn_commit(txn);
+    return rc == 0 ? ERR_OK : store_fail(rc, "forget epochs", err);
 }
 
 enum err_code
@@ -371,7 +423,7 @@ store_fold_commit(struct store *store, const struct record_position *applied, st
     ASSERT(store->fold != NULL);
     ASSERT(applied->lsn >= meta.applied.lsn);
     meta.applied = *applied;
-    rc = facts_put(store, store->fold, &meta);
+    rc = store_facts_put(store, store->fold, &meta);
     if (rc != 0) {
         store_fold_abort(store);
         return store_fail(rc, "fold", err);

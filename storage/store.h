@@ -27,14 +27,20 @@ struct store_meta {
     uint8_t store_id[STORAGE_ID_SIZE];
     struct record_position applied; /* the last record folded in; zeros before the first */
     uint64_t epoch;                 /* the highest that was ever begun here */
+    uint64_t lsn_base;              /* the store came as a snapshot of that record; 0: it did not */
+};
+
+struct store_options {
+    const struct disk *disk; /* borrowed, as all of these */
+    const struct rng *rng;
+    const char *dir;
+    const uint8_t *cluster_id; /* of a store that has to be made; NULL: a random one */
+    uint64_t map_size;
 };
 
 /* Opens dir's store; creates it, with new random ids, when there is none: made under another name,
  * synced and renamed, so that a crash leaves none or a whole one. */
-enum err_code store_open(const struct disk *disk,
-                         const struct rng *rng,
-                         const char *dir,
-                         uint64_t map_size,
+enum err_code store_open(const struct store_options *options,
                          struct store **ret_store,
                          struct err *err) WARN_UNUSED;
 /* NULL is allowed. All views are freed before. */
@@ -49,6 +55,10 @@ enum err_code store_begin_epoch(struct store *store,
                                 uint64_t epoch,
                                 uint64_t lsn_first,
                                 struct err *err) WARN_UNUSED;
+/* Forgets the epochs that began with lsn_first or later: as one of two, the log may be cut there.
+ */
+enum err_code
+store_forget_epochs(struct store *store, uint64_t lsn_first, struct err *err) WARN_UNUSED;
 /* The first LSN of an epoch. ERR_NOT_FOUND. */
 enum err_code store_epoch_first(struct store *store,
                                 uint64_t epoch,
@@ -73,6 +83,9 @@ store_view_new(struct store *store, struct store_view **ret_view, struct err *er
 void store_view_free(struct store_view *view);
 /* Moves the view to the newest fold. Its spans and cursors end. */
 enum err_code store_view_renew(struct store_view *view, struct err *err) WARN_UNUSED;
+/* What the store knew of itself in this view. */
+enum err_code
+store_view_meta(struct store_view *view, struct store_meta *ret_meta, struct err *err) WARN_UNUSED;
 /* Lets go of the pages that the view pins; renew it before the next use. */
 void store_view_reset(struct store_view *view);
 /* ERR_NOT_FOUND without a message when absent: that is an ordinary answer. */
@@ -97,5 +110,29 @@ enum err_code store_cursor_seek(struct store_cursor *cursor,
 enum err_code store_cursor_next(struct store_cursor *cursor,
                                 struct change *ret_pair,
                                 struct err *err) WARN_UNUSED;
+
+/* A store that is being received: incoming.mdb, which nobody reads before it is whole. */
+struct store_incoming;
+
+#define STORE_INCOMING_FILE "incoming.mdb"
+#define STORE_INCOMING_LOCK "incoming.mdb-lock"
+#define STORE_STATE_FILE    "state.mdb"
+#define STORE_STATE_LOCK    "state.mdb-lock"
+
+/* Removes what is left of another one. */
+enum err_code store_incoming_new(const struct store_options *options,
+                                 struct store_incoming **ret_incoming,
+                                 struct err *err) WARN_UNUSED;
+/* NULL is allowed. The file stays. */
+void store_incoming_free(struct store_incoming *incoming);
+/* Adds change_encode'd puts in the order of their keys. ERR_PROTOCOL. */
+enum err_code
+store_incoming_put(struct store_incoming *incoming, struct span pairs, struct err *err) WARN_UNUSED;
+/* Pairs up to now. */
+uint64_t store_incoming_count(const struct store_incoming *incoming);
+/* Makes it a whole, durable store that knows *meta of itself, and closes it. */
+enum err_code store_incoming_finish(struct store_incoming *incoming,
+                                    const struct store_meta *meta,
+                                    struct err *err) WARN_UNUSED;
 
 #endif

@@ -32,7 +32,7 @@ enum err_code store_fail(int rc, const char *what, struct err *err)
     } else if (rc > 0) {
         code = ERR_IO;
     }
-    return err_set(err, code, "%s: %s: %s", STATE_FILE, what, mdb_strerror(rc));
+    return err_set(err, code, "%s: %s: %s", STORE_STATE_FILE, what, mdb_strerror(rc));
 }
 
 enum err_code store_view_new(struct store *store, struct store_view **ret_view, struct err *err)
@@ -69,6 +69,11 @@ enum err_code store_view_renew(struct store_view *view, struct err *err)
     mdb_txn_reset(view->txn);
     rc = mdb_txn_renew(view->txn);
     return rc == 0 ? ERR_OK : store_fail(rc, "renew view", err);
+}
+
+enum err_code store_view_meta(struct store_view *view, struct store_meta *ret_meta, struct err *err)
+{
+    return store_facts_get(view->store, view->txn, ret_meta, err);
 }
 
 void store_view_reset(struct store_view *view)

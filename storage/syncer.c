@@ -6,15 +6,48 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "storage/mutant.h"
+
+uint64_t engine_commit_lsn(const struct storage *storage)
+{
+    uint64_t known = storage->lsn_known;
+
+    if (storage->role == REPLICA_PRIMARY) {
+        return isr_commit(&storage->isr);
+    }
+    return known < storage->durable.lsn ? known : storage->durable.lsn;
+}
+
+/* Lock held. A job whose records are committed may have to wait for an echo; then it is asked for.
+ */
+static bool may_go(struct storage *storage, const struct job *job, uint64_t commit)
+{
+    if (job->lsn_wait > commit) {
+        return false;
+    }
+    if (!storage->peer_required || job->echo_wait <= storage->ping_echoed ||
+        MUTANT(release_without_echo)) {
+        return true;
+    }
+    if (job->echo_wait > storage->echo_wanted) {
+        storage->echo_wanted = job->echo_wait;
+    }
+    engine_wake_link(storage);
+    return false;
+}
 
 void engine_release(struct storage *storage)
 {
-    uint64_t commit = isr_commit(&storage->isr);
+    uint64_t commit = engine_commit_lsn(storage);
     uint64_t before = storage->released;
 
     while (storage->released < storage->evaluated &&
-           storage->jobs[storage->released % storage->options.queue_count_max].lsn_wait <= commit) {
+           may_go(storage, &storage->jobs[storage->released % storage->options.queue_count_max],
+                  commit)) {
         storage->released++;
+    }
+    if (storage->role == REPLICA_PRIMARY && commit >= storage->lsn_start) {
+        storage->serving = true;
     }
     if (storage->released > before && !storage->event_set) {
         storage->event_set = true;
@@ -30,7 +63,7 @@ void engine_release(struct storage *storage)
 
 void engine_sync(struct storage *storage)
 {
-    uint64_t target = storage->last.lsn;
+    struct record_position target = storage->last;
     struct err failure = ERR_INIT;
     uint64_t commit;
     uint64_t begun_us;
@@ -39,26 +72,38 @@ void engine_sync(struct storage *storage)
 
     ASSERT(!storage->syncing);
     storage->syncing = true;
+    storage->sync_begun_ms = clock_boot_ms(storage->options.clock);
     engine_unlock(storage);
     begun_us = clock_precise_us();
     rc = wal_sync(storage->wal, &failure);
+    if (rc != ERR_OK && MUTANT(sync_retried)) {
+        rc = wal_sync(storage->wal, &failure);
+    }
     took_us = clock_precise_us() - begun_us;
     if (rc != ERR_OK) {
         engine_fail(storage, &failure);
     }
     engine_lock(storage);
     storage->syncing = false;
+    (void)pthread_cond_signal(&storage->quiet_wake); /* a signal cannot fail */
     if (storage->failed) {
         return;
+    }
+    if (took_us > STORAGE_SYNC_SLOW_MS * 1000ULL) {
+        storage->sync_slow_ms = clock_boot_ms(storage->options.clock);
     }
     storage->sync_count++;
     storage->sync_us_total += took_us;
     storage->sync_us_max = took_us > storage->sync_us_max ? took_us : storage->sync_us_max;
-    commit = isr_commit(&storage->isr);
-    rc = isr_acknowledge(&storage->isr, 0, target, NULL);
-    ASSERT(rc == ERR_OK);
-    storage->commit_count += isr_commit(&storage->isr) - commit;
+    commit = engine_commit_lsn(storage);
+    storage->durable = target;
+    if (storage->role == REPLICA_PRIMARY) {
+        rc = isr_acknowledge(&storage->isr, 0, target.lsn, NULL);
+        ASSERT(rc == ERR_OK);
+    }
+    storage->commit_count += engine_commit_lsn(storage) - commit;
     engine_release(storage);
+    engine_wake_link(storage);
     (void)pthread_cond_signal(&storage->writer_wake);
 }
 
@@ -68,14 +113,15 @@ void *syncer_main(void *arg)
 
     engine_lock(storage);
     while (!storage->failed) {
-        bool behind = storage->isr.members[0].lsn_durable < storage->last.lsn;
+        bool behind = storage->durable.lsn < storage->last.lsn;
 
-        if (behind && !storage->syncing) {
+        engine_turn(storage, ENGINE_SYNCER);
+        if (behind && !storage->syncing && !storage->cutting) {
             engine_sync(storage);
         } else if (storage->writer_done && !behind) {
             break;
         } else {
-            engine_wait(storage, &storage->syncer_wake, STORAGE_DISK_CHECK_MS);
+            engine_wait(storage, &storage->syncer_wake, STORAGE_TURN_MS);
         }
     }
     engine_unlock(storage);

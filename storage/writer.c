@@ -71,6 +71,8 @@ run_job(struct storage *storage, struct batch *batch, struct job *job, struct er
     }
     if (job->rc == ERR_OK) {
         take_changes(storage);
+        /* A job that changed nothing is a read; its record needs no echo. */
+        job->echo_wait = txn.payload_size > batch->payload_size ? 0 : job->echo_wait;
         batch->payload_size = txn.payload_size;
     }
     job->lsn_wait = batch->last.lsn + (batch->payload_size > 0 ? 1 : 0);
@@ -114,13 +116,9 @@ publish(struct storage *storage, const struct batch *batch, const struct record_
 {
     storage->evaluated = batch->end;
     if (position->lsn > storage->last.lsn) {
-        storage->last = *position;
-        memcpy(storage->hashes[position->lsn % STORAGE_WINDOW_COUNT], position->hash,
-               STORAGE_HASH_SIZE);
+        engine_appended(storage, position);
+        storage->tip = *position;
         isr_append(&storage->isr, position->lsn);
-        if (wal_wants_segment(storage->wal)) {
-            (void)pthread_cond_signal(&storage->checkpointer_wake); /* a signal cannot fail */
-        }
     }
     engine_release(storage);
 }
@@ -129,7 +127,7 @@ publish(struct storage *storage, const struct batch *batch, const struct record_
  * threads; otherwise it goes on while the syncer does. Lock held. */
 static void start_sync(struct storage *storage, uint64_t job_count)
 {
-    if (storage->isr.members[0].lsn_durable == storage->last.lsn || storage->failed) {
+    if (storage->durable.lsn == storage->last.lsn || storage->failed) {
         return;
     }
     if (!storage->syncing && job_count == 1 && storage->enqueued == storage->evaluated) {
@@ -142,7 +140,7 @@ static void start_sync(struct storage *storage, uint64_t job_count)
 /* Lock held, dropped meanwhile. */
 static void do_batch(struct storage *storage)
 {
-    uint64_t lsn_durable = storage->isr.members[0].lsn_durable;
+    uint64_t lsn_durable = storage->durable.lsn;
     uint64_t wall_ms = clock_wall_ms(storage->options.clock);
     struct batch batch = {.first = storage->evaluated,
                           .end = storage->enqueued,
@@ -206,7 +204,7 @@ static void freeze(struct storage *storage)
     ASSERT(memtable_count(empty) == 0);
     storage->frozen = storage->active;
     storage->active = empty;
-    storage->frozen_position = storage->last;
+    storage->frozen_position = storage->tip;
     storage->frozen_state = FROZEN_WAITING;
     storage->flush = storage->closing;
     (void)pthread_cond_signal(&storage->checkpointer_wake);
@@ -215,29 +213,39 @@ static void freeze(struct storage *storage)
 /* Lock held. Everything a batch needs is there: it can then not stop half-way. */
 static bool can_batch(const struct storage *storage)
 {
-    return storage->evaluated < storage->enqueued &&
-           storage->last.lsn - storage->isr.members[0].lsn_durable < STORAGE_UNSYNCED_COUNT_MAX &&
+    return storage->evaluated < storage->enqueued && storage->role == REPLICA_PRIMARY &&
+           storage->tip.lsn == storage->last.lsn &&
+           storage->last.lsn - storage->durable.lsn < STORAGE_UNSYNCED_COUNT_MAX &&
            storage->last.lsn - isr_commit(&storage->isr) < STORAGE_WINDOW_COUNT &&
            fits_job(storage->active) && wal_has_room(storage->wal);
+}
+
+/* Lock held. The start record of an epoch goes in between two batches. It must not need a segment
+ * that only its own commit sets free. */
+static bool can_begin(const struct storage *storage)
+{
+    return storage->epoch_wanted != 0 && wal_has_room_for_start(storage->wal);
 }
 
 /* Lock held. */
 static bool finished(const struct storage *storage)
 {
-    return storage->closing && storage->delivered == storage->enqueued &&
-           storage->isr.members[0].lsn_durable == storage->last.lsn &&
-           memtable_count(storage->active) == 0 && storage->frozen_state == FROZEN_NONE;
+    return storage->ending && storage->delivered == storage->enqueued &&
+           storage->durable.lsn == storage->last.lsn && memtable_count(storage->active) == 0 &&
+           storage->frozen_state == FROZEN_NONE;
 }
 
 static uint64_t wait_ms(const struct storage *storage, uint64_t now_ms)
 {
     uint64_t age_ms = now_ms - storage->active_since_ms;
 
+    uint64_t due_ms = storage->options.checkpoint_ms - age_ms + 1;
+
     if (memtable_count(storage->active) == 0 || storage->frozen_state != FROZEN_NONE ||
-        age_ms > storage->options.checkpoint_ms) {
-        return STORAGE_DISK_CHECK_MS;
+        age_ms > storage->options.checkpoint_ms || due_ms > STORAGE_TURN_MS) {
+        return STORAGE_TURN_MS;
     }
-    return storage->options.checkpoint_ms - age_ms + 1;
+    return due_ms;
 }
 
 /* Leaves the reason where the admin and the next start find it. The disk may be the very thing
@@ -286,10 +294,15 @@ void *writer_main(void *arg)
     while (!storage->failed && !finished(storage)) {
         uint64_t now_ms = clock_boot_ms(storage->options.clock);
 
+        engine_turn(storage, ENGINE_WRITER);
         if (storage->frozen_state == FROZEN_DONE) {
             drop_frozen(storage);
         } else if (should_freeze(storage, now_ms)) {
             freeze(storage);
+        } else if (can_begin(storage)) {
+            engine_begin_wanted(storage);
+        } else if (engine_can_apply(storage)) {
+            engine_apply_some(storage);
         } else if (can_batch(storage)) {
             do_batch(storage);
         } else {

@@ -82,7 +82,7 @@ struct failover {
     struct register_value value;
     uint64_t revision;
     uint64_t head;     /* the arbiter's highest revision */
-    uint64_t moved_ms; /* when the peer moved it, in this incarnation; 0: it has not */
+    uint64_t moved_ms; /* when the peer took it and has not led since; 0: not so */
 
     /* The arbiter. */
     bool down;        /* the last request had no answer */

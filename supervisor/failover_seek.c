@@ -35,11 +35,6 @@ static enum wish wish_beside_peer(struct failover *f)
     bool in_time;
 
     ASSERT(f->orphan_ms != 0);
-    if (f->moved_ms != 0 && f->value.primary == peer_host(f) &&
-        !due(f, f->moved_ms + f->options.takeover_ms)) {
-        wait_for(f, "the other host has just taken authority", false);
-        return WISH_NONE;
-    }
     if (order > 0 || MUTANT(lead_over_higher)) {
         return WISH_BOTH;
     }
@@ -112,6 +107,11 @@ static enum wish wish_in_isr(struct failover *f)
     if (peer_leads(f)) {
         return WISH_NONE;
     }
+    if (f->moved_ms != 0 && f->value.primary == peer_host(f) &&
+        !due(f, f->moved_ms + f->options.takeover_ms)) {
+        wait_for(f, "the other host has just taken authority", false);
+        return WISH_NONE;
+    }
     return link_alive(f) ? wish_beside_peer(f) : wish_in_silence(f);
 }
 
@@ -138,7 +138,8 @@ static bool is_held_back(struct failover *f)
         wait_for(f, f->refused ? "the arbiter waits for the operator" : "the register is read",
                  f->refused);
     } else if (f->absent || !f->known) {
-        wait_for(f, "there is no register yet: approvalctl bootstrap", true);
+        wait_for(f, "there is no register yet: approvalctl bootstrap",
+                 f->change.kind == CHANGE_NONE);
     } else {
         return false;
     }
@@ -176,6 +177,7 @@ static void track(struct failover *f)
 {
     if (peer_leads(f)) {
         f->orphan_ms = 0;
+        f->moved_ms = 0; /* it uses what it took */
     } else if (link_alive(f) && f->orphan_ms == 0) {
         f->orphan_ms = f->now_ms;
     }

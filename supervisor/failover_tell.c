@@ -108,7 +108,10 @@ static bool eligible_now(const struct failover *f)
     if (f->barred || f->safe_mode || f->memory.maintenance) {
         return false;
     }
-    return f->child_up ? f->fresh && in_isr(f) : f->eligible;
+    if (f->child_up && f->fresh) {
+        return in_isr(f);
+    }
+    return f->eligible && (!f->child_up || in_isr(f));
 }
 
 void tell_eligible(struct failover *f)

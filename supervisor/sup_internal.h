@@ -25,6 +25,7 @@ struct event;
 struct event_base;
 
 #define SUP_SIGNAL_COUNT 3
+#define SUP_RELAY_MS     5000 /* as long as approvald passes requests on after a handover */
 #define SUP_HOUSE_MS     1000 /* between two looks at what has no event of its own */
 
 struct sup_socket {
@@ -75,6 +76,7 @@ struct sup {
 
     struct sup_socket sockets[SUP_SOCKET_COUNT_MAX];
     size_t socket_count;
+    uint64_t handing_ms; /* when this host last handed over; 0: it has not, or long ago */
 
     struct vip *vip; /* owned; NULL: none is configured */
     struct event *vip_event;

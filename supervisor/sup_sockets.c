@@ -146,6 +146,13 @@ void sup_sockets_follow(struct sup *sup)
 
     failover_status(sup->failover, &status);
     open = wants_open(status.role, sup->serving_open);
+    if (status.role == FAILOVER_HANDING_OVER) {
+        sup->handing_ms = sup_now_ms();
+    } else if (status.role == FAILOVER_STANDBY && sup->handing_ms != 0) {
+        /* Who still comes to the host that has handed over is passed on by its approvald. */
+        open = sup_now_ms() < sup->handing_ms + SUP_RELAY_MS;
+        sup->handing_ms = open ? sup->handing_ms : 0;
+    }
     if (open == sup->serving_open) {
         return;
     }

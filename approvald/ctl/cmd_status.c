@@ -2,6 +2,7 @@
 /* cmd_status.c: status: one glance.
  * Owns the choice of what deserves a person; never repairs anything. */
 #include "approvald/ctl/command.h"
+#include "approvald/ctl/supervisor.h"
 #include "base/buf.h"
 #include "base/json.h"
 
@@ -76,23 +77,68 @@ static enum err_code show(const struct json *status, const struct health *health
     return rc;
 }
 
-int cmd_status(struct ctl *ctl)
+/* What approvald says. *ret_ready: it may write. */
+static int approvald_status(struct ctl *ctl, bool *ret_ready)
 {
     const struct client_reply *reply = NULL;
     struct health health;
     struct err err = ERR_INIT;
     int code = ctl_get(ctl, "/v1/status", &reply);
 
+    *ret_ready = false;
     if (code != CTL_OK) {
         return code;
     }
     read_health(reply->json, &health);
+    *ret_ready = health.ready;
     if (ctl->json) {
         ctl_print_json(reply->body);
     } else if (show(reply->json, &health, &err) != ERR_OK) {
         return ctl_fail_err(ctl, &err);
     }
-    return health.ready && health.dead == 0 && (health.slack_ok || !health.slack_used)
-               ? CTL_OK
-               : CTL_INTERNAL;
+    return health.dead == 0 && (health.slack_ok || !health.slack_used) ? CTL_OK : CTL_INTERNAL;
+}
+
+/* What the supervisor says of the pair; a second JSON text with --json. */
+static int pair_status(struct ctl *ctl, bool *ret_standby)
+{
+    AUTO_JSON struct json *status = NULL;
+    AUTO_BUF struct buf *text = NULL;
+    struct err err = ERR_INIT;
+    enum err_code rc = supervisor_ask(ctl, "status", &status, &err);
+
+    *ret_standby = false;
+    if (rc != ERR_OK) {
+        return ctl_fail(ctl, rc == ERR_DENIED ? CTL_REFUSED : CTL_UNREACHABLE, &err);
+    }
+    if (ctl->json) {
+        rc = buf_new(CTL_BODY_SIZE_MAX, &text, &err);
+        if (rc == ERR_OK) {
+            rc = json_print(status, text, &err);
+        }
+        if (rc != ERR_OK) {
+            return ctl_fail_err(ctl, &err);
+        }
+        ctl_print_json(buf_span(text));
+    } else {
+        show_pair(status);
+    }
+    *ret_standby = show_pair_is_standby(status);
+    return show_pair_is_well(status) ? CTL_OK : CTL_INTERNAL;
+}
+
+int cmd_status(struct ctl *ctl)
+{
+    bool standby = false;
+    bool ready;
+    int pair_code = CTL_OK;
+    int code = approvald_status(ctl, &ready);
+
+    if (supervisor_is_used(ctl)) {
+        pair_code = pair_status(ctl, &standby);
+    }
+    if (code == CTL_OK && !ready && !standby) {
+        code = CTL_INTERNAL;
+    }
+    return code == CTL_OK ? pair_code : code;
 }

@@ -6,6 +6,7 @@
 #define BIT(option) OPTION_BIT(OPTION_##option)
 #define COMMON      (BIT(HELP) | BIT(JSON) | BIT(URL) | BIT(SOCKET) | BIT(TOKEN_FILE) | BIT(CA_FILE))
 #define CONNECTED   (COMMON | BIT(TIMEOUT))
+#define SUPERVISED  (BIT(HELP) | BIT(JSON) | BIT(TIMEOUT) | BIT(SUPERVISOR))
 #define ASKING                                                                                     \
     (CONNECTED | BIT(POLICY) | BIT(TITLE) | BIT(REASON) | BIT(TARGET) | BIT(REQUESTER) |           \
      BIT(EXPIRES) | BIT(KEY) | BIT(QUIET))
@@ -270,10 +271,11 @@ static const struct command table[] = {
     {{"status", NULL},
      "",
      "one glance: is it healthy? The exit code is for monitoring",
-     "Exit code 0: ready and nothing given up; 119: something needs a person; 114: no answer.\n"
+     "Of a pair it shows both hosts, as this one knows them. Exit code 0: ready (or a standby in\n"
+     "step) and nothing given up; 119: something needs a person; 114: no answer.\n"
      "\n"
      "  approvalctl status\n",
-     CONNECTED,
+     CONNECTED | BIT(SUPERVISOR),
      0,
      0,
      false,
@@ -289,6 +291,105 @@ static const struct command table[] = {
      0,
      false,
      cmd_doctor},
+    {{"switchover", NULL},
+     "",
+     "hand the pair over to the other host, without an error",
+     "Run it on the primary. What was begun is answered, the standby takes over, requests that\n"
+     "still arrive here are passed on. If it does not come to pass, everything stays as it was.\n"
+     "\n"
+     "  approvalctl switchover\n",
+     SUPERVISED,
+     0,
+     0,
+     false,
+     cmd_switchover},
+    {{"promote", NULL},
+     "--force",
+     "make this host the primary although the other one cannot be asked",
+     "For the case that the other host is lost, or the arbiter with it. What only the other host\n"
+     "had is lost, and it can come back only by approvalctl rejoin. First make sure that it is\n"
+     "off; you are asked to type so.\n"
+     "\n"
+     "  approvalctl promote --force\n",
+     SUPERVISED | BIT(FORCE) | BIT(CONFIRM),
+     0,
+     0,
+     false,
+     cmd_promote},
+    {{"peer-off", NULL},
+     "",
+     "confirm that the other host is off, for a pair without an arbiter",
+     "With arbiter \"manual\" nothing changes without the other host or your word. It holds until\n"
+     "the other host is heard again.\n"
+     "\n"
+     "  approvalctl peer-off\n",
+     SUPERVISED | BIT(CONFIRM),
+     0,
+     0,
+     false,
+     cmd_peer_off},
+    {{"rejoin", NULL},
+     "",
+     "give up this host's store and fetch the other host's",
+     "After a forced promotion of the other host, or when the stores have diverged. The old store\n"
+     "is kept beside the new one, as diverged-….mdb.\n"
+     "\n"
+     "  approvalctl rejoin\n",
+     SUPERVISED | BIT(CONFIRM),
+     0,
+     0,
+     false,
+     cmd_rejoin},
+    {{"maintenance", NULL},
+     "on|off",
+     "keep this host from becoming primary, for work on it",
+     "A primary hands over first. The host goes on as standby, so nothing is unprotected.\n"
+     "\n"
+     "  approvalctl maintenance on && reboot\n",
+     SUPERVISED,
+     1,
+     1,
+     false,
+     cmd_maintenance},
+    {{"safe-mode", "clear"},
+     "",
+     "let this host lead again after a crash loop",
+     "  approvalctl safe-mode clear\n",
+     SUPERVISED,
+     0,
+     0,
+     false,
+     cmd_safe_mode_clear},
+    {{"pair", "bootstrap"},
+     "",
+     "create the pair's register, once, on the host whose store counts",
+     "  approvalctl pair bootstrap\n",
+     SUPERVISED,
+     0,
+     0,
+     false,
+     cmd_pair_bootstrap},
+    {{"arbiter", "reseed"},
+     "",
+     "write the register into a new arbiter, when the old one is lost for good",
+     "Both hosts have to be there and agree. Point both configurations at the new arbiter first.\n"
+     "Also after an arbiter was restored from a backup.\n"
+     "\n"
+     "  approvalctl arbiter reseed\n",
+     SUPERVISED | BIT(CONFIRM),
+     0,
+     0,
+     false,
+     cmd_arbiter_reseed},
+    {{"keepalived-config", NULL},
+     "",
+     "print the configuration of keepalived for this host",
+     "  approvalctl keepalived-config > /etc/keepalived/keepalived.conf\n",
+     COMMON | BIT(CONFIG) | BIT(PROGRAM),
+     0,
+     0,
+     false,
+     cmd_keepalived_config},
     {.words = {NULL, NULL}},
 };
 

@@ -56,7 +56,10 @@
     X(OPTION_PROGRAM, "program", "FILE", "the approvald to ask")                                   \
     X(OPTION_PUBLIC_URL, "public-url", "URL", "how Slack reaches approvald")                       \
     X(OPTION_NAME, "name", "TEXT", "the app's name in Slack")                                      \
-    X(OPTION_COMMAND, "command", "WORD", "the slash command")
+    X(OPTION_COMMAND, "command", "WORD", "the slash command")                                      \
+    X(OPTION_SUPERVISOR, "supervisor", "PATH", "the supervisor's socket")                          \
+    X(OPTION_FORCE, "force", NULL, "promote although the other host cannot be asked")              \
+    X(OPTION_CONFIRM, "confirm", "TEXT", "the words that are asked for otherwise")
 
 enum option {
 #define OPTION_ENUM(option, name, value, help) option,

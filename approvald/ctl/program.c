@@ -17,11 +17,11 @@
 
 #define PROGRAM_ARGS_MAX 5
 
-static const char *choose(const struct ctl *ctl)
+static const char *choose(const struct ctl *ctl, const char *usual)
 {
     const char *given = options_text(&ctl->options, OPTION_PROGRAM);
 
-    return given != NULL ? given : PKGSBINDIR "/approvald";
+    return given != NULL ? given : usual;
 }
 
 /* exec takes an array of char *, which it does not change. */
@@ -43,15 +43,25 @@ static void fill(const struct ctl *ctl,
     ASSERT(count < PROGRAM_ARGS_MAX);
 }
 
-const struct err *program_exec(const struct ctl *ctl, const char *what, struct err *err)
+static const struct err *
+become_program(const struct ctl *ctl, const char *program, const char *what, struct err *err)
 {
     const char *argv[PROGRAM_ARGS_MAX];
-    const char *program = choose(ctl);
 
     fill(ctl, program, what, argv);
     (void)execv(program, (char *const *)(uintptr_t)argv);
     (void)err_set_errno(err, ERR_NOT_FOUND, errno, "%s", program); /* the caller prints it */
     return err;
+}
+
+const struct err *program_exec(const struct ctl *ctl, const char *what, struct err *err)
+{
+    return become_program(ctl, choose(ctl, PKGSBINDIR "/approvald"), what, err);
+}
+
+const struct err *program_exec_supervisor(const struct ctl *ctl, const char *what, struct err *err)
+{
+    return become_program(ctl, choose(ctl, PKGSBINDIR "/approvald-supervisor"), what, err);
 }
 
 __attribute__((noreturn)) static void
@@ -84,7 +94,7 @@ enum err_code program_capture(
     const struct ctl *ctl, const char *what, struct buf *output, int *ret_code, struct err *err)
 {
     const char *argv[PROGRAM_ARGS_MAX];
-    const char *program = choose(ctl);
+    const char *program = choose(ctl, PKGSBINDIR "/approvald");
     int pipe_fds[2];
     int status = 0;
     enum err_code rc;

@@ -14,6 +14,9 @@ struct ctl;
  * the error, in *err. */
 const struct err *program_exec(const struct ctl *ctl, const char *what, struct err *err);
 
+/* The same for approvald-supervisor and its configuration. */
+const struct err *program_exec_supervisor(const struct ctl *ctl, const char *what, struct err *err);
+
 /* Runs it and waits: what it says (both streams) is added to output; *ret_code is its exit code. */
 enum err_code program_capture(const struct ctl *ctl,
                               const char *what,

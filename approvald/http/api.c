@@ -342,6 +342,20 @@ struct call *call_begin(struct api *api, struct http_request *request, uint32_t 
     return call;
 }
 
+struct call *call_begin_host(struct api *api, struct http_request *request)
+{
+    struct call *call = http_request_context(request);
+
+    if (api->options.service != NULL || !http_request_is_root(request)) {
+        return call_begin(api, request, SCOPE_READ);
+    }
+    call->api = api;
+    call->request = request;
+    call->actor.kind = ACTOR_ROOT;
+    call->scopes = SCOPE_READ;
+    return call;
+}
+
 bool call_may_policy(const struct call *call, struct span policy)
 {
     for (uint32_t i = 0; i < call->policy_count; i++) {

@@ -474,7 +474,7 @@ static void status(void *arg, struct http_request *request)
         call->api = arg;
         call->request = request;
     } else {
-        call = call_begin(arg, request, SCOPE_READ);
+        call = call_begin_host(arg, request);
     }
     if (call == NULL) {
         return;

@@ -49,6 +49,8 @@ struct api {
 /* api.c. The call of a request whose caller has one of the scopes (SCOPE_ROOT: root alone); NULL:
  * it is answered already. */
 struct call *call_begin(struct api *api, struct http_request *request, uint32_t scopes);
+/* As call_begin with SCOPE_READ; of a host without a service, root is answered all the same. */
+struct call *call_begin_host(struct api *api, struct http_request *request);
 /* May this caller see or use a policy? */
 bool call_may_policy(const struct call *call, struct span policy);
 /* Answers with the status that code and refusal stand for; err may be NULL. */

@@ -26,7 +26,6 @@
 #include <unistd.h>
 
 /* The kernel holds that many connections that we have not accepted: a burst of one second. */
-#define LISTEN_BACKLOG 1024
 
 uint64_t server_now_ms(const struct http_server *server)
 {
@@ -185,7 +184,10 @@ static void on_accept_error(struct evconnlistener *from, void *arg)
     struct listener *listener = arg;
     int number = errno;
 
-    log_fields(LOG_LEVEL_WARNING, "http", "accept_failed", LOG_TEXT("reason", strerror(number)));
+    if (number != EINVAL) { /* the supervisor has closed the socket: another host serves */
+        log_fields(LOG_LEVEL_WARNING, "http", "accept_failed",
+                   LOG_TEXT("reason", strerror(number)));
+    }
     (void)evconnlistener_disable(from); /* the tick tries again either way */
     listener->paused = true;
 }
@@ -213,9 +215,8 @@ enum err_code http_server_listen(struct http_server *server,
     }
     *listener = (struct listener){
         .server = server, .tls = tls, .kind = kind, .unix_socket = address.ss_family == AF_UNIX};
-    listener->listener =
-        evconnlistener_new(server->base, on_accept, listener,
-                           LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, LISTEN_BACKLOG, fd);
+    listener->listener = evconnlistener_new(server->base, on_accept, listener,
+                                            LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
     if (listener->listener == NULL) {
         int number = errno;
 
@@ -237,6 +238,11 @@ static void resume_listeners(struct http_server *server)
             listener->paused = false;
         }
     }
+}
+
+void http_server_resume(struct http_server *server)
+{
+    resume_listeners(server);
 }
 
 void http_server_tick(struct http_server *server)

@@ -73,13 +73,16 @@ enum err_code http_server_add(struct http_server *server,
                               void *arg,
                               struct err *err) WARN_UNUSED;
 
-/* Accepts on fd, a listening TCP or unix socket, which the server owns from now on (also on
- * failure). tls is borrowed for the server's life; NULL: plain. */
+/* Accepts on fd, a TCP or unix socket that listens, or will (a supervisor closes and opens it; see
+ * http_server_resume), which the server owns from now on (also on failure). tls is borrowed for the
+ * server's life; NULL: plain. */
 enum err_code http_server_listen(struct http_server *server,
                                  enum http_listener kind,
                                  int fd,
                                  struct tls_server *tls,
                                  struct err *err) WARN_UNUSED;
+/* Listeners that could not accept try again at once, instead of at the next tick. */
+void http_server_resume(struct http_server *server);
 /* The time that passes: closes what is overdue. Call a few times a second. */
 void http_server_tick(struct http_server *server);
 /* Stops accepting, closes idle connections and every other one after its answer, which says

@@ -132,6 +132,68 @@ static void what_makes_no_sense_is_refused(void)
     CU_ASSERT_EQUAL(isr_add(&isr, 1, &err), ERR_EXISTS);
 }
 
+static void who_takes_over_commits_nothing_before_its_start_record(void)
+{
+    struct isr_start start = {.lsn_last = 20, .lsn_durable = 15, .lsn_commit = 10};
+    struct isr isr;
+
+    isr_begin(&isr, &start);
+    CU_ASSERT_EQUAL(isr_commit(&isr), 10);
+    CU_ASSERT_EQUAL(isr_acknowledge(&isr, 0, 20, NULL), ERR_OK);
+    CU_ASSERT_EQUAL(isr_commit(&isr), 10);
+    isr_append(&isr, 21);
+    CU_ASSERT_EQUAL(isr_commit(&isr), 10);
+    CU_ASSERT_EQUAL(isr_acknowledge(&isr, 0, 21, NULL), ERR_OK);
+    CU_ASSERT_EQUAL(isr_commit(&isr), 21);
+}
+
+static void who_takes_over_with_a_peer_needs_it_for_the_whole_tail(void)
+{
+    struct isr_start start = {.lsn_last = 20, .lsn_durable = 20, .lsn_commit = 10};
+    struct isr isr;
+
+    isr_begin(&isr, &start);
+    CU_ASSERT_EQUAL(isr_add_behind(&isr, 1, NULL), ERR_OK);
+    CU_ASSERT_EQUAL(isr_add_behind(&isr, 1, NULL), ERR_EXISTS);
+    isr_append(&isr, 21);
+    CU_ASSERT_EQUAL(isr_acknowledge(&isr, 0, 21, NULL), ERR_OK);
+    CU_ASSERT_EQUAL(isr_commit(&isr), 10);
+    CU_ASSERT_EQUAL(isr_acknowledge(&isr, 1, 20, NULL), ERR_OK);
+    CU_ASSERT_EQUAL(isr_commit(&isr), 10);
+    CU_ASSERT_EQUAL(isr_acknowledge(&isr, 1, 21, NULL), ERR_OK);
+    CU_ASSERT_EQUAL(isr_commit(&isr), 21);
+    isr_append(&isr, 22);
+    CU_ASSERT_EQUAL(isr_acknowledge(&isr, 0, 22, NULL), ERR_OK);
+    CU_ASSERT_EQUAL(isr_commit(&isr), 21);
+}
+
+static void without_the_peer_the_tail_commits_with_the_start_record(void)
+{
+    struct isr_start start = {.lsn_last = 20, .lsn_durable = 20, .lsn_commit = 10};
+    struct isr isr;
+
+    isr_begin(&isr, &start);
+    CU_ASSERT_EQUAL(isr_add_behind(&isr, 1, NULL), ERR_OK);
+    isr_append(&isr, 21);
+    CU_ASSERT_EQUAL(isr_acknowledge(&isr, 0, 21, NULL), ERR_OK);
+    CU_ASSERT_EQUAL(isr_remove(&isr, 1, NULL), ERR_OK);
+    CU_ASSERT_EQUAL(isr_commit(&isr), 21);
+}
+
+static void a_peer_added_behind_while_all_is_committed_needs_the_next_record(void)
+{
+    struct isr isr;
+
+    isr_init(&isr, 5);
+    CU_ASSERT_EQUAL(isr_add_behind(&isr, 1, NULL), ERR_OK);
+    CU_ASSERT_EQUAL(isr_commit(&isr), 5);
+    isr_append(&isr, 6);
+    CU_ASSERT_EQUAL(isr_acknowledge(&isr, 0, 6, NULL), ERR_OK);
+    CU_ASSERT_EQUAL(isr_commit(&isr), 5);
+    CU_ASSERT_EQUAL(isr_acknowledge(&isr, 1, 6, NULL), ERR_OK);
+    CU_ASSERT_EQUAL(isr_commit(&isr), 6);
+}
+
 UNIT_MAIN("isr",
           {"alone, a record commits when it is durable here",
            alone_a_record_commits_when_it_is_durable_here},
@@ -142,4 +204,12 @@ UNIT_MAIN("isr",
           {"removing the slow host commits what waited",
            removing_the_slow_host_commits_what_waited},
           {"the commit LSN never falls", the_commit_lsn_never_falls},
-          {"what makes no sense is refused", what_makes_no_sense_is_refused})
+          {"what makes no sense is refused", what_makes_no_sense_is_refused},
+          {"who takes over commits nothing before its start record",
+           who_takes_over_commits_nothing_before_its_start_record},
+          {"who takes over with a peer needs it for the whole tail",
+           who_takes_over_with_a_peer_needs_it_for_the_whole_tail},
+          {"without the peer the tail commits with the start record",
+           without_the_peer_the_tail_commits_with_the_start_record},
+          {"a peer added behind while all is committed needs the next record",
+           a_peer_added_behind_while_all_is_committed_needs_the_next_record})

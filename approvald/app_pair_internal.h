@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* app_pair_internal.h: what the files of approvald under a supervisor share: app_pair.c (the
+ * contract's messages), app_pair_tell.c (reports and what is told), app_move.c (the steps of a
+ * planned handover). Nobody else includes it. */
+#ifndef APPROVALD_APP_PAIR_INTERNAL_H
+#define APPROVALD_APP_PAIR_INTERNAL_H
+
+#include "approvald/app_internal.h"
+#include "base/span.h"
+#include "supervisor/contract.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PAIR_PENDING_COUNT 64U /* messages that wait for the socket, which holds some itself */
+
+#define PAIR_PEER_KIND 1U /* data of the supervisors; relay.h has the other kinds */
+
+struct http_request;
+struct replica_report;
+
+enum move {
+    MOVE_NONE,
+    MOVE_QUIETING,    /* we hand over: new requests are held, begun ones are answered */
+    MOVE_RESUMING,    /* it is called off while quieting */
+    MOVE_OFFERED,     /* drained; the peer may take over */
+    MOVE_RELAYING,    /* it has: what still arrives here is passed on */
+    MOVE_TAKING_OVER, /* the peer has offered: what arrives early is held */
+};
+
+struct pair {
+    int socket; /* owned */
+    struct event *readable;
+    enum contract_state state;
+    struct contract_configure configure;
+    struct contract_summary summary;
+    bool summary_known;
+    bool link_news; /* the link's state is to be told */
+    bool lead;      /* the storage leads: serve */
+    uint64_t epoch; /* granted */
+    enum move move;
+    uint64_t move_ms;           /* since when */
+    struct http_request **held; /* owned array, in order of arrival */
+    uint32_t held_count;
+    uint64_t checkin_ms;
+    struct contract_message *pending; /* owned ring */
+    uint32_t pending_first;
+    uint32_t pending_count;
+};
+
+static inline bool pair_is_paired(const struct pair *pair)
+{
+    return pair->configure.mode == CONTRACT_PAIR;
+}
+
+/* app_pair_tell.c. Messages to the supervisor, in order. */
+void pair_tell(struct app *app, const struct contract_message *message);
+void pair_tell_epoch(struct app *app, enum contract_type type, uint64_t epoch);
+void pair_tell_link(struct app *app);
+/* True when the socket took it, or will never take it. */
+bool pair_send(struct pair *pair, const struct contract_message *message);
+void pair_flush(struct pair *pair);
+/* For the storage; called inside storage_dispatch. */
+void pair_on_report(void *arg, const struct replica_report *report);
+void pair_on_data(void *arg, struct span data);
+enum err_code pair_send_piece(void *arg, struct span data, struct err *err);
+
+/* app_move.c */
+void move_begin(struct app *app, enum move move);
+void move_hand_over(struct app *app);
+void move_resume(struct app *app);
+/* The storage leads: serve, and let go what was held. */
+void move_serve(struct app *app);
+/* The next step, when it is due. */
+void move_work(struct app *app, uint64_t now_ms);
+
+#endif

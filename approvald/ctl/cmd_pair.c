@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_pair.c: the operator's commands to the supervisor of this host.
+ * Owns what has to be typed before something that cannot be taken back.
+ * Never decides whether a command is right: the supervisor does, and says why not. */
+#include "approvald/ctl/command.h"
+#include "approvald/ctl/program.h"
+#include "approvald/ctl/supervisor.h"
+#include "base/buf.h"
+#include "base/json.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define OFF_WORDS    "the other host is off"
+#define REJOIN_WORDS "give up this store"
+#define RESEED_WORDS "the old arbiter is lost"
+
+/* Sends a command and prints what the supervisor says. */
+static int command(struct ctl *ctl, const char *line)
+{
+    AUTO_JSON struct json *answer = NULL;
+    AUTO_BUF struct buf *text = NULL;
+    struct err err = ERR_INIT;
+    enum err_code rc = supervisor_ask(ctl, line, &answer, &err);
+    bool ok;
+
+    if (rc != ERR_OK) {
+        return ctl_fail(ctl, rc == ERR_DENIED ? CTL_REFUSED : CTL_UNREACHABLE, &err);
+    }
+    ok = json_bool(answer, "ok", false);
+    if (ctl->json) {
+        rc = buf_new(CTL_BODY_SIZE_MAX, &text, &err);
+        if (rc == ERR_OK) {
+            rc = json_print(answer, text, &err);
+        }
+        if (rc == ERR_OK) {
+            ctl_print_json(buf_span(text));
+        }
+    } else {
+        rc = ctl_print_line(ok ? "" : "refused: ", json_text(answer, "message"), &err);
+    }
+    if (rc != ERR_OK) {
+        return ctl_fail_err(ctl, &err);
+    }
+    return ok ? CTL_OK : CTL_REFUSED;
+}
+
+/* True when the words were given as an option or are typed now. */
+static bool confirmed(const struct ctl *ctl, const char *words, const char *warning)
+{
+    const char *given = options_text(&ctl->options, OPTION_CONFIRM);
+    char line[128];
+    size_t size;
+
+    if (given != NULL) {
+        return strcmp(given, words) == 0;
+    }
+    if (isatty(STDIN_FILENO) != 1) {
+        return false;
+    }
+    (void)fprintf(stderr, "%s\nType \"%s\" to go on: ", warning, words); /* a prompt */
+    if (fgets(line, sizeof line, stdin) == NULL) {
+        return false;
+    }
+    size = strlen(line);
+    if (size > 0 && line[size - 1] == '\n') {
+        line[size - 1] = '\0';
+    }
+    return strcmp(line, words) == 0;
+}
+
+static int confirm_then(struct ctl *ctl, const char *line, const char *words, const char *warning)
+{
+    if (!confirmed(ctl, words, warning)) {
+        return ctl_usage(
+            ctl, "not confirmed: nothing was done; without a terminal: --confirm \"%s\"", words);
+    }
+    return command(ctl, line);
+}
+
+int cmd_switchover(struct ctl *ctl)
+{
+    return command(ctl, "switchover");
+}
+
+int cmd_promote(struct ctl *ctl)
+{
+    if (!options_has(&ctl->options, OPTION_FORCE)) {
+        return ctl_usage(ctl, "promote needs --force; while both hosts are up: approvalctl "
+                              "switchover");
+    }
+    return confirm_then(ctl, "promote-force", OFF_WORDS,
+                        "This host becomes primary, whatever the other one has. Records that only "
+                        "the other host has are lost.\nIf the other host still runs, both would "
+                        "give answers: switch it off first.");
+}
+
+int cmd_peer_off(struct ctl *ctl)
+{
+    return confirm_then(ctl, "peer-off", OFF_WORDS,
+                        "This host may then change the pair alone. If the other host still runs, "
+                        "both would give answers.");
+}
+
+int cmd_rejoin(struct ctl *ctl)
+{
+    return confirm_then(ctl, "rejoin", REJOIN_WORDS,
+                        "This host's store is set aside, and the other host's is fetched.");
+}
+
+int cmd_arbiter_reseed(struct ctl *ctl)
+{
+    return confirm_then(ctl, "reseed", RESEED_WORDS,
+                        "The register is written into the arbiter that is configured now. An old "
+                        "arbiter that comes back must not be used again.");
+}
+
+int cmd_pair_bootstrap(struct ctl *ctl)
+{
+    return command(ctl, "bootstrap");
+}
+
+int cmd_safe_mode_clear(struct ctl *ctl)
+{
+    return command(ctl, "safe-mode-clear");
+}
+
+int cmd_maintenance(struct ctl *ctl)
+{
+    const char *state = ctl->options.arguments[0];
+
+    if (strcmp(state, "on") == 0) {
+        return command(ctl, "maintenance on");
+    }
+    if (strcmp(state, "off") == 0) {
+        return command(ctl, "maintenance off");
+    }
+    return ctl_usage(ctl, "maintenance is on or off, not '%s'", state);
+}
+
+int cmd_keepalived_config(struct ctl *ctl)
+{
+    struct err err = ERR_INIT;
+
+    return ctl_fail(ctl, CTL_INTERNAL, program_exec_supervisor(ctl, "--keepalived-config", &err));
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* supervisor.h: the supervisor's unix socket on this host, and what its answers mean to a person.
+ * One line is asked, one line of JSON is answered. Blocks up to the time limit. */
+#ifndef APPROVALD_CTL_SUPERVISOR_H
+#define APPROVALD_CTL_SUPERVISOR_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+
+struct ctl;
+struct json;
+
+#define SUPERVISOR_SOCKET "/run/approvald/supervisor.sock"
+
+/* The socket that is asked: --supervisor, else the usual one. */
+const char *supervisor_socket(const struct ctl *ctl);
+/* True when --supervisor is given or the usual socket is there. */
+bool supervisor_is_used(const struct ctl *ctl);
+/* ERR_UNAVAILABLE (nobody answers there), ERR_DENIED (not root), ERR_TIMEOUT, ERR_PROTOCOL. The
+ * tree is the caller's. */
+enum err_code supervisor_ask(const struct ctl *ctl,
+                             const char *line,
+                             struct json **ret_json,
+                             struct err *err) WARN_UNUSED;
+
+/* show_pair.c. What of the pair a person wants to see, from the answer to "status". */
+void show_pair(const struct json *status);
+/* False: something of the pair needs a person. */
+bool show_pair_is_well(const struct json *status);
+/* This host is a standby that does what a standby should. */
+bool show_pair_is_standby(const struct json *status);
+
+#endif
