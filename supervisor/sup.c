@@ -387,6 +387,7 @@ static void start(struct sup *sup)
 {
     log_fields(LOG_LEVEL_INFO, "sup", "started", LOG_NUMBER("host", sup_config_host(sup->config)),
                LOG_TEXT("before", memory_end_word(sup->last_end)));
+    sup->armed_before = sup->value.armed;
     sup->value.running = true;
     sup->value.armed = sup->watchdog != NULL;
     if (sup_remember(sup)) {

@@ -52,6 +52,8 @@ struct sup {
     struct memory *memory; /* owned */
     struct memory_value value;
     enum memory_end last_end;
+    bool armed_before; /* the last supervisor had armed the watchdog, and ended without disarming it
+                        */
 
     struct watch watch;
     struct failover *failover; /* owned */
