@@ -90,6 +90,9 @@ static void answer_trusted(struct failover *f, const struct failover_answer *ans
 
 static void value_set(struct failover *f, const struct register_value *value, uint64_t revision)
 {
+    if (f->known && value->epoch == f->value.epoch && revision > f->revision) {
+        f->revision = revision; /* "manual": the operator's word raises it, and nothing else */
+    }
     if (f->known && value->epoch <= f->value.epoch) {
         return; /* the same, or asked before the newer one */
     }
@@ -244,11 +247,30 @@ static void attempt_unknown(struct failover *f)
     f->change.retry_ms = f->now_ms + f->options.retry_ms;
 }
 
+/* The same value under a newer revision: no attempt against the older one can land any more. A
+ * proposal is made against the newer one, anything else is thought over. */
+static void change_rebase(struct failover *f)
+{
+    struct change *change = &f->change;
+
+    change->revision = f->revision;
+    change->unresolved = false;
+    change->nonce_count = 0;
+    change->retry_ms = f->now_ms;
+    if (!is_proposal(change) || !is_of_this_child(f)) {
+        change->kind = CHANGE_NONE;
+    }
+}
+
 /* A newer register than the one that the change is made against decides its fate. */
 static void change_resolve(struct failover *f)
 {
     if (f->change.kind == CHANGE_NONE || f->change.kind == CHANGE_RESEED || !f->known ||
         f->revision == f->change.revision) {
+        return;
+    }
+    if (f->change.value.epoch == f->value.epoch + 1 && f->change.kind != CHANGE_BOOTSTRAP) {
+        change_rebase(f);
         return;
     }
     if (change_has_nonce(&f->change, f->value.nonce)) {
@@ -425,9 +447,8 @@ static bool retry_wanted(const struct failover *f)
 
 static bool read_needed(const struct failover *f)
 {
-    return f->down || f->refused || !f->known || (f->child_up && !f->fresh) || f->barred ||
-           f->offered || f->handover != HANDOVER_NONE ||
-           (peer_leads(f) && f->link.peer_epoch > f->value.epoch);
+    return f->down || f->refused || !f->known || (f->child_up && !f->fresh) || f->offered ||
+           f->handover != HANDOVER_NONE || (peer_leads(f) && f->link.peer_epoch > f->value.epoch);
 }
 
 static void read_run(struct failover *f)

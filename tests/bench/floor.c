@@ -281,6 +281,20 @@ static int floor_meet(const char *text, int listens)
     return fd;
 }
 
+/* "PORT" on loopback, or "ADDRESS:PORT". */
+static int floor_listen(struct evhttp *http, const char *text)
+{
+    const char *colon = strchr(text, ':');
+    char host[64] = "127.0.0.1";
+
+    if (colon != NULL && (size_t)(colon - text) < sizeof host) {
+        memcpy(host, text, (size_t)(colon - text));
+        host[colon - text] = '\0';
+        text = colon + 1;
+    }
+    return evhttp_bind_socket(http, host, (uint16_t)strtoul(text, NULL, 10)) == 0;
+}
+
 /* floor peer ADDRESS:PORT FILE */
 static int floor_peer(char **argv)
 {
@@ -311,8 +325,9 @@ int main(int argc, char **argv)
         return floor_peer(argv);
     }
     if (argc < 4 || argc > 6) {
-        (void)fprintf(stderr, "usage: floor PORT FILE SECRET [PEER:PORT | CERTIFICATE KEY]\n"
-                              "       floor peer ADDRESS:PORT FILE\n");
+        (void)fprintf(stderr,
+                      "usage: floor [ADDRESS:]PORT FILE SECRET [PEER:PORT | CERTIFICATE KEY]\n"
+                      "       floor peer ADDRESS:PORT FILE\n");
         return 2;
     }
     floor.secret = argv[3];
@@ -330,7 +345,7 @@ int main(int argc, char **argv)
     }
     if (evhttp_set_cb(http, "/slack/interactions", floor_press, &floor) != 0 ||
         evhttp_set_cb(http, "/v1/requests", floor_create, &floor) != 0 ||
-        evhttp_bind_socket(http, "127.0.0.1", (uint16_t)strtoul(argv[1], NULL, 10)) != 0) {
+        !floor_listen(http, argv[1])) {
         fail("floor: listen");
     }
     (void)printf("ready\n");
