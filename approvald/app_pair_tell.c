@@ -96,6 +96,9 @@ void pair_tell_link(struct app *app)
     link->lsn_acked = status.link.lsn_acked;
     link->clock_ahead_ms = status.link.clock_ahead_ms;
     pair_tell(app, &message);
+    if (!link->up) {
+        relay_link_down(app->relay); /* what was on its way is lost, or its answer is */
+    }
 }
 
 static void

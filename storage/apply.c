@@ -128,7 +128,7 @@ void engine_apply_some(struct storage *storage)
     engine_wake_link(storage);
 }
 
-/* From follower to leader: the tail is this host's now, and commits with the start record. */
+/* The tail is now this host's own, and is committed with the start record. */
 static void take_lead(struct storage *storage, uint64_t lsn_start)
 {
     struct isr_start start = {.lsn_last = storage->last.lsn,

@@ -183,7 +183,8 @@ void engine_pinged(struct storage *storage, uint64_t sequence);
 void engine_echoed(struct storage *storage, uint64_t sequence);
 
 /* STEP_DOWN: a drained primary becomes a standby in the same process; jobs are refused from now on.
- * Asserted: every job is answered and delivered, and everything is committed. UNREQUIRE is
+ * Asserted: every job is answered and delivered, and everything is committed (it may still be in
+ * the course of being applied). UNREQUIRE is
  * included. Never blocks. */
 void engine_step_down(struct storage *storage);
 

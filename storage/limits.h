@@ -112,9 +112,9 @@
 #define LINK_DATA_SIZE (1UL * STORAGE_MIB)
 /* Pieces of data handed to the caller in one storage_dispatch. */
 #define LINK_DATA_COUNT_MAX 16U
-/* How long a full queue of received data may hold up the link before the connection is given up:
- * well below the silence after which a host is taken for dead. */
-#define LINK_DATA_STALL_MS 100U
+/* The share of the silence for which a full queue of received data may hold up the link before the
+ * connection is given up: the peer must not take this host for dead meanwhile. */
+#define LINK_DATA_STALL_SHARE 2U
 /* Commands and reports between the two threads. Each command but REGISTER waits for its report, and
  * REGISTER and LINK are coalesced: a handful is under way at once. */
 #define LINK_COMMAND_COUNT_MAX 64U

@@ -53,12 +53,22 @@ static void forget_sent(struct link *link)
     }
 }
 
+/* Cut: it is for people. */
+static void set_reason(struct link *link, const char *reason)
+{
+    size_t size = strnlen(reason, sizeof link->drop_reason - 1);
+
+    memcpy(link->drop_reason, reason, size);
+    link->drop_reason[size] = '\0';
+}
+
 void link_failed(struct link *link, const struct err *failure)
 {
     struct message message = {.type = MESSAGE_BYE};
 
     if (!link->dead) {
         log_err(LOG_LEVEL_ERROR, "link", "storage_failed", failure);
+        set_reason(link, failure->message);
         message.u.data = span_text(failure->message);
         link_queue(link, &message);
     }
@@ -70,7 +80,7 @@ void link_drop(struct link *link, const char *reason)
 {
     if (link->conn.state == CONN_UP && !link->drop) {
         link->drop = true;
-        (void)snprintf(link->drop_reason, sizeof link->drop_reason, "%s", reason);
+        set_reason(link, reason);
         link_send_stop(link);
     }
 }
@@ -198,6 +208,14 @@ void link_conn_ready(struct link *link, struct link_conn *conn)
     link_feed(link, &event);
 }
 
+/* When a connection that cannot be read is given up. */
+static uint64_t stall_deadline_ms(const struct link *link)
+{
+    return link->stalled_ms == 0
+               ? UINT64_MAX
+               : link->stalled_ms + link->options.silence_ms / LINK_DATA_STALL_SHARE;
+}
+
 /* The frame is whole: may it be handled now? */
 static bool has_room(struct link *link, struct span frame)
 {
@@ -208,7 +226,7 @@ static bool has_room(struct link *link, struct span frame)
         return true;
     }
     link->stalled_ms = link->stalled_ms == 0 ? link->now_ms : link->stalled_ms;
-    if (link->now_ms - link->stalled_ms >= LINK_DATA_STALL_MS) {
+    if (link->now_ms >= stall_deadline_ms(link)) {
         link_drop(link, "what was received is not taken in time");
     }
     return false;
@@ -357,7 +375,7 @@ static uint64_t earliest_ms(const struct link *link)
 {
     uint64_t deadline_ms = link_conn_deadline_ms(link);
     uint64_t others[] = {replica_deadline_ms(link->replica), link_pump_deadline_ms(link),
-                         link->stalled_ms > 0 ? link->stalled_ms + LINK_DATA_STALL_MS : UINT64_MAX};
+                         stall_deadline_ms(link)};
 
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         deadline_ms = others[i] < deadline_ms ? others[i] : deadline_ms;
@@ -396,7 +414,7 @@ static void wait_for_work(struct link *link)
     link->busy = false;
 }
 
-/* The engine has failed: the peer is told, if it listens, and that was it. */
+/* The engine has failed, or the process ends: the peer is told, if it listens, and that was it. */
 static void end_connection(struct link *link)
 {
     if (link->conn.state == CONN_UP) {
@@ -422,6 +440,9 @@ static void *link_main(void *arg)
             link->notify = false;
             engine_notify(link->storage);
         }
+    }
+    if (!link->dead) {
+        link_drop(link, "this host stops");
     }
     link->dead = true;
     end_connection(link);

@@ -176,7 +176,7 @@ enum err_code promise_open(const struct disk *disk,
                            struct promise **ret_promise,
                            struct err *err)
 {
-    struct promise *promise;
+    struct promise *promise = NULL;
     enum err_code rc = new_promise(disk, dir, store_id, &promise, err);
 
     if (rc != ERR_OK) {
@@ -223,7 +223,7 @@ enum err_code promise_replace(const struct disk *disk,
                               const struct promise_value *value,
                               struct err *err)
 {
-    struct promise *promise;
+    struct promise *promise = NULL;
     enum err_code rc = new_promise(disk, dir, store_id, &promise, err);
 
     if (rc != ERR_OK) {

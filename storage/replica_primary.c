@@ -141,7 +141,7 @@ void primary_hears_epoch(struct replica *r, uint64_t epoch)
     const struct primary *p = &r->primary;
 
     if (r->role != REPLICA_PRIMARY || epoch <= r->epoch || p->deposed ||
-        p->handover == HANDOVER_DRAINED) {
+        p->handover == HANDOVER_DRAINED || MUTANT(step_down_undrained)) {
         return;
     }
     primary_depose(r, epoch);

@@ -220,10 +220,11 @@ static bool can_batch(const struct storage *storage)
            fits_job(storage->active) && wal_has_room(storage->wal);
 }
 
-/* Lock held. The start record of an epoch goes in between two batches. */
+/* Lock held. The start record of an epoch goes in between two batches. It must not need a segment
+ * that only its own commit sets free. */
 static bool can_begin(const struct storage *storage)
 {
-    return storage->epoch_wanted != 0 && wal_has_room(storage->wal);
+    return storage->epoch_wanted != 0 && wal_has_room_for_start(storage->wal);
 }
 
 /* Lock held. */

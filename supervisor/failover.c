@@ -198,7 +198,7 @@ static void take_in(struct failover *f, const struct failover_event *event)
  * On the disk it does: who knows what went on until the next start. */
 static void track_sync(struct failover *f)
 {
-    bool leads = f->phase == AUTHORITY_GRANTED && f->leading;
+    bool leads = f->phase != AUTHORITY_NONE && f->granted > 0;
 
     if (leads || (in_isr(f) && peer_leads(f) && f->link.in_sync)) {
         f->synced = true;

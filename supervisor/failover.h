@@ -6,7 +6,35 @@
  * and never calls a host dead: it only ever changes the register, and obeys it.
  *
  * One CAS is under way at most. An attempt whose fate is unknown is tried again (new nonce, same
- * revision) until a definite answer; the old value in a read resolves nothing. */
+ * revision) until a definite answer; the old value in a read resolves nothing. A seek of unknown
+ * fate rests while nobody here wants to lead (no child, safe mode, maintenance, a peer that leads):
+ * it stays unresolved, and nothing else is CASed.
+ *
+ * The shell's part: the first event is START. Effects are performed in their order. Each READ and
+ * each CAS gets exactly one event of that kind, with an outcome even when nothing came back (a CAS:
+ * UNKNOWN, with its nonce); at most one of each is under way. REVOKE kills the child, whose later
+ * words are dropped; CHILD_UP tells the next one. After each step failover_deadline_ms says when
+ * TICK is due at the latest. Times are of the boot clock, from 1.
+ *
+ * Each COMMAND is replied to in its own step: done, begun, or refused with the reason. How a begun
+ * one ends is told by CHANGED and the status.
+ *
+ * Rule E (linearizable = false). A host is OUTDATED from every start of the supervisor or of
+ * approvald until it leads, or has been, in this life, in the ISR and in sync with a leading peer;
+ * and again from each return of the link until it is in sync. Silence alone does not make it so:
+ * then it is the host that may lead once the peer is confirmed off. An OUTDATED host beside a peer
+ * in the ISR that it cannot reach never seeks, PEER_OFF or not: another host may have gone on with
+ * the operator's word, and only a forced promotion (another lineage) may contradict it. With the
+ * peer there, both in the ISR, it may seek: the logs are compared, and the arbiter asks the peer.
+ * Alone in the ISR it may seek: the arbiter asks the operator (REFUSED until confirmed). On the
+ * disk in_sync is true only while the link lives too, and false from each start: it tells the
+ * operator how good this host's log was when it was last heard.
+ *
+ * An arbiter that is another one, went back or lost the register is ARBITER_WRONG and counts as
+ * unavailable from then on. RESEED, given while it answers, ends that: on the host that leads (it
+ * writes its ISR, the epoch raised); without a primary on the host with the later log end while
+ * the peer is there (ISR {self}); on the other host then again, to accept what the first has
+ * written; and, after PEER_OFF, on a host without its peer: ISR {self} and another lineage. */
 #ifndef SUPERVISOR_FAILOVER_H
 #define SUPERVISOR_FAILOVER_H
 
@@ -39,13 +67,13 @@ struct failover_memory {
     uint64_t lineage;    /* of that register; 0: none seen */
     uint64_t revision;   /* the arbiter's highest */
     uint64_t arbiter_id; /* the arbiter's identity; 0: none seen */
-    bool in_sync;        /* rule E: was this host in sync until its end? false: OUTDATED */
+    bool in_sync;        /* rule E: was this host in sync until its end? For the operator */
     bool maintenance;    /* the admin's: never seek authority */
 };
 
 enum failover_read {                    /* how a read or a CAS ended */
                      FAILOVER_DONE,     /* read: value is there; CAS: it has happened */
-                     FAILOVER_ABSENT,   /* read: no register */
+                     FAILOVER_ABSENT,   /* there is no register */
                      FAILOVER_CONFLICT, /* CAS: definitely not happened; value is the current one */
                      FAILOVER_NOT_SENT, /* definitely nothing happened: the arbiter was not reached
                                          */
@@ -119,7 +147,7 @@ struct failover_proposal {
 enum failover_command {
     FAILOVER_SWITCHOVER, /* on either host: the primary hands over to the standby */
     FAILOVER_FORCE,      /* promote with a new lineage; the peer is confirmed off (rule F) */
-    FAILOVER_PEER_OFF,   /* rule E: the operator confirms that the peer is off */
+    FAILOVER_PEER_OFF,   /* the operator confirms that the peer is off; until it is heard */
     FAILOVER_BOOTSTRAP,  /* create the register: ISR {self} */
     FAILOVER_RESEED,     /* a new arbiter: write the register that both hosts agree on */
     FAILOVER_MAINTENANCE_ON,
@@ -152,7 +180,8 @@ enum failover_effect_type {
     FAILOVER_EFFECT_PERSIST,  /* u.memory: durable before the effects behind it */
     FAILOVER_EFFECT_READ,     /* linearizably, then EVENT_READ */
     FAILOVER_EFFECT_CAS,      /* u.cas, then EVENT_CAS */
-    FAILOVER_EFFECT_REGISTER, /* u.value: tell the child what the register says */
+    FAILOVER_EFFECT_REGISTER, /* u.value: tell the child what the register says; its primary may be
+                               * this host, which does not lead then */
     FAILOVER_EFFECT_SEAL,     /* u.epoch */
     FAILOVER_EFFECT_GRANT,    /* u.value: its epoch, lineage and ISR */
     FAILOVER_EFFECT_REFUSED,  /* u.epoch: the child's proposal has definitely failed */
@@ -232,12 +261,16 @@ struct failover_status {
 
 struct failover;
 
+/* Bytes of a struct failover: the caller places it (a simulator holds thousands). */
 size_t failover_size(void);
 void failover_init(struct failover *failover, const struct failover_options *options);
+/* Empties *effects and fills it. */
 void failover_step(struct failover *failover,
                    const struct failover_event *event,
                    struct failover_effects *effects);
+/* Boot time of the next TICK that matters; UINT64_MAX: none. */
 uint64_t failover_deadline_ms(const struct failover *failover);
+/* Asserts what must always hold. Called by failover_step at its end. */
 void failover_invariant(const struct failover *failover);
 void failover_status(const struct failover *failover, struct failover_status *ret_status);
 const char *failover_role_word(enum failover_role role);

@@ -411,11 +411,16 @@ void arbiter_on_read(struct failover *f, const struct failover_answer *answer)
  * that offers its place (rule K) still says that it leads. */
 static bool retry_wanted(const struct failover *f)
 {
-    if (!f->child_up || (f->wrong && f->change.kind != CHANGE_RESEED)) {
-        return false;
+    if (f->change.kind == CHANGE_RESEED) {
+        return f->child_up;
     }
-    return f->change.kind != CHANGE_SEEK ||
-           (!f->safe_mode && !f->memory.maintenance && (f->offered || !peer_leads(f)));
+    if (!f->child_up || !f->fresh || f->wrong) {
+        return false; /* A: not before a read in this incarnation either */
+    }
+    if (f->change.kind != CHANGE_SEEK || !f->change.tried) {
+        return true;
+    }
+    return !f->safe_mode && !f->memory.maintenance && (!peer_leads(f) || f->offered);
 }
 
 static bool read_needed(const struct failover *f)

@@ -93,20 +93,30 @@ static void arm(struct sup *sup)
     }
 }
 
+static void step_failover(struct sup *sup)
+{
+    struct failover_event *event = &sup->queue[sup->queue_first];
+    struct failover_effects effects;
+
+    event->now_ms = sup_now_ms();
+    event->random = sup_random();
+    failover_step(sup->failover, event, &effects);
+    failover_invariant(sup->failover);
+    sup->queue_first = (sup->queue_first + 1) % SUP_EVENT_COUNT_MAX;
+    sup->queue_count--;
+    sup_perform(sup, &effects);
+    sup_sockets_follow(sup);
+}
+
 void sup_pump(struct sup *sup)
 {
-    while (sup->queue_count > 0 && sup->failure.code == ERR_OK) {
-        struct failover_event *event = &sup->queue[sup->queue_first];
-        struct failover_effects effects;
-
-        event->now_ms = sup_now_ms();
-        event->random = sup_random();
-        failover_step(sup->failover, event, &effects);
-        failover_invariant(sup->failover);
-        sup->queue_first = (sup->queue_first + 1) % SUP_EVENT_COUNT_MAX;
-        sup->queue_count--;
-        sup_perform(sup, &effects);
-        sup_sockets_follow(sup);
+    while ((sup->trouble || sup->queue_count > 0) && sup->failure.code == ERR_OK) {
+        if (sup->trouble) {
+            sup->trouble = false;
+            sup_watch(sup, sup->trouble_type, sup->trouble_reason);
+        } else {
+            step_failover(sup);
+        }
     }
     sup_tell_summary(sup);
     arm(sup);

@@ -69,11 +69,14 @@ struct sup {
     struct event *ended;    /* the pidfd */
     enum contract_state contract_state;
     bool resync_next; /* the next child is to set its store aside */
+    bool trouble;     /* sup_watch_later */
+    enum watch_event_type trouble_type;
+    char trouble_reason[WATCH_REASON_SIZE];
     struct contract_up up;
     bool up_known;
     struct contract_link link;
     bool link_known;
-    struct contract_summary summary; /* as sent last to this child */
+    uint8_t summary[CONTRACT_SIZE_MAX]; /* the packet sent last to this child; zeros: none */
 
     struct sup_socket sockets[SUP_SOCKET_COUNT_MAX];
     size_t socket_count;
@@ -121,6 +124,9 @@ bool sup_remember(struct sup *sup);
 /* sup_child.c */
 struct watch_event;
 void sup_watch(struct sup *sup, enum watch_event_type type, const char *reason);
+/* An event that the watch core gets with the next sup_pump, before failover gets any: for what
+ * happens while an effect is carried out. */
+void sup_watch_later(struct sup *sup, enum watch_event_type type, const char *reason);
 void sup_watch_start(struct sup *sup);
 /* Drops a message that the child may not get any more (it is being ended). */
 void sup_send(struct sup *sup, const struct contract_message *message);

@@ -228,6 +228,8 @@ void sup_tell_summary(struct sup *sup)
     struct contract_message message = {.type = CONTRACT_SUMMARY};
     struct contract_summary *summary = &message.u.summary;
     struct failover_status status;
+    uint8_t packet[CONTRACT_SIZE_MAX];
+    size_t size;
 
     failover_status(sup->failover, &status);
     summary->role = (uint8_t)status.role;
@@ -244,8 +246,9 @@ void sup_tell_summary(struct sup *sup)
     summary->eligible = status.eligible;
     summary->start_count = sup->start_count;
     (void)snprintf(summary->reason, sizeof(summary->reason), "%s", status.reason); /* fits */
-    if (sup->contract_fd >= 0 && memcmp(summary, &sup->summary, sizeof(*summary)) != 0) {
-        sup->summary = *summary;
+    size = contract_encode(&message, packet);
+    if (sup->contract_fd >= 0 && memcmp(packet, sup->summary, size) != 0) {
+        memcpy(sup->summary, packet, size);
         sup_send(sup, &message);
     }
 }

@@ -28,6 +28,9 @@ SELF = "tests/lint/"  # the rules name what they forbid
 
 # (path, word): why this one is right.
 WORD_EXCEPTIONS = {
+    ("supervisor/keepalived.c", "master"): "VRRP's own word, in keepalived's lines",
+    ("tests/unit/test_keepalived.c", "master"): "VRRP's own word, in keepalived's lines",
+    ("tests/sup/test_vip.py", "master"): "VRRP's own word, in keepalived's lines",
     ("tests/cluster/netns.py", "master"): "ip(8) calls a bridge so",
 }
 

@@ -48,6 +48,26 @@ void kit_free(struct kit *kit)
 
 /* The judge. */
 
+static bool is_nonce(const struct kit *kit, uint64_t nonce)
+{
+    for (size_t i = 0; i < kit->nonce_count; i++) {
+        if (kit->nonces[i] == nonce) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An answer has shown this value: one of our attempts has written it, or the change has failed. */
+static void kit_resolve(struct kit *kit, const struct register_value *value)
+{
+    kit->unresolved = false;
+    if (is_nonce(kit, value->nonce)) {
+        kit->won = *value;
+        kit->won_incarnation = kit->cas_incarnation;
+    }
+}
+
 static void check_cas(struct kit *kit, const struct failover_effect *effect)
 {
     const struct register_value *value = &effect->u.cas.value;
@@ -66,6 +86,11 @@ static void check_cas(struct kit *kit, const struct failover_effect *effect)
         ASSERT(effect->u.cas.revision == kit->cas_revision);
     } else {
         kit->cas_incarnation = kit->incarnation;
+        kit->nonce_count = 0;
+    }
+    if (!is_nonce(kit, value->nonce)) {
+        ASSERT(kit->nonce_count < FAILOVER_NONCE_COUNT);
+        kit->nonces[kit->nonce_count++] = value->nonce;
     }
     kit->cas_out = true;
     kit->cas_value = *value;
@@ -142,6 +167,7 @@ static void kit_check(struct kit *kit)
         check_effect(kit, &kit->effects.items[i], i);
     }
     failover_invariant(kit->failover);
+    ASSERT(failover_deadline_ms(kit->failover) > kit->now_ms); /* what is due is done */
 }
 
 /* The trace. */
@@ -262,7 +288,6 @@ void kit_wait(struct kit *kit, uint64_t ms)
         struct failover_event event = {.type = FAILOVER_EVENT_TICK};
         uint64_t deadline_ms = failover_deadline_ms(kit->failover);
 
-        ASSERT(deadline_ms > kit->now_ms); /* never asks for what has passed */
         kit->now_ms = deadline_ms < end_ms ? deadline_ms : end_ms;
         kit_feed(kit, &event);
     }
@@ -295,12 +320,8 @@ static void kit_answer_read(struct kit *kit, const struct failover_answer *answe
     }
     if (answer->outcome == FAILOVER_DONE && (kit->unresolved || kit->cas_out) &&
         answer->revision != kit->cas_revision) {
-        kit->unresolved = false;
+        kit_resolve(kit, &answer->value);
         kit->cas_over = kit->cas_out;
-        if (answer->value.primary == kit->host) {
-            kit->won = answer->value;
-            kit->won_incarnation = kit->cas_incarnation;
-        }
     }
     kit_step(kit, &event);
 }
@@ -336,9 +357,7 @@ void kit_cas(struct kit *kit, enum failover_read outcome, const struct register_
     } else if (outcome == FAILOVER_UNKNOWN) {
         kit->unresolved = true;
     } else if (outcome == FAILOVER_DONE || outcome == FAILOVER_CONFLICT) {
-        kit->unresolved = false;
-        kit->won = *value;
-        kit->won_incarnation = kit->cas_incarnation;
+        kit_resolve(kit, value);
     }
     kit_step(kit, &event);
 }

@@ -34,6 +34,8 @@ struct kit {
     uint64_t cas_revision;
     bool cas_over; /* a read has resolved the change before the attempt's answer */
     bool unresolved;
+    uint64_t nonces[FAILOVER_NONCE_COUNT]; /* of the change under way */
+    size_t nonce_count;
     struct register_value won; /* the last value that an answer said is ours */
     uint64_t won_incarnation;
     uint64_t cas_incarnation;
