@@ -107,6 +107,7 @@ enum failover_event_type {
     FAILOVER_EVENT_TAKE_OVER,  /* u.epoch: the peer offers its epoch */
     FAILOVER_EVENT_SAFE_MODE,  /* u.safe: the watch core: this host must not lead, and why */
     FAILOVER_EVENT_VRRP_HINT,  /* the peer has stopped to send VRRP adverts: look sooner */
+    FAILOVER_EVENT_VIP,        /* u.vip_here: the virtual IP has come to this host, or gone */
     FAILOVER_EVENT_COMMAND,    /* u.command */
     FAILOVER_EVENT_TICK
 };
@@ -170,6 +171,7 @@ struct failover_event {
             bool on;
             char reason[FAILOVER_REASON_SIZE];
         } safe;
+        bool vip_here;
         enum failover_command command;
     } u;
 };
@@ -185,12 +187,13 @@ enum failover_effect_type {
     FAILOVER_EFFECT_REFUSED,  /* u.epoch: the child's proposal has definitely failed */
     FAILOVER_EFFECT_HANDOVER, /* to the child: drain and offer */
     FAILOVER_EFFECT_RESUME,
-    FAILOVER_EFFECT_REVOKE,   /* u.reason: end the child now (kill), then start it again */
-    FAILOVER_EFFECT_RESYNC,   /* the child's store is to be set aside and fetched anew (REJOIN) */
-    FAILOVER_EFFECT_ELIGIBLE, /* u.eligible: may hold the virtual IP (rule M) */
-    FAILOVER_EFFECT_CHANGED,  /* u.reason: role, epoch or ISR changed, and why: log and status */
-    FAILOVER_EFFECT_ALARM,    /* u.alarm */
-    FAILOVER_EFFECT_REPLY     /* u.reply: to the operator's command */
+    FAILOVER_EFFECT_REVOKE, /* u.reason: end the child now (kill), then start it again */
+    FAILOVER_EFFECT_RESYNC, /* the child's store is to be set aside and fetched anew (REJOIN) */
+    FAILOVER_EFFECT_ASK_HANDOVER, /* the peer is asked to hand over: the virtual IP is here */
+    FAILOVER_EFFECT_ELIGIBLE,     /* u.eligible: may hold the virtual IP (rule M) */
+    FAILOVER_EFFECT_CHANGED, /* u.reason: role, epoch or ISR changed, and why: log and status */
+    FAILOVER_EFFECT_ALARM,   /* u.alarm */
+    FAILOVER_EFFECT_REPLY    /* u.reply: to the operator's command */
 };
 
 enum failover_alarm {

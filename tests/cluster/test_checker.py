@@ -101,8 +101,19 @@ class Good(unittest.TestCase):
     def test_a_repeated_call_gets_its_own_answer(self):
         self.good(Story().create().decide(2, 3).claim(4, 9, doubt=True)
                   .claim(5, 6, key="c2", told="fail", status=409, refusal="claimed")
-                  .consume(10, 11, told="fail", status=409, refusal="consumed", doubt=True),
-                  CONSUMED)
+                  .consume(10, 11).consume(12, 13, 8, told="fail", status=409, refusal="consumed")
+                  .claim(14, 15, told="fail", status=409, refusal="claimed"), CONSUMED)
+
+    def test_a_lost_answer_is_told_as_a_refusal_to_the_second_try(self):
+        self.good(Story().create().decide(2, 9, told="fail", status=409, doubt=True,
+                                          refusal="already_decided")
+                  .read(3, 4, "approved", "unused", [ANA])
+                  .claim(4, 9, told="fail", status=409, doubt=True, refusal="claimed")
+                  .consume(5, 6), CONSUMED)
+
+    def test_who_cancels_twice_or_consumes_the_same_is_told_so(self):
+        self.good(Story().create().cancel(2, 3).cancel(4, 5), seen("cancelled"))
+        self.good(Story().create().decide(2, 3).claim(4, 5).consume(6, 7).consume(8, 9), CONSUMED)
 
     def test_other_requests_are_other_objects(self):
         story = Story().create()
@@ -137,6 +148,17 @@ class Bad(unittest.TestCase):
     def test_a_refused_decision_that_was_carried_out(self):
         self.bad(Story().create().decide(2, 3, told="fail", status=409, refusal="ended"),
                  "no order", seen("approved", "unused", [ANA]))
+
+    def test_a_refusal_that_has_no_reason(self):
+        for refusal in ("claimed", "consumed", "lapsed"):
+            self.bad(Story().create().decide(2, 3).claim(4, 5, told="fail", status=409,
+                                                         refusal=refusal), "no order")
+        self.bad(Story().create().decide(2, 3).decide(4, 5, told="fail", status=409,
+                                                      refusal="ended"), "no order")
+        self.bad(Story().create().decide(2, 3).claim(4, 5).consume(
+            6, 7, told="fail", status=409, refusal="consumed"), "no order")
+        self.bad(Story().create().cancel(2, 3, told="fail", status=409, refusal="ended"),
+                 "no order")
 
     def test_two_outcomes(self):
         self.bad(Story().create().decide(2, 3).cancel(4, 5), "no order")
