@@ -66,13 +66,13 @@ inline check_commit(h)
 {
     /* 5, and 13 where the CAS has landed unknown to us: what the register says, we require. */
 #if !RESTORES
-    assert(rN != NONCE(h) || FIELD(rI, 1 - h) == 0 || ACKS(h));
+    assert(!MINE(rN, h) || FIELD(rI, 1 - h) == 0 || ACKS(h));
 #endif
     /* 13: the union of the old and the proposed ISR while a CAS of ours is unresolved. */
     c = 0;
     do
     :: c < NC ->
-       assert(cE[h * NC + c] != kE[h] || cN[h * NC + c] != NONCE(h) ||
+       assert(cE[h * NC + c] != kE[h] || !MINE(cN[h * NC + c], h) ||
               FIELD(cI[h * NC + c], 1 - h) == 0 || ACKS(h));
        c++
     :: else -> break

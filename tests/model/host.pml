@@ -11,7 +11,7 @@ inline sweep()
     do
     :: s < 2 ->
        if
-       :: oE[s] != 0 && (oN[s] != NONCE(s) || oE[s] != kE[s] + 1 || st[s] == DOWN) -> clear_reply(s)
+       :: oE[s] != 0 && (!MINE(oN[s], s) || oE[s] != kE[s] + 1 || st[s] == DOWN) -> clear_reply(s)
        :: else
        fi;
 #ifndef BUG_ACK_BY_LSN_ONLY
@@ -44,11 +44,15 @@ inline sweep()
     s = 0
 }
 
-inline seen(h, e)
+/* Rule D: the highest epoch seen is durable, with what makes its value the one that was seen. */
+inline seen(h, e, nonce, isr)
 {
 #if RESTORES
     if
-    :: hi[h] < e -> hi[h] = e
+    :: hi[h] < e ->
+       hi[h] = e;
+       hN[h] = nonce;
+       hI[h] = isr
     :: else
     fi
 #endif
@@ -100,7 +104,9 @@ inline step_down(h)
 }
 
 /* A free place for a request; s = NC where there is none. */
-#if NC == 1
+#if RESTORES
+#define ROOM(h) (cE[h] == 0 && tries[h] < TRIES)
+#elif NC == 1
 #define ROOM(h) (cE[h] == 0)
 #else
 #define ROOM(h) (cE[2 * h] == 0 || cE[2 * h + 1] == 0)
@@ -116,7 +122,14 @@ inline issue(h, isr)
 #endif
     cE[s] = kE[h];
     cI[s] = isr;
+#if RESTORES
+    cX[s] = kN[h];
+    cY[s] = kI[h];
+    tries[h] = tries[h] + 1;
+    cN[s] = NONCE(h) | (tries[h] << 5);
+#else
     cN[s] = NONCE(h);
+#endif
     s = 0;
     pend[h] = (st[h] == PRIM)
 }
@@ -133,7 +146,7 @@ inline sync_early(h)
 
 /* Rule C: seal, then authority: the promise of e is durable, so nothing lower is acknowledged or
  * echoed again; the whole log is adopted and the epoch-start record durable before it serves. */
-inline take_authority(h, e, isr)
+inline take_authority(h, e, isr, nonce)
 {
     forget_primary(h);
     forget_standby(h);
@@ -143,9 +156,12 @@ inline take_authority(h, e, isr)
 #ifndef BUG_ACK_AFTER_AUTHORITY
     prom[h] = e;
 #endif
-    seen(h, e);
+    seen(h, e, nonce, isr);
     kE[h] = e;
     kI[h] = isr;
+#if RESTORES
+    kN[h] = nonce;
+#endif
     st[h] = PRIM;
     if
     :: e == rE -> check_prefix(h, glen) /* 3; one that learns late of a lost epoch commits nothing */
@@ -162,10 +178,13 @@ inline take_authority(h, e, isr)
 }
 
 /* The sitting primary's own change has landed: the next epoch, without a record of its own. */
-inline move_on(h, e, isr)
+inline move_on(h, e, isr, nonce)
 {
     kE[h] = e;
     kI[h] = isr;
+#if RESTORES
+    kN[h] = nonce;
+#endif
     pend[h] = 0;
     add[h] = 0;
 #ifdef BUG_EVICT_AFTER_CEASING
@@ -178,7 +197,7 @@ inline move_on(h, e, isr)
     :: else
     fi;
 #endif
-    seen(h, e);
+    seen(h, e, nonce, isr);
     sweep()
 }
 
@@ -186,6 +205,9 @@ inline know(h)
 {
     kE[h] = rE;
     kI[h] = rI;
+#if RESTORES
+    kN[h] = rN;
+#endif
     pend[h] = 0;
 #if HANDOVERS
     hov[h] = 0;
@@ -200,7 +222,7 @@ inline know(h)
     :: else
     fi;
 #endif
-    seen(h, rE);
+    seen(h, rE, rN, rI);
     sweep()
 }
 
@@ -288,6 +310,10 @@ inline clear_m(p)
     mN[p] = 0;
     mLen[p] = 0;
     mCm[p] = 0;
+#if RESTORES
+    mX[p] = 0;
+    mY[p] = 0;
+#endif
 #if FORCES
     mL[p] = 0;
 #endif
@@ -320,6 +346,10 @@ inline send(h, kind)
     mE[h] = kE[h];
     mN[h] = inc[h];
     mLen[h] = llen[h];
+#if RESTORES
+    mX[h] = kN[h];
+    mY[h] = kI[h];
+#endif
 #if APPLY
     mCm[h] = cm[h];
 #endif
@@ -344,7 +374,9 @@ inline follow(h, p)
     :: else
     fi;
     prom[h] = mE[p];
-    seen(h, mE[p]);
+#if RESTORES
+    seen(h, mE[p], mX[p], mY[p]);
+#endif
     if
     :: fE[h] != mE[p] || fI[h] != mN[p] ->
        forget_standby(h);

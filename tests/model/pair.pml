@@ -15,7 +15,7 @@ proctype Host(byte me; byte peer)
     :: d_step { st[me] == DOWN && ARBITER && ACCEPTED(me) && MAYSTART(me) -> start(me) }
 #ifdef BUG_NO_EPOCH_BUMP
     :: d_step { st[me] == READY && kE[me] == rE && HAS(rI, me) && (rN - 1) / 8 == me &&
-                rN != NONCE(me) && fE[me] == 0 ->
+                !MINE(rN, me) && fE[me] == 0 ->
                 st[me] = PRIM;
                 prom[me] = rE }
 #endif
@@ -26,25 +26,25 @@ proctype Host(byte me; byte peer)
 #endif
 #ifdef OLD_HANDOVER_BY_PRIMARY
     /* The register names this host: it takes the authority that another's CAS gave it. */
-    :: d_step { st[me] == READY && rP == me && rN != NONCE(me) && rE > prom[me] &&
-                llen[me] < TOPL -> take_authority(me, rE, rI) }
+    :: d_step { st[me] == READY && rP == me && !MINE(rN, me) && rE > prom[me] &&
+                llen[me] < TOPL -> take_authority(me, rE, rI, rN) }
 #endif
 
     /* D: reading the register. Its old value resolves nothing; its own nonce is success. */
-    :: d_step { st[me] == READY && ARBITER && rE != kE[me] && ACCEPTED(me) && rN != NONCE(me) ->
+    :: d_step { st[me] == READY && ARBITER && rE != kE[me] && ACCEPTED(me) && !MINE(rN, me) ->
                 know(me) }
-    :: d_step { st[me] == READY && ARBITER && rE > kE[me] && ACCEPTED(me) && rN == NONCE(me) &&
-                NAMED(me) && prom[me] <= rE && llen[me] < TOPL ->
+    :: d_step { st[me] == READY && ARBITER && rE > kE[me] && ACCEPTED(me) && MINE(rN, me) &&
+                NAMED(me) && UNSEEN(me, rE) && llen[me] < TOPL ->
 #if FORCES
                 lin[me] = rL;
 #endif
-                take_authority(me, rE, rI) }
-    :: d_step { st[me] == PRIM && ARBITER && rE > kE[me] && ACCEPTED(me) && rN == NONCE(me) ->
+                take_authority(me, rE, rI, rN) }
+    :: d_step { st[me] == PRIM && ARBITER && rE > kE[me] && ACCEPTED(me) && MINE(rN, me) ->
 #if FORCES
                 lin[me] = rL;
 #endif
-                move_on(me, rE, rI) }
-    :: d_step { st[me] == PRIM && ARBITER && rE != kE[me] && ACCEPTED(me) && rN != NONCE(me) ->
+                move_on(me, rE, rI, rN) }
+    :: d_step { st[me] == PRIM && ARBITER && rE != kE[me] && ACCEPTED(me) && !MINE(rN, me) ->
                 step_down(me);
                 know(me) }
 #ifdef OLD_REREAD_RESOLVES
@@ -54,15 +54,15 @@ proctype Host(byte me; byte peer)
 #endif
 
     /* A definite reply. Where it is no longer about what this incarnation asked, it is dropped. */
-    :: d_step { oE[me] != 0 && st[me] == PRIM && oN[me] == NONCE(me) && oE[me] == kE[me] + 1 ->
-                move_on(me, oE[me], oI[me]);
+    :: d_step { oE[me] != 0 && st[me] == PRIM && MINE(oN[me], me) && oE[me] == kE[me] + 1 ->
+                move_on(me, oE[me], oI[me], oN[me]);
                 clear_reply(me) }
-    :: d_step { oE[me] != 0 && st[me] == READY && oN[me] == NONCE(me) && oE[me] == kE[me] + 1 &&
-                NAMED(me) && prom[me] <= oE[me] && llen[me] < TOPL ->
-                take_authority(me, oE[me], oI[me]);
+    :: d_step { oE[me] != 0 && st[me] == READY && MINE(oN[me], me) && oE[me] == kE[me] + 1 &&
+                NAMED(me) && UNSEEN(me, oE[me]) && llen[me] < TOPL ->
+                take_authority(me, oE[me], oI[me], oN[me]);
                 clear_reply(me) }
-    :: d_step { oE[me] != 0 && (st[me] == DOWN || st[me] == HALT || oN[me] != NONCE(me) ||
-                                oE[me] != kE[me] + 1 || (st[me] == READY && prom[me] > oE[me])) ->
+    :: d_step { oE[me] != 0 && (st[me] == DOWN || st[me] == HALT || !MINE(oN[me], me) ||
+                                oE[me] != kE[me] + 1 || (st[me] == READY && !UNSEEN(me, oE[me]))) ->
                 clear_reply(me) }
 
     /* C: promotion on silence, also the start where the other ISR host is not reached. */
@@ -75,7 +75,7 @@ proctype Host(byte me; byte peer)
     /* A: of two ISR hosts that meet, the one whose last (epoch, LSN) is not lower leads both. */
     :: d_step { st[me] == READY && ARBITER && ROOM(me) && kE[me] < TOPE && !SOLO(kI[me], me) &&
                 MEMBER(kI[me], me) && MEMBER(kI[me], peer) && st[peer] == READY &&
-                (NOT_LOWER(me) || ANYORDER) && FRESH(me) -> issue(me, kI[me]) }
+                (NOT_LOWER(me) || ANYORDER) && MAYMEET(me) && FRESH(me) -> issue(me, kI[me]) }
     /* Whom the ISR names alone leads alone. */
     :: d_step { st[me] == READY && ARBITER && ROOM(me) && kE[me] < TOPE &&
                 SOLO(kI[me], me) && LIVE && !SILENT(me) && FRESH(me) -> issue(me, SELF(me)) }
@@ -150,15 +150,15 @@ proctype Host(byte me; byte peer)
                 issue(me, SELF(me) | SEAT(peer, ADDED(me))) }
 #else
     :: d_step { st[me] == PRIM && FIELD(kI[me], peer) == 0 && psid[me] != 0 && !add[me] &&
-                st[peer] != HALT -> add[me] = 1 }
-    :: d_step { st[me] == PRIM && add[me] && !pend[me] && FAULTY -> add[me] = 0 }
+                st[peer] != HALT && MAYADD(me) -> add[me] = 1 }
+    :: d_step { st[me] == PRIM && add[me] && !pend[me] && MAYCANCEL(me) -> add[me] = 0 }
     :: d_step { st[me] == PRIM && ARBITER && add[me] && pack[me] == llen[me] && ROOM(me) &&
-                kE[me] < TOPE && psid[me] != 0 && FRESH(me) ->
+                kE[me] < TOPE && psid[me] != 0 && MAYADD(me) && FRESH(me) ->
                 issue(me, SELF(me) | SEAT(peer, ADDED(me))) }
-#if NC == 2
+#ifndef OLD_NO_TAKING_BACK
     /* D: an addition that is unresolved is taken back by the host's own success against its epoch. */
-    :: d_step { st[me] == PRIM && add[me] && pend[me] && ROOM(me) && kE[me] < TOPE ->
-                issue(me, SELF(me)) }
+    :: d_step { st[me] == PRIM && ARBITER && add[me] && pend[me] && ROOM(me) && kE[me] < TOPE &&
+                MAYCANCEL(me) && FRESH(me) -> issue(me, SELF(me)) }
 #endif
 #endif
 #endif

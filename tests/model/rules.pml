@@ -48,7 +48,11 @@
 #define SAME_LINEAGE(h) true
 #endif
 #if RESTORES && !defined(OLD_REVISION_NOT_KEPT)
-#define ACCEPTED(h) (rE >= hi[h]) /* 14 */
+#ifdef OLD_EPOCH_ALONE_KEPT
+#define ACCEPTED(h) (rE >= hi[h])
+#else
+#define ACCEPTED(h) (rE > hi[h] || (rE == hi[h] && rN == hN[h] && rI == hI[h])) /* 14 */
+#endif
 #else
 #define ACCEPTED(h) true
 #endif
@@ -83,8 +87,15 @@
 /* After the faults nobody repeats what is under way or done, so that every run ends. */
 #define FRESH(h) (!healed || (cE[h] == 0 && kE[h] == rE && (oE[h] == 0)))
 #define NEWS(h) (!healed || (st[1 - h] == PRIM && kE[1 - h] == fE[h] && \
+                 COUNTS((1 - h), sid[h] + 1) && \
                  (pack[1 - h] < LOWER(vfy[h], SYNCED(h)) || psid[1 - h] != sid[h] + 1)))
-#define WORTH(h) (!healed || st[1 - h] == READY || st[1 - h] == PRIM)
+#define WORTH(h) (!healed || ((st[1 - h] == READY || st[1 - h] == PRIM) && kE[h] >= prom[1 - h] && \
+                  (fE[1 - h] != kE[h] || fI[1 - h] != inc[h] || vfy[1 - h] < llen[h])))
+/* Nor does a host contest the win of a peer that it hears, nor a tie that the peer is to win. */
+#define MAYMEET(h) (!healed || (!MINE(rN, (1 - h)) && (LASTE(h) != LASTE(1 - h) || \
+                    llen[h] != llen[1 - h] || h == 0)))
+#define MAYADD(h) (!healed || (st[1 - h] == READY && psid[h] == sid[1 - h] + 1))
+#define MAYCANCEL(h) (!healed || st[1 - h] == DOWN)
 #define HEARS(h) true
 #define MAYSTART(h) (!healed || LIVE != 2 || alone == h)
 #define MAYWRITE(h) (!healed || !written)
@@ -93,6 +104,9 @@
 #define FRESH(h) true
 #define NEWS(h) true
 #define WORTH(h) true
+#define MAYMEET(h) true
+#define MAYADD(h) true
+#define MAYCANCEL(h) true
 #define HEARS(h) true
 #define MAYSTART(h) true
 #define MAYWRITE(h) true
@@ -100,7 +114,7 @@
 #endif
 #ifdef OLD_APPLY_TO_COMMIT
 #define APPLICABLE(h) LOWER(cm[h], llen[h])
-#elif defined(APPLY_UNSYNCED)
+#elif defined(OLD_APPLY_UNSYNCED)
 #define APPLICABLE(h) (st[h] == PRIM -> cm[h] : LOWER(cm[h], vfy[h]))
 #else
 #define APPLICABLE(h) (st[h] == PRIM -> cm[h] : LOWER(LOWER(cm[h], vfy[h]), dur[h]))
@@ -138,4 +152,20 @@
 #define NAMED(h) (rP == h)
 #else
 #define NAMED(h) true
+#endif
+
+/* An epoch won must be above every epoch seen: a win that is not is the win of a restored register. */
+#ifdef OLD_WIN_AT_SEEN_EPOCH
+#define UNSEEN(h, e) (prom[h] <= (e))
+#elif RESTORES && !defined(OLD_REVISION_NOT_KEPT)
+#define UNSEEN(h, e) (prom[h] < (e) && hi[h] < (e))
+#else
+#define UNSEEN(h, e) (prom[h] < (e))
+#endif
+
+/* A CAS compares the whole value: after a restore an epoch may be there twice. */
+#if RESTORES && !defined(OLD_CAS_COMPARES_EPOCH)
+#define EXPECTED(k) (cE[k] == rE && cX[k] == rN && cY[k] == rI)
+#else
+#define EXPECTED(k) (cE[k] == rE)
 #endif

@@ -45,6 +45,9 @@
 #ifndef NC
 #define NC 1 /* compare-and-swaps under way, for each host */
 #endif
+#ifndef TRIES
+#define TRIES 2 /* of one incarnation, where RESTORES counts them */
+#endif
 #ifndef LIVE
 #define LIVE 0 /* 1: all heals; 2: one host and the arbiter heal; 3: the arbiter is lost */
 #endif
@@ -72,6 +75,11 @@
 /* The writer's nonce and a record's content name the incarnation; within one incarnation an epoch
  * has one sequence of records, so (epoch, host, incarnation, LSN) stands for the bytes. */
 #define NONCE(h) ((h) * 8 + inc[h] + 1)
+#if RESTORES /* there an epoch may come twice: the nonce also counts the attempts */
+#define MINE(nonce, h) (((nonce) & 31) == NONCE(h))
+#else
+#define MINE(nonce, h) ((nonce) == NONCE(h))
+#endif
 #define REC(e, h) ((e) * 16 + (h) * 8 + inc[h])
 #define EPOCH(rec) ((rec) >> 4)
 
@@ -92,6 +100,14 @@ byte bI = 0;
 byte bN = 0;
 bit restored = 0;
 byte hi[2]; /* durable: the highest epoch that the host has seen */
+byte hN[2]; /* durable: that epoch's nonce and ISR */
+byte hI[2];
+byte kN[2]; /* volatile: the nonce of the register as known */
+byte cX[2 * NC]; /* the nonce and the ISR that a CAS expects */
+byte cY[2 * NC];
+byte tries[2]; /* volatile: attempts of this incarnation */
+byte mX[2];    /* the nonce and the ISR of a message's epoch */
+byte mY[2];
 #endif
 
 /* ---- Compare-and-swaps under way (rule D): requests and definite successes. */

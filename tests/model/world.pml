@@ -18,6 +18,12 @@ inline begin()
 #if RESTORES
     hi[0] = 1;
     hi[1] = 1;
+    hN[0] = rN;
+    hN[1] = rN;
+    hI[0] = rI;
+    hI[1] = rI;
+    kN[0] = rN;
+    kN[1] = rN;
 #endif
 #if BEGIN == 1
     inc[0] = 1; /* so that the register's writer is an incarnation that is dead */
@@ -43,6 +49,10 @@ inline clear_cas(k)
     cE[k] = 0;
     cI[k] = 0;
     cN[k] = 0;
+#if RESTORES
+    cX[k] = 0;
+    cY[k] = 0;
+#endif
 #ifdef OLD_HANDOVER_BY_PRIMARY
     cP[k] = 0;
 #endif
@@ -135,6 +145,10 @@ inline die(h)
     forget_standby(h);
     kE[h] = 0;
     kI[h] = 0;
+#if RESTORES
+    kN[h] = 0;
+    tries[h] = 0;
+#endif
 #ifdef OLD_STOP_WHEN_ISSUED
     mute[h] = 0;
 #endif
@@ -159,9 +173,9 @@ inline lose_log(h, keep)
 }
 
 #define SLOT(k) \
-    :: d_step { ARBITER && cE[k] != 0 && cE[k] == rE -> land(k); reply(k); sweep() } \
-    :: d_step { ARBITER && cE[k] != 0 && cE[k] == rE && FAULTY -> land(k); clear_cas(k); sweep() } \
-    :: d_step { cE[k] != 0 && (cE[k] != rE || FAULTY || !ARBITER) -> clear_cas(k) }
+    :: d_step { ARBITER && cE[k] != 0 && EXPECTED(k) -> land(k); reply(k); sweep() } \
+    :: d_step { ARBITER && cE[k] != 0 && EXPECTED(k) && FAULTY -> land(k); clear_cas(k); sweep() } \
+    :: d_step { cE[k] != 0 && (!EXPECTED(k) || FAULTY || !ARBITER) -> clear_cas(k) }
 
 #define WIRE(h) \
     :: d_step { mK[h] != 0 && FAULTY -> clear_m(h) } \
@@ -192,7 +206,7 @@ inline lose_log(h, keep)
 #define LOSE_LINEAGE(h) skip
 #endif
 #if RESTORES
-#define LOSE_SEEN(h) hi[h] = 0
+#define LOSE_SEEN(h) hi[h] = 0; hN[h] = 0; hI[h] = 0
 #else
 #define LOSE_SEEN(h) skip
 #endif
@@ -225,7 +239,7 @@ inline force(h)
     i = 0;
 #ifdef OLD_FORCE_BESIDE_REGISTER
     lin[h] = glin;
-    take_authority(h, kE[h] + 1, SELF(h))
+    take_authority(h, kE[h] + 1, SELF(h), NONCE(h))
 #else
     rL = glin;
     rE = rE + 1;
@@ -240,7 +254,7 @@ inline force(h)
 #endif
 
 /* 20: what must be true where nothing can move any more. */
-#define LEADS(h) (st[h] == PRIM && kE[h] == rE && rN == NONCE(h) && written && \
+#define LEADS(h) (st[h] == PRIM && kE[h] == rE && MINE(rN, h) && written && \
                   cm[h] == llen[h])
 #define PAIRED(h) (LEADS(h) && st[1 - h] == READY && HAS(rI, h) && HAS(rI, 1 - h))
 #if LIVE == 1
