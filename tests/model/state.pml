@@ -212,7 +212,11 @@ bit written = 0;
 #define TOPL (healed -> HEALL : MAXL)
 #else
 #define FAULTY true
+#ifdef RESEED
+#define TOPE (forced * 8 + MAXE)
+#else
 #define TOPE MAXE
+#endif
 #define TOPL MAXL
 #endif
 #if LIVE == 3

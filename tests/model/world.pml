@@ -242,13 +242,33 @@ inline force(h)
     take_authority(h, kE[h] + 1, SELF(h), NONCE(h))
 #else
     rL = glin;
+#ifdef RESEED
+    /* The old arbiter is gone and with it what is under way to it. Its epoch may have been higher
+     * than any that this host knows, so a lineage's epochs begin above all of the one before. */
+    clear_cas(0);
+    clear_cas(1);
+    clear_reply(0);
+    clear_reply(1);
+#ifdef OLD_RESEED_NEXT_EPOCH
+    rE = kE[h] + 1;
+#else
+    rE = 8 + kE[h];
+#endif
+#else
     rE = rE + 1;
+#endif
     rI = SELF(h);
     rN = NONCE(h)
 #endif
 }
+#ifdef RESEED
+#define PEER_OFF(h) (st[1 - h] == DOWN)
+#else
+#define PEER_OFF(h) true
+#endif
 #define FORCE(h) \
-    :: d_step { forced < FORCES && ARBITER && st[h] == READY && rE < MAXE && llen[h] < MAXL -> force(h) }
+    :: d_step { forced < FORCES && ARBITER && st[h] == READY && rE < MAXE && llen[h] < MAXL && \
+                PEER_OFF(h) -> force(h) }
 #else
 #define FORCE(h)
 #endif
