@@ -124,7 +124,7 @@ def build(run, folder, quick):
     code, output = call(["spin", "-a", *run.defines(), "pair.pml"], folder, 300)
     if code != 0 or "rror:" in output or not os.path.exists(os.path.join(folder, "pan.c")):
         return f"spin: {output.strip()[:300]}"
-    level = "-O1" if run.expect else "-O2"  # a bug is found before an optimiser pays
+    level = "-O0" if run.expect else "-O2"  # a bug is found before an optimiser pays
     flags = [level, "-w", f"-DMEMLIM={MEMORY_MB[quick]}", *COMPILE[run.search]]
     if not quick:
         flags.append("-DCOLLAPSE")  # smaller and still exact, but slower
