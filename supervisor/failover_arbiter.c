@@ -58,7 +58,8 @@ static const char *answer_fault(const struct failover *f,
         return "the arbiter's revision went back";
     }
     if (answer->outcome == FAILOVER_ABSENT) {
-        return f->memory.epoch > 0 ? "the register is gone" : NULL;
+        /* Asked before the register was made, an answer may come after it. */
+        return floor->epoch > 0 ? "the register is gone" : NULL;
     }
     return value_fault(f, &answer->value, floor);
 }
@@ -185,7 +186,7 @@ static void change_won(struct failover *f)
 }
 
 /* Definitely not happened: somebody else has moved the register. The child that proposed it is not
- * told: it would stop to wait for a host that the register names. It is ended (authority_check). */
+ * told: it would stop to wait for a host that the register names. It is ended (hold_check). */
 static void change_lost(struct failover *f)
 {
     f->change.kind = CHANGE_NONE;
@@ -333,7 +334,7 @@ static void cas_answered(struct failover *f, const struct failover_answer *answe
     }
     value_set(f, &answer->value, answer->revision);
     change_resolve(f);
-    authority_check(f);
+    hold_check(f);
 }
 
 void arbiter_on_cas(struct failover *f, const struct failover_answer *answer)
@@ -397,7 +398,7 @@ static void read_answered(struct failover *f, const struct failover_answer *answ
     }
     value_set(f, &answer->value, answer->revision);
     change_resolve(f);
-    authority_check(f);
+    hold_check(f);
     if (answer->value.epoch == f->value.epoch && in_isr(f)) {
         f->barred = false;
     }

@@ -216,7 +216,7 @@ void seek_run(struct failover *f);
 /* failover_primary.c */
 void authority_take(struct failover *f, uint64_t incarnation);
 /* The register has moved: is the authority still ours? */
-void authority_check(struct failover *f);
+void hold_check(struct failover *f);
 void authority_revoke(struct failover *f, const char *reason);
 void authority_child_gone(struct failover *f);
 void authority_alone(struct failover *f);
