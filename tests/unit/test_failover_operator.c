@@ -276,7 +276,7 @@ static void without_its_peer_a_reseed_is_a_forced_promotion(void)
     EXPECT(&kit, "NO: the other host is not there: start it, or confirm that it is off");
     kit_command(&kit, FAILOVER_PEER_OFF);
     kit_command(&kit, FAILOVER_RESEED);
-    EXPECT(&kit, "OK: writes the register to the new arbiter; CAS 6 p1 A- new lineage");
+    EXPECT(&kit, "OK: writes the register to the new arbiter; CAS 1048576 p1 A- new lineage");
     kit_free(&kit);
 }
 
@@ -293,12 +293,31 @@ static void a_forced_promotion_begins_a_new_lineage(void)
     kit_link(&kit, &silence);
     kit_command(&kit, FAILOVER_FORCE);
     EXPECT(&kit, "OK: forced promotion, new lineage; this host was not known to be in sync when it "
-                 "was last heard; CAS 6 p1 A- new lineage");
+                 "was last heard; CAS 1048576 p1 A- new lineage");
     kit_cas(&kit, FAILOVER_DONE, NULL);
-    EXPECT(&kit, "PERSIST 6; SEAL 6");
+    EXPECT(&kit, "PERSIST 1048576; SEAL 1048576; ELIGIBLE 1");
     CU_ASSERT_NOT_EQUAL(kit.memory.lineage, KIT_LINEAGE);
-    kit_epoch(&kit, FAILOVER_EVENT_SEALED, 6);
-    EXPECT(&kit, "GRANT 6 p1 A- new lineage; ELIGIBLE 1");
+    kit_epoch(&kit, FAILOVER_EVENT_SEALED, 1048576);
+    EXPECT(&kit, "GRANT 1048576 p1 A- new lineage");
+    kit_free(&kit);
+}
+
+/* The register was restored, and a late CAS of an earlier life has landed in it. */
+static void the_same_epoch_with_another_value_is_refused_over_a_restart(void)
+{
+    struct failover_options options = kit_options();
+    struct failover_memory memory = {
+        .epoch = 5, .lineage = KIT_LINEAGE, .nonce = 77, .revision = 3, .arbiter_id = KIT_ARBITER};
+    struct register_value value = kit_value(5, 1, "A-");
+    struct kit kit;
+
+    value.nonce = 78;
+    kit_new(&kit, &options);
+    kit_start(&kit, &memory);
+    kit_up(&kit, 1, 'A', 4, 100);
+    kit_read(&kit, &value);
+    kit_read(&kit, &value);
+    EXPECT_ROLE(&kit, FAILOVER_HALTED);
     kit_free(&kit);
 }
 
@@ -566,6 +585,8 @@ UNIT_MAIN("failover_operator",
            an_answer_asked_for_before_our_own_change_is_only_old},
           {"D a CAS answered by a wrong arbiter stays unresolved",
            a_cas_answered_by_a_wrong_arbiter_stays_unresolved},
+          {"D the same epoch with another value is refused over a restart",
+           the_same_epoch_with_another_value_is_refused_over_a_restart},
           {"F the primary reseeds with its ISR and a raised epoch",
            the_primary_reseeds_with_its_isr_and_a_raised_epoch},
           {"F the standby accepts what the primary has reseeded",
