@@ -17,7 +17,7 @@
 #include <stdio.h>
 
 /* Body: store id, promised epoch, lineage, LSN of the old store, u64 1 when it diverged. */
-#define MARKER_SIZE     (TWOCOPY_HEADER_SIZE + STORAGE_ID_SIZE + 4U * 8U)
+#define MARKER_SIZE     (TWOCOPY_HEADER_SIZE + STORAGE_ID_SIZE + 4UL * 8UL)
 #define DIVERGED_PREFIX "diverged-"
 #define NAME_SIZE       64U
 /* Files removed in one pass over the directory; passes go on until none is left. */
