@@ -207,7 +207,7 @@ install_all(const struct place *place, const struct install *install, struct err
 enum err_code install_finish(const struct disk *disk, const char *dir, struct err *err)
 {
     struct place place = {.disk = disk, .dir = dir};
-    struct install install;
+    struct install install = {.lsn_old = 0};
     bool marked = false;
     enum err_code rc = load_marker(&place, &install, &marked, err);
 
