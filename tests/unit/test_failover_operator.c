@@ -302,25 +302,6 @@ static void a_forced_promotion_begins_a_new_lineage(void)
     kit_free(&kit);
 }
 
-/* The register was restored, and a late CAS of an earlier life has landed in it. */
-static void the_same_epoch_with_another_value_is_refused_over_a_restart(void)
-{
-    struct failover_options options = kit_options();
-    struct failover_memory memory = {
-        .epoch = 5, .lineage = KIT_LINEAGE, .nonce = 77, .revision = 3, .arbiter_id = KIT_ARBITER};
-    struct register_value value = kit_value(5, 1, "A-");
-    struct kit kit;
-
-    value.nonce = 78;
-    kit_new(&kit, &options);
-    kit_start(&kit, &memory);
-    kit_up(&kit, 1, 'A', 4, 100);
-    kit_read(&kit, &value);
-    kit_read(&kit, &value);
-    EXPECT_ROLE(&kit, FAILOVER_HALTED);
-    kit_free(&kit);
-}
-
 static void an_empty_store_or_another_lineage_is_never_forced(void)
 {
     struct failover_options options = kit_options();
@@ -585,8 +566,6 @@ UNIT_MAIN("failover_operator",
            an_answer_asked_for_before_our_own_change_is_only_old},
           {"D a CAS answered by a wrong arbiter stays unresolved",
            a_cas_answered_by_a_wrong_arbiter_stays_unresolved},
-          {"D the same epoch with another value is refused over a restart",
-           the_same_epoch_with_another_value_is_refused_over_a_restart},
           {"F the primary reseeds with its ISR and a raised epoch",
            the_primary_reseeds_with_its_isr_and_a_raised_epoch},
           {"F the standby accepts what the primary has reseeded",
