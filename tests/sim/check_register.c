@@ -43,7 +43,7 @@ void checker_register(struct world *world,
     const struct register_value *old = &checker->value;
     bool had = checker->exists;
     bool forced = had && value->lineage != old->lineage;
-    bool reseed = had && world->arbiter.restored && world->nemesis.reseed;
+    bool reseed = had && world->nemesis.reseeding[host - 1];
 
     if (!register_is_legal(value)) {
         check_fail(world, "1 register", "an illegal value");
