@@ -191,32 +191,42 @@ static enum err_code check_hello(const struct link *link, struct span frame, str
     return ERR_OK;
 }
 
+static enum err_code read_hello(struct link_conn *conn, struct err *err)
+{
+    size_t room = sizeof conn->hello - conn->hello_size;
+    size_t got = 0;
+    enum err_code rc = ERR_OK;
+
+    if (room > 0) {
+        rc = tls_peer_read(conn->tls, conn->hello + conn->hello_size, room, &got, err);
+    }
+    conn->hello_size += got;
+    return rc;
+}
+
 static void conn_greet(struct link *link, struct link_conn *conn)
 {
     struct err failure = ERR_INIT;
     struct span frame;
-    size_t got = 0;
-    enum err_code rc = tls_peer_read(conn->tls, conn->hello + conn->hello_size,
-                                     sizeof conn->hello - conn->hello_size, &got, &failure);
+    enum err_code rc = read_hello(conn, &failure);
 
     if (rc == ERR_OK) {
-        conn->hello_size += got;
         rc = link_frame_first(span_of(conn->hello, conn->hello_size), &frame, &failure);
-    }
-    if (rc == ERR_NOT_FOUND && failure.code == ERR_OK && conn->hello_size < sizeof conn->hello) {
-        return; /* more is to come */
+        if (rc == ERR_NOT_FOUND && conn->hello_size < sizeof conn->hello) {
+            return; /* more is to come */
+        }
+        if (rc == ERR_NOT_FOUND) {
+            rc = err_set(&failure, ERR_PROTOCOL, "the first message is too long");
+        }
     }
     if (rc == ERR_OK) {
         rc = check_hello(link, frame, &failure);
     }
     if (rc == ERR_OK) {
         link_conn_ready(link, conn);
-        return;
+    } else {
+        conn_refuse(link, conn, &failure);
     }
-    if (failure.code == ERR_OK) {
-        (void)err_set(&failure, ERR_PROTOCOL, "the first message is too long");
-    }
-    conn_refuse(link, conn, &failure);
 }
 
 static void conn_handshake(struct link *link, struct link_conn *conn)
@@ -301,10 +311,10 @@ size_t link_conn_poll(const struct link *link, struct pollfd *files)
         files[count++] = (struct pollfd){.fd = link->listen_file, .events = POLLIN};
     }
     if (link->conn.state == CONN_UP) {
-        short events = tls_peer_wants(link->conn.tls);
+        short wants = tls_peer_wants(link->conn.tls);
+        short held = (wants & POLLOUT) != 0 ? POLLOUT : 0; /* nothing is to be read */
+        short events = may_read(link) ? wants : held;
 
-        events =
-            may_read(link) ? events : (short)((unsigned short)events & (unsigned short)~POLLIN);
         files[count++] = (struct pollfd){.fd = events == 0 ? -1 : tls_peer_file(link->conn.tls),
                                          .events = events};
     }

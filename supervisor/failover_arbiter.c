@@ -58,7 +58,8 @@ static const char *answer_fault(const struct failover *f,
         return "the arbiter's revision went back";
     }
     if (answer->outcome == FAILOVER_ABSENT) {
-        return f->memory.epoch > 0 ? "the register is gone" : NULL;
+        /* Asked before the register was made, an answer may come after it. */
+        return floor->epoch > 0 ? "the register is gone" : NULL;
     }
     return value_fault(f, &answer->value, floor);
 }
@@ -90,6 +91,9 @@ static void answer_trusted(struct failover *f, const struct failover_answer *ans
 
 static void value_set(struct failover *f, const struct register_value *value, uint64_t revision)
 {
+    if (f->known && value->epoch == f->value.epoch && revision > f->revision) {
+        f->revision = revision; /* "manual": the operator's word raises it, and nothing else */
+    }
     if (f->known && value->epoch <= f->value.epoch) {
         return; /* the same, or asked before the newer one */
     }
@@ -182,7 +186,7 @@ static void change_won(struct failover *f)
 }
 
 /* Definitely not happened: somebody else has moved the register. The child that proposed it is not
- * told: it would stop to wait for a host that the register names. It is ended (authority_check). */
+ * told: it would stop to wait for a host that the register names. It is ended (hold_check). */
 static void change_lost(struct failover *f)
 {
     f->change.kind = CHANGE_NONE;
@@ -244,11 +248,30 @@ static void attempt_unknown(struct failover *f)
     f->change.retry_ms = f->now_ms + f->options.retry_ms;
 }
 
+/* The same value under a newer revision: no attempt against the older one can land any more. A
+ * proposal is made against the newer one, anything else is thought over. */
+static void change_rebase(struct failover *f)
+{
+    struct change *change = &f->change;
+
+    change->revision = f->revision;
+    change->unresolved = false;
+    change->nonce_count = 0;
+    change->retry_ms = f->now_ms;
+    if (!is_proposal(change) || !is_of_this_child(f)) {
+        change->kind = CHANGE_NONE;
+    }
+}
+
 /* A newer register than the one that the change is made against decides its fate. */
 static void change_resolve(struct failover *f)
 {
     if (f->change.kind == CHANGE_NONE || f->change.kind == CHANGE_RESEED || !f->known ||
         f->revision == f->change.revision) {
+        return;
+    }
+    if (f->change.value.epoch == f->value.epoch + 1 && f->change.kind != CHANGE_BOOTSTRAP) {
+        change_rebase(f);
         return;
     }
     if (change_has_nonce(&f->change, f->value.nonce)) {
@@ -311,7 +334,7 @@ static void cas_answered(struct failover *f, const struct failover_answer *answe
     }
     value_set(f, &answer->value, answer->revision);
     change_resolve(f);
-    authority_check(f);
+    hold_check(f);
 }
 
 void arbiter_on_cas(struct failover *f, const struct failover_answer *answer)
@@ -375,7 +398,7 @@ static void read_answered(struct failover *f, const struct failover_answer *answ
     }
     value_set(f, &answer->value, answer->revision);
     change_resolve(f);
-    authority_check(f);
+    hold_check(f);
     if (answer->value.epoch == f->value.epoch && in_isr(f)) {
         f->barred = false;
     }
@@ -425,9 +448,8 @@ static bool retry_wanted(const struct failover *f)
 
 static bool read_needed(const struct failover *f)
 {
-    return f->down || f->refused || !f->known || (f->child_up && !f->fresh) || f->barred ||
-           f->offered || f->handover != HANDOVER_NONE ||
-           (peer_leads(f) && f->link.peer_epoch > f->value.epoch);
+    return f->down || f->refused || !f->known || (f->child_up && !f->fresh) || f->offered ||
+           f->handover != HANDOVER_NONE || (peer_leads(f) && f->link.peer_epoch > f->value.epoch);
 }
 
 static void read_run(struct failover *f)

@@ -93,7 +93,7 @@ static const char *force_obstacle(const struct failover *f)
     if (f->safe_mode || f->memory.maintenance) {
         return "this host is in safe mode or maintenance";
     }
-    if (f->child.last_lsn == 0) {
+    if (f->child.last_lsn == 0 && f->link.last_lsn == 0) { /* it may have followed since */
         return "this host's store is empty";
     }
     if (f->cas_out || f->change.kind != CHANGE_NONE) {
@@ -162,9 +162,12 @@ static const char *reseed_adopt(struct failover *f)
 
 static bool peer_agrees(const struct failover *f)
 {
-    bool longer = f->child.last_epoch > f->link.peer_last_epoch ||
-                  (f->child.last_epoch == f->link.peer_last_epoch &&
-                   f->child.last_lsn >= f->link.peer_last_lsn);
+    /* Our log may have grown since the child came up. */
+    bool told = f->link.last_lsn != 0;
+    uint64_t epoch = told ? f->link.last_epoch : f->child.last_epoch;
+    uint64_t lsn = told ? f->link.last_lsn : f->child.last_lsn;
+    bool longer = epoch > f->link.peer_last_epoch ||
+                  (epoch == f->link.peer_last_epoch && lsn >= f->link.peer_last_lsn);
 
     return link_alive(f) && !f->link.peer_leads && f->link.peer_lineage == f->child.lineage &&
            f->child.lineage == f->memory.lineage && longer;

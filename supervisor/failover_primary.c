@@ -97,7 +97,7 @@ static bool is_handed_over(const struct failover *f)
     return f->handover == HANDOVER_DRAINED && f->value.primary == peer_host(f) && in_isr(f);
 }
 
-void authority_check(struct failover *f)
+void hold_check(struct failover *f)
 {
     if (MUTANT(promoted_by_other) && f->phase == AUTHORITY_NONE && f->child_up && in_isr(f) &&
         f->value.primary == f->options.host) {

@@ -54,6 +54,8 @@ struct sup {
     struct memory *memory; /* owned */
     struct memory_value value;
     enum memory_end last_end;
+    bool armed_before; /* the last supervisor had armed the watchdog, and ended without disarming it
+                        */
 
     struct watch watch;
     struct failover *failover; /* owned */
@@ -70,20 +72,15 @@ struct sup {
     struct event *contract; /* readable */
     struct event *ended;    /* the pidfd */
     enum contract_state contract_state;
-    bool resync_next; /* the next child is to set its store aside */
-    bool trouble;     /* sup_watch_later */
     enum watch_event_type trouble_type;
     char trouble_reason[WATCH_REASON_SIZE];
     struct contract_up up;
-    bool up_known;
     struct contract_link link;
-    bool link_known;
     uint8_t summary[CONTRACT_SIZE_MAX]; /* the packet sent last to this child; zeros: none */
 
     struct sup_socket sockets[SUP_SOCKET_COUNT_MAX];
     size_t socket_count;
     uint64_t handing_ms; /* when this host last handed over; 0: it has not, or long ago */
-    bool serving_open;   /* the service sockets listen */
 
     struct vip *vip; /* owned; NULL: none is configured */
     struct event *vip_event;
@@ -91,7 +88,6 @@ struct sup {
     struct event *fifo_event;
     struct keepalived_lines lines;
     enum keepalived_state vrrp;
-    bool eligible;
     char vip_problem[ERR_MESSAGE_SIZE];
 
     struct watchdog *watchdog; /* owned; NULL: none */
@@ -105,8 +101,16 @@ struct sup {
     size_t asker_count;
     struct sup_alarm alarms[FAILOVER_ALARM_COUNT];
 
-    bool stopping;
     struct err failure;
+
+    /* Flags stand together, for the padding. */
+    bool resync_next; /* the next child is to set its store aside */
+    bool up_known;
+    bool link_known;
+    bool serving_open; /* the service sockets listen */
+    bool eligible;
+    bool trouble; /* sup_watch_later */
+    bool stopping;
 };
 
 uint64_t sup_now_ms(void);

@@ -191,7 +191,9 @@ static void trace_value(struct kit *kit, const char *word, const struct register
     char stores[] = "--";
 
     for (size_t i = 0; i < HOST_COUNT; i++) {
-        stores[i] = value->isr[i].present ? (char)value->isr[i].store_id[0] : '-';
+        if (value->isr[i].present) {
+            memcpy(&stores[i], value->isr[i].store_id, 1);
+        }
     }
     trace(kit, "%s %" PRIu64 " p%u %s%s", word, value->epoch, (unsigned)value->primary, stores,
           value->lineage == KIT_LINEAGE ? "" : " new lineage");

@@ -128,6 +128,7 @@ static void a_standby_of_a_leading_peer_seeks_nothing(void)
     unit_ready(&kit, 2, "AB");
     EXPECT(&kit, "REGISTER 5 p2 AB; ELIGIBLE 1");
     EXPECT_ROLE(&kit, FAILOVER_STANDBY);
+    kit_free(&kit);
     unit_standby(&kit);
     kit_wait(&kit, 1999);
     EXPECT(&kit, "");

@@ -451,6 +451,40 @@ static void a_removal_that_the_arbiter_refuses_waits_for_the_operator(void)
     kit_free(&kit);
 }
 
+static void the_operators_word_may_raise_the_revision_alone(void)
+{
+    struct failover_link link = kit_peer('B', 5, 99, 0, false);
+    struct failover_link silence = kit_silence();
+    struct failover_answer raised = {.revision = 1000, .revision_head = 1000};
+    struct kit kit;
+
+    unit_manual(&kit, 1, "AB");
+    kit_link(&kit, &link);
+    unit_win(&kit);
+    raised.arbiter_id = KIT_ARBITER;
+    raised.value = kit.won;
+    kit_link(&kit, &silence);
+    kit_propose(&kit, FAILOVER_EVENT_REMOVE, 6, 'B');
+    CU_ASSERT_EQUAL(kit.cas_revision, 16);
+    raised.outcome = FAILOVER_CONFLICT;
+    step_cas_answer(&kit, &raised);
+    EXPECT(&kit, "CAS 7 p1 A-"); /* the proposal still stands, the child is not refused */
+    CU_ASSERT_EQUAL(kit.cas_revision, 1000);
+    kit_free(&kit);
+    unit_manual(&kit, 1, "A-");
+    kit_cas(&kit, FAILOVER_REFUSED, NULL);
+    raised.outcome = FAILOVER_DONE;
+    raised.value = kit_value(5, 1, "A-");
+    kit_wait(&kit, 2000);
+    EXPECT(&kit, "CAS 6 p1 A-; READ");
+    kit_cas(&kit, FAILOVER_REFUSED, NULL);
+    step_answer(&kit, &raised);
+    kit_wait(&kit, 200);
+    EXPECT(&kit, "CAS 6 p1 A-");
+    CU_ASSERT_EQUAL(kit.cas_revision, 1000);
+    kit_free(&kit);
+}
+
 static void maintenance_is_remembered_and_hands_over(void)
 {
     struct failover_memory memory = {.maintenance = true};
@@ -555,6 +589,8 @@ UNIT_MAIN("failover_operator",
            a_link_that_returns_makes_outdated_until_in_sync},
           {"E a removal that the arbiter refuses waits for the operator",
            a_removal_that_the_arbiter_refuses_waits_for_the_operator},
+          {"E the operator's word may raise the revision alone",
+           the_operators_word_may_raise_the_revision_alone},
           {"maintenance is remembered and hands over", maintenance_is_remembered_and_hands_over},
           {"only a store that nobody needs is given up",
            only_a_store_that_nobody_needs_is_given_up},
