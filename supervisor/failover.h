@@ -46,7 +46,8 @@
 
 #define FAILOVER_EFFECT_COUNT_MAX 16U
 #define FAILOVER_REASON_SIZE      160U
-#define FAILOVER_NONCE_COUNT      64U /* of one unresolved change that are remembered */
+#define FAILOVER_VIP_STAY_MS      200U /* after a handover, until the virtual IP follows */
+#define FAILOVER_NONCE_COUNT      64U  /* of one unresolved change that are remembered */
 
 struct failover_options {
     uint8_t cluster_id[REGISTER_ID_SIZE];
