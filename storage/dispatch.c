@@ -142,9 +142,6 @@ void storage_dispatch(struct storage *storage)
     for (uint32_t i = 0; i < STORAGE_DISPATCH_COUNT_MAX && take_answer(storage, &job); i++) {
         job.on_done(job.arg, job.rc, &job.err);
     }
-    if (storage->link.dispatch != NULL) {
-        storage->link.dispatch(storage->link.arg);
-    }
     engine_lock(storage);
     if (storage->delivered == storage->released && storage->event_set) {
         eventfd_t count;
@@ -153,6 +150,10 @@ void storage_dispatch(struct storage *storage)
         storage->event_set = eventfd_read(storage->event, &count) != 0;
     }
     engine_unlock(storage);
+    /* After the event was taken back: what comes while this runs tells the caller anew. */
+    if (storage->link.dispatch != NULL) {
+        storage->link.dispatch(storage->link.arg);
+    }
 }
 
 enum err_code

@@ -80,7 +80,6 @@ enum engine_thread { ENGINE_WRITER, ENGINE_SYNCER, ENGINE_CHECKPOINTER };
 struct storage {
     /* Set by storage_open. */
     struct storage_options options; /* resolved; dir is owned */
-    bool paired;                    /* one of two: engine_pair.h */
     int lock_file;
     int event;
     struct store *store;                     /* owned; folded by the checkpointer only */
@@ -88,6 +87,7 @@ struct storage {
     struct store_meta identity;              /* as it was at the start: ids never change */
     pthread_t threads[STORAGE_THREAD_COUNT]; /* writer, syncer, checkpointer */
     uint32_t thread_count;                   /* started, in this order */
+    bool paired;                             /* one of two: engine_pair.h */
 
     /* The caller's. */
     struct store_view *view_weak;
@@ -120,27 +120,32 @@ struct storage {
     uint64_t evaluated;
     uint64_t released;
     uint64_t delivered;
-    bool event_set; /* the caller is told, or about to be */
-    bool news;      /* whoever has the lock tells the caller when he gives it back */
     struct isr isr;
     struct record_position last;                             /* appended */
     struct record_position durable;                          /* of that, synced here */
     struct record_position tip;                              /* of that, in the speculative state */
     uint64_t hash_first;                                     /* the oldest LSN whose hash is kept */
     uint8_t hashes[STORAGE_WINDOW_COUNT][STORAGE_HASH_SIZE]; /* by LSN */
+    struct record_position frozen_position; /* the last record in the frozen table */
     enum frozen_state frozen_state;
-    struct record_position frozen_position; /* the last record in it */
-    bool syncing;                           /* somebody is in wal_sync */
-    bool preparing;                         /* the checkpointer is in wal_prepare */
-    bool applying;                          /* the writer reads the log */
-    bool cutting;                           /* and none of these may begin */
+    enum replica_role role; /* alone a storage is always the primary */
+    bool event_set;         /* the caller is told, or about to be */
+    bool news;              /* whoever has the lock tells the caller when he gives it back */
+    bool syncing;           /* somebody is in wal_sync */
+    bool preparing;         /* the checkpointer is in wal_prepare */
+    bool applying;          /* the writer reads the log */
+    bool cutting;           /* and none of these may begin */
     bool flush;       /* checkpoint as soon as possible: close, or the log's budget is used up */
     bool wal_blocked; /* no segment can be made before the next checkpoint */
     bool closing;
     bool ending; /* closing, and the link is gone: the writer may end */
     bool failed;
-    bool swept;       /* after a failure all jobs are answered */
-    bool writer_done; /* the writer has ended: nothing is appended any more */
+    bool swept;         /* after a failure all jobs are answered */
+    bool writer_done;   /* the writer has ended: nothing is appended any more */
+    bool serving;       /* jobs are accepted */
+    bool peer_required; /* its acknowledgements and echoes */
+    bool room_wanted;   /* the replication thread waits for the next segment */
+    bool link_told;     /* woken, and has not asked yet */
     struct err failure;
     uint64_t disk_free_size;
     uint64_t map_used_size;
@@ -156,23 +161,18 @@ struct storage {
     uint64_t sync_begun_ms; /* boot time; while syncing */
     uint64_t sync_slow_ms;  /* when a sync last took too long; 0: never */
 
-    /* The role; alone a storage is always the primary. */
-    enum replica_role role;
-    bool serving;          /* jobs are accepted */
+    /* One of two. */
     uint64_t epoch;        /* of the last start record appended here */
     uint64_t epoch_wanted; /* the writer is to append its start record; 0: none */
     uint64_t epoch_begun;  /* the last one so begun; 0: none */
     uint64_t lsn_start;    /* the start record with which this host began to lead */
     uint64_t lsn_known;    /* idle, standby: committed, as the primary says */
-    bool peer_required;
     uint64_t ping_sent;
     uint64_t ping_echoed;
     uint64_t echo_wanted;
     uint64_t promised;
     uint64_t lineage;
-    bool room_wanted; /* the replication thread waits for the next segment */
     struct engine_link link;
-    bool link_told; /* woken, and has not asked yet */
 };
 
 void engine_lock(struct storage *storage);

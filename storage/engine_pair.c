@@ -11,7 +11,6 @@
 #include "storage/pair.h"
 
 #include <string.h>
-#include <sys/eventfd.h>
 
 enum err_code engine_open_pair(const struct storage_options *options,
                                const uint8_t cluster_id[STORAGE_ID_SIZE],
@@ -32,9 +31,8 @@ void engine_attach(struct storage *storage, const struct engine_link *link)
 void engine_notify(struct storage *storage)
 {
     engine_lock(storage);
-    if (!storage->event_set) {
-        storage->event_set = eventfd_write(storage->event, 1) == 0;
-    }
+    storage->news = storage->news || !storage->event_set;
+    storage->event_set = true;
     engine_unlock(storage);
 }
 
@@ -299,7 +297,6 @@ void engine_step_down(struct storage *storage)
     ASSERT(storage->epoch_wanted == 0);
     ASSERT(storage->delivered == storage->enqueued);
     ASSERT(isr_commit(&storage->isr) == storage->last.lsn);
-    ASSERT(storage->tip.lsn == storage->last.lsn);
     storage->serving = false;
     storage->peer_required = false;
     storage->lsn_known = storage->last.lsn;

@@ -104,6 +104,9 @@
 /* How often the disk's free space is looked at when no checkpoint does it. */
 #define STORAGE_DISK_CHECK_MS 1000U
 
+/* Bytes of records or pairs in one message: behind the one that reaches this a message ends, so
+ * that over a slow network acknowledgements and echoes still come many times within the silence. */
+#define STORAGE_SHIP_SIZE (64UL * STORAGE_KIB)
 /* link: bytes in the send queue up to which records, pairs and data are added: 128 KiB are 1 ms at
  * 1 Gbit/s, so that a ping behind them is not late; the kernel's own queue is held to LINK_UNSENT
  * by TCP_NOTSENT_LOWAT. One frame may go beyond: a record can be that large. */
@@ -121,9 +124,9 @@
 #define LINK_DATA_SIZE (1UL * STORAGE_MIB)
 /* Pieces of data handed to the caller in one storage_dispatch. */
 #define LINK_DATA_COUNT_MAX 16U
-/* How long a full queue of received data may hold up the link before the connection is given up:
- * well below the silence after which a host is taken for dead. */
-#define LINK_DATA_STALL_MS 100U
+/* The share of the silence for which a full queue of received data may hold up the link before the
+ * connection is given up: the peer must not take this host for dead meanwhile. */
+#define LINK_DATA_STALL_SHARE 2U
 /* Commands and reports between the two threads. Each command but REGISTER waits for its report, and
  * REGISTER and LINK are coalesced: a handful is under way at once. */
 #define LINK_COMMAND_COUNT_MAX 64U
@@ -143,6 +146,7 @@
 /* How often a snapshot that the peer would refuse is looked at again (a checkpoint helps). */
 #define LINK_SNAPSHOT_RETRY_MS 50U
 
+static_assert(STORAGE_SHIP_SIZE <= LINK_BULK_SIZE, "the next message is read while one leaves");
 static_assert(STORAGE_VALUE_SIZE_MAX + STORAGE_KEY_SIZE_MAX < STORAGE_JOB_SIZE_MAX,
               "one job can hold the largest pair");
 static_assert(RECORD_PAYLOAD_SIZE_MAX + WAL_SEGMENT_HEADER_SIZE + 2UL * WAL_PAGE_SIZE <=

@@ -53,12 +53,22 @@ static void forget_sent(struct link *link)
     }
 }
 
+/* Cut: it is for people. */
+static void set_reason(struct link *link, const char *reason)
+{
+    size_t size = strnlen(reason, sizeof link->drop_reason - 1);
+
+    memcpy(link->drop_reason, reason, size);
+    link->drop_reason[size] = '\0';
+}
+
 void link_failed(struct link *link, const struct err *failure)
 {
     struct message message = {.type = MESSAGE_BYE};
 
     if (!link->dead) {
         log_err(LOG_LEVEL_ERROR, "link", "storage_failed", failure);
+        set_reason(link, failure->message);
         message.u.data = span_text(failure->message);
         link_queue(link, &message);
     }
@@ -70,14 +80,19 @@ void link_drop(struct link *link, const char *reason)
 {
     if (link->conn.state == CONN_UP && !link->drop) {
         link->drop = true;
-        (void)snprintf(link->drop_reason, sizeof link->drop_reason, "%s", reason);
+        set_reason(link, reason);
         link_send_stop(link);
     }
 }
 
 static void take_down(struct link *link)
 {
-    log_fields(LOG_LEVEL_WARNING, "link", "down", LOG_TEXT("reason", link->drop_reason));
+    /* A peer that refuses each connection alike is worth one line, not ten a second. */
+    if (link->greeted || !link->dial_logged) {
+        log_fields(LOG_LEVEL_WARNING, "link", "down", LOG_TEXT("reason", link->drop_reason));
+    }
+    link->dial_logged = link->dial_logged || !link->greeted;
+    link->greeted = false;
     forget_sent(link);
     link_conn_close(link);
     link->append_frame = 0;
@@ -189,13 +204,19 @@ void link_conn_ready(struct link *link, struct link_conn *conn)
     conn->file = -1;
     link->conn_count++;
     link->heard_ms = link->now_ms;
-    link->dial_logged = false;
     if (link->conn.hello_size > 0) {
         memcpy(link_buf_extend(&link->in, link->conn.hello_size), link->conn.hello,
                link->conn.hello_size);
     }
-    log_fields(LOG_LEVEL_INFO, "link", "up", LOG_NUMBER("connection", link->conn_count));
     link_feed(link, &event);
+}
+
+/* When a connection that cannot be read is given up. */
+static uint64_t stall_deadline_ms(const struct link *link)
+{
+    return link->stalled_ms == 0
+               ? UINT64_MAX
+               : link->stalled_ms + link->options.silence_ms / LINK_DATA_STALL_SHARE;
 }
 
 /* The frame is whole: may it be handled now? */
@@ -208,25 +229,59 @@ static bool has_room(struct link *link, struct span frame)
         return true;
     }
     link->stalled_ms = link->stalled_ms == 0 ? link->now_ms : link->stalled_ms;
-    if (link->now_ms - link->stalled_ms >= LINK_DATA_STALL_MS) {
+    if (link->now_ms >= stall_deadline_ms(link)) {
         link_drop(link, "what was received is not taken in time");
     }
     return false;
+}
+
+/* The peer ends the connection, and says why. Its words are shown, not trusted. */
+static void part(struct link *link, struct span reason)
+{
+    char text[REPLICA_REASON_SIZE];
+    size_t size = reason.size < sizeof text - 1 ? reason.size : sizeof text - 1;
+
+    for (size_t i = 0; i < size; i++) {
+        bool shown = reason.data[i] >= ' ' && reason.data[i] <= '~';
+
+        text[i] = (char)(shown ? reason.data[i] : '?');
+    }
+    text[size] = '\0';
+    link_drop(link, text);
+}
+
+/* The core has taken the peer for what it says. */
+static void greet(struct link *link)
+{
+    struct replica_link seen;
+
+    replica_link(link->replica, &seen);
+    if (seen.up && !link->greeted) {
+        link->greeted = true;
+        link->dial_logged = false;
+        link->backoff_ms = LINK_BACKOFF_MS_MIN;
+        log_fields(LOG_LEVEL_INFO, "link", "up", LOG_NUMBER("connection", link->conn_count));
+    }
 }
 
 static void handle(struct link *link, struct span frame, const struct message *message)
 {
     struct replica_event event = {.type = REPLICA_EVENT_MESSAGE};
     uint64_t conn = link->conn_count;
-    bool up = link->conn.state == CONN_UP;
 
-    ASSERT(up && !link->handling);
+    ASSERT(link->conn.state == CONN_UP && !link->handling);
     link->handling = true;
     event.u.message = message;
     link_feed(link, &event);
     link->handling = false;
-    link->backoff_ms = LINK_BACKOFF_MS_MIN; /* the peer is there and speaks */
-    if (link->conn.state == CONN_UP && link->conn_count == conn && link->append_frame == 0) {
+    if (link->conn.state != CONN_UP || link->conn_count != conn) {
+        return; /* the frame has gone with its connection */
+    }
+    greet(link);
+    if (message->type == MESSAGE_BYE) {
+        part(link, message->u.data);
+    }
+    if (link->append_frame == 0) {
         link_buf_consume(&link->in, frame.size);
     }
 }
@@ -357,7 +412,7 @@ static uint64_t earliest_ms(const struct link *link)
 {
     uint64_t deadline_ms = link_conn_deadline_ms(link);
     uint64_t others[] = {replica_deadline_ms(link->replica), link_pump_deadline_ms(link),
-                         link->stalled_ms > 0 ? link->stalled_ms + LINK_DATA_STALL_MS : UINT64_MAX};
+                         stall_deadline_ms(link)};
 
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         deadline_ms = others[i] < deadline_ms ? others[i] : deadline_ms;
@@ -396,7 +451,7 @@ static void wait_for_work(struct link *link)
     link->busy = false;
 }
 
-/* The engine has failed: the peer is told, if it listens, and that was it. */
+/* The engine has failed, or the process ends: the peer is told, if it listens, and that was it. */
 static void end_connection(struct link *link)
 {
     if (link->conn.state == CONN_UP) {
@@ -422,6 +477,9 @@ static void *link_main(void *arg)
             link->notify = false;
             engine_notify(link->storage);
         }
+    }
+    if (!link->dead) {
+        link_drop(link, "this host stops");
     }
     link->dead = true;
     end_connection(link);

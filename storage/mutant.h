@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mutant.h: builds in which one rule of the pair is missing, for the simulator to find.
+/* mutant.h: builds in which one rule of the pair is missing, for the tests to notice.
  *
  * MUTANT(name) is the constant 0, so `if (MUTANT(x) || …)` compiles away; in a build with
- * -DMUTANT_x it is 1. No such build is ever shipped: only tests/sim makes them.
+ * -DMUTANT_x it is 1. No such build is ever shipped: only tests make them.
  *
  * rule  mutant                   what is missing
- *  A    recovered_unsynced       a recovered log is synced before any of it is counted
+ * Found by tests/sim, in the replication core:
  *  A    follow_unread            following waits for a register read in this incarnation
  *  B    step_down_undrained      only a primary without an uncommitted record may become standby
- *  C    commit_before_start      nothing is committed before the epoch's start record is
- *  C    tail_unrequired          a new primary's peer is required for the recovered tail too
  *  C    ack_after_seal           after SEAL nothing lower is acknowledged or echoed
  *  C    serve_before_committed   the epoch's start record is committed before anything is served
  *  D    forget_unresolved_add    an unresolved addition keeps the peer required, whatever the link
  *  D    refused_ends_removal     a refused removal leaves the peer required
- *  G    promise_unsynced         a promise is synced before it counts
  *  G    ack_before_promise       the promise is durable before the first word at an epoch
  *  G    add_without_require      the peer is required before its addition is proposed
  *  G    add_without_last_ack     it has acknowledged the last record from before the requirement
@@ -27,7 +24,16 @@
  *  I    match_by_lsn             logs are shared up to an equal hash, not up to an equal LSN
  *  J    speak_deposed            a deposed primary counts no acknowledgement or echo any more
  *  K    handover_undrained       HANDOVER is sent when all is committed and acknowledged
- *  N    read_by_clock            an echo that came a moment ago proves nothing about now */
+ *  N    read_by_clock            an echo that came a moment ago proves nothing about now
+ * Found by tests/unit and tests/crash, in the engine:
+ *  A    recovered_unsynced       the recovered log is written and synced again before it counts
+ *  C    promise_unsynced         the promise is durable before it is told
+ *  C    commit_before_start      nothing is committed before the epoch's start record
+ *  G    ack_without_hash         an acknowledgement counts only with our hash
+ *  G    release_without_echo     strong reads wait for the standby's echo
+ *  I    apply_uncommitted        a standby applies only what is committed
+ *  6    fold_before_commit       nothing uncommitted reaches LMDB
+ *  6    sync_retried             a failed sync is final */
 #ifndef STORAGE_MUTANT_H
 #define STORAGE_MUTANT_H
 
@@ -35,9 +41,10 @@
  * which moves the 1 into second place. Any other name is one argument, and the 0 is second. */
 #define MUTANT_PROBE_1                    0,
 #define MUTANT_SECOND(first, second, ...) second
-#define MUTANT_PICK(junk)                 MUTANT_SECOND(junk 1, 0, 0)
-#define MUTANT_PASTE(value)               MUTANT_PICK(MUTANT_PROBE_##value)
-#define MUTANT_VALUE(value)               MUTANT_PASTE(value)
-#define MUTANT(name)                      MUTANT_VALUE(MUTANT_##name)
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): with them it would be one argument */
+#define MUTANT_PICK(junk)   MUTANT_SECOND(junk 1, 0, 0)
+#define MUTANT_PASTE(value) MUTANT_PICK(MUTANT_PROBE_##value)
+#define MUTANT_VALUE(value) MUTANT_PASTE(value)
+#define MUTANT(name)        MUTANT_VALUE(MUTANT_##name)
 
 #endif

@@ -176,12 +176,13 @@ enum err_code promise_open(const struct disk *disk,
                            struct promise **ret_promise,
                            struct err *err)
 {
-    struct promise *promise;
+    struct promise *promise = NULL;
     enum err_code rc = new_promise(disk, dir, store_id, &promise, err);
 
     if (rc != ERR_OK) {
         return rc;
     }
+    ASSERT(promise != NULL);
     rc = load(promise, err);
     if (rc != ERR_OK) {
         promise_close(promise);
@@ -223,12 +224,13 @@ enum err_code promise_replace(const struct disk *disk,
                               const struct promise_value *value,
                               struct err *err)
 {
-    struct promise *promise;
+    struct promise *promise = NULL;
     enum err_code rc = new_promise(disk, dir, store_id, &promise, err);
 
     if (rc != ERR_OK) {
         return rc;
     }
+    ASSERT(promise != NULL);
     for (uint32_t i = 0; rc == ERR_OK && i < 2; i++) {
         rc = disk_remove(disk, dir, file_names[i], err);
     }

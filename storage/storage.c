@@ -506,6 +506,20 @@ static void wait_for_commit(struct storage *storage, uint64_t until_ms)
     }
 }
 
+/* Nobody may wake a link that is being freed: first the threads here forget it, then it ends. */
+static void stop_link(struct storage *storage)
+{
+    struct engine_link link;
+
+    engine_lock(storage);
+    link = storage->link;
+    storage->link = (struct engine_link){.arg = NULL};
+    engine_unlock(storage);
+    if (link.stop != NULL) {
+        link.stop(link.arg);
+    }
+}
+
 /* Waits for answers and acknowledgements, then lets the link go. */
 static void finish_jobs(struct storage *storage)
 {
@@ -520,9 +534,7 @@ static void finish_jobs(struct storage *storage)
     if (storage->paired) {
         wait_for_commit(storage, until_ms);
     }
-    if (storage->link.stop != NULL) {
-        storage->link.stop(storage->link.arg);
-    }
+    stop_link(storage);
 }
 
 void storage_close(struct storage *storage)
@@ -537,7 +549,6 @@ void storage_close(struct storage *storage)
     engine_unlock(storage);
     finish_jobs(storage);
     engine_lock(storage);
-    storage->link = (struct engine_link){.arg = NULL};
     storage->ending = true;
     (void)pthread_cond_broadcast(&storage->writer_wake);
     engine_unlock(storage);

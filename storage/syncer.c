@@ -26,7 +26,7 @@ static bool may_go(struct storage *storage, const struct job *job, uint64_t comm
         return false;
     }
     if (!storage->peer_required || job->echo_wait <= storage->ping_echoed ||
-        MUTANT(read_without_echo)) {
+        MUTANT(release_without_echo)) {
         return true;
     }
     if (job->echo_wait > storage->echo_wanted) {

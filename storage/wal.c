@@ -74,9 +74,9 @@ uint8_t *wal_payload(struct wal *wal)
     return wal->buffer + wal->offset % WAL_PAGE_SIZE + RECORD_HEADER_SIZE;
 }
 
-bool wal_has_room(struct wal *wal)
+static bool has_room(struct wal *wal, size_t payload_size)
 {
-    bool room = wal->tail.size - wal->offset >= record_size(RECORD_PAYLOAD_SIZE_MAX);
+    bool room = wal->tail.size - wal->offset >= record_size(payload_size);
 
     if (!room) {
         wal_lock(wal);
@@ -84,6 +84,16 @@ bool wal_has_room(struct wal *wal)
         wal_unlock(wal);
     }
     return room;
+}
+
+bool wal_has_room(struct wal *wal)
+{
+    return has_room(wal, RECORD_PAYLOAD_SIZE_MAX);
+}
+
+bool wal_has_room_for_start(struct wal *wal)
+{
+    return has_room(wal, 0);
 }
 
 /* Goes on in the spare segment; the payload moves to where the new offset wants it. */

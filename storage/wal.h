@@ -62,6 +62,8 @@ struct wal_append {
 
 /* True when any record can be appended now; false while the next segment is missing. */
 bool wal_has_room(struct wal *wal);
+/* The same for a record without a payload. */
+bool wal_has_room_for_start(struct wal *wal);
 /* Writes one record (not durable yet). The log has room. */
 enum err_code wal_append(struct wal *wal,
                          const struct wal_append *append,

@@ -240,7 +240,7 @@ static enum err_code harden(struct recovery *r,
     uint64_t end = (to + WAL_PAGE_SIZE - 1) & ~(uint64_t)(WAL_PAGE_SIZE - 1);
     enum err_code rc;
 
-    if (from == to || MUTANT(recovered_unsynced)) {
+    if (from == to) {
         return ERR_OK;
     }
     end = end < segment->size ? end : segment->size;
@@ -307,7 +307,7 @@ scan_segment(struct recovery *r, uint32_t index, bool *ret_continued, struct err
         r->offset_end = scan.offset;
         r->reason = reason;
     }
-    if (rc == ERR_OK && offset_unapplied > 0) {
+    if (rc == ERR_OK && offset_unapplied > 0 && !MUTANT(recovered_unsynced)) {
         rc = harden(r, segment, offset_unapplied, scan.offset, err);
     }
     return rc == ERR_OK ? rc : err_wrap(err, rc, "segment %" PRIu64, segment->seq);

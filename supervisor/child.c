@@ -76,9 +76,9 @@ enum err_code child_user_find(const char *name, struct child_user *ret_user, str
 /* Ours alone: what concerns our own conversation with who started us. */
 static bool is_ours(const char *variable)
 {
-    static const char *const names[] = {
-        "LISTEN_",  "NOTIFY_SOCKET=",           "WATCHDOG_",     "MAINPID=",
-        "FDSTORE=", "CONFIGURATION_DIRECTORY=", CONTRACT_ENV "="};
+    static const char *const names[] = {"LISTEN_",   "NOTIFY_SOCKET=", "WATCHDOG_",
+                                        "MAINPID=",  "FDSTORE=",       "CONFIGURATION_DIRECTORY=",
+                                        CONTRACT_ENV};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strncmp(variable, names[i], strlen(names[i])) == 0) {
@@ -208,7 +208,7 @@ static void reset_signals(void)
 __attribute__((noreturn)) static void become(struct image *image)
 {
     append_number(image->listen_pid, (uint64_t)getpid());
-    (void)setsid(); /* a fresh child is no group leader */
+    (void)setsid(); /* fails for the head of a group alone: not a fresh child */
     /* The signal of the parent's death is forgotten when the user changes: set it after that, and
      * look whether the parent has died before it was set. */
     if (place_descriptors(image->options) && drop_privileges(image->options->user) &&
@@ -353,7 +353,6 @@ enum err_code child_ask(char *const *argv,
                         struct err *err)
 {
     AUTO_CLOSE int ours = -1;
-    AUTO_CLOSE int theirs = -1;
     struct child_options options = {.argv = argv, .user = user, .contract_fd = -1};
     struct child child = CHILD_NONE;
     bool signalled = false;
@@ -365,14 +364,12 @@ enum err_code child_ask(char *const *argv,
         return err_set_errno(err, ERR_IO, errno, "pipe");
     }
     ours = pair[0];
-    theirs = pair[1];
-    options.output_fd = theirs;
+    options.output_fd = pair[1];
     rc = child_start(&options, &child, err);
+    (void)close(pair[1]); /* else there is no end of what is read */
     if (rc != ERR_OK) {
         return rc;
     }
-    (void)close(theirs);
-    theirs = -1;
     rc = read_all(ours, limit_ms, text, size, err);
     finish(&child, rc == ERR_OK ? limit_ms : 0, &signalled, &status);
     if (rc == ERR_OK && (signalled || status != 0)) {

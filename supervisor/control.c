@@ -167,7 +167,7 @@ void control_reply(struct control *control, uint64_t id, bool ok, const char *me
 static void take_line(struct client *client, size_t size)
 {
     struct control *control = client->control;
-    enum control_command command;
+    enum control_command command = CONTROL_STATUS;
     struct err err = ERR_INIT;
 
     client->asked = true;
@@ -315,17 +315,20 @@ void control_free(struct control *control)
     mem_free(control);
 }
 
+static void give_up(struct client *client)
+{
+    if (client->asked) {
+        control_reply(client->control, client->id, false, "no answer in time");
+    } else {
+        drop(client);
+    }
+}
+
 void control_tick(struct control *control, uint64_t now)
 {
     for (size_t i = 0; i < SUP_CONTROL_COUNT_MAX; i++) {
-        struct client *client = &control->clients[i];
-
-        if (client->event != NULL && now >= client->until_ms) {
-            if (client->asked) {
-                control_reply(control, client->id, false, "no answer in time");
-            } else {
-                drop(client);
-            }
+        if (control->clients[i].event != NULL && now >= control->clients[i].until_ms) {
+            give_up(&control->clients[i]);
         }
     }
 }

@@ -46,11 +46,11 @@ enum err_code control_new(struct event_base *base,
 /* Drops every client and removes the socket. NULL is allowed. */
 void control_free(struct control *control);
 
-/* A client that has gone meanwhile is no error. {"ok":…,"message":"…"} */
-void control_reply(struct control *control, uint64_t client, bool ok, const char *message);
+/* id: the client. One that has gone meanwhile is no error. {"ok":…,"message":"…"} */
+void control_reply(struct control *control, uint64_t id, bool ok, const char *message);
 /* text is one JSON value without a line end. */
-void control_answer(struct control *control, uint64_t client, struct span text);
-/* Drops who has waited too long. To be called about once a second. */
-void control_tick(struct control *control, uint64_t now_ms);
+void control_answer(struct control *control, uint64_t id, struct span text);
+/* Drops who has waited too long. To be called about once a second; now: boot clock, ms. */
+void control_tick(struct control *control, uint64_t now);
 
 #endif

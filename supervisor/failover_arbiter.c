@@ -40,6 +40,12 @@ value_fault(const struct failover *f, const struct register_value *value, const 
     if (f->known && value->epoch == f->value.epoch && !register_equal(value, &f->value)) {
         return "the register has another value under the same epoch";
     }
+    /* Also over a restart: the highest epoch alone does not tell a restored register in which a
+     * late CAS of an earlier life has landed. */
+    if (value->epoch == f->memory.epoch && f->memory.nonce != 0 &&
+        value->nonce != f->memory.nonce) {
+        return "the register has another value under the same epoch";
+    }
     return NULL;
 }
 
@@ -93,6 +99,9 @@ static void answer_trusted(struct failover *f, const struct failover_answer *ans
 
 static void value_set(struct failover *f, const struct register_value *value, uint64_t revision)
 {
+    if (f->known && value->epoch == f->value.epoch && revision > f->revision) {
+        f->revision = revision; /* "manual": the operator's word raises it, and nothing else */
+    }
     if (f->known && value->epoch <= f->value.epoch) {
         return; /* the same, or asked before the newer one */
     }
@@ -105,6 +114,7 @@ static void value_set(struct failover *f, const struct register_value *value, ui
     f->revision = revision;
     f->memory.epoch = value->epoch;
     f->memory.lineage = value->lineage;
+    f->memory.nonce = value->nonce;
     f->memory.revision = f->head;
 }
 
@@ -247,11 +257,30 @@ static void attempt_unknown(struct failover *f)
     f->change.retry_ms = f->now_ms + f->options.retry_ms;
 }
 
+/* The same value under a newer revision: no attempt against the older one can land any more. A
+ * proposal is made against the newer one, anything else is thought over. */
+static void change_rebase(struct failover *f)
+{
+    struct change *change = &f->change;
+
+    change->revision = f->revision;
+    change->unresolved = false;
+    change->nonce_count = 0;
+    change->retry_ms = f->now_ms;
+    if (!is_proposal(change) || !is_of_this_child(f)) {
+        change->kind = CHANGE_NONE;
+    }
+}
+
 /* A newer register than the one that the change is made against decides its fate. */
 static void change_resolve(struct failover *f)
 {
     if (f->change.kind == CHANGE_NONE || f->change.kind == CHANGE_RESEED || !f->known ||
         f->revision == f->change.revision) {
+        return;
+    }
+    if (f->change.value.epoch == f->value.epoch + 1 && f->change.kind != CHANGE_BOOTSTRAP) {
+        change_rebase(f);
         return;
     }
     if (change_has_nonce(&f->change, f->value.nonce)) {
@@ -281,6 +310,7 @@ static bool reseed_resolve(struct failover *f, const struct failover_answer *ans
     f->head = answer->revision_head;
     f->memory.epoch = answer->value.epoch;
     f->memory.lineage = answer->value.lineage;
+    f->memory.nonce = answer->value.nonce;
     f->memory.arbiter_id = answer->arbiter_id;
     f->memory.revision = answer->revision_head;
     memset(&f->read_floor, 0, sizeof f->read_floor);
@@ -428,9 +458,8 @@ static bool retry_wanted(const struct failover *f)
 
 static bool read_needed(const struct failover *f)
 {
-    return f->down || f->refused || !f->known || (f->child_up && !f->fresh) || f->barred ||
-           f->offered || f->handover != HANDOVER_NONE ||
-           (peer_leads(f) && f->link.peer_epoch > f->value.epoch);
+    return f->down || f->refused || !f->known || (f->child_up && !f->fresh) || f->offered ||
+           f->handover != HANDOVER_NONE || (peer_leads(f) && f->link.peer_epoch > f->value.epoch);
 }
 
 static void read_run(struct failover *f)

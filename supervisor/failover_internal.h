@@ -6,7 +6,8 @@
  *   failover_seek.c      whether to seek authority, and when (A, C, E)
  *   failover_primary.c   authority: seal, grant, revoke, proposals, handover (C, G, H, K)
  *   failover_command.c   the operator's commands (F, reseed)
- *   failover_tell.c      effects, alarms, eligibility, status (M) */
+ *   failover_tell.c      effects, alarms, status
+ *   failover_vip.c       the virtual IP (M) */
 #ifndef SUPERVISOR_FAILOVER_INTERNAL_H
 #define SUPERVISOR_FAILOVER_INTERNAL_H
 
@@ -66,7 +67,6 @@ enum handover_phase {
 
 struct failover {
     struct failover_options options;
-    bool started;
     struct failover_memory memory;
     struct failover_memory persisted;
 
@@ -77,74 +77,90 @@ struct failover {
     uint64_t deadline_ms;
 
     /* The register. */
-    bool known;  /* value is what the register was last seen to be */
-    bool absent; /* the last trusted answer: there is none */
     struct register_value value;
     uint64_t revision;
     uint64_t head;     /* the arbiter's highest revision */
     uint64_t moved_ms; /* when the peer took it and has not led since; 0: not so */
 
     /* The arbiter. */
-    bool down;        /* the last request had no answer */
-    bool wrong;       /* latched: only RESEED ends it */
-    bool refused;     /* the last read: it asks for the operator */
-    bool cas_refused; /* the last CAS, likewise */
-    bool foreign;     /* the last answer that was not trusted, for RESEED */
     struct failover_answer foreign_answer;
-    bool read_out;
-    bool read_counts; /* it was asked for after CHILD_UP */
     struct floor read_floor;
     uint64_t read_ms; /* when the last one was asked for or answered */
-    bool read_now;
-    bool cas_out;
     uint64_t cas_nonce;
     struct floor cas_floor;
     uint64_t cas_not_before_ms;
     struct change change;
 
     /* The child. */
-    bool child_up;
-    bool fresh; /* the register was read for this incarnation */
     struct failover_child child;
     uint64_t child_ms; /* when it came up */
     struct failover_link link;
-    bool heard; /* the link was alive in this incarnation */
     uint64_t silent_ms;
     uint64_t orphan_ms; /* since when a peer is there that does not lead; 0: none */
-    bool hint;
-    bool offered;
     uint64_t offer_epoch;
     uint64_t offer_ms;
     uint64_t told_epoch; /* of the last REGISTER */
-    bool synced;         /* rule E: in sync without a break in this life */
 
     /* Authority. */
-    enum authority_phase phase;
     struct register_value authority;
-    uint64_t sealed;     /* by this incarnation */
-    uint64_t granted;    /* epoch of the last GRANT to this incarnation; 0: none */
-    uint64_t granted_to; /* incarnation */
-    bool leading;        /* the child serves under the authority's epoch */
-    bool barred;         /* a CAS was lost: no virtual IP until read in the ISR (rule M) */
-    enum handover_phase handover;
+    uint64_t sealed;      /* by this incarnation */
+    uint64_t granted;     /* epoch of the last GRANT to this incarnation; 0: none */
+    uint64_t granted_to;  /* incarnation */
     uint64_t handover_ms; /* its deadline */
     uint64_t handover_pause_ms;
 
     /* The operator's, and the watch core's. */
-    bool safe_mode;
     char safe_reason[FAILOVER_REASON_SIZE];
-    bool peer_off;
+
+    /* The virtual IP. */
+    bool vip_here;
+    uint64_t stray_ms; /* since when it is here while the peer serves; 0: not so */
+    bool stray_asked;
+    uint64_t yield_from_ms; /* not eligible from then … */
+    uint64_t yield_ms;      /* … to then */
 
     /* What was told. */
+    uint64_t role_epoch;
+    char reason[FAILOVER_REASON_SIZE];
+    uint64_t changed_ms;
+    const char *waits; /* for what; NULL: for nothing */
+
+    /* Yes or no, and phases: behind everything else, so that the struct has no holes. */
+    bool started;
+    /* Of the register: */
+    bool known;  /* value is what the register was last seen to be */
+    bool absent; /* the last trusted answer: there is none */
+    /* Of the arbiter: */
+    bool down;        /* the last request had no answer */
+    bool wrong;       /* latched: only RESEED ends it */
+    bool refused;     /* the last read: it asks for the operator */
+    bool cas_refused; /* the last CAS, likewise */
+    bool foreign;     /* the last answer that was not trusted, for RESEED */
+    bool read_out;
+    bool read_counts; /* it was asked for after CHILD_UP */
+    bool read_now;
+    bool cas_out;
+    /* Of the child: */
+    bool child_up;
+    bool fresh; /* the register was read for this incarnation */
+    bool heard; /* the link was alive in this incarnation */
+    bool hint;
+    bool offered;
+    bool synced; /* rule E: in sync without a break in this life */
+    /* Of the authority: */
+    enum authority_phase phase;
+    bool leading; /* the child serves under the authority's epoch */
+    bool barred;  /* a CAS was lost: no virtual IP until read in the ISR (rule M) */
+    enum handover_phase handover;
+    /* Of the operator and the watch core: */
+    bool safe_mode;
+    bool peer_off;
+    /* Of what was told: */
     bool eligible;
     bool eligible_told;
     bool alarms[FAILOVER_ALARM_COUNT];
     enum failover_role role;
-    uint64_t role_epoch;
     bool changed;
-    char reason[FAILOVER_REASON_SIZE];
-    uint64_t changed_ms;
-    const char *waits; /* for what; NULL: for nothing */
     bool needs_operator;
 };
 
@@ -168,7 +184,6 @@ void say(struct failover *f, const char *format, ...) __attribute__((format(prin
 void wait_for(struct failover *f, const char *what, bool needs_operator);
 enum failover_role role_of(const struct failover *f);
 void tell_register(struct failover *f);
-void tell_eligible(struct failover *f);
 void tell_alarms(struct failover *f);
 void tell_changed(struct failover *f);
 void tell_persist(struct failover *f);
@@ -219,6 +234,13 @@ void proposal_failed(struct failover *f);
 const char *handover_obstacle(const struct failover *f);
 void handover_begin(struct failover *f);
 void primary_run(struct failover *f);
+
+/* failover_vip.c */
+void vip_on_event(struct failover *f, bool here);
+void vip_run(struct failover *f);
+/* A planned handover has happened: the address is to follow. */
+void vip_follow(struct failover *f);
+void tell_eligible(struct failover *f);
 
 /* failover_command.c */
 void command_do(struct failover *f, enum failover_command command);

@@ -304,6 +304,7 @@ static void handover_run(struct failover *f)
         authority_drop(f);
         f->granted = 0;
         f->read_now = true;
+        vip_follow(f);
         return;
     }
     if (f->handover == HANDOVER_MOVED) {

@@ -30,6 +30,15 @@ enum err_code keepalived_track(const char *path, bool eligible, struct err *err)
     return ERR_OK;
 }
 
+/* Takes the descriptor out of its guard. */
+static int take(int *fd)
+{
+    int taken = *fd;
+
+    *fd = -1;
+    return taken;
+}
+
 enum err_code keepalived_fifo_open(const char *path, int *ret_fd, struct err *err)
 {
     AUTO_CLOSE int fd = -1;
@@ -46,8 +55,7 @@ enum err_code keepalived_fifo_open(const char *path, int *ret_fd, struct err *er
     if (!S_ISFIFO(found.st_mode)) {
         return err_set(err, ERR_INVALID, "notify FIFO %s: there is something else", path);
     }
-    *ret_fd = fd;
-    fd = -1;
+    *ret_fd = take(&fd);
     return ERR_OK;
 }
 
@@ -97,22 +105,29 @@ const char *keepalived_word(enum keepalived_state state)
     return words[state];
 }
 
+static void add_byte(struct keepalived_lines *lines, char byte)
+{
+    if (lines->size == sizeof(lines->bytes)) {
+        lines->dropping = true;
+    } else {
+        lines->bytes[lines->size++] = byte;
+    }
+}
+
 void keepalived_feed(struct keepalived_lines *lines,
                      struct span bytes,
-                     void (*take)(void *arg, struct span line),
+                     void (*give)(void *arg, struct span line),
                      void *arg)
 {
     for (size_t i = 0; i < bytes.size; i++) {
-        if (bytes.data[i] == '\n') {
-            if (!lines->dropping) {
-                take(arg, span_of(lines->bytes, lines->size));
-            }
-            lines->size = 0;
-            lines->dropping = false;
-        } else if (lines->size == sizeof(lines->bytes)) {
-            lines->dropping = true;
-        } else {
-            lines->bytes[lines->size++] = bytes.data[i];
+        if (bytes.data[i] != '\n') {
+            add_byte(lines, bytes.data[i]);
+            continue;
         }
+        if (!lines->dropping) {
+            give(arg, span_of(lines->bytes, lines->size));
+        }
+        lines->size = 0;
+        lines->dropping = false;
     }
 }

@@ -38,10 +38,10 @@ struct keepalived_lines {
     size_t size;
     bool dropping;
 };
-/* Calls take(arg, line) for each complete line. */
+/* Calls give(arg, line) for each complete line. */
 void keepalived_feed(struct keepalived_lines *lines,
                      struct span bytes,
-                     void (*take)(void *arg, struct span line),
+                     void (*give)(void *arg, struct span line),
                      void *arg);
 
 #endif

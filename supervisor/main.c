@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "supervisor/keepalived_conf.h"
 #include "supervisor/sup.h"
 #include "supervisor/sup_config.h"
 
@@ -28,6 +29,7 @@ static const char help[] =
     "      --check-config     read the configuration, say what is wrong, start nothing\n"
     "      --dump-config      print the configuration in force, defaults included\n"
     "      --describe-config  print every option: type, default, limits, meaning\n"
+    "      --keepalived-config  print keepalived.conf for this host\n"
     "      --version          print the version\n"
     "  -h, --help             print this\n"
     "\n"
@@ -110,7 +112,7 @@ static void start_log(const struct sup_config *config)
     log_init(where, level);
 }
 
-enum action { ACTION_RUN, ACTION_CHECK, ACTION_DUMP, ACTION_DESCRIBE };
+enum action { ACTION_RUN, ACTION_CHECK, ACTION_DUMP, ACTION_DESCRIBE, ACTION_KEEPALIVED };
 
 static int print(enum err_code (*format)(const void *arg, struct buf *buf, struct err *err),
                  const void *arg)
@@ -137,6 +139,28 @@ static enum err_code format_description(const void *arg, struct buf *buf, struct
 {
     (void)arg;
     return conf_describe(sup_config_schema(), buf, err);
+}
+
+static enum err_code format_keepalived(const void *arg, struct buf *buf, struct err *err)
+{
+    const struct sup_config *config = arg;
+    const struct keepalived_conf conf = {
+        .host = sup_config_host(config),
+        .address = sup_config_text(config, "vip", "address"),
+        .interface = sup_config_text(config, "vip", "interface"),
+        .router_id = (uint8_t)sup_config_number(config, "vip", "router_id"), /* at most 255 */
+        .instance = sup_config_text(config, "vip", "instance"),
+        .track_file = sup_config_text(config, "vip", "track_file"),
+        .fifo = sup_config_text(config, "vip", "fifo"),
+        .unicast = sup_config_bool(config, "vip", "unicast"),
+        .own_address = sup_config_text(config, "vip", "own_address"),
+        .peer_address = sup_config_text(config, "vip", "peer_address"),
+    };
+
+    if (!sup_config_has_vip(config)) {
+        return err_set(err, ERR_INVALID, "vip: address is not given: keepalived is not needed");
+    }
+    return keepalived_conf_format(&conf, buf, err);
 }
 
 static int run(struct sup_config *config_take, const char *file)
@@ -172,6 +196,8 @@ static int act(enum action action, const char *file)
     }
     if (action == ACTION_DUMP) {
         code = print(format_dump, config);
+    } else if (action == ACTION_KEEPALIVED) {
+        code = print(format_keepalived, config);
     } else {
         (void)printf("%s: ok\n", file); /* the exit code says it too */
     }
@@ -186,6 +212,7 @@ int main(int argc, char **argv)
         {"check-config", no_argument, NULL, 'k'},
         {"dump-config", no_argument, NULL, 'd'},
         {"describe-config", no_argument, NULL, 'D'},
+        {"keepalived-config", no_argument, NULL, 'K'},
         {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -208,6 +235,9 @@ int main(int argc, char **argv)
             break;
         case 'D':
             action = ACTION_DESCRIBE;
+            break;
+        case 'K':
+            action = ACTION_KEEPALIVED;
             break;
         case 'V':
             return puts("approvald-supervisor " PACKAGE_VERSION) < 0 ? EX_IOERR : EX_OK;

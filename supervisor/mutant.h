@@ -29,9 +29,10 @@
  * which moves the 1 into second place. Any other name is one argument, and the 0 is second. */
 #define MUTANT_PROBE_1                    0,
 #define MUTANT_SECOND(first, second, ...) second
-#define MUTANT_PICK(junk)                 MUTANT_SECOND(junk 1, 0, 0)
-#define MUTANT_PASTE(value)               MUTANT_PICK(MUTANT_PROBE_##value)
-#define MUTANT_VALUE(value)               MUTANT_PASTE(value)
-#define MUTANT(name)                      MUTANT_VALUE(MUTANT_##name)
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): what junk becomes are two arguments */
+#define MUTANT_PICK(junk)   MUTANT_SECOND(junk 1, 0, 0)
+#define MUTANT_PASTE(value) MUTANT_PICK(MUTANT_PROBE_##value)
+#define MUTANT_VALUE(value) MUTANT_PASTE(value)
+#define MUTANT(name)        MUTANT_VALUE(MUTANT_##name)
 
 #endif

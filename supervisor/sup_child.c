@@ -25,6 +25,15 @@ void sup_watch(struct sup *sup, enum watch_event_type type, const char *reason)
     step(sup, &event);
 }
 
+void sup_watch_later(struct sup *sup, enum watch_event_type type, const char *reason)
+{
+    if (!sup->trouble) { /* the first says why */
+        sup->trouble = true;
+        sup->trouble_type = type;
+        (void)snprintf(sup->trouble_reason, sizeof(sup->trouble_reason), "%s", reason);
+    }
+}
+
 void sup_watch_start(struct sup *sup)
 {
     struct watch_event event = {.type = WATCH_EVENT_START};
@@ -72,7 +81,7 @@ void sup_send(struct sup *sup, const struct contract_message *message)
         errno == EPIPE || errno == ECONNRESET) {
         return; /* its end is told by the pidfd */
     }
-    sup_watch(sup, WATCH_EVENT_BROKEN, "does not take our messages");
+    sup_watch_later(sup, WATCH_EVENT_BROKEN, "does not take our messages");
 }
 
 /* What the child says, as an event of the failover core. */
@@ -216,6 +225,9 @@ static bool read_packet(struct sup *sup)
     if (size < 0 && (errno == EAGAIN || errno == EINTR)) {
         return false;
     }
+    if (size < 0 && errno == ECONNRESET) {
+        return true; /* told once, before what it had said: it ended without reading all of ours */
+    }
     if (size <= 0) {
         free_event(&sup->contract);
         sup_watch(sup, WATCH_EVENT_CLOSED, "");
@@ -271,7 +283,7 @@ static void configure(struct sup *sup)
     message.u.configure.incarnation = sup->incarnation;
     message.u.configure.resync = sup->resync_next;
     sup->resync_next = false;
-    memset(&sup->summary, 0, sizeof(sup->summary));
+    memset(sup->summary, 0, sizeof(sup->summary));
     sup_send(sup, &message);
 }
 
@@ -335,7 +347,7 @@ static void perform_fork(struct sup *sup)
     if (fork_child(sup, &err) != ERR_OK) {
         log_err(LOG_LEVEL_ERROR, "sup", "start_failed", &err);
         sup_child_drop(sup);
-        sup_watch(sup, WATCH_EVENT_UNSTARTED, err.message);
+        sup_watch_later(sup, WATCH_EVENT_UNSTARTED, err.message);
         return;
     }
     log_fields(LOG_LEVEL_INFO, "sup", "child_started", LOG_NUMBER("pid", sup->child.pid),
@@ -376,10 +388,12 @@ static void perform_crashed(struct sup *sup, const struct watch_crash *crash)
 
 static void perform_safe(struct sup *sup, bool on, const char *reason)
 {
-    struct failover_event *event = sup_queue(sup, FAILOVER_EVENT_SAFE_MODE);
+    if (sup_config_has_pair(sup->config)) { /* a single host has nobody to leave the lead to */
+        struct failover_event *event = sup_queue(sup, FAILOVER_EVENT_SAFE_MODE);
 
-    event->u.safe.on = on;
-    (void)snprintf(event->u.safe.reason, sizeof(event->u.safe.reason), "%s", reason); /* fits */
+        event->u.safe.on = on;
+        (void)snprintf(event->u.safe.reason, sizeof(event->u.safe.reason), "%s", reason); /* fits */
+    }
     log_fields(on ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "sup", on ? "safe_mode_on" : "safe_mode_off",
                LOG_TEXT("reason", reason));
     if (!on) {
@@ -425,7 +439,8 @@ static void perform(struct sup *sup, const struct watch_effect *effect)
     }
 }
 
-/* The watch core's effects are carried out at once: a kill must not wait behind anything. */
+/* The watch core's effects are carried out at once: a kill must not wait behind anything. After
+ * sup_fail there is no child any more, and none is started. */
 static void step(struct sup *sup, struct watch_event *event)
 {
     struct watch_effects effects;
@@ -433,8 +448,11 @@ static void step(struct sup *sup, struct watch_event *event)
     event->now_ms = sup_now_ms();
     event->wall_ms = clock_wall_ms(clock_host());
     event->random = sup_random();
+    if (sup->failure.code != ERR_OK) {
+        return;
+    }
     watch_step(&sup->watch, event, &effects);
-    for (size_t i = 0; i < effects.count; i++) {
+    for (size_t i = 0; i < effects.count && sup->failure.code == ERR_OK; i++) {
         perform(sup, &effects.items[i]);
     }
 }

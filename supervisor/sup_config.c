@@ -36,7 +36,7 @@ static const struct conf_option options[] = {
 
     {"pair", "host", CONF_NUMBER, "0", 0, HOST_COUNT, NULL,
      "This host's number, 1 or 2; 0: a single host, no pair."},
-    {"pair", "cluster_id", CONF_TEXT, "", 0, REGISTER_ID_SIZE * 2, NULL,
+    {"pair", "cluster_id", CONF_TEXT, "", 0, 2UL * REGISTER_ID_SIZE, NULL,
      "32 hexadecimal digits, the same on both hosts and of no other pair."},
     {"pair", "listen", CONF_TEXT, "", 0, SUP_ADDRESS_SIZE - 16, NULL,
      "Host 1: address:port on which the link from host 2 is taken."},
@@ -263,7 +263,9 @@ static enum err_code check_arbiter(const struct sup_config *config, struct err *
     bool none = strcmp(kind, "none") == 0;
 
     if (none == sup_config_has_pair(config)) {
-        return err_set(err, ERR_INVALID, "%s: arbiter: kind %s: %s", conf_where(arbiter), kind,
+        /* A section that is not there has no line: name the one that is. */
+        return err_set(err, ERR_INVALID, "%s: arbiter: kind %s: %s",
+                       conf_where(none ? conf_section(config->conf, "pair") : arbiter), kind,
                        none ? "a pair needs etcd or manual" : "a single host needs none");
     }
     if (strcmp(kind, "etcd") != 0) {

@@ -2,7 +2,6 @@
 /* sup_failover.c: carries out the failover core's effects, in their order, and brings it the
  * arbiter's answers and the peer's messages.
  * Owns the arbiter. Never decides who may write. */
-#include "base/assert.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/notify.h"
@@ -84,6 +83,48 @@ static enum err_code open_etcd(struct sup *sup, char secret[USER_SIZE], struct e
     return arbiter_etcd_new(&options, &sup->arbiter, err);
 }
 
+static void send_peer(struct sup *sup, enum peer_kind kind, struct span bytes)
+{
+    struct contract_message message = {.type = CONTRACT_PEER};
+
+    if (bytes.size >= CONTRACT_PEER_SIZE) {
+        log_fields(LOG_LEVEL_ERROR, "sup", "peer_message", LOG_NUMBER("size", bytes.size),
+                   LOG_TEXT("reason", "too long"));
+        return;
+    }
+    message.u.peer.size = (uint16_t)(bytes.size + 1);
+    message.u.peer.bytes[0] = (uint8_t)kind;
+    memcpy(message.u.peer.bytes + 1, bytes.data == NULL ? "" : bytes.data, bytes.size);
+    sup_send(sup, &message);
+}
+
+static void send_mirror(void *arg, struct span bytes)
+{
+    send_peer(arg, PEER_ARBITER, bytes);
+}
+
+static void on_fatal(void *arg, const struct err *err)
+{
+    sup_fail(arg, err);
+}
+
+static enum err_code open_manual(struct sup *sup, struct err *err)
+{
+    struct arbiter_manual_options options = {
+        .base = sup->base,
+        .state_dir = sup_config_text(sup->config, "", "state_dir"),
+        .host = sup_config_host(sup->config),
+        .incarnation = sup_random(),
+        .timeout_ms = ARBITER_TIMEOUT_MS_DEFAULT,
+        .send = send_mirror,
+        .fatal = on_fatal,
+        .answer = on_answer,
+        .arg = sup,
+    };
+
+    return arbiter_manual_new(&options, &sup->arbiter, err);
+}
+
 enum err_code sup_arbiter_open(struct sup *sup, struct err *err)
 {
     const char *user_file = given(sup, "user_file");
@@ -93,6 +134,9 @@ enum err_code sup_arbiter_open(struct sup *sup, struct err *err)
     if (!sup_config_has_pair(sup->config)) {
         return ERR_OK;
     }
+    if (strcmp(sup_config_text(sup->config, "arbiter", "kind"), "manual") == 0) {
+        return open_manual(sup, err);
+    }
     if (user_file != NULL) {
         rc = read_secret(user_file, secret, err);
     }
@@ -101,17 +145,6 @@ enum err_code sup_arbiter_open(struct sup *sup, struct err *err)
     }
     mem_wipe(secret, sizeof(secret));
     return rc;
-}
-
-static void send_peer(struct sup *sup, enum peer_kind kind, struct span bytes)
-{
-    struct contract_message message = {.type = CONTRACT_PEER};
-
-    ASSERT(bytes.size < CONTRACT_PEER_SIZE);
-    message.u.peer.size = (uint16_t)(bytes.size + 1);
-    message.u.peer.bytes[0] = (uint8_t)kind;
-    memcpy(message.u.peer.bytes + 1, bytes.data == NULL ? "" : bytes.data, bytes.size);
-    sup_send(sup, &message);
 }
 
 void sup_relay_switchover(struct sup *sup)
@@ -228,6 +261,9 @@ static bool perform(struct sup *sup, const struct failover_effect *effect)
     case FAILOVER_EFFECT_RESYNC:
         sup->resync_next = true;
         sup_watch(sup, WATCH_EVENT_REVOKE, "the store is to be fetched anew");
+        return true;
+    case FAILOVER_EFFECT_ASK_HANDOVER:
+        sup_relay_switchover(sup);
         return true;
     case FAILOVER_EFFECT_ELIGIBLE:
         sup_vip_eligible(sup, effect->u.eligible);

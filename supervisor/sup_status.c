@@ -194,6 +194,7 @@ static void add_watchdog(struct json *root, const struct sup *sup)
     }
     add_text(parent, "problem", sup->watchdog_problem);
     add_text(parent, "before", memory_end_word(sup->last_end));
+    json_add_bool(parent, "armed_before", sup->armed_before);
 }
 
 enum err_code sup_status(const struct sup *sup, struct buf *buf, struct err *err)
@@ -228,6 +229,8 @@ void sup_tell_summary(struct sup *sup)
     struct contract_message message = {.type = CONTRACT_SUMMARY};
     struct contract_summary *summary = &message.u.summary;
     struct failover_status status;
+    uint8_t packet[CONTRACT_SIZE_MAX];
+    size_t size;
 
     failover_status(sup->failover, &status);
     summary->role = (uint8_t)status.role;
@@ -244,8 +247,9 @@ void sup_tell_summary(struct sup *sup)
     summary->eligible = status.eligible;
     summary->start_count = sup->start_count;
     (void)snprintf(summary->reason, sizeof(summary->reason), "%s", status.reason); /* fits */
-    if (sup->contract_fd >= 0 && memcmp(summary, &sup->summary, sizeof(*summary)) != 0) {
-        sup->summary = *summary;
+    size = contract_encode(&message, packet);
+    if (sup->contract_fd >= 0 && memcmp(packet, sup->summary, size) != 0) {
+        memcpy(sup->summary, packet, size);
         sup_send(sup, &message);
     }
 }

@@ -44,6 +44,7 @@ static void read_vip(struct sup *sup)
     if (was_here != vip_is_here(sup->vip)) {
         log_fields(LOG_LEVEL_INFO, "vip", was_here ? "gone" : "here",
                    LOG_TEXT("eligible", sup->eligible ? "yes" : "no"));
+        sup_queue(sup, FAILOVER_EVENT_VIP)->u.vip_here = !was_here;
         sup_vip_check(sup);
     }
 }
@@ -69,7 +70,7 @@ static void take_line(void *arg, struct span line)
     }
     sup->vrrp = state;
     log_fields(LOG_LEVEL_INFO, "vip", "vrrp", LOG_TEXT("state", keepalived_word(state)));
-    /* It becomes master here when the peer's adverts stop: a reason to look at once. */
+    /* VRRP elects this host when the peer's adverts stop: a reason to look at once. */
     if (state == KEEPALIVED_MASTER && sup->queue_count < SUP_EVENT_COUNT_MAX / 2) {
         (void)sup_queue(sup, FAILOVER_EVENT_VRRP_HINT); /* carries nothing */
     }

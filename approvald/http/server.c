@@ -184,7 +184,7 @@ static void on_accept_error(struct evconnlistener *from, void *arg)
     struct listener *listener = arg;
     int number = errno;
 
-    if (number != EINVAL) { /* the supervisor has closed the socket for now: another host serves */
+    if (number != EINVAL) { /* the supervisor has closed the socket: another host serves */
         log_fields(LOG_LEVEL_WARNING, "http", "accept_failed",
                    LOG_TEXT("reason", strerror(number)));
     }

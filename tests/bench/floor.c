@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* floor.c: the floor that approvald is measured against: the least that an honest server must do
  * with the same libraries. evhttp, HMAC over the raw body, form decoding, cJSON, the body appended
- * to a file, one fdatasync for all requests that arrived together, then the answers.
- * Owns its listener and its file.
- * Never decides, deduplicates, audits or stores anything that could be found again. */
+ * to a file, one fdatasync for all requests that arrived together, then the answers. With a peer,
+ * the batch is sent there while it is written here, and the answers wait for the peer's fdatasync
+ * too; "floor peer" is that peer. Owns its listener, its file and the connection to its peer. Never
+ * decides, deduplicates, audits or stores anything that could be found again. */
 #include "base/tls.h"
 
+#include <arpa/inet.h>
 #include <cjson/cJSON.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -14,10 +16,13 @@
 #include <event2/keyvalq_struct.h>
 #include <fcntl.h>
 #include <mbedtls/md.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -35,6 +40,7 @@ struct floor {
     size_t size;
     off_t offset;
     int fd;
+    int peer; /* -1: none */
     const char *secret;
 };
 
@@ -44,12 +50,26 @@ static void fail(const char *what)
     _exit(1);
 }
 
-static void floor_batch(evutil_socket_t unused, short what, void *arg)
+/* All of it, in or out; false: the other side has ended. */
+static int floor_transfer(int fd, void *bytes, size_t size, int out)
 {
-    struct floor *floor = arg;
+    char *at = bytes;
 
-    (void)unused;
-    (void)what;
+    while (size > 0) {
+        ssize_t done = out ? send(fd, at, size, MSG_NOSIGNAL) : recv(fd, at, size, 0);
+
+        if (done <= 0) {
+            return 0;
+        }
+        at += done;
+        size -= (size_t)done;
+    }
+    return 1;
+}
+
+/* Makes the batch durable here. */
+static void floor_keep(struct floor *floor)
+{
     if (floor->offset + (off_t)floor->size > FILE_SIZE) {
         floor->offset = 0;
     }
@@ -58,6 +78,24 @@ static void floor_batch(evutil_socket_t unused, short what, void *arg)
         fail("floor: write");
     }
     floor->offset += (off_t)floor->size;
+}
+
+static void floor_batch(evutil_socket_t unused, short what, void *arg)
+{
+    struct floor *floor = arg;
+    uint32_t size = (uint32_t)floor->size;
+    char acknowledged;
+
+    (void)unused;
+    (void)what;
+    if (floor->peer >= 0 && (!floor_transfer(floor->peer, &size, sizeof size, 1) ||
+                             !floor_transfer(floor->peer, floor->bytes, size, 1))) {
+        fail("floor: send to the peer");
+    }
+    floor_keep(floor);
+    if (floor->peer >= 0 && !floor_transfer(floor->peer, &acknowledged, 1, 0)) {
+        fail("floor: the peer's acknowledgement");
+    }
     for (size_t i = 0; i < floor->waiting_count; i++) {
         struct evhttp_request *request = floor->waiting[i];
         struct evhttp_connection *connection = evhttp_request_get_connection(request);
@@ -196,17 +234,104 @@ static void floor_file(struct floor *floor, const char *path)
     }
 }
 
+static int floor_address(const char *text, struct sockaddr_in *ret_address)
+{
+    char host[64];
+    const char *colon = strchr(text, ':');
+
+    if (colon == NULL || (size_t)(colon - text) >= sizeof host) {
+        return 0;
+    }
+    memcpy(host, text, (size_t)(colon - text));
+    host[colon - text] = '\0';
+    memset(ret_address, 0, sizeof *ret_address);
+    ret_address->sin_family = AF_INET;
+    ret_address->sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
+    return inet_pton(AF_INET, host, &ret_address->sin_addr) == 1;
+}
+
+/* Connects to, or waits for, the other floor. */
+static int floor_meet(const char *text, int listens)
+{
+    struct sockaddr_in address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int on = 1;
+
+    if (!floor_address(text, &address) || fd < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) {
+        fail("floor: peer's address");
+    }
+    if (listens) {
+        int listener = fd;
+
+        if (bind(listener, (struct sockaddr *)&address, sizeof address) != 0 ||
+            listen(listener, 1) != 0) {
+            fail("floor: listen");
+        }
+        (void)printf("ready\n");
+        (void)fflush(stdout);
+        fd = accept(listener, NULL, NULL);
+        (void)close(listener);
+    } else if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+        fail("floor: connect to the peer");
+    }
+    if (fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) {
+        fail("floor: peer");
+    }
+    return fd;
+}
+
+/* "PORT" on loopback, or "ADDRESS:PORT". */
+static int floor_listen(struct evhttp *http, const char *text)
+{
+    const char *colon = strchr(text, ':');
+    char host[64] = "127.0.0.1";
+
+    if (colon != NULL && (size_t)(colon - text) < sizeof host) {
+        memcpy(host, text, (size_t)(colon - text));
+        host[colon - text] = '\0';
+        text = colon + 1;
+    }
+    return evhttp_bind_socket(http, host, (uint16_t)strtoul(text, NULL, 10)) == 0;
+}
+
+/* floor peer ADDRESS:PORT FILE */
+static int floor_peer(char **argv)
+{
+    static struct floor floor;
+    char acknowledged = 'a';
+    uint32_t size;
+
+    floor_file(&floor, argv[3]);
+    floor.peer = floor_meet(argv[2], 1);
+    while (floor_transfer(floor.peer, &size, sizeof size, 0) && size <= 17 * CHUNK_SIZE &&
+           floor_transfer(floor.peer, floor.bytes, size, 0)) {
+        floor.size = size;
+        floor_keep(&floor);
+        if (!floor_transfer(floor.peer, &acknowledged, 1, 1)) {
+            break;
+        }
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     static struct floor floor;
     struct err err = ERR_INIT;
     struct evhttp *http;
 
-    if (argc != 4 && argc != 6) {
-        (void)fprintf(stderr, "usage: floor PORT FILE SECRET [CERTIFICATE KEY]\n");
+    if (argc == 4 && strcmp(argv[1], "peer") == 0) {
+        return floor_peer(argv);
+    }
+    if (argc < 4 || argc > 6) {
+        (void)fprintf(stderr,
+                      "usage: floor [ADDRESS:]PORT FILE SECRET [PEER:PORT | CERTIFICATE KEY]\n"
+                      "       floor peer ADDRESS:PORT FILE\n");
         return 2;
     }
     floor.secret = argv[3];
+    floor.peer = argc == 5 ? floor_meet(argv[4], 0) : -1;
     floor.base = event_base_new();
     http = evhttp_new(floor.base);
     floor.batch_end = event_new(floor.base, -1, 0, floor_batch, &floor);
@@ -220,7 +345,7 @@ int main(int argc, char **argv)
     }
     if (evhttp_set_cb(http, "/slack/interactions", floor_press, &floor) != 0 ||
         evhttp_set_cb(http, "/v1/requests", floor_create, &floor) != 0 ||
-        evhttp_bind_socket(http, "127.0.0.1", (uint16_t)strtoul(argv[1], NULL, 10)) != 0) {
+        !floor_listen(http, argv[1])) {
         fail("floor: listen");
     }
     (void)printf("ready\n");

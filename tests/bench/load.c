@@ -9,6 +9,7 @@
  * latency counts from then, so that a stall is felt by all that it delays. */
 #include "tests/bench/load_tls.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -53,6 +54,7 @@ struct load {
     uint64_t rate;
     uint64_t start_ns;
     int epoll;
+    struct in_addr address;
     uint16_t port;
     bool tls;
     FILE *bodies;
@@ -81,7 +83,7 @@ static void connection_open(struct load *load, struct connection *connection)
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
     int one = 1;
 
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_addr = load->address;
     connection->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (connection->fd < 0 ||
         connect(connection->fd, (struct sockaddr *)&address, sizeof address) != 0) {
@@ -307,17 +309,20 @@ static void load_map(struct load *load, const char *path)
 
 static void load_options(struct load *load, int argc, char **argv)
 {
-    static const struct option options[] = {{"port", required_argument, NULL, 'p'},
-                                            {"requests", required_argument, NULL, 'r'},
-                                            {"connections", required_argument, NULL, 'c'},
-                                            {"rate", required_argument, NULL, 'R'},
-                                            {"tls", no_argument, NULL, 't'},
-                                            {"bodies", required_argument, NULL, 'b'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"address", required_argument, NULL, 'a'},  {"port", required_argument, NULL, 'p'},
+        {"requests", required_argument, NULL, 'r'}, {"connections", required_argument, NULL, 'c'},
+        {"rate", required_argument, NULL, 'R'},     {"tls", no_argument, NULL, 't'},
+        {"bodies", required_argument, NULL, 'b'},   {NULL, 0, NULL, 0}};
     int option;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {
+        case 'a':
+            if (inet_pton(AF_INET, optarg, &load->address) != 1) {
+                die(optarg);
+            }
+            break;
         case 'p':
             load->port = (uint16_t)strtoul(optarg, NULL, 10);
             break;
@@ -342,8 +347,9 @@ static void load_options(struct load *load, int argc, char **argv)
     }
     if (load->port == 0 || load->total_count == 0 || load->connection_count == 0 ||
         load->connection_count > CONNECTION_COUNT_MAX) {
-        (void)fprintf(stderr, "usage: load --port P --requests FILE --connections N [--rate R] "
-                              "[--tls] [--bodies FILE]\n");
+        (void)fprintf(
+            stderr, "usage: load [--address A] --port P --requests FILE --connections N [--rate R] "
+                    "[--tls] [--bodies FILE]\n");
         _exit(2);
     }
 }
@@ -352,6 +358,7 @@ int main(int argc, char **argv)
 {
     struct load load = {.epoll = epoll_create1(EPOLL_CLOEXEC)};
 
+    load.address.s_addr = htonl(INADDR_LOOPBACK);
     load_options(&load, argc, argv);
     load.latency_us = calloc(load.total_count, sizeof load.latency_us[0]);
     load.connections = calloc(load.connection_count, sizeof load.connections[0]);

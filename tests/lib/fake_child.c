@@ -6,6 +6,7 @@
  *   socket NAME ADDRESS   printed by --print-sockets
  *   do WORD [NUMBER]      hang TASK; crash CODE; abort; never-ready; ignore-term; illegal; garbage;
  *                         close; fail; slow-print
+ *   once                  do it only if no child of this FILE has done it before
  *   after MS              do it so long after the grant (hang, crash, abort, illegal, garbage,
  *                         close, fail); 0: at once
  * Appends to FILE.trace what it was told and what it had inherited, one word group a line. Answers
@@ -16,6 +17,7 @@
 #include "supervisor/contract.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -34,6 +36,7 @@ struct fake {
     char deed[32];
     unsigned number;
     uint64_t after_ms;
+    bool once;
     int contract;
     int sockets[SOCKET_COUNT_MAX]; /* service sockets */
     int socket_count;
@@ -74,15 +77,28 @@ static void trace(const struct fake *fake, const char *what, uint64_t number)
     }
 }
 
+/* The number behind the index-th blank, or 0. */
+static uint64_t number_at(const char *line, int index)
+{
+    for (; index > 0 && line != NULL; index--) {
+        line = strchr(line, ' ');
+        line = line == NULL ? NULL : line + 1;
+    }
+    return line == NULL ? 0 : strtoull(line, NULL, 10);
+}
+
 static void read_line(struct fake *fake, const char *line, bool print)
 {
-    char name[32];
-    char address[128];
-
-    if (sscanf(line, "socket %31s %127s", name, address) == 2 && print) {
-        (void)printf("%s %s\n", name, address);
-    } else if (sscanf(line, "do %31s %u", fake->deed, &fake->number) < 1) {
-        (void)sscanf(line, "after %" SCNu64, &fake->after_ms); /* a test's own file */
+    if (strncmp(line, "socket ", 7) == 0 && print) {
+        (void)fputs(line + 7, stdout);
+    } else if (strncmp(line, "once", 4) == 0) {
+        fake->once = true;
+    } else if (strncmp(line, "after ", 6) == 0) {
+        fake->after_ms = number_at(line, 1);
+    } else if (strncmp(line, "do ", 3) == 0) {
+        (void)snprintf(fake->deed, sizeof(fake->deed), "%.*s", (int)strcspn(line + 3, " \n"),
+                       line + 3);
+        fake->number = (unsigned)number_at(line, 2);
     }
 }
 
@@ -203,9 +219,30 @@ static void read_contract(struct fake *fake)
     take(fake, &message);
 }
 
+/* True for the first child that asks. */
+static bool is_first(const struct fake *fake)
+{
+    char path[LINE_SIZE];
+    int fd;
+
+    (void)snprintf(path, sizeof(path), "%s.done", fake->file);
+    fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return fd >= 0;
+}
+
 static void misbehave(struct fake *fake)
 {
     struct contract_message message = {.type = CONTRACT_FAILED};
+
+    if (fake->hung || fake->deed[0] == '\0') {
+        return;
+    }
+    if (fake->once && !is_first(fake)) {
+        fake->deed[0] = '\0';
+    }
 
     if (does(fake, "hang")) {
         fake->hung = true;
@@ -215,6 +252,8 @@ static void misbehave(struct fake *fake)
         abort();
     } else if (does(fake, "illegal")) {
         message.type = CONTRACT_GRANT;
+        message.u.grant.epoch = 1;
+        message.u.grant.lineage = 1;
         say(fake, &message);
     } else if (does(fake, "garbage")) {
         (void)send(fake->contract, "nonsense", 8, MSG_NOSIGNAL);
@@ -226,8 +265,8 @@ static void misbehave(struct fake *fake)
         say(fake, &message);
         _exit(74);
     }
-    if (!fake->hung) {
-        fake->deed[0] = '\0';
+    if (!does(fake, "hang") && !does(fake, "ignore-term")) {
+        fake->deed[0] = '\0'; /* once */
     }
 }
 

@@ -52,7 +52,8 @@ void checker_register(struct world *world, uint8_t host, const struct register_v
         check_fail(world, "K authority", "host %u makes host %u the primary", host, value->primary);
         return;
     }
-    if (had && (reseed ? value->epoch <= old->epoch : value->epoch != old->epoch + 1)) {
+    /* A new lineage begins far above. */
+    if (had && (reseed || forced ? value->epoch <= old->epoch : value->epoch != old->epoch + 1)) {
         check_fail(world, "1 register", "epoch %llu follows %llu", (unsigned long long)value->epoch,
                    (unsigned long long)old->epoch);
         return;

@@ -157,6 +157,9 @@ static void perform(struct world *world, struct host *host, const struct failove
         host->supervisor.resync = true;
         revoke(world, host, "resync");
         break;
+    case FAILOVER_EFFECT_ASK_HANDOVER: /* there is no virtual IP here that could stray */
+        TRACE(world, "host %u: asks for the lead", host->number);
+        break;
     case FAILOVER_EFFECT_ELIGIBLE:
         host->supervisor.eligible = effect->u.eligible;
         break;

@@ -137,6 +137,7 @@ static void check_effect(struct kit *kit, const struct failover_effect *effect, 
         ASSERT(kit->incarnation != 0);
         break;
     case FAILOVER_EFFECT_SEAL:
+    case FAILOVER_EFFECT_ASK_HANDOVER:
     case FAILOVER_EFFECT_HANDOVER:
     case FAILOVER_EFFECT_RESUME:
     case FAILOVER_EFFECT_RESYNC:
@@ -190,7 +191,9 @@ static void trace_value(struct kit *kit, const char *word, const struct register
     char stores[] = "--";
 
     for (size_t i = 0; i < HOST_COUNT; i++) {
-        stores[i] = value->isr[i].present ? (char)value->isr[i].store_id[0] : '-';
+        if (value->isr[i].present) {
+            memcpy(&stores[i], value->isr[i].store_id, 1);
+        }
     }
     trace(kit, "%s %" PRIu64 " p%u %s%s", word, value->epoch, (unsigned)value->primary, stores,
           value->lineage == KIT_LINEAGE ? "" : " new lineage");
@@ -205,9 +208,9 @@ static const char *alarm_word(enum failover_alarm which)
 
 static void trace_effect(struct kit *kit, const struct failover_effect *effect)
 {
-    static const char *const words[] = {"PERSIST", "READ",   "CAS",     "REGISTER",
-                                        "SEAL",    "GRANT",  "REFUSED", "HANDOVER",
-                                        "RESUME",  "REVOKE", "RESYNC",  "ELIGIBLE"};
+    static const char *const words[] = {"PERSIST", "READ",    "CAS",      "REGISTER", "SEAL",
+                                        "GRANT",   "REFUSED", "HANDOVER", "RESUME",   "REVOKE",
+                                        "RESYNC",  "ASK",     "ELIGIBLE"};
 
     switch (effect->type) {
     case FAILOVER_EFFECT_PERSIST:
@@ -229,6 +232,7 @@ static void trace_effect(struct kit *kit, const struct failover_effect *effect)
         trace(kit, "ELIGIBLE %d", effect->u.eligible);
         break;
     case FAILOVER_EFFECT_READ:
+    case FAILOVER_EFFECT_ASK_HANDOVER:
     case FAILOVER_EFFECT_HANDOVER:
     case FAILOVER_EFFECT_RESUME:
     case FAILOVER_EFFECT_REVOKE:

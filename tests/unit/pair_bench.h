@@ -29,7 +29,7 @@ struct bench_host {
     char reason[REPLICA_REASON_SIZE]; /* of RESYNC */
     uint64_t data_count;
     uint64_t data_size;
-    uint32_t data_sum;
+    uint32_t data_sum; /* of the pieces' first bytes, in order */
 };
 
 struct pair_bench {
@@ -37,13 +37,16 @@ struct pair_bench {
     char ca[256];
     char cert[2][256];
     char key[2][256];
+    char peer[64]; /* where host 2 dials */
     int listener;
     uint16_t port;
     struct proxy *proxy;
     struct bench_host hosts[2];
-    struct storage_options options; /* of both, but for the directory */
+    struct storage_options options;  /* of both, but for the directory */
+    const struct disk *standby_disk; /* host 2's, when not NULL */
     bool strict;
     bool no_add; /* proposals to add are left unanswered */
+    bool direct; /* host 2 connects without the proxy */
     /* The register. */
     uint64_t epoch;
     uint8_t primary;
@@ -53,6 +56,17 @@ struct pair_bench {
 /* Makes directories, certificates and the proxy; nothing runs. disk: on a real disk. */
 void bench_init(struct pair_bench *bench, bool disk);
 void bench_done(struct pair_bench *bench);
+/* Makes the CA and both hosts' certificates, which end at the given time ("20470102030405"), in
+ * the place of those before. */
+void bench_certificates(struct pair_bench *bench, const char *not_after);
+/* What a host is started with, in a new incarnation. A listening socket in *ret_pair is the
+ * caller's. */
+void bench_options(struct pair_bench *bench,
+                   uint8_t number,
+                   struct storage_options *ret_options,
+                   struct storage_pair_options *ret_pair);
+/* A host 2 of another cluster, with this pair's certificates, that dials host 1. */
+struct storage *bench_stranger(struct pair_bench *bench, const char *dir);
 /* Starts a host in a new incarnation, and tells it the register. */
 void bench_start(struct pair_bench *bench, uint8_t number);
 void bench_stop(struct pair_bench *bench, uint8_t host);
@@ -64,6 +78,8 @@ void bench_pair(struct pair_bench *bench);
 /* Dispatches both until the condition holds; false after timeout_ms. */
 typedef bool bench_condition_fn(void *arg);
 bool bench_until(struct pair_bench *bench, bench_condition_fn *holds, void *arg, int timeout_ms);
+/* Dispatches both for so long. */
+void bench_pass(struct pair_bench *bench, int time_ms);
 /* The host leads the register's epoch, with the peer required or not. */
 bool bench_until_leads(struct pair_bench *bench, uint8_t host, bool required);
 
@@ -86,6 +102,11 @@ struct bench_load {
 bool bench_load_step(struct bench_load *load);
 /* The same as a bench_condition_fn. */
 bool bench_load_done(void *load);
+
+/* The load of count small pairs, 64 at once. */
+struct bench_load bench_load_of(struct bench_host *host, uint64_t first, uint64_t count);
+/* Until all are answered, and well. */
+bool bench_load_all(struct pair_bench *bench, struct bench_load *load);
 
 struct bench_digest {
     uint64_t count;

@@ -276,7 +276,7 @@ static void without_its_peer_a_reseed_is_a_forced_promotion(void)
     EXPECT(&kit, "NO: the other host is not there: start it, or confirm that it is off");
     kit_command(&kit, FAILOVER_PEER_OFF);
     kit_command(&kit, FAILOVER_RESEED);
-    EXPECT(&kit, "OK: writes the register to the new arbiter; CAS 6 p1 A- new lineage");
+    EXPECT(&kit, "OK: writes the register to the new arbiter; CAS 1048576 p1 A- new lineage");
     kit_free(&kit);
 }
 
@@ -293,12 +293,12 @@ static void a_forced_promotion_begins_a_new_lineage(void)
     kit_link(&kit, &silence);
     kit_command(&kit, FAILOVER_FORCE);
     EXPECT(&kit, "OK: forced promotion, new lineage; this host was not known to be in sync when it "
-                 "was last heard; CAS 6 p1 A- new lineage");
+                 "was last heard; CAS 1048576 p1 A- new lineage");
     kit_cas(&kit, FAILOVER_DONE, NULL);
-    EXPECT(&kit, "PERSIST 6; SEAL 6");
+    EXPECT(&kit, "PERSIST 1048576; SEAL 1048576; ELIGIBLE 1");
     CU_ASSERT_NOT_EQUAL(kit.memory.lineage, KIT_LINEAGE);
-    kit_epoch(&kit, FAILOVER_EVENT_SEALED, 6);
-    EXPECT(&kit, "GRANT 6 p1 A- new lineage; ELIGIBLE 1");
+    kit_epoch(&kit, FAILOVER_EVENT_SEALED, 1048576);
+    EXPECT(&kit, "GRANT 1048576 p1 A- new lineage");
     kit_free(&kit);
 }
 
@@ -451,6 +451,40 @@ static void a_removal_that_the_arbiter_refuses_waits_for_the_operator(void)
     kit_free(&kit);
 }
 
+static void the_operators_word_may_raise_the_revision_alone(void)
+{
+    struct failover_link link = kit_peer('B', 5, 99, 0, false);
+    struct failover_link silence = kit_silence();
+    struct failover_answer raised = {.revision = 1000, .revision_head = 1000};
+    struct kit kit;
+
+    unit_manual(&kit, 1, "AB");
+    kit_link(&kit, &link);
+    unit_win(&kit);
+    raised.arbiter_id = KIT_ARBITER;
+    raised.value = kit.won;
+    kit_link(&kit, &silence);
+    kit_propose(&kit, FAILOVER_EVENT_REMOVE, 6, 'B');
+    CU_ASSERT_EQUAL(kit.cas_revision, 16);
+    raised.outcome = FAILOVER_CONFLICT;
+    step_cas_answer(&kit, &raised);
+    EXPECT(&kit, "CAS 7 p1 A-"); /* the proposal still stands, the child is not refused */
+    CU_ASSERT_EQUAL(kit.cas_revision, 1000);
+    kit_free(&kit);
+    unit_manual(&kit, 1, "A-");
+    kit_cas(&kit, FAILOVER_REFUSED, NULL);
+    raised.outcome = FAILOVER_DONE;
+    raised.value = kit_value(5, 1, "A-");
+    kit_wait(&kit, 2000);
+    EXPECT(&kit, "CAS 6 p1 A-; READ");
+    kit_cas(&kit, FAILOVER_REFUSED, NULL);
+    step_answer(&kit, &raised);
+    kit_wait(&kit, 200);
+    EXPECT(&kit, "CAS 6 p1 A-");
+    CU_ASSERT_EQUAL(kit.cas_revision, 1000);
+    kit_free(&kit);
+}
+
 static void maintenance_is_remembered_and_hands_over(void)
 {
     struct failover_memory memory = {.maintenance = true};
@@ -555,6 +589,8 @@ UNIT_MAIN("failover_operator",
            a_link_that_returns_makes_outdated_until_in_sync},
           {"E a removal that the arbiter refuses waits for the operator",
            a_removal_that_the_arbiter_refuses_waits_for_the_operator},
+          {"E the operator's word may raise the revision alone",
+           the_operators_word_may_raise_the_revision_alone},
           {"maintenance is remembered and hands over", maintenance_is_remembered_and_hands_over},
           {"only a store that nobody needs is given up",
            only_a_store_that_nobody_needs_is_given_up},

@@ -422,6 +422,25 @@ static void a_failed_write_is_told(void)
     end_rig(&rig);
 }
 
+static void what_is_recovered_is_synced_before_it_counts(void)
+{
+    struct rig rig;
+    uint64_t syncs;
+
+    begin_rig(&rig);
+    for (size_t i = 0; i < 3; i++) {
+        append(&rig, 100, i);
+    }
+    close_rig(&rig);
+    syncs = rig.sim.sync_count;
+    CU_ASSERT_EQUAL_FATAL(open_rig(&rig), ERR_OK);
+    CU_ASSERT_EQUAL(rig.sim.sync_count, syncs + 1);
+    close_rig(&rig);
+    fault_set(&rig.sim.fault, 0, FAULT_FOREVER);
+    CU_ASSERT_EQUAL(open_rig(&rig), ERR_IO);
+    end_rig(&rig);
+}
+
 UNIT_MAIN("wal",
           {"records come back in order", records_come_back_in_order},
           {"replay starts after the applied record", replay_starts_after_the_applied_record},
@@ -442,4 +461,6 @@ UNIT_MAIN("wal",
            each_segment_behind_a_torn_tail_goes_durably},
           {"stale records of a recycled segment are never accepted",
            stale_records_of_a_recycled_segment_are_never_accepted},
+          {"what is recovered is synced before it counts",
+           what_is_recovered_is_synced_before_it_counts},
           {"a failed write is told", a_failed_write_is_told})

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""bench.py: one approvald-supervisor with a fake child (tests/lib/fake_child.c) for tests that look
+from outside.
+
+Owns the processes it starts (ended by pid) and one scratch directory. Never touches anything that it
+did not make, and never talks to anything but loopback and its own unix sockets.
+"""
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+BUILD = os.environ.get("APPROVALD_BUILD", os.path.join(ROOT, "build", "gcc"))
+SUPERVISOR = os.path.join(BUILD, "supervisor", "approvald-supervisor")
+FAKE = os.path.join(BUILD, "tests", "lib", "fake_child")
+TASKS = ("loop", "writer", "syncer", "checkpointer", "replication", "outbox")
+
+# Short times, so that a test of a deadline is short; long enough for a machine under load.
+CHILD_TIMES = """
+child {
+    start = 5s
+    stop = 1s
+    checkin = 600ms
+    backoff = 50ms
+    backoff_max = 200ms
+    crashes = 4
+    crash_window = 20s
+    quiet = 30s
+}
+"""
+
+
+def wait(predicate, what, seconds=10.0, step=0.002):
+    """Until predicate() is true; its value. Connection errors count as not yet."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            value = predicate()
+            if value:
+                return value
+        except (OSError, ValueError):
+            pass
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {seconds} s in vain until {what}")
+        time.sleep(step)
+
+
+def alive(pid):
+    """Running or stopped, not a zombie."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+class Bench:
+    """A supervisor in a directory of its own."""
+
+    given = set()  # ports
+
+    def __init__(self, extra="", times=CHILD_TIMES, prefix=()):
+        self.dir = tempfile.mkdtemp(prefix="sup-test-")
+        self.prefix = list(prefix)
+        self.process = None
+        self.port = self.free_port()
+        self.management = self.free_port()
+        self.behave()
+        with open(self.path("supervisor.conf"), "w", encoding="utf-8") as conf:
+            conf.write(f"""
+state_dir = "{self.path('state')}"
+run_dir = "{self.path('run')}"
+program = "{FAKE}"
+config = "{self.path('child.conf')}"
+user = ""
+log_target = text
+{times}
+{extra}
+""")
+
+    @staticmethod
+    def free_port():
+        """Outside of the range that the kernel gives to clients: nobody takes it by chance."""
+        for port in range(20000 + os.getpid() % 8000, 32000):
+            with socket.socket() as probe:
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError:
+                    continue
+                if port not in Bench.given:
+                    Bench.given.add(port)
+                    return port
+        raise AssertionError("no port is free")
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def behave(self, *lines):
+        """How the children do that are started from now on."""
+        sockets = (f"socket service 127.0.0.1:{self.port}",
+                   f"socket management 127.0.0.1:{self.management}",
+                   f"socket local {self.path('local.sock')}")
+        with open(self.path("child.new"), "w", encoding="utf-8") as conf:
+            conf.write("\n".join((*sockets, *lines)) + "\n")
+        os.rename(self.path("child.new"), self.path("child.conf"))
+
+    def edit(self, old, new):
+        """Changes the supervisor's configuration."""
+        with open(self.path("supervisor.conf"), encoding="utf-8") as conf:
+            text = conf.read()
+        assert old in text, old
+        with open(self.path("supervisor.conf"), "w", encoding="utf-8") as conf:
+            conf.write(text.replace(old, new))
+
+    def start(self, wait_up=True):
+        with open(self.path("log"), "ab") as log:
+            self.process = subprocess.Popen(
+                [*self.prefix, SUPERVISOR, "-c", self.path("supervisor.conf")],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        if wait_up:
+            self.wait(lambda: self.status()["child"]["state"] == "up", "the child is up")
+        return self
+
+    def log(self):
+        with open(self.path("log"), encoding="utf-8", errors="replace") as log:
+            return log.read()
+
+    def trace(self):
+        """[(pid, word, number)] of all children so far."""
+        try:
+            with open(self.path("child.conf.trace"), encoding="utf-8") as trace:
+                return [(int(p), w, int(n)) for p, w, n in (line.split() for line in trace)]
+        except FileNotFoundError:
+            return []
+
+    def wait(self, predicate, what, seconds=10.0):
+        def looked():
+            if self.process.poll() is not None:
+                raise AssertionError(f"the supervisor ended ({self.process.returncode}) before "
+                                     f"{what}:\n{self.log()}")
+            return predicate()
+        try:
+            return wait(looked, what, seconds)
+        except AssertionError as failure:
+            raise AssertionError(f"{failure}\n{self.log()[-4000:]}") from None
+
+    def command(self, text):
+        """The decoded answer line."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(10)
+            client.connect(self.path("run/supervisor.sock"))
+            client.sendall(text.encode() + b"\n")
+            answer = b""
+            while not answer.endswith(b"\n"):
+                piece = client.recv(65536)
+                if not piece:
+                    break
+                answer += piece
+            return json.loads(answer)
+
+    def status(self):
+        return self.command("status")
+
+    def child(self):
+        return self.status()["child"]["pid"]
+
+    def connect(self, timeout=10):
+        """The pid of the child that answers; an OSError when refused."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as client:
+            client.settimeout(timeout)
+            answer = client.recv(64)
+            if not answer:
+                raise ConnectionResetError("no answer")
+            return int(answer)
+
+    def stop(self, number=signal.SIGTERM):
+        """The exit code after a signal."""
+        self.process.send_signal(number)
+        return self.process.wait(20)
+
+    def close(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+        shutil.rmtree(self.dir)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.close()
+
+
+def proc_status(pid):
+    """/proc/PID/status as a dictionary."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return dict(re.findall(r"^(\w+):\s*(.*)$", status.read(), re.MULTILINE))

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_engine_log.c: proves what storage/engine_log does with the log of one of two, and that the
+ * replication thread may run beside the caller.
+ * Owns nothing but its cases. Never looks inside. */
+#include "storage/limits.h"
+#include "tests/lib/pair_kit.h"
+#include "tests/unit/unit.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+static void put_many(struct pair_kit *kit, int from, int to)
+{
+    for (int i = from; i < to; i++) {
+        char key[16];
+        char value[32];
+
+        (void)snprintf(key, sizeof key, "k%03d", i % 50);
+        (void)snprintf(value, sizeof value, "value %d", i);
+        CU_ASSERT_EQUAL_FATAL(pair_put(kit, key, i % 7 == 6 ? NULL : value), ERR_OK);
+    }
+}
+
+/* Host 0 leads with the peer required. */
+static void begin_pair(struct pair_kit *kit)
+{
+    pair_kit_init(kit);
+    pair_lead(kit, 0, 1, true);
+    CU_ASSERT_FATAL(pair_serves(kit, 0));
+}
+
+static void news_of(struct storage *storage, struct engine_news *news)
+{
+    engine_news(storage, news);
+}
+
+static void an_acknowledgement_with_another_hash_is_a_conflict(void)
+{
+    struct pair_kit kit;
+    struct engine_news news;
+    struct record_position position;
+
+    begin_pair(&kit);
+    put_many(&kit, 0, 5);
+    news_of(pair_primary(&kit), &news);
+    position = news.local.last;
+    CU_ASSERT_EQUAL(engine_acknowledge(pair_primary(&kit), &position, NULL), ERR_OK);
+    position.hash[0] ^= 1;
+    CU_ASSERT_EQUAL(engine_acknowledge(pair_primary(&kit), &position, NULL), ERR_CONFLICT);
+    position = news.local.last;
+    position.lsn++;
+    CU_ASSERT_EQUAL(engine_acknowledge(pair_primary(&kit), &position, NULL), ERR_CONFLICT);
+    pair_kit_done(&kit);
+}
+
+static void an_acknowledgement_from_before_the_start_is_compared_by_the_log(void)
+{
+    struct pair_kit kit;
+    struct replica_found found;
+
+    begin_pair(&kit);
+    put_many(&kit, 0, 10);
+    CU_ASSERT(pair_equal(&kit));
+    CU_ASSERT_EQUAL_FATAL(pair_reopen(&kit, 0), ERR_OK);
+    pair_lead(&kit, 0, 2, true);
+    CU_ASSERT_EQUAL(engine_find(pair_standby(&kit), 4, &found, NULL), ERR_OK);
+    CU_ASSERT(found.readable);
+    CU_ASSERT_EQUAL(found.position.lsn, 4);
+    CU_ASSERT_EQUAL(engine_acknowledge(pair_primary(&kit), &found.position, NULL), ERR_OK);
+    found.position.hash[5] ^= 1;
+    CU_ASSERT_EQUAL(engine_acknowledge(pair_primary(&kit), &found.position, NULL), ERR_CONFLICT);
+    CU_ASSERT_EQUAL(engine_find(pair_standby(&kit), 400, &found, NULL), ERR_OK);
+    CU_ASSERT_FALSE(found.readable);
+    CU_ASSERT_EQUAL(engine_find(pair_standby(&kit), 0, &found, NULL), ERR_OK);
+    CU_ASSERT(found.readable);
+    pair_kit_done(&kit);
+}
+
+/* Host 0 goes on alone while host 1, cut off, has written records of its own. */
+static void a_cut_standby_follows_the_other_log(void)
+{
+    struct pair_kit kit;
+    struct replica_found found;
+    struct storage_status status;
+
+    begin_pair(&kit);
+    put_many(&kit, 0, 10);
+    CU_ASSERT(pair_equal(&kit));
+    storage_status(pair_primary(&kit), &status);
+    /* Host 0 appends what nobody gets. */
+    kit.hold_records = true;
+    for (int i = 0; i < 3; i++) {
+        static struct kit_job jobs[3];
+
+        jobs[i] = (struct kit_job){.keys = {"lost"}, .values = {"x"}, .count = 1};
+        CU_ASSERT_EQUAL(kit_start(pair_primary(&kit), &jobs[i]), ERR_OK);
+        pair_pass(&kit, 20);
+        CU_ASSERT_FALSE(jobs[i].done);
+        if (i == 2) {
+            engine_halt(pair_primary(&kit), "deposed");
+            CU_ASSERT(pair_wait(&kit, &jobs[0]));
+            CU_ASSERT_EQUAL(jobs[0].rc, ERR_UNKNOWN_FATE);
+        }
+    }
+    kit.hold_records = false;
+    CU_ASSERT_EQUAL_FATAL(pair_reopen(&kit, 0), ERR_OK);
+    CU_ASSERT(kit_has_weak(kit.hosts[0].storage, "lost", NULL));
+    CU_ASSERT_EQUAL(engine_find(kit.hosts[0].storage, status.lsn_last, &found, NULL), ERR_OK);
+    CU_ASSERT_EQUAL(engine_cut(kit.hosts[0].storage, &found.position, NULL), ERR_OK);
+    pair_lead(&kit, 1, 2, true);
+    CU_ASSERT_FATAL(pair_serves(&kit, 1));
+    put_many(&kit, 10, 30);
+    CU_ASSERT(pair_equal(&kit));
+    CU_ASSERT_EQUAL_FATAL(pair_reopen(&kit, 0), ERR_OK);
+    CU_ASSERT(pair_equal(&kit));
+    CU_ASSERT(kit_has_weak(kit.hosts[0].storage, "lost", NULL));
+    pair_kit_done(&kit);
+}
+
+static void a_bad_record_is_refused_and_leaves_the_log_as_it_was(void)
+{
+    struct pair_kit kit;
+    struct engine_ship ship = {.lsn = 1};
+    struct engine_news before;
+    struct engine_news after;
+    struct err err = ERR_INIT;
+    uint64_t lsn_next = 0;
+    size_t size = 0;
+    size_t taken = 1;
+
+    begin_pair(&kit);
+    put_many(&kit, 0, 3);
+    kit.hold_records = true;
+    ship.at = kit.bytes;
+    ship.room = ENGINE_SHIP_SIZE_MAX;
+    CU_ASSERT_EQUAL(engine_ship(pair_primary(&kit), &ship, &size, &lsn_next, &err), ERR_OK);
+    news_of(pair_standby(&kit), &before);
+    /* Again from the first one on; cut short; nothing. */
+    CU_ASSERT_EQUAL(engine_append(pair_standby(&kit), span_of(kit.bytes, size), &taken, &err),
+                    ERR_PROTOCOL);
+    CU_ASSERT_EQUAL(taken, 0);
+    CU_ASSERT_EQUAL(engine_append(pair_standby(&kit), span_of(kit.bytes, 63), &taken, &err),
+                    ERR_PROTOCOL);
+    CU_ASSERT_EQUAL(engine_append(pair_standby(&kit), SPAN_NONE, &taken, &err), ERR_OK);
+    news_of(pair_standby(&kit), &after);
+    CU_ASSERT_EQUAL(memcmp(&before.local.last, &after.local.last, sizeof after.local.last), 0);
+    kit.hold_records = false;
+    put_many(&kit, 3, 6);
+    CU_ASSERT(pair_equal(&kit));
+    pair_kit_done(&kit);
+}
+
+static void a_long_log_goes_over_in_order_and_is_trimmed(void)
+{
+    static char value[8000];
+    struct pair_kit kit;
+    struct replica_found found;
+
+    memset(value, 'v', sizeof value - 1);
+    begin_pair(&kit);
+    for (int i = 0; i < 1500; i++) {
+        char key[16];
+
+        (void)snprintf(key, sizeof key, "%d", i % 100);
+        CU_ASSERT_EQUAL_FATAL(pair_put(&kit, key, value), ERR_OK);
+    }
+    CU_ASSERT(pair_equal(&kit));
+    CU_ASSERT_EQUAL(engine_find(pair_primary(&kit), 2, &found, NULL), ERR_OK);
+    CU_ASSERT_FALSE(found.readable);
+    pair_kit_done(&kit);
+}
+
+struct hand {
+    struct pair_kit kit;
+    atomic_bool stop;
+};
+
+static void *carry_on(void *arg)
+{
+    struct hand *hand = arg;
+
+    while (!atomic_load(&hand->stop)) {
+        pair_pump(&hand->kit);
+    }
+    return NULL;
+}
+
+/* What the callers of both hosts do all the time. */
+static void use(struct hand *hand, int round)
+{
+    struct storage_status status;
+    struct message_state state = {.host = 1};
+    char key[16];
+
+    (void)snprintf(key, sizeof key, "k%d", round % 10);
+    CU_ASSERT_EQUAL(kit_put(hand->kit.hosts[0].storage, key, round % 3 == 0 ? NULL : "v"), ERR_OK);
+    CU_ASSERT(kit_has(hand->kit.hosts[0].storage, key, round % 3 == 0 ? NULL : "v"));
+    for (uint32_t i = 0; i < 2; i++) {
+        storage_status(hand->kit.hosts[i].storage, &status);
+        engine_state(hand->kit.hosts[i].storage, &state);
+        CU_ASSERT(state.last.lsn >= state.lsn_applied || i == 0);
+        CU_ASSERT_EQUAL(storage_serves(hand->kit.hosts[i].storage), i == 0);
+        (void)pair_digest(hand->kit.hosts[i].storage);
+        engine_notify(hand->kit.hosts[i].storage);
+        storage_dispatch(hand->kit.hosts[i].storage);
+    }
+}
+
+static void the_replication_thread_runs_beside_the_caller(void)
+{
+    struct hand hand;
+    pthread_t thread;
+
+    begin_pair(&hand.kit);
+    atomic_init(&hand.stop, false);
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, carry_on, &hand), 0);
+    for (int round = 0; round < 300; round++) {
+        use(&hand, round);
+    }
+    atomic_store(&hand.stop, true);
+    CU_ASSERT_EQUAL(pthread_join(thread, NULL), 0);
+    CU_ASSERT(pair_equal(&hand.kit));
+    pair_kit_done(&hand.kit);
+}
+
+UNIT_MAIN("engine_log",
+          {"an acknowledgement with another hash is a conflict",
+           an_acknowledgement_with_another_hash_is_a_conflict},
+          {"an acknowledgement from before the start is compared by the log",
+           an_acknowledgement_from_before_the_start_is_compared_by_the_log},
+          {"a cut standby follows the other log", a_cut_standby_follows_the_other_log},
+          {"a bad record is refused and leaves the log as it was",
+           a_bad_record_is_refused_and_leaves_the_log_as_it_was},
+          {"a long log goes over in order and is trimmed",
+           a_long_log_goes_over_in_order_and_is_trimmed},
+          {"the replication thread runs beside the caller",
+           the_replication_thread_runs_beside_the_caller})
