@@ -179,6 +179,7 @@ struct engine {
 
     uint64_t sync_lsn;
     uint64_t checkpoint_lsn; /* durable in LMDB */
+    uint64_t lsn_trimmed;    /* a log with a small budget: up to here it is gone */
     struct record_position checkpoint_position;
     struct state *checkpoint_state; /* owned */
 
