@@ -117,7 +117,7 @@ format_instance(const struct keepalived_conf *conf, struct buf *buf, struct err 
                           "    advert_int 0.1\n"
                           "    # After both held the address, neighbours learn who has it.\n"
                           "    garp_master_delay 1\n"
-                          "    garp_master_refresh 10\n"
+                          "    garp_master_refresh 1\n"
                           "    garp_lower_prio_delay 1\n"
                           "    garp_lower_prio_repeat 3\n"
                           "    higher_prio_send_advert true\n",
