@@ -26,10 +26,11 @@ SILENCE_S, EVICT_S, CHECKIN_S = 0.3, 1.0, 2.0  # the defaults of supervisor.conf
 CASES = {}
 
 
-def case(name, **options):
-    """Enters the function into the table; options are the world's."""
+def case(name, quick=1, **options):
+    """Enters the function into the table: its runs in a quick check (0: not in it), and the world's
+    options."""
     def enter(function):
-        CASES[name] = (function, options)
+        CASES[name] = (function, quick, options)
         return function
     return enter
 
@@ -118,27 +119,27 @@ def time_failover(world, runs, function):
     return f"median {say([statistics.median(times)])}, worst {say([max(times)])} of {runs}"
 
 
-@case("the primary is lost: kill -9 of everything on it")
+@case("the primary is lost: kill -9 of everything on it", quick=3)
 def primary_killed(world, runs):
     return time_failover(world, runs, lambda _world, host: host.kill_all())
 
 
-@case("the primary is lost: its network is cut")
+@case("the primary is lost: its network is cut", quick=3)
 def primary_cut(world, runs):
     return time_failover(world, runs, lambda world, host: world.net.isolate(host.name))
 
 
-@case("the primary is lost: everything on it is stopped")
+@case("the primary is lost: everything on it is stopped", quick=3)
 def primary_stopped(world, runs):
     return time_failover(world, runs, lambda _world, host: host.signal_all(signal.SIGSTOP))
 
 
-@case("the primary is lost: its power")
+@case("the primary is lost: its power", quick=0)
 def primary_off(world, runs):
     return time_failover(world, runs, lambda _world, host: host.power_off())
 
 
-@case("the primary is stopped cleanly")
+@case("the primary is stopped cleanly", quick=0)
 def primary_stopped_cleanly(world, runs):
     return time_failover(world, min(runs, 3), lambda _world, host: host.stop())
 
@@ -194,7 +195,7 @@ def standby_killed(world, runs):
     return time_standby(world, runs, lambda _w, host: host.kill_all(), SILENCE_S + 0.1)
 
 
-@case("the standby is lost: its network is cut")
+@case("the standby is lost: its network is cut", quick=0)
 def standby_cut(world, runs):
     return time_standby(world, runs, lambda w, host: w.net.isolate(host.name), SILENCE_S + 0.1)
 
@@ -227,7 +228,7 @@ def arbiter_lost(world, runs):
 
 # -- approvald ---------------------------------------------------------------------------------------
 
-@case("approvald crashes")
+@case("approvald crashes", quick=0)
 def approvald_crashes(world, runs):
     return time_failover(world, runs, lambda _w, host: host.signal("approvald", signal.SIGKILL))
 
@@ -375,7 +376,8 @@ def holds_within(host, seconds):
 
 def run_one(name, runs):
     """True when the case held; else what was wrong is printed, and its files are kept."""
-    function, options = CASES[name]
+    function, quick, options = CASES[name]
+    runs = runs or quick or 1
     begin, world, problem = time.monotonic(), None, None
     try:
         world = World(**options)
@@ -396,7 +398,8 @@ def run_one(name, runs):
 
 
 def run(words, runs):
-    """(passed, failed) of the cases whose name has one of the words."""
+    """(passed, failed) of the cases whose name has one of the words; 0 runs: a quick check's."""
     chosen = [name for name in CASES if not words or any(word in name for word in words)]
+    chosen = [name for name in chosen if runs or words or CASES[name][1]]
     good = sum(run_one(name, runs) for name in chosen)
     return good, len(chosen) - good
