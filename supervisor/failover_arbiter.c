@@ -40,6 +40,12 @@ value_fault(const struct failover *f, const struct register_value *value, const 
     if (f->known && value->epoch == f->value.epoch && !register_equal(value, &f->value)) {
         return "the register has another value under the same epoch";
     }
+    /* Also over a restart: the highest epoch alone does not tell a restored register in which a
+     * late CAS of an earlier life has landed. */
+    if (value->epoch == f->memory.epoch && f->memory.nonce != 0 &&
+        value->nonce != f->memory.nonce) {
+        return "the register has another value under the same epoch";
+    }
     return NULL;
 }
 
@@ -106,6 +112,7 @@ static void value_set(struct failover *f, const struct register_value *value, ui
     f->revision = revision;
     f->memory.epoch = value->epoch;
     f->memory.lineage = value->lineage;
+    f->memory.nonce = value->nonce;
     f->memory.revision = f->head;
 }
 
@@ -301,6 +308,7 @@ static bool reseed_resolve(struct failover *f, const struct failover_answer *ans
     f->head = answer->revision_head;
     f->memory.epoch = answer->value.epoch;
     f->memory.lineage = answer->value.lineage;
+    f->memory.nonce = answer->value.nonce;
     f->memory.arbiter_id = answer->arbiter_id;
     f->memory.revision = answer->revision_head;
     memset(&f->read_floor, 0, sizeof f->read_floor);

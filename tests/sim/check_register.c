@@ -35,36 +35,34 @@ static void check_members(struct world *world, const struct register_value *valu
     }
 }
 
-void checker_register(struct world *world,
-                      uint8_t host,
-                      const struct register_value *value)
+void checker_register(struct world *world, uint8_t host, const struct register_value *value)
 {
     struct checker *checker = world->checker;
     const struct register_value *old = &checker->value;
     bool had = checker->exists;
     bool forced = had && value->lineage != old->lineage;
-    bool reseed = had && world->arbiter.restored && world->nemesis.reseed;
+    bool reseed = had && world->nemesis.reseeding[host - 1];
 
     if (!register_is_legal(value)) {
         check_fail(world, "1 register", "an illegal value");
         return;
     }
     if (value->primary != host) {
-        check_fail(world, "K authority", "host %u makes host %u the primary", host,
-                   value->primary);
+        check_fail(world, "K authority", "host %u makes host %u the primary", host, value->primary);
         return;
     }
-    if (had && (reseed ? value->epoch <= old->epoch : value->epoch != old->epoch + 1)) {
-        check_fail(world, "1 register", "epoch %llu follows %llu",
-                   (unsigned long long)value->epoch, (unsigned long long)old->epoch);
+    /* A new lineage begins far above. */
+    if (had && (reseed || forced ? value->epoch <= old->epoch : value->epoch != old->epoch + 1)) {
+        check_fail(world, "1 register", "epoch %llu follows %llu", (unsigned long long)value->epoch,
+                   (unsigned long long)old->epoch);
         return;
     }
     if (forced && !world->nemesis.forcing[host - 1]) {
         check_fail(world, "F lineage", "host %u changes the lineage unasked", host);
         return;
     }
-    if (had && !forced && !reseed && (!old->isr[host - 1].present ||
-                           !register_has(old, host, value->isr[host - 1].store_id))) {
+    if (had && !forced && !reseed &&
+        (!old->isr[host - 1].present || !register_has(old, host, value->isr[host - 1].store_id))) {
         check_fail(world, "11 promotion",
                    "host %u takes authority at epoch %llu from outside the ISR", host,
                    (unsigned long long)value->epoch);

@@ -54,6 +54,7 @@ struct nemesis {
     uint32_t mean_ms[FAULT_COUNT]; /* between two of the kind */
     bool stopped;
     bool forcing[2]; /* the operator has asked this host to promote by force */
+    bool reseeding[2];
     bool reseed; /* how the operator mends an arbiter that went back */
     uint32_t reseed_tries;
     uint32_t disk_losses;

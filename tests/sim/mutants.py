@@ -16,6 +16,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 FLAGS = ["-std=gnu11", "-O2", "-g", "-D_GNU_SOURCE", "-DSTORAGE_LIMITS_SMALL"]
 LISTS = ("storage/mutant.h", "supervisor/mutant.h")
 ROW = re.compile(r"^ \*  ([A-N])    ([a-z_]+) +(.*?)(?: \*/)?$", re.MULTILINE)
+CONTROL_SEEDS = 500  # the unchanged program must pass these, or a catch proves nothing
 MUTANT = re.compile(r"MUTANT\((\w+)\)")
 
 
@@ -74,9 +75,9 @@ class Builder:
         return path
 
 
-def hunt(program, arguments):
+def hunt(program, arguments, seeds):
     """(invariant, seed, seeds run) of the first catch; (None, None, run) when there is none."""
-    command = [program, "--seeds", f"1..{arguments.seeds}", "--jobs", str(arguments.jobs)]
+    command = [program, "--seeds", f"1..{seeds}", "--jobs", str(arguments.jobs)]
     command += ["--first", "--brief", "--time-limit", str(arguments.seconds)]
     run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
     output = run.stdout.decode("utf-8", "replace")
@@ -105,11 +106,15 @@ def main():
     builder = Builder(arguments)
     base = builder.base()
     passed = failed = 0
+    control = hunt(builder.program(base, "none", ()), arguments, CONTROL_SEEDS)
+    if control[0] is not None or control[2] == 0:
+        print(f"the unchanged program fails: {control[0]} at seed {control[1]}")
+        return 1
     print(f"{'mutant':24} rule  {'caught by':20} seed (of {arguments.seeds} at most)")
     for name in wanted:
         rule = known.get(name, ("?", ""))[0]
         program = builder.program(base, name, used[name])
-        invariant, seed, ran = hunt(program, arguments)
+        invariant, seed, ran = hunt(program, arguments, arguments.seeds)
         os.unlink(program)
         if invariant is None:
             failed += 1

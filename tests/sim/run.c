@@ -132,6 +132,7 @@ static void operator_mends_arbiter(struct world *world)
             continue;
         }
         if (world->nemesis.reseed) {
+            world->nemesis.reseeding[i] = true;
             supervisor_command(world, host, FAILOVER_RESEED);
         } else {
             supervisor_kill(world, host);
