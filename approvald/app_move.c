@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "storage/pair.h"
+#include "storage/storage.h"
 
 #define HELD_COUNT_MAX    HTTP_REQUEST_COUNT_MAX
 #define TAKE_OVER_WAIT_MS 5000 /* requests that come before we serve are kept so long */
@@ -129,6 +130,14 @@ void move_resume(struct app *app)
     struct pair *pair = app->pair;
 
     if (pair->move == MOVE_QUIETING) {
+        struct storage_status status;
+
+        storage_status(app->storage, &status);
+        log_fields(LOG_LEVEL_WARNING, "pair", "not_drained",
+                   LOG_NUMBER("requests", http_server_request_count(app->server)),
+                   LOG_NUMBER("held", pair->held_count),
+                   LOG_TEXT("slack", app_slack_is_idle(app) ? "idle" : "busy"),
+                   LOG_NUMBER("jobs", status.queue_count));
         pair->move = MOVE_RESUMING;
     } else if (pair->move == MOVE_OFFERED) {
         storage_resume(app->storage);

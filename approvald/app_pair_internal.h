@@ -7,6 +7,7 @@
 
 #include "approvald/app_internal.h"
 #include "base/span.h"
+#include "storage/replica.h"
 #include "supervisor/contract.h"
 
 #include <stdbool.h>
@@ -17,7 +18,6 @@
 #define PAIR_PEER_KIND 1U /* data of the supervisors; relay.h has the other kinds */
 
 struct http_request;
-struct replica_report;
 
 enum move {
     MOVE_NONE,
@@ -36,6 +36,7 @@ struct pair {
     struct contract_summary summary;
     bool summary_known;
     bool link_news; /* the link's state is to be told */
+    struct replica_link link;
     bool lead;      /* the storage leads: serve */
     uint64_t epoch; /* granted */
     enum move move;

@@ -62,7 +62,7 @@ void app_serve_quiet(struct app *app)
         return;
     }
     app->serving = APP_QUIETING;
-    app_slack_stop(app);
+    app_slack_hand_over(app); /* Slack may take seconds, or not answer at all */
     api_drain(app->api);
 }
 

@@ -153,8 +153,8 @@ void engine_unrequire(struct storage *storage);
 void engine_begin_epoch(struct storage *storage, uint64_t epoch);
 
 /* SHIP: copies whole records from lsn on, as engine_append takes them, into at, up to the one that
- * reaches STORAGE_SHIP_SIZE. room is at least ENGINE_SHIP_SIZE_MAX. Fills *ret_size (0: there is none
- * yet) and *ret_lsn_next. Blocks (reads, from the page cache when the record is new).
+ * reaches STORAGE_SHIP_SIZE. room is at least ENGINE_SHIP_SIZE_MAX. Fills *ret_size (0: there is
+ * none yet) and *ret_lsn_next. Blocks (reads, from the page cache when the record is new).
  * ERR_NOT_FOUND: lsn is not readable any more (SHIPPED with gone); ERR_UNAVAILABLE. */
 struct engine_ship {
     uint64_t lsn;

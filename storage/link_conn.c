@@ -303,6 +303,22 @@ static bool may_read(const struct link *link)
            link_buf_room(&link->in) >= LINK_READ_SIZE;
 }
 
+static struct pollfd up_poll(const struct link *link)
+{
+    struct pollfd file = {.fd = tls_peer_file(link->conn.tls),
+                          .events = tls_peer_wants(link->conn.tls)};
+
+    if (may_read(link)) {
+        return file;
+    }
+    if ((file.events & POLLOUT) != 0) {
+        file.events = POLLOUT;
+    } else {
+        file.fd = -1; /* not even an end is waited for: it would be told in every turn */
+    }
+    return file;
+}
+
 size_t link_conn_poll(const struct link *link, struct pollfd *files)
 {
     size_t count = 0;
@@ -311,12 +327,7 @@ size_t link_conn_poll(const struct link *link, struct pollfd *files)
         files[count++] = (struct pollfd){.fd = link->listen_file, .events = POLLIN};
     }
     if (link->conn.state == CONN_UP) {
-        short wants = tls_peer_wants(link->conn.tls);
-        short held = (wants & POLLOUT) != 0 ? POLLOUT : 0; /* nothing is to be read */
-        short events = may_read(link) ? wants : held;
-
-        files[count++] = (struct pollfd){.fd = events == 0 ? -1 : tls_peer_file(link->conn.tls),
-                                         .events = events};
+        files[count++] = up_poll(link);
     }
     for (size_t i = 0; i < LINK_CANDIDATE_COUNT_MAX; i++) {
         if (link->candidates[i].state != CONN_NONE) {

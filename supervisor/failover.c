@@ -265,7 +265,7 @@ static void invariant_change(const struct failover *f)
     ASSERT(!change->unresolved || change->nonce_count > 0);
     if (change->kind != CHANGE_RESEED && change->kind != CHANGE_BOOTSTRAP) {
         /* A newer register would have resolved it. */
-        ASSERT(change->value.epoch == f->value.epoch + 1);
+        ASSERT(change->value.epoch == f->value.epoch + 1 || change->kind == CHANGE_FORCE);
         ASSERT(change->revision == f->revision);
     }
 }

@@ -46,7 +46,8 @@
 
 #define FAILOVER_EFFECT_COUNT_MAX 16U
 #define FAILOVER_REASON_SIZE      160U
-#define FAILOVER_NONCE_COUNT      64U /* of one unresolved change that are remembered */
+#define FAILOVER_VIP_STAY_MS      200U /* after a handover, until the virtual IP follows */
+#define FAILOVER_NONCE_COUNT      64U  /* of one unresolved change that are remembered */
 
 struct failover_options {
     uint8_t cluster_id[REGISTER_ID_SIZE];
@@ -65,6 +66,7 @@ struct failover_options {
 struct failover_memory {
     uint64_t epoch;      /* the highest ever seen in the register */
     uint64_t lineage;    /* of that register; 0: none seen */
+    uint64_t nonce;      /* of that register: the same epoch with another value is not the truth */
     uint64_t revision;   /* the arbiter's highest */
     uint64_t arbiter_id; /* the arbiter's identity; 0: none seen */
     bool in_sync;        /* rule E: was this host in sync until its end? For the operator */

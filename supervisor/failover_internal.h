@@ -116,7 +116,8 @@ struct failover {
     bool vip_here;
     uint64_t stray_ms; /* since when it is here while the peer serves; 0: not so */
     bool stray_asked;
-    uint64_t yield_ms; /* not eligible before */
+    uint64_t yield_from_ms; /* not eligible from then … */
+    uint64_t yield_ms;      /* … to then */
 
     /* What was told. */
     uint64_t role_epoch;
@@ -216,7 +217,7 @@ void seek_run(struct failover *f);
 /* failover_primary.c */
 void authority_take(struct failover *f, uint64_t incarnation);
 /* The register has moved: is the authority still ours? */
-void authority_check(struct failover *f);
+void hold_check(struct failover *f);
 void authority_revoke(struct failover *f, const char *reason);
 void authority_child_gone(struct failover *f);
 void authority_alone(struct failover *f);
@@ -237,6 +238,8 @@ void primary_run(struct failover *f);
 /* failover_vip.c */
 void vip_on_event(struct failover *f, bool here);
 void vip_run(struct failover *f);
+/* A planned handover has happened: the address is to follow. */
+void vip_follow(struct failover *f);
 void tell_eligible(struct failover *f);
 
 /* failover_command.c */

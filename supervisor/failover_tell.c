@@ -191,8 +191,11 @@ bool in_isr(const struct failover *f)
     if (!f->child_up || !f->known || !member->present) {
         return false;
     }
-    /* A store without a lineage took this one when it followed, or takes it with its grant. */
-    if (f->child.lineage != f->value.lineage && f->child.lineage != 0) {
+    /* A store without a lineage took this one when it followed, or takes it with its grant. One of
+     * another lineage is in the ISR when this host forced its promotion and ended before the store
+     * had the new lineage: nobody else writes a register of which this host is primary. */
+    if (f->child.lineage != f->value.lineage && f->child.lineage != 0 &&
+        f->value.primary != f->options.host) {
         return false;
     }
     return MUTANT(isr_names_hosts) || register_has(&f->value, f->options.host, f->child.store_id);

@@ -6,7 +6,9 @@
  * VRRP may move the address while the primary is well: its keepalived died or was paused. It does
  * not bring it back (nopreempt), and clients would knock at a standby for ever. The standby that
  * got it asks the primary to hand over: that works whatever became of the primary's keepalived. If
- * nothing comes of it, the standby gives the address up for a while. */
+ * nothing comes of it, the standby gives the address up for a while. After a planned handover the
+ * address follows a little later: what had begun on the way to the old primary is passed on and
+ * answered first. */
 #include "base/assert.h"
 #include "supervisor/failover_internal.h"
 
@@ -14,6 +16,17 @@
 
 /* The other keepalived, if it lives, has the address within 0.4 s (measured: reference/ha.md). */
 #define YIELD_MS 1000U
+
+static void yield(struct failover *f, uint64_t from_ms)
+{
+    f->yield_from_ms = from_ms;
+    f->yield_ms = from_ms + YIELD_MS;
+}
+
+void vip_follow(struct failover *f)
+{
+    yield(f, f->now_ms + FAILOVER_VIP_STAY_MS);
+}
 
 void vip_on_event(struct failover *f, bool here)
 {
@@ -24,7 +37,7 @@ void vip_on_event(struct failover *f, bool here)
 static bool strays(const struct failover *f)
 {
     return f->vip_here && f->child_up && role_of(f) == FAILOVER_STANDBY && link_alive(f) &&
-           peer_leads(f);
+           peer_leads(f) && f->now_ms >= f->yield_ms;
 }
 
 void vip_run(struct failover *f)
@@ -49,9 +62,17 @@ void vip_run(struct failover *f)
     if (f->stray_asked && due(f, ask_ms + f->options.handover_ms)) {
         f->stray_ms = 0;
         f->stray_asked = false;
-        f->yield_ms = f->now_ms + YIELD_MS;
+        yield(f, f->now_ms);
         say(f, "the virtual IP is given up: host %u serves", (unsigned)peer_host(f));
     }
+}
+
+/* Only to a host that serves. */
+static bool yields(struct failover *f)
+{
+    bool begun = due(f, f->yield_from_ms);
+
+    return begun && !due(f, f->yield_ms) && peer_leads(f) && link_alive(f);
 }
 
 /* Rule M. While the child is being started again, what held before holds on: the listening
@@ -67,7 +88,7 @@ static bool eligible_now(struct failover *f)
     if (f->barred || f->safe_mode || f->memory.maintenance) {
         return false;
     }
-    if (peer_leads(f) && link_alive(f) && !due(f, f->yield_ms)) {
+    if (yields(f)) {
         return false;
     }
     if (f->child_up && f->fresh) {

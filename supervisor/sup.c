@@ -73,9 +73,12 @@ struct failover_event *sup_queue(struct sup *sup, enum failover_event_type type)
 static void arm(struct sup *sup)
 {
     uint64_t now = sup_now_ms();
-    uint64_t wanted[] = {sup->house_ms, watch_deadline_ms(&sup->watch),
-                         failover_deadline_ms(sup->failover), sup->watchdog_next_ms,
-                         sup->notify_next_ms};
+    uint64_t wanted[] = {sup->house_ms,
+                         watch_deadline_ms(&sup->watch),
+                         failover_deadline_ms(sup->failover),
+                         sup->watchdog_next_ms,
+                         sup->notify_next_ms,
+                         sup_sockets_deadline_ms(sup)};
     uint64_t next = wanted[0];
     struct itimerspec at = {.it_interval = {0, 0}};
 
@@ -182,6 +185,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     if (now >= failover_deadline_ms(sup->failover)) {
         (void)sup_queue(sup, FAILOVER_EVENT_TICK); /* carries nothing */
     }
+    sup_sockets_follow(sup);
     tick_house(sup, now);
     tick_watchdogs(sup, now);
     sup_pump(sup);

@@ -25,8 +25,10 @@ struct event;
 struct event_base;
 
 #define SUP_SIGNAL_COUNT 3
-#define SUP_RELAY_MS     5000 /* as long as approvald passes requests on after a handover */
-#define SUP_HOUSE_MS     1000 /* between two looks at what has no event of its own */
+/* After a handover this host's approvald passes on what still comes. Then new connections are
+ * refused, which harms nobody, and what is under way ends before the virtual IP is given up. */
+#define SUP_RELAY_MS (FAILOVER_VIP_STAY_MS - 50U)
+#define SUP_HOUSE_MS 1000 /* between two looks at what has no event of its own */
 
 struct sup_socket {
     int fd;        /* owned */
@@ -149,6 +151,8 @@ enum err_code sup_sockets_open(struct sup *sup, struct err *err) WARN_UNUSED;
 void sup_sockets_free(struct sup *sup);
 /* Opens or closes the service sockets by the role. */
 void sup_sockets_follow(struct sup *sup);
+/* When it has to be called by the time alone; UINT64_MAX: not. */
+uint64_t sup_sockets_deadline_ms(const struct sup *sup);
 
 /* sup_vip.c */
 enum err_code sup_vip_open(struct sup *sup, struct err *err) WARN_UNUSED;

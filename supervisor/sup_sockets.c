@@ -138,6 +138,11 @@ static bool wants_open(const struct failover_status *status, bool open)
     return open && !status->safe_mode && !status->maintenance;
 }
 
+uint64_t sup_sockets_deadline_ms(const struct sup *sup)
+{
+    return sup->handing_ms == 0 ? UINT64_MAX : sup->handing_ms + SUP_RELAY_MS;
+}
+
 void sup_sockets_follow(struct sup *sup)
 {
     struct failover_status status;

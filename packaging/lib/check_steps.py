@@ -222,6 +222,15 @@ def crash(run):
     return _python(run, "tests/crash/test_*.py")
 
 
+def model(run):
+    """the model of the pair: what must hold holds, what must be found is found"""
+    output = run.must(["python3", "tests/model/model.py", "--quick"], timeout_s=1200)
+    passed = re.search(r"^(\d+) passed, 0 failed$", output, re.MULTILINE)
+    if not passed or int(passed.group(1)) == 0:
+        raise StepFailed("checked nothing")
+    return Result(passed=1, note=f"{passed.group(1)} searches")
+
+
 def docs(run):
     """the examples of docs/api.md run as printed"""
     return _python(run, "tests/docs/test_*.py")
@@ -272,6 +281,7 @@ STEPS = (
     Step("fuzz", fuzz, ("prepare",)),
     Step("clang", clang, ("prepare",)),
     Step("crash", crash, ("build",)),
+    Step("model", model),
     Step("endtoend", endtoend, ("build",)),
     Step("docs", docs, ("build",), quick=True),
     Step("quickstart", quickstart, ("build",), quick=True),

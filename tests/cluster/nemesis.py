@@ -321,15 +321,15 @@ def old_arbiter(world, rng):
 def wiped_arbiter(world, rng):
     empty = world.path("arbiter", "empty")
     shutil.rmtree(empty, ignore_errors=True)
-    world.etcd.peer_port += 10  # another cluster's id, as another installation would have
-    yield from swapped_arbiter(world, rng, empty)
-    world.etcd.peer_port -= 10
+    yield from swapped_arbiter(world, rng, empty, other_cluster=True)
 
 
-def swapped_arbiter(world, rng, folder):
+def swapped_arbiter(world, rng, folder, other_cluster=False):
     """folder's data in the arbiter, a host hurt, the arbiter's own data again."""
     world.etcd.kill()
     own, world.etcd.data = world.etcd.data, folder
+    port = world.etcd.peer_port
+    world.etcd.peer_port += 10 if other_cluster else 0  # etcd makes its cluster's id of it
     try:
         world.etcd.start()
         yield rng.uniform(0.2, 1.0)
@@ -339,7 +339,14 @@ def swapped_arbiter(world, rng, folder):
         yield rng.uniform(0.5, 2.0)
     finally:
         world.etcd.kill()
-        world.etcd.data = own
+        world.etcd.data, world.etcd.peer_port = own, port
+    # A host that saw the other one trusts none until the operator says so.
+    world.heal()
+    for name in HOSTS:
+        wait(lambda name=name: command(world[name], "status"), f"{name}'s supervisor answers", 10)
+        yield 1.0
+    command(serving(world), "reseed")
+    yield 0.5
 
 
 # -- the virtual IP ----------------------------------------------------------------------------------
@@ -377,7 +384,7 @@ def full_fifo(world, _rng):
         fd = os.open(host.path("run", "keepalived.fifo"), os.O_WRONLY | os.O_NONBLOCK)
         with contextlib.suppress(BlockingIOError):
             while True:
-                os.write(fd, b'INSTANCE "approvald" MASTER 254\nnonsense "\n' * 50)
+                os.write(fd, b'INSTANCE "approvald" BACKUP 254\nnonsense "\n' * 50)
         os.close(fd)
     yield 0.2
     with contextlib.suppress(ProcessLookupError, TypeError):

@@ -322,9 +322,7 @@ class World:
             host.write_keepalived_conf()
         self["A"].power_on()
         wait(lambda: self["A"].status()["child"]["state"] == "up", "A's approvald is up")
-        answer = self["A"].control("bootstrap")
-        if not answer["ok"]:
-            raise AssertionError(f"bootstrap: {answer}")
+        wait(lambda: self["A"].control("bootstrap")["ok"], "the register is created", step=0.1)
         wait(lambda: self["A"].status()["serving"], "A serves")
         self["B"].power_on()
         self.wait_paired()

@@ -77,6 +77,31 @@ static void a_standby_that_lets_the_address_go_may_have_it_when_the_primary_fall
     kit_free(&kit);
 }
 
+static void after_a_handover_the_address_follows_a_little_later(void)
+{
+    struct failover_link leads = kit_peer('B', 8, 102, 8, true);
+    struct failover_link in_sync = kit_peer('B', 7, 101, 0, true);
+    struct register_value value = kit_value(8, 2, "AB");
+    struct kit kit;
+
+    unit_paired(&kit);
+    kit_link(&kit, &in_sync);
+    vip(&kit, true);
+    kit_command(&kit, FAILOVER_SWITCHOVER);
+    kit_epoch(&kit, FAILOVER_EVENT_DRAINED, 7);
+    kit_read(&kit, &value);
+    kit_link(&kit, &leads);
+    CU_ASSERT_EQUAL(kit_role(&kit), FAILOVER_STANDBY);
+    kit_wait(&kit, FAILOVER_VIP_STAY_MS - 1);
+    CU_ASSERT(kit.eligible);
+    kit_wait(&kit, 1);
+    CU_ASSERT(!kit.eligible);
+    vip(&kit, false);
+    kit_wait(&kit, 1000);
+    CU_ASSERT(kit.eligible);
+    kit_free(&kit);
+}
+
 UNIT_MAIN("failover, the virtual IP",
           {"M a standby that gets the virtual IP asks for the lead, then gives it up",
            a_standby_that_gets_the_virtual_ip_asks_for_the_lead_then_gives_it_up},
@@ -84,4 +109,6 @@ UNIT_MAIN("failover, the virtual IP",
           {"C a virtual IP that comes with silence is followed by the register",
            a_virtual_ip_that_comes_with_silence_is_followed_by_the_register},
           {"M a standby that lets the address go may have it when the primary falls silent",
-           a_standby_that_lets_the_address_go_may_have_it_when_the_primary_falls_silent})
+           a_standby_that_lets_the_address_go_may_have_it_when_the_primary_falls_silent},
+          {"M after a handover the address follows a little later",
+           after_a_handover_the_address_follows_a_little_later})
