@@ -156,9 +156,15 @@ void app_pair_work(struct app *app)
         pair->link_news = false;
         pair_tell_link(app);
     }
+    if (app->drain_until_ms != 0) {
+        return; /* this process begins nothing more */
+    }
     if (pair->lead) {
         pair->lead = false;
         move_serve(app);
+        if (app->failure.code != ERR_OK) {
+            return; /* and then it does not lead */
+        }
         pair_tell_epoch(app, CONTRACT_LEADING, pair->epoch);
     }
     move_work(app, now_ms());

@@ -22,7 +22,6 @@ struct http_request;
 enum move {
     MOVE_NONE,
     MOVE_QUIETING,    /* we hand over: new requests are held, begun ones are answered */
-    MOVE_RESUMING,    /* it is called off while quieting */
     MOVE_OFFERED,     /* drained; the peer may take over */
     MOVE_RELAYING,    /* it has: what still arrives here is passed on */
     MOVE_TAKING_OVER, /* the peer has offered: what arrives early is held */
