@@ -95,6 +95,14 @@
 /* How often the disk's free space is looked at when no checkpoint does it. */
 #define STORAGE_DISK_CHECK_MS 1000U
 
+/* A backup waits so long for all records to be committed (a standby hears of that with the next
+ * ping), then only for those that were known to be when it began, */
+#define BACKUP_SETTLE_MS 3000U
+/* and so long in all: a checkpoint takes well under a second. */
+#define BACKUP_WAIT_MS 30000U
+/* Bytes written before they are synced: more would be one long write in the way of the log's. */
+#define BACKUP_SYNC_SIZE (4UL * STORAGE_MIB)
+
 /* link: bytes in the send queue up to which records, pairs and data are added: 128 KiB are 1 ms at
  * 1 Gbit/s, so that a ping behind them is not late; the kernel's own queue is held to LINK_UNSENT
  * by TCP_NOTSENT_LOWAT. One frame may go beyond: a record can be that large. */
