@@ -224,6 +224,23 @@ def crash(run):
     return _python(run, "tests/crash/test_*.py")
 
 
+def cluster(run):
+    """the real pair in network namespaces: faults, clients, a history that is checked"""
+    result = _python(run, "tests/cluster/test_*.py")
+    environment = {"APPROVALD_BUILD": os.path.join(run.root, "build", "gcc")}
+    code, output = run.call(["python3", "tests/cluster/cluster.py"], env=environment, timeout_s=1200)
+    if code == 77:
+        reason = re.findall(r"^skipped: (.*)", output, re.MULTILINE)
+        return result.add(Result(skipped=1, note=reason[0] if reason else "skipped"))
+    said = re.search(r"^([1-9]\d*) passed, (\d+) failed$", output, re.MULTILINE)
+    if code != 0 or not said or said.group(2) != "0":
+        return result.add(Result(failed=1, note="cluster.py failed"))
+    output = run.must(["packaging/quickstart", "--pair", "--once"], env=environment, timeout_s=300)
+    if not re.search(r"^[1-9]\d* passed, 0 failed$", output, re.MULTILINE):
+        raise StepFailed("quickstart --pair did not say that it passed")
+    return result.add(Result(passed=2, note=f"{said.group(1)} rounds and cases"))
+
+
 def model(run):
     """the model of the pair: what must hold holds, what must be found is found"""
     output = run.must(["python3", "tests/model/model.py", "--quick"], timeout_s=1200)
@@ -305,6 +322,7 @@ STEPS = (
     Step("fuzz", fuzz, ("prepare",)),
     Step("clang", clang, ("prepare",)),
     Step("crash", crash, ("build",)),
+    Step("cluster", cluster, ("build",)),
     Step("model", model),
     Step("sim", sim, ("build",), quick=True),
     Step("mutants", mutants, ("sim",)),
