@@ -88,8 +88,8 @@ static void begin(struct world *world, struct event *event)
     if (client->busy || clients->stopped || world->failed) {
         return;
     }
-    if (clients->intent + 1U >= STATE_INTENT_COUNT) {
-        kind = 9; /* all keys are used up: only reads */
+    if (clients->intent + 1U >= STATE_INTENT_COUNT || (clients->readers && event->a % 2 == 1)) {
+        kind = 9; /* all keys are used up, or one who only looks: he stays with whoever answers */
     }
     *request = (struct request){.client = (uint32_t)event->a, .op = ++clients->op};
     if (kind < 4) {
@@ -148,6 +148,7 @@ void clients_init(struct world *world)
     struct clients *clients = &world->clients;
 
     clients->count = (uint32_t)prng_range(&world->prng, 2, CLIENT_COUNT_MAX);
+    clients->readers = prng_once_in(&world->prng, 2);
     clients->pause_us = (uint32_t)(prng_range(&world->prng, 10, 120) * MS_US);
     for (uint32_t i = 0; i < clients->count; i++) {
         clients->items[i].host = (uint8_t)prng_below(&world->prng, 2);

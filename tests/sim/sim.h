@@ -350,6 +350,7 @@ struct clients {
     uint16_t intent; /* last used */
     uint32_t pause_us;
     bool stopped;
+    bool readers; /* some only read */
     uint64_t done_count;
     uint64_t healed_done_count; /* of operations that began after the healing */
     uint64_t healed_us;         /* 0: not healed yet */
