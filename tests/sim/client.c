@@ -104,11 +104,24 @@ static void begin(struct world *world, struct event *event)
         request->key = (uint16_t)prng_below(&world->prng, STATE_KEY_COUNT);
     }
     request->intent = request->kind == JOB_READ ? 0 : ++clients->intent;
+    if (clients->readers && event->a % 2 == 0) {
+        /* One who writes seldom and asks any host: a primary that nobody follows any more then has
+         * nothing uncommitted that would hold its reads up. */
+        client->host = (uint8_t)prng_below(&world->prng, 2);
+    }
     client->busy = true;
     client->tries = 0;
     client->began_us = world->now_us;
     client->floor = checker_floor(world, request->key);
     ask(world, client);
+}
+
+static uint64_t pause_us(struct world *world, const struct client *client)
+{
+    const struct clients *clients = &world->clients;
+    bool seldom = clients->readers && index_of(world, client) % 2 == 0;
+
+    return prng_range(&world->prng, 1, (seldom ? 20ULL : 2ULL) * clients->pause_us);
 }
 
 void clients_answer(struct world *world, const struct answer *answer)
@@ -140,7 +153,7 @@ void clients_answer(struct world *world, const struct answer *answer)
           answer->code == ANSWER_OK ? "ok" : "conflict", answer->value,
           (unsigned long long)answer->lsn);
     checker_completed(world, answer, client->floor);
-    later(world, client, prng_range(&world->prng, 1, 2ULL * clients->pause_us), begin);
+    later(world, client, pause_us(world, client), begin);
 }
 
 void clients_init(struct world *world)
