@@ -47,6 +47,7 @@ class Rounds:
         begin = time.monotonic()
         try:
             self.fresh()
+            self.world.note(f"round {number}, seed {seed}: {name}")
             load = self.world.spawn_client("client", clients=self.args.clients,
                                             seed=seed, pause=0.01)
             time.sleep(QUIET_S)
