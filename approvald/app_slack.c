@@ -227,6 +227,11 @@ void app_slack_hand_over(struct app *app)
     webhook_stop(app->webhook);
 }
 
+void app_slack_resume(struct app *app)
+{
+    sender_start(app->sender);
+}
+
 bool app_slack_is_idle(const struct app *app)
 {
     return sender_is_idle(app->sender);
