@@ -223,7 +223,7 @@ def standby_slow(world, runs):
 
 @case("the arbiter is lost")
 def arbiter_lost(world, runs):
-    return time_standby(world, runs, lambda w, _host: w.etcd.kill(), 0.15)
+    return time_standby(world, runs, lambda w, _host: w.etcd.kill(), 0.25)
 
 
 # -- approvald ---------------------------------------------------------------------------------------

@@ -218,8 +218,6 @@ int clock_gettime(clockid_t clock, struct timespec *time)
     }
     return rc;
 }
-/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
-
 time_t time(time_t *ret_time)
 {
     struct timespec now;
@@ -230,3 +228,4 @@ time_t time(time_t *ret_time)
     }
     return now.tv_sec;
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
