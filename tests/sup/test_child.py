@@ -177,6 +177,16 @@ class Moves(unittest.TestCase):
         wait(lambda: self.child.ready()[0] == 200, "it serves again", 5)
         self.assertEqual(self.child.ready(self.child.port)[0], 200)
 
+    def test_an_offer_is_taken_back(self):
+        self.child.send(HANDOVER)
+        wait(lambda: "standby" in self.child.ready()[1], "nothing is served")
+        held = socket.create_connection(("127.0.0.1", self.child.port), timeout=10)
+        self.addCleanup(held.close)
+        held.sendall(b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.child.send(RESUME)
+        self.assertIn(b" 200 ", held.recv(64))
+        self.assertEqual(self.child.ready()[0], 200)
+
 
 if __name__ == "__main__":
     unittest.main()
