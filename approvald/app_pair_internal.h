@@ -6,6 +6,7 @@
 #define APPROVALD_APP_PAIR_INTERNAL_H
 
 #include "approvald/app_internal.h"
+#include "approvald/http/limits.h"
 #include "base/span.h"
 #include "storage/replica.h"
 #include "supervisor/contract.h"
@@ -40,9 +41,9 @@ struct pair {
     bool lead;      /* the storage leads: serve */
     uint64_t epoch; /* granted */
     enum move move;
-    uint64_t move_ms;           /* since when */
-    uint64_t turn;              /* TAKING_BACK: in this turn the storage has heard of it */
-    struct http_request **held; /* owned array, in order of arrival */
+    uint64_t move_ms; /* since when */
+    uint64_t turn;    /* TAKING_BACK: in this turn the storage has heard of it */
+    struct http_request *held[HTTP_REQUEST_COUNT_MAX]; /* in order of arrival */
     uint32_t held_count;
     uint64_t checkin_ms;
     struct contract_message *pending; /* owned ring */

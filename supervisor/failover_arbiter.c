@@ -65,7 +65,9 @@ static const char *answer_fault(const struct failover *f,
     }
     if (answer->outcome == FAILOVER_ABSENT) {
         /* Asked before the register was made, an answer may come after it. */
-        return floor->epoch > 0 ? "the register is gone" : NULL;
+        return floor->epoch > 0 || (MUTANT(absent_is_gone) && f->memory.epoch > 0)
+                   ? "the register is gone"
+                   : NULL;
     }
     return value_fault(f, &answer->value, floor);
 }

@@ -102,7 +102,8 @@ def parse_arguments():
     parser.add_argument("--case", action="append", default=[], metavar="WORDS",
                         help="named cases whose name contains WORDS; none: all")
     parser.add_argument("--no-cases", action="store_true")
-    parser.add_argument("--runs", type=int, default=3, help="of each measured case")
+    parser.add_argument("--runs", type=int, default=0,
+                        help="of each measured case; default: as few as in a quick check")
     parser.add_argument("--list", action="store_true", help="names of faults and cases")
     return parser.parse_args()
 

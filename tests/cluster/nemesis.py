@@ -340,13 +340,21 @@ def swapped_arbiter(world, rng, folder, other_cluster=False):
     finally:
         world.etcd.kill()
         world.etcd.data, world.etcd.peer_port = own, port
-    # A host that saw the other one trusts none until the operator says so.
     world.heal()
-    for name in HOSTS:
-        wait(lambda name=name: command(world[name], "status"), f"{name}'s supervisor answers", 10)
-        yield 1.0
-    command(serving(world), "reseed")
-    yield 0.5
+    yield 1.0
+    yield from reseed(world)
+
+
+def reseed(world):
+    """A host that saw a wrong arbiter trusts none until the operator says so, there."""
+    for _ in range(10):
+        wrong = [world[name] for name, status in world.statuses().items()
+                 if status and any(a["alarm"] == "arbiter_wrong" for a in status["alarms"])]
+        for host in sorted(wrong, key=lambda host: not (host.status() or {}).get("serving")):
+            command(host, "reseed")
+        yield 0.5
+        if not wrong:
+            return
 
 
 # -- the virtual IP ----------------------------------------------------------------------------------

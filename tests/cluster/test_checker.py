@@ -261,8 +261,12 @@ class Pauses(unittest.TestCase):
               ((1.0, 201), (1.1, 201), (1.2, 0), (1.3, 503), (1.9, 201), (2.0, 200))]
 
     def test_the_first_that_began_after_the_fault_counts(self):
-        self.assertAlmostEqual(checker.first_after(self.PROBES, 1.15), 0.76)
-        self.assertEqual(checker.first_after(self.PROBES, 2.5), checker.FOREVER)
+        self.assertAlmostEqual(checker.first_after(self.PROBES, 1.15, 1.15), 0.76)
+        self.assertEqual(checker.first_after(self.PROBES, 2.5, 2.6), checker.FOREVER)
+
+    def test_a_fault_that_takes_its_time_had_not_happened_while_writes_were_acknowledged(self):
+        self.assertAlmostEqual(checker.first_after(self.PROBES, 1.05, 1.15), 0.8)
+        self.assertAlmostEqual(checker.first_after(self.PROBES, 1.05, 1.05), 0.06)
 
     def test_the_longest_gap_counts_its_edges(self):
         self.assertAlmostEqual(checker.longest_gap(self.PROBES, 1.0, 2.1), 0.8)

@@ -34,9 +34,8 @@ static void check_result(struct world *world, const struct answer *answer, uint6
     uint16_t intent = answer->request.intent;
     int kind = answer->code == ANSWER_OK ? ANSWERED_OK : ANSWERED_CONFLICT;
 
-    if (answer->code == ANSWER_OK &&
-        (checker->intent_lsn[intent] != answer->lsn ||
-         checker->state.results[intent].value != answer->value)) {
+    if (answer->code == ANSWER_OK && (checker->intent_lsn[intent] != answer->lsn ||
+                                      checker->state.results[intent].value != answer->value)) {
         check_fail(world, "16 one result",
                    "intent %u was answered %u at LSN %llu, the log says %u at LSN %llu", intent,
                    answer->value, (unsigned long long)answer->lsn,
@@ -124,8 +123,8 @@ void checker_new_lineage(struct world *world, uint8_t host)
            shadow->marks[kept + 1].hash == checker->ledger[kept + 1].mark.hash) {
         kept++;
     }
-    TRACE(world, "a new lineage: %llu of %llu committed records are kept",
-          (unsigned long long)kept, (unsigned long long)checker->commit_count);
+    TRACE(world, "a new lineage: %llu of %llu committed records are kept", (unsigned long long)kept,
+          (unsigned long long)checker->commit_count);
     for (uint32_t i = 0; i < world->clients.count; i++) {
         world->clients.items[i].floor = 0;
     }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* check_log.c: stores, logs, promises, commits: invariants 2, 3, 4, 6, 7, 8, 9, 15, 18, 19. */
+/* check_log.c: stores, logs, promises, commits.
+ * Owns what each store holds and has durable, and the one log of all that is committed: invariants
+ * 2, 3, 4, 6, 7, 8, 9, 15, 19. Never believes what a host says of its own disk. */
 #include "tests/sim/check_internal.h"
 
 #include "base/assert.h"
@@ -117,6 +119,7 @@ void checker_recovered(struct world *world,
                    (unsigned long long)shadow->promise, (unsigned long long)promise->epoch);
         return;
     }
+    shadow->cutting = false;
     shadow->promise = promise->epoch;
     shadow->lineage = promise->lineage;
     shadow->last = engine->last.lsn;
@@ -190,6 +193,11 @@ void checker_append(struct world *world,
     world_hash(world, mark_hash(position));
 }
 
+void checker_cutting(struct world *world, uint8_t host)
+{
+    live(world, host)->cutting = true;
+}
+
 void checker_cut(struct world *world, uint8_t host, const struct record_position *position)
 {
     struct checker *checker = world->checker;
@@ -212,6 +220,7 @@ void checker_cut(struct world *world, uint8_t host, const struct record_position
 
 void checker_cut_done(struct world *world, uint8_t host, uint64_t lsn)
 {
+    live(world, host)->cutting = false;
     live(world, host)->last = lsn;
     live(world, host)->durable = lsn;
 }
@@ -353,6 +362,10 @@ void checker_committed(struct world *world, uint8_t host, const struct engine *e
         check_fail(world, "F lineage", "host %u commits in a lineage that was given up", host);
         return;
     }
+    if (engine->lsn_commit >= from && engine->lsn_commit < engine->epoch_first) {
+        check_fail(world, "C start", "host %u commits LSN %llu before its start record %llu", host,
+                   (unsigned long long)engine->lsn_commit, (unsigned long long)engine->epoch_first);
+    }
     for (uint64_t lsn = from; lsn <= engine->lsn_commit && !world->failed; lsn++) {
         check_commit(world, host, engine, lsn);
         if (lsn > checker->commit_count) {
@@ -411,6 +424,19 @@ check_epoch(struct world *world, uint8_t host, uint64_t epoch, const struct mess
     }
 }
 
+/* K: what is handed over is committed, and the peer has it. */
+static void check_drained(struct world *world, uint8_t host, const struct message_lead *lead)
+{
+    const struct checker *checker = world->checker;
+    const struct shadow *peer = checker->live[2 - host];
+
+    if (lead->last.lsn > checker->commit_count || peer == NULL ||
+        !shadow_has(checker, peer, lead->last.lsn)) {
+        check_fail(world, "K drained", "host %u hands over at LSN %llu, committed is %llu", host,
+                   (unsigned long long)lead->last.lsn, (unsigned long long)checker->commit_count);
+    }
+}
+
 void checker_send(struct world *world, uint8_t host, const struct message *message)
 {
     if (world->checker->sync_failed[host - 1]) {
@@ -423,6 +449,12 @@ void checker_send(struct world *world, uint8_t host, const struct message *messa
     } else if (message->type == MESSAGE_FOLLOW || message->type == MESSAGE_ACK) {
         check_said(world, host, &message->u.follow.last, message);
         check_epoch(world, host, message->u.follow.epoch, message);
+        if (live(world, host)->cutting) {
+            check_fail(world, "I cut first", "host %u says %s while it cuts", host,
+                       message_name(message->type));
+        }
+    } else if (message->type == MESSAGE_HANDOVER) {
+        check_drained(world, host, &message->u.lead);
     } else if (message->type == MESSAGE_ECHO) {
         check_epoch(world, host, message->u.ping.epoch, message);
     }

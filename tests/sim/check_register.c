@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* check_register.c: what may be written into the register, and who may be granted authority:
- * invariants 1, 11, 12, 14, rules C, F, G, K. */
+/* check_register.c: what may be written into the register, and who may be granted authority.
+ * Owns the true register and the changes of it under way: invariants 1, 11, 12, 13, 14, rules C, F,
+ * G, K. Never believes what the arbiter shows: it may have gone back. */
 #include "tests/sim/check_internal.h"
 
 #include "base/assert.h"
@@ -86,6 +87,17 @@ void checker_register(struct world *world, uint8_t host, const struct register_v
     check_members(world, value);
 }
 
+void checker_cas_asked(struct world *world, uint8_t host)
+{
+    const struct host *where = &world->hosts[host - 1];
+
+    if (where->child.up && world->checker->granted[host - 1] == 0 &&
+        where->supervisor.seen_order < where->child.start_order) {
+        check_fail(world, "12 read first",
+                   "host %u seeks authority without a register read in this incarnation", host);
+    }
+}
+
 uint64_t checker_cas_sent(struct world *world,
                           uint8_t host,
                           const struct register_value *value,
@@ -113,6 +125,11 @@ void checker_cas_landed(struct world *world, uint64_t number)
             world->checker->flights[i].number = 0;
         }
     }
+}
+
+void checker_cas_void(struct world *world)
+{
+    memset(world->checker->flights, 0, sizeof world->checker->flights);
 }
 
 void checker_grant(struct world *world, uint8_t host, const struct register_value *value)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* client.c: clients of the pair: one operation at a time each, unique values, the same idempotency
- * key when the fate of a write is unknown.
- * Never knows who is primary: asks the host that answered last, else the other. */
+/* client.c: clients of the pair.
+ * Owns the operations: one at a time each, unique values, the same idempotency key when the fate of
+ * a write is unknown. Never knows who is primary: asks the host that answered last, else the
+ * other. */
 #include "tests/sim/sim.h"
 
 #include "base/assert.h"
@@ -60,11 +61,10 @@ static void ask(struct world *world, struct client *client)
 
     ASSERT(request != NULL);
     *request = client->request;
-    world_at(world, prng_range(&world->prng, 50, 800),
-             (struct event){.fn = arrives,
-                            .process = child_process(host),
-                            .host = host->index,
-                            .data = request});
+    world_at(
+        world, prng_range(&world->prng, 50, 800),
+        (struct event){
+            .fn = arrives, .process = child_process(host), .host = host->index, .data = request});
     later(world, client, prng_range(&world->prng, 200, 900) * MS_US, overdue);
 }
 

@@ -79,7 +79,8 @@ enum err_code log_ship(struct engine *engine,
     return rc == ERR_NOT_FOUND && room->used > 0 ? ERR_OK : rc;
 }
 
-enum err_code log_cut(struct engine *engine, const struct record_position *position, struct err *err)
+enum err_code
+log_cut(struct engine *engine, const struct record_position *position, struct err *err)
 {
     struct wal_cut cut = {.position = *position, .applied = engine->applied};
 

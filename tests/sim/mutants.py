@@ -16,17 +16,38 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 FLAGS = ["-std=gnu11", "-O2", "-g", "-D_GNU_SOURCE", "-DSTORAGE_LIMITS_SMALL"]
 LISTS = ("storage/mutant.h", "supervisor/mutant.h")
 ROW = re.compile(r"^ \*  ([A-N])    ([a-z_]+) +(.*?)(?: \*/)?$", re.MULTILINE)
+# Rules that another one backs up: without them alone nothing that the checkers forbid can happen,
+# or the simulation has no such world. Unit tests and the model hold them.
+UNSEEN = {
+    "count_any_incarnation": "an acknowledgement carries the record's hash, an echo a number of"
+    " this process: an old one says nothing false",
+    "forget_nonces": "the attempt that landed is taken for somebody else's: one failover more",
+    "handover_undrained": "the layer above has drained before it asks",
+    "lead_over_higher": "what only the higher log has is not committed",
+    "outdated_seeks": "rule E: the arbiter of this world is linearizable",
+    "speak_deposed": "the peer has sealed: it says nothing at the old epoch that could be counted",
+    "step_down_undrained": "the peer's STATE comes before its LEAD and deposes the primary",
+    "tail_unrequired": "an acknowledgement of the start record covers the tail before it",
+}
+# Caught within some hundred seeds: what the check of every day runs.
+QUICK = (
+    "ack_after_seal ack_before_cut ack_before_promise add_without_require apply_beyond_verified"
+    " forget_unresolved_add grant_unsealed match_by_lsn promoted_by_other refused_ends_removal"
+    " seek_outside_isr stop_before_cas accept_regression"
+).split()
 CONTROL_SEEDS = 500  # the unchanged program must pass these, or a catch proves nothing
 MUTANT = re.compile(r"MUTANT\((\w+)\)")
 
 
 def rules():
-    """{mutant: (rule, what is missing)} from the tables in the headers."""
+    """{mutant: (rule, what is missing)} from the tables in the headers; not what is left to unit
+    tests."""
     found = {}
     for path in LISTS:
         with open(os.path.join(ROOT, path), encoding="utf-8") as handle:
-            for rule, name, text in ROW.findall(handle.read()):
-                found[name] = (rule, text)
+            table = handle.read().split("Found by tests/unit")[0]
+        for rule, name, text in ROW.findall(table):
+            found[name] = (rule, text)
     return found
 
 
@@ -97,12 +118,14 @@ def main():
     parser.add_argument("--seeds", type=int, default=20000)
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--quick", action="store_true", help="those that few seeds catch")
     parser.add_argument("--only", default="", help="comma-separated names")
     parser.add_argument("sources", nargs="+")
     arguments = parser.parse_args()
     known = rules()
     used = uses(arguments.sources)
-    wanted = [n for n in arguments.only.split(",") if n] or sorted(used)
+    named = [n for n in arguments.only.split(",") if n]
+    wanted = named or (QUICK if arguments.quick else sorted(set(used) - set(UNSEEN)))
     builder = Builder(arguments)
     base = builder.base()
     passed = failed = 0
@@ -123,7 +146,7 @@ def main():
             passed += 1
             print(f"{name:24} {rule:4}  {invariant:20} {seed}", flush=True)
     missing = sorted(set(known) - set(used))
-    if missing and not arguments.only:
+    if missing and not named and not arguments.quick:
         failed += len(missing)
         print(f"in no source of the simulation: {', '.join(missing)}")
     print(f"{passed} passed, {failed} failed")

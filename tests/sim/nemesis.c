@@ -321,8 +321,7 @@ static uint64_t next_us(struct nemesis *nemesis, enum fault fault)
     uint64_t mean_us = nemesis->mean_ms[fault] * MS_US;
 
     /* Two draws: bursts and pauses, not a beat. */
-    return prng_below(&nemesis->draws[fault],
-                      prng_range(&nemesis->draws[fault], 1, 4 * mean_us));
+    return prng_below(&nemesis->draws[fault], prng_range(&nemesis->draws[fault], 1, 4 * mean_us));
 }
 
 static void strike(struct world *world, struct event *event)
@@ -353,8 +352,8 @@ void nemesis_init(struct world *world)
         struct prng *prng = &nemesis->draws[i];
 
         *prng = prng_of(world->options.seed, 1000 + i);
-        nemesis->on[i] = prng_below(prng, 100) < chance &&
-                         (world->options.faults_off & 1ULL << i) == 0;
+        nemesis->on[i] =
+            prng_below(prng, 100) < chance && (world->options.faults_off & 1ULL << i) == 0;
         nemesis->mean_ms[i] = means_ms[prng_below(prng, 4)];
         if (nemesis->on[i]) {
             TRACE(world, "fault %s, about every %u ms", fault_names[i], nemesis->mean_ms[i]);

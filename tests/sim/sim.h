@@ -121,10 +121,11 @@ struct job {
     bool evaluated;
 };
 
-#define JOB_COUNT_MAX   32U
-#define HELD_COUNT_MAX  8U
-#define INPUT_COUNT_MAX 512U
-#define KEPT_COUNT      512U
+#define JOB_COUNT_MAX     32U
+#define HELD_COUNT_MAX    8U
+#define PROMISE_COUNT_MAX 8U
+#define INPUT_COUNT_MAX   512U
+#define KEPT_COUNT        512U
 
 /* What the replication thread has to take in. */
 struct input {
@@ -159,9 +160,9 @@ struct engine {
     bool open;
     bool failed; /* nothing is said, appended or served any more */
     bool sync_failed;
-    struct wal *wal;         /* owned */
+    struct wal *wal;           /* owned */
     struct wal_reader *reader; /* owned; NULL: none yet */
-    struct promise *promise; /* owned */
+    struct promise *promise;   /* owned */
     uint8_t store_id[STORAGE_ID_SIZE];
     uint64_t lineage;
 
@@ -205,14 +206,20 @@ struct engine {
     struct input_ring todo; /* what effects led to: goes first */
     struct replica_effects effects;
     size_t effect_next;
-    struct input current; /* whose effects are being performed */
-    uint64_t block;       /* number of the blocking call that runs; 0: none */
+    struct input current;                 /* whose effects are being performed */
+    uint64_t promises[PROMISE_COUNT_MAX]; /* asked for and not durable, when calls do not block */
+    uint64_t promise_lineages[PROMISE_COUNT_MAX];
+    uint32_t promise_count;
+    struct record_position cut; /* under way, likewise */
+    bool cutting;
+    uint64_t call_us; /* when the last call that does not block ends */
+    uint64_t block;   /* number of the blocking call that runs; 0: none */
     uint64_t block_count;
     bool r_due;
     bool news;
     uint64_t epoch_told;
     uint64_t read_told;
-    uint64_t timer; /* life of the armed timer */
+    uint64_t timer;       /* life of the armed timer */
     uint8_t *append_rest; /* owned: bytes of an APPEND that found no room yet; NULL: none */
     size_t append_size;
     struct state *incoming; /* owned: snapshot being received */
@@ -223,8 +230,8 @@ struct engine {
 
 struct child {
     bool running;
-    bool exec;      /* started, not yet configured */
-    bool cut;       /* killed by its supervisor, who hears no more of it */
+    bool exec; /* started, not yet configured */
+    bool cut;  /* killed by its supervisor, who hears no more of it */
     bool up;
     uint64_t incarnation;
     uint64_t start_order; /* of the world when it was started (rule A) */
@@ -236,10 +243,10 @@ struct child {
 
     /* The layer above the storage. */
     bool serving;
-    bool holding;     /* a handover: new requests wait */
+    bool holding; /* a handover: new requests wait */
     struct request held[HELD_COUNT_MAX];
     uint32_t held_count;
-    bool drain_wanted; /* HANDOVER came; told to the core when everything is answered */
+    bool drain_wanted;        /* HANDOVER came; told to the core when everything is answered */
     uint64_t link_connection; /* that the process holds; 0: none */
     uint16_t outbox_intent;   /* being worked on; 0: none */
     uint8_t outbox_step;
@@ -250,14 +257,15 @@ struct supervisor {
     struct failover *core; /* owned memory */
     uint64_t timer;
     uint64_t start_order;
-    uint64_t request;        /* number of the last request to the arbiter */
-    uint64_t read_pending;   /* request; 0: none */
+    uint64_t request;      /* number of the last request to the arbiter */
+    uint64_t read_pending; /* request; 0: none */
     uint64_t cas_pending;
     uint64_t cas_nonce;
     bool eligible;
-    bool registered;          /* a register was read by this life (rule A) */
-    uint64_t read_order;      /* when the last finished request was sent */
-    bool resync;              /* the next child begins an empty store */
+    bool registered;     /* a register was read by this life (rule A) */
+    uint64_t seen_order; /* when the last answered READ was sent */
+    uint64_t read_order; /* when the last finished request was sent */
+    bool resync;         /* the next child begins an empty store */
     uint32_t child_failures;
 };
 
@@ -283,9 +291,9 @@ struct host {
 #define ARBITER_HISTORY_MAX 1024U
 
 struct arbiter {
-    uint32_t life;     /* of its process */
-    bool down;         /* refuses connections */
-    bool silent;       /* swallows requests */
+    uint32_t life; /* of its process */
+    bool down;     /* refuses connections */
+    bool silent;   /* swallows requests */
     bool exists;
     char text[REGISTER_TEXT_SIZE_MAX];
     uint64_t revision; /* of the value */
@@ -302,10 +310,10 @@ struct arbiter {
 
 /* ---- the link ---- */
 
-struct link_way {       /* one direction, by its sender */
-    bool blocked;       /* a partition: what is sent waits */
-    uint64_t last_us;   /* nothing overtakes */
-    uint64_t delay_us;  /* added */
+struct link_way {      /* one direction, by its sender */
+    bool blocked;      /* a partition: what is sent waits */
+    uint64_t last_us;  /* nothing overtakes */
+    uint64_t delay_us; /* added */
 };
 
 struct link {
@@ -378,6 +386,7 @@ struct world {
     struct totals totals;
     uint8_t cluster_id[STORAGE_ID_SIZE];
     bool strict;
+    bool async; /* R goes on while promises and cuts are made durable: the core allows both */
     uint32_t silence_ms, evict_ms, ping_ms, bias_ms, hold_down_ms;
     uint32_t checkpoint_ms;
     uint64_t hash; /* of everything that happened */
@@ -452,7 +461,9 @@ void child_tell(struct world *world, struct host *host, const struct contract_me
 void child_report(struct world *world, struct host *host, const struct replica_report *report);
 void child_end(struct world *world, struct host *host, const char *why);
 /* from supervisor.c: a message of the child has arrived */
-void supervisor_hear(struct world *world, struct host *host, const struct contract_message *message);
+void supervisor_hear(struct world *world,
+                     struct host *host,
+                     const struct contract_message *message);
 void supervisor_child_down(struct world *world, struct host *host);
 
 /* app.c */
