@@ -159,6 +159,10 @@ void app_pair_free(struct app *app);
 
 /* app_slack.c: Slack's rooms, webhooks and the sender; nothing is sent before app_slack_start. */
 enum err_code app_slack_new(struct app *app, struct err *err) WARN_UNUSED;
+/* Makes and drops what the configuration says: a standby must not learn that it is wrong in the
+ * moment in which it takes over. */
+enum err_code
+app_slack_trial(const struct app *app, struct config *config, struct err *err) WARN_UNUSED;
 /* Its resources, which answer 503 while nothing is served. */
 enum err_code app_slack_attach(struct app *app, struct err *err) WARN_UNUSED;
 void app_slack_start(struct app *app);
@@ -172,8 +176,7 @@ uint64_t app_slack_turns(const struct app *app);
 void app_slack_drop(struct app *app); /* before the storage is closed: calls under way end */
 void app_slack_free(struct app *app); /* after it */
 /* Checks and applies a new configuration; the first does not change anything. */
-enum err_code
-app_slack_check(struct app *app, const struct config *config, struct err *err) WARN_UNUSED;
+enum err_code app_slack_check(struct app *app, struct config *config, struct err *err) WARN_UNUSED;
 enum err_code
 app_slack_apply(struct app *app, const struct config *config, struct err *err) WARN_UNUSED;
 void app_facts(void *arg, struct span user, struct facts *ret_facts);
