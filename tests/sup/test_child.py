@@ -172,7 +172,8 @@ slack {{
 """
 
     def test_configuration_that_cannot_serve_is_refused_at_the_start(self):
-        self.child.configure(self.slack.replace("}", f'    ca_file = "{self.child.path("no")}"\n}}'))
+        missing = self.child.path("missing")
+        self.child.configure(self.slack.replace("}", f'    ca_file = "{missing}"\n}}'))
         with self.assertRaises(AssertionError):
             self.child.start()
         self.assertNotEqual(self.child.process.wait(10), 0)
