@@ -166,10 +166,11 @@ app_slack_trial(const struct app *app, struct config *config, struct err *err) W
 /* Its resources, which answer 503 while nothing is served. */
 enum err_code app_slack_attach(struct app *app, struct err *err) WARN_UNUSED;
 void app_slack_start(struct app *app);
-void app_slack_stop(struct app *app);   /* begins nothing more */
-void app_slack_resume(struct app *app); /* does again */
+void app_slack_stop(struct app *app); /* begins nothing more */
 /* Nor waits for what is under way: the other host finds out what became of it. */
 void app_slack_hand_over(struct app *app);
+/* After all that this host goes on. */
+void app_slack_go_on(struct app *app);
 bool app_slack_is_idle(const struct app *app);
 /* Grows while the outbox lives: of a host that serves nothing as the loop turns. */
 uint64_t app_slack_turns(const struct app *app);

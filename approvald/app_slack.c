@@ -241,8 +241,12 @@ void app_slack_hand_over(struct app *app)
     webhook_stop(app->webhook);
 }
 
-void app_slack_resume(struct app *app)
+void app_slack_go_on(struct app *app)
 {
+    if (app->webapi != NULL) {
+        webapi_go_on(app->webapi);
+    }
+    webhook_go_on(app->webhook);
     sender_start(app->sender);
 }
 
