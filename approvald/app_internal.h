@@ -166,7 +166,6 @@ app_slack_trial(const struct app *app, struct config *config, struct err *err) W
 /* Its resources, which answer 503 while nothing is served. */
 enum err_code app_slack_attach(struct app *app, struct err *err) WARN_UNUSED;
 void app_slack_start(struct app *app);
-void app_slack_stop(struct app *app); /* begins nothing more */
 /* Nor waits for what is under way: the other host finds out what became of it. */
 void app_slack_hand_over(struct app *app);
 /* After all that this host goes on. */

@@ -227,11 +227,6 @@ void app_slack_start(struct app *app)
     sender_start(app->sender);
 }
 
-void app_slack_stop(struct app *app)
-{
-    sender_stop(app->sender);
-}
-
 void app_slack_hand_over(struct app *app)
 {
     sender_stop(app->sender);
