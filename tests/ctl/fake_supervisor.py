@@ -23,7 +23,7 @@ STATUS = {
              "lsn_acked": 50, "lag": 0, "clock_ahead_ms": 3},
     "peer": {"age_ms": 400, "version": "1", "role": "primary", "serving": True,
              "maintenance": False, "safe_mode": False, "epoch": 7, "starts": 1, "vip_here": True,
-             "vrrp": "master", "arbiter_reachable": True, "arbiter_latency_ms": 4, "alarms": [],
+             "vrrp": "backup", "arbiter_reachable": True, "arbiter_latency_ms": 4, "alarms": [],
              "reason": "leads epoch 7"},
     "times_ms": {"ping": 50, "silence": 300, "bias": 250, "evict": 1000, "hold_down": 5000},
     "arbiter": {"kind": "etcd", "place": "https://192.0.2.3:2379", "reachable": True,

@@ -19,7 +19,7 @@ from fake_supervisor import FakeSupervisor, status  # noqa: E402
 PRIMARY = {
     "host": 1, "role": "primary", "serving": True, "listening": True, "link__peer_leads": False,
     "peer__role": "standby", "peer__serving": False, "peer__vip_here": False,
-    "peer__vrrp": "backup", "vip__here": True, "vip__vrrp": "master",
+    "peer__vrrp": "fault", "vip__here": True,
 }  # fmt: skip
 ALONE = {
     **PRIMARY, "register__isr": [{"host": 1, "store": "11" * 16}], "link__up": False,
@@ -70,7 +70,7 @@ class Status(PairTest):
         out = self.status(0, ready=True, records=2, **PRIMARY)
         self.assertTrue(out.startswith("ready: primary, and host 2 has every answer too\n"))
         self.assertIn("2 records outstanding", out)
-        self.assertIn("192.0.2.10/24 is here (VRRP: master; the other host: backup)", out)
+        self.assertIn("192.0.2.10/24 is here (VRRP: backup; the other host: fault)", out)
         self.assertIn("3 requests", out)
 
     def test_a_primary_alone_needs_a_person(self):
