@@ -129,6 +129,9 @@ void app_drain(struct app *app, uint64_t limit_ms);
 enum err_code app_serve_start(struct app *app, struct err *err) WARN_UNUSED;
 /* Begins nothing more: long polls end, the outbox rests. New requests have to be held before. */
 void app_serve_quiet(struct app *app);
+/* It is called off: begins again where it was, without waiting for what is still under way. Also
+ * under a new epoch. */
+void app_serve_go_on(struct app *app);
 /* held: requests that nobody here works on. True: nothing that was begun is under way. */
 bool app_serve_is_quiet(struct app *app, uint32_t held);
 /* Takes all of it down. Quiet, or (at the process's end) the storage is closed. */
@@ -161,7 +164,10 @@ enum err_code app_slack_new(struct app *app, struct err *err) WARN_UNUSED;
 /* Its resources, which answer 503 while nothing is served. */
 enum err_code app_slack_attach(struct app *app, struct err *err) WARN_UNUSED;
 void app_slack_start(struct app *app);
-void app_slack_stop(struct app *app); /* begins nothing more */
+void app_slack_stop(struct app *app);   /* begins nothing more */
+void app_slack_resume(struct app *app); /* does again */
+/* Nor waits for what is under way: the other host finds out what became of it. */
+void app_slack_hand_over(struct app *app);
 bool app_slack_is_idle(const struct app *app);
 /* Grows while the outbox lives: of a host that serves nothing as the loop turns. */
 uint64_t app_slack_turns(const struct app *app);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "storage/pair.h"
+#include "storage/storage.h"
 
 #define HELD_COUNT_MAX    HTTP_REQUEST_COUNT_MAX
 #define TAKE_OVER_WAIT_MS 5000 /* requests that come before we serve are kept so long */
@@ -68,21 +69,18 @@ void move_serve(struct app *app)
         app_fail(app, &err);
         return;
     }
+    app_serve_go_on(app);
     move_begin(app, MOVE_NONE);
     http_server_resume(app->server);
     release_held(app);
 }
 
-static void finish_quieting(struct app *app, bool resume)
+static void finish_quieting(struct app *app)
 {
     if (!app_serve_is_quiet(app, app->pair->held_count)) {
         return;
     }
     app_serve_stop(app);
-    if (resume) {
-        move_serve(app);
-        return;
-    }
     move_begin(app, MOVE_OFFERED);
     storage_handover(app->storage);
 }
@@ -129,7 +127,15 @@ void move_resume(struct app *app)
     struct pair *pair = app->pair;
 
     if (pair->move == MOVE_QUIETING) {
-        pair->move = MOVE_RESUMING;
+        struct storage_status status;
+
+        storage_status(app->storage, &status);
+        log_fields(LOG_LEVEL_WARNING, "pair", "not_drained",
+                   LOG_NUMBER("requests", http_server_request_count(app->server)),
+                   LOG_NUMBER("held", pair->held_count),
+                   LOG_TEXT("slack", app_slack_is_idle(app) ? "idle" : "busy"),
+                   LOG_NUMBER("jobs", status.queue_count));
+        move_serve(app);
     } else if (pair->move == MOVE_OFFERED) {
         storage_resume(app->storage);
         move_serve(app);
@@ -140,10 +146,7 @@ void move_work(struct app *app, uint64_t now)
 {
     switch (app->pair->move) {
     case MOVE_QUIETING:
-        finish_quieting(app, false);
-        break;
-    case MOVE_RESUMING:
-        finish_quieting(app, true);
+        finish_quieting(app);
         break;
     case MOVE_OFFERED:
         finish_offer(app);

@@ -156,9 +156,15 @@ void app_pair_work(struct app *app)
         pair->link_news = false;
         pair_tell_link(app);
     }
+    if (app->drain_until_ms != 0) {
+        return; /* this process begins nothing more */
+    }
     if (pair->lead) {
         pair->lead = false;
         move_serve(app);
+        if (app->failure.code != ERR_OK) {
+            return; /* and then it does not lead */
+        }
         pair_tell_epoch(app, CONTRACT_LEADING, pair->epoch);
     }
     move_work(app, now_ms());
@@ -227,9 +233,8 @@ enum err_code app_pair_open(struct app *app, struct err *err)
     }
     pair->socket = (int)fd;
     app->pair = pair;
-    pair->held = mem_new(HTTP_REQUEST_COUNT_MAX, sizeof(*pair->held));
     pair->pending = mem_new(PAIR_PENDING_COUNT, sizeof(*pair->pending));
-    if (pair->held == NULL || pair->pending == NULL) {
+    if (pair->pending == NULL) {
         return err_set(err, ERR_NOMEM, "contract");
     }
     return wait_for_configure(pair, err);
@@ -389,7 +394,6 @@ void app_pair_free(struct app *app)
         event_free(pair->readable);
     }
     (void)close(pair->socket); /* what was to be said is said */
-    mem_free(pair->held);
     mem_free(pair->pending);
     mem_free(pair);
     app->pair = NULL;

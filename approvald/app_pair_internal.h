@@ -6,7 +6,9 @@
 #define APPROVALD_APP_PAIR_INTERNAL_H
 
 #include "approvald/app_internal.h"
+#include "approvald/http/limits.h"
 #include "base/span.h"
+#include "storage/replica.h"
 #include "supervisor/contract.h"
 
 #include <stdbool.h>
@@ -17,12 +19,10 @@
 #define PAIR_PEER_KIND 1U /* data of the supervisors; relay.h has the other kinds */
 
 struct http_request;
-struct replica_report;
 
 enum move {
     MOVE_NONE,
     MOVE_QUIETING,    /* we hand over: new requests are held, begun ones are answered */
-    MOVE_RESUMING,    /* it is called off while quieting */
     MOVE_OFFERED,     /* drained; the peer may take over */
     MOVE_RELAYING,    /* it has: what still arrives here is passed on */
     MOVE_TAKING_OVER, /* the peer has offered: what arrives early is held */
@@ -36,11 +36,12 @@ struct pair {
     struct contract_summary summary;
     bool summary_known;
     bool link_news; /* the link's state is to be told */
+    struct replica_link link;
     bool lead;      /* the storage leads: serve */
     uint64_t epoch; /* granted */
     enum move move;
-    uint64_t move_ms;           /* since when */
-    struct http_request **held; /* owned array, in order of arrival */
+    uint64_t move_ms;                                  /* since when */
+    struct http_request *held[HTTP_REQUEST_COUNT_MAX]; /* in order of arrival */
     uint32_t held_count;
     uint64_t checkin_ms;
     struct contract_message *pending; /* owned ring */

@@ -75,26 +75,25 @@ void pair_tell_link(struct app *app)
 {
     struct contract_message message = {.type = CONTRACT_LINK};
     struct contract_link *link = &message.u.link;
-    struct storage_pair_status status;
+    const struct replica_link *from = &app->pair->link;
     struct message_state ours;
 
-    storage_pair_status(app->storage, &status);
     storage_pair_state(app->storage, &ours);
-    link->up = status.link.up;
-    link->silent = status.link.silent;
-    link->in_sync = status.link.in_sync;
-    link->peer_leads = status.link.peer.role == REPLICA_PRIMARY;
-    link->peer_epoch = status.link.peer.epoch;
-    link->peer_promised = status.link.peer.promised;
-    link->peer_incarnation = status.link.peer.incarnation;
-    memcpy(link->peer_store_id, status.link.peer.store_id, CONTRACT_ID_SIZE);
-    link->peer_lineage = status.link.peer.lineage;
-    link->peer_last_epoch = status.link.peer.last.epoch;
-    link->peer_last_lsn = status.link.peer.last.lsn;
+    link->up = from->up;
+    link->silent = from->silent;
+    link->in_sync = from->in_sync;
+    link->peer_leads = from->peer.role == REPLICA_PRIMARY;
+    link->peer_epoch = from->peer.epoch;
+    link->peer_promised = from->peer.promised;
+    link->peer_incarnation = from->peer.incarnation;
+    memcpy(link->peer_store_id, from->peer.store_id, CONTRACT_ID_SIZE);
+    link->peer_lineage = from->peer.lineage;
+    link->peer_last_epoch = from->peer.last.epoch;
+    link->peer_last_lsn = from->peer.last.lsn;
     link->last_epoch = ours.last.epoch;
     link->lsn_last = ours.last.lsn;
-    link->lsn_acked = status.link.lsn_acked;
-    link->clock_ahead_ms = status.link.clock_ahead_ms;
+    link->lsn_acked = from->lsn_acked;
+    link->clock_ahead_ms = from->clock_ahead_ms;
     pair_tell(app, &message);
     if (!link->up) {
         relay_link_down(app->relay); /* what was on its way is lost, or its answer is */
@@ -120,6 +119,7 @@ void pair_on_report(void *arg, const struct replica_report *report)
     switch (report->type) {
     case REPLICA_REPORT_LINK:
         pair->link_news = true;
+        pair->link = report->u.link; /* the status is published after the reports */
         break;
     case REPLICA_REPORT_SEALED:
         pair_tell_epoch(app, CONTRACT_SEALED, report->u.epoch);

@@ -218,6 +218,20 @@ void app_slack_stop(struct app *app)
     sender_stop(app->sender);
 }
 
+void app_slack_hand_over(struct app *app)
+{
+    sender_stop(app->sender);
+    if (app->webapi != NULL) {
+        webapi_stop(app->webapi);
+    }
+    webhook_stop(app->webhook);
+}
+
+void app_slack_resume(struct app *app)
+{
+    sender_start(app->sender);
+}
+
 bool app_slack_is_idle(const struct app *app)
 {
     return sender_is_idle(app->sender);

@@ -294,7 +294,10 @@ static bool must_wait(struct tls_peer *peer, int failure)
         return true;
     }
     if (failure == MBEDTLS_ERR_SSL_WANT_WRITE) {
-        peer->wants = peer->ready ? (short)(POLLIN | POLLOUT) : (short)POLLOUT;
+        peer->wants = POLLOUT;
+        if (peer->ready) {
+            peer->wants = POLLIN | POLLOUT;
+        }
         return true;
     }
     return false;
@@ -314,7 +317,9 @@ enum err_code tls_peer_handshake(struct tls_peer *peer, bool *ret_done, struct e
             return fail(peer, MBEDTLS_ERR_X509_CERT_VERIFY_FAILED, err);
         }
         peer->ready = result == 0;
-        peer->wants = peer->ready ? POLLIN : peer->wants;
+        if (peer->ready) {
+            peer->wants = POLLIN;
+        }
     }
     *ret_done = peer->ready;
     return ERR_OK;

@@ -76,7 +76,7 @@ static enum err_code apply_record(struct storage *storage,
     if (*ret_full) {
         return ERR_OK;
     }
-    if (memtable_count(storage->active) == 0 && count > 0) {
+    if (memtable_count(storage->active) == 0) {
         storage->active_since_ms = clock_boot_ms(storage->options.clock);
     }
     return engine_apply(storage, payload, err);
@@ -173,6 +173,9 @@ void engine_begin_wanted(struct storage *storage)
     isr_append(&storage->isr, position.lsn);
     if (storage->tip.lsn + 1 == position.lsn) {
         storage->tip = position; /* it changes nothing */
+        if (memtable_count(storage->active) == 0) {
+            storage->active_since_ms = clock_boot_ms(storage->options.clock);
+        }
     }
     storage->epoch = append.epoch;
     storage->epoch_begun = append.epoch;

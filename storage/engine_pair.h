@@ -123,9 +123,8 @@ void engine_follow(struct storage *storage);
 
 /* APPEND: whole records, each from its byte RECORD_LOCAL_SIZE to the end of its padding. Checks
  * each (size, kind, cluster, LSN = last + 1, hash of the record before, epoch and time not lower,
- * the changes in it) before it is written. Starts their sync; a lone record is synced before this
- * returns. *ret_taken (always set) is how many bytes were taken: what was taken is in the log.
- * Blocks (write; the sync of a lone record).
+ * the changes in it) before it is written. Starts their sync and does not wait for it. *ret_taken
+ * (always set) is how many bytes were taken: what was taken is in the log. Blocks (write).
  * ERR_FULL: no room in the log for the next record at present: news.room and wake say when to go on
  * with the bytes behind *ret_taken; ERR_PROTOCOL: the record there is bad or does not follow (drop
  * the link); ERR_UNAVAILABLE. */
@@ -154,10 +153,10 @@ void engine_unrequire(struct storage *storage);
  * first one on. */
 void engine_begin_epoch(struct storage *storage, uint64_t epoch);
 
-/* SHIP: copies whole records from lsn on, as engine_append takes them, into at. room is at least
- * ENGINE_SHIP_SIZE_MAX. Fills *ret_size (0: there is none yet) and *ret_lsn_next. Blocks (reads,
- * from the page cache when the record is new). ERR_NOT_FOUND: lsn is not readable any more (SHIPPED
- * with gone); ERR_UNAVAILABLE. */
+/* SHIP: copies whole records from lsn on, as engine_append takes them, into at, up to the one that
+ * reaches STORAGE_SHIP_SIZE. room is at least ENGINE_SHIP_SIZE_MAX. Fills *ret_size (0: there is
+ * none yet) and *ret_lsn_next. Blocks (reads, from the page cache when the record is new).
+ * ERR_NOT_FOUND: lsn is not readable any more (SHIPPED with gone); ERR_UNAVAILABLE. */
 struct engine_ship {
     uint64_t lsn;
     uint8_t *at;
@@ -208,9 +207,9 @@ enum err_code engine_snapshot_facts(struct engine_snapshot *snapshot,
                                     struct store_meta *ret_meta,
                                     uint64_t *ret_count,
                                     struct err *err) WARN_UNUSED;
-/* The next pairs, change_encode'd puts, whole ones, at most room bytes (at least
- * ENGINE_SHIP_SIZE_MAX). *ret_size 0: it is at its end. *ret_count: pairs up to now. Blocks
- * (reads). ERR_UNAVAILABLE. */
+/* The next pairs, change_encode'd puts, whole ones, up to the one that reaches STORAGE_SHIP_SIZE,
+ * at most room bytes (at least ENGINE_SHIP_SIZE_MAX). *ret_size 0: it is at its end. *ret_count:
+ * pairs up to now. Blocks (reads). ERR_UNAVAILABLE. */
 enum err_code engine_snapshot_next(struct engine_snapshot *snapshot,
                                    uint8_t *at,
                                    size_t room,

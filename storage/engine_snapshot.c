@@ -113,7 +113,7 @@ enum err_code engine_snapshot_next(struct engine_snapshot *snapshot,
     if (rc != ERR_OK) {
         return rc;
     }
-    while (rc == ERR_OK && snapshot->more) {
+    while (rc == ERR_OK && snapshot->more && size < STORAGE_SHIP_SIZE) {
         struct change pair = snapshot->pair;
         size_t pair_size = change_size(pair.key.size, pair.value.size);
 

@@ -17,7 +17,7 @@
 #include <stdio.h>
 
 /* Body: store id, promised epoch, lineage, LSN of the old store, u64 1 when it diverged. */
-#define MARKER_SIZE     (TWOCOPY_HEADER_SIZE + STORAGE_ID_SIZE + 4U * 8U)
+#define MARKER_SIZE     (TWOCOPY_HEADER_SIZE + STORAGE_ID_SIZE + 4UL * 8UL)
 #define DIVERGED_PREFIX "diverged-"
 #define NAME_SIZE       64U
 /* Files removed in one pass over the directory; passes go on until none is left. */
@@ -207,7 +207,7 @@ install_all(const struct place *place, const struct install *install, struct err
 enum err_code install_finish(const struct disk *disk, const char *dir, struct err *err)
 {
     struct place place = {.disk = disk, .dir = dir};
-    struct install install;
+    struct install install = {.lsn_old = 0};
     bool marked = false;
     enum err_code rc = load_marker(&place, &install, &marked, err);
 

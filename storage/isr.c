@@ -84,9 +84,7 @@ enum err_code isr_add(struct isr *isr, uint32_t host, struct err *err)
 
 enum err_code isr_add_behind(struct isr *isr, uint32_t host, struct err *err)
 {
-    uint64_t lsn_from = MUTANT(tail_unrequired) ? isr->lsn_last + 1 : isr->lsn_commit + 1;
-
-    return add(isr, host, lsn_from, err);
+    return add(isr, host, isr->lsn_commit + 1, err);
 }
 
 enum err_code isr_remove(struct isr *isr, uint32_t host, struct err *err)

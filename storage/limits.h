@@ -9,16 +9,25 @@
 #define STORAGE_KIB 1024UL
 #define STORAGE_MIB (1024UL * 1024UL)
 
+/* The simulation of the pair (tests/sim) runs hundreds of thousands of logs and wants each to turn
+ * its segments over: a build with -DSTORAGE_LIMITS_SMALL has small sizes, and everything else the
+ * same. Never shipped. */
+#ifdef STORAGE_LIMITS_SMALL
+#define STORAGE_SIZE(usual, small) (small)
+#else
+#define STORAGE_SIZE(usual, small) (usual)
+#endif
+
 /* LMDB's key limit is 511; the table takes one byte of it. */
 #define STORAGE_KEY_SIZE_MAX 510U
 /* The largest thing kept is a request with its texts (a few tens of KiB); ample room for that. */
-#define STORAGE_VALUE_SIZE_MAX (256UL * STORAGE_KIB)
+#define STORAGE_VALUE_SIZE_MAX STORAGE_SIZE(256UL * STORAGE_KIB, 512UL)
 /* What one job may change: encoded bytes and count. Long work (pruning) is cut into jobs. */
-#define STORAGE_JOB_SIZE_MAX  (512UL * STORAGE_KIB)
+#define STORAGE_JOB_SIZE_MAX  STORAGE_SIZE(512UL * STORAGE_KIB, 1536UL)
 #define STORAGE_JOB_COUNT_MAX 1024U
 
 /* A batch takes no further job past these: a record then syncs in about a millisecond. */
-#define STORAGE_BATCH_SIZE      (256UL * STORAGE_KIB)
+#define STORAGE_BATCH_SIZE      STORAGE_SIZE(256UL * STORAGE_KIB, 512UL)
 #define STORAGE_BATCH_COUNT_MAX 256U
 /* A record holds a batch: the last job taken may bring its maximum. */
 #define RECORD_PAYLOAD_SIZE_MAX (STORAGE_BATCH_SIZE + STORAGE_JOB_SIZE_MAX)
@@ -50,20 +59,20 @@
 /* WAL. 16 MiB is a quarter of a second at full load, so that making a segment (a few syncs) is
  * rare. The first one is small because storage_open waits for it. */
 #define WAL_SEGMENT_SIZE_DEFAULT (16UL * STORAGE_MIB)
-#define WAL_SEGMENT_SIZE_MIN     (1UL * STORAGE_MIB)
+#define WAL_SEGMENT_SIZE_MIN     STORAGE_SIZE(1UL * STORAGE_MIB, 16UL * STORAGE_KIB)
 #define WAL_SEGMENT_SIZE_MAX     (64UL * STORAGE_MIB)
-#define WAL_SEGMENT_SIZE_FIRST   (1UL * STORAGE_MIB)
+#define WAL_SEGMENT_SIZE_FIRST   STORAGE_SIZE(1UL * STORAGE_MIB, 16UL * STORAGE_KIB)
 #define WAL_SEGMENT_HEADER_SIZE  4096U
 /* Kept for a standby that comes back: 256 MiB is hours of real approvals. At least: the one being
  * written, the one prepared, and two that the running checkpoint still needs. */
 #define WAL_SIZE_MAX_DEFAULT  (256UL * STORAGE_MIB)
 #define WAL_SEGMENT_COUNT_MIN 4U
-#define WAL_SEGMENT_COUNT_MAX 1024U
+#define WAL_SEGMENT_COUNT_MAX STORAGE_SIZE(1024U, 64U)
 /* Shipping, looking up, applying, and the check before a cut. */
 #define WAL_READER_COUNT_MAX 4U
 /* Read ahead when many records are behind: a few page-cache reads a MiB. */
-#define WAL_READ_SIZE            (64UL * STORAGE_KIB)
-#define WAL_ZERO_CHUNK_SIZE      (512UL * STORAGE_KIB)
+#define WAL_READ_SIZE            STORAGE_SIZE(64UL * STORAGE_KIB, 4UL * STORAGE_KIB)
+#define WAL_ZERO_CHUNK_SIZE      STORAGE_SIZE(512UL * STORAGE_KIB, 16UL * STORAGE_KIB)
 #define WAL_PAGE_SIZE            4096U
 #define STORAGE_PATH_SIZE_MAX    512U
 #define STORAGE_EPOCH_COUNT_MAX  1024U /* table epoch -> first LSN: newest entries kept */
@@ -95,6 +104,9 @@
 /* How often the disk's free space is looked at when no checkpoint does it. */
 #define STORAGE_DISK_CHECK_MS 1000U
 
+/* Bytes of records or pairs in one message: behind the one that reaches this a message ends, so
+ * that over a slow network acknowledgements and echoes still come many times within the silence. */
+#define STORAGE_SHIP_SIZE (64UL * STORAGE_KIB)
 /* A backup waits so long for all records to be committed (a standby hears of that with the next
  * ping), then only for those that were known to be when it began, */
 #define BACKUP_SETTLE_MS 3000U
@@ -142,6 +154,7 @@
 /* How often a snapshot that the peer would refuse is looked at again (a checkpoint helps). */
 #define LINK_SNAPSHOT_RETRY_MS 50U
 
+static_assert(STORAGE_SHIP_SIZE <= LINK_BULK_SIZE, "the next message is read while one leaves");
 static_assert(STORAGE_VALUE_SIZE_MAX + STORAGE_KEY_SIZE_MAX < STORAGE_JOB_SIZE_MAX,
               "one job can hold the largest pair");
 static_assert(RECORD_PAYLOAD_SIZE_MAX + WAL_SEGMENT_HEADER_SIZE + 2UL * WAL_PAGE_SIZE <=

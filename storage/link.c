@@ -87,7 +87,12 @@ void link_drop(struct link *link, const char *reason)
 
 static void take_down(struct link *link)
 {
-    log_fields(LOG_LEVEL_WARNING, "link", "down", LOG_TEXT("reason", link->drop_reason));
+    /* A peer that refuses each connection alike is worth one line, not ten a second. */
+    if (link->greeted || !link->dial_logged) {
+        log_fields(LOG_LEVEL_WARNING, "link", "down", LOG_TEXT("reason", link->drop_reason));
+    }
+    link->dial_logged = link->dial_logged || !link->greeted;
+    link->greeted = false;
     forget_sent(link);
     link_conn_close(link);
     link->append_frame = 0;
@@ -199,12 +204,10 @@ void link_conn_ready(struct link *link, struct link_conn *conn)
     conn->file = -1;
     link->conn_count++;
     link->heard_ms = link->now_ms;
-    link->dial_logged = false;
     if (link->conn.hello_size > 0) {
         memcpy(link_buf_extend(&link->in, link->conn.hello_size), link->conn.hello,
                link->conn.hello_size);
     }
-    log_fields(LOG_LEVEL_INFO, "link", "up", LOG_NUMBER("connection", link->conn_count));
     link_feed(link, &event);
 }
 
@@ -232,19 +235,53 @@ static bool has_room(struct link *link, struct span frame)
     return false;
 }
 
+/* The peer ends the connection, and says why. Its words are shown, not trusted. */
+static void part(struct link *link, struct span reason)
+{
+    char text[REPLICA_REASON_SIZE];
+    size_t size = reason.size < sizeof text - 1 ? reason.size : sizeof text - 1;
+
+    for (size_t i = 0; i < size; i++) {
+        bool shown = reason.data[i] >= ' ' && reason.data[i] <= '~';
+
+        text[i] = (char)(shown ? reason.data[i] : '?');
+    }
+    text[size] = '\0';
+    link_drop(link, text);
+}
+
+/* The core has taken the peer for what it says. */
+static void greet(struct link *link)
+{
+    struct replica_link seen;
+
+    replica_link(link->replica, &seen);
+    if (seen.up && !link->greeted) {
+        link->greeted = true;
+        link->dial_logged = false;
+        link->backoff_ms = LINK_BACKOFF_MS_MIN;
+        log_fields(LOG_LEVEL_INFO, "link", "up", LOG_NUMBER("connection", link->conn_count));
+    }
+}
+
 static void handle(struct link *link, struct span frame, const struct message *message)
 {
     struct replica_event event = {.type = REPLICA_EVENT_MESSAGE};
     uint64_t conn = link->conn_count;
-    bool up = link->conn.state == CONN_UP;
 
-    ASSERT(up && !link->handling);
+    ASSERT(link->conn.state == CONN_UP && !link->handling);
     link->handling = true;
     event.u.message = message;
     link_feed(link, &event);
     link->handling = false;
-    link->backoff_ms = LINK_BACKOFF_MS_MIN; /* the peer is there and speaks */
-    if (link->conn.state == CONN_UP && link->conn_count == conn && link->append_frame == 0) {
+    if (link->conn.state != CONN_UP || link->conn_count != conn) {
+        return; /* the frame has gone with its connection */
+    }
+    greet(link);
+    if (message->type == MESSAGE_BYE) {
+        part(link, message->u.data);
+    }
+    if (link->append_frame == 0) {
         link_buf_consume(&link->in, frame.size);
     }
 }

@@ -191,32 +191,42 @@ static enum err_code check_hello(const struct link *link, struct span frame, str
     return ERR_OK;
 }
 
+static enum err_code read_hello(struct link_conn *conn, struct err *err)
+{
+    size_t room = sizeof conn->hello - conn->hello_size;
+    size_t got = 0;
+    enum err_code rc = ERR_OK;
+
+    if (room > 0) {
+        rc = tls_peer_read(conn->tls, conn->hello + conn->hello_size, room, &got, err);
+    }
+    conn->hello_size += got;
+    return rc;
+}
+
 static void conn_greet(struct link *link, struct link_conn *conn)
 {
     struct err failure = ERR_INIT;
     struct span frame;
-    size_t got = 0;
-    enum err_code rc = tls_peer_read(conn->tls, conn->hello + conn->hello_size,
-                                     sizeof conn->hello - conn->hello_size, &got, &failure);
+    enum err_code rc = read_hello(conn, &failure);
 
     if (rc == ERR_OK) {
-        conn->hello_size += got;
         rc = link_frame_first(span_of(conn->hello, conn->hello_size), &frame, &failure);
-    }
-    if (rc == ERR_NOT_FOUND && failure.code == ERR_OK && conn->hello_size < sizeof conn->hello) {
-        return; /* more is to come */
+        if (rc == ERR_NOT_FOUND && conn->hello_size < sizeof conn->hello) {
+            return; /* more is to come */
+        }
+        if (rc == ERR_NOT_FOUND) {
+            rc = err_set(&failure, ERR_PROTOCOL, "the first message is too long");
+        }
     }
     if (rc == ERR_OK) {
         rc = check_hello(link, frame, &failure);
     }
     if (rc == ERR_OK) {
         link_conn_ready(link, conn);
-        return;
+    } else {
+        conn_refuse(link, conn, &failure);
     }
-    if (failure.code == ERR_OK) {
-        (void)err_set(&failure, ERR_PROTOCOL, "the first message is too long");
-    }
-    conn_refuse(link, conn, &failure);
 }
 
 static void conn_handshake(struct link *link, struct link_conn *conn)
@@ -293,6 +303,22 @@ static bool may_read(const struct link *link)
            link_buf_room(&link->in) >= LINK_READ_SIZE;
 }
 
+static struct pollfd up_poll(const struct link *link)
+{
+    struct pollfd file = {.fd = tls_peer_file(link->conn.tls),
+                          .events = tls_peer_wants(link->conn.tls)};
+
+    if (may_read(link)) {
+        return file;
+    }
+    if ((file.events & POLLOUT) != 0) {
+        file.events = POLLOUT;
+    } else {
+        file.fd = -1; /* not even an end is waited for: it would be told in every turn */
+    }
+    return file;
+}
+
 size_t link_conn_poll(const struct link *link, struct pollfd *files)
 {
     size_t count = 0;
@@ -301,12 +327,7 @@ size_t link_conn_poll(const struct link *link, struct pollfd *files)
         files[count++] = (struct pollfd){.fd = link->listen_file, .events = POLLIN};
     }
     if (link->conn.state == CONN_UP) {
-        short events = tls_peer_wants(link->conn.tls);
-
-        events =
-            may_read(link) ? events : (short)((unsigned short)events & (unsigned short)~POLLIN);
-        files[count++] = (struct pollfd){.fd = events == 0 ? -1 : tls_peer_file(link->conn.tls),
-                                         .events = events};
+        files[count++] = up_poll(link);
     }
     for (size_t i = 0; i < LINK_CANDIDATE_COUNT_MAX; i++) {
         if (link->candidates[i].state != CONN_NONE) {

@@ -141,6 +141,7 @@ struct link {
     bool notify;         /* the caller has something to take */
     bool diverged;       /* a RESYNC was reported: what is here must be kept */
     bool identity_stale; /* the files did not load the last time */
+    bool greeted;        /* the core has accepted the peer's HELLO on this connection */
     bool dial_logged;    /* since the last success */
     bool drop;           /* the connection is to end */
     bool handling;       /* the frame in front of in is the one of this step */

@@ -31,7 +31,7 @@
 #define MESSAGE_VERSION_MAX 1U
 #define MESSAGE_HEADER_SIZE 8UL
 /* Bytes of one DATA message: a piece of a relayed request. */
-#define MESSAGE_DATA_SIZE_MAX 65536UL
+#define MESSAGE_DATA_SIZE_MAX STORAGE_SIZE(65536UL, 1024UL)
 /* A reason is one line. */
 #define MESSAGE_BYE_SIZE_MAX 256UL
 /* Records or pairs of one message: the largest record must fit. */

@@ -29,7 +29,6 @@
  *  A    recovered_unsynced       the recovered log is written and synced again before it counts
  *  C    promise_unsynced         the promise is durable before it is told
  *  C    commit_before_start      nothing is committed before the epoch's start record
- *  C    tail_unrequired          who takes over needs the peer for the whole uncommitted tail
  *  G    ack_without_hash         an acknowledgement counts only with our hash
  *  G    release_without_echo     strong reads wait for the standby's echo
  *  I    apply_uncommitted        a standby applies only what is committed

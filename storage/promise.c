@@ -182,6 +182,7 @@ enum err_code promise_open(const struct disk *disk,
     if (rc != ERR_OK) {
         return rc;
     }
+    ASSERT(promise != NULL);
     rc = load(promise, err);
     if (rc != ERR_OK) {
         promise_close(promise);
@@ -229,6 +230,7 @@ enum err_code promise_replace(const struct disk *disk,
     if (rc != ERR_OK) {
         return rc;
     }
+    ASSERT(promise != NULL);
     for (uint32_t i = 0; rc == ERR_OK && i < 2; i++) {
         rc = disk_remove(disk, dir, file_names[i], err);
     }

@@ -124,7 +124,9 @@ enum replica_effect_type {
     REPLICA_EFFECT_FIND,        /* u.lsn: look up the record's position, then FOUND */
     REPLICA_EFFECT_CUT,         /* u.position: cut the log behind it, durably, then CUT_DONE */
     REPLICA_EFFECT_APPEND,      /* u.bytes: the records of the message of this very step: check
-                                 * the chain, append, sync; then LOCAL. A bad one: DROP_LINK */
+                                 * the chain, append, sync; then LOCAL. A bad one: DROP_LINK. What
+                                 * could not be taken at once is thrown away when replica_phase is
+                                 * no more "streaming": it is of a session that is over */
     REPLICA_EFFECT_COMMIT,      /* u.lsn: standby: may be applied up to here */
     REPLICA_EFFECT_SHIP,        /* u.lsn: send APPENDs from here on, as many as the send queue takes
                                  * (at least one when there is one), then SHIPPED */

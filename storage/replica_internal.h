@@ -69,6 +69,7 @@ struct session {
     struct record_position applied;
     bool verified;                /* has acknowledged the cut: its acknowledgements count */
     struct record_position acked; /* in this session */
+    uint64_t lsn_goal;            /* what was committed when the last ping was sent */
     /* The search: equal at low, unequal (or nothing) at lsn_high; the question is lsn_asked. */
     struct record_position low;
     struct record_position theirs; /* their record at lsn_asked */

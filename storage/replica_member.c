@@ -178,6 +178,8 @@ void member_on_local(struct replica *r, uint64_t lsn_last_before)
 
 /* ---- Add ---- */
 
+/* Caught up is who has what was committed a ping ago: under load a primary that is alone commits
+ * on, and the commit LSN itself is never caught. */
 static bool may_add(const struct replica *r)
 {
     const struct primary *p = &r->primary;
@@ -185,7 +187,7 @@ static bool may_add(const struct replica *r)
 
     return p->serving && !p->grant.peer_in_isr && p->handover == HANDOVER_NONE &&
            session->phase == SESSION_STREAMING && session->verified &&
-           session->acked.lsn >= r->local.lsn_commit && r->now_ms >= r->member.propose_ms;
+           session->acked.lsn >= session->lsn_goal && r->now_ms >= r->member.propose_ms;
 }
 
 static void propose_addition(struct replica *r)
@@ -207,21 +209,26 @@ static void give_up_addition(struct replica *r)
     member_unrequire(r);
 }
 
+/* Not to be added now, or it takes too long: it holds up every commit. */
+static bool gives_up(const struct replica *r)
+{
+    return r->primary.session.phase != SESSION_STREAMING || r->primary.handover != HANDOVER_NONE ||
+           r->now_ms - r->member.required_ms >= r->options.evict_ms;
+}
+
 static void check_required(struct replica *r)
 {
     const struct member *m = &r->member;
     const struct session *session = &r->primary.session;
     bool has_it = m->position_known && session->acked.lsn >= m->position.lsn;
 
-    if (session->phase != SESSION_STREAMING || r->primary.handover != HANDOVER_NONE) {
-        give_up_addition(r);
-    } else if (has_it && session->acked.lsn == m->position.lsn &&
-               !replica_same_record(&session->acked, &m->position)) {
+    if (has_it && session->acked.lsn == m->position.lsn &&
+        !replica_same_record(&session->acked, &m->position)) {
         replica_halt(r, "the standby acknowledges another record than the one here");
+    } else if (gives_up(r)) {
+        give_up_addition(r);
     } else if (has_it || MUTANT(add_without_last_ack)) {
         propose_addition(r);
-    } else if (r->now_ms - m->required_ms >= r->options.evict_ms) {
-        give_up_addition(r); /* it holds up every commit */
     }
 }
 

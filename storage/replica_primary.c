@@ -128,6 +128,7 @@ void primary_depose(struct replica *r, uint64_t epoch)
         return;
     }
     r->primary.deposed = true;
+    r->grant_held = false;
     r->primary.handover = HANDOVER_NONE;
     primary_session_end(r, false);
     /* A primary that required nobody would go on committing alone. */
@@ -163,6 +164,7 @@ static void ping(struct replica *r)
     p->ping_sent_ms = r->now_ms;
     p->early = p->ping_sequence;
     p->read_more = false;
+    p->session.lsn_goal = r->local.lsn_commit;
     message->epoch = r->epoch;
     message->incarnation = r->options.incarnation;
     message->sequence = p->ping_sequence;

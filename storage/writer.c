@@ -188,13 +188,27 @@ static void drop_frozen(struct storage *storage)
     storage->frozen_state = FROZEN_NONE;
 }
 
+/* The tip is behind records that change nothing (starts of epochs): LMDB is told all the same, so
+ * that both hosts come to say the same of it. Lock held. */
+static bool is_behind(const struct storage *storage)
+{
+    return storage->paired && storage->tip.lsn > storage->folded.lsn &&
+           storage->tip.lsn <= engine_commit_lsn(storage);
+}
+
 /* Lock held. */
 static bool should_freeze(const struct storage *storage, uint64_t now_ms)
 {
-    return storage->frozen_state == FROZEN_NONE && memtable_count(storage->active) > 0 &&
-           (storage->flush || memtable_count(storage->active) >= MEMTABLE_COUNT_SOFT ||
-            memtable_size(storage->active) >= MEMTABLE_SIZE_SOFT ||
-            now_ms - storage->active_since_ms >= storage->options.checkpoint_ms);
+    bool old = now_ms - storage->active_since_ms >= storage->options.checkpoint_ms;
+
+    if (storage->frozen_state != FROZEN_NONE) {
+        return false;
+    }
+    if (memtable_count(storage->active) == 0) {
+        return old && is_behind(storage);
+    }
+    return old || storage->flush || memtable_count(storage->active) >= MEMTABLE_COUNT_SOFT ||
+           memtable_size(storage->active) >= MEMTABLE_SIZE_SOFT;
 }
 
 static void freeze(struct storage *storage)

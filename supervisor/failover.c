@@ -141,6 +141,7 @@ static void on_child_event(struct failover *f, const struct failover_event *even
     case FAILOVER_EVENT_CHILD_DOWN:
     case FAILOVER_EVENT_SAFE_MODE:
     case FAILOVER_EVENT_VRRP_HINT:
+    case FAILOVER_EVENT_VIP:
     case FAILOVER_EVENT_COMMAND:
     case FAILOVER_EVENT_TICK:
         break;
@@ -170,6 +171,9 @@ static void take_in(struct failover *f, const struct failover_event *event)
         break;
     case FAILOVER_EVENT_VRRP_HINT:
         f->hint = f->child_up;
+        break;
+    case FAILOVER_EVENT_VIP:
+        vip_on_event(f, event->u.vip_here);
         break;
     case FAILOVER_EVENT_COMMAND:
         command_do(f, event->u.command);
@@ -219,6 +223,7 @@ void failover_step(struct failover *f,
     seek_run(f);
     arbiter_run(f);
     track_sync(f);
+    vip_run(f);
     tell_register(f);
     tell_eligible(f);
     tell_alarms(f);
@@ -260,7 +265,7 @@ static void invariant_change(const struct failover *f)
     ASSERT(!change->unresolved || change->nonce_count > 0);
     if (change->kind != CHANGE_RESEED && change->kind != CHANGE_BOOTSTRAP) {
         /* A newer register would have resolved it. */
-        ASSERT(change->value.epoch == f->value.epoch + 1);
+        ASSERT(change->value.epoch == f->value.epoch + 1 || change->kind == CHANGE_FORCE);
         ASSERT(change->revision == f->revision);
     }
 }

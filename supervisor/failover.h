@@ -46,7 +46,8 @@
 
 #define FAILOVER_EFFECT_COUNT_MAX 16U
 #define FAILOVER_REASON_SIZE      160U
-#define FAILOVER_NONCE_COUNT      64U /* of one unresolved change that are remembered */
+#define FAILOVER_VIP_STAY_MS      200U /* after a handover, until the virtual IP follows */
+#define FAILOVER_NONCE_COUNT      64U  /* of one unresolved change that are remembered */
 
 struct failover_options {
     uint8_t cluster_id[REGISTER_ID_SIZE];
@@ -65,6 +66,7 @@ struct failover_options {
 struct failover_memory {
     uint64_t epoch;      /* the highest ever seen in the register */
     uint64_t lineage;    /* of that register; 0: none seen */
+    uint64_t nonce;      /* of that register: the same epoch with another value is not the truth */
     uint64_t revision;   /* the arbiter's highest */
     uint64_t arbiter_id; /* the arbiter's identity; 0: none seen */
     bool in_sync;        /* rule E: was this host in sync until its end? For the operator */
@@ -107,6 +109,7 @@ enum failover_event_type {
     FAILOVER_EVENT_TAKE_OVER,  /* u.epoch: the peer offers its epoch */
     FAILOVER_EVENT_SAFE_MODE,  /* u.safe: the watch core: this host must not lead, and why */
     FAILOVER_EVENT_VRRP_HINT,  /* the peer has stopped to send VRRP adverts: look sooner */
+    FAILOVER_EVENT_VIP,        /* u.vip_here: the virtual IP has come to this host, or gone */
     FAILOVER_EVENT_COMMAND,    /* u.command */
     FAILOVER_EVENT_TICK
 };
@@ -170,6 +173,7 @@ struct failover_event {
             bool on;
             char reason[FAILOVER_REASON_SIZE];
         } safe;
+        bool vip_here;
         enum failover_command command;
     } u;
 };
@@ -185,12 +189,13 @@ enum failover_effect_type {
     FAILOVER_EFFECT_REFUSED,  /* u.epoch: the child's proposal has definitely failed */
     FAILOVER_EFFECT_HANDOVER, /* to the child: drain and offer */
     FAILOVER_EFFECT_RESUME,
-    FAILOVER_EFFECT_REVOKE,   /* u.reason: end the child now (kill), then start it again */
-    FAILOVER_EFFECT_RESYNC,   /* the child's store is to be set aside and fetched anew (REJOIN) */
-    FAILOVER_EFFECT_ELIGIBLE, /* u.eligible: may hold the virtual IP (rule M) */
-    FAILOVER_EFFECT_CHANGED,  /* u.reason: role, epoch or ISR changed, and why: log and status */
-    FAILOVER_EFFECT_ALARM,    /* u.alarm */
-    FAILOVER_EFFECT_REPLY     /* u.reply: to the operator's command */
+    FAILOVER_EFFECT_REVOKE, /* u.reason: end the child now (kill), then start it again */
+    FAILOVER_EFFECT_RESYNC, /* the child's store is to be set aside and fetched anew (REJOIN) */
+    FAILOVER_EFFECT_ASK_HANDOVER, /* the peer is asked to hand over: the virtual IP is here */
+    FAILOVER_EFFECT_ELIGIBLE,     /* u.eligible: may hold the virtual IP (rule M) */
+    FAILOVER_EFFECT_CHANGED, /* u.reason: role, epoch or ISR changed, and why: log and status */
+    FAILOVER_EFFECT_ALARM,   /* u.alarm */
+    FAILOVER_EFFECT_REPLY    /* u.reply: to the operator's command */
 };
 
 enum failover_alarm {

@@ -40,6 +40,12 @@ value_fault(const struct failover *f, const struct register_value *value, const 
     if (f->known && value->epoch == f->value.epoch && !register_equal(value, &f->value)) {
         return "the register has another value under the same epoch";
     }
+    /* Also over a restart: the highest epoch alone does not tell a restored register in which a
+     * late CAS of an earlier life has landed. */
+    if (value->epoch == f->memory.epoch && f->memory.nonce != 0 &&
+        value->nonce != f->memory.nonce) {
+        return "the register has another value under the same epoch";
+    }
     return NULL;
 }
 
@@ -58,7 +64,10 @@ static const char *answer_fault(const struct failover *f,
         return "the arbiter's revision went back";
     }
     if (answer->outcome == FAILOVER_ABSENT) {
-        return f->memory.epoch > 0 ? "the register is gone" : NULL;
+        /* Asked before the register was made, an answer may come after it. */
+        return floor->epoch > 0 || (MUTANT(absent_is_gone) && f->memory.epoch > 0)
+                   ? "the register is gone"
+                   : NULL;
     }
     return value_fault(f, &answer->value, floor);
 }
@@ -105,6 +114,7 @@ static void value_set(struct failover *f, const struct register_value *value, ui
     f->revision = revision;
     f->memory.epoch = value->epoch;
     f->memory.lineage = value->lineage;
+    f->memory.nonce = value->nonce;
     f->memory.revision = f->head;
 }
 
@@ -185,7 +195,7 @@ static void change_won(struct failover *f)
 }
 
 /* Definitely not happened: somebody else has moved the register. The child that proposed it is not
- * told: it would stop to wait for a host that the register names. It is ended (authority_check). */
+ * told: it would stop to wait for a host that the register names. It is ended (hold_check). */
 static void change_lost(struct failover *f)
 {
     f->change.kind = CHANGE_NONE;
@@ -300,6 +310,7 @@ static bool reseed_resolve(struct failover *f, const struct failover_answer *ans
     f->head = answer->revision_head;
     f->memory.epoch = answer->value.epoch;
     f->memory.lineage = answer->value.lineage;
+    f->memory.nonce = answer->value.nonce;
     f->memory.arbiter_id = answer->arbiter_id;
     f->memory.revision = answer->revision_head;
     memset(&f->read_floor, 0, sizeof f->read_floor);
@@ -333,7 +344,7 @@ static void cas_answered(struct failover *f, const struct failover_answer *answe
     }
     value_set(f, &answer->value, answer->revision);
     change_resolve(f);
-    authority_check(f);
+    hold_check(f);
 }
 
 void arbiter_on_cas(struct failover *f, const struct failover_answer *answer)
@@ -397,7 +408,7 @@ static void read_answered(struct failover *f, const struct failover_answer *answ
     }
     value_set(f, &answer->value, answer->revision);
     change_resolve(f);
-    authority_check(f);
+    hold_check(f);
     if (answer->value.epoch == f->value.epoch && in_isr(f)) {
         f->barred = false;
     }

@@ -13,6 +13,8 @@ static uint64_t max_of(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+#define LINEAGE_SHIFT 20U /* see first_epoch */
+
 /* Another draw out of the event's, for the lineage beside the nonce. */
 static uint64_t new_lineage(const struct failover *f)
 {
@@ -78,6 +80,16 @@ static const char *do_bootstrap(struct failover *f)
     return NULL;
 }
 
+/* A lineage's epochs begin above all that the other host can have seen or promised: it may have
+ * gone on for long, and must yet follow when it has rejoined. A million changes of the register
+ * that nobody here heard of take longer than a pair lives. */
+static uint64_t first_epoch(const struct failover *f, uint64_t epoch)
+{
+    epoch = max_of(epoch, max_of(f->memory.epoch, f->child.promised));
+    epoch = max_of(epoch, max_of(f->child.last_epoch, f->link.peer_promised));
+    return ((epoch >> LINEAGE_SHIFT) + 1) << LINEAGE_SHIFT;
+}
+
 /* What stops every promotion with a new lineage; NULL: nothing. */
 static const char *force_obstacle(const struct failover *f)
 {
@@ -93,7 +105,7 @@ static const char *force_obstacle(const struct failover *f)
     if (f->safe_mode || f->memory.maintenance) {
         return "this host is in safe mode or maintenance";
     }
-    if (f->child.last_lsn == 0) {
+    if (f->child.last_lsn == 0 && f->link.last_lsn == 0) { /* it may have followed since */
         return "this host's store is empty";
     }
     if (f->cas_out || f->change.kind != CHANGE_NONE) {
@@ -119,6 +131,7 @@ static const char *do_force(struct failover *f)
     value = register_next(f);
     if (!MUTANT(force_keeps_lineage)) {
         value.lineage = new_lineage(f);
+        value.epoch = first_epoch(f, f->value.epoch);
     }
     say(f, "forced promotion, new lineage; this host was %sin sync when it was last heard",
         f->synced ? "" : "not known to be ");
@@ -148,6 +161,7 @@ static const char *reseed_adopt(struct failover *f)
     f->head = answer->revision_head;
     f->memory.epoch = answer->value.epoch;
     f->memory.lineage = answer->value.lineage;
+    f->memory.nonce = answer->value.nonce;
     f->memory.arbiter_id = answer->arbiter_id;
     f->memory.revision = answer->revision_head;
     memset(&f->read_floor, 0, sizeof f->read_floor);
@@ -162,9 +176,12 @@ static const char *reseed_adopt(struct failover *f)
 
 static bool peer_agrees(const struct failover *f)
 {
-    bool longer = f->child.last_epoch > f->link.peer_last_epoch ||
-                  (f->child.last_epoch == f->link.peer_last_epoch &&
-                   f->child.last_lsn >= f->link.peer_last_lsn);
+    /* Our log may have grown since the child came up. */
+    bool told = f->link.last_lsn != 0;
+    uint64_t epoch = told ? f->link.last_epoch : f->child.last_epoch;
+    uint64_t lsn = told ? f->link.last_lsn : f->child.last_lsn;
+    bool longer = epoch > f->link.peer_last_epoch ||
+                  (epoch == f->link.peer_last_epoch && lsn >= f->link.peer_last_lsn);
 
     return link_alive(f) && !f->link.peer_leads && f->link.peer_lineage == f->child.lineage &&
            f->child.lineage == f->memory.lineage && longer;
@@ -206,7 +223,7 @@ static void reseed_write(struct failover *f, bool same_lineage)
         memset(value.isr, 0, sizeof value.isr);
     }
     memcpy(value.cluster_id, f->options.cluster_id, REGISTER_ID_SIZE);
-    value.epoch = epoch + 1;
+    value.epoch = same_lineage ? epoch + 1 : first_epoch(f, epoch);
     value.lineage = same_lineage ? f->child.lineage : new_lineage(f);
     value.primary = f->options.host;
     self->present = true;

@@ -6,7 +6,8 @@
  *   failover_seek.c      whether to seek authority, and when (A, C, E)
  *   failover_primary.c   authority: seal, grant, revoke, proposals, handover (C, G, H, K)
  *   failover_command.c   the operator's commands (F, reseed)
- *   failover_tell.c      effects, alarms, eligibility, status (M) */
+ *   failover_tell.c      effects, alarms, status
+ *   failover_vip.c       the virtual IP (M) */
 #ifndef SUPERVISOR_FAILOVER_INTERNAL_H
 #define SUPERVISOR_FAILOVER_INTERNAL_H
 
@@ -111,6 +112,13 @@ struct failover {
     /* The operator's, and the watch core's. */
     char safe_reason[FAILOVER_REASON_SIZE];
 
+    /* The virtual IP. */
+    bool vip_here;
+    uint64_t stray_ms; /* since when it is here while the peer serves; 0: not so */
+    bool stray_asked;
+    uint64_t yield_from_ms; /* not eligible from then … */
+    uint64_t yield_ms;      /* … to then */
+
     /* What was told. */
     uint64_t role_epoch;
     char reason[FAILOVER_REASON_SIZE];
@@ -176,7 +184,6 @@ void say(struct failover *f, const char *format, ...) __attribute__((format(prin
 void wait_for(struct failover *f, const char *what, bool needs_operator);
 enum failover_role role_of(const struct failover *f);
 void tell_register(struct failover *f);
-void tell_eligible(struct failover *f);
 void tell_alarms(struct failover *f);
 void tell_changed(struct failover *f);
 void tell_persist(struct failover *f);
@@ -210,7 +217,7 @@ void seek_run(struct failover *f);
 /* failover_primary.c */
 void authority_take(struct failover *f, uint64_t incarnation);
 /* The register has moved: is the authority still ours? */
-void authority_check(struct failover *f);
+void hold_check(struct failover *f);
 void authority_revoke(struct failover *f, const char *reason);
 void authority_child_gone(struct failover *f);
 void authority_alone(struct failover *f);
@@ -227,6 +234,13 @@ void proposal_failed(struct failover *f);
 const char *handover_obstacle(const struct failover *f);
 void handover_begin(struct failover *f);
 void primary_run(struct failover *f);
+
+/* failover_vip.c */
+void vip_on_event(struct failover *f, bool here);
+void vip_run(struct failover *f);
+/* A planned handover has happened: the address is to follow. */
+void vip_follow(struct failover *f);
+void tell_eligible(struct failover *f);
 
 /* failover_command.c */
 void command_do(struct failover *f, enum failover_command command);

@@ -97,7 +97,7 @@ static bool is_handed_over(const struct failover *f)
     return f->handover == HANDOVER_DRAINED && f->value.primary == peer_host(f) && in_isr(f);
 }
 
-void authority_check(struct failover *f)
+void hold_check(struct failover *f)
 {
     if (MUTANT(promoted_by_other) && f->phase == AUTHORITY_NONE && f->child_up && in_isr(f) &&
         f->value.primary == f->options.host) {
@@ -304,6 +304,7 @@ static void handover_run(struct failover *f)
         authority_drop(f);
         f->granted = 0;
         f->read_now = true;
+        vip_follow(f);
         return;
     }
     if (f->handover == HANDOVER_MOVED) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* failover_tell.c: what the failover core tells: effects, alarms, eligibility, role, status.
+/* failover_tell.c: what the failover core tells: effects, alarms, role, status.
  * Owns the comparison of what was told with what is so.
  * Never changes what is so. */
 #include "base/assert.h"
@@ -93,36 +93,6 @@ void tell_register(struct failover *f)
     }
     f->told_epoch = f->value.epoch;
     effect_add(f, FAILOVER_EFFECT_REGISTER)->u.value = f->value;
-}
-
-/* Rule M. While the child is being started again, what held before holds on: the listening
- * sockets are the supervisor's. */
-static bool eligible_now(const struct failover *f)
-{
-    if (f->options.alone) {
-        return f->child_up || f->eligible;
-    }
-    if (f->phase == AUTHORITY_GRANTED || f->granted > 0) {
-        return true;
-    }
-    if (f->barred || f->safe_mode || f->memory.maintenance) {
-        return false;
-    }
-    if (f->child_up && f->fresh) {
-        return in_isr(f);
-    }
-    return f->eligible && (!f->child_up || in_isr(f));
-}
-
-void tell_eligible(struct failover *f)
-{
-    bool eligible = eligible_now(f);
-
-    if (!f->eligible_told || eligible != f->eligible) {
-        effect_add(f, FAILOVER_EFFECT_ELIGIBLE)->u.eligible = eligible;
-    }
-    f->eligible = eligible;
-    f->eligible_told = true;
 }
 
 static void alarm_set(struct failover *f, enum failover_alarm which, bool on, const char *reason)
@@ -221,8 +191,11 @@ bool in_isr(const struct failover *f)
     if (!f->child_up || !f->known || !member->present) {
         return false;
     }
-    /* A store without a lineage took this one when it followed, or takes it with its grant. */
-    if (f->child.lineage != f->value.lineage && f->child.lineage != 0) {
+    /* A store without a lineage took this one when it followed, or takes it with its grant. One of
+     * another lineage is in the ISR when this host forced its promotion and ended before the store
+     * had the new lineage: nobody else writes a register of which this host is primary. */
+    if (f->child.lineage != f->value.lineage && f->child.lineage != 0 &&
+        (f->value.primary != f->options.host || MUTANT(forced_is_foreign))) {
         return false;
     }
     return MUTANT(isr_names_hosts) || register_has(&f->value, f->options.host, f->child.store_id);

@@ -21,8 +21,9 @@
 #define SUP_CONTROL_COUNT_MAX 8
 /* Bytes of a request: the longest command has 60. */
 #define SUP_CONTROL_LINE_MAX 512
-/* Bytes of an answer: a status with sixteen crashes of 160 bytes fits four times. */
-#define SUP_CONTROL_ANSWER_MAX 16384
+/* Bytes of an answer: a status with sixteen crashes of 160 bytes, each byte escaped as \u0000, fits
+ * twice, and a socket's buffer takes it whole. */
+#define SUP_CONTROL_ANSWER_MAX 32768
 /* A client that neither asks nor reads for so long is dropped. */
 #define SUP_CONTROL_IDLE_MS 10000
 /* A switchover is answered when it has happened or failed; longer than handover_ms may be. */

@@ -65,6 +65,7 @@ void memory_encode(const struct memory_value *value, uint8_t body[MEMORY_BODY_SI
     ASSERT(watch_tally_is_legal(&value->tally));
     put_number(&at, value->failover.epoch, 8);
     put_number(&at, value->failover.lineage, 8);
+    put_number(&at, value->failover.nonce, 8);
     put_number(&at, value->failover.revision, 8);
     put_number(&at, value->failover.arbiter_id, 8);
     put_number(&at, value->failover.in_sync, 1);
@@ -107,6 +108,7 @@ enum err_code memory_decode(struct span body, struct memory_value *ret_value, st
     unpack_init(&unpack, body);
     value.failover.epoch = unpack_u64(&unpack);
     value.failover.lineage = unpack_u64(&unpack);
+    value.failover.nonce = unpack_u64(&unpack);
     value.failover.revision = unpack_u64(&unpack);
     value.failover.arbiter_id = unpack_u64(&unpack);
     value.failover.in_sync = take_flag(&unpack);

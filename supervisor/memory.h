@@ -33,7 +33,7 @@ enum memory_end {                  /* how the last supervisor here ended */
 
 /* The body of a copy. Pure. */
 #define MEMORY_BODY_SIZE                                                                           \
-    (4UL * 8 + 2 + MEMORY_BOOT_SIZE + 2 + 8 +                                                      \
+    (5UL * 8 + 2 + MEMORY_BOOT_SIZE + 2 + 8 +                                                      \
      WATCH_CRASH_COUNT * (8UL + 8 + 1 + 1 + 4 + 1 + WATCH_REASON_SIZE))
 void memory_encode(const struct memory_value *value, uint8_t body[MEMORY_BODY_SIZE]);
 /* ERR_CORRUPT. */

@@ -73,9 +73,12 @@ struct failover_event *sup_queue(struct sup *sup, enum failover_event_type type)
 static void arm(struct sup *sup)
 {
     uint64_t now = sup_now_ms();
-    uint64_t wanted[] = {sup->house_ms, watch_deadline_ms(&sup->watch),
-                         failover_deadline_ms(sup->failover), sup->watchdog_next_ms,
-                         sup->notify_next_ms};
+    uint64_t wanted[] = {sup->house_ms,
+                         watch_deadline_ms(&sup->watch),
+                         failover_deadline_ms(sup->failover),
+                         sup->watchdog_next_ms,
+                         sup->notify_next_ms,
+                         sup_sockets_deadline_ms(sup)};
     uint64_t next = wanted[0];
     struct itimerspec at = {.it_interval = {0, 0}};
 
@@ -122,23 +125,35 @@ void sup_pump(struct sup *sup)
     arm(sup);
 }
 
-/* A supervisor whose loop turns and whose child can be ended deserves a sign of life. */
-static void tick_watchdogs(struct sup *sup, uint64_t now)
+static void pet_device(struct sup *sup)
 {
     struct err err = ERR_INIT;
 
+    if (watchdog_pet(sup->watchdog, &err) != ERR_OK) {
+        log_err(LOG_LEVEL_ERROR, "sup", "watchdog", &err);
+    }
+}
+
+/* A supervisor whose loop turns and whose child can be ended deserves a sign of life. */
+static void tick_watchdogs(struct sup *sup, uint64_t now)
+{
+    bool device = sup->watchdog != NULL && now >= sup->watchdog_next_ms;
+    bool manager = sup->notify_ms != 0 && now >= sup->notify_next_ms;
+
+    if (device) {
+        sup->watchdog_next_ms = now + watchdog_interval_ms(sup->watchdog);
+    }
+    if (manager) {
+        sup->notify_next_ms = now + sup->notify_ms / 3;
+    }
     if (watch_is_stuck(&sup->watch, now)) {
         log_fields(LOG_LEVEL_ERROR, "sup", "child_unkillable", LOG_NUMBER("pid", sup->child.pid));
         return;
     }
-    if (sup->watchdog != NULL && now >= sup->watchdog_next_ms) {
-        sup->watchdog_next_ms = now + watchdog_interval_ms(sup->watchdog);
-        if (watchdog_pet(sup->watchdog, &err) != ERR_OK) {
-            log_err(LOG_LEVEL_ERROR, "sup", "watchdog", &err);
-        }
+    if (device) {
+        pet_device(sup);
     }
-    if (sup->notify_ms != 0 && now >= sup->notify_next_ms) {
-        sup->notify_next_ms = now + sup->notify_ms / 3;
+    if (manager) {
         notify_watchdog();
     }
 }
@@ -152,6 +167,7 @@ static void tick_house(struct sup *sup, uint64_t now)
     control_tick(sup->control, now);
     sup_vip_check(sup);
     sup_tell_digest(sup);
+    sup_sockets_follow(sup);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -170,6 +186,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     if (now >= failover_deadline_ms(sup->failover)) {
         (void)sup_queue(sup, FAILOVER_EVENT_TICK); /* carries nothing */
     }
+    sup_sockets_follow(sup);
     tick_house(sup, now);
     tick_watchdogs(sup, now);
     sup_pump(sup);
@@ -375,6 +392,7 @@ static void start(struct sup *sup)
 {
     log_fields(LOG_LEVEL_INFO, "sup", "started", LOG_NUMBER("host", sup_config_host(sup->config)),
                LOG_TEXT("before", memory_end_word(sup->last_end)));
+    sup->armed_before = sup->value.armed;
     sup->value.running = true;
     sup->value.armed = sup->watchdog != NULL;
     if (sup_remember(sup)) {

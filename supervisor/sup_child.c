@@ -439,7 +439,8 @@ static void perform(struct sup *sup, const struct watch_effect *effect)
     }
 }
 
-/* The watch core's effects are carried out at once: a kill must not wait behind anything. */
+/* The watch core's effects are carried out at once: a kill must not wait behind anything. After
+ * sup_fail there is no child any more, and none is started. */
 static void step(struct sup *sup, struct watch_event *event)
 {
     struct watch_effects effects;
@@ -447,8 +448,11 @@ static void step(struct sup *sup, struct watch_event *event)
     event->now_ms = sup_now_ms();
     event->wall_ms = clock_wall_ms(clock_host());
     event->random = sup_random();
+    if (sup->failure.code != ERR_OK) {
+        return;
+    }
     watch_step(&sup->watch, event, &effects);
-    for (size_t i = 0; i < effects.count; i++) {
+    for (size_t i = 0; i < effects.count && sup->failure.code == ERR_OK; i++) {
         perform(sup, &effects.items[i]);
     }
 }

@@ -261,6 +261,9 @@ static bool perform(struct sup *sup, const struct failover_effect *effect)
         sup->resync_next = true;
         sup_watch(sup, WATCH_EVENT_REVOKE, "the store is to be fetched anew");
         return true;
+    case FAILOVER_EFFECT_ASK_HANDOVER:
+        sup_relay_switchover(sup);
+        return true;
     case FAILOVER_EFFECT_ELIGIBLE:
         sup_vip_eligible(sup, effect->u.eligible);
         return true;

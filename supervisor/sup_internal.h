@@ -26,8 +26,10 @@ struct event;
 struct event_base;
 
 #define SUP_SIGNAL_COUNT 3
-#define SUP_RELAY_MS     5000 /* as long as approvald passes requests on after a handover */
-#define SUP_HOUSE_MS     1000 /* between two looks at what has no event of its own */
+/* After a handover this host's approvald passes on what still comes. Then new connections are
+ * refused, which harms nobody, and what is under way ends before the virtual IP is given up. */
+#define SUP_RELAY_MS (FAILOVER_VIP_STAY_MS - 20U)
+#define SUP_HOUSE_MS 1000 /* between two looks at what has no event of its own */
 
 /* First byte of a message between the supervisors. */
 enum sup_peer_kind { SUP_PEER_ARBITER = 1, SUP_PEER_SWITCHOVER = 2, SUP_PEER_DIGEST = 3 };
@@ -56,6 +58,8 @@ struct sup {
     struct memory *memory; /* owned */
     struct memory_value value;
     enum memory_end last_end;
+    bool armed_before; /* the last supervisor had armed the watchdog, and ended without disarming it
+                        */
 
     struct watch watch;
     struct failover *failover; /* owned */
@@ -72,20 +76,15 @@ struct sup {
     struct event *contract; /* readable */
     struct event *ended;    /* the pidfd */
     enum contract_state contract_state;
-    bool resync_next; /* the next child is to set its store aside */
-    bool trouble;     /* sup_watch_later */
     enum watch_event_type trouble_type;
     char trouble_reason[WATCH_REASON_SIZE];
     struct contract_up up;
-    bool up_known;
     struct contract_link link;
-    bool link_known;
     uint8_t summary[CONTRACT_SIZE_MAX]; /* the packet sent last to this child; zeros: none */
 
     struct sup_socket sockets[SUP_SOCKET_COUNT_MAX];
     size_t socket_count;
     uint64_t handing_ms; /* when this host last handed over; 0: it has not, or long ago */
-    bool serving_open;   /* the service sockets listen */
 
     struct vip *vip; /* owned; NULL: none is configured */
     struct event *vip_event;
@@ -93,7 +92,6 @@ struct sup {
     struct event *fifo_event;
     struct keepalived_lines lines;
     enum keepalived_state vrrp;
-    bool eligible;
     char vip_problem[ERR_MESSAGE_SIZE];
 
     struct watchdog *watchdog; /* owned; NULL: none */
@@ -109,8 +107,16 @@ struct sup {
     struct digest peer; /* what the other supervisor said last, */
     uint64_t peer_ms;   /* and when; 0: nothing yet */
 
-    bool stopping;
     struct err failure;
+
+    /* Flags stand together, for the padding. */
+    bool resync_next; /* the next child is to set its store aside */
+    bool up_known;
+    bool link_known;
+    bool serving_open; /* the service sockets listen */
+    bool eligible;
+    bool trouble; /* sup_watch_later */
+    bool stopping;
 };
 
 uint64_t sup_now_ms(void);
@@ -158,6 +164,8 @@ enum err_code sup_sockets_open(struct sup *sup, struct err *err) WARN_UNUSED;
 void sup_sockets_free(struct sup *sup);
 /* Opens or closes the service sockets by the role. */
 void sup_sockets_follow(struct sup *sup);
+/* When it has to be called by the time alone; UINT64_MAX: not. */
+uint64_t sup_sockets_deadline_ms(const struct sup *sup);
 
 /* sup_vip.c */
 enum err_code sup_vip_open(struct sup *sup, struct err *err) WARN_UNUSED;

@@ -119,11 +119,11 @@ void sup_sockets_free(struct sup *sup)
     sup->socket_count = 0;
 }
 
-/* Closed from the moment at which another leads or may lead; open from before a grant. In between,
- * as while a child that led is started again, they stay as they are. */
-static bool wants_open(enum failover_role role, bool open)
+/* Closed from the moment at which another leads or may lead, or this host must not; open from
+ * before a grant. In between, as while a child that led is started again, they stay as they are. */
+static bool wants_open(const struct failover_status *status, bool open)
 {
-    switch (role) {
+    switch (status->role) {
     case FAILOVER_SEALING:
     case FAILOVER_PRIMARY:
     case FAILOVER_HANDING_OVER:
@@ -135,7 +135,12 @@ static bool wants_open(enum failover_role role, bool open)
     case FAILOVER_SEEKING:
         break;
     }
-    return open;
+    return open && !status->safe_mode && !status->maintenance;
+}
+
+uint64_t sup_sockets_deadline_ms(const struct sup *sup)
+{
+    return sup->handing_ms == 0 ? UINT64_MAX : sup->handing_ms + SUP_RELAY_MS;
 }
 
 void sup_sockets_follow(struct sup *sup)
@@ -145,7 +150,7 @@ void sup_sockets_follow(struct sup *sup)
     bool open;
 
     failover_status(sup->failover, &status);
-    open = wants_open(status.role, sup->serving_open);
+    open = wants_open(&status, sup->serving_open);
     if (status.role == FAILOVER_HANDING_OVER) {
         sup->handing_ms = sup_now_ms();
     } else if (status.role == FAILOVER_STANDBY && sup->handing_ms != 0) {

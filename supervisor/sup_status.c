@@ -243,6 +243,7 @@ static void add_watchdog(struct json *root, const struct sup *sup)
     }
     add_text(parent, "problem", sup->watchdog_problem);
     add_text(parent, "before", memory_end_word(sup->last_end));
+    json_add_bool(parent, "armed_before", sup->armed_before);
 }
 
 enum err_code sup_status(const struct sup *sup, struct buf *buf, struct err *err)

@@ -44,6 +44,7 @@ static void read_vip(struct sup *sup)
     if (was_here != vip_is_here(sup->vip)) {
         log_fields(LOG_LEVEL_INFO, "vip", was_here ? "gone" : "here",
                    LOG_TEXT("eligible", sup->eligible ? "yes" : "no"));
+        sup_queue(sup, FAILOVER_EVENT_VIP)->u.vip_here = !was_here;
         sup_vip_check(sup);
     }
 }

@@ -145,10 +145,10 @@ bool vip_is_here(const struct vip *vip)
 }
 
 /* Is the message about our address? The interface does not matter: anywhere is here. */
-static bool is_ours(const struct vip *vip, const struct nlmsghdr *header)
+static bool is_ours(const struct vip *vip, struct nlmsghdr *header)
 {
-    const struct ifaddrmsg *body = NLMSG_DATA(header);
-    const struct rtattr *at;
+    struct ifaddrmsg *body = NLMSG_DATA(header);
+    struct rtattr *at;
     size_t left;
 
     if (header->nlmsg_len < NLMSG_LENGTH(sizeof(*body)) || body->ifa_family != vip->family) {
@@ -168,9 +168,9 @@ static bool is_ours(const struct vip *vip, const struct nlmsghdr *header)
     return false;
 }
 
-static void take_address(struct vip *vip, const struct nlmsghdr *header)
+static void take_address(struct vip *vip, struct nlmsghdr *header)
 {
-    const struct ifaddrmsg *body = NLMSG_DATA(header);
+    struct ifaddrmsg *body = NLMSG_DATA(header);
 
     if (!is_ours(vip, header)) {
         return;
@@ -186,7 +186,7 @@ static void take_address(struct vip *vip, const struct nlmsghdr *header)
     }
 }
 
-static enum err_code take_message(struct vip *vip, const struct nlmsghdr *header, struct err *err)
+static enum err_code take_message(struct vip *vip, struct nlmsghdr *header, struct err *err)
 {
     const struct nlmsgerr *answer = NLMSG_DATA(header);
 
@@ -211,9 +211,9 @@ static enum err_code take_message(struct vip *vip, const struct nlmsghdr *header
     }
 }
 
-static enum err_code take_datagram(struct vip *vip, const void *bytes, size_t size, struct err *err)
+static enum err_code take_datagram(struct vip *vip, void *bytes, size_t size, struct err *err)
 {
-    const struct nlmsghdr *header = bytes;
+    struct nlmsghdr *header = bytes;
     enum err_code rc = ERR_OK;
     uint32_t left = (uint32_t)size; /* at most RECEIVE_SIZE */
 

@@ -53,6 +53,8 @@ enum err_code api_attach(struct api *api, struct http_server *server, struct err
 void api_tick(struct api *api);
 /* Ends all long polls with the state as it is, and every later one at once. */
 void api_drain(struct api *api);
+/* The drain is called off. */
+void api_go_on(struct api *api);
 uint32_t api_wait_count(const struct api *api);
 
 #endif

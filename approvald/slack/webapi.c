@@ -211,6 +211,21 @@ note_answer(struct webapi *webapi, const struct webapi_item *item, struct answer
     }
 }
 
+static bool only_reads(const struct webapi_item *item)
+{
+    return item->method != WEBAPI_METHOD_NONE && kinds[item->method].encoding == WEBAPI_FORM;
+}
+
+static void leave_running(struct webapi_item *item)
+{
+    struct webapi *webapi = item->webapi;
+
+    TAILQ_REMOVE(&webapi->running, item, link);
+    ASSERT(webapi->running_count > 0);
+    webapi->running_count--;
+    webapi->running_by[item->priority]--;
+}
+
 static void on_fetched(void *arg, const struct fetch_response *response)
 {
     struct webapi_item *item = arg;
@@ -218,11 +233,8 @@ static void on_fetched(void *arg, const struct fetch_response *response)
     struct answer answer;
     bool reads;
 
-    TAILQ_REMOVE(&webapi->running, item, link);
-    ASSERT(webapi->running_count > 0);
-    webapi->running_count--;
-    webapi->running_by[item->priority]--;
-    reads = item->method != WEBAPI_METHOD_NONE && kinds[item->method].encoding == WEBAPI_FORM;
+    leave_running(item);
+    reads = only_reads(item);
     answer_read(response, reads, clock_wall_ms(webapi->clock) / 1000, &answer);
     if (item->method != WEBAPI_METHOD_NONE) {
         metric_observe_us(webapi->duration, (uint64_t)response->duration_ms * 1000);
@@ -275,6 +287,25 @@ static void unqueue(struct webapi_item *item)
 {
     TAILQ_REMOVE(&item->webapi->waiting[item->priority], item, link);
     item->webapi->waiting_count--;
+}
+
+void webapi_stop(struct webapi *webapi)
+{
+    struct webapi_item *item;
+
+    webapi->stopped = true;
+    for (size_t i = 0; i < WEBAPI_PRIORITY_COUNT; i++) {
+        while ((item = TAILQ_FIRST(&webapi->waiting[i])) != NULL) {
+            unqueue(item);
+            item_finish(item, WEBAPI_RETRY, "handing_over");
+        }
+    }
+    while ((item = TAILQ_FIRST(&webapi->running)) != NULL) {
+        fetch_cancel(item->call);
+        leave_running(item);
+        item_finish(item, only_reads(item) ? WEBAPI_RETRY : WEBAPI_UNKNOWN, "handing_over");
+    }
+    wake(webapi);
 }
 
 /* Returns when to look at it again (boot ms), or UINT64_MAX when it has left the queue. */
@@ -383,6 +414,9 @@ enum err_code webapi_call(struct webapi *webapi,
     ASSERT(call->method < WEBAPI_METHOD_COUNT);
     if (webapi->dead && call->method != WEBAPI_AUTH_TEST) {
         return err_set(err, ERR_UNAVAILABLE, "Slack refuses our token: %s", webapi->dead_error);
+    }
+    if (webapi->stopped) {
+        return err_set(err, ERR_UNAVAILABLE, "another host takes over");
     }
     rc = item_new(webapi, call->body, &item, err);
     if (rc != ERR_OK) {

@@ -79,6 +79,11 @@ enum err_code webapi_new(const struct webapi_options *options,
  * allowed. */
 void webapi_free(struct webapi *webapi);
 
+/* Another host takes over: every call is answered soon with the error "handing_over", what waits as
+ * RETRY, what is under way as UNKNOWN (what only reads: RETRY), and further ones are
+ * ERR_UNAVAILABLE. */
+void webapi_stop(struct webapi *webapi);
+
 /* A new token, e.g. after a reload: sending resumes, and listeners hear of it. ERR_INVALID keeps
  * the old one. */
 enum err_code
@@ -116,8 +121,8 @@ struct webapi_answer {
 /* Once per call, on the loop, never from inside webapi_call; the answer is valid during it. */
 typedef void webapi_done_fn(void *arg, const struct webapi_answer *answer);
 
-/* ERR_FULL (queue), ERR_TOO_LARGE (body), ERR_NOMEM, ERR_UNAVAILABLE (state is WEBAPI_DEAD): done
- * is not called. */
+/* ERR_FULL (queue), ERR_TOO_LARGE (body), ERR_NOMEM, ERR_UNAVAILABLE (state is WEBAPI_DEAD, or
+ * stopped): done is not called. */
 enum err_code webapi_call(struct webapi *webapi,
                           const struct webapi_call *call,
                           webapi_done_fn *done,

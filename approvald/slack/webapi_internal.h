@@ -57,6 +57,7 @@ struct webapi {
     uint32_t running_count;
     uint32_t running_by[WEBAPI_PRIORITY_COUNT];
     bool dead;
+    bool stopped;
     enum webapi_state state;
     char dead_error[SLACK_SLUG_SIZE_MAX];
     char missing_scope[SLACK_SLUG_SIZE_MAX];

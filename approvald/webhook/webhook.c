@@ -47,6 +47,7 @@ struct webhook {
     struct fetch *fetch;       /* borrowed */
     const struct clock *clock; /* borrowed */
     uint64_t epoch;
+    bool stopped;
     struct destination *destinations; /* owned */
     size_t destination_count;
     struct webhook_call *calls; /* owned */
@@ -199,6 +200,22 @@ void webhook_free(struct webhook *webhook)
     mem_free(webhook);
 }
 
+void webhook_stop(struct webhook *webhook)
+{
+    webhook->stopped = true;
+    while (webhook->calls != NULL) {
+        struct webhook_call *call = webhook->calls;
+        struct delivery_result result = {
+            .outcome = {.result = OUTBOX_UNKNOWN,
+                        .item_id = call->item_id,
+                        .error = SPAN_LITERAL("another host takes over")}};
+
+        fetch_cancel(call->fetch_call);
+        call->done(call->arg, &result);
+        call_free(call);
+    }
+}
+
 void webhook_set_epoch(struct webhook *webhook, uint64_t epoch)
 {
     webhook->epoch = epoch;
@@ -337,6 +354,9 @@ enum err_code webhook_start(void *driver,
 
     ASSERT(delivery->row->surface == SURFACE_WEBHOOK);
     ASSERT(delivery->row->item_count > 0);
+    if (webhook->stopped) {
+        return err_set(err, ERR_UNAVAILABLE, "another host takes over");
+    }
     if (to == NULL) {
         return err_set(err, ERR_NOT_FOUND,
                        "no webhook %.*s is configured on this host: add it to the configuration, "

@@ -18,6 +18,7 @@
 #define SAMPLE_COUNT 2000
 #define WARM_COUNT   100
 #define BLOCK_SIZE   4096
+#define BLOCK_COUNT  4096
 #define TIMEOUT_MS   120000
 
 static int compare(const void *left, const void *right)
@@ -50,56 +51,70 @@ static uint64_t write_once(struct bench_load *load)
     return clock_precise_us() - begun_us;
 }
 
-static void sync_floor(const struct scratch *scratch, uint32_t sync_count, uint64_t *samples)
-{
-    static char block[BLOCK_SIZE];
+struct ground {
     char path[256];
     int file;
+    uint64_t number;
+};
 
-    scratch_file(scratch, "floor", path);
-    file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    CU_ASSERT_FATAL(file >= 0);
-    for (off_t i = 0; i < SAMPLE_COUNT + WARM_COUNT; i++) {
-        CU_ASSERT_EQUAL_FATAL(pwrite(file, block, sizeof block, i * BLOCK_SIZE), BLOCK_SIZE);
-    }
-    CU_ASSERT_EQUAL(fsync(file), 0);
-    for (off_t i = 0; i < SAMPLE_COUNT; i++) {
-        uint64_t begun_us = clock_precise_us();
+/* A file whose blocks are there, as a segment of the log is. */
+static void ground_open(struct ground *ground, const struct scratch *scratch)
+{
+    static const char block[BLOCK_SIZE];
 
-        for (uint32_t k = 0; k < sync_count; k++) {
-            block[k] = (char)i;
-            CU_ASSERT_EQUAL(pwrite(file, block, sizeof block, i * BLOCK_SIZE), BLOCK_SIZE);
-            CU_ASSERT_EQUAL(fdatasync(file), 0);
-        }
-        samples[i] = clock_precise_us() - begun_us;
+    scratch_file(scratch, "floor", ground->path);
+    ground->number = 0;
+    ground->file = open(ground->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    CU_ASSERT_FATAL(ground->file >= 0);
+    for (off_t i = 0; i < BLOCK_COUNT; i++) {
+        CU_ASSERT_EQUAL_FATAL(pwrite(ground->file, block, sizeof block, i * BLOCK_SIZE),
+                              BLOCK_SIZE);
     }
-    CU_ASSERT_EQUAL(close(file), 0);
-    CU_ASSERT_EQUAL(unlink(path), 0);
+    CU_ASSERT_EQUAL(fsync(ground->file), 0);
 }
 
+static uint64_t sync_some(struct ground *ground, uint32_t count)
+{
+    static char block[BLOCK_SIZE];
+    uint64_t begun_us = clock_precise_us();
+
+    for (uint32_t i = 0; i < count; i++) {
+        off_t at = (off_t)(ground->number % BLOCK_COUNT) * BLOCK_SIZE;
+
+        ground->number++;
+        block[0]++;
+        CU_ASSERT_EQUAL(pwrite(ground->file, block, sizeof block, at), BLOCK_SIZE);
+        CU_ASSERT_EQUAL(fdatasync(ground->file), 0);
+    }
+    return clock_precise_us() - begun_us;
+}
+
+/* The three in turn, so that whatever else the host does befalls them alike. */
 static void lone_writes(void)
 {
-    static uint64_t samples[SAMPLE_COUNT];
+    static uint64_t samples[3][SAMPLE_COUNT];
     struct pair_bench bench;
+    struct ground ground;
 
     bench_init(&bench, true);
     bench.direct = true;
-    sync_floor(&bench.hosts[0].scratch, 1, samples);
-    print("one fdatasync", samples, SAMPLE_COUNT);
-    sync_floor(&bench.hosts[0].scratch, 2, samples);
-    print("two fdatasyncs", samples, SAMPLE_COUNT);
+    ground_open(&ground, &bench.hosts[0].scratch);
     bench_pair(&bench);
     for (uint64_t i = 0; i < SAMPLE_COUNT + WARM_COUNT; i++) {
         struct bench_load load = {
             .host = &bench.hosts[0], .first = i, .count = 1, .window = 1, .value_size = 200};
-        uint64_t took_us = write_once(&load);
+        size_t at = (size_t)(i < WARM_COUNT ? 0 : i - WARM_COUNT);
 
+        samples[0][at] = sync_some(&ground, 1);
+        samples[1][at] = sync_some(&ground, 2);
+        samples[2][at] = write_once(&load);
         CU_ASSERT_EQUAL(load.failed + load.unknown, 0);
-        if (i >= WARM_COUNT) {
-            samples[i - WARM_COUNT] = took_us;
-        }
     }
-    print("a lone write of a pair", samples, SAMPLE_COUNT);
+    print("one fdatasync", samples[0], SAMPLE_COUNT);
+    print("two fdatasyncs", samples[1], SAMPLE_COUNT);
+    print("a lone write of a pair", samples[2], SAMPLE_COUNT);
+    CU_ASSERT_EQUAL(close(ground.file), 0);
+    CU_ASSERT_EQUAL(unlink(ground.path), 0);
     bench_done(&bench);
 }
 

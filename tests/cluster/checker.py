@@ -99,14 +99,12 @@ def decided(state, op):
 def step_decide(state, op):
     if op.told == "ok" and op.answer["status"] == 202 or op.told is None:
         return [decided(state, op)] if state[0] == PENDING else [state]
-    if op.told == "ok":
-        if state[0] == PENDING:
-            return [decided(state, op)]
-        # A repeated call gets the answer of the first.
-        return [state] if op.answer["doubt"] and state[2] == op.given["user"] else []
-    if state[0] == PENDING:  # refused because its own first try had won
-        return [decided(state, op)] if op.answer["doubt"] else []
-    return [state] if op.answer["refusal"] in ("ended", "already_decided") else []
+    if state[0] == PENDING:  # told of its own first try, whose answer was lost
+        won = op.told == "ok" or op.answer["doubt"] and op.answer["refusal"] == "already_decided"
+        return [decided(state, op)] if won else []
+    mine = state[0] == VERDICTS[op.given["verdict"]] and state[2] == op.given["user"]
+    return [state] if op.told == "fail" and op.answer["refusal"] == (
+        "already_decided" if mine else "ended") else []
 
 
 def step_press(state, op):
@@ -116,43 +114,41 @@ def step_press(state, op):
 
 
 def step_cancel(state, op):
+    """All cancel as one asker, to whom a cancelled request is cancelled again."""
     cancelled = (CANCELLED, "none", None, None, None)
     if op.told is None:
         return [cancelled] if state[0] == PENDING else [state]
     if op.told == "ok":
-        again = state[0] == CANCELLED and op.answer["doubt"]
-        return [cancelled] if state[0] == PENDING or again else []
-    if state[0] == PENDING:
-        return [cancelled] if op.answer["doubt"] else []
-    return [state] if op.answer["refusal"] == "ended" else []
+        return [cancelled] if state[0] in (PENDING, CANCELLED) else []
+    return [state] if state[0] in VERDICTS.values() and op.answer["refusal"] == "ended" else []
 
 
 def step_claim(state, op):
+    """The same key may claim again until it is consumed."""
     claimed = (state[0], "claimed", state[2], op.given["key"], None)
+    free = state[:2] == (APPROVED, "unused")
     if op.told is None:
-        return [claimed] if state[:2] == (APPROVED, "unused") else [state]
+        return [claimed] if free else [state]
     if op.told == "ok":
-        if state[:2] == (APPROVED, "unused"):
-            return [claimed]
-        return [state] if state[3] == op.given["key"] else []
-    reasons = {"not_approved": state[0] != APPROVED, "ended": state[0] != APPROVED,
-               "claimed": state[3] not in (None, op.given["key"]),
-               "consumed": state[1] == "consumed"}
+        mine = state[1] == "claimed" and state[3] == op.given["key"]
+        return [claimed] if free else [state] if mine else []
+    if free:  # its first try won, and it was consumed before the second
+        return [claimed] if op.answer["doubt"] and op.answer["refusal"] == "claimed" else []
+    reasons = {"not_approved": state[0] != APPROVED,
+               "claimed": state[1] == "consumed" or state[3] not in (None, op.given["key"])}
     return [state] if reasons.get(op.answer["refusal"], False) else []
 
 
 def step_consume(state, op):
+    """The same result may be told again."""
     consumed = (state[0], "consumed", state[2], state[3], op.given["result"])
     if op.told is None:
         return [consumed] if state[1] == "claimed" else [state]
+    same = state[1] == "consumed" and state[4] == op.given["result"]
     if op.told == "ok":
-        if state[1] == "claimed":
-            return [consumed]
-        again = op.answer["doubt"] and state[1] == "consumed" and state[4] == op.given["result"]
-        return [state] if again else []
-    if state[1] == "claimed":
-        return [consumed] if op.answer["doubt"] and op.answer["refusal"] == "consumed" else []
-    reasons = {"consumed": state[1] == "consumed", "not_claimed": state[1] in ("none", "unused"),
+        return [consumed] if state[1] == "claimed" else [state] if same else []
+    reasons = {"consumed": state[1] == "consumed" and not same,
+               "not_claimed": state[:2] == (APPROVED, "unused"),
                "not_approved": state[0] != APPROVED}
     return [state] if reasons.get(op.answer["refusal"], False) else []
 
@@ -254,9 +250,8 @@ def describe(ops):
     """In one sentence, where it can be told: the kind of fault."""
     final = [op for op in ops if op.number == 0 and op.kind == "read"]
     rest = [op for op in ops if op not in final]
-    for word, kind in (("claimed", "claim"), ("consumed", "consume")):
-        winners = {op.given.get("key", op.number) for op in ops
-                   if op.kind == kind and op.told == "ok"}
+    for word, kind, name in (("claimed", "claim", "key"), ("consumed", "consume", "result")):
+        winners = {op.given[name] for op in ops if op.kind == kind and op.told == "ok"}
         if len(winners) > 1:
             return f"double: {word} by more than one"
     if final and linearizable(rest):
@@ -305,10 +300,13 @@ def group_of(action):
 
 # -- pauses ------------------------------------------------------------------------------------------
 
-def first_after(probes, moment):
-    """Seconds from moment to the end of the first acknowledged write that began after it."""
-    ends = [p["end"] for p in probes if p["status"] in (200, 201) and p["begin"] >= moment]
-    return min(ends) - moment if ends else FOREVER
+def first_after(probes, begun, done):
+    """Seconds from a fault to the end of the first acknowledged write that began after it. The
+    fault happened between two moments: not before the last acknowledgement of what began before."""
+    good = [p for p in probes if p["status"] in (200, 201)]
+    before = [p["end"] for p in good if p["begin"] < done and p["end"] <= done]
+    ends = [p["end"] for p in good if p["begin"] >= done]
+    return min(ends) - max([begun, *before]) if ends else FOREVER
 
 
 def longest_gap(probes, begin, end):

@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""cluster.py: the real pair under clients and faults: --rounds of drawn ones, and the named cases.
+
+Owns the order of a round: clients, fault, heal, paired again, checked. Prints the seed of every
+round and, last, "N passed, N failed". What a failed round leaves is kept, and its place printed.
+Needs root and network namespaces; without them it says why, and ends with 77.
+"""
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+import traceback
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import cases  # noqa: E402  the path is set above
+import nemesis  # noqa: E402
+import netns  # noqa: E402
+from verify import Verifier  # noqa: E402
+from world import World  # noqa: E402
+
+QUICK_ROUNDS = 15
+QUIET_S = 0.4  # of undisturbed load before and after each fault
+
+
+class Rounds:
+    """Rounds of drawn faults in a world that lives until a round fails."""
+
+    def __init__(self, args, seed):
+        self.args, self.seed = args, seed
+        self.book = nemesis.Book(random.Random(seed), args.only)
+        self.world = self.verifier = None
+
+    def fresh(self):
+        if self.world is None:
+            self.world = World(options={"crash_window": "5s"})
+            self.world.start()
+            self.verifier = Verifier(self.world)
+
+    def one(self, number):
+        """One round; true when nothing was wrong."""
+        name, seed = self.book.draw(), f"{self.seed}/{number}"
+        begin = time.monotonic()
+        try:
+            self.fresh()
+            load = self.world.spawn_client("client", clients=self.args.clients,
+                                            seed=seed, pause=0.01)
+            time.sleep(QUIET_S)
+            nemesis.hurt_world(self.world, name, seed)
+            took = self.world.wait_paired()
+            time.sleep(QUIET_S)
+            lines = self.world.end_client(load)
+            _, wrong = self.verifier.verify(lines)
+            told = f"{sum(line['e'] == 'ok' for line in lines)} acknowledged, paired after {took:.1f} s"
+        except Exception as problem:  # noqa: BLE001: one round must not hide the others
+            wrong, told = [f"{type(problem).__name__}: {problem}", traceback.format_exc()], ""
+        good = not wrong
+        self.book.enter(name, good)
+        print(f"{'ok  ' if good else 'FAIL'} round {number} ({time.monotonic() - begin:.1f} s, seed "
+              f"{seed}): {name}: {told}", flush=True)
+        for text in wrong:
+            print("     " + text, flush=True)
+        if not good:
+            self.drop(keep=True)
+        return good
+
+    def drop(self, keep=False):
+        if self.world is not None:
+            if keep:
+                print(f"     kept: {self.world.dir}", flush=True)
+            self.world.close(keep)
+            self.world = None
+
+
+def run_rounds(args, seed):
+    rounds, failed = Rounds(args, seed), 0
+    try:
+        for number in range(1, args.rounds + 1):
+            failed += int(not rounds.one(number))
+            if shutil.disk_usage("/tmp").free < 1 << 30:
+                print("less than 1 GiB is free: stopped", flush=True)
+                failed += 1
+                break
+    finally:
+        rounds.drop()
+    if args.rounds:
+        print("\n" + rounds.book.table(), flush=True)
+    return args.rounds - failed, failed
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description="The real pair under clients and faults.")
+    parser.add_argument("--rounds", type=int, default=QUICK_ROUNDS, help="of drawn faults")
+    parser.add_argument("--clients", type=int, default=6, help="at a time")
+    parser.add_argument("--seed", type=int, help="draw the same again")
+    parser.add_argument("--only", action="append", default=[], metavar="WORDS",
+                        help="faults whose name contains WORDS")
+    parser.add_argument("--case", action="append", default=[], metavar="WORDS",
+                        help="named cases whose name contains WORDS; none: all")
+    parser.add_argument("--no-cases", action="store_true")
+    parser.add_argument("--runs", type=int, default=0,
+                        help="of each measured case; default: as few as in a quick check")
+    parser.add_argument("--list", action="store_true", help="names of faults and cases")
+    return parser.parse_args()
+
+
+def interrupted(_number, _frame):
+    raise KeyboardInterrupt
+
+
+def main():
+    args = parse_arguments()
+    if args.list:
+        print("\n".join([*nemesis.FAULTS, "", *cases.names()]))
+        return 0
+    reason = netns.why_not() or cases.missing()
+    if reason:
+        print(f"skipped: {reason}")
+        return 77
+    signal.signal(signal.SIGTERM, interrupted)
+    seed = args.seed if args.seed is not None else random.SystemRandom().randrange(1 << 32)
+    print(f"seed {seed}", flush=True)
+    passed = failed = 0
+    if not args.no_cases:
+        passed, failed = cases.run(args.case, args.runs)
+    if not args.case:
+        more = run_rounds(args, seed)
+        passed, failed = passed + more[0], failed + more[1]
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

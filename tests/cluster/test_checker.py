@@ -101,8 +101,19 @@ class Good(unittest.TestCase):
     def test_a_repeated_call_gets_its_own_answer(self):
         self.good(Story().create().decide(2, 3).claim(4, 9, doubt=True)
                   .claim(5, 6, key="c2", told="fail", status=409, refusal="claimed")
-                  .consume(10, 11, told="fail", status=409, refusal="consumed", doubt=True),
-                  CONSUMED)
+                  .consume(10, 11).consume(12, 13, 8, told="fail", status=409, refusal="consumed")
+                  .claim(14, 15, told="fail", status=409, refusal="claimed"), CONSUMED)
+
+    def test_a_lost_answer_is_told_as_a_refusal_to_the_second_try(self):
+        self.good(Story().create().decide(2, 9, told="fail", status=409, doubt=True,
+                                          refusal="already_decided")
+                  .read(3, 4, "approved", "unused", [ANA])
+                  .claim(4, 9, told="fail", status=409, doubt=True, refusal="claimed")
+                  .consume(5, 6), CONSUMED)
+
+    def test_who_cancels_twice_or_consumes_the_same_is_told_so(self):
+        self.good(Story().create().cancel(2, 3).cancel(4, 5), seen("cancelled"))
+        self.good(Story().create().decide(2, 3).claim(4, 5).consume(6, 7).consume(8, 9), CONSUMED)
 
     def test_other_requests_are_other_objects(self):
         story = Story().create()
@@ -137,6 +148,17 @@ class Bad(unittest.TestCase):
     def test_a_refused_decision_that_was_carried_out(self):
         self.bad(Story().create().decide(2, 3, told="fail", status=409, refusal="ended"),
                  "no order", seen("approved", "unused", [ANA]))
+
+    def test_a_refusal_that_has_no_reason(self):
+        for refusal in ("claimed", "consumed", "lapsed"):
+            self.bad(Story().create().decide(2, 3).claim(4, 5, told="fail", status=409,
+                                                         refusal=refusal), "no order")
+        self.bad(Story().create().decide(2, 3).decide(4, 5, told="fail", status=409,
+                                                      refusal="ended"), "no order")
+        self.bad(Story().create().decide(2, 3).claim(4, 5).consume(
+            6, 7, told="fail", status=409, refusal="consumed"), "no order")
+        self.bad(Story().create().cancel(2, 3, told="fail", status=409, refusal="ended"),
+                 "no order")
 
     def test_two_outcomes(self):
         self.bad(Story().create().decide(2, 3).cancel(4, 5), "no order")
@@ -239,8 +261,12 @@ class Pauses(unittest.TestCase):
               ((1.0, 201), (1.1, 201), (1.2, 0), (1.3, 503), (1.9, 201), (2.0, 200))]
 
     def test_the_first_that_began_after_the_fault_counts(self):
-        self.assertAlmostEqual(checker.first_after(self.PROBES, 1.15), 0.76)
-        self.assertEqual(checker.first_after(self.PROBES, 2.5), checker.FOREVER)
+        self.assertAlmostEqual(checker.first_after(self.PROBES, 1.15, 1.15), 0.76)
+        self.assertEqual(checker.first_after(self.PROBES, 2.5, 2.6), checker.FOREVER)
+
+    def test_a_fault_that_takes_its_time_had_not_happened_while_writes_were_acknowledged(self):
+        self.assertAlmostEqual(checker.first_after(self.PROBES, 1.05, 1.15), 0.8)
+        self.assertAlmostEqual(checker.first_after(self.PROBES, 1.05, 1.05), 0.06)
 
     def test_the_longest_gap_counts_its_edges(self):
         self.assertAlmostEqual(checker.longest_gap(self.PROBES, 1.0, 2.1), 0.8)

@@ -104,7 +104,8 @@ class Host:
             team=harness.TEAM, signing=world.path("signing"), bot=world.path("bot")))
         where = (f'listen = "{self.address}:{LINK}"' if self.number == 1
                  else f'peer = "{ADDRESSES["A"]}:{LINK}"')
-        options = {"hold_down": "1s", "start": "30s", "stop": "5s", **world.options}
+        options = {"hold_down": "1s", "start": "30s", "stop": "5s", "crash_window": "60s",
+                   **world.options}
         write(self.path("supervisor.conf"), SUPERVISOR_CONF.format(
             state=self.path("state"), run=self.path("run"), program=self.path("approvald"),
             config=self.path("approvald.conf"), number=self.number, peer=3 - self.number,
@@ -321,9 +322,7 @@ class World:
             host.write_keepalived_conf()
         self["A"].power_on()
         wait(lambda: self["A"].status()["child"]["state"] == "up", "A's approvald is up")
-        answer = self["A"].control("bootstrap")
-        if not answer["ok"]:
-            raise AssertionError(f"bootstrap: {answer}")
+        wait(lambda: self["A"].control("bootstrap")["ok"], "the register is created", step=0.1)
         wait(lambda: self["A"].status()["serving"], "A serves")
         self["B"].power_on()
         self.wait_paired()
@@ -423,8 +422,9 @@ class World:
             wait(lambda: self.is_paired() and self.primary().has_vip(), "the pair is paired",
                  seconds, 0.05)
         except NotInTime as problem:
-            raise NotInTime(f"{problem}: {pair_problem(self.statuses()) or 'no virtual IP'}; "
-                            f"{json.dumps(self.statuses())[:3000]}") from None
+            write(self.path("statuses.json"), json.dumps(self.statuses(), indent=1))
+            raise NotInTime(f"{problem}: {pair_problem(self.statuses()) or 'no virtual IP'} "
+                            "(statuses.json)") from None
         return time.monotonic() - begin
 
     def api(self, method, path, body=None, token="token", timeout=10):
@@ -555,6 +555,7 @@ vip {{
     keepalived_conf = "{keepalived}"
 }}
 child {{
+    crash_window = "{crash_window}"
     start = "{start}"
     stop = "{stop}"
 }}

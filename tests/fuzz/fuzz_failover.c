@@ -56,7 +56,8 @@ static bool swap(struct world *world, const struct register_value *value, uint64
         return false;
     }
     if (world->exists) {
-        ASSERT(value->epoch == world->value.epoch + 1); /* 1 */
+        ASSERT(value->epoch > world->value.epoch); /* 1 */
+        ASSERT(value->epoch == world->value.epoch + 1 || value->lineage != world->value.lineage);
         /* 11: only from the ISR, and only a forced promotion changes the lineage. */
         ASSERT(world->forced || world->value.isr[0].present);
         ASSERT(world->forced || value->lineage == world->value.lineage);

@@ -12,6 +12,7 @@
 struct pair_host {
     struct scratch scratch;
     struct storage *storage;
+    const struct disk *disk; /* from the next pair_reopen on; NULL: this host's */
     struct err err;
 };
 

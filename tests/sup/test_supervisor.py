@@ -98,6 +98,19 @@ class Life(unittest.TestCase):
             sup.start()
             self.assertEqual(sup.status()["watchdog"]["before"], "stopped")
 
+    def test_memory_that_cannot_be_written_ends_everything(self):
+        with Bench() as sup:
+            sup.start()
+            pid = sup.child()
+            for name in ("supervisor-0", "supervisor-1", "supervisor.new"):
+                if os.path.exists(sup.path("state/" + name)):
+                    os.unlink(sup.path("state/" + name))
+                os.mkdir(sup.path("state/" + name))
+            os.kill(pid, signal.SIGKILL)  # the crash has to be remembered
+            self.assertEqual(sup.process.wait(20), 74, sup.log())
+            self.assertIn("fatal", sup.log())
+            self.assertEqual(len({p for p, _word, _n in sup.trace()}), 1)  # no other was started
+
     def test_second_supervisor_is_kept_out(self):
         with Bench() as sup:
             sup.start()

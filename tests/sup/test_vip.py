@@ -18,6 +18,7 @@ import bench  # noqa: E402  the path is set above
 from bench import Bench  # noqa: E402
 
 ADDRESS = "192.0.2.10"
+ADDRESS_6 = "2001:db8::10"
 KEEPALIVED = shutil.which("keepalived") or "/usr/sbin/keepalived"
 
 
@@ -66,8 +67,8 @@ vip {{
         return subprocess.run([*self.prefix, *command], capture_output=True, text=True, check=True,
                               timeout=20).stdout
 
-    def has_address(self):
-        return ADDRESS + "/" in self.run("ip", "-o", "address", "show", "dev", "vip0")
+    def has_address(self, address=ADDRESS):
+        return address + "/" in self.run("ip", "-o", "address", "show", "dev", "vip0")
 
     def track(self):
         with open(self.path("run/track"), encoding="ascii") as track:
@@ -138,6 +139,15 @@ class Address(unittest.TestCase):
             sup.run("ip", "address", "add", ADDRESS + "/32", "dev", "vip0")
             sup.start(wait_up=False)
             sup.wait(lambda: not sup.has_address(), "the address is gone")
+
+    def test_address_of_ipv6_is_removed_too(self):
+        with Vip(own=True) as sup:
+            sup.edit(ADDRESS + "/24", ADDRESS_6 + "/64")
+            sup.run("ip", "address", "add", ADDRESS_6 + "/64", "dev", "vip0", "nodad")
+            self.assertTrue(sup.has_address(ADDRESS_6))
+            sup.behave("do never-ready")
+            sup.start(wait_up=False)
+            sup.wait(lambda: not sup.has_address(ADDRESS_6), "the address is gone")
 
     def test_address_that_comes_later_is_seen_and_kept_while_eligible(self):
         with Vip(own=True) as sup:

@@ -137,6 +137,7 @@ static void check_effect(struct kit *kit, const struct failover_effect *effect, 
         ASSERT(kit->incarnation != 0);
         break;
     case FAILOVER_EFFECT_SEAL:
+    case FAILOVER_EFFECT_ASK_HANDOVER:
     case FAILOVER_EFFECT_HANDOVER:
     case FAILOVER_EFFECT_RESUME:
     case FAILOVER_EFFECT_RESYNC:
@@ -207,9 +208,9 @@ static const char *alarm_word(enum failover_alarm which)
 
 static void trace_effect(struct kit *kit, const struct failover_effect *effect)
 {
-    static const char *const words[] = {"PERSIST", "READ",   "CAS",     "REGISTER",
-                                        "SEAL",    "GRANT",  "REFUSED", "HANDOVER",
-                                        "RESUME",  "REVOKE", "RESYNC",  "ELIGIBLE"};
+    static const char *const words[] = {"PERSIST", "READ",    "CAS",      "REGISTER", "SEAL",
+                                        "GRANT",   "REFUSED", "HANDOVER", "RESUME",   "REVOKE",
+                                        "RESYNC",  "ASK",     "ELIGIBLE"};
 
     switch (effect->type) {
     case FAILOVER_EFFECT_PERSIST:
@@ -231,6 +232,7 @@ static void trace_effect(struct kit *kit, const struct failover_effect *effect)
         trace(kit, "ELIGIBLE %d", effect->u.eligible);
         break;
     case FAILOVER_EFFECT_READ:
+    case FAILOVER_EFFECT_ASK_HANDOVER:
     case FAILOVER_EFFECT_HANDOVER:
     case FAILOVER_EFFECT_RESUME:
     case FAILOVER_EFFECT_REVOKE:

@@ -206,6 +206,9 @@ void bench_options(struct pair_bench *bench,
     }
     *ret_options = bench->options;
     ret_options->dir = host->scratch.path;
+    if (number == 2 && bench->standby_disk != NULL) {
+        ret_options->disk = bench->standby_disk;
+    }
     *ret_pair = pair;
 }
 
@@ -282,6 +285,17 @@ bool bench_until(struct pair_bench *bench, bench_condition_fn *holds, void *arg,
         }
     }
     return true;
+}
+
+static bool never(void *arg)
+{
+    (void)arg;
+    return false;
+}
+
+void bench_pass(struct pair_bench *bench, int time_ms)
+{
+    CU_ASSERT(!bench_until(bench, never, NULL, time_ms));
 }
 
 struct lead {
@@ -370,6 +384,21 @@ bool bench_load_step(struct bench_load *load)
 bool bench_load_done(void *load)
 {
     return bench_load_step(load);
+}
+
+struct bench_load bench_load_of(struct bench_host *host, uint64_t first, uint64_t count)
+{
+    return (struct bench_load){
+        .host = host, .first = first, .count = count, .window = 64, .value_size = 100};
+}
+
+bool bench_load_all(struct pair_bench *bench, struct bench_load *load)
+{
+    bool done = bench_until(bench, bench_load_done, load, TIMEOUT_MS);
+
+    CU_ASSERT_EQUAL(load->failed, 0);
+    CU_ASSERT_EQUAL(load->unknown, 0);
+    return done;
 }
 
 static bool digest_pair(void *arg, struct span key, struct span value)

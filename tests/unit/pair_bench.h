@@ -42,7 +42,8 @@ struct pair_bench {
     uint16_t port;
     struct proxy *proxy;
     struct bench_host hosts[2];
-    struct storage_options options; /* of both, but for the directory */
+    struct storage_options options;  /* of both, but for the directory */
+    const struct disk *standby_disk; /* host 2's, when not NULL */
     bool strict;
     bool no_add; /* proposals to add are left unanswered */
     bool direct; /* host 2 connects without the proxy */
@@ -77,6 +78,8 @@ void bench_pair(struct pair_bench *bench);
 /* Dispatches both until the condition holds; false after timeout_ms. */
 typedef bool bench_condition_fn(void *arg);
 bool bench_until(struct pair_bench *bench, bench_condition_fn *holds, void *arg, int timeout_ms);
+/* Dispatches both for so long. */
+void bench_pass(struct pair_bench *bench, int time_ms);
 /* The host leads the register's epoch, with the peer required or not. */
 bool bench_until_leads(struct pair_bench *bench, uint8_t host, bool required);
 
@@ -99,6 +102,11 @@ struct bench_load {
 bool bench_load_step(struct bench_load *load);
 /* The same as a bench_condition_fn. */
 bool bench_load_done(void *load);
+
+/* The load of count small pairs, 64 at once. */
+struct bench_load bench_load_of(struct bench_host *host, uint64_t first, uint64_t count);
+/* Until all are answered, and well. */
+bool bench_load_all(struct pair_bench *bench, struct bench_load *load);
 
 struct bench_digest {
     uint64_t count;

@@ -87,7 +87,7 @@ static bool turn(struct kit *kit, struct kit_host *host)
     return true;
 }
 
-void kit_run(struct kit *kit)
+static void settle(struct kit *kit)
 {
     uint32_t turns = 0;
     bool busy = true;
@@ -98,9 +98,28 @@ void kit_run(struct kit *kit)
         turns++;
         ASSERT(turns < 10000); /* it comes to rest */
     }
+}
+
+static void end_link(struct kit *kit)
+{
+    struct replica_event event = {.type = REPLICA_EVENT_LINK_DOWN};
+
+    kit->mute = false;
+    kit->delivery_count = 0;
+    kit->link_up = false;
+    for (size_t i = 0; i < 2; i++) {
+        kit->hosts[i].inbox.size = 0;
+        step(kit, &kit->hosts[i], &event);
+    }
+    settle(kit);
+}
+
+void kit_run(struct kit *kit)
+{
+    settle(kit);
     if (kit->drop && !kit->hold_drop) {
         kit->drop = false;
-        kit_disconnect(kit);
+        end_link(kit);
     }
 }
 
@@ -297,16 +316,7 @@ void kit_connect_for(struct kit *kit, uint32_t deliveries)
 
 void kit_disconnect(struct kit *kit)
 {
-    kit->mute = false;
-    kit->delivery_count = 0;
-    kit->link_up = false;
-    for (size_t i = 0; i < 2; i++) {
-        struct replica_event event = {.type = REPLICA_EVENT_LINK_DOWN};
-
-        kit->hosts[i].inbox.size = 0;
-        step(kit, &kit->hosts[i], &event);
-    }
-    kit_run(kit);
+    end_link(kit);
 }
 
 void kit_start(struct kit *kit, struct kit_host *host)

@@ -66,7 +66,7 @@ struct record_position kit_next_record(const struct kit_host *host, uint64_t epo
 
     /* A chain: what came before is in it. */
     for (size_t i = 0; i < sizeof next.hash; i++) {
-        next.hash[i] = (uint8_t)(before->hash[i] * 31U + epoch + salt + i + 1U);
+        next.hash[i] = (uint8_t)(31UL * before->hash[i] + epoch + salt + i + 1U);
     }
     return next;
 }

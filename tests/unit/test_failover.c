@@ -321,7 +321,7 @@ static void a_host_that_lost_its_disk_is_not_in_the_isr(void)
 static void a_store_of_another_lineage_is_not_in_the_isr(void)
 {
     struct failover_options options = kit_options();
-    struct register_value value = kit_value(5, 1, "A-");
+    struct register_value value = kit_value(5, 2, "AB");
     struct kit kit;
 
     value.lineage = 99;
@@ -330,8 +330,25 @@ static void a_store_of_another_lineage_is_not_in_the_isr(void)
     kit_up(&kit, 1, 'A', 4, 100);
     kit_read(&kit, &value);
     kit_read(&kit, &value);
-    EXPECT(&kit, "REGISTER 5 p1 A- new lineage; ALARM operator");
+    EXPECT(&kit, "REGISTER 5 p2 AB new lineage; ALARM operator");
     EXPECT_ROLE(&kit, FAILOVER_HALTED);
+    kit_free(&kit);
+}
+
+/* It forced its promotion and ended before its store had the new lineage. */
+static void a_forced_host_that_died_before_it_learned_leads(void)
+{
+    struct failover_options options = kit_options();
+    struct register_value value = kit_value(1048576, 1, "A-");
+    struct kit kit;
+
+    value.lineage = 99;
+    kit_new(&kit, &options);
+    kit_start(&kit, NULL);
+    kit_up(&kit, 1, 'A', 4, 100);
+    kit_read(&kit, &value);
+    kit_read(&kit, &value);
+    EXPECT(&kit, "CAS 1048577 p1 A- new lineage; REGISTER 1048576 p1 A- new lineage; ELIGIBLE 1");
     kit_free(&kit);
 }
 
@@ -380,4 +397,6 @@ UNIT_MAIN(
     {"G a host that lost its disk is not in the ISR", a_host_that_lost_its_disk_is_not_in_the_isr},
     {"F a store of another lineage is not in the ISR",
      a_store_of_another_lineage_is_not_in_the_isr},
+    {"F a forced host that died before it learned leads",
+     a_forced_host_that_died_before_it_learned_leads},
     {"G a peer that lost its disk is CASed out", a_peer_that_lost_its_disk_is_cased_out})

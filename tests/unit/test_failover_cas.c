@@ -218,7 +218,28 @@ static void a_register_that_names_this_host_is_no_authority(void)
     kit_free(&kit);
 }
 
+/* The register was restored, and a late CAS of an earlier life has landed in it. */
+static void the_same_epoch_with_another_value_is_refused_over_a_restart(void)
+{
+    struct failover_options options = kit_options();
+    struct failover_memory memory = {
+        .epoch = 5, .lineage = KIT_LINEAGE, .nonce = 77, .revision = 3, .arbiter_id = KIT_ARBITER};
+    struct register_value value = kit_value(5, 1, "A-");
+    struct kit kit;
+
+    value.nonce = 78;
+    kit_new(&kit, &options);
+    kit_start(&kit, &memory);
+    kit_up(&kit, 1, 'A', 4, 100);
+    kit_read(&kit, &value);
+    kit_read(&kit, &value);
+    EXPECT_ROLE(&kit, FAILOVER_HALTED);
+    kit_free(&kit);
+}
+
 UNIT_MAIN("failover_cas",
+          {"D the same epoch with another value is refused over a restart",
+           the_same_epoch_with_another_value_is_refused_over_a_restart},
           {"M a lost CAS bars the virtual IP until the ISR is read again",
            a_lost_cas_bars_the_virtual_ip_until_the_isr_is_read_again},
           {"M a host that was CASed out stays barred", a_host_that_was_cased_out_stays_barred},

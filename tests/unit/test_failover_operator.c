@@ -276,7 +276,7 @@ static void without_its_peer_a_reseed_is_a_forced_promotion(void)
     EXPECT(&kit, "NO: the other host is not there: start it, or confirm that it is off");
     kit_command(&kit, FAILOVER_PEER_OFF);
     kit_command(&kit, FAILOVER_RESEED);
-    EXPECT(&kit, "OK: writes the register to the new arbiter; CAS 6 p1 A- new lineage");
+    EXPECT(&kit, "OK: writes the register to the new arbiter; CAS 1048576 p1 A- new lineage");
     kit_free(&kit);
 }
 
@@ -293,12 +293,12 @@ static void a_forced_promotion_begins_a_new_lineage(void)
     kit_link(&kit, &silence);
     kit_command(&kit, FAILOVER_FORCE);
     EXPECT(&kit, "OK: forced promotion, new lineage; this host was not known to be in sync when it "
-                 "was last heard; CAS 6 p1 A- new lineage");
+                 "was last heard; CAS 1048576 p1 A- new lineage");
     kit_cas(&kit, FAILOVER_DONE, NULL);
-    EXPECT(&kit, "PERSIST 6; SEAL 6");
+    EXPECT(&kit, "PERSIST 1048576; SEAL 1048576; ELIGIBLE 1");
     CU_ASSERT_NOT_EQUAL(kit.memory.lineage, KIT_LINEAGE);
-    kit_epoch(&kit, FAILOVER_EVENT_SEALED, 6);
-    EXPECT(&kit, "GRANT 6 p1 A- new lineage; ELIGIBLE 1");
+    kit_epoch(&kit, FAILOVER_EVENT_SEALED, 1048576);
+    EXPECT(&kit, "GRANT 1048576 p1 A- new lineage");
     kit_free(&kit);
 }
 

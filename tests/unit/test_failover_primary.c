@@ -302,7 +302,7 @@ static void the_peers_lead_may_be_heard_before_the_register_is_read(void)
     EXPECT(&kit, "READ; REGISTER 7 p1 AB");
     EXPECT_ROLE(&kit, FAILOVER_STANDBY);
     kit_wait(&kit, 5000);
-    EXPECT(&kit, ""); /* above all no RESUME */
+    EXPECT(&kit, "ELIGIBLE 0; ELIGIBLE 1"); /* above all no RESUME */
     kit_read(&kit, &theirs);
     EXPECT(&kit, "PERSIST 8; REGISTER 8 p2 AB");
     kit_free(&kit);

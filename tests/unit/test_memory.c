@@ -72,7 +72,7 @@ static void nonsense_is_refused(void)
 
     memory_encode(&value, body);
     CU_ASSERT_EQUAL(memory_decode(span_of(body, sizeof(body) - 1), &back, &err), ERR_CORRUPT);
-    body[32] = 2; /* in_sync */
+    body[40] = 2; /* in_sync */
     CU_ASSERT_EQUAL(memory_decode(span_of(body, sizeof(body)), &back, &err), ERR_CORRUPT);
     memory_encode(&value, body);
     memset(body + sizeof(body) - WATCH_REASON_SIZE, 'x', WATCH_REASON_SIZE);

@@ -96,6 +96,25 @@ static void an_addition_is_proposed_with_the_last_record_from_before_it(void)
     kit_free(kit);
 }
 
+/* Under load the commit LSN of a primary that is alone is always ahead of the acknowledgements. */
+static void a_standby_is_added_under_load_as_well(void)
+{
+    struct kit *kit = kit_new();
+    struct kit_host *one = kit_host(kit, 1);
+    struct kit_host *two = kit_host(kit, 2);
+
+    kit_pair(kit);
+    two->hold_sync = true;
+    for (uint32_t i = 0; i < 60; i++) {
+        kit_wait(kit, KIT_PING_MS - 1U);
+        kit_write(kit, one);
+        two->lsn_durable = two->lsn_last - 1; /* the newest record is always under way */
+        kit_command(kit, two, REPLICA_EVENT_LOCAL);
+    }
+    CU_ASSERT_EQUAL(one->report_count[REPLICA_REPORT_ADD], 1);
+    kit_free(kit);
+}
+
 static void an_addition_that_is_not_proposed_ends_with_the_link(void)
 {
     struct kit *kit = adding();
@@ -513,6 +532,7 @@ UNIT_MAIN(
      an_unresolved_addition_stays_required_without_the_link},
     {"an addition is proposed with the last record from before it",
      an_addition_is_proposed_with_the_last_record_from_before_it},
+    {"a standby is added under load as well", a_standby_is_added_under_load_as_well},
     {"an addition that is not proposed ends with the link",
      an_addition_that_is_not_proposed_ends_with_the_link},
     {"an addition that holds up every commit is given up",

@@ -446,6 +446,18 @@ static void a_primary_may_step_down_while_it_still_applies_its_tail(void)
     pair_kit_done(&kit);
 }
 
+static void start_records_alone_are_folded_too(void)
+{
+    struct pair_kit kit;
+
+    begin_pair(&kit);
+    put_many(&kit, 0, 5);
+    pair_lead(&kit, 0, 2, true);
+    pair_lead(&kit, 0, 3, true);
+    CU_ASSERT(pair_equal(&kit)); /* of which a part is that all of the log is applied */
+    pair_kit_done(&kit);
+}
+
 UNIT_MAIN("storage_pair",
           {"an idle storage refuses jobs and serves weak reads",
            an_idle_storage_refuses_jobs_and_serves_weak_reads},
@@ -471,6 +483,7 @@ UNIT_MAIN("storage_pair",
            a_drained_primary_steps_down_and_leads_again},
           {"a primary may step down while it still applies its tail",
            a_primary_may_step_down_while_it_still_applies_its_tail},
+          {"start records alone are folded too", start_records_alone_are_folded_too},
           {"after a halt nothing goes on", after_a_halt_nothing_goes_on},
           {"a store of one host becomes the pair's first",
            a_store_of_one_host_becomes_the_pairs_first},

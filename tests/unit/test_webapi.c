@@ -332,6 +332,27 @@ static void a_call_that_waits_too_long_is_given_back(void)
     teardown(&bench);
 }
 
+static void a_host_that_hands_over_waits_for_no_answer(void)
+{
+    struct bench bench;
+    struct err err = ERR_INIT;
+    struct webapi_call later = {.method = WEBAPI_AUTH_TEST, .priority = WEBAPI_NORMAL};
+
+    setup(&bench);
+    CU_ASSERT_EQUAL(call(&bench, WEBAPI_CHAT_UPDATE, "{}"), ERR_OK);
+    turn(&bench);
+    CU_ASSERT_EQUAL(fake_fetch_count(), 1);
+    CU_ASSERT_EQUAL(call(&bench, WEBAPI_CHAT_UPDATE, "{}"), ERR_OK);
+    webapi_stop(bench.webapi);
+    CU_ASSERT_EQUAL(bench.done_count, 0); /* never from inside */
+    turn(&bench);
+    CU_ASSERT_EQUAL(bench.done_count, 2);
+    CU_ASSERT_EQUAL(bench.outcome, WEBAPI_UNKNOWN);
+    CU_ASSERT_STRING_EQUAL(bench.error, "handing_over");
+    CU_ASSERT_EQUAL(webapi_call(bench.webapi, &later, on_done, &bench, &err), ERR_UNAVAILABLE);
+    teardown(&bench);
+}
+
 static void the_queue_has_an_end(void)
 {
     struct bench bench;
@@ -429,6 +450,8 @@ UNIT_MAIN("webapi",
            a_good_auth_test_revives_a_token_that_was_refused},
           {"failures in a row open the circuit", failures_in_a_row_open_the_circuit},
           {"a call that waits too long is given back", a_call_that_waits_too_long_is_given_back},
+          {"a host that hands over waits for no answer",
+           a_host_that_hands_over_waits_for_no_answer},
           {"the queue has an end", the_queue_has_an_end},
           {"only Slack's response URLs are posted to", only_slacks_response_urls_are_posted_to},
           {"Slack's clock is compared with ours", slacks_clock_is_compared_with_ours},
