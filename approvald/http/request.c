@@ -100,8 +100,10 @@ bool request_append(struct http_request *request, struct span data)
     if (!body_reserve(request, data.size)) {
         return false;
     }
-    memcpy(request->body + request->body_size, data.data, data.size);
-    request->body_size += data.size;
+    if (data.size > 0) { /* without a body there is no room for one */
+        memcpy(request->body + request->body_size, data.data, data.size);
+        request->body_size += data.size;
+    }
     return true;
 }
 
