@@ -161,6 +161,8 @@ static enum err_code open_api(struct app *app, struct err *err)
         .status = app_status,
         .ready = app_ready,
         .collect = app_collect,
+        .backup_start = app_backup_start,
+        .backup_status = app_backup_status,
         .arg = app,
     };
     enum err_code rc = api_new(&options, &app->api, err);
@@ -304,6 +306,7 @@ void app_free(struct app *app)
     free_event(app->tick);
     free_event(app->answers);
     storage_close(app->storage);
+    app_backup_free(app);
     app_serve_stop(app);
     api_free(app->api);
     app_pair_free(app);

@@ -18,6 +18,7 @@
 
 struct api;
 struct api_options;
+struct app_backup;
 struct directory;
 struct event;
 struct event_base;
@@ -87,7 +88,8 @@ struct app {
     struct tls_server *tls; /* NULL: no TLS listener */
     struct pair *pair;      /* NULL: no supervisor; this process grants itself */
     struct storage *storage;
-    struct relay *relay; /* NULL without a peer */
+    struct app_backup *backup; /* NULL before the first one */
+    struct relay *relay;       /* NULL without a peer */
     enum app_serving serving;
     struct service *service;   /* NULL while resting, as all that follows but the api */
     struct fetch *slack_fetch; /* NULL without Slack too, as the next three */
@@ -186,6 +188,11 @@ void app_metrics(struct app *app); /* registers */
 void app_collect(void *arg);
 void app_status(void *arg, struct json *object);
 bool app_ready(void *arg, const char **ret_why);
+
+/* app_backup.c */
+enum err_code app_backup_start(void *arg, uint64_t *ret_number, struct err *err) WARN_UNUSED;
+void app_backup_status(void *arg, struct json *object);
+void app_backup_free(struct app *app); /* after the storage is closed */
 
 /* app_reload.c */
 void app_reload(struct app *app);

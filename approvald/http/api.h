@@ -31,7 +31,11 @@ struct api_options {
     bool (*ready)(void *arg, const char **ret_why);
     /* Sets gauges that nobody sets as things happen, before /metrics is shown. */
     void (*collect)(void *arg);
-    void *arg; /* of the four */
+    /* Begins a backup; ERR_CONFLICT: one is being written. NULL: there are none. */
+    enum err_code (*backup_start)(void *arg, uint64_t *ret_number, struct err *err);
+    /* Adds what is known of the last one to an object. */
+    void (*backup_status)(void *arg, struct json *object);
+    void *arg; /* of all of them */
 };
 
 /* Registers with the service's changes. */
