@@ -29,6 +29,8 @@ struct event_base;
 /* After a handover this host's approvald passes on what still comes. Then new connections are
  * refused, which harms nobody, and what is under way ends before the virtual IP is given up. */
 #define SUP_RELAY_MS (FAILOVER_VIP_STAY_MS - 20U)
+/* So much longer while somebody waits to be accepted: he would be reset. */
+#define SUP_RELAY_MORE_MS 5U
 #define SUP_HOUSE_MS 1000 /* between two looks at what has no event of its own */
 
 /* First byte of a message between the supervisors. */
