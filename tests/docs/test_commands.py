@@ -55,7 +55,7 @@ class Written(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.commands = re.findall(r"^  ([a-z]+(?: [a-z]+)?)  +\S", output(CTL, "--help"), re.M)
+        cls.commands = re.findall(r"^  ([a-z-]+(?: [a-z]+)?)  +\S", output(CTL, "--help"), re.M)
 
     def command_of(self, line):
         """The longest command that a line begins with; None for approvalctl's own options."""
