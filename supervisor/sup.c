@@ -234,9 +234,8 @@ static void reload(struct sup *sup)
     } else {
         apply(sup, config);
     }
-    if (sup->child.pid > 0) {
-        child_signal(&sup->child, SIGHUP);
-    }
+    sup->reload_owed = true;
+    sup_child_reload(sup);
     notify_ready();
 }
 

@@ -111,6 +111,7 @@ struct sup {
 
     /* Flags stand together, for the padding. */
     bool resync_next; /* the next child is to set its store aside */
+    bool reload_owed; /* the child may have read its configuration before it changed */
     bool up_known;
     bool link_known;
     bool serving_open; /* the service sockets listen */
@@ -143,6 +144,8 @@ void sup_watch_start(struct sup *sup);
 /* Drops a message that the child may not get any more (it is being ended). */
 void sup_send(struct sup *sup, const struct contract_message *message);
 void sup_child_drop(struct sup *sup);
+/* Passes on a reload that is owed to the child, when it is up. */
+void sup_child_reload(struct sup *sup);
 
 /* sup_failover.c */
 void sup_perform(struct sup *sup, const struct failover_effects *effects);

@@ -53,8 +53,8 @@ void api_set_service(struct api *api, struct service *service)
 {
     ASSERT(api->wait_count == 0);
     api->options.service = service;
+    api->draining = false;
     if (service != NULL) {
-        api->draining = false;
         service_listen(service, wait_changed, api);
     }
 }

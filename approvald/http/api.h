@@ -42,7 +42,7 @@ struct api_options {
 enum err_code
 api_new(const struct api_options *options, struct api **ret_api, struct err *err) WARN_UNUSED;
 /* A host that may not write has no service (NULL): calls are told 503, health and metrics go on.
- * Before it is taken away all calls must have been answered (api_drain helps). A new one ends a
+ * Before it is taken away all calls must have been answered (api_drain helps). Either ends a
  * drain. */
 void api_set_service(struct api *api, struct service *service);
 /* All requests must have been answered. NULL is allowed. */

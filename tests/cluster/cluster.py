@@ -47,6 +47,7 @@ class Rounds:
         begin = time.monotonic()
         try:
             self.fresh()
+            self.world.note(f"round {number}, seed {seed}: {name}")
             load = self.world.spawn_client("client", clients=self.args.clients,
                                             seed=seed, pause=0.01)
             time.sleep(QUIET_S)
@@ -68,6 +69,20 @@ class Rounds:
             self.drop(keep=True)
         return good
 
+    def last(self):
+        """In the end both stores are compared; true when they are equal, or there is no world."""
+        if self.world is None:
+            return True
+        try:
+            wrong = self.verifier.check_stores()
+        except Exception as problem:  # noqa: BLE001: told like any other
+            wrong = [f"{type(problem).__name__}: {problem}"]
+        print(f"{'FAIL' if wrong else 'ok  '} both stores are equal", flush=True)
+        for text in wrong:
+            print("     " + text, flush=True)
+        self.drop(keep=bool(wrong))
+        return not wrong
+
     def drop(self, keep=False):
         if self.world is not None:
             if keep:
@@ -78,18 +93,22 @@ class Rounds:
 
 def run_rounds(args, seed):
     rounds, failed = Rounds(args, seed), 0
+    passed = 0
     try:
         for number in range(1, args.rounds + 1):
-            failed += int(not rounds.one(number))
+            good = rounds.one(number)
+            passed, failed = passed + int(good), failed + int(not good)
             if shutil.disk_usage("/tmp").free < 1 << 30:
                 print("less than 1 GiB is free: stopped", flush=True)
                 failed += 1
                 break
+        good = rounds.last()
+        passed, failed = passed + int(good), failed + int(not good)
     finally:
         rounds.drop()
     if args.rounds:
         print("\n" + rounds.book.table(), flush=True)
-    return args.rounds - failed, failed
+    return passed, failed
 
 
 def parse_arguments():
@@ -125,11 +144,15 @@ def main():
     seed = args.seed if args.seed is not None else random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}", flush=True)
     passed = failed = 0
-    if not args.no_cases:
-        passed, failed = cases.run(args.case, args.runs)
-    if not args.case:
-        more = run_rounds(args, seed)
-        passed, failed = passed + more[0], failed + more[1]
+    try:
+        if not args.no_cases:
+            passed, failed = cases.run(args.case, args.runs)
+        if not args.case:
+            more = run_rounds(args, seed)
+            passed, failed = passed + more[0], failed + more[1]
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+        return 130
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 

@@ -397,6 +397,11 @@ class World:
             host.signal_all(signal.SIGCONT)
             host.up()
 
+    def note(self, text):
+        """For whoever reads what a failed round has left."""
+        with open(self.path("notes.log"), "a", encoding="utf-8") as notes:
+            notes.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+
     # -- looking -----------------------------------------------------------------------------------
 
     def statuses(self):
