@@ -152,8 +152,6 @@ enum err_code app_pair_begin(struct app *app, struct err *err) WARN_UNUSED;
 void app_pair_work(struct app *app);
 void app_pair_tick(struct app *app, uint64_t now_ms);
 void app_pair_failed(struct app *app, const struct err *err);
-/* The store is to be set aside, and a new one fetched from the peer. */
-bool app_pair_resync(const struct app *app);
 bool app_pair_is_paired(const struct app *app);
 /* What the supervisor says of the pair; NULL: nothing yet, or there is none. */
 const struct contract_summary *app_pair_summary(const struct app *app);

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "storage/pair.h"
+#include "storage/restore.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -270,6 +271,10 @@ app_pair_open_store(struct app *app, const struct storage_options *options, stru
     }
     memcpy(pair.cluster_id, c->cluster_id, STORAGE_ID_SIZE);
     rc = relay_new(&relay, &app->relay, err);
+    if (rc == ERR_OK && c->resync) {
+        log_fields(LOG_LEVEL_WARNING, "pair", "set_aside", LOG_TEXT("dir", options->dir));
+        rc = storage_set_aside(options, err);
+    }
     if (rc == ERR_OK) {
         app->pair_listener = -1; /* the storage's from here on */
         rc = storage_open_pair(options, &pair, &app->storage, err);
@@ -278,11 +283,6 @@ app_pair_open_store(struct app *app, const struct storage_options *options, stru
         storage_pair_listen(app->storage, pair_on_report, pair_on_data, app);
     }
     return rc;
-}
-
-bool app_pair_resync(const struct app *app)
-{
-    return app->pair != NULL && app->pair->configure.resync;
 }
 
 /* What this process holds: the supervisor decides upon it. */

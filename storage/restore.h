@@ -36,6 +36,12 @@ enum err_code storage_restore(const struct storage_options *options,
                               struct restore_result *ret_result,
                               struct err *err) WARN_UNUSED;
 
+/* Puts an empty store, with a new id and no lineage, in the place of the one in the directory,
+ * which stays as diverged-<LSN>.mdb (one at most); its log is removed, its promised epoch kept. For
+ * a host that is to fetch the other one's store (rejoin). Nothing may run there. Does nothing where
+ * no store is. Blocks. A crash leaves the old one or the empty one. Errors: as storage_open. */
+enum err_code storage_set_aside(const struct storage_options *options, struct err *err) WARN_UNUSED;
+
 /* At each start, before install_finish. ERR_UNAVAILABLE: a restore was begun and not done. */
 enum err_code restore_check(const struct disk *disk, const char *dir, struct err *err) WARN_UNUSED;
 

@@ -150,6 +150,36 @@ static void add_peer(struct json *root, const struct sup *sup)
     add_text(parent, "reason", peer->reason);
 }
 
+/* For the doctor, which reads them as root. */
+static void add_files(struct json *root, const struct sup *sup)
+{
+    static const char *const sections[] = {"pair", "arbiter"};
+    static const char *const names[] = {"certificate", "key", "ca"};
+    struct json *parent = json_add_object(root, "files");
+
+    for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+        struct json *section = json_add_object(parent, sections[i]);
+
+        for (size_t j = 0; j < sizeof(names) / sizeof(names[0]); j++) {
+            add_text(section, names[j], sup_config_text(sup->config, sections[i], names[j]));
+        }
+    }
+}
+
+/* The other host's address, without a port: that of VRRP, or on host 2 that of the link. */
+static void add_peer_address(struct json *root, const struct sup *sup)
+{
+    const char *given = sup_config_text(sup->config, "vip", "peer_address");
+    const char *link = sup_config_text(sup->config, "pair", "peer");
+    const char *colon = strrchr(link, ':');
+    struct span host = span_of(link, colon == NULL ? 0 : (size_t)(colon - link));
+
+    if (host.size > 2 && host.data[0] == '[') { /* [2001:db8::1]:port */
+        host = span_of(host.data + 1, host.size - 2);
+    }
+    json_add_text(root, "peer_address", given[0] != '\0' ? span_text(given) : host);
+}
+
 static void add_times(struct json *root, const struct sup *sup)
 {
     static const char *const names[] = {"ping", "silence", "bias", "evict", "hold_down"};
@@ -269,6 +299,8 @@ enum err_code sup_status(const struct sup *sup, struct buf *buf, struct err *err
     add_link(root, sup);
     add_peer(root, sup);
     add_times(root, sup);
+    add_files(root, sup);
+    add_peer_address(root, sup);
     add_arbiter(root, sup);
     add_vip(root, sup);
     add_child(root, sup);

@@ -283,10 +283,11 @@ static const struct command table[] = {
     {{"doctor", NULL},
      "",
      "check this host and say what to do",
-     "Every line is ok, warn or FAIL. Exit code 0: nothing failed.\n"
+     "Every line is ok, warn or FAIL. Exit code 0: nothing failed. On a host of a pair also the\n"
+     "other host, the arbiter, clocks, certificates, virtual IP, disk and times.\n"
      "\n"
      "  approvalctl doctor\n",
-     CONNECTED | BIT(CONFIG) | BIT(PROGRAM),
+     CONNECTED | BIT(CONFIG) | BIT(PROGRAM) | BIT(SUPERVISOR),
      0,
      0,
      false,

@@ -51,7 +51,7 @@ def status(**changes):
 
 class FakeSupervisor:
     def __init__(self, folder, answer):
-        self.path = os.path.join(folder, "supervisor.sock")
+        self.path = os.path.join(folder, f"supervisor{len(os.listdir(folder))}.sock")
         self.answer, self.asked = answer, []
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.bind(self.path)

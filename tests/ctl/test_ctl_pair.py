@@ -6,7 +6,9 @@ admin may find it in; against a supervisor and an approvald that say what the te
 Owns both fakes. Never needs the real programs.
 """
 
+import json
 import os
+import subprocess
 import sys
 import unittest
 
@@ -116,6 +118,114 @@ class Status(PairTest):
         out = self.status(0, ready=False, peer__role="x\x1b[2J", reason="a\x07b")
         self.assertNotIn("\x1b", out)
         self.assertNotIn("\x07", out)
+
+
+class Doctor(PairTest):
+    """Each line is ok, warn or FAIL, and says what to do."""
+
+    def setUp(self):
+        super().setUp()
+        self.files = {"pair": self.certificate("pair", days=60),
+                      "arbiter": self.certificate("arbiter", days=60)}  # fmt: skip
+
+    def certificate(self, name, *, days):
+        """A certificate that is its own CA; the paths as the supervisor tells them."""
+        path, key = (os.path.join(self.folder, name + end) for end in (".pem", ".key"))
+        request = os.path.join(self.folder, name + ".csr")
+        for words in (["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                       "-nodes", "-keyout", key, "-out", request, "-subj", f"/CN={name}"],
+                      ["x509", "-req", "-in", request, "-signkey", key, "-days", str(days),
+                       "-out", path]):  # fmt: skip
+            subprocess.run(["openssl", *words], check=True, capture_output=True)
+        return {"certificate": path, "key": key, "ca": path}
+
+    def doctor(self, code, *, ready=False, own=None, **changes):
+        made = {**status(**changes), "files": self.files, "peer_address": "127.0.0.1"}
+        fake = self.supervise(made)
+        socket = os.path.join(self.folder, "s")
+
+        def answer(call):
+            if call["path"] == "/readyz" and not ready:
+                return 503, {"title": "no", "status": 503, "detail": "This host is the standby."}
+            return 200, {**approvald(ready), **(own or {})}
+
+        self.serve(answer, path=socket)
+        done = self.check(code, "doctor", "--socket", socket, "--supervisor", fake.path,
+                          "--program", self.program())  # fmt: skip
+        return done.out
+
+    def program(self):
+        """An approvald that finds no fault and configures nothing."""
+        path = os.path.join(self.folder, "approvald")
+        with open(path, "w", encoding="utf-8") as out:
+            out.write("#!/bin/sh\n")
+        os.chmod(path, 0o755)
+        return path
+
+    def test_all_is_well_on_a_standby(self):
+        out = self.doctor(0)
+        self.assertNotRegex(out, "(?m)^(warn|FAIL)")
+        self.assertIn("All is well.", out)
+        for words in ("as it should be", "every answer is on both hosts", "differ by 3 ms",
+                      "answers this host in 2 ms", "answers the other host in 4 ms",
+                      "certificate of the pair", "CA of the arbiter", "to 127.0.0.1",
+                      "an fdatasync takes 0.9 ms, the longest 4 ms", "epoch 7",
+                      "begins after 550 ms", "VRRP: keepalived says backup"):  # fmt: skip
+            self.assertIn(words, out)
+
+    def test_json_is_whole(self):
+        fake = self.supervise({**status(), "files": self.files})
+        socket = os.path.join(self.folder, "s")
+        self.serve(lambda _call: (200, approvald(False)), path=socket)
+        done = self.check(0, "doctor", "--json", "--socket", socket, "--supervisor", fake.path,
+                          "--program", self.program())  # fmt: skip
+        self.assertEqual({line["mark"] for line in json.loads(done.out)}, {"ok"})
+
+    def test_certificates_that_end_soon_or_have_ended(self):
+        self.files["pair"] = self.certificate("soon", days=10)
+        out = self.doctor(0)
+        self.assertRegex(out, r"warn  certificate of the pair: .* ends in (9|10) days: renew it")
+        self.files["arbiter"] = self.certificate("over", days=-1)
+        out = self.doctor(119)
+        self.assertRegex(out, r"FAIL  certificate of the arbiter: .* has ended: renew it")
+        self.files["arbiter"] = {**self.files["arbiter"], "certificate": "/nowhere"}
+        self.assertRegex(self.doctor(119), r"FAIL  certificate of the arbiter: .*/nowhere")
+
+    def test_what_fails_says_what_to_do(self):
+        lines = (
+            ({"link__up": False}, "other host: not connected: is it on"),
+            ({"link__clock_ahead_ms": -130000}, "differ by 130000 ms: is NTP running"),
+            ({"arbiter__reachable": False, "arbiter__problem": "refused"},
+             "does not answer this host: refused: no takeover"),
+            ({"peer__arbiter_reachable": False}, "arbiter: does not answer the other host"),
+            ({"vip__here": True}, "on both hosts: their VRRP packets do not arrive"),
+            ({"peer__vip_here": False}, "virtual IP: on neither host"),
+            ({"link__peer_lineage": "00000000000000bb"}, "approvalctl rejoin there"),
+            ({"register__isr": [{"host": 1}]}, "host 1 alone has every answer"),
+            ({"child__safe_mode": True, "child__safe_reason": "5 crashes"}, "safe mode: 5 crash"),
+            ({"register": None}, "approvalctl pair bootstrap"),
+            ({"alarms": [{"alarm": "needs_operator", "reason": "rejoin"}]}, "needs_operator: rej"),
+        )  # fmt: skip
+        for changes, words in lines:
+            with self.subTest(words):
+                self.assertRegex(self.doctor(119, **changes), "(?m)^FAIL .*" + words)
+
+    def test_what_is_odd_is_a_warning(self):
+        lines = (
+            ({"link__clock_ahead_ms": 5000}, "differ by 5000 ms"),
+            ({"arbiter__latency_ms": 900}, "answers this host in 900 ms: a takeover takes so"),
+            ({"vip__vrrp": "unknown"}, "keepalived has told nothing"),
+            ({"maintenance": True}, "approvalctl maintenance off"),
+            ({"peer__version": "2"}, "1 here, 2 there: finish the upgrade"),
+            ({"times_ms__evict": 60000}, "Slack waits for 3 s"),
+            ({"child__promised": 99}, "is the arbiter the right one"),
+            ({"peer": None}, "supervisor says nothing"),
+            ({"own": {"storage": {"sync_us_mean": 50000, "sync_us_max": 90000}}},
+             "an fdatasync takes 50.0 ms"),
+        )  # fmt: skip
+        for changes, words in lines:
+            with self.subTest(words):
+                self.assertRegex(self.doctor(0, **changes), "(?m)^warn .*" + words)
 
 
 if __name__ == "__main__":

@@ -276,6 +276,43 @@ static void a_standby_makes_the_same_copy(void)
     scratch_done(&to);
 }
 
+static void a_store_set_aside_leaves_an_empty_one_with_its_promise(void)
+{
+    struct pair_kit kit;
+    struct pair_host *host;
+    struct replica_options options = {.lineage = 5};
+    struct storage_options where;
+    struct storage_status before;
+    struct storage_status after;
+    char path[256];
+
+    pair_kit_init(&kit);
+    host = &kit.hosts[1];
+    pair_lead(&kit, 0, 4, true);
+    CU_ASSERT_FATAL(pair_serves(&kit, 0));
+    CU_ASSERT_EQUAL_FATAL(pair_put(&kit, "k", "v"), ERR_OK);
+    CU_ASSERT(pair_equal(&kit));
+    CU_ASSERT_EQUAL(engine_promise(host->storage, 9, 77, NULL), ERR_OK);
+    storage_status(host->storage, &before);
+    storage_close(host->storage);
+    host->storage = NULL;
+    where = kit_options(host->scratch.path);
+    CU_ASSERT_EQUAL_FATAL(storage_set_aside(&where, NULL), ERR_OK);
+    (void)snprintf(path, sizeof path, "%s/diverged-%llu.mdb", host->scratch.path,
+                   (unsigned long long)before.lsn_applied);
+    CU_ASSERT_EQUAL(access(path, F_OK), 0);
+    CU_ASSERT_EQUAL_FATAL(pair_reopen(&kit, 1), ERR_OK);
+    engine_recovered(host->storage, &options);
+    storage_status(host->storage, &after);
+    CU_ASSERT_EQUAL(options.promised, 9);
+    CU_ASSERT_EQUAL(options.lineage, 0);
+    CU_ASSERT_EQUAL(options.last.lsn, 0);
+    CU_ASSERT_NOT_EQUAL(memcmp(before.store_id, after.store_id, STORAGE_ID_SIZE), 0);
+    CU_ASSERT_EQUAL(memcmp(before.cluster_id, after.cluster_id, STORAGE_ID_SIZE), 0);
+    CU_ASSERT(kit_has_weak(host->storage, "k", NULL));
+    pair_kit_done(&kit);
+}
+
 UNIT_MAIN("backup",
           {"a restored store has all of it and goes on", a_restored_store_has_all_and_goes_on},
           {"an empty store is copied too", an_empty_store_is_copied_too},
@@ -285,4 +322,6 @@ UNIT_MAIN("backup",
            without_room_it_is_refused_and_leaves_nothing},
           {"a store is never overwritten", a_store_is_never_overwritten},
           {"a damaged file changes nothing", a_damaged_file_changes_nothing},
-          {"a standby makes the same copy", a_standby_makes_the_same_copy})
+          {"a standby makes the same copy", a_standby_makes_the_same_copy},
+          {"a store set aside leaves an empty one with its promise",
+           a_store_set_aside_leaves_an_empty_one_with_its_promise})

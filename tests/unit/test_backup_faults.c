@@ -150,8 +150,55 @@ static void a_failing_call_fails_nothing_but_the_backup(void)
     scratch_done(&beside);
 }
 
+/* One store set aside with the n-th call failing; then the start goes on, and it is the old store
+ * or the empty one, never a mixture. False: no call failed any more. */
+static bool set_aside_with_fault(uint64_t n)
+{
+    struct scratch scratch;
+    struct storage_options options;
+    struct storage *storage = NULL;
+    struct fault fault;
+    bool happened;
+    bool old;
+    enum err_code rc;
+
+    scratch_init(&scratch);
+    options = kit_options(scratch.path);
+    CU_ASSERT_EQUAL_FATAL(storage_open(&options, &storage, NULL), ERR_OK);
+    fill(storage);
+    storage_close(storage);
+    tap_watch(scratch.path);
+    fault_set(&fault, n, 1);
+    tap_fail(&fault, EIO);
+    rc = storage_set_aside(&options, NULL);
+    tap_fail(NULL, 0);
+    happened = fault_happened(&fault);
+    CU_ASSERT(rc == ERR_OK || happened);
+    CU_ASSERT_EQUAL_FATAL(storage_open(&options, &storage, NULL), ERR_OK);
+    old = kit_has(storage, "k00", "a value");
+    CU_ASSERT_EQUAL(kit_has(storage, "k29", "a value"), old);
+    CU_ASSERT(rc != ERR_OK || !old);
+    CU_ASSERT_EQUAL(kit_put(storage, "on", "it goes"), ERR_OK);
+    storage_close(storage);
+    scratch_done(&scratch);
+    return happened;
+}
+
+static void a_failing_call_leaves_the_old_store_or_the_empty_one(void)
+{
+    uint64_t n = 0;
+
+    while (n < CALL_COUNT_MAX && set_aside_with_fault(n)) {
+        n++;
+    }
+    CU_ASSERT(n > 20);
+    CU_ASSERT(n < CALL_COUNT_MAX);
+}
+
 UNIT_MAIN("backup_faults",
           {"a failing call leaves all or nothing of a restore",
            a_failing_call_leaves_all_or_nothing_of_a_restore},
           {"a failing call fails nothing but the backup",
-           a_failing_call_fails_nothing_but_the_backup})
+           a_failing_call_fails_nothing_but_the_backup},
+          {"a failing call leaves the old store or the empty one",
+           a_failing_call_leaves_the_old_store_or_the_empty_one})
