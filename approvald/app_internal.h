@@ -18,6 +18,7 @@
 
 struct api;
 struct api_options;
+struct app_backup;
 struct directory;
 struct event;
 struct event_base;
@@ -87,7 +88,8 @@ struct app {
     struct tls_server *tls; /* NULL: no TLS listener */
     struct pair *pair;      /* NULL: no supervisor; this process grants itself */
     struct storage *storage;
-    struct relay *relay; /* NULL without a peer */
+    struct app_backup *backup; /* NULL before the first one */
+    struct relay *relay;       /* NULL without a peer */
     enum app_serving serving;
     struct service *service;   /* NULL while resting, as all that follows but the api */
     struct fetch *slack_fetch; /* NULL without Slack too, as the next three */
@@ -159,21 +161,24 @@ void app_pair_free(struct app *app);
 
 /* app_slack.c: Slack's rooms, webhooks and the sender; nothing is sent before app_slack_start. */
 enum err_code app_slack_new(struct app *app, struct err *err) WARN_UNUSED;
+/* Makes and drops what the configuration says: a standby must not learn that it is wrong in the
+ * moment in which it takes over. */
+enum err_code
+app_slack_trial(const struct app *app, struct config *config, struct err *err) WARN_UNUSED;
 /* Its resources, which answer 503 while nothing is served. */
 enum err_code app_slack_attach(struct app *app, struct err *err) WARN_UNUSED;
 void app_slack_start(struct app *app);
-void app_slack_stop(struct app *app);   /* begins nothing more */
-void app_slack_resume(struct app *app); /* does again */
 /* Nor waits for what is under way: the other host finds out what became of it. */
 void app_slack_hand_over(struct app *app);
+/* After all that this host goes on. */
+void app_slack_go_on(struct app *app);
 bool app_slack_is_idle(const struct app *app);
 /* Grows while the outbox lives: of a host that serves nothing as the loop turns. */
 uint64_t app_slack_turns(const struct app *app);
 void app_slack_drop(struct app *app); /* before the storage is closed: calls under way end */
 void app_slack_free(struct app *app); /* after it */
 /* Checks and applies a new configuration; the first does not change anything. */
-enum err_code
-app_slack_check(struct app *app, const struct config *config, struct err *err) WARN_UNUSED;
+enum err_code app_slack_check(struct app *app, struct config *config, struct err *err) WARN_UNUSED;
 enum err_code
 app_slack_apply(struct app *app, const struct config *config, struct err *err) WARN_UNUSED;
 void app_facts(void *arg, struct span user, struct facts *ret_facts);
@@ -183,6 +188,11 @@ void app_metrics(struct app *app); /* registers */
 void app_collect(void *arg);
 void app_status(void *arg, struct json *object);
 bool app_ready(void *arg, const char **ret_why);
+
+/* app_backup.c */
+enum err_code app_backup_start(void *arg, uint64_t *ret_number, struct err *err) WARN_UNUSED;
+void app_backup_status(void *arg, struct json *object);
+void app_backup_free(struct app *app); /* after the storage is closed */
 
 /* app_reload.c */
 void app_reload(struct app *app);

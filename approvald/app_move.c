@@ -87,14 +87,18 @@ static void finish_quieting(struct app *app)
 
 static void finish_offer(struct app *app)
 {
+    struct pair *pair = app->pair;
     struct storage_pair_status status;
 
     storage_pair_status(app->storage, &status);
     if (status.role == REPLICA_STANDBY) {
         log_fields(LOG_LEVEL_INFO, "pair", "handed_over", LOG_NUMBER("epoch", status.epoch),
-                   LOG_NUMBER("relayed", app->pair->held_count));
+                   LOG_NUMBER("relayed", pair->held_count));
         move_begin(app, MOVE_RELAYING);
         release_held(app);
+    } else if (pair->move == MOVE_TAKING_BACK && status.role == REPLICA_PRIMARY &&
+               status.turn_count >= pair->turn) {
+        move_serve(app);
     }
 }
 
@@ -122,6 +126,18 @@ void move_hand_over(struct app *app)
     }
 }
 
+/* The peer may take over this very moment: nothing is begun before the storage has taken the word
+ * in. One of its turns may be under way, which no longer looks at commands. */
+static void take_back(struct app *app)
+{
+    struct storage_pair_status status;
+
+    storage_resume(app->storage);
+    storage_pair_status(app->storage, &status);
+    app->pair->turn = status.turn_count + 2;
+    move_begin(app, MOVE_TAKING_BACK);
+}
+
 void move_resume(struct app *app)
 {
     struct pair *pair = app->pair;
@@ -137,8 +153,7 @@ void move_resume(struct app *app)
                    LOG_NUMBER("jobs", status.queue_count));
         move_serve(app);
     } else if (pair->move == MOVE_OFFERED) {
-        storage_resume(app->storage);
-        move_serve(app);
+        take_back(app);
     }
 }
 
@@ -149,6 +164,7 @@ void move_work(struct app *app, uint64_t now)
         finish_quieting(app);
         break;
     case MOVE_OFFERED:
+    case MOVE_TAKING_BACK:
         finish_offer(app);
         break;
     case MOVE_RELAYING:

@@ -82,7 +82,7 @@ void app_serve_go_on(struct app *app)
     if (app->serving == APP_QUIETING) {
         app->serving = APP_SERVING;
         api_go_on(app->api);
-        app_slack_resume(app);
+        app_slack_go_on(app);
     }
 }
 

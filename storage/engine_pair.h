@@ -183,9 +183,10 @@ void engine_pinged(struct storage *storage, uint64_t sequence);
 void engine_echoed(struct storage *storage, uint64_t sequence);
 
 /* STEP_DOWN: a drained primary becomes a standby in the same process; jobs are refused from now on.
- * Asserted: every job is answered and delivered, and everything is committed (it may still be in
- * the course of being applied). UNREQUIRE is
- * included. Never blocks. */
+ * Everything is committed (it may still be in the course of being applied). UNREQUIRE is included.
+ * When the caller has gone back to work meanwhile, so that a job is not delivered or a record not
+ * committed, the engine has failed instead: memory and the peer's log would not say the same. Never
+ * blocks. */
 void engine_step_down(struct storage *storage);
 
 /* HALT. The reason reaches every waiting job, storage_status and the file "failed". */

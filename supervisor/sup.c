@@ -166,6 +166,7 @@ static void tick_house(struct sup *sup, uint64_t now)
     sup->house_ms = now + SUP_HOUSE_MS;
     control_tick(sup->control, now);
     sup_vip_check(sup);
+    sup_tell_digest(sup);
     sup_sockets_follow(sup);
 }
 
@@ -233,9 +234,8 @@ static void reload(struct sup *sup)
     } else {
         apply(sup, config);
     }
-    if (sup->child.pid > 0) {
-        child_signal(&sup->child, SIGHUP);
-    }
+    sup->reload_owed = true;
+    sup_child_reload(sup);
     notify_ready();
 }
 

@@ -342,6 +342,7 @@ static void perform_fork(struct sup *sup)
     ASSERT(sup->child.pid == 0);
     sup->start_count++;
     sup->incarnation = sup_random();
+    sup->reload_owed = false; /* it reads what there is now */
     sup->up_known = false;
     sup->link_known = false;
     if (fork_child(sup, &err) != ERR_OK) {
@@ -355,10 +356,20 @@ static void perform_fork(struct sup *sup)
     configure(sup);
 }
 
+/* Before it is up the signal would end it. */
+void sup_child_reload(struct sup *sup)
+{
+    if (sup->reload_owed && sup->up_known && sup->child.pid > 0) {
+        sup->reload_owed = false;
+        child_signal(&sup->child, SIGHUP);
+    }
+}
+
 static void perform_up(struct sup *sup)
 {
     struct failover_child *child = &sup_queue(sup, FAILOVER_EVENT_CHILD_UP)->u.child;
 
+    sup_child_reload(sup);
     child->incarnation = sup->up.incarnation;
     memcpy(child->store_id, sup->up.store_id, REGISTER_ID_SIZE);
     child->lineage = sup->up.lineage;

@@ -200,16 +200,6 @@ void app_answered(struct world *world, struct host *host, const struct answer *a
     }
 }
 
-void app_serve(struct world *world, struct host *host)
-{
-    if (!host->child.serving) {
-        host->child.serving = true;
-        world_at(world, 10 * MS_US,
-                 (struct event){
-                     .fn = outbox_timer, .process = child_process(host), .host = host->index});
-    }
-}
-
 /* ---- handover ---- */
 
 void app_handover(struct world *world, struct host *host)
@@ -248,6 +238,20 @@ static void let_go(struct world *world, struct host *host, bool served)
         } else {
             unavailable(world, &request);
         }
+    }
+}
+
+void app_serve(struct world *world, struct host *host)
+{
+    if (!host->child.serving) {
+        host->child.serving = true;
+        world_at(world, 10 * MS_US,
+                 (struct event){
+                     .fn = outbox_timer, .process = child_process(host), .host = host->index});
+    }
+    if (host->child.holding) { /* the offer came to nothing: this host leads on */
+        host->child.engine.drained = false;
+        let_go(world, host, true);
     }
 }
 

@@ -119,7 +119,7 @@ void checker_new_lineage(struct world *world, uint8_t host)
     uint64_t kept = 0;
 
     ASSERT(shadow != NULL);
-    while (kept < checker->commit_count && kept < shadow->last &&
+    while (kept < checker->commit_count && kept < shadow->durable &&
            shadow->marks[kept + 1].hash == checker->ledger[kept + 1].mark.hash) {
         kept++;
     }

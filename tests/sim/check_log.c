@@ -428,8 +428,12 @@ check_epoch(struct world *world, uint8_t host, uint64_t epoch, const struct mess
 static void check_drained(struct world *world, uint8_t host, const struct message_lead *lead)
 {
     const struct checker *checker = world->checker;
-    const struct shadow *peer = checker->live[2 - host];
+    const struct register_member *member = &checker->value.isr[2 - host];
+    const struct shadow *peer = shadow_find(checker, member->store_id);
 
+    if (!member->present) {
+        return; /* removed meanwhile: nobody takes the offer */
+    }
     if (lead->last.lsn > checker->commit_count || peer == NULL ||
         !shadow_has(checker, peer, lead->last.lsn)) {
         check_fail(world, "K drained", "host %u hands over at LSN %llu, committed is %llu", host,

@@ -247,6 +247,9 @@ static void checkpoint_process(struct world *world, struct event *event)
     }
     engine->checkpointing = false;
     engine->checkpoint_lsn = event->a;
+    if (fault_strikes(world, FAULT_SMALL_LOG, 3)) {
+        engine->lsn_trimmed = event->a;
+    }
     free(engine->checkpoint_state);
     engine->checkpoint_state = NULL;
     if (engine_wal_prepare(world, host)) {

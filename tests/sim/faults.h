@@ -39,7 +39,8 @@ struct world;
     X(HINT, "vrrp-hint")                                                                           \
     X(SAFE_MODE, "safe-mode")                                                                      \
     X(SMALL_LOG, "small-log") /* budget so small that a standby needs snapshots */                 \
-    X(BUSY, "busy")           /* threads take long to get their turn */
+    X(BUSY, "busy")           /* threads take long to get their turn */                            \
+    X(ISOLATE, "isolate")     /* a host sees clients only: no peer, no arbiter */
 
 enum fault {
 #define FAULT_ENUM(name, text) FAULT_##name,

@@ -19,6 +19,12 @@ static void arrive(struct world *world, struct event *event)
     if (!child->running || child->link_connection != event->a) {
         return;
     }
+    if (child->engine.inbox.count > INPUT_COUNT_MAX - 64 && event->data != NULL) {
+        /* A receiver that takes nothing for long: where a socket would push back, this world ends
+         * the connection. */
+        link_break(world);
+        return;
+    }
     if (event->data == NULL) { /* the other end was closed */
         child->link_connection = 0;
         TRACE(world, "host %u: the peer closed the link", host->number);

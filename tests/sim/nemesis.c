@@ -279,6 +279,15 @@ static void break_network(struct world *world, enum fault fault, struct prng *pr
         world->arbiter.down = (ways & 1) != 0;
         world->arbiter.silent = !world->arbiter.down;
         mend_later(world, NULL, MEND_ARBITER, duration_us(prng));
+    } else if (fault == FAULT_ISOLATE) {
+        uint64_t isolated_us = (prng_range(prng, 300, 4000)) * MS_US;
+
+        TRACE(world, "host %u: isolated", host->number);
+        host->arbiter_cut = true;
+        link_block(world, 0, true);
+        link_block(world, 1, true);
+        mend_later(world, host, MEND_ARBITER_CUT, isolated_us);
+        mend_later(world, NULL, MEND_LINK, isolated_us);
     } else if (fault == FAULT_ARBITER_CUT) {
         host->arbiter_cut = true;
         mend_later(world, host, MEND_ARBITER_CUT, duration_us(prng));

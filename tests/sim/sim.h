@@ -157,9 +157,6 @@ struct kept {
 };
 
 struct engine {
-    bool open;
-    bool failed; /* nothing is said, appended or served any more */
-    bool sync_failed;
     struct wal *wal;           /* owned */
     struct wal_reader *reader; /* owned; NULL: none yet */
     struct promise *promise;   /* owned */
@@ -167,13 +164,11 @@ struct engine {
     uint64_t lineage;
 
     /* The writer's. */
-    enum replica_role role;
     uint64_t epoch;        /* of the records that are appended as primary */
     uint64_t epoch_wanted; /* BEGIN_EPOCH: not done yet; 0: none */
     uint64_t epoch_begun;
     uint64_t epoch_first; /* LSN of the first start record of this process */
     struct isr isr;       /* primary */
-    bool required;
     struct record_position last;
     uint64_t lsn_durable;
     struct record_position applied; /* in state */
@@ -181,20 +176,15 @@ struct engine {
     struct kept *kept;              /* owned: by LSN % KEPT_COUNT, those above applied */
     struct state state;             /* fold(log <= applied) */
     struct state spec;              /* primary: fold(log) */
-    bool writer_due;
-    bool wal_blocked;
-    bool drained; /* between HANDOVER and RESUME at R: nothing is evaluated */
 
-    bool syncing;
     uint64_t sync_lsn;
     uint64_t checkpoint_lsn; /* durable in LMDB */
-    bool checkpointing;
+    uint64_t lsn_trimmed;    /* a log with a small budget: up to here it is gone */
     struct record_position checkpoint_position;
     struct state *checkpoint_state; /* owned */
 
     /* Jobs of the layer above. */
     struct job jobs[JOB_COUNT_MAX];
-    uint32_t job_count;
     uint64_t pinged;
     uint64_t echoed;
     uint64_t echo_wanted;
@@ -209,14 +199,10 @@ struct engine {
     struct input current;                 /* whose effects are being performed */
     uint64_t promises[PROMISE_COUNT_MAX]; /* asked for and not durable, when calls do not block */
     uint64_t promise_lineages[PROMISE_COUNT_MAX];
-    uint32_t promise_count;
     struct record_position cut; /* under way, likewise */
-    bool cutting;
-    uint64_t call_us; /* when the last call that does not block ends */
-    uint64_t block;   /* number of the blocking call that runs; 0: none */
+    uint64_t call_us;           /* when the last call that does not block ends */
+    uint64_t block;             /* number of the blocking call that runs; 0: none */
     uint64_t block_count;
-    bool r_due;
-    bool news;
     uint64_t epoch_told;
     uint64_t read_told;
     uint64_t timer;       /* life of the armed timer */
@@ -225,6 +211,24 @@ struct engine {
     struct state *incoming; /* owned: snapshot being received */
     struct record_position incoming_position;
     uint64_t incoming_count;
+
+    enum replica_role role; /* the writer's */
+    uint32_t job_count;
+    uint32_t promise_count;
+
+    /* Yes or no. */
+    bool open;
+    bool failed; /* nothing is said, appended or served any more */
+    bool sync_failed;
+    bool required;
+    bool writer_due;
+    bool wal_blocked;
+    bool drained; /* between HANDOVER and RESUME at R: nothing is evaluated */
+    bool syncing;
+    bool checkpointing;
+    bool cutting;
+    bool r_due;
+    bool news;
     bool diverged;
 };
 
@@ -346,6 +350,7 @@ struct clients {
     uint16_t intent; /* last used */
     uint32_t pause_us;
     bool stopped;
+    bool readers; /* some only read */
     uint64_t done_count;
     uint64_t healed_done_count; /* of operations that began after the healing */
     uint64_t healed_us;         /* 0: not healed yet */

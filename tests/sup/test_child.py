@@ -56,6 +56,15 @@ http {{
 }}
 """)
 
+    def configure(self, more):
+        """Appends to the configuration."""
+        with open(self.path("approvald.conf"), "a", encoding="utf-8") as conf:
+            conf.write(more)
+
+    def log(self):
+        with open(self.path("log"), encoding="utf-8", errors="replace") as log:
+            return log.read()
+
     def path(self, name):
         return os.path.join(self.dir, name)
 
@@ -100,8 +109,7 @@ http {{
                 break
             if struct.unpack("<H", packet[:2])[0] == wanted:
                 return packet[8:]
-        with open(self.path("log"), encoding="utf-8") as log:
-            raise AssertionError(f"no message {wanted}:\n{log.read()[-4000:]}")
+        raise AssertionError(f"no message {wanted}:\n{self.log()[-4000:]}")
 
     def grant(self, epoch):
         """Alone in the ISR under that epoch; returns when the child leads."""
@@ -145,6 +153,45 @@ http {{
         shutil.rmtree(self.dir)
 
 
+class Standby(unittest.TestCase):
+    """A host that may have to take over."""
+
+    def setUp(self):
+        self.child = Child()
+        self.addCleanup(self.child.close)
+        for name in ("token", "signing"):
+            with open(self.child.path(name), "w", encoding="ascii") as secret:
+                os.chmod(self.child.path(name), 0o600)
+                secret.write("xoxb-0123456789abcdef0123456789abcdef\n")
+        self.slack = f"""
+slack {{
+    api_url = "http://127.0.0.1:9/api/"
+    bot_token_file = "{self.child.path('token')}"
+    signing_secret_file = "{self.child.path('signing')}"
+}}
+"""
+
+    def test_configuration_that_cannot_serve_is_refused_at_the_start(self):
+        missing = self.child.path("missing")
+        self.child.configure(self.slack.replace("}", f'    ca_file = "{missing}"\n}}'))
+        with self.assertRaises(AssertionError):
+            self.child.start()
+        self.assertNotEqual(self.child.process.wait(10), 0)
+        self.assertIn("CA file", self.child.log())
+
+    def test_reload_of_such_a_configuration_is_refused(self):
+        self.child.configure(self.slack)
+        self.child.start()
+        self.child.configure('webhook x {\n    url = "ftp://localhost/"\n    secret_file = "'
+                             + self.child.path("signing") + '"\n}\n')
+        self.child.process.send_signal(signal.SIGHUP)
+        wait(lambda: "reload_refused" in self.child.log() or "app: reloaded" in self.child.log(),
+             "it has tried")
+        self.assertIn("reload_refused", self.child.log())
+        self.child.grant(1)
+        wait(lambda: self.child.ready()[0] == 200, "it serves all the same")
+
+
 class Moves(unittest.TestCase):
     """A handover that is called off."""
 
@@ -176,6 +223,16 @@ class Moves(unittest.TestCase):
         self.slow.close()
         wait(lambda: self.child.ready()[0] == 200, "it serves again", 5)
         self.assertEqual(self.child.ready(self.child.port)[0], 200)
+
+    def test_an_offer_is_taken_back(self):
+        self.child.send(HANDOVER)
+        wait(lambda: "standby" in self.child.ready()[1], "nothing is served")
+        held = socket.create_connection(("127.0.0.1", self.child.port), timeout=10)
+        self.addCleanup(held.close)
+        held.sendall(b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.child.send(RESUME)
+        self.assertIn(b" 200 ", held.recv(64))
+        self.assertEqual(self.child.ready()[0], 200)
 
 
 if __name__ == "__main__":
