@@ -135,7 +135,7 @@ static bool wants_open(const struct failover_status *status, bool open)
     case FAILOVER_SEEKING:
         break;
     }
-    return open && !status->safe_mode && !status->maintenance;
+    return open && status->eligible;
 }
 
 uint64_t sup_sockets_deadline_ms(const struct sup *sup)
