@@ -469,7 +469,7 @@ static void read_run(struct failover *f)
     if (f->read_out) {
         return;
     }
-    if (!f->child_up && f->eligible && f->known) {
+    if ((!f->child_up || f->quiet) && f->eligible && f->known) {
         pause_ms = f->options.bias_ms; /* clients come here: has the peer taken over? */
     } else if (!read_needed(f)) {
         pause_ms *= FAILOVER_IDLE_READS;
