@@ -135,7 +135,7 @@ static bool wants_open(const struct failover_status *status, bool open)
     case FAILOVER_SEEKING:
         break;
     }
-    return open && !status->safe_mode && !status->maintenance;
+    return open && status->eligible;
 }
 
 /* Who comes to the host that has handed over is passed on by its approvald. */
