@@ -76,8 +76,11 @@ static bool take_text(struct unpack *in, char *room, size_t size)
     if (text.size >= size || !text_is_utf8(text)) {
         return false;
     }
+    memcpy(room, text.data == NULL ? "" : text.data, text.size);
     for (size_t i = 0; i < text.size; i++) {
-        room[i] = (unsigned char)text.data[i] < ' ' || text.data[i] == 0x7f ? ' ' : text.data[i];
+        if ((unsigned char)room[i] < ' ' || room[i] == 0x7f) {
+            room[i] = ' ';
+        }
     }
     room[text.size] = '\0';
     return true;
