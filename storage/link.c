@@ -355,6 +355,7 @@ static void tick(struct link *link)
 static void work(struct link *link)
 {
     settle(link);
+    link_conn_flush(link); /* a lone record: the peer's disk is to work while this host looks on */
     take_commands(link);
     link_conn_step(link);
     if (link->append_frame > 0 && link->news.room) {
@@ -449,12 +450,14 @@ static void wait_for_work(struct link *link)
     struct pollfd files[1 + LINK_POLL_COUNT_MAX] = {{.fd = link->wake, .events = POLLIN}};
     size_t count = link->dead ? 1 : 1 + link_conn_poll(link, files + 1);
     eventfd_t value;
-    int ready = poll(files, count, wait_ms(link));
+    bool rests = link->dead || engine_rests(link->storage);
+    int ready = poll(files, count, rests ? wait_ms(link) : 0);
 
     ASSERT(ready >= 0 || errno == EINTR);
     if (ready > 0 && files[0].revents != 0) {
         (void)eventfd_read(link->wake, &value); /* it is set, so this cannot block */
     }
+    engine_awake(link->storage);
     link->now_ms = clock_boot_ms(link->clock);
     link->busy = false;
 }
