@@ -258,6 +258,39 @@ def arbiter_lost(world, runs):
     return time_standby(world, runs, lambda w, _host: w.etcd.kill(), 0.25)
 
 
+@case("strict protection: one host alone accepts nothing", pair_extra='protection = "strict"')
+def strict_protection(world, _runs):
+    one = Watched(world, timeout=0.5, clients=2)
+    one.fault(world.standby().kill_all)
+    one.end(2.5)
+    alone = [p for p in one.probes if p["begin"] > one.done and p["status"] in (200, 201)]
+    assert not alone, f"{len(alone)} writes were acknowledged by one host alone"
+    members = world.primary().status()["register"]["isr"]
+    assert len(members) == 2, f"the ISR is {members}"
+    finish(world, one)
+    return "and goes on when the other one is back"
+
+
+@case("without an arbiter a lost primary waits for the operator", arbiter="manual")
+def manual_arbiter(world, _runs):
+    """Nothing is promoted by silence; once the operator says that it is off, at once."""
+    host = world.primary()
+    survivor = world[other(host.name)]
+    one = Watched(world, clients=2)
+    one.fault(host.power_off)
+    time.sleep(2.5)
+    status = survivor.status()
+    assert not status["serving"], "it was promoted without anybody's word"
+    assert "needs_operator" in [alarm["alarm"] for alarm in status["alarms"]], status["alarms"]
+    begin = time.monotonic()
+    answer = survivor.control("peer-off")
+    wait(survivor.serves, f"it serves after {answer}", 5)
+    took = time.monotonic() - begin
+    one.end(0.5)
+    finish(world, one)
+    return f"nothing for 2.5 s, then {say([took])} after peer-off"
+
+
 # -- approvald ---------------------------------------------------------------------------------------
 
 @case("approvald crashes", quick=0)

@@ -112,7 +112,7 @@ class Host:
             cluster=CLUSTER_ID, where=where, pair_ca=world.pair_ca.ca, etcd_ca=world.etcd_ca.ca,
             etcd=f"https://{ADDRESSES['arbiter']}:{ETCD}", vip=VIP, own_address=self.address,
             peer_address=ADDRESSES[other(self.name)], keepalived=self.path("keepalived.conf"),
-            pair_extra=world.pair_extra, **options, **self.files))
+            pair_extra=world.pair_extra, arbiter=world.arbiter, **options, **self.files))
         library = os.path.join(BUILD, "tests", "cluster", "hurt.so")
         exports = "".join(f"export {name}='{value}'\n"
                           for name, value in self.hurt.environment(library).items())
@@ -291,9 +291,9 @@ class Host:
 class World:
     """Everything. options: see Host.write_config."""
 
-    def __init__(self, folder=None, options=None, pair_extra=""):
-        self.dir = folder or tempfile.mkdtemp(prefix="apvt-", dir="/tmp")
-        self.options, self.pair_extra = options or {}, pair_extra
+    def __init__(self, options=None, pair_extra="", arbiter="etcd"):
+        self.dir = tempfile.mkdtemp(prefix="apvt-", dir="/tmp")
+        self.options, self.pair_extra, self.arbiter = options or {}, pair_extra, arbiter
         self.processes = []
         self.secrets = {}
         self.net = netns.Net(ADDRESSES)
@@ -328,10 +328,13 @@ class World:
         for host in self.hosts.values():
             host.write_keepalived_conf()
         self["A"].power_on()
+        if self.arbiter == "manual":
+            self["B"].power_on()  # the register is on both
         wait(self["A"].is_up, "A's approvald is up")
         wait(lambda: self["A"].control("bootstrap")["ok"], "the register is created", step=0.1)
         wait(self["A"].serves, "A serves")
-        self["B"].power_on()
+        if self.arbiter != "manual":
+            self["B"].power_on()
         self.wait_paired()
         self.set_up()
 
@@ -550,7 +553,7 @@ pair {{
     {pair_extra}
 }}
 arbiter {{
-    kind = "etcd"
+    kind = "{arbiter}"
     endpoints = {{"{etcd}"}}
     certificate = "{etcd_certificate}"
     key = "{etcd_key}"
