@@ -132,8 +132,9 @@ void app_serve_quiet(struct app *app);
 /* It is called off: begins again where it was, without waiting for what is still under way. Also
  * under a new epoch. */
 void app_serve_go_on(struct app *app);
-/* held: requests that nobody here works on. True: nothing that was begun is under way. */
-bool app_serve_is_quiet(struct app *app, uint32_t held);
+/* True: nothing that was begun is under way. What has not come whole is none of it: it is held when
+ * it has. */
+bool app_serve_is_quiet(struct app *app);
 /* Takes all of it down. Quiet, or (at the process's end) the storage is closed. */
 void app_serve_stop(struct app *app);
 void app_serve_tick(struct app *app, uint64_t now_ms);

@@ -77,7 +77,7 @@ void move_serve(struct app *app)
 
 static void finish_quieting(struct app *app)
 {
-    if (!app_serve_is_quiet(app, app->pair->held_count)) {
+    if (!app_serve_is_quiet(app)) {
         return;
     }
     app_serve_stop(app);
@@ -147,7 +147,7 @@ void move_resume(struct app *app)
 
         storage_status(app->storage, &status);
         log_fields(LOG_LEVEL_WARNING, "pair", "not_drained",
-                   LOG_NUMBER("requests", http_server_request_count(app->server)),
+                   LOG_NUMBER("requests", http_server_handled_count(app->server)),
                    LOG_NUMBER("held", pair->held_count),
                    LOG_TEXT("slack", app_slack_is_idle(app) ? "idle" : "busy"),
                    LOG_NUMBER("jobs", status.queue_count));

@@ -86,14 +86,14 @@ void app_serve_go_on(struct app *app)
     }
 }
 
-bool app_serve_is_quiet(struct app *app, uint32_t held)
+bool app_serve_is_quiet(struct app *app)
 {
     struct storage_status status;
 
     if (app->serving == APP_RESTING) {
         return true;
     }
-    if (app->serving == APP_SERVING || http_server_request_count(app->server) > held ||
+    if (app->serving == APP_SERVING || http_server_handled_count(app->server) > 0 ||
         !app_slack_is_idle(app)) {
         return false;
     }

@@ -56,6 +56,20 @@ bool engine_can_apply(const struct storage *storage)
            !(storage->flush && memtable_count(storage->active) > 0);
 }
 
+void engine_wake_writer(struct storage *storage)
+{
+    uint64_t limit = apply_limit(storage);
+    uint64_t count = limit > storage->tip.lsn ? limit - storage->tip.lsn : 0;
+
+    /* A standby applies in passing: a few records wait for the writer's next turn, so that they do
+     * not stand in the way of the next sync. */
+    if (storage->role == REPLICA_PRIMARY || storage->epoch_wanted != 0 || storage->closing ||
+        count >= STORAGE_APPLY_COUNT_MAX) {
+        storage->wakes.writer = storage->wakes.writer || count > 0 || storage->closing ||
+                                storage->evaluated < storage->enqueued;
+    }
+}
+
 /* *ret_full: the record needs an empty table first. */
 static enum err_code apply_record(struct storage *storage,
                                   const struct wal_entry *entry,

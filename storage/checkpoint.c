@@ -74,7 +74,7 @@ static enum err_code fold_frozen(struct storage *storage, struct err *err)
         storage->applied_wall_ms = position.wall_ms;
         storage->checkpoint_count++;
         storage->wal_blocked = false;
-        (void)pthread_cond_signal(&storage->writer_wake); /* a signal cannot fail */
+        storage->wakes.writer = true;
     }
     return rc;
 }
@@ -99,7 +99,7 @@ static enum err_code prepare_segment(struct storage *storage, struct err *err)
         storage->flush = true;
         rc = ERR_OK;
     }
-    (void)pthread_cond_signal(&storage->writer_wake);
+    storage->wakes.writer = true;
     return rc;
 }
 

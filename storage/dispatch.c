@@ -51,7 +51,6 @@ static enum err_code admit(const struct storage *storage, enum job_kind kind, st
 
 static enum err_code enqueue(struct storage *storage, const struct job *job, struct err *err)
 {
-    bool idle = false;
     enum err_code rc;
 
     ASSERT(job->fn != NULL);
@@ -61,8 +60,8 @@ static enum err_code enqueue(struct storage *storage, const struct job *job, str
     if (rc == ERR_OK) {
         struct job *slot = &storage->jobs[storage->enqueued % storage->options.queue_count_max];
 
-        idle = storage->enqueued == storage->evaluated;
-
+        /* One who evaluates looks again afterwards. */
+        storage->wakes.writer = storage->wakes.writer || storage->enqueued == storage->evaluated;
         slot->fn = job->fn;
         slot->on_done = job->on_done;
         slot->arg = job->arg;
@@ -76,9 +75,6 @@ static enum err_code enqueue(struct storage *storage, const struct job *job, str
         storage->enqueued++;
     }
     engine_unlock(storage);
-    if (idle) { /* without the lock, or the writer would wake only to wait for it */
-        (void)pthread_cond_signal(&storage->writer_wake); /* a signal cannot fail */
-    }
     return rc;
 }
 
@@ -193,7 +189,7 @@ static void advance(struct storage *storage, uint64_t commit_before)
     if (commit > commit_before) {
         storage->commit_count += commit - commit_before;
         engine_release(storage);
-        (void)pthread_cond_signal(&storage->writer_wake); /* a signal cannot fail */
+        engine_wake_writer(storage);
     }
 }
 

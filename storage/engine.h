@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* engine.h: the storage's inside, shared by its own files only (storage.c, start.c, dispatch.c,
- * txn.c, apply.c, writer.c, syncer.c, checkpoint.c, engine_*.c, backup.c).
+/* engine.h: the storage's inside, shared by its own files only (storage.c, lock.c, start.c,
+ * dispatch.c, txn.c, apply.c, writer.c, syncer.c, checkpoint.c, engine_*.c, backup.c).
  *
  *   caller ── jobs ──> writer ── record ──> syncer ── durable ──> answers ──> caller
  *                        │ changes
@@ -74,6 +74,15 @@ enum frozen_state {
     FROZEN_DONE     /* is in LMDB; the writer moves its view, then empties the table */
 };
 
+/* Who is to be woken: noted while the lock is held, done when it is given back. */
+struct engine_wakes {
+    bool link;
+    bool caller;
+    bool writer;
+    bool syncer;
+    bool checkpointer;
+};
+
 /* The threads whose turns are counted. */
 enum engine_thread { ENGINE_WRITER, ENGINE_SYNCER, ENGINE_CHECKPOINTER };
 
@@ -128,13 +137,13 @@ struct storage {
     uint8_t hashes[STORAGE_WINDOW_COUNT][STORAGE_HASH_SIZE]; /* by LSN */
     struct record_position frozen_position; /* the last record in the frozen table */
     enum frozen_state frozen_state;
-    enum replica_role role; /* alone a storage is always the primary */
-    bool event_set;         /* the caller is told, or about to be */
-    bool news;              /* whoever has the lock tells the caller when he gives it back */
-    bool syncing;           /* somebody is in wal_sync */
-    bool preparing;         /* the checkpointer is in wal_prepare */
-    bool applying;          /* the writer reads the log */
-    bool cutting;           /* and none of these may begin */
+    enum replica_role role;    /* alone a storage is always the primary */
+    bool event_set;            /* the caller is told, or about to be */
+    struct engine_wakes wakes; /* whoever has the lock does it when he gives it back */
+    bool syncing;              /* somebody is in wal_sync */
+    bool preparing;            /* the checkpointer is in wal_prepare */
+    bool applying;             /* the writer reads the log */
+    bool cutting;              /* and none of these may begin */
     bool flush;       /* checkpoint as soon as possible: close, or the log's budget is used up */
     bool wal_blocked; /* no segment can be made before the next checkpoint */
     bool closing;
@@ -145,7 +154,8 @@ struct storage {
     bool serving;       /* jobs are accepted */
     bool peer_required; /* its acknowledgements and echoes */
     bool room_wanted;   /* the replication thread waits for the next segment */
-    bool link_told;     /* woken, and has not asked yet */
+    bool link_told;     /* there is news, and the link has not asked yet */
+    bool link_awake;    /* the link asks before it waits: it need not be woken */
     struct err failure;
     uint64_t disk_free_size;
     uint64_t map_used_size;
@@ -182,7 +192,7 @@ struct storage {
 };
 
 void engine_lock(struct storage *storage);
-void engine_unlock(struct storage *storage); /* tells the caller what was released */
+void engine_unlock(struct storage *storage); /* then wakes who is noted in wakes */
 /* Waits at most timeout_ms for the condition, or not at all; the lock is held. */
 void engine_wait(struct storage *storage, pthread_cond_t *wake, uint64_t timeout_ms);
 
@@ -192,7 +202,7 @@ void engine_fail(struct storage *storage, const struct err *failure);
 /* What is committed: as primary by the ISR, else as far as it is known and durable here. Lock held.
  */
 uint64_t engine_commit_lsn(const struct storage *storage);
-/* Tells the replication thread that there is news. Lock held. */
+/* Tells the replication thread that there is news, when the lock is given back. Lock held. */
 void engine_wake_link(struct storage *storage);
 /* A record was appended: it is the last, its hash is kept. Lock held. */
 void engine_appended(struct storage *storage, const struct record_position *position);
@@ -220,6 +230,8 @@ enum err_code
 engine_count_changes(struct span payload, size_t *ret_count, struct err *err) WARN_UNUSED;
 /* True when there are committed records that are not in the state. Lock held. */
 bool engine_can_apply(const struct storage *storage);
+/* The writer has something to do now that records are durable or committed. Lock held. */
+void engine_wake_writer(struct storage *storage);
 /* Applies some of them. Writer; lock held, dropped meanwhile. */
 void engine_apply_some(struct storage *storage);
 /* Appends the wanted epoch's start record. Writer; lock held, dropped meanwhile. */

@@ -173,7 +173,7 @@ append_one(struct storage *storage, struct span bytes, size_t *ret_size, struct 
     if (storage->failed) {
         rc = err_set(err, ERR_UNAVAILABLE, "storage failed: %s", storage->failure.message);
     } else if (storage->room_wanted) {
-        (void)pthread_cond_signal(&storage->checkpointer_wake); /* a signal cannot fail */
+        storage->wakes.checkpointer = true;
         rc = err_set(err, ERR_FULL, "the log has no room at present");
     }
     engine_unlock(storage);
@@ -195,9 +195,8 @@ append_one(struct storage *storage, struct span bytes, size_t *ret_size, struct 
 static void sync_appended(struct storage *storage, uint64_t count)
 {
     engine_lock(storage);
-    if (count > 0) {
-        (void)pthread_cond_signal(&storage->syncer_wake); /* a signal cannot fail */
-    }
+    /* Whoever syncs now looks again afterwards. */
+    storage->wakes.syncer = storage->wakes.syncer || (count > 0 && !storage->syncing);
     engine_unlock(storage);
 }
 

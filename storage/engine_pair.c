@@ -31,7 +31,7 @@ void engine_attach(struct storage *storage, const struct engine_link *link)
 void engine_notify(struct storage *storage)
 {
     engine_lock(storage);
-    storage->news = storage->news || !storage->event_set;
+    storage->wakes.caller = storage->wakes.caller || !storage->event_set;
     storage->event_set = true;
     engine_unlock(storage);
 }
@@ -98,6 +98,24 @@ void engine_news(struct storage *storage, struct engine_news *ret_news)
     *ret_news = news;
 }
 
+void engine_awake(struct storage *storage)
+{
+    engine_lock(storage);
+    storage->link_awake = true;
+    engine_unlock(storage);
+}
+
+bool engine_rests(struct storage *storage)
+{
+    bool rests;
+
+    engine_lock(storage);
+    rests = !storage->link_told;
+    storage->link_awake = !rests;
+    engine_unlock(storage);
+    return rests;
+}
+
 enum err_code
 engine_promise(struct storage *storage, uint64_t epoch, uint64_t lineage, struct err *err)
 {
@@ -135,7 +153,7 @@ void engine_commit(struct storage *storage, uint64_t lsn)
     engine_lock(storage);
     if (storage->role != REPLICA_PRIMARY && lsn > storage->lsn_known) {
         storage->lsn_known = lsn;
-        (void)pthread_cond_signal(&storage->writer_wake); /* a signal cannot fail */
+        engine_wake_writer(storage);
         engine_release(storage);
     }
     engine_unlock(storage);
@@ -168,7 +186,7 @@ static void advance(struct storage *storage, uint64_t commit_before)
     engine_release(storage);
     if (commit > commit_before) {
         engine_wake_link(storage);
-        (void)pthread_cond_signal(&storage->writer_wake); /* a signal cannot fail */
+        engine_wake_writer(storage);
     }
 }
 
@@ -196,7 +214,7 @@ void engine_begin_epoch(struct storage *storage, uint64_t epoch)
     ASSERT(epoch > storage->epoch_wanted);
     ASSERT(epoch <= storage->promised);
     storage->epoch_wanted = epoch;
-    (void)pthread_cond_signal(&storage->writer_wake); /* a signal cannot fail */
+    storage->wakes.writer = true;
     engine_unlock(storage);
 }
 

@@ -50,14 +50,16 @@ enum err_code engine_open_pair(const struct storage_options *options,
 /* What the engine calls of the link. */
 struct engine_link {
     void *arg; /* the link; owned by it until stop */
-    /* There is news. Any thread, engine's lock held: writes an eventfd and returns. Called once,
-     * then not again before the next engine_news. */
+    /* There is news. Any thread, no lock held: writes an eventfd and returns. Called once, then not
+     * again before the next engine_news, and not while R is awake (engine_awake). */
     void (*wake)(void *arg);
     /* Inside storage_dispatch, caller's thread, no lock: delivers reports and data. */
     void (*dispatch)(void *arg);
     /* Inside storage_close, caller's thread, no lock, when all answers are out (until then the link
-     * goes on, for acknowledgements): ends and joins R, frees the link. */
+     * goes on, for acknowledgements): ends and joins R. Another thread may still wake it. */
     void (*stop)(void *arg);
+    /* After stop, when nobody else is left. */
+    void (*free)(void *arg);
 };
 
 /* Once, after engine_open_pair, before R runs. Copies *link. */
@@ -87,6 +89,11 @@ struct engine_news {
 
 /* All that R may have to act on. Re-arms wake. Never blocks. */
 void engine_news(struct storage *storage, struct engine_news *ret_news);
+/* R has stopped waiting: what happens from now on does not wake it. */
+void engine_awake(struct storage *storage);
+/* R is about to wait. False: there is news since engine_news; it is to be asked first. True: the
+ * next news wakes it. */
+bool engine_rests(struct storage *storage);
 
 /* ---- The promise (R) ---- */
 

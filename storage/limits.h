@@ -35,8 +35,10 @@
 /* Records written and not yet synced here. One in the fdatasync, one filling: with more, batches
  * only get smaller and each record costs a page write. Measured by tests/bench/bench_storage. */
 #define STORAGE_UNSYNCED_COUNT_MAX 2U
-/* Records not yet committed whose hashes are kept for acknowledgements; at most this many wait for
- * a standby that is slow before it is evicted. */
+/* Records written and not yet committed, for the same reason when a standby is waited for: one in
+ * its fdatasync, one on its way, one filling. */
+#define STORAGE_UNCOMMITTED_COUNT_MAX 3U
+/* The newest records, whose hashes are kept for acknowledgements. */
 #define STORAGE_WINDOW_COUNT 1024U
 /* Hosts in the ISR: a pair, and room for one being added while another is removed. */
 #define ISR_HOST_COUNT_MAX 4U
@@ -170,6 +172,7 @@ static_assert(STORAGE_JOB_SIZE_MAX + MEMTABLE_SIZE_SOFT < MEMTABLE_SIZE_MAX,
               "a full job fits beyond the soft limit");
 static_assert(RECORD_PAYLOAD_SIZE_MAX < MEMTABLE_SIZE_MAX, "replay can hold any record");
 static_assert(STORAGE_UNSYNCED_COUNT_MAX < STORAGE_WINDOW_COUNT, "unsynced records have hashes");
+static_assert(STORAGE_UNCOMMITTED_COUNT_MAX < STORAGE_WINDOW_COUNT, "so have uncommitted ones");
 static_assert(STORAGE_HEADROOM_DEFAULT > STORAGE_MAP_RESERVE + WAL_SEGMENT_SIZE_DEFAULT,
               "a checkpoint and a segment fit the head-room");
 static_assert(STORAGE_MAP_RESERVE / STORAGE_RECLAIM_SHARE >= MEMTABLE_COUNT_MAX * 4096UL,

@@ -211,12 +211,17 @@ void link_conn_ready(struct link *link, struct link_conn *conn)
     link_feed(link, &event);
 }
 
-/* When a connection that cannot be read is given up. */
+/* When a connection that cannot be read is given up: what was received is not taken, or the log has
+ * no room. What the peer says of commits stands behind the records, and only what is committed
+ * makes room: the next session begins with it. */
 static uint64_t stall_deadline_ms(const struct link *link)
 {
-    return link->stalled_ms == 0
-               ? UINT64_MAX
-               : link->stalled_ms + link->options.silence_ms / LINK_DATA_STALL_SHARE;
+    uint64_t silence_ms = link->options.silence_ms;
+    uint64_t data_ms =
+        link->stalled_ms == 0 ? UINT64_MAX : link->stalled_ms + silence_ms / LINK_DATA_STALL_SHARE;
+    uint64_t log_ms = link->append_frame == 0 ? UINT64_MAX : link->append_ms + silence_ms;
+
+    return data_ms < log_ms ? data_ms : log_ms;
 }
 
 /* The frame is whole: may it be handled now? */
@@ -321,6 +326,9 @@ static void hear(struct link *link)
         link->now_ms >= link->heard_ms + link->options.silence_ms) {
         link_drop(link, "nothing was heard for too long");
     }
+    if (link->append_frame > 0 && link->now_ms >= stall_deadline_ms(link)) {
+        link_drop(link, "the log has no room for too long");
+    }
     settle(link);
 }
 
@@ -347,6 +355,7 @@ static void tick(struct link *link)
 static void work(struct link *link)
 {
     settle(link);
+    link_conn_flush(link); /* a lone record: the peer's disk is to work while this host looks on */
     take_commands(link);
     link_conn_step(link);
     if (link->append_frame > 0 && link->news.room) {
@@ -441,12 +450,14 @@ static void wait_for_work(struct link *link)
     struct pollfd files[1 + LINK_POLL_COUNT_MAX] = {{.fd = link->wake, .events = POLLIN}};
     size_t count = link->dead ? 1 : 1 + link_conn_poll(link, files + 1);
     eventfd_t value;
-    int ready = poll(files, count, wait_ms(link));
+    bool rests = link->dead || engine_rests(link->storage);
+    int ready = poll(files, count, rests ? wait_ms(link) : 0);
 
     ASSERT(ready >= 0 || errno == EINTR);
     if (ready > 0 && files[0].revents != 0) {
         (void)eventfd_read(link->wake, &value); /* it is set, so this cannot block */
     }
+    engine_awake(link->storage);
     link->now_ms = clock_boot_ms(link->clock);
     link->busy = false;
 }

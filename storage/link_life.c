@@ -242,13 +242,17 @@ static void stop(void *arg)
         (void)pthread_join(link->thread, NULL); /* it exists and nobody else joins it */
         link->running = false;
     }
-    link_free(link);
+}
+
+static void release(void *arg)
+{
+    link_free(arg);
 }
 
 enum err_code link_start(struct link *link, struct err *err)
 {
     const struct engine_link callbacks = {
-        .arg = link, .wake = wake, .dispatch = dispatch, .stop = stop};
+        .arg = link, .wake = wake, .dispatch = dispatch, .stop = stop, .free = release};
     sigset_t all;
     sigset_t before;
     int number;

@@ -19,52 +19,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
-
-void engine_lock(struct storage *storage)
-{
-    int failed = pthread_mutex_lock(&storage->lock);
-
-    ASSERT(failed == 0);
-}
-
-/* Only after the lock is given back, or the caller would wake only to wait for it. */
-static void tell_caller(struct storage *storage)
-{
-    int failed = eventfd_write(storage->event, 1);
-
-    ASSERT(failed == 0); /* event_set: the counter is at most 1 */
-}
-
-void engine_unlock(struct storage *storage)
-{
-    bool news = storage->news;
-    int failed;
-
-    storage->news = false;
-    failed = pthread_mutex_unlock(&storage->lock);
-    ASSERT(failed == 0);
-    if (news) {
-        tell_caller(storage);
-    }
-}
-
-void engine_wait(struct storage *storage, pthread_cond_t *wake, uint64_t timeout_ms)
-{
-    uint64_t until_us = clock_precise_us() + timeout_ms * 1000;
-    struct timespec until = {.tv_sec = (time_t)(until_us / 1000000),
-                             .tv_nsec = (long)(until_us % 1000000 * 1000)};
-    int failed;
-
-    if (storage->news) { /* as if woken for nothing: the world may change meanwhile */
-        engine_unlock(storage);
-        engine_lock(storage);
-        return;
-    }
-    failed = pthread_cond_timedwait(wake, &storage->lock, &until);
-    ASSERT(failed == 0 || failed == ETIMEDOUT);
-}
 
 void engine_fail(struct storage *storage, const struct err *failure)
 {
@@ -83,14 +38,6 @@ void engine_fail(struct storage *storage, const struct err *failure)
     engine_unlock(storage);
 }
 
-void engine_wake_link(struct storage *storage)
-{
-    if (storage->link.wake != NULL && !storage->link_told) {
-        storage->link_told = true;
-        storage->link.wake(storage->link.arg);
-    }
-}
-
 void engine_appended(struct storage *storage, const struct record_position *position)
 {
     ASSERT(position->lsn == storage->last.lsn + 1);
@@ -98,7 +45,7 @@ void engine_appended(struct storage *storage, const struct record_position *posi
     memcpy(storage->hashes[position->lsn % STORAGE_WINDOW_COUNT], position->hash,
            STORAGE_HASH_SIZE);
     if (wal_wants_segment(storage->wal)) {
-        (void)pthread_cond_signal(&storage->checkpointer_wake); /* a signal cannot fail */
+        storage->wakes.checkpointer = true;
     }
     engine_wake_link(storage);
 }
@@ -511,8 +458,9 @@ static void wait_for_commit(struct storage *storage, uint64_t until_ms)
     }
 }
 
-/* Nobody may wake a link that is being freed: first the threads here forget it, then it ends. */
-static void stop_link(struct storage *storage)
+/* The threads here forget the link, and it ends. One of them may be about to wake it: so it is
+ * freed only when they have ended. */
+static struct engine_link stop_link(struct storage *storage)
 {
     struct engine_link link;
 
@@ -523,10 +471,11 @@ static void stop_link(struct storage *storage)
     if (link.stop != NULL) {
         link.stop(link.arg);
     }
+    return link;
 }
 
-/* Waits for answers and acknowledgements, then lets the link go. */
-static void finish_jobs(struct storage *storage)
+/* Waits for answers and acknowledgements, then ends the link. */
+static struct engine_link finish_jobs(struct storage *storage)
 {
     uint64_t until_ms = clock_boot_ms(storage->options.clock);
 
@@ -539,11 +488,13 @@ static void finish_jobs(struct storage *storage)
     if (storage->paired) {
         wait_for_commit(storage, until_ms);
     }
-    stop_link(storage);
+    return stop_link(storage);
 }
 
 void storage_close(struct storage *storage)
 {
+    struct engine_link link;
+
     if (storage == NULL) {
         return;
     }
@@ -553,12 +504,15 @@ void storage_close(struct storage *storage)
     (void)pthread_cond_broadcast(&storage->writer_wake); /* a broadcast cannot fail */
     engine_unlock(storage);
     backup_stop(storage);
-    finish_jobs(storage);
+    link = finish_jobs(storage);
     engine_lock(storage);
     storage->ending = true;
     (void)pthread_cond_broadcast(&storage->writer_wake);
     engine_unlock(storage);
     join_threads(storage);
+    if (link.free != NULL) {
+        link.free(link.arg);
+    }
     free_storage(storage);
 }
 

@@ -51,13 +51,13 @@ void engine_release(struct storage *storage)
     }
     if (storage->released > before && !storage->event_set) {
         storage->event_set = true;
-        storage->news = true;
+        storage->wakes.caller = true;
     }
     if (storage->closing) {
         (void)pthread_cond_signal(&storage->caller_wake); /* a signal cannot fail */
     }
     if (storage->frozen_state == FROZEN_WAITING && commit >= storage->frozen_position.lsn) {
-        (void)pthread_cond_signal(&storage->checkpointer_wake);
+        storage->wakes.checkpointer = true;
     }
 }
 
@@ -101,10 +101,12 @@ void engine_sync(struct storage *storage)
         rc = isr_acknowledge(&storage->isr, 0, target.lsn, NULL);
         ASSERT(rc == ERR_OK);
     }
-    storage->commit_count += engine_commit_lsn(storage) - commit;
     engine_release(storage);
-    engine_wake_link(storage);
-    (void)pthread_cond_signal(&storage->writer_wake);
+    if (storage->role != REPLICA_PRIMARY || engine_commit_lsn(storage) > commit) {
+        engine_wake_link(storage); /* a standby acknowledges; a primary may have to tell */
+    }
+    storage->commit_count += engine_commit_lsn(storage) - commit;
+    engine_wake_writer(storage);
 }
 
 void *syncer_main(void *arg)

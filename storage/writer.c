@@ -133,7 +133,7 @@ static void start_sync(struct storage *storage, uint64_t job_count)
     if (!storage->syncing && job_count == 1 && storage->enqueued == storage->evaluated) {
         engine_sync(storage);
     } else if (!storage->syncing) {
-        (void)pthread_cond_signal(&storage->syncer_wake);
+        storage->wakes.syncer = true;
     }
 }
 
@@ -221,7 +221,7 @@ static void freeze(struct storage *storage)
     storage->frozen_position = storage->tip;
     storage->frozen_state = FROZEN_WAITING;
     storage->flush = storage->closing;
-    (void)pthread_cond_signal(&storage->checkpointer_wake);
+    storage->wakes.checkpointer = true;
 }
 
 /* A backup waits for this: what it wants is in LMDB, whatever came behind it. Lock held. */
@@ -245,7 +245,7 @@ static bool can_batch(const struct storage *storage)
     return storage->evaluated < storage->enqueued && storage->role == REPLICA_PRIMARY &&
            storage->tip.lsn == storage->last.lsn &&
            storage->last.lsn - storage->durable.lsn < STORAGE_UNSYNCED_COUNT_MAX &&
-           storage->last.lsn - isr_commit(&storage->isr) < STORAGE_WINDOW_COUNT &&
+           storage->last.lsn - isr_commit(&storage->isr) < STORAGE_UNCOMMITTED_COUNT_MAX &&
            fits_job(storage->active) && wal_has_room(storage->wal);
 }
 
@@ -308,7 +308,7 @@ static void sweep(struct storage *storage)
     storage->evaluated = storage->enqueued;
     if (storage->released < storage->enqueued) {
         storage->released = storage->enqueued;
-        storage->news = storage->news || !storage->event_set;
+        storage->wakes.caller = storage->wakes.caller || !storage->event_set;
         storage->event_set = true;
     }
     storage->swept = true;

@@ -265,6 +265,7 @@ static bool perform(struct sup *sup, const struct failover_effect *effect)
         sup_relay_switchover(sup);
         return true;
     case FAILOVER_EFFECT_ELIGIBLE:
+        sup_sockets_follow(sup); /* who waits is refused while the address is still here */
         sup_vip_eligible(sup, effect->u.eligible);
         return true;
     case FAILOVER_EFFECT_CHANGED:

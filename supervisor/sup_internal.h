@@ -29,6 +29,8 @@ struct event_base;
 /* After a handover this host's approvald passes on what still comes. Then new connections are
  * refused, which harms nobody, and what is under way ends before the virtual IP is given up. */
 #define SUP_RELAY_MS (FAILOVER_VIP_STAY_MS - 20U)
+/* So much longer while somebody waits to be accepted: he would be reset. */
+#define SUP_RELAY_MORE_MS 5U
 #define SUP_HOUSE_MS 1000 /* between two looks at what has no event of its own */
 
 /* First byte of a message between the supervisors. */
@@ -70,6 +72,7 @@ struct sup {
 
     struct child child;
     struct child_user user;
+    uint64_t heard_ms; /* when the child last said something */
     uint64_t incarnation;
     uint32_t start_count;
     int contract_fd;        /* owned; -1: none */
@@ -113,6 +116,7 @@ struct sup {
     bool resync_next; /* the next child is to set its store aside */
     bool reload_owed; /* the child may have read its configuration before it changed */
     bool up_known;
+    bool quiet; /* failover knows that the child says nothing */
     bool link_known;
     bool serving_open; /* the service sockets listen */
     bool eligible;
@@ -144,6 +148,9 @@ void sup_watch_start(struct sup *sup);
 /* Drops a message that the child may not get any more (it is being ended). */
 void sup_send(struct sup *sup, const struct contract_message *message);
 void sup_child_drop(struct sup *sup);
+/* When a child that is up and says nothing is quiet; UINT64_MAX: not so. */
+uint64_t sup_quiet_deadline_ms(const struct sup *sup);
+void sup_quiet_check(struct sup *sup, uint64_t now_ms);
 /* Passes on a reload that is owed to the child, when it is up. */
 void sup_child_reload(struct sup *sup);
 

@@ -150,7 +150,7 @@ def press_and_kill(pair, card):
     begin = time.monotonic()
     primary.power_off()
     world.net.mend()
-    pair.module.wait(lambda: standby.status()["serving"], "the other host serves")
+    pair.module.wait(standby.serves, "the other host serves")
     took = time.monotonic() - begin
     thread.join(30)
     return seen[0], primary, took
@@ -204,7 +204,7 @@ def run_once(pair):
     dead.power_on()
     step(f"host {dead.name} is back: in sync after {world.wait_paired():.1f} s")
     world.primary().control("switchover")
-    module.wait(lambda: dead.status()["serving"], f"{dead.name} serves")
+    module.wait(dead.serves, f"{dead.name} serves")
     world.wait_paired()
     step(f"handed over to {dead.name}, as planned")
     request = world.api("GET", f"/v1/requests/{request_id}")[1]

@@ -51,6 +51,15 @@ def missing():
     return None
 
 
+class TooSlow(AssertionError):
+    """A time was longer than it may be: on a busy machine that may be the machine's fault."""
+
+
+def limit(good, text):
+    if not good:
+        raise TooSlow(text)
+
+
 def say(seconds):
     return ", ".join(f"{1000 * s:.0f}" for s in seconds) + " ms"
 
@@ -100,12 +109,24 @@ def finish(world, *watched):
 
 # -- the primary is lost -----------------------------------------------------------------------------
 
-def time_failover(world, runs, function):
+def paired_watch(world):
+    """Clients and a probe on a pair that is in sync at this moment: a host that a busy machine kept
+    silent for 300 ms is not, and could not take over."""
+    for _ in range(4):
+        one = Watched(world, clients=2)
+        if world.is_paired():
+            return one
+        one.end(0.0)
+        world.wait_paired()
+    raise TooSlow("the pair does not stay in sync on this machine")
+
+
+def time_failover(world, runs, function, median_s=0.7):
     """So often: the fault, and how long until a write is acknowledged."""
     times, watched = [], []
     for _ in range(runs):
+        one = paired_watch(world)
         host = world.primary()
-        one = Watched(world, clients=2)
         one.fault(lambda host=host: function(world, host))
         one.end(1.9)
         times.append(one.first())
@@ -114,8 +135,8 @@ def time_failover(world, runs, function):
         forgive(world)
         world.wait_paired()
     finish(world, *watched)
-    assert statistics.median(times) <= 0.7, f"median above 700 ms: {say(times)}"
-    assert max(times) <= 1.5, f"worst above 1500 ms: {say(times)}"
+    limit(statistics.median(times) <= median_s, f"median above {median_s} s: {say(times)}")
+    limit(max(times) <= 1.5, f"worst above 1500 ms: {say(times)}")
     return f"median {say([statistics.median(times)])}, worst {say([max(times)])} of {runs}"
 
 
@@ -164,7 +185,7 @@ def switchover(world, runs):
         gaps.append(one.gap())
         watched.append(one)
     finish(world, *watched)
-    assert max(gaps) <= 0.15, f"a gap above 150 ms: {say(gaps)}"
+    limit(max(gaps) <= 0.15, f"a gap above 150 ms: {say(gaps)}")
     return f"gaps {say(gaps)}; {refused} connections refused, no request failed"
 
 
@@ -186,7 +207,7 @@ def time_standby(world, runs, function, limit_s, refused=False):
         forgive(world)
         world.wait_paired()
     finish(world, *watched)
-    assert max(gaps) <= limit_s, f"a pause above {1000 * limit_s:.0f} ms: {say(gaps)}"
+    limit(max(gaps) <= limit_s, f"a pause above {1000 * limit_s:.0f} ms: {say(gaps)}")
     return f"pauses {say(gaps)}"
 
 
@@ -233,6 +254,13 @@ def approvald_crashes(world, runs):
     return time_failover(world, runs, lambda _w, host: host.signal("approvald", signal.SIGKILL))
 
 
+@case("approvald is stopped")
+def approvald_stopped(world, runs):
+    """Its supervisor lives: it has to notice that the peer took over, and let the address go."""
+    return time_failover(world, runs, lambda _w, host: host.signal("approvald", signal.SIGSTOP),
+                         1.1)
+
+
 @case("a crash loop hands over to the peer")
 def crash_loop(world, _runs):
     host = world.primary()
@@ -240,13 +268,13 @@ def crash_loop(world, _runs):
 
     def crash_often():
         for _ in range(5):
-            pid = wait(lambda: host.status()["child"]["state"] == "up" and host.pid("approvald"),
+            pid = wait(lambda: host.is_up() and host.pid("approvald"),
                        "approvald is up")
             os.kill(pid, signal.SIGKILL)
             wait(lambda pid=pid: host.pid("approvald") != pid, "it is gone")
 
     one.fault(crash_often)
-    wait(lambda: world[other(host.name)].status()["serving"], "the peer serves", 20)
+    wait(world[other(host.name)].serves, "the peer serves", 20)
     one.end(0.5)
     status = host.status()
     assert status["child"]["safe_mode"], status["child"]
@@ -274,7 +302,7 @@ def hanging_tasks(world, _runs):
         one.end(1.5)
         crash = host.status()["child"]["crashes"][0]
         assert crash["cause"] == "hang", crash
-        assert one.gap() <= CHECKIN_S + 1.5, f"thread {index}: a pause of {say([one.gap()])}"
+        limit(one.gap() <= CHECKIN_S + 1.5, f"thread {index}: a pause of {say([one.gap()])}")
         told.append(f"{crash.get('task')} {took:.1f} s")
         finish(world, one)
     return "; ".join(told)
@@ -293,7 +321,7 @@ def disk_fault(world, host, function, limit_s):
     members = [member["host"] for member in status["register"]["isr"]]
     assert members == [survivor.number], f"the ISR is {members}"
     assert host.hurt.get("handed") > 0, "the disk was not used"
-    assert one.gap() <= limit_s, f"a pause of {say([one.gap()])}"
+    limit(one.gap() <= limit_s, f"a pause of {say([one.gap()])}")
     finish(world, one)
     return say([one.gap()])
 
@@ -302,7 +330,7 @@ def disk_fault(world, host, function, limit_s):
 def failing_fsync(world, _runs):
     first = disk_fault(world, world.standby(), lambda h: h.hurt.fail_sync(hurt.WAL), 1.5)
     return f"standby {first}; primary " + disk_fault(
-        world, world.primary(), lambda h: h.hurt.fail_sync(hurt.WAL), 3.0)
+        world, world.primary(), lambda h: h.hurt.fail_sync(hurt.WAL), 1.5)
 
 
 @case("the disk is full, on each side")
@@ -311,7 +339,7 @@ def full_disk(world, _runs):
         host.hurt.fail_write(hurt.EVERY_FILE, errno.ENOSPC)
 
     first = disk_fault(world, world.standby(), fill, 1.5)
-    return f"standby {first}; primary " + disk_fault(world, world.primary(), fill, 3.0)
+    return f"standby {first}; primary " + disk_fault(world, world.primary(), fill, 1.5)
 
 
 # -- rules L and M, and that these cases can fail ----------------------------------------------------
@@ -344,11 +372,16 @@ def children_die(world, _runs):
     return "and an approvald that is not bound to it is seen"
 
 
+def is_eligible(host):
+    status = host.status()
+    return status is None or status["vip"]["eligible"]
+
+
 @case("M the virtual IP follows eligibility")
 def vip_follows(world, _runs):
     standby = world.standby()
     world.net.cut_both("A", "B")
-    wait(lambda: not standby.status()["vip"]["eligible"], "the standby knows that it is out", 10)
+    wait(lambda: not is_eligible(standby), "the standby knows that it is out", 10)
     assert not holds_within(standby, 2.0), "a host outside the ISR has the virtual IP"
     world.heal()
     world.wait_paired()
@@ -361,7 +394,7 @@ def vip_follows(world, _runs):
     standby.keepalived.wait(10)
     standby.start_keepalived()
     world.net.cut_both("A", "B")
-    wait(lambda: not standby.status()["vip"]["eligible"], "the standby knows that it is out", 10)
+    wait(lambda: not is_eligible(standby), "the standby knows that it is out", 10)
     assert holds_within(standby, 4.0), "the rule was broken, and the case did not see it"
     return "and a keepalived that ignores the track file is seen"
 
@@ -378,7 +411,16 @@ def holds_within(host, seconds):
 # -- running them ------------------------------------------------------------------------------------
 
 def run_one(name, runs):
-    """True when the case held; else what was wrong is printed, and its files are kept."""
+    """True when the case held. What was only too slow on a busy machine is tried once more."""
+    problem = try_one(name, runs)
+    if isinstance(problem, TooSlow) and os.getloadavg()[0] > 1.5 * (os.cpu_count() or 1):
+        print("     the machine is busy: once more", flush=True)
+        problem = try_one(name, runs)
+    return problem is None
+
+
+def try_one(name, runs):
+    """None when the case held; else what was wrong is printed, and its files are kept."""
     function, quick, options = CASES[name]
     runs = runs or quick or 1
     begin, world, problem = time.monotonic(), None, None
@@ -397,7 +439,7 @@ def run_one(name, runs):
               flush=True)
     if world is not None:
         world.close(keep=problem is not None)
-    return problem is None
+    return problem
 
 
 def run(words, runs):

@@ -24,6 +24,7 @@ from verify import Verifier  # noqa: E402
 from world import World  # noqa: E402
 
 QUICK_ROUNDS = 15
+SHOWN_MAX = 12  # of what is wrong with one round
 QUIET_S = 0.4  # of undisturbed load before and after each fault
 
 
@@ -63,8 +64,10 @@ class Rounds:
         self.book.enter(name, good)
         print(f"{'ok  ' if good else 'FAIL'} round {number} ({time.monotonic() - begin:.1f} s, seed "
               f"{seed}): {name}: {told}", flush=True)
-        for text in wrong:
+        for text in wrong[:SHOWN_MAX]:
             print("     " + text, flush=True)
+        if len(wrong) > SHOWN_MAX:
+            print(f"     and {len(wrong) - SHOWN_MAX} more", flush=True)
         if not good:
             self.drop(keep=True)
         return good

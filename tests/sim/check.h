@@ -93,6 +93,8 @@ bool checker_store_dead(const struct world *world, const uint8_t store_id[STORAG
 uint64_t checker_commit_count(const struct world *world);
 
 /* ---- clients and the outside (check_history.c) ---- */
+/* The host is told that it may serve. */
+void checker_serves(struct world *world, uint8_t host, const struct engine *engine);
 void checker_answer(struct world *world, uint8_t host, const struct answer *answer);
 /* What a new operation on the key must not miss. */
 uint64_t checker_floor(const struct world *world, uint16_t key);

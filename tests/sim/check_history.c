@@ -8,6 +8,14 @@
 
 #include "base/assert.h"
 
+void checker_serves(struct world *world, uint8_t host, const struct engine *engine)
+{
+    if (engine_commit_lsn(engine) < engine->epoch_first) {
+        check_fail(world, "C serve", "host %u serves before its start record %llu is committed",
+                   host, (unsigned long long)engine->epoch_first);
+    }
+}
+
 void checker_answer(struct world *world, uint8_t host, const struct answer *answer)
 {
     const struct child *child = &world->hosts[host - 1].child;

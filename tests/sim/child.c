@@ -382,6 +382,7 @@ void child_report(struct world *world, struct host *host, const struct replica_r
     }
     TRACE(world, "host %u: report %s", host->number, contract_name(message.type));
     if (report->type == REPLICA_REPORT_LEADING) {
+        checker_serves(world, host->number, &host->child.engine);
         app_serve(world, host);
     }
     child_tell(world, host, &message);

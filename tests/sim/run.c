@@ -50,8 +50,10 @@ static void draw_options(struct world *world)
     world->checkpoint_ms = checkpoints_ms[prng_below(prng, 4)];
     world->async = prng_once_in(prng, 2);
     world->strict = prng_once_in(prng, 12);
-    if (world->strict) { /* never solo: a lost disk then waits for the operator */
-        world->options.faults_off |= 1ULL << FAULT_DISK_LOSS;
+    if (world->strict) {
+        /* Never solo: a member of the ISR that lost its disk, or got a snapshot and with it a new
+         * store, then waits for the operator. */
+        world->options.faults_off |= 1ULL << FAULT_DISK_LOSS | 1ULL << FAULT_SMALL_LOG;
     }
 }
 

@@ -202,27 +202,41 @@ class Moves(unittest.TestCase):
         self.child.grant(1)
         wait(lambda: self.child.ready()[0] == 200, "it serves")
 
-    def begin_handover(self):
-        """Under way, and held up by a request whose body does not come."""
-        self.slow = self.child.slow_request()
-        self.addCleanup(self.slow.close)
+    def slow_client(self):
+        """Somebody whose request has begun, and whose body does not come."""
+        slow = self.child.slow_request()
+        self.addCleanup(slow.close)
         wait(lambda: max(self.child.in_flight(), default=0) >= 2, "its request has begun")
+        return slow
+
+    def call_off(self):
+        """A handover that is called off in the turn in which it begins."""
+        self.child.process.send_signal(signal.SIGSTOP)
         self.child.send(HANDOVER)
-        wait(lambda: self.child.ready()[0] == 503, "it hands over")
+        self.child.send(RESUME)
+        self.child.process.send_signal(signal.SIGCONT)
 
     def test_resume_does_not_wait_for_a_slow_client(self):
-        self.begin_handover()
-        self.child.send(RESUME)
-        wait(lambda: self.child.ready()[0] == 200, "it serves again", 5)
-        self.assertEqual(self.child.ready(self.child.port)[0], 200)
+        self.slow_client()
+        self.call_off()
+        wait(lambda: self.child.ready(self.child.port)[0] == 200, "it serves", 5)
+        self.assertEqual(self.child.ready()[0], 200)
 
     def test_a_new_epoch_ends_what_was_called_off(self):
-        self.begin_handover()
-        self.child.send(RESUME)
+        slow = self.slow_client()
+        self.call_off()
         self.child.grant(2)
-        self.slow.close()
-        wait(lambda: self.child.ready()[0] == 200, "it serves again", 5)
+        slow.close()
+        wait(lambda: self.child.ready()[0] == 200, "it serves", 5)
         self.assertEqual(self.child.ready(self.child.port)[0], 200)
+
+    def test_a_slow_client_holds_up_no_handover(self):
+        slow = self.slow_client()
+        self.child.send(HANDOVER)
+        wait(lambda: "standby" in self.child.ready()[1], "it is drained", 5)
+        slow.sendall(b"{ } }")
+        self.child.send(RESUME)
+        self.assertIn(b" 401 ", slow.recv(64))  # it was held, and then answered
 
     def test_an_offer_is_taken_back(self):
         self.child.send(HANDOVER)

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static void put_many(struct pair_kit *kit, int from, int to)
 {
@@ -253,6 +254,66 @@ static void the_replication_thread_runs_beside_the_caller(void)
     pair_kit_done(&hand.kit);
 }
 
+static void count_wake(void *arg)
+{
+    atomic_fetch_add((atomic_int *)arg, 1);
+}
+
+static enum err_code read_nothing(struct storage_txn *txn, void *arg, struct err *err)
+{
+    (void)txn;
+    (void)arg;
+    (void)err;
+    return ERR_OK;
+}
+
+static void on_read(void *arg, enum err_code rc, const struct err *err)
+{
+    (void)arg;
+    (void)rc;
+    (void)err;
+}
+
+/* A strong read that waits for an echo: news for the replication thread. */
+static void read_some(struct storage *storage)
+{
+    CU_ASSERT_EQUAL(storage_read(storage, read_nothing, on_read, NULL, NULL), ERR_OK);
+}
+
+static void who_is_awake_is_not_woken_and_misses_nothing(void)
+{
+    atomic_int wakes = 0;
+    struct engine_link link = {.arg = &wakes, .wake = count_wake};
+    struct timespec pause = {.tv_nsec = 1000000};
+    struct engine_news news;
+    struct pair_kit kit;
+    bool rests;
+
+    begin_pair(&kit);
+    engine_attach(pair_primary(&kit), &link);
+    engine_awake(pair_primary(&kit));
+    news_of(pair_primary(&kit), &news);
+    read_some(pair_primary(&kit));
+    read_some(pair_primary(&kit));
+    rests = engine_rests(pair_primary(&kit));
+    CU_ASSERT_FALSE(rests);
+    for (int i = 0; i < 1000 && !rests; i++) {
+        (void)nanosleep(&pause, NULL);
+        news_of(pair_primary(&kit), &news);
+        CU_ASSERT(news.echo_wanted > 0);
+        rests = engine_rests(pair_primary(&kit));
+    }
+    CU_ASSERT_FATAL(rests);
+    CU_ASSERT_EQUAL(atomic_load(&wakes), 0);
+    read_some(pair_primary(&kit));
+    for (int i = 0; i < 1000 && atomic_load(&wakes) == 0; i++) {
+        (void)nanosleep(&pause, NULL);
+    }
+    read_some(pair_primary(&kit));
+    CU_ASSERT_EQUAL(atomic_load(&wakes), 1);
+    pair_kit_done(&kit);
+}
+
 UNIT_MAIN("engine_log",
           {"an acknowledgement with another hash is a conflict",
            an_acknowledgement_with_another_hash_is_a_conflict},
@@ -266,4 +327,6 @@ UNIT_MAIN("engine_log",
           {"a long log goes over in order and is trimmed",
            a_long_log_goes_over_in_order_and_is_trimmed},
           {"the replication thread runs beside the caller",
-           the_replication_thread_runs_beside_the_caller})
+           the_replication_thread_runs_beside_the_caller},
+          {"who is awake is not woken and misses nothing",
+           who_is_awake_is_not_woken_and_misses_nothing})

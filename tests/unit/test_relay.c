@@ -78,16 +78,18 @@ static enum err_code send_piece(void *arg, struct span data, struct err *err)
 {
     struct side *side = arg;
     struct side *other = &side->bench->sides[side == &side->bench->sides[0] ? 1 : 0];
+    char *bytes;
 
     CU_ASSERT(data.size <= 65536); /* what the pair link takes */
     if (side->full || other->inbox_count == PIECE_COUNT_MAX) {
         return err_set(err, ERR_FULL, "full");
     }
-    other->inbox[other->inbox_count].bytes = malloc(data.size);
-    other->inbox[other->inbox_count].size = data.size;
-    CU_ASSERT_PTR_NOT_NULL_FATAL(other->inbox[other->inbox_count].bytes);
-    memcpy(other->inbox[other->inbox_count].bytes, data.data, data.size);
-    other->inbox_count++;
+    bytes = malloc(data.size);
+    if (bytes == NULL) {
+        return err_set(err, ERR_NOMEM, "piece");
+    }
+    memcpy(bytes, data.data, data.size);
+    other->inbox[other->inbox_count++] = (struct piece){.bytes = bytes, .size = data.size};
     return ERR_OK;
 }
 
