@@ -265,7 +265,7 @@ static void *backup_main(void *arg)
     backup->rc = rc;
     backup->err = err;
     backup->done = true;
-    storage->news = storage->news || !storage->event_set;
+    storage->wakes.caller = storage->wakes.caller || !storage->event_set;
     storage->event_set = true;
     engine_unlock(storage);
     return NULL;
