@@ -31,7 +31,7 @@ struct event_base;
 #define SUP_RELAY_MS (FAILOVER_VIP_STAY_MS - 20U)
 /* So much longer while somebody waits to be accepted: he would be reset. */
 #define SUP_RELAY_MORE_MS 5U
-#define SUP_HOUSE_MS 1000 /* between two looks at what has no event of its own */
+#define SUP_HOUSE_MS      1000 /* between two looks at what has no event of its own */
 
 /* First byte of a message between the supervisors. */
 enum sup_peer_kind { SUP_PEER_ARBITER = 1, SUP_PEER_SWITCHOVER = 2, SUP_PEER_DIGEST = 3 };
