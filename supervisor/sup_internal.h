@@ -31,6 +31,7 @@ struct event_base;
 #define SUP_RELAY_MS (FAILOVER_VIP_STAY_MS - 20U)
 /* So much longer while somebody waits to be accepted: he would be reset. */
 #define SUP_RELAY_MORE_MS 5U
+#define SUP_LEAVE_MORE_MS 1000 /* beyond a handover: for what comes late, and a busy host */
 #define SUP_HOUSE_MS      1000 /* between two looks at what has no event of its own */
 
 /* First byte of a message between the supervisors. */
@@ -120,7 +121,8 @@ struct sup {
     bool link_known;
     bool serving_open; /* the service sockets listen */
     bool eligible;
-    bool trouble; /* sup_watch_later */
+    bool trouble;      /* sup_watch_later */
+    uint64_t leave_ms; /* to be stopped, and handing over first: until then at the latest; 0: not */
     bool stopping;
 };
 

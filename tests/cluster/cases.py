@@ -162,7 +162,18 @@ def primary_off(world, runs):
 
 @case("the primary is stopped cleanly", quick=0)
 def primary_stopped_cleanly(world, runs):
-    return time_failover(world, min(runs, 3), lambda _world, host: host.stop())
+    gaps, watched = [], []
+    for _ in range(min(runs, 3)):
+        one = paired_watch(world)
+        host = world.primary()
+        one.fault(host.stop)
+        gaps.append(one.end(1.0).gap())
+        watched.append(one)
+        world.heal()
+        world.wait_paired()
+    finish(world, *watched)
+    limit(max(gaps) <= 1.5, f"a pause above 1500 ms: {say(gaps)}")
+    return f"pauses {say(gaps)}"
 
 
 # -- planned -----------------------------------------------------------------------------------------
