@@ -161,6 +161,8 @@ static enum err_code open_api(struct app *app, struct err *err)
         .status = app_status,
         .ready = app_ready,
         .collect = app_collect,
+        .backup_start = app_backup_start,
+        .backup_status = app_backup_status,
         .arg = app,
     };
     enum err_code rc = api_new(&options, &app->api, err);
@@ -243,9 +245,15 @@ enum err_code app_new(struct config *config_take, struct app **ret_app, struct e
 /* On its own a process may write from its start; under a supervisor when that says so. */
 static enum err_code begin(struct app *app, struct err *err)
 {
-    enum err_code rc = app->pair == NULL ? app_serve_start(app, err) : app_pair_begin(app, err);
+    enum err_code rc = ERR_OK;
     struct storage_status status;
 
+    if (app->pair == NULL) {
+        rc = app_serve_start(app, err);
+    } else {
+        rc = app_slack_trial(app, app->config, err);
+        rc = rc == ERR_OK ? app_pair_begin(app, err) : rc;
+    }
     if (rc != ERR_OK) {
         return rc;
     }
@@ -298,6 +306,7 @@ void app_free(struct app *app)
     free_event(app->tick);
     free_event(app->answers);
     storage_close(app->storage);
+    app_backup_free(app);
     app_serve_stop(app);
     api_free(app->api);
     app_pair_free(app);

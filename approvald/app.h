@@ -6,6 +6,7 @@
 #include "base/err.h"
 
 struct app;
+struct buf;
 struct config;
 
 /* Takes config (also on failure). Opens the store and listens; nothing is answered before app_run.
@@ -14,6 +15,12 @@ enum err_code
 app_new(struct config *config_take, struct app **ret_app, struct err *err) WARN_UNUSED;
 /* Runs until a signal or a fatal error has ended it; ERR_OK after a signal. */
 enum err_code app_run(struct app *app, struct err *err) WARN_UNUSED;
+/* Makes a new store in data_dir out of a backup, while nothing runs there (storage/restore.h), as
+ * the owner of data_dir; adds to said what that means. Blocks. */
+enum err_code app_restore(const struct config *config,
+                          const char *file,
+                          struct buf *said,
+                          struct err *err) WARN_UNUSED;
 /* Closes the store. NULL is allowed. */
 void app_free(struct app *app);
 

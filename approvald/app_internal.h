@@ -18,6 +18,7 @@
 
 struct api;
 struct api_options;
+struct app_backup;
 struct directory;
 struct event;
 struct event_base;
@@ -87,7 +88,8 @@ struct app {
     struct tls_server *tls; /* NULL: no TLS listener */
     struct pair *pair;      /* NULL: no supervisor; this process grants itself */
     struct storage *storage;
-    struct relay *relay; /* NULL without a peer */
+    struct app_backup *backup; /* NULL before the first one */
+    struct relay *relay;       /* NULL without a peer */
     enum app_serving serving;
     struct service *service;   /* NULL while resting, as all that follows but the api */
     struct fetch *slack_fetch; /* NULL without Slack too, as the next three */
@@ -127,8 +129,12 @@ void app_drain(struct app *app, uint64_t limit_ms);
 enum err_code app_serve_start(struct app *app, struct err *err) WARN_UNUSED;
 /* Begins nothing more: long polls end, the outbox rests. New requests have to be held before. */
 void app_serve_quiet(struct app *app);
-/* held: requests that nobody here works on. True: nothing that was begun is under way. */
-bool app_serve_is_quiet(struct app *app, uint32_t held);
+/* It is called off: begins again where it was, without waiting for what is still under way. Also
+ * under a new epoch. */
+void app_serve_go_on(struct app *app);
+/* True: nothing that was begun is under way. What has not come whole is none of it: it is held when
+ * it has. */
+bool app_serve_is_quiet(struct app *app);
 /* Takes all of it down. Quiet, or (at the process's end) the storage is closed. */
 void app_serve_stop(struct app *app);
 void app_serve_tick(struct app *app, uint64_t now_ms);
@@ -146,8 +152,6 @@ enum err_code app_pair_begin(struct app *app, struct err *err) WARN_UNUSED;
 void app_pair_work(struct app *app);
 void app_pair_tick(struct app *app, uint64_t now_ms);
 void app_pair_failed(struct app *app, const struct err *err);
-/* The store is to be set aside, and a new one fetched from the peer. */
-bool app_pair_resync(const struct app *app);
 bool app_pair_is_paired(const struct app *app);
 /* What the supervisor says of the pair; NULL: nothing yet, or there is none. */
 const struct contract_summary *app_pair_summary(const struct app *app);
@@ -156,20 +160,24 @@ void app_pair_free(struct app *app);
 
 /* app_slack.c: Slack's rooms, webhooks and the sender; nothing is sent before app_slack_start. */
 enum err_code app_slack_new(struct app *app, struct err *err) WARN_UNUSED;
+/* Makes and drops what the configuration says: a standby must not learn that it is wrong in the
+ * moment in which it takes over. */
+enum err_code
+app_slack_trial(const struct app *app, struct config *config, struct err *err) WARN_UNUSED;
 /* Its resources, which answer 503 while nothing is served. */
 enum err_code app_slack_attach(struct app *app, struct err *err) WARN_UNUSED;
 void app_slack_start(struct app *app);
-void app_slack_stop(struct app *app); /* begins nothing more */
 /* Nor waits for what is under way: the other host finds out what became of it. */
 void app_slack_hand_over(struct app *app);
+/* After all that this host goes on. */
+void app_slack_go_on(struct app *app);
 bool app_slack_is_idle(const struct app *app);
 /* Grows while the outbox lives: of a host that serves nothing as the loop turns. */
 uint64_t app_slack_turns(const struct app *app);
 void app_slack_drop(struct app *app); /* before the storage is closed: calls under way end */
 void app_slack_free(struct app *app); /* after it */
 /* Checks and applies a new configuration; the first does not change anything. */
-enum err_code
-app_slack_check(struct app *app, const struct config *config, struct err *err) WARN_UNUSED;
+enum err_code app_slack_check(struct app *app, struct config *config, struct err *err) WARN_UNUSED;
 enum err_code
 app_slack_apply(struct app *app, const struct config *config, struct err *err) WARN_UNUSED;
 void app_facts(void *arg, struct span user, struct facts *ret_facts);
@@ -179,6 +187,11 @@ void app_metrics(struct app *app); /* registers */
 void app_collect(void *arg);
 void app_status(void *arg, struct json *object);
 bool app_ready(void *arg, const char **ret_why);
+
+/* app_backup.c */
+enum err_code app_backup_start(void *arg, uint64_t *ret_number, struct err *err) WARN_UNUSED;
+void app_backup_status(void *arg, struct json *object);
+void app_backup_free(struct app *app); /* after the storage is closed */
 
 /* app_reload.c */
 void app_reload(struct app *app);

@@ -69,35 +69,36 @@ void move_serve(struct app *app)
         app_fail(app, &err);
         return;
     }
+    app_serve_go_on(app);
     move_begin(app, MOVE_NONE);
     http_server_resume(app->server);
     release_held(app);
 }
 
-static void finish_quieting(struct app *app, bool resume)
+static void finish_quieting(struct app *app)
 {
-    if (!app_serve_is_quiet(app, app->pair->held_count)) {
+    if (!app_serve_is_quiet(app)) {
         return;
     }
     app_serve_stop(app);
-    if (resume) {
-        move_serve(app);
-        return;
-    }
     move_begin(app, MOVE_OFFERED);
     storage_handover(app->storage);
 }
 
 static void finish_offer(struct app *app)
 {
+    struct pair *pair = app->pair;
     struct storage_pair_status status;
 
     storage_pair_status(app->storage, &status);
     if (status.role == REPLICA_STANDBY) {
         log_fields(LOG_LEVEL_INFO, "pair", "handed_over", LOG_NUMBER("epoch", status.epoch),
-                   LOG_NUMBER("relayed", app->pair->held_count));
+                   LOG_NUMBER("relayed", pair->held_count));
         move_begin(app, MOVE_RELAYING);
         release_held(app);
+    } else if (pair->move == MOVE_TAKING_BACK && status.role == REPLICA_PRIMARY &&
+               status.turn_count >= pair->turn) {
+        move_serve(app);
     }
 }
 
@@ -125,6 +126,18 @@ void move_hand_over(struct app *app)
     }
 }
 
+/* The peer may take over this very moment: nothing is begun before the storage has taken the word
+ * in. One of its turns may be under way, which no longer looks at commands. */
+static void take_back(struct app *app)
+{
+    struct storage_pair_status status;
+
+    storage_resume(app->storage);
+    storage_pair_status(app->storage, &status);
+    app->pair->turn = status.turn_count + 2;
+    move_begin(app, MOVE_TAKING_BACK);
+}
+
 void move_resume(struct app *app)
 {
     struct pair *pair = app->pair;
@@ -134,14 +147,13 @@ void move_resume(struct app *app)
 
         storage_status(app->storage, &status);
         log_fields(LOG_LEVEL_WARNING, "pair", "not_drained",
-                   LOG_NUMBER("requests", http_server_request_count(app->server)),
+                   LOG_NUMBER("requests", http_server_handled_count(app->server)),
                    LOG_NUMBER("held", pair->held_count),
                    LOG_TEXT("slack", app_slack_is_idle(app) ? "idle" : "busy"),
                    LOG_NUMBER("jobs", status.queue_count));
-        pair->move = MOVE_RESUMING;
-    } else if (pair->move == MOVE_OFFERED) {
-        storage_resume(app->storage);
         move_serve(app);
+    } else if (pair->move == MOVE_OFFERED) {
+        take_back(app);
     }
 }
 
@@ -149,12 +161,10 @@ void move_work(struct app *app, uint64_t now)
 {
     switch (app->pair->move) {
     case MOVE_QUIETING:
-        finish_quieting(app, false);
-        break;
-    case MOVE_RESUMING:
-        finish_quieting(app, true);
+        finish_quieting(app);
         break;
     case MOVE_OFFERED:
+    case MOVE_TAKING_BACK:
         finish_offer(app);
         break;
     case MOVE_RELAYING:

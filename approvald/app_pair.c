@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "storage/pair.h"
+#include "storage/restore.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -156,9 +157,15 @@ void app_pair_work(struct app *app)
         pair->link_news = false;
         pair_tell_link(app);
     }
+    if (app->drain_until_ms != 0) {
+        return; /* this process begins nothing more */
+    }
     if (pair->lead) {
         pair->lead = false;
         move_serve(app);
+        if (app->failure.code != ERR_OK) {
+            return; /* and then it does not lead */
+        }
         pair_tell_epoch(app, CONTRACT_LEADING, pair->epoch);
     }
     move_work(app, now_ms());
@@ -227,9 +234,8 @@ enum err_code app_pair_open(struct app *app, struct err *err)
     }
     pair->socket = (int)fd;
     app->pair = pair;
-    pair->held = mem_new(HTTP_REQUEST_COUNT_MAX, sizeof(*pair->held));
     pair->pending = mem_new(PAIR_PENDING_COUNT, sizeof(*pair->pending));
-    if (pair->held == NULL || pair->pending == NULL) {
+    if (pair->pending == NULL) {
         return err_set(err, ERR_NOMEM, "contract");
     }
     return wait_for_configure(pair, err);
@@ -265,6 +271,10 @@ app_pair_open_store(struct app *app, const struct storage_options *options, stru
     }
     memcpy(pair.cluster_id, c->cluster_id, STORAGE_ID_SIZE);
     rc = relay_new(&relay, &app->relay, err);
+    if (rc == ERR_OK && c->resync) {
+        log_fields(LOG_LEVEL_WARNING, "pair", "set_aside", LOG_TEXT("dir", options->dir));
+        rc = storage_set_aside(options, err);
+    }
     if (rc == ERR_OK) {
         app->pair_listener = -1; /* the storage's from here on */
         rc = storage_open_pair(options, &pair, &app->storage, err);
@@ -273,11 +283,6 @@ app_pair_open_store(struct app *app, const struct storage_options *options, stru
         storage_pair_listen(app->storage, pair_on_report, pair_on_data, app);
     }
     return rc;
-}
-
-bool app_pair_resync(const struct app *app)
-{
-    return app->pair != NULL && app->pair->configure.resync;
 }
 
 /* What this process holds: the supervisor decides upon it. */
@@ -389,7 +394,6 @@ void app_pair_free(struct app *app)
         event_free(pair->readable);
     }
     (void)close(pair->socket); /* what was to be said is said */
-    mem_free(pair->held);
     mem_free(pair->pending);
     mem_free(pair);
     app->pair = NULL;

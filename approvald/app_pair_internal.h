@@ -6,6 +6,7 @@
 #define APPROVALD_APP_PAIR_INTERNAL_H
 
 #include "approvald/app_internal.h"
+#include "approvald/http/limits.h"
 #include "base/span.h"
 #include "storage/replica.h"
 #include "supervisor/contract.h"
@@ -22,8 +23,8 @@ struct http_request;
 enum move {
     MOVE_NONE,
     MOVE_QUIETING,    /* we hand over: new requests are held, begun ones are answered */
-    MOVE_RESUMING,    /* it is called off while quieting */
     MOVE_OFFERED,     /* drained; the peer may take over */
+    MOVE_TAKING_BACK, /* called off after the offer: the peer has taken over, or we go on */
     MOVE_RELAYING,    /* it has: what still arrives here is passed on */
     MOVE_TAKING_OVER, /* the peer has offered: what arrives early is held */
 };
@@ -40,8 +41,9 @@ struct pair {
     bool lead;      /* the storage leads: serve */
     uint64_t epoch; /* granted */
     enum move move;
-    uint64_t move_ms;           /* since when */
-    struct http_request **held; /* owned array, in order of arrival */
+    uint64_t move_ms; /* since when */
+    uint64_t turn;    /* TAKING_BACK: in this turn the storage has heard of it */
+    struct http_request *held[HTTP_REQUEST_COUNT_MAX]; /* in order of arrival */
     uint32_t held_count;
     uint64_t checkin_ms;
     struct contract_message *pending; /* owned ring */

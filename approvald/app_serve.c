@@ -33,9 +33,17 @@ static void drop_all(struct app *app)
     app->service = NULL;
 }
 
-enum err_code app_serve_start(struct app *app, struct err *err)
+/* Webhooks say under which epoch they were sent. */
+static void take_epoch(struct app *app)
 {
     struct storage_status status;
+
+    storage_status(app->storage, &status);
+    webhook_set_epoch(app->webhook, status.epoch);
+}
+
+enum err_code app_serve_start(struct app *app, struct err *err)
+{
     enum err_code rc;
 
     ASSERT(app->serving == APP_RESTING);
@@ -48,8 +56,7 @@ enum err_code app_serve_start(struct app *app, struct err *err)
         return rc;
     }
     api_set_service(app->api, app->service);
-    storage_status(app->storage, &status);
-    webhook_set_epoch(app->webhook, status.epoch);
+    take_epoch(app);
     app->serving = APP_SERVING;
     app->service_tick_ms = 0;
     app_slack_start(app);
@@ -66,14 +73,27 @@ void app_serve_quiet(struct app *app)
     api_drain(app->api);
 }
 
-bool app_serve_is_quiet(struct app *app, uint32_t held)
+void app_serve_go_on(struct app *app)
+{
+    if (app->serving == APP_RESTING) {
+        return;
+    }
+    take_epoch(app);
+    if (app->serving == APP_QUIETING) {
+        app->serving = APP_SERVING;
+        api_go_on(app->api);
+        app_slack_go_on(app);
+    }
+}
+
+bool app_serve_is_quiet(struct app *app)
 {
     struct storage_status status;
 
     if (app->serving == APP_RESTING) {
         return true;
     }
-    if (app->serving == APP_SERVING || http_server_request_count(app->server) > held ||
+    if (app->serving == APP_SERVING || http_server_handled_count(app->server) > 0 ||
         !app_slack_is_idle(app)) {
         return false;
     }

@@ -196,6 +196,20 @@ enum err_code app_slack_new(struct app *app, struct err *err)
     return rc;
 }
 
+enum err_code app_slack_trial(const struct app *app, struct config *config, struct err *err)
+{
+    struct app trial = {.base = app->base, .metrics = app->metrics, .config = config};
+    enum err_code rc = new_webhook(&trial, err);
+
+    if (rc == ERR_OK && config_has_slack(config)) {
+        rc = new_client(&trial, err);
+        rc = rc == ERR_OK ? rc : err_wrap(err, rc, "slack");
+    }
+    app_slack_drop(&trial);
+    app_slack_free(&trial);
+    return rc;
+}
+
 enum err_code app_slack_attach(struct app *app, struct err *err)
 {
     return http_server_add(app->server, routes, app, err);
@@ -213,11 +227,6 @@ void app_slack_start(struct app *app)
     sender_start(app->sender);
 }
 
-void app_slack_stop(struct app *app)
-{
-    sender_stop(app->sender);
-}
-
 void app_slack_hand_over(struct app *app)
 {
     sender_stop(app->sender);
@@ -225,6 +234,15 @@ void app_slack_hand_over(struct app *app)
         webapi_stop(app->webapi);
     }
     webhook_stop(app->webhook);
+}
+
+void app_slack_go_on(struct app *app)
+{
+    if (app->webapi != NULL) {
+        webapi_go_on(app->webapi);
+    }
+    webhook_go_on(app->webhook);
+    sender_start(app->sender);
 }
 
 bool app_slack_is_idle(const struct app *app)
@@ -259,7 +277,7 @@ void app_slack_free(struct app *app)
     app->webhook_fetch = NULL;
 }
 
-enum err_code app_slack_check(struct app *app, const struct config *config, struct err *err)
+enum err_code app_slack_check(struct app *app, struct config *config, struct err *err)
 {
     struct webhook_destination destinations[CONFIG_WEBHOOK_COUNT_MAX];
     struct webhook_options options = {
@@ -272,7 +290,7 @@ enum err_code app_slack_check(struct app *app, const struct config *config, stru
     enum err_code rc;
 
     if (app->serving == APP_RESTING) {
-        return ERR_OK; /* it takes effect when this host serves */
+        return app_slack_trial(app, config, err); /* it takes effect when this host serves */
     }
     rc = webhook_new(&options, &trial, err);
 

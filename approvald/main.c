@@ -37,6 +37,8 @@ static const char help[] =
     "      --print-sockets    print what the section http listens on, one \"NAME ADDRESS\" a "
     "line:\n"
     "                         service, service-tls, management, local\n"
+    "      --restore FILE     make a new store in data_dir out of a backup, then end; for\n"
+    "                         approvalctl restore\n"
     "      --version          print the version\n"
     "  -h, --help             print this\n"
     "\n"
@@ -48,8 +50,8 @@ static const char help[] =
     "\n"
     "Exit status: 0 stopped by a signal; 64 wrong option; 65 the store is damaged; 69 an address "
     "or\n"
-    "the store is in use; 70 internal error; 71 no memory; 74 the disk failed or is full; 77 not\n"
-    "permitted (owner, mode); 78 the configuration is wrong.\n"
+    "the store is in use, or a restore is not done; 70 internal error; 71 no memory; 74 the disk\n"
+    "failed or is full; 77 not permitted (owner, mode); 78 the configuration is wrong.\n"
     "\n"
     "A first configuration:\n"
     "  data_dir = \"/var/lib/approvald\"\n"
@@ -70,6 +72,7 @@ static int exit_code(enum err_code rc)
     case ERR_CORRUPT:
         return EX_DATAERR;
     case ERR_BUSY:
+    case ERR_EXISTS:
     case ERR_FULL:
     case ERR_UNAVAILABLE:
         return EX_UNAVAILABLE;
@@ -81,7 +84,6 @@ static int exit_code(enum err_code rc)
     case ERR_DENIED:
     case ERR_UNAUTHENTICATED:
         return EX_NOPERM;
-    case ERR_EXISTS:
     case ERR_CONFLICT:
     case ERR_EXPIRED:
     case ERR_TIMEOUT:
@@ -132,7 +134,14 @@ static void start_log(const struct config *config)
     log_init(where, level);
 }
 
-enum action { ACTION_RUN, ACTION_CHECK, ACTION_DUMP, ACTION_DESCRIBE, ACTION_SOCKETS };
+enum action {
+    ACTION_RUN,
+    ACTION_CHECK,
+    ACTION_DUMP,
+    ACTION_DESCRIBE,
+    ACTION_SOCKETS,
+    ACTION_RESTORE
+};
 
 static int print(enum err_code (*format)(const void *arg, struct buf *buf, struct err *err),
                  const void *arg)
@@ -203,7 +212,23 @@ static int run(struct config *config_take)
     return rc == ERR_OK ? EX_OK : complain(&err);
 }
 
-static int act(enum action action, const char *file)
+static int restore(const struct config *config, const char *backup)
+{
+    AUTO_BUF struct buf *said = NULL;
+    struct err err = ERR_INIT;
+    enum err_code rc = buf_new(PRINT_SIZE_MAX, &said, &err);
+
+    if (rc == ERR_OK) {
+        rc = app_restore(config, backup, said, &err);
+    }
+    if (rc != ERR_OK) {
+        (void)complain(&err); /* the code is below: the configuration is not to blame */
+        return rc == ERR_INVALID || rc == ERR_NOT_FOUND ? EX_DATAERR : exit_code(rc);
+    }
+    return fputs(buf_text(said), stdout) >= 0 && fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+}
+
+static int act(enum action action, const char *file, const char *backup)
 {
     struct config *config = NULL;
     struct err err = ERR_INIT;
@@ -224,6 +249,8 @@ static int act(enum action action, const char *file)
         code = print(format_dump, config);
     } else if (action == ACTION_SOCKETS) {
         code = print(format_sockets, config);
+    } else if (action == ACTION_RESTORE) {
+        code = restore(config, backup);
     } else {
         (void)printf("%s: ok\n", file); /* the exit code says it too */
     }
@@ -234,12 +261,18 @@ static int act(enum action action, const char *file)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},  {"check-config", no_argument, NULL, 'k'},
-        {"dump-config", no_argument, NULL, 'd'},   {"describe-config", no_argument, NULL, 'D'},
-        {"print-sockets", no_argument, NULL, 'S'}, {"version", no_argument, NULL, 'V'},
-        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+        {"config", required_argument, NULL, 'c'},
+        {"check-config", no_argument, NULL, 'k'},
+        {"dump-config", no_argument, NULL, 'd'},
+        {"describe-config", no_argument, NULL, 'D'},
+        {"print-sockets", no_argument, NULL, 'S'},
+        {"restore", required_argument, NULL, 'R'},
+        {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     const char *file = PKGSYSCONFDIR "/approvald.conf";
+    const char *backup = NULL;
     enum action action = ACTION_RUN;
     int option;
 
@@ -261,6 +294,10 @@ int main(int argc, char **argv)
         case 'S':
             action = ACTION_SOCKETS;
             break;
+        case 'R':
+            action = ACTION_RESTORE;
+            backup = optarg;
+            break;
         case 'V':
             return puts("approvald " PACKAGE_VERSION) < 0 ? EX_IOERR : EX_OK;
         case 'h':
@@ -274,5 +311,5 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "approvald: unexpected: %s\nTry: approvald --help\n", argv[optind]);
         return EX_USAGE;
     }
-    return act(action, file);
+    return act(action, file, backup);
 }

@@ -17,7 +17,7 @@
 #include <sys/queue.h>
 
 #define PIECE_SIZE       60000U /* bytes of a message in one piece; with its head below the limit */
-#define PIECE_HEAD_SIZE  10U
+#define PIECE_HEAD_SIZE  14U
 #define MESSAGE_SIZE_MAX (HTTP_REPLY_BODY_SIZE_MAX + HTTP_HEAD_SIZE_MAX + 4096U)
 #define FIRST            1U
 #define LAST             2U
@@ -30,6 +30,7 @@ struct entry {
     uint64_t since_ms;
     struct http_request *request; /* ours; NULL: a foreign one */
     struct buf *in;               /* what has come of the peer's message; owned, may be NULL */
+    bool begun;                   /* a foreign one is with our service: it has come whole */
 };
 
 /* A message that waits for the link. */
@@ -177,6 +178,9 @@ static bool send_piece(struct relay *relay, struct outgoing *out)
     piece[1] = (uint8_t)((out->sent == 0 ? FIRST : 0U) | (size == left ? LAST : 0U));
     for (size_t i = 0; i < 8; i++) {
         piece[2 + i] = (uint8_t)(out->number >> (8 * i));
+    }
+    for (size_t i = 0; i < 4; i++) {
+        piece[10 + i] = (uint8_t)(bytes.size >> (8 * i));
     }
     memcpy(piece + PIECE_HEAD_SIZE, bytes.data + out->sent, size);
     if (relay->options.send(relay->options.arg, span_of(piece, PIECE_HEAD_SIZE + size), NULL) !=
@@ -355,6 +359,7 @@ static enum err_code begin_foreign(struct entry *entry, struct err *err)
     foreign.kind = (enum http_listener)kind;
     foreign.peer = peer;
     entry->in = NULL; /* the entry may be gone when inject returns */
+    entry->begun = true;
     rc = http_server_inject(relay->options.server, &foreign, on_foreign, entry, err);
     release(relay, in);
     if (rc != ERR_OK) {
@@ -427,7 +432,9 @@ static struct entry *entry_of(struct relay *relay, uint8_t kind, uint64_t number
         return find(&relay->ours, number);
     }
     if (!first) {
-        return find(&relay->foreign, number);
+        struct entry *entry = find(&relay->foreign, number);
+
+        return entry == NULL || entry->begun ? NULL : entry;
     }
     return relay->foreign_count < RELAY_COUNT_MAX ? entry_new(relay, number, NULL) : NULL;
 }
@@ -450,12 +457,24 @@ append(struct relay *relay, struct entry *entry, struct span bytes, struct err *
     return rc;
 }
 
+/* All pieces are here. When the link was made anew in between, some may have been lost with the old
+ * one. */
+static enum err_code finish(struct entry *entry, uint32_t size, struct err *err)
+{
+    if (buf_size(entry->in) != size) {
+        return err_set(err, ERR_PROTOCOL, "relay: %zu bytes came of %u", buf_size(entry->in),
+                       (unsigned)size);
+    }
+    return entry->request == NULL ? begin_foreign(entry, err) : finish_ours(entry, err);
+}
+
 enum err_code relay_receive(struct relay *relay, struct span data, struct err *err)
 {
     struct unpack unpack;
     struct entry *entry;
     enum err_code rc;
     uint64_t number;
+    uint32_t size;
     uint8_t kind;
     uint8_t flags;
 
@@ -463,6 +482,7 @@ enum err_code relay_receive(struct relay *relay, struct span data, struct err *e
     kind = unpack_u8(&unpack);
     flags = unpack_u8(&unpack);
     number = unpack_u64(&unpack);
+    size = unpack_u32(&unpack);
     if (!unpack_ok(&unpack) || (kind != RELAY_REQUEST && kind != RELAY_REPLY) || flags > 3) {
         return err_set(err, ERR_PROTOCOL, "relay: not a piece of a request or reply");
     }
@@ -472,7 +492,7 @@ enum err_code relay_receive(struct relay *relay, struct span data, struct err *e
     }
     rc = append(relay, entry, unpack_bytes(&unpack, unpack.left), err);
     if (rc == ERR_OK && (flags & LAST) != 0) {
-        rc = kind == RELAY_REQUEST ? begin_foreign(entry, err) : finish_ours(entry, err);
+        rc = finish(entry, size, err);
     }
     if (rc != ERR_OK) {
         give_up(entry, unknown_fate);

@@ -8,7 +8,8 @@
  *    0 u8  kind: RELAY_REQUEST, RELAY_REPLY
  *    1 u8  1: the first piece, 2: the last one (bits)
  *    2 u64 number of the request, of the host that passes it on
- *   10     bytes; all pieces of one message together are:
+ *   10 u32 bytes of the whole message
+ *   14     bytes; all pieces of one message together are:
  *
  *   request: u8 listener, u8 root, text peer, u32 size of the head, head, body
  *   reply:   u16 status, u32 Retry-After in s, text content type, u8 count of fields, (text name,

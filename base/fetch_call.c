@@ -17,6 +17,8 @@
 #include <strings.h>
 #include <sys/socket.h>
 
+#define KEEPALIVE_S 5L
+
 /* Bodies and headers carry tokens. */
 void fetch_call_free(struct fetch_call *call)
 {
@@ -225,7 +227,11 @@ set_limits(struct fetch_call *call, const struct fetch_request *request, size_t 
     set_number(call, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
     set_number(call, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
     set_number(call, CURLOPT_CERTINFO, 1); /* to name the certificate that was refused */
+    /* A long poll says nothing: of a peer whose address has moved to another host it hears only
+     * when it asks. */
     set_number(call, CURLOPT_TCP_KEEPALIVE, 1);
+    set_number(call, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_S);
+    set_number(call, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_S);
     set_text(call, CURLOPT_PROTOCOLS_STR, "http,https");
 }
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -129,6 +130,17 @@ enum err_code sockets_open(int fd, struct err *err)
 void sockets_close(int fd)
 {
     (void)shutdown(fd, SHUT_RDWR); /* one that does not listen is closed already */
+}
+
+/* Of a listening socket Linux tells the length of its queue where other sockets have what is not
+ * acknowledged. */
+bool sockets_has_waiting(int fd)
+{
+    struct tcp_info info = {.tcpi_unacked = 0};
+    socklen_t size = sizeof(info);
+
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+           info.tcpi_state == TCP_LISTEN && info.tcpi_unacked > 0;
 }
 
 /* True when a process answers at the path. */

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -19,6 +20,8 @@ enum err_code sockets_reserve(const char *address, int *ret_fd, struct err *err)
  * answers EINVAL while it is closed. */
 enum err_code sockets_open(int fd, struct err *err) WARN_UNUSED;
 void sockets_close(int fd);
+/* True while somebody who has connected waits to be accepted. */
+bool sockets_has_waiting(int fd);
 /* Binds a unix socket with mode 0660, replacing a stale one; ERR_BUSY when somebody answers there.
  */
 enum err_code sockets_bind_unix(const char *path, int *ret_fd, struct err *err) WARN_UNUSED;

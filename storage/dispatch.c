@@ -147,6 +147,7 @@ void storage_dispatch(struct storage *storage)
     }
     engine_unlock(storage);
     /* After the event was taken back: what comes while this runs tells the caller anew. */
+    backup_dispatch(storage);
     if (storage->link.dispatch != NULL) {
         storage->link.dispatch(storage->link.arg);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* engine.h: the storage's inside, shared by its own files only (storage.c, lock.c, start.c,
- * dispatch.c, txn.c, apply.c, writer.c, syncer.c, checkpoint.c, engine_*.c).
+ * dispatch.c, txn.c, apply.c, writer.c, syncer.c, checkpoint.c, engine_*.c, backup.c).
  *
  *   caller ── jobs ──> writer ── record ──> syncer ── durable ──> answers ──> caller
  *                        │ changes
@@ -183,6 +183,12 @@ struct storage {
     uint64_t promised;
     uint64_t lineage;
     struct engine_link link;
+
+    /* A backup (backup.c). */
+    struct backup *backup; /* the caller's; NULL: none is being written */
+    uint64_t settle_lsn;   /* it waits until all changes up to there are in LMDB; 0: it does not */
+    bool settled;          /* they are */
+    pthread_cond_t settle_wake;
 };
 
 void engine_lock(struct storage *storage);
@@ -246,6 +252,11 @@ enum err_code engine_open(const struct storage_options *options,
                           const uint8_t *cluster_id,
                           struct storage **ret_storage,
                           struct err *err) WARN_UNUSED;
+
+/* backup.c. In storage_dispatch and storage_close, caller's thread: delivers a backup that is done;
+ * ends one that is not. Lock not held. */
+void backup_dispatch(struct storage *storage);
+void backup_stop(struct storage *storage);
 
 void *writer_main(void *arg);
 void *syncer_main(void *arg);

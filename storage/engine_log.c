@@ -83,16 +83,28 @@ static void begin_quiet(struct storage *storage)
     engine_unlock(storage);
 }
 
+/* The log ends earlier. Of the kept hashes those are lost that records behind the cut have
+ * replaced. */
+static void shorten_hashes(struct storage *storage, const struct record_position *end)
+{
+    uint64_t oldest = storage->last.lsn < STORAGE_WINDOW_COUNT
+                          ? 0
+                          : storage->last.lsn - (STORAGE_WINDOW_COUNT - 1);
+
+    storage->hash_first = storage->hash_first > oldest ? storage->hash_first : oldest;
+    storage->hash_first = storage->hash_first < end->lsn ? storage->hash_first : end->lsn;
+    memcpy(storage->hashes[end->lsn % STORAGE_WINDOW_COUNT], end->hash, STORAGE_HASH_SIZE);
+}
+
 static void end_quiet(struct storage *storage, const struct record_position *end)
 {
     engine_lock(storage);
     storage->cutting = false;
     if (end != NULL) {
+        shorten_hashes(storage, end);
         storage->last = *end;
         storage->durable = *end;
         storage->lsn_known = storage->lsn_known < end->lsn ? storage->lsn_known : end->lsn;
-        storage->hash_first = storage->hash_first < end->lsn ? storage->hash_first : end->lsn;
-        memcpy(storage->hashes[end->lsn % STORAGE_WINDOW_COUNT], end->hash, STORAGE_HASH_SIZE);
         engine_wake_link(storage);
     }
     (void)pthread_cond_broadcast(&storage->writer_wake); /* a broadcast cannot fail */

@@ -310,16 +310,25 @@ void engine_echoed(struct storage *storage, uint64_t sequence)
 
 void engine_step_down(struct storage *storage)
 {
+    struct err failure = {.code = ERR_UNAVAILABLE,
+                          .message = "a job was handed in while this host stepped down"};
+    bool drained;
+
     engine_lock(storage);
     ASSERT(storage->role == REPLICA_PRIMARY);
     ASSERT(storage->epoch_wanted == 0);
-    ASSERT(storage->delivered == storage->enqueued);
-    ASSERT(isr_commit(&storage->isr) == storage->last.lsn);
+    drained =
+        storage->delivered == storage->enqueued && isr_commit(&storage->isr) == storage->last.lsn;
     storage->serving = false;
-    storage->peer_required = false;
-    storage->lsn_known = storage->last.lsn;
-    storage->role = REPLICA_STANDBY;
+    if (drained) {
+        storage->peer_required = false;
+        storage->lsn_known = storage->last.lsn;
+        storage->role = REPLICA_STANDBY;
+    }
     engine_unlock(storage);
+    if (!drained) {
+        engine_fail(storage, &failure);
+    }
 }
 
 void engine_halt(struct storage *storage, const char *reason)

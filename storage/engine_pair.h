@@ -25,6 +25,7 @@
 #include "storage/record.h"
 #include "storage/replica.h"
 #include "storage/storage.h"
+#include "storage/store.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -189,9 +190,10 @@ void engine_pinged(struct storage *storage, uint64_t sequence);
 void engine_echoed(struct storage *storage, uint64_t sequence);
 
 /* STEP_DOWN: a drained primary becomes a standby in the same process; jobs are refused from now on.
- * Asserted: every job is answered and delivered, and everything is committed (it may still be in
- * the course of being applied). UNREQUIRE is
- * included. Never blocks. */
+ * Everything is committed (it may still be in the course of being applied). UNREQUIRE is included.
+ * When the caller has gone back to work meanwhile, so that a job is not delivered or a record not
+ * committed, the engine has failed instead: memory and the peer's log would not say the same. Never
+ * blocks. */
 void engine_step_down(struct storage *storage);
 
 /* HALT. The reason reaches every waiting job, storage_status and the file "failed". */
@@ -201,12 +203,18 @@ void engine_halt(struct storage *storage, const char *reason);
 
 struct engine_snapshot; /* one being sent */
 
-/* A consistent view of LMDB as of its applied position, which is filled in. One at a time. It pins
- * LMDB's pages: close it soon. ERR_NOMEM, ERR_UNAVAILABLE. */
+/* A consistent view of LMDB as of its applied position, which is filled in. One at a time for R,
+ * and one for a backup on its own thread. It pins LMDB's pages: close it soon. ERR_NOMEM,
+ * ERR_UNAVAILABLE. */
 enum err_code engine_snapshot_open(struct storage *storage,
                                    struct engine_snapshot **ret_snapshot,
                                    struct record_position *ret_position,
                                    struct err *err) WARN_UNUSED;
+/* What the store knew of itself in that view, and how many pairs it has. ERR_UNAVAILABLE. */
+enum err_code engine_snapshot_facts(struct engine_snapshot *snapshot,
+                                    struct store_meta *ret_meta,
+                                    uint64_t *ret_count,
+                                    struct err *err) WARN_UNUSED;
 /* The next pairs, change_encode'd puts, whole ones, up to the one that reaches STORAGE_SHIP_SIZE,
  * at most room bytes (at least ENGINE_SHIP_SIZE_MAX). *ret_size 0: it is at its end. *ret_count:
  * pairs up to now. Blocks (reads). ERR_UNAVAILABLE. */

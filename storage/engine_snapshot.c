@@ -77,6 +77,19 @@ enum err_code engine_snapshot_open(struct storage *storage,
     return ERR_OK;
 }
 
+enum err_code engine_snapshot_facts(struct engine_snapshot *snapshot,
+                                    struct store_meta *ret_meta,
+                                    uint64_t *ret_count,
+                                    struct err *err)
+{
+    enum err_code rc = store_view_meta(snapshot->view, ret_meta, err);
+
+    if (rc == ERR_OK) {
+        rc = store_view_count(snapshot->view, ret_count, err);
+    }
+    return rc == ERR_OK ? rc : engine_lost(snapshot->storage, rc, err);
+}
+
 void engine_snapshot_close(struct engine_snapshot *snapshot)
 {
     if (snapshot != NULL) {

@@ -109,6 +109,14 @@
 /* Bytes of records or pairs in one message: behind the one that reaches this a message ends, so
  * that over a slow network acknowledgements and echoes still come many times within the silence. */
 #define STORAGE_SHIP_SIZE (64UL * STORAGE_KIB)
+/* A backup waits so long for all records to be committed (a standby hears of that with the next
+ * ping), then only for those that were known to be when it began, */
+#define BACKUP_SETTLE_MS 3000U
+/* and so long in all: a checkpoint takes well under a second. */
+#define BACKUP_WAIT_MS 30000U
+/* Bytes written before they are synced: more would be one long write in the way of the log's. */
+#define BACKUP_SYNC_SIZE (4UL * STORAGE_MIB)
+
 /* link: bytes in the send queue up to which records, pairs and data are added: 128 KiB are 1 ms at
  * 1 Gbit/s, so that a ping behind them is not late; the kernel's own queue is held to LINK_UNSENT
  * by TCP_NOTSENT_LOWAT. One frame may go beyond: a record can be that large. */

@@ -211,12 +211,17 @@ void link_conn_ready(struct link *link, struct link_conn *conn)
     link_feed(link, &event);
 }
 
-/* When a connection that cannot be read is given up. */
+/* When a connection that cannot be read is given up: what was received is not taken, or the log has
+ * no room. What the peer says of commits stands behind the records, and only what is committed
+ * makes room: the next session begins with it. */
 static uint64_t stall_deadline_ms(const struct link *link)
 {
-    return link->stalled_ms == 0
-               ? UINT64_MAX
-               : link->stalled_ms + link->options.silence_ms / LINK_DATA_STALL_SHARE;
+    uint64_t silence_ms = link->options.silence_ms;
+    uint64_t data_ms =
+        link->stalled_ms == 0 ? UINT64_MAX : link->stalled_ms + silence_ms / LINK_DATA_STALL_SHARE;
+    uint64_t log_ms = link->append_frame == 0 ? UINT64_MAX : link->append_ms + silence_ms;
+
+    return data_ms < log_ms ? data_ms : log_ms;
 }
 
 /* The frame is whole: may it be handled now? */
@@ -320,6 +325,9 @@ static void hear(struct link *link)
     if (link->conn.state == CONN_UP && !link->drop &&
         link->now_ms >= link->heard_ms + link->options.silence_ms) {
         link_drop(link, "nothing was heard for too long");
+    }
+    if (link->append_frame > 0 && link->now_ms >= stall_deadline_ms(link)) {
+        link_drop(link, "the log has no room for too long");
     }
     settle(link);
 }

@@ -94,6 +94,7 @@ static void perform_append(struct link *link, struct span records)
         ASSERT(records.data >= in.data && records.data + records.size <= in.data + in.size);
         link->append_offset = (size_t)(records.data - in.data) + taken;
         link->append_frame = (size_t)(records.data - in.data) + records.size;
+        link->append_ms = link->now_ms;
     }
     appended(link, rc, &failure);
 }
@@ -108,6 +109,7 @@ void link_append_more(struct link *link)
     enum err_code rc = engine_append(link->storage, records, &taken, &failure);
 
     link->append_offset += taken;
+    link->append_ms = taken > 0 ? link->now_ms : link->append_ms;
     if (rc == ERR_OK) {
         ASSERT(link->append_offset == link->append_frame);
         link_append_forget(link);

@@ -123,6 +123,7 @@ struct link {
     size_t append_frame;  /* size of the frame in front of in whose records the log has no room for
                            * yet; 0: none */
     size_t append_offset; /* of its first byte not taken */
+    uint64_t append_ms;   /* no record was taken since */
     uint8_t *scratch;     /* owned: MESSAGE_BYTES_SIZE_MAX bytes, for records and pairs */
     uint8_t *data_sent;   /* owned: MESSAGE_DATA_SIZE_MAX bytes */
     struct link_ship ship;

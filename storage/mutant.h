@@ -23,6 +23,7 @@
  *  I    apply_beyond_verified    applied is only what is committed and verified in this session
  *  I    match_by_lsn             logs are shared up to an equal hash, not up to an equal LSN
  *  J    speak_deposed            a deposed primary counts no acknowledgement or echo any more
+ *  K    offer_outlives_grant     a new grant ends a handover that came to nothing
  *  K    handover_undrained       HANDOVER is sent when all is committed and acknowledged
  *  N    read_by_clock            an echo that came a moment ago proves nothing about now
  * Found by tests/unit and tests/crash, in the engine:

@@ -134,6 +134,11 @@ static enum err_code load(struct promise *promise, struct err *err)
     if (rc == ERR_NOT_FOUND) {
         return ERR_OK; /* a new store */
     }
+    /* A copy's name may be in the page cache only, when the one before us died between rename and
+     * the directory's sync: a power loss would take all that is written over it along. */
+    if (rc == ERR_OK && !MUTANT(promise_unsynced)) {
+        rc = promise->disk->sync_dir(promise->disk->arg, promise->dir, err);
+    }
     if (rc == ERR_OK) {
         promise->index = choice.index;
         promise->sequence = choice.sequence;

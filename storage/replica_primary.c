@@ -56,7 +56,11 @@ void primary_begin(struct replica *r, const struct replica_grant *grant)
     p->beginning = true;
     p->serving = false;
     p->lsn_start = 0;
-    if (p->handover == HANDOVER_DRAINED) {
+    /* This host leads on: an offer that came to nothing is over, whether or not RESUME comes. Kept,
+     * it would keep the peer from ever being added again. */
+    if (!MUTANT(offer_outlives_grant)) {
+        p->handover = HANDOVER_NONE;
+    } else if (p->handover == HANDOVER_DRAINED) {
         p->handover = HANDOVER_DRAINING;
     }
     if (!r->halted) {

@@ -12,6 +12,7 @@
 #include "storage/disk.h"
 #include "storage/engine.h"
 #include "storage/install.h"
+#include "storage/restore.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -32,6 +33,7 @@ void engine_fail(struct storage *storage, const struct err *failure)
     (void)pthread_cond_broadcast(&storage->checkpointer_wake);
     (void)pthread_cond_broadcast(&storage->caller_wake);
     (void)pthread_cond_broadcast(&storage->quiet_wake);
+    (void)pthread_cond_broadcast(&storage->settle_wake);
     engine_wake_link(storage);
     engine_unlock(storage);
 }
@@ -96,9 +98,9 @@ static enum err_code check_options(const struct storage_options *o, struct err *
 
 static void init_locks(struct storage *storage)
 {
-    pthread_cond_t *conditions[] = {&storage->writer_wake, &storage->syncer_wake,
+    pthread_cond_t *conditions[] = {&storage->writer_wake,       &storage->syncer_wake,
                                     &storage->checkpointer_wake, &storage->caller_wake,
-                                    &storage->quiet_wake};
+                                    &storage->quiet_wake,        &storage->settle_wake};
     pthread_condattr_t attributes;
 
     /* None of these can fail with these arguments on Linux. */
@@ -322,6 +324,9 @@ static enum err_code open_files(struct storage *storage, const uint8_t *cluster_
     enum err_code rc = take_directory(storage, err);
 
     if (rc == ERR_OK) {
+        rc = restore_check(o->disk, o->dir, err);
+    }
+    if (rc == ERR_OK) {
         rc = install_finish(o->disk, o->dir, err);
     }
     if (rc == ERR_OK) {
@@ -498,6 +503,7 @@ void storage_close(struct storage *storage)
     storage->flush = true;
     (void)pthread_cond_broadcast(&storage->writer_wake); /* a broadcast cannot fail */
     engine_unlock(storage);
+    backup_stop(storage);
     link = finish_jobs(storage);
     engine_lock(storage);
     storage->ending = true;

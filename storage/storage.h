@@ -16,7 +16,8 @@
  * Files in the data directory: state.mdb (LMDB: the state as of the last checkpoint), wal-*.seg
  * (the log), lock, ballast, and failed (why the last process stopped serving; removed by the next
  * start); as one of two also promise-0 and -1 (promise.h), for a moment wal-cut (wal.h),
- * incoming.mdb and installing (install.h), and after a divergence diverged-<LSN>.mdb. Below the
+ * incoming.mdb and installing (install.h), and after a divergence diverged-<LSN>.mdb; while a
+ * backup is being put in place, restoring (restore.h). Below the
  * head-room writes are refused with ERR_NOSPACE and reads go on. The admin may then delete ballast,
  * which frees its size at once; within a second writes go on. The next start with plenty of room
  * makes it again. */
@@ -104,6 +105,35 @@ enum err_code storage_read(struct storage *storage,
                            storage_done_fn *on_done,
                            void *arg,
                            struct err *err) WARN_UNUSED;
+
+/* Where a backup stands in the log, and how large it is. */
+struct storage_backup_result {
+    uint64_t lsn; /* the last record in it */
+    uint64_t epoch;
+    uint64_t wall_ms; /* of that record */
+    uint64_t pair_count;
+    uint64_t size; /* bytes of the file */
+    uint8_t hash[STORAGE_HASH_SIZE];
+};
+
+/* As storage_done_fn; result is NULL unless rc is ERR_OK. */
+typedef void storage_backup_fn(void *arg,
+                               enum err_code rc,
+                               const struct storage_backup_result *result,
+                               const struct err *err);
+
+/* Writes a consistent copy of the state (backup_format.h) to path, on a thread of its own, in any
+ * role, while writes go on. All that was committed when this was called is in it. The file is made
+ * whole as path.part, then synced and renamed; it replaces an older one. Its directory exists.
+ * on_done comes as the answer of a job does. ERR_BUSY: one is being written; ERR_UNAVAILABLE,
+ * ERR_NOMEM, ERR_TOO_LARGE (path): on_done is not called. Later: ERR_NOSPACE (the disk or the map
+ * would come near its head-room; what was written is removed), ERR_TIMEOUT (no checkpoint came
+ * about), ERR_IO, ERR_UNAVAILABLE (closed, or the storage failed). */
+enum err_code storage_backup(struct storage *storage,
+                             const char *path,
+                             storage_backup_fn *on_done,
+                             void *arg,
+                             struct err *err) WARN_UNUSED;
 
 /* A weak read runs fn at once on the caller's thread, on the state of the last checkpoint: stale by
  * up to checkpoint_ms, never wrong. For metrics, exports and long listings. fn is bounded by its

@@ -86,6 +86,9 @@ enum err_code store_view_renew(struct store_view *view, struct err *err) WARN_UN
 /* What the store knew of itself in this view. */
 enum err_code
 store_view_meta(struct store_view *view, struct store_meta *ret_meta, struct err *err) WARN_UNUSED;
+/* Pairs in this view. */
+enum err_code
+store_view_count(struct store_view *view, uint64_t *ret_count, struct err *err) WARN_UNUSED;
 /* Lets go of the pages that the view pins; renew it before the next use. */
 void store_view_reset(struct store_view *view);
 /* ERR_NOT_FOUND without a message when absent: that is an ordinary answer. */

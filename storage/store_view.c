@@ -76,6 +76,18 @@ enum err_code store_view_meta(struct store_view *view, struct store_meta *ret_me
     return store_facts_get(view->store, view->txn, ret_meta, err);
 }
 
+enum err_code store_view_count(struct store_view *view, uint64_t *ret_count, struct err *err)
+{
+    MDB_stat stat;
+    int rc = mdb_stat(view->txn, view->store->state, &stat);
+
+    if (rc != 0) {
+        return store_fail(rc, "count", err);
+    }
+    *ret_count = stat.ms_entries;
+    return ERR_OK;
+}
+
 void store_view_reset(struct store_view *view)
 {
     mdb_txn_reset(view->txn);

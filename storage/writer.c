@@ -227,6 +227,21 @@ static void freeze(struct storage *storage)
     storage->wakes.checkpointer = true;
 }
 
+/* A backup waits for this: what it wants is in LMDB, whatever came behind it. Lock held. */
+static void note_settled(struct storage *storage)
+{
+    if (storage->settle_lsn == 0 || storage->settled) {
+        return;
+    }
+    storage->settled =
+        storage->lsn_applied >= storage->settle_lsn ||
+        (storage->tip.lsn >= storage->settle_lsn && memtable_count(storage->active) == 0 &&
+         storage->frozen_state == FROZEN_NONE);
+    if (storage->settled) {
+        (void)pthread_cond_signal(&storage->settle_wake); /* a signal cannot fail */
+    }
+}
+
 /* Lock held. Everything a batch needs is there: it can then not stop half-way. */
 static bool can_batch(const struct storage *storage)
 {
@@ -312,6 +327,7 @@ void *writer_main(void *arg)
         uint64_t now_ms = clock_boot_ms(storage->options.clock);
 
         engine_turn(storage, ENGINE_WRITER);
+        note_settled(storage);
         if (storage->frozen_state == FROZEN_DONE) {
             drop_frozen(storage);
         } else if (should_freeze(storage, now_ms)) {

@@ -366,6 +366,12 @@ static enum err_code fill(struct manual *manual, struct err *err)
         return err_set(err, ERR_NOMEM, "manual");
     }
     rc = load(manual, &options.copy, err);
+    if (rc == ERR_OK && manual->sequence > 0) {
+        /* What was read, and the names of the copies, may be in the page cache only: nothing may
+         * count upon it before it is durable. */
+        rc = fsync(manual->dir) == 0 ? save(manual, &options.copy, err)
+                                     : err_set_errno(err, ERR_IO, errno, "sync of the directory");
+    }
     if (rc == ERR_OK) {
         mirror_init(&manual->mirror, &options);
     }

@@ -47,6 +47,7 @@ static void on_child_up(struct failover *f, const struct failover_child *child)
         authority_child_gone(f); /* one that ended without a word */
     }
     f->child_up = true;
+    f->quiet = false;
     f->child = *child;
     f->child_ms = f->now_ms;
     f->read_now = true;
@@ -142,6 +143,7 @@ static void on_child_event(struct failover *f, const struct failover_event *even
     case FAILOVER_EVENT_SAFE_MODE:
     case FAILOVER_EVENT_VRRP_HINT:
     case FAILOVER_EVENT_VIP:
+    case FAILOVER_EVENT_QUIET:
     case FAILOVER_EVENT_COMMAND:
     case FAILOVER_EVENT_TICK:
         break;
@@ -174,6 +176,10 @@ static void take_in(struct failover *f, const struct failover_event *event)
         break;
     case FAILOVER_EVENT_VIP:
         vip_on_event(f, event->u.vip_here);
+        break;
+    case FAILOVER_EVENT_QUIET:
+        f->quiet = event->u.quiet && f->child_up;
+        f->read_now = f->read_now || (f->quiet && f->eligible);
         break;
     case FAILOVER_EVENT_COMMAND:
         command_do(f, event->u.command);

@@ -110,6 +110,7 @@ enum failover_event_type {
     FAILOVER_EVENT_SAFE_MODE,  /* u.safe: the watch core: this host must not lead, and why */
     FAILOVER_EVENT_VRRP_HINT,  /* the peer has stopped to send VRRP adverts: look sooner */
     FAILOVER_EVENT_VIP,        /* u.vip_here: the virtual IP has come to this host, or gone */
+    FAILOVER_EVENT_QUIET,      /* u.quiet: the child misses its check-ins, or is heard again */
     FAILOVER_EVENT_COMMAND,    /* u.command */
     FAILOVER_EVENT_TICK
 };
@@ -174,6 +175,7 @@ struct failover_event {
             char reason[FAILOVER_REASON_SIZE];
         } safe;
         bool vip_here;
+        bool quiet;
         enum failover_command command;
     } u;
 };

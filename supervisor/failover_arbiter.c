@@ -65,7 +65,9 @@ static const char *answer_fault(const struct failover *f,
     }
     if (answer->outcome == FAILOVER_ABSENT) {
         /* Asked before the register was made, an answer may come after it. */
-        return floor->epoch > 0 ? "the register is gone" : NULL;
+        return floor->epoch > 0 || (MUTANT(absent_is_gone) && f->memory.epoch > 0)
+                   ? "the register is gone"
+                   : NULL;
     }
     return value_fault(f, &answer->value, floor);
 }
@@ -467,7 +469,9 @@ static void read_run(struct failover *f)
     if (f->read_out) {
         return;
     }
-    if (!read_needed(f)) {
+    if ((!f->child_up || f->quiet) && f->eligible && f->known) {
+        pause_ms = f->options.bias_ms; /* clients come here: has the peer taken over? */
+    } else if (!read_needed(f)) {
         pause_ms *= FAILOVER_IDLE_READS;
     }
     if (!f->read_now && !due(f, f->read_ms + pause_ms)) {

@@ -114,6 +114,7 @@ struct failover {
 
     /* The virtual IP. */
     bool vip_here;
+    bool quiet;        /* the child is up, and misses its check-ins */
     uint64_t stray_ms; /* since when it is here while the peer serves; 0: not so */
     bool stray_asked;
     uint64_t yield_from_ms; /* not eligible from then … */

@@ -195,7 +195,7 @@ bool in_isr(const struct failover *f)
      * another lineage is in the ISR when this host forced its promotion and ended before the store
      * had the new lineage: nobody else writes a register of which this host is primary. */
     if (f->child.lineage != f->value.lineage && f->child.lineage != 0 &&
-        f->value.primary != f->options.host) {
+        (f->value.primary != f->options.host || MUTANT(forced_is_foreign))) {
         return false;
     }
     return MUTANT(isr_names_hosts) || register_has(&f->value, f->options.host, f->child.store_id);

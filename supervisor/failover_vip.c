@@ -75,8 +75,13 @@ static bool yields(struct failover *f)
     return begun && !due(f, f->yield_ms) && peer_leads(f) && link_alive(f);
 }
 
-/* Rule M. While the child is being started again, what held before holds on: the listening
- * sockets are the supervisor's. */
+static bool is_member(const struct failover *f)
+{
+    return !f->known || f->value.isr[f->options.host - 1].present;
+}
+
+/* Rule M. While the child is being started again, what held before holds on, unless the peer has
+ * taken over meanwhile: the listening sockets are the supervisor's. */
 static bool eligible_now(struct failover *f)
 {
     if (f->options.alone) {
@@ -94,7 +99,7 @@ static bool eligible_now(struct failover *f)
     if (f->child_up && f->fresh) {
         return in_isr(f);
     }
-    return f->eligible && (!f->child_up || in_isr(f));
+    return f->eligible && (f->child_up ? in_isr(f) : is_member(f));
 }
 
 void tell_eligible(struct failover *f)

@@ -58,18 +58,22 @@ static const char head[] =
 static enum err_code
 format_globals(const struct keepalived_conf *conf, struct buf *buf, struct err *err)
 {
-    return buf_append_format(buf, err,
-                             "global_defs {\n"
-                             "    router_id approvald_%u\n"
-                             "    vrrp_version 3\n"
-                             "    # The supervisor reads these lines; it makes the FIFO.\n"
-                             "    vrrp_notify_fifo %s\n"
-                             "    fifo_write_vrrp_states_on_reload\n"
-                             "    # A busy host must not miss its adverts.\n"
-                             "    vrrp_rt_priority 50\n"
-                             "    max_auto_priority 60\n"
-                             "}\n\n",
-                             (unsigned)conf->host, conf->fifo);
+    return buf_append_format(
+        buf, err,
+        "global_defs {\n"
+        "    router_id approvald_%u\n"
+        "    vrrp_version 3\n"
+        "    # The supervisor reads these lines; it makes the FIFO.\n"
+        "    vrrp_notify_fifo %s\n"
+        "    fifo_write_vrrp_states_on_reload\n"
+        "    # A busy host must not miss its adverts.\n"
+        "    vrrp_rt_priority 50\n"
+        "    # Microseconds; with the usual 10000 the kernel kills it on a busy\n"
+        "    # host, and the address leaves a primary that is well.\n"
+        "    vrrp_rlimit_rttime 500000\n"
+        "    max_auto_priority 60\n"
+        "}\n\n",
+        (unsigned)conf->host, conf->fifo);
 }
 
 /* "reverse": 1 in the file is good, and a file that is missing or unreadable is not. Without it a
@@ -117,7 +121,7 @@ format_instance(const struct keepalived_conf *conf, struct buf *buf, struct err 
                           "    advert_int 0.1\n"
                           "    # After both held the address, neighbours learn who has it.\n"
                           "    garp_master_delay 1\n"
-                          "    garp_master_refresh 10\n"
+                          "    garp_master_refresh 1\n"
                           "    garp_lower_prio_delay 1\n"
                           "    garp_lower_prio_repeat 3\n"
                           "    higher_prio_send_advert true\n",

@@ -198,6 +198,11 @@ static enum err_code load(struct memory *memory,
     if (rc != ERR_OK) {
         return rc;
     }
+    /* The name of a copy may be in the page cache only: what is written over it later would go with
+     * it when the power fails. */
+    if (fsync(memory->dir) != 0) {
+        return err_set_errno(err, ERR_IO, errno, "sync of the directory");
+    }
     memory->sequence = choice.sequence;
     memory->next = 1 - choice.index;
     rc = memory_decode(choice.body, ret_value, err);

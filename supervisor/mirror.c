@@ -367,7 +367,7 @@ static void on_confirm(struct mirror *mirror, struct mirror_effects *effects)
 {
     struct mirror_copy next = mirror->copy;
 
-    if (reachable(mirror)) {
+    if (mirror->up && mirror->peer_incarnation != 0) { /* of a split pair too */
         problem(effects, "the other host answers: it is not off");
         return;
     }

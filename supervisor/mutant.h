@@ -13,8 +13,10 @@
  *  D    read_resolves         the old value in a read resolves nothing
  *  D    unknown_is_failed     an attempt of unknown fate is not a failed one
  *  D    accept_regression     an arbiter that went back, or another one, is refused
+ *  D    absent_is_gone        an answer from before the bootstrap is no lost register
  *  D    forget_nonces         an earlier attempt's nonce in the register means that it landed
  *  E    outdated_seeks        an OUTDATED host never promotes itself
+ *  F    forced_is_foreign     a forced promotion that was cut short can be finished
  *  F    force_keeps_lineage   a forced promotion begins a new lineage
  *  G    isr_names_hosts       the ISR names stores, not only hosts
  *  H    propose_any_epoch     a proposal counts only under the epoch that it was made under

@@ -78,7 +78,8 @@ static void arm(struct sup *sup)
                          failover_deadline_ms(sup->failover),
                          sup->watchdog_next_ms,
                          sup->notify_next_ms,
-                         sup_sockets_deadline_ms(sup)};
+                         sup_sockets_deadline_ms(sup),
+                         sup_quiet_deadline_ms(sup)};
     uint64_t next = wanted[0];
     struct itimerspec at = {.it_interval = {0, 0}};
 
@@ -166,6 +167,7 @@ static void tick_house(struct sup *sup, uint64_t now)
     sup->house_ms = now + SUP_HOUSE_MS;
     control_tick(sup->control, now);
     sup_vip_check(sup);
+    sup_tell_digest(sup);
     sup_sockets_follow(sup);
 }
 
@@ -186,6 +188,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         (void)sup_queue(sup, FAILOVER_EVENT_TICK); /* carries nothing */
     }
     sup_sockets_follow(sup);
+    sup_quiet_check(sup, now);
     tick_house(sup, now);
     tick_watchdogs(sup, now);
     sup_pump(sup);
@@ -233,9 +236,8 @@ static void reload(struct sup *sup)
     } else {
         apply(sup, config);
     }
-    if (sup->child.pid > 0) {
-        child_signal(&sup->child, SIGHUP);
-    }
+    sup->reload_owed = true;
+    sup_child_reload(sup);
     notify_ready();
 }
 

@@ -216,6 +216,29 @@ static void take_packet(struct sup *sup, struct span packet)
     take_message(sup, &message);
 }
 
+/* Four check-ins that did not come: far from a hang, but the peer may know more. */
+uint64_t sup_quiet_deadline_ms(const struct sup *sup)
+{
+    uint64_t quiet_ms = sup_config_number(sup->config, "child", "checkin") / 4;
+
+    return sup->watch.state == WATCH_UP && !sup->quiet ? sup->heard_ms + quiet_ms : UINT64_MAX;
+}
+
+static void set_quiet(struct sup *sup, bool quiet)
+{
+    if (sup->quiet != quiet) {
+        sup->quiet = quiet;
+        sup_queue(sup, FAILOVER_EVENT_QUIET)->u.quiet = quiet;
+    }
+}
+
+void sup_quiet_check(struct sup *sup, uint64_t now_ms)
+{
+    if (now_ms >= sup_quiet_deadline_ms(sup)) {
+        set_quiet(sup, true);
+    }
+}
+
 /* False: nothing more to read now. */
 static bool read_packet(struct sup *sup)
 {
@@ -233,6 +256,8 @@ static bool read_packet(struct sup *sup)
         sup_watch(sup, WATCH_EVENT_CLOSED, "");
         return false;
     }
+    sup->heard_ms = sup_now_ms();
+    set_quiet(sup, false);
     take_packet(sup, span_of(packet, (size_t)size));
     return sup->contract != NULL; /* the step may have ended the child */
 }
@@ -342,6 +367,7 @@ static void perform_fork(struct sup *sup)
     ASSERT(sup->child.pid == 0);
     sup->start_count++;
     sup->incarnation = sup_random();
+    sup->reload_owed = false; /* it reads what there is now */
     sup->up_known = false;
     sup->link_known = false;
     if (fork_child(sup, &err) != ERR_OK) {
@@ -355,10 +381,20 @@ static void perform_fork(struct sup *sup)
     configure(sup);
 }
 
+/* Before it is up the signal would end it. */
+void sup_child_reload(struct sup *sup)
+{
+    if (sup->reload_owed && sup->up_known && sup->child.pid > 0) {
+        sup->reload_owed = false;
+        child_signal(&sup->child, SIGHUP);
+    }
+}
+
 static void perform_up(struct sup *sup)
 {
     struct failover_child *child = &sup_queue(sup, FAILOVER_EVENT_CHILD_UP)->u.child;
 
+    sup_child_reload(sup);
     child->incarnation = sup->up.incarnation;
     memcpy(child->store_id, sup->up.store_id, REGISTER_ID_SIZE);
     child->lineage = sup->up.lineage;
@@ -369,6 +405,7 @@ static void perform_up(struct sup *sup)
 
 static void perform_down(struct sup *sup)
 {
+    sup->quiet = false; /* the core forgets it too */
     sup->link_known = false;
     sup->up_known = false;
     (void)sup_queue(sup, FAILOVER_EVENT_CHILD_DOWN); /* carries nothing */

@@ -56,9 +56,11 @@ static void switchover(struct sup *sup, uint64_t client)
     struct failover_status status;
 
     failover_status(sup->failover, &status);
-    if (status.role == FAILOVER_STANDBY && sup->link_known && sup->link.up) {
+    if (status.role == FAILOVER_STANDBY && sup->link_known && sup->link.up &&
+        sup->link.peer_leads) {
         sup_relay_switchover(sup);
-        control_reply(sup->control, client, true, "the primary has been asked to hand over");
+        control_reply(sup->control, client, true,
+                      "passed on to the primary, the other host; look with approvalctl status");
         return;
     }
     sup_ask_failover(sup, client, FAILOVER_SWITCHOVER);

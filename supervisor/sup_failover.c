@@ -13,9 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* First byte of a message between the supervisors. */
-enum peer_kind { PEER_ARBITER = 1, PEER_SWITCHOVER = 2 };
-
 #define USER_SIZE 512 /* of etcd's NAME:PASSWORD */
 
 static void on_answer(void *arg, enum arbiter_request request, const struct failover_answer *answer)
@@ -83,7 +80,7 @@ static enum err_code open_etcd(struct sup *sup, char secret[USER_SIZE], struct e
     return arbiter_etcd_new(&options, &sup->arbiter, err);
 }
 
-static void send_peer(struct sup *sup, enum peer_kind kind, struct span bytes)
+void sup_send_peer(struct sup *sup, enum sup_peer_kind kind, struct span bytes)
 {
     struct contract_message message = {.type = CONTRACT_PEER};
 
@@ -100,7 +97,7 @@ static void send_peer(struct sup *sup, enum peer_kind kind, struct span bytes)
 
 static void send_mirror(void *arg, struct span bytes)
 {
-    send_peer(arg, PEER_ARBITER, bytes);
+    sup_send_peer(arg, SUP_PEER_ARBITER, bytes);
 }
 
 static void on_fatal(void *arg, const struct err *err)
@@ -149,17 +146,19 @@ enum err_code sup_arbiter_open(struct sup *sup, struct err *err)
 
 void sup_relay_switchover(struct sup *sup)
 {
-    send_peer(sup, PEER_SWITCHOVER, SPAN_NONE);
+    sup_send_peer(sup, SUP_PEER_SWITCHOVER, SPAN_NONE);
 }
 
 void sup_take_peer(struct sup *sup, const struct contract_peer *peer)
 {
     struct span rest = peer->size == 0 ? SPAN_NONE : span_of(peer->bytes + 1, peer->size - 1U);
 
-    if (peer->size > 0 && peer->bytes[0] == PEER_ARBITER && sup->arbiter != NULL) {
+    if (peer->size > 0 && peer->bytes[0] == SUP_PEER_ARBITER && sup->arbiter != NULL) {
         arbiter_peer(sup->arbiter, rest);
-    } else if (peer->size == 1 && peer->bytes[0] == PEER_SWITCHOVER) {
+    } else if (peer->size == 1 && peer->bytes[0] == SUP_PEER_SWITCHOVER) {
         sup_ask_failover(sup, 0, FAILOVER_SWITCHOVER);
+    } else if (peer->size > 0 && peer->bytes[0] == SUP_PEER_DIGEST) {
+        sup_take_digest(sup, rest);
     } else {
         log_fields(LOG_LEVEL_WARNING, "sup", "peer_message", LOG_NUMBER("size", peer->size),
                    LOG_TEXT("reason", "not understood"));
@@ -266,6 +265,7 @@ static bool perform(struct sup *sup, const struct failover_effect *effect)
         sup_relay_switchover(sup);
         return true;
     case FAILOVER_EFFECT_ELIGIBLE:
+        sup_sockets_follow(sup); /* who waits is refused while the address is still here */
         sup_vip_eligible(sup, effect->u.eligible);
         return true;
     case FAILOVER_EFFECT_CHANGED:

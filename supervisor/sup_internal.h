@@ -7,6 +7,7 @@
 #include "supervisor/child.h"
 #include "supervisor/contract.h"
 #include "supervisor/control.h"
+#include "supervisor/digest.h"
 #include "supervisor/failover.h"
 #include "supervisor/keepalived.h"
 #include "supervisor/limits.h"
@@ -27,8 +28,13 @@ struct event_base;
 #define SUP_SIGNAL_COUNT 3
 /* After a handover this host's approvald passes on what still comes. Then new connections are
  * refused, which harms nobody, and what is under way ends before the virtual IP is given up. */
-#define SUP_RELAY_MS (FAILOVER_VIP_STAY_MS - 50U)
+#define SUP_RELAY_MS (FAILOVER_VIP_STAY_MS - 20U)
+/* So much longer while somebody waits to be accepted: he would be reset. */
+#define SUP_RELAY_MORE_MS 5U
 #define SUP_HOUSE_MS 1000 /* between two looks at what has no event of its own */
+
+/* First byte of a message between the supervisors. */
+enum sup_peer_kind { SUP_PEER_ARBITER = 1, SUP_PEER_SWITCHOVER = 2, SUP_PEER_DIGEST = 3 };
 
 struct sup_socket {
     int fd;        /* owned */
@@ -66,6 +72,7 @@ struct sup {
 
     struct child child;
     struct child_user user;
+    uint64_t heard_ms; /* when the child last said something */
     uint64_t incarnation;
     uint32_t start_count;
     int contract_fd;        /* owned; -1: none */
@@ -100,12 +107,16 @@ struct sup {
     uint64_t askers[SUP_CONTROL_COUNT_MAX * 2]; /* whom failover owes a reply, oldest first */
     size_t asker_count;
     struct sup_alarm alarms[FAILOVER_ALARM_COUNT];
+    struct digest peer; /* what the other supervisor said last, */
+    uint64_t peer_ms;   /* and when; 0: nothing yet */
 
     struct err failure;
 
     /* Flags stand together, for the padding. */
     bool resync_next; /* the next child is to set its store aside */
+    bool reload_owed; /* the child may have read its configuration before it changed */
     bool up_known;
+    bool quiet; /* failover knows that the child says nothing */
     bool link_known;
     bool serving_open; /* the service sockets listen */
     bool eligible;
@@ -137,6 +148,11 @@ void sup_watch_start(struct sup *sup);
 /* Drops a message that the child may not get any more (it is being ended). */
 void sup_send(struct sup *sup, const struct contract_message *message);
 void sup_child_drop(struct sup *sup);
+/* When a child that is up and says nothing is quiet; UINT64_MAX: not so. */
+uint64_t sup_quiet_deadline_ms(const struct sup *sup);
+void sup_quiet_check(struct sup *sup, uint64_t now_ms);
+/* Passes on a reload that is owed to the child, when it is up. */
+void sup_child_reload(struct sup *sup);
 
 /* sup_failover.c */
 void sup_perform(struct sup *sup, const struct failover_effects *effects);
@@ -145,6 +161,13 @@ enum err_code sup_arbiter_open(struct sup *sup, struct err *err) WARN_UNUSED;
 void sup_relay_switchover(struct sup *sup);
 /* From the peer's supervisor. */
 void sup_take_peer(struct sup *sup, const struct contract_peer *peer);
+
+void sup_send_peer(struct sup *sup, enum sup_peer_kind kind, struct span bytes);
+
+/* sup_digest.c */
+/* Tells the other supervisor how this host is, when there is a link. About once a second. */
+void sup_tell_digest(struct sup *sup);
+void sup_take_digest(struct sup *sup, struct span bytes);
 
 /* sup_sockets.c */
 enum err_code sup_sockets_open(struct sup *sup, struct err *err) WARN_UNUSED;

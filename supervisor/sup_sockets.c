@@ -135,7 +135,20 @@ static bool wants_open(const struct failover_status *status, bool open)
     case FAILOVER_SEEKING:
         break;
     }
-    return open && !status->safe_mode && !status->maintenance;
+    return open && status->eligible;
+}
+
+/* Who comes to the host that has handed over is passed on by its approvald. */
+static bool relays_still(const struct sup *sup)
+{
+    uint64_t end_ms = sup->handing_ms + SUP_RELAY_MS;
+    uint64_t now_ms = sup_now_ms();
+    bool waiting = false;
+
+    for (size_t i = 0; i < sup->socket_count; i++) {
+        waiting = waiting || (sup->sockets[i].service && sockets_has_waiting(sup->sockets[i].fd));
+    }
+    return now_ms < end_ms || (waiting && now_ms < end_ms + SUP_RELAY_MORE_MS);
 }
 
 uint64_t sup_sockets_deadline_ms(const struct sup *sup)
@@ -154,8 +167,7 @@ void sup_sockets_follow(struct sup *sup)
     if (status.role == FAILOVER_HANDING_OVER) {
         sup->handing_ms = sup_now_ms();
     } else if (status.role == FAILOVER_STANDBY && sup->handing_ms != 0) {
-        /* Who still comes to the host that has handed over is passed on by its approvald. */
-        open = sup_now_ms() < sup->handing_ms + SUP_RELAY_MS;
+        open = relays_still(sup);
         sup->handing_ms = open ? sup->handing_ms : 0;
     }
     if (open == sup->serving_open) {

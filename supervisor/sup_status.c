@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sup_status.c: what is told about the supervisor: the operator's status, approvald's summary.
  * Owns the names of the status' fields. Never changes anything. */
+#include <config.h>
+
 #include "base/buf.h"
 #include "base/crypto.h"
 #include "base/json.h"
@@ -69,17 +71,18 @@ static void add_register(struct json *root, const struct failover_status *status
     json_add_bool(parent, "cas_unresolved", status->cas_unresolved);
 }
 
+static const char *const alarm_words[FAILOVER_ALARM_COUNT] = {"unprotected", "arbiter_down",
+                                                              "arbiter_wrong", "needs_operator"};
+
 static void add_alarms(struct json *root, const struct sup *sup)
 {
-    static const char *const words[FAILOVER_ALARM_COUNT] = {"unprotected", "arbiter_down",
-                                                            "arbiter_wrong", "needs_operator"};
     struct json *parent = json_add_array(root, "alarms");
 
     for (size_t i = 0; i < FAILOVER_ALARM_COUNT; i++) {
         if (sup->alarms[i].on) {
             struct json *entry = json_add_object(parent, NULL);
 
-            add_text(entry, "alarm", words[i]);
+            add_text(entry, "alarm", alarm_words[i]);
             add_text(entry, "reason", sup->alarms[i].reason);
         }
     }
@@ -108,7 +111,83 @@ static void add_link(struct json *root, const struct sup *sup)
     json_add_u64(parent, "lsn_acked", link->lsn_acked);
     json_add_u64(parent, "lag",
                  link->lsn_last > link->lsn_acked ? link->lsn_last - link->lsn_acked : 0);
+    json_add_u64(parent, "peer_promised", link->peer_promised);
     json_add_i64(parent, "clock_ahead_ms", link->clock_ahead_ms);
+}
+
+/* What the other supervisor said last. */
+static void add_peer(struct json *root, const struct sup *sup)
+{
+    const struct digest *peer = &sup->peer;
+    struct json *parent;
+    struct json *alarms;
+
+    if (sup->peer_ms == 0) {
+        json_add_null(root, "peer");
+        return;
+    }
+    parent = json_add_object(root, "peer");
+    json_add_u64(parent, "age_ms", sup_now_ms() - sup->peer_ms);
+    add_text(parent, "version", peer->version);
+    add_text(parent, "role", failover_role_word(peer->role));
+    json_add_bool(parent, "serving", peer->serving);
+    json_add_bool(parent, "maintenance", peer->maintenance);
+    json_add_bool(parent, "safe_mode", peer->safe_mode);
+    json_add_u64(parent, "epoch", peer->epoch);
+    json_add_u64(parent, "starts", peer->starts);
+    json_add_bool(parent, "vip_here", peer->vip_here);
+    add_text(parent, "vrrp", keepalived_word(peer->vrrp));
+    if (peer->arbiter_known) {
+        json_add_bool(parent, "arbiter_reachable", peer->arbiter_reachable);
+        json_add_u64(parent, "arbiter_latency_ms", peer->arbiter_latency_ms);
+    }
+    alarms = json_add_array(parent, "alarms");
+    for (size_t i = 0; i < FAILOVER_ALARM_COUNT; i++) {
+        if (peer->alarms[i]) {
+            add_text(json_add_object(alarms, NULL), "alarm", alarm_words[i]);
+        }
+    }
+    add_text(parent, "reason", peer->reason);
+}
+
+/* For the doctor, which reads them as root. */
+static void add_files(struct json *root, const struct sup *sup)
+{
+    static const char *const sections[] = {"pair", "arbiter"};
+    static const char *const names[] = {"certificate", "key", "ca"};
+    struct json *parent = json_add_object(root, "files");
+
+    for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+        struct json *section = json_add_object(parent, sections[i]);
+
+        for (size_t j = 0; j < sizeof(names) / sizeof(names[0]); j++) {
+            add_text(section, names[j], sup_config_text(sup->config, sections[i], names[j]));
+        }
+    }
+}
+
+/* The other host's address, without a port: that of VRRP, or on host 2 that of the link. */
+static void add_peer_address(struct json *root, const struct sup *sup)
+{
+    const char *given = sup_config_text(sup->config, "vip", "peer_address");
+    const char *link = sup_config_text(sup->config, "pair", "peer");
+    const char *colon = strrchr(link, ':');
+    struct span host = span_of(link, colon == NULL ? 0 : (size_t)(colon - link));
+
+    if (host.size > 2 && host.data[0] == '[') { /* [2001:db8::1]:port */
+        host = span_of(host.data + 1, host.size - 2);
+    }
+    json_add_text(root, "peer_address", given[0] != '\0' ? span_text(given) : host);
+}
+
+static void add_times(struct json *root, const struct sup *sup)
+{
+    static const char *const names[] = {"ping", "silence", "bias", "evict", "hold_down"};
+    struct json *parent = json_add_object(root, "times_ms");
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        json_add_u64(parent, names[i], sup_config_number(sup->config, "pair", names[i]));
+    }
 }
 
 static void add_crashes(struct json *parent, const struct sup *sup)
@@ -204,6 +283,7 @@ enum err_code sup_status(const struct sup *sup, struct buf *buf, struct err *err
 
     failover_status(sup->failover, &status);
     json_add_bool(root, "ok", true);
+    add_text(root, "version", PACKAGE_VERSION);
     json_add_u64(root, "host", sup_config_host(sup->config));
     json_add_bool(root, "pair", sup_config_has_pair(sup->config));
     add_text(root, "role", failover_role_word(status.role));
@@ -217,6 +297,10 @@ enum err_code sup_status(const struct sup *sup, struct buf *buf, struct err *err
     add_register(root, &status);
     add_alarms(root, sup);
     add_link(root, sup);
+    add_peer(root, sup);
+    add_times(root, sup);
+    add_files(root, sup);
+    add_peer_address(root, sup);
     add_arbiter(root, sup);
     add_vip(root, sup);
     add_child(root, sup);

@@ -5,6 +5,7 @@
 #include "approvald/ctl/doctor.h"
 #include "approvald/ctl/program.h"
 #include "approvald/ctl/show.h"
+#include "approvald/ctl/supervisor.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -146,6 +147,25 @@ static bool probe(struct doctor *doctor,
     return client_call(doctor->ctl->client, &call, ret_reply, err) == ERR_OK;
 }
 
+static bool is_standby(const struct doctor *doctor)
+{
+    return doctor->pair != NULL && show_pair_is_standby(doctor->pair);
+}
+
+static void check_supervisor(struct doctor *doctor)
+{
+    struct err err = ERR_INIT;
+
+    if (!supervisor_is_used(doctor->ctl)) {
+        return;
+    }
+    if (supervisor_ask(doctor->ctl, "status", &doctor->pair, &err) != ERR_OK) {
+        doctor_say(doctor, DOCTOR_FAIL, "supervisor: %s: systemctl status approvald", err.message);
+    } else {
+        doctor_say(doctor, DOCTOR_OK, "supervisor: answers");
+    }
+}
+
 static void check_answers(struct doctor *doctor)
 {
     const char *where = doctor->ctl->url == NULL ? doctor->ctl->socket : doctor->ctl->url;
@@ -158,7 +178,9 @@ static void check_answers(struct doctor *doctor)
     }
     doctor_say(doctor, DOCTOR_OK, "%s: answers", where);
     check_clock(doctor, reply);
-    if (probe(doctor, "/readyz", &reply, &err)) {
+    if (is_standby(doctor)) { /* "not now" would be asked for again and again */
+        doctor_say(doctor, DOCTOR_OK, "not ready, as it should be: the other host serves");
+    } else if (probe(doctor, "/readyz", &reply, &err)) {
         doctor_say(doctor, DOCTOR_OK, "ready: it may write");
     } else {
         doctor_say(doctor, DOCTOR_FAIL, "not ready: %s", err.message);
@@ -174,14 +196,19 @@ static void check_status(struct doctor *doctor)
 
     if (!probe(doctor, "/v1/status", &reply, &err)) {
         doctor_say(doctor, DOCTOR_WARN, "status: %s", err.message);
+        doctor_pair(doctor, NULL);
         return;
     }
+    doctor_pair(doctor, reply->json);
     (void)json_u64(reply->json, "counts.outbox_dead", &dead); /* absent: 0 */
     if (dead > 0) {
         doctor_say(doctor, DOCTOR_WARN, "outbox: %llu given up: approvalctl outbox list --dead",
                    (unsigned long long)dead);
     }
     state = json_text(reply->json, "slack.state");
+    if (is_standby(doctor)) {
+        return; /* Slack is the primary's */
+    }
     if (span_is(state, "up")) {
         doctor_say(doctor, DOCTOR_OK, "Slack: signed in");
     } else if (state.size == 0 || span_is(state, "unused")) {
@@ -202,6 +229,7 @@ int cmd_doctor(struct ctl *ctl)
     if (ctl->url == NULL || options_has(&ctl->options, OPTION_CONFIG)) {
         check_config(&doctor); /* approvald of another host is configured there */
     }
+    check_supervisor(&doctor);
     if (ctl->client != NULL) {
         check_answers(&doctor);
         check_status(&doctor);
@@ -211,5 +239,6 @@ int cmd_doctor(struct ctl *ctl)
     } else if (doctor.failed + doctor.warned == 0) {
         (void)printf("All is well.\n");
     }
+    json_free(doctor.pair);
     return doctor.failed == 0 && !doctor.broken ? CTL_OK : CTL_INTERNAL;
 }

@@ -9,6 +9,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#define APPROVALD_MS 3000U
+
 struct health {
     bool ready;
     bool slack_used;
@@ -17,6 +19,7 @@ struct health {
     uint64_t inbox;
     uint64_t owed;
     uint64_t dead;
+    struct show_lag lag;
 };
 
 static void read_health(const struct json *status, struct health *ret_health)
@@ -32,6 +35,8 @@ static void read_health(const struct json *status, struct health *ret_health)
     (void)json_u64(status, "counts.inbox", &ret_health->inbox);
     (void)json_u64(status, "counts.outbox_owed", &ret_health->owed);
     (void)json_u64(status, "counts.outbox_dead", &ret_health->dead);
+    ret_health->lag.known = json_u64(status, "pair.lag_records", &ret_health->lag.records);
+    (void)json_u64(status, "pair.lag_ms", &ret_health->lag.ms);
 }
 
 static enum err_code
@@ -46,28 +51,17 @@ say(const char *prefix, const struct json *status, const char *path, struct err 
     return rc == ERR_OK ? ctl_print_line(prefix, buf_span(text), err) : rc;
 }
 
-static enum err_code show(const struct json *status, const struct health *health, struct err *err)
+/* What a host says whether it is one of a pair or not. */
+static enum err_code
+show_work(const struct json *status, const struct health *health, struct err *err)
 {
     enum err_code rc = ERR_OK;
 
-    (void)printf("%s\n", health->ready ? "ready" : "NOT READY"); /* main looks at ferror */
-    if (!health->ready) {
-        rc = say("  because   ", status, "why", err);
-    }
-    if (rc == ERR_OK) {
-        rc = say("  version   ", status, "version", err);
-    }
-    if (rc == ERR_OK) {
-        rc = say("  role      ", status, "role", err);
-    }
-    if (rc == ERR_OK) {
-        rc = say("  epoch     ", status, "epoch", err);
-    }
     (void)printf("  pending   %" PRIu64 " requests\n", health->pending);
     (void)printf("  inbox     %" PRIu64 " events wait for facts\n", health->inbox);
     (void)printf("  outbox    %" PRIu64 " owed, %" PRIu64 " given up%s\n", health->owed,
                  health->dead, health->dead > 0 ? ": approvalctl outbox list --dead" : "");
-    if (rc == ERR_OK && health->slack_used && !health->slack_ok) {
+    if (health->slack_used && !health->slack_ok) {
         rc = say("  slack     FAILS, see approvalctl slack check: ", status, "slack.state", err);
     } else if (health->slack_used) {
         (void)printf("  slack     ok\n");
@@ -77,40 +71,67 @@ static enum err_code show(const struct json *status, const struct health *health
     return rc;
 }
 
-/* What approvald says. *ret_ready: it may write. */
-static int approvald_status(struct ctl *ctl, bool *ret_ready)
+/* pair: what the supervisor says, or NULL. A standby has no work to tell of. */
+static enum err_code show(const struct json *status,
+                          const struct health *health,
+                          const struct json *pair,
+                          struct err *err)
+{
+    bool paired = pair != NULL && json_bool(pair, "pair", false);
+    bool standby = paired && show_pair_is_standby(pair);
+    enum err_code rc = ERR_OK;
+
+    if (paired) {
+        show_pair_headline(pair, health->ready);
+    } else {
+        (void)printf("%s\n", health->ready ? "ready" : "NOT READY"); /* main looks at ferror */
+    }
+    if (!health->ready && !standby) {
+        rc = say("  because   ", status, "why", err);
+    }
+    if (rc == ERR_OK) {
+        rc = say("  version   ", status, "version", err);
+    }
+    if (rc == ERR_OK && !paired) {
+        rc = say("  role      ", status, "role", err);
+    }
+    if (rc == ERR_OK && !paired) {
+        rc = say("  epoch     ", status, "epoch", err);
+    }
+    return rc == ERR_OK && !standby ? show_work(status, health, err) : rc;
+}
+
+/* What approvald says. */
+static int approvald_status(struct ctl *ctl, const struct json *pair, struct health *ret_health)
 {
     const struct client_reply *reply = NULL;
-    struct health health;
     struct err err = ERR_INIT;
-    int code = ctl_get(ctl, "/v1/status", &reply);
+    /* Where a supervisor has answered, approvald may be down for good: no use in waiting long. */
+    const struct client_call call = {
+        .method = "GET", .path = "/v1/status", .deadline_ms = pair == NULL ? 0 : APPROVALD_MS};
+    int code = ctl_call(ctl, &call, &reply);
 
-    *ret_ready = false;
     if (code != CTL_OK) {
         return code;
     }
-    read_health(reply->json, &health);
-    *ret_ready = health.ready;
+    read_health(reply->json, ret_health);
     if (ctl->json) {
         ctl_print_json(reply->body);
-    } else if (show(reply->json, &health, &err) != ERR_OK) {
+    } else if (show(reply->json, ret_health, pair, &err) != ERR_OK) {
         return ctl_fail_err(ctl, &err);
     }
-    return health.dead == 0 && (health.slack_ok || !health.slack_used) ? CTL_OK : CTL_INTERNAL;
+    return ret_health->dead == 0 && (ret_health->slack_ok || !ret_health->slack_used)
+               ? CTL_OK
+               : CTL_INTERNAL;
 }
 
 /* What the supervisor says of the pair; a second JSON text with --json. */
-static int pair_status(struct ctl *ctl, bool *ret_standby)
+static int pair_status(struct ctl *ctl, const struct json *status, const struct show_lag *lag)
 {
-    AUTO_JSON struct json *status = NULL;
     AUTO_BUF struct buf *text = NULL;
     struct err err = ERR_INIT;
-    enum err_code rc = supervisor_ask(ctl, "status", &status, &err);
+    enum err_code rc = ERR_OK;
 
-    *ret_standby = false;
-    if (rc != ERR_OK) {
-        return ctl_fail(ctl, rc == ERR_DENIED ? CTL_REFUSED : CTL_UNREACHABLE, &err);
-    }
     if (ctl->json) {
         rc = buf_new(CTL_BODY_SIZE_MAX, &text, &err);
         if (rc == ERR_OK) {
@@ -121,23 +142,30 @@ static int pair_status(struct ctl *ctl, bool *ret_standby)
         }
         ctl_print_json(buf_span(text));
     } else {
-        show_pair(status);
+        show_pair(status, lag);
     }
-    *ret_standby = show_pair_is_standby(status);
     return show_pair_is_well(status) ? CTL_OK : CTL_INTERNAL;
 }
 
 int cmd_status(struct ctl *ctl)
 {
-    bool standby = false;
-    bool ready;
+    AUTO_JSON struct json *pair = NULL;
+    struct health health = {.ready = false};
+    struct err err = ERR_INIT;
+    enum err_code rc = ERR_OK;
     int pair_code = CTL_OK;
-    int code = approvald_status(ctl, &ready);
+    int code;
 
     if (supervisor_is_used(ctl)) {
-        pair_code = pair_status(ctl, &standby);
+        rc = supervisor_ask(ctl, "status", &pair, &err);
     }
-    if (code == CTL_OK && !ready && !standby) {
+    code = approvald_status(ctl, pair, &health);
+    if (rc != ERR_OK) {
+        pair_code = ctl_fail(ctl, rc == ERR_DENIED ? CTL_REFUSED : CTL_UNREACHABLE, &err);
+    } else if (pair != NULL) {
+        pair_code = pair_status(ctl, pair, &health.lag);
+    }
+    if (code == CTL_OK && !health.ready && (pair == NULL || !show_pair_is_standby(pair))) {
         code = CTL_INTERNAL;
     }
     return code == CTL_OK ? pair_code : code;

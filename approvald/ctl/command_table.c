@@ -283,14 +283,48 @@ static const struct command table[] = {
     {{"doctor", NULL},
      "",
      "check this host and say what to do",
-     "Every line is ok, warn or FAIL. Exit code 0: nothing failed.\n"
+     "Every line is ok, warn or FAIL. Exit code 0: nothing failed. On a host of a pair also the\n"
+     "other host, the arbiter, clocks, certificates, virtual IP, disk and times.\n"
      "\n"
      "  approvalctl doctor\n",
-     CONNECTED | BIT(CONFIG) | BIT(PROGRAM),
+     CONNECTED | BIT(CONFIG) | BIT(PROGRAM) | BIT(SUPERVISOR),
      0,
      0,
      false,
      cmd_doctor},
+    {{"backup", NULL},
+     "FILE",
+     "copy the running store to a file, consistent, while it works on",
+     "As root on either host of a pair. All that was answered before the call is in it. FILE\n"
+     "is checked, synced and 0600, and replaces an older one. It holds everything, hashes of\n"
+     "tokens included: keep it as safe as the host.\n"
+     "\n"
+     "  approvalctl backup /var/backups/approvald.backup\n",
+     CONNECTED,
+     1,
+     1,
+     false,
+     cmd_backup},
+    {{"restore", NULL},
+     "FILE",
+     "make a new store out of a backup, while nothing runs on this host",
+     "Stop approvald, or its supervisor, first; move the old data_dir's content away: a store\n"
+     "is never overwritten. The whole file is checked before anything is written.\n"
+     "\n"
+     "In a pair the restored store is a new one, which is not in the ISR. While the other\n"
+     "host has its store, there is no need to restore: start this host with an empty\n"
+     "data_dir, or with the backup, and it follows the other one. When both have lost\n"
+     "theirs: restore one, start it, approvalctl promote --force there, then start the\n"
+     "other one with an empty data_dir. What was decided after the backup is lost.\n"
+     "The exit code is approvald's.\n"
+     "\n"
+     "  systemctl stop approvald\n"
+     "  approvalctl restore /var/backups/approvald.backup\n",
+     COMMON | BIT(CONFIG) | BIT(PROGRAM),
+     1,
+     1,
+     false,
+     cmd_restore},
     {{"switchover", NULL},
      "",
      "hand the pair over to the other host, without an error",

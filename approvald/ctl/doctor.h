@@ -9,8 +9,11 @@
 
 enum doctor_mark { DOCTOR_OK, DOCTOR_WARN, DOCTOR_FAIL };
 
+struct json;
+
 struct doctor {
     struct ctl *ctl;
+    struct json *pair; /* owned: what the supervisor says; NULL: there is none, or no answer */
     uint32_t failed;
     uint32_t warned;
     uint32_t lines;
@@ -24,6 +27,8 @@ void doctor_say(struct doctor *doctor, enum doctor_mark mark, const char *format
 /* The checks of files and disk that the configuration names. dump: what approvald --dump-config
  * said. */
 void doctor_files(struct doctor *doctor, const char *dump);
+/* The checks of the pair; own: what approvald says of itself, or NULL. */
+void doctor_pair(struct doctor *doctor, const struct json *own);
 /* The value of a key in a dump, the index-th time it is set to a text; false: it is not. Pure. */
 bool doctor_value(const char *dump, const char *key, size_t index, char *ret_value, size_t size);
 

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PROGRAM_ARGS_MAX 5
+#define PROGRAM_ARGS_MAX 6
 
 static const char *choose(const struct ctl *ctl, const char *usual)
 {
@@ -28,6 +28,7 @@ static const char *choose(const struct ctl *ctl, const char *usual)
 static void fill(const struct ctl *ctl,
                  const char *program,
                  const char *what,
+                 const char *value,
                  const char *ret_argv[PROGRAM_ARGS_MAX])
 {
     const char *file = options_text(&ctl->options, OPTION_CONFIG);
@@ -39,16 +40,22 @@ static void fill(const struct ctl *ctl,
         ret_argv[count++] = file;
     }
     ret_argv[count++] = what;
+    if (value != NULL) {
+        ret_argv[count++] = value;
+    }
     ret_argv[count] = NULL;
     ASSERT(count < PROGRAM_ARGS_MAX);
 }
 
-static const struct err *
-become_program(const struct ctl *ctl, const char *program, const char *what, struct err *err)
+static const struct err *become_program(const struct ctl *ctl,
+                                        const char *program,
+                                        const char *what,
+                                        const char *value,
+                                        struct err *err)
 {
     const char *argv[PROGRAM_ARGS_MAX];
 
-    fill(ctl, program, what, argv);
+    fill(ctl, program, what, value, argv);
     (void)execv(program, (char *const *)(uintptr_t)argv);
     (void)err_set_errno(err, ERR_NOT_FOUND, errno, "%s", program); /* the caller prints it */
     return err;
@@ -56,12 +63,18 @@ become_program(const struct ctl *ctl, const char *program, const char *what, str
 
 const struct err *program_exec(const struct ctl *ctl, const char *what, struct err *err)
 {
-    return become_program(ctl, choose(ctl, PKGSBINDIR "/approvald"), what, err);
+    return become_program(ctl, choose(ctl, PKGSBINDIR "/approvald"), what, NULL, err);
+}
+
+const struct err *
+program_exec_with(const struct ctl *ctl, const char *what, const char *value, struct err *err)
+{
+    return become_program(ctl, choose(ctl, PKGSBINDIR "/approvald"), what, value, err);
 }
 
 const struct err *program_exec_supervisor(const struct ctl *ctl, const char *what, struct err *err)
 {
-    return become_program(ctl, choose(ctl, PKGSBINDIR "/approvald-supervisor"), what, err);
+    return become_program(ctl, choose(ctl, PKGSBINDIR "/approvald-supervisor"), what, NULL, err);
 }
 
 __attribute__((noreturn)) static void
@@ -100,7 +113,7 @@ enum err_code program_capture(
     enum err_code rc;
     pid_t pid;
 
-    fill(ctl, program, what, argv);
+    fill(ctl, program, what, NULL, argv);
     if (pipe2(pipe_fds, O_CLOEXEC) != 0) {
         return err_set_errno(err, ERR_IO, errno, "pipe");
     }

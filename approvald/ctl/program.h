@@ -14,6 +14,10 @@ struct ctl;
  * the error, in *err. */
 const struct err *program_exec(const struct ctl *ctl, const char *what, struct err *err);
 
+/* The same for an option with a value. */
+const struct err *
+program_exec_with(const struct ctl *ctl, const char *what, const char *value, struct err *err);
+
 /* The same for approvald-supervisor and its configuration. */
 const struct err *program_exec_supervisor(const struct ctl *ctl, const char *what, struct err *err);
 

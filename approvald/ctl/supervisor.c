@@ -33,6 +33,15 @@ bool supervisor_is_used(const struct ctl *ctl)
             access(SUPERVISOR_SOCKET, F_OK) == 0);
 }
 
+/* Takes the descriptor out of its guard. */
+static int take(int *fd)
+{
+    int taken = *fd;
+
+    *fd = -1;
+    return taken;
+}
+
 static enum err_code reach(const char *path, int *ret_fd, struct err *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -47,8 +56,7 @@ static enum err_code reach(const char *path, int *ret_fd, struct err *err)
 
         return err_set_errno(err, code, errno, "the supervisor's socket %s", path);
     }
-    *ret_fd = fd;
-    fd = -1;
+    *ret_fd = take(&fd);
     return ERR_OK;
 }
 

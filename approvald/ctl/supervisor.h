@@ -7,6 +7,7 @@
 #include "base/err.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct ctl;
 struct json;
@@ -24,8 +25,17 @@ enum err_code supervisor_ask(const struct ctl *ctl,
                              struct json **ret_json,
                              struct err *err) WARN_UNUSED;
 
-/* show_pair.c. What of the pair a person wants to see, from the answer to "status". */
-void show_pair(const struct json *status);
+/* How far the standby is behind, as approvald says. */
+struct show_lag {
+    bool known;
+    uint64_t records;
+    uint64_t ms; /* age of the oldest */
+};
+
+/* show_pair.c. One line: what this host is to its users. ready: approvald may write. */
+void show_pair_headline(const struct json *status, bool ready);
+/* What of the pair a person wants to see, from the answer to "status". */
+void show_pair(const struct json *status, const struct show_lag *lag);
 /* False: something of the pair needs a person. */
 bool show_pair_is_well(const struct json *status);
 /* This host is a standby that does what a standby should. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* api.c: who calls, and how a call is answered; the routes are in api_requests.c, api_admin.c and
- * api_health.c.
+/* api.c: who calls, and how a call is answered; the routes are in api_requests.c, api_admin.c,
+ * api_backup.c and api_health.c.
  * Owns the table from codes and refusals to statuses.
  * Never decides a rule of approval, and answers nothing that the service has not said. */
 #include "approvald/http/api.h"
@@ -53,8 +53,8 @@ void api_set_service(struct api *api, struct service *service)
 {
     ASSERT(api->wait_count == 0);
     api->options.service = service;
+    api->draining = false;
     if (service != NULL) {
-        api->draining = false;
         service_listen(service, wait_changed, api);
     }
 }
@@ -74,6 +74,9 @@ enum err_code api_attach(struct api *api, struct http_server *server, struct err
 
     if (rc == ERR_OK) {
         rc = http_server_add(server, api_admin_routes(), api, err);
+    }
+    if (rc == ERR_OK) {
+        rc = http_server_add(server, api_backup_routes(), api, err);
     }
     return rc == ERR_OK ? http_server_add(server, api_health_routes(), api, err) : rc;
 }

@@ -31,14 +31,18 @@ struct api_options {
     bool (*ready)(void *arg, const char **ret_why);
     /* Sets gauges that nobody sets as things happen, before /metrics is shown. */
     void (*collect)(void *arg);
-    void *arg; /* of the four */
+    /* Begins a backup; ERR_CONFLICT: one is being written. NULL: there are none. */
+    enum err_code (*backup_start)(void *arg, uint64_t *ret_number, struct err *err);
+    /* Adds what is known of the last one to an object. */
+    void (*backup_status)(void *arg, struct json *object);
+    void *arg; /* of all of them */
 };
 
 /* Registers with the service's changes. */
 enum err_code
 api_new(const struct api_options *options, struct api **ret_api, struct err *err) WARN_UNUSED;
 /* A host that may not write has no service (NULL): calls are told 503, health and metrics go on.
- * Before it is taken away all calls must have been answered (api_drain helps). A new one ends a
+ * Before it is taken away all calls must have been answered (api_drain helps). Either ends a
  * drain. */
 void api_set_service(struct api *api, struct service *service);
 /* All requests must have been answered. NULL is allowed. */
@@ -49,6 +53,8 @@ enum err_code api_attach(struct api *api, struct http_server *server, struct err
 void api_tick(struct api *api);
 /* Ends all long polls with the state as it is, and every later one at once. */
 void api_drain(struct api *api);
+/* The drain is called off. */
+void api_go_on(struct api *api);
 uint32_t api_wait_count(const struct api *api);
 
 #endif

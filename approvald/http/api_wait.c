@@ -148,6 +148,11 @@ void api_drain(struct api *api)
     api_tick(api);
 }
 
+void api_go_on(struct api *api)
+{
+    api->draining = false;
+}
+
 uint32_t api_wait_count(const struct api *api)
 {
     return api->wait_count;

@@ -22,7 +22,9 @@ void http_server_set_closing(struct http_server *server, bool closing)
 
 void http_request_go_on(struct http_request *request)
 {
-    ASSERT(request->entry != NULL);
+    ASSERT(request->entry != NULL && !request->handled);
+    request->handled = true;
+    request->server->handled_count++;
     request->entry->route->handler(request->entry->arg, request);
 }
 

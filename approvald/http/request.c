@@ -31,6 +31,7 @@ struct http_request *request_take(struct http_server *server)
     request->gone = NULL;
     request->gone_arg = NULL;
     request->waiting = false;
+    request->handled = false;
     request->param_count = 0;
     request->body = NULL;
     request->body_size = 0;
@@ -62,7 +63,9 @@ void request_free(struct http_request *request)
     request->next_free = server->request_free;
     server->request_free = request;
     ASSERT(server->request_count > 0);
+    ASSERT(server->handled_count >= (request->handled ? 1U : 0U));
     server->request_count--;
+    server->handled_count -= request->handled ? 1 : 0;
     metric_set(server->in_flight, server->request_count);
 }
 
@@ -100,8 +103,10 @@ bool request_append(struct http_request *request, struct span data)
     if (!body_reserve(request, data.size)) {
         return false;
     }
-    memcpy(request->body + request->body_size, data.data, data.size);
-    request->body_size += data.size;
+    if (data.size > 0) { /* without a body there is no room for one */
+        memcpy(request->body + request->body_size, data.data, data.size);
+        request->body_size += data.size;
+    }
     return true;
 }
 

@@ -276,3 +276,8 @@ uint32_t http_server_request_count(const struct http_server *server)
 {
     return server->request_count;
 }
+
+uint32_t http_server_handled_count(const struct http_server *server)
+{
+    return server->handled_count;
+}

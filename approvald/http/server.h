@@ -92,6 +92,8 @@ void http_server_drain(struct http_server *server);
 uint32_t http_server_connection_count(const struct http_server *server);
 /* Requests whose answer is awaited. */
 uint32_t http_server_request_count(const struct http_server *server);
+/* Of those, the ones that a handler has: they have come whole and are not held. */
+uint32_t http_server_handled_count(const struct http_server *server);
 
 /* While set, every whole request of the listeners (HTTP_ON_…) is shown to hold first. True: it
  * keeps the request, and later answers it or lets it go on to its handler with http_request_go_on.

@@ -57,6 +57,7 @@ struct http_request {
     enum http_listener kind;
     bool root;
     bool waiting;
+    bool handled; /* a handler has it */
     uint64_t begun_us;
     http_foreign_fn *on_reply; /* of a request that another host has read; conn is NULL then */
     void *on_reply_arg;
@@ -92,6 +93,7 @@ struct http_server {
     struct http_request *request_free;
     uint32_t request_max;
     uint32_t request_count;
+    uint32_t handled_count; /* of those */
     uint32_t conn_max[HTTP_LISTENER_KIND_COUNT];
     uint32_t conn_count[HTTP_LISTENER_KIND_COUNT];
     uint32_t refused_count; /* being told 503 now */

@@ -308,6 +308,11 @@ void webapi_stop(struct webapi *webapi)
     wake(webapi);
 }
 
+void webapi_go_on(struct webapi *webapi)
+{
+    webapi->stopped = false;
+}
+
 /* Returns when to look at it again (boot ms), or UINT64_MAX when it has left the queue. */
 static uint64_t item_try(struct webapi_item *item, uint64_t now_ms)
 {

@@ -83,6 +83,8 @@ void webapi_free(struct webapi *webapi);
  * RETRY, what is under way as UNKNOWN (what only reads: RETRY), and further ones are
  * ERR_UNAVAILABLE. */
 void webapi_stop(struct webapi *webapi);
+/* It does not after all: calls are taken again. */
+void webapi_go_on(struct webapi *webapi);
 
 /* A new token, e.g. after a reload: sending resumes, and listeners hear of it. ERR_INVALID keeps
  * the old one. */

@@ -216,6 +216,11 @@ void webhook_stop(struct webhook *webhook)
     }
 }
 
+void webhook_go_on(struct webhook *webhook)
+{
+    webhook->stopped = false;
+}
+
 void webhook_set_epoch(struct webhook *webhook, uint64_t epoch)
 {
     webhook->epoch = epoch;

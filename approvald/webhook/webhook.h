@@ -46,6 +46,8 @@ void webhook_free(struct webhook *webhook);
 /* Another host takes over: what is under way is answered at once, as unknown; it is repeated there
  * under the same delivery id. Later deliveries are ERR_UNAVAILABLE. */
 void webhook_stop(struct webhook *webhook);
+/* It does not after all. */
+void webhook_go_on(struct webhook *webhook);
 /* A reload: all or nothing. What is under way ends with the old ones. */
 enum err_code webhook_set_destinations(struct webhook *webhook,
                                        const struct webhook_destination *destinations,

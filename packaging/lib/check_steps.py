@@ -15,6 +15,8 @@ from check_run import Result, StepFailed, automake_counts, version_of
 
 LLVM_TESTED = 14  # .clang-format and .clang-tidy were written for it; others format differently
 FUZZ_SECONDS = 12  # for each fuzzer: a smoke test over the corpus and a little beyond
+SIM_SEEDS = 4000  # about a minute on two cores
+SIM_JOBS = 16  # at most
 SANITIZER_ENV = {
     "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
@@ -222,6 +224,23 @@ def crash(run):
     return _python(run, "tests/crash/test_*.py")
 
 
+def cluster(run):
+    """the real pair in network namespaces: faults, clients, a history that is checked"""
+    result = _python(run, "tests/cluster/test_*.py")
+    environment = {"APPROVALD_BUILD": os.path.join(run.root, "build", "gcc")}
+    code, output = run.call(["python3", "tests/cluster/cluster.py"], env=environment, timeout_s=1200)
+    if code == 77:
+        reason = re.findall(r"^skipped: (.*)", output, re.MULTILINE)
+        return result.add(Result(skipped=1, note=reason[0] if reason else "skipped"))
+    said = re.search(r"^([1-9]\d*) passed, (\d+) failed$", output, re.MULTILINE)
+    if code != 0 or not said or said.group(2) != "0":
+        return result.add(Result(failed=1, note="cluster.py failed"))
+    output = run.must(["packaging/quickstart", "--pair", "--once"], env=environment, timeout_s=300)
+    if not re.search(r"^[1-9]\d* passed, 0 failed$", output, re.MULTILINE):
+        raise StepFailed("quickstart --pair did not say that it passed")
+    return result.add(Result(passed=2, note=f"{said.group(1)} rounds and cases"))
+
+
 def model(run):
     """the model of the pair: what must hold holds, what must be found is found"""
     output = run.must(["python3", "tests/model/model.py", "--quick"], timeout_s=1200)
@@ -229,6 +248,28 @@ def model(run):
     if not passed or int(passed.group(1)) == 0:
         raise StepFailed("checked nothing")
     return Result(passed=1, note=f"{passed.group(1)} searches")
+
+
+def _counted(run, target, *arguments):
+    """A make target of tests/sim, whose lines "N passed, M failed" count."""
+    folder = os.path.join(run.root, "build", "gcc")
+    code, output = run.call(["make", target, *arguments], cwd=folder, timeout_s=1200)
+    result = Result()
+    for passed, failed in re.findall(r"^(\d+) passed, (\d+) failed$", output, re.MULTILINE):
+        result.add(Result(passed=int(passed), failed=int(failed)))
+    if not result.passed + result.failed or (code != 0 and not result.failed):
+        raise StepFailed(f"make {target}: exit code {code}")
+    return result
+
+
+def sim(run):
+    """the pair under faults: seeds that once failed, then thousands of others"""
+    return _counted(run, "sim", f"SEEDS={SIM_SEEDS}", f"JOBS={min(run.jobs, SIM_JOBS)}")
+
+
+def mutants(run):
+    """one rule of the pair missing at a time: the simulation notices"""
+    return _counted(run, "mutants", "MUTANTS=--quick", f"JOBS={min(run.jobs, SIM_JOBS)}")
 
 
 def docs(run):
@@ -281,7 +322,10 @@ STEPS = (
     Step("fuzz", fuzz, ("prepare",)),
     Step("clang", clang, ("prepare",)),
     Step("crash", crash, ("build",)),
+    Step("cluster", cluster, ("build",)),
     Step("model", model),
+    Step("sim", sim, ("build",), quick=True),
+    Step("mutants", mutants, ("sim",)),
     Step("endtoend", endtoend, ("build",)),
     Step("docs", docs, ("build",), quick=True),
     Step("quickstart", quickstart, ("build",), quick=True),

@@ -30,6 +30,11 @@ prints where to look and which button to press. Runs until Ctrl-C.
 With --once one request goes all the way without a person: asked with approvalctl, shown as a card,
 approved with a signed press, answered to `approvalctl wait`, the card updated; then it ends.
 
+With --pair (as root) it starts two hosts that share a virtual IP, an arbiter and clients, each in a
+network namespace of this machine, and tells how to watch them and how to kill one. With --pair
+--once a request goes all the way while the primary loses its power between the press and the
+answer; exit code 0 only if nothing was lost or doubled.
+
 With SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET in the environment it uses the real Slack: then also
 set APPROVALD_CHANNEL (C...) and APPROVALD_APPROVERS (U...,U...), and let APPROVALD_PUBLIC_URL lead
 to the address that is printed (docs/slack-setup.md)."""
@@ -56,7 +61,7 @@ def quiet(command, **how):
         raise Failed(f"{' '.join(command)}: exit code {done.returncode}")
 
 
-def build():
+def build(targets=("approvald/approvald", "approvald/ctl/approvalctl")):
     """The folder with the programs: $APPROVALD_BUILD, else built here."""
     given = os.environ.get("APPROVALD_BUILD")
     if given:
@@ -68,7 +73,6 @@ def build():
         quiet(["autoreconf", "-fi"], cwd=ROOT)
     if not os.path.exists(os.path.join(folder, "config.status")):
         quiet([os.path.join(ROOT, "configure"), "-q"], cwd=folder)
-    targets = ["approvald/approvald", "approvald/ctl/approvalctl"]
     quiet(["make", f"-j{os.cpu_count() or 2}", *targets], cwd=folder)
     return folder
 
@@ -354,14 +358,30 @@ def interrupted(_number, _frame):
     raise KeyboardInterrupt
 
 
+def run_pair(once):
+    import quickstart_pair  # what it needs is there only for a pair
+
+    try:
+        quickstart_pair.run(build, once)
+    except KeyboardInterrupt:
+        print("\nStopped.", flush=True)
+    except (Failed, AssertionError, OSError, RuntimeError, subprocess.SubprocessError) as problem:
+        print(f"quickstart: {problem}", file=sys.stderr)
+        return 1
+    return 0
+
+
 def main():
     parser = argparse.ArgumentParser(
         prog="packaging/quickstart", description=HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("--once", action="store_true", help="one request to the end, then stop")
+    parser.add_argument("--pair", action="store_true", help="two hosts, as root")
     quickstart_args = parser.parse_args()
     signal.signal(signal.SIGTERM, interrupted)
+    if quickstart_args.pair:
+        return run_pair(quickstart_args.once)
     quickstart = Quickstart(quickstart_args.once)
     try:
         run(quickstart)

@@ -300,10 +300,13 @@ def group_of(action):
 
 # -- pauses ------------------------------------------------------------------------------------------
 
-def first_after(probes, moment):
-    """Seconds from moment to the end of the first acknowledged write that began after it."""
-    ends = [p["end"] for p in probes if p["status"] in (200, 201) and p["begin"] >= moment]
-    return min(ends) - moment if ends else FOREVER
+def first_after(probes, begun, done):
+    """Seconds from a fault to the end of the first acknowledged write that began after it. The
+    fault happened between two moments: not before the last acknowledgement of what began before."""
+    good = [p for p in probes if p["status"] in (200, 201)]
+    before = [p["end"] for p in good if p["begin"] < done and p["end"] <= done]
+    ends = [p["end"] for p in good if p["begin"] >= done]
+    return min(ends) - max([begun, *before]) if ends else FOREVER
 
 
 def longest_gap(probes, begin, end):

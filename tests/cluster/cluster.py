@@ -24,6 +24,7 @@ from verify import Verifier  # noqa: E402
 from world import World  # noqa: E402
 
 QUICK_ROUNDS = 15
+SHOWN_MAX = 12  # of what is wrong with one round
 QUIET_S = 0.4  # of undisturbed load before and after each fault
 
 
@@ -47,6 +48,7 @@ class Rounds:
         begin = time.monotonic()
         try:
             self.fresh()
+            self.world.note(f"round {number}, seed {seed}: {name}")
             load = self.world.spawn_client("client", clients=self.args.clients,
                                             seed=seed, pause=0.01)
             time.sleep(QUIET_S)
@@ -62,11 +64,27 @@ class Rounds:
         self.book.enter(name, good)
         print(f"{'ok  ' if good else 'FAIL'} round {number} ({time.monotonic() - begin:.1f} s, seed "
               f"{seed}): {name}: {told}", flush=True)
-        for text in wrong:
+        for text in wrong[:SHOWN_MAX]:
             print("     " + text, flush=True)
+        if len(wrong) > SHOWN_MAX:
+            print(f"     and {len(wrong) - SHOWN_MAX} more", flush=True)
         if not good:
             self.drop(keep=True)
         return good
+
+    def last(self):
+        """In the end both stores are compared; true when they are equal, or there is no world."""
+        if self.world is None:
+            return True
+        try:
+            wrong = self.verifier.check_stores()
+        except Exception as problem:  # noqa: BLE001: told like any other
+            wrong = [f"{type(problem).__name__}: {problem}"]
+        print(f"{'FAIL' if wrong else 'ok  '} both stores are equal", flush=True)
+        for text in wrong:
+            print("     " + text, flush=True)
+        self.drop(keep=bool(wrong))
+        return not wrong
 
     def drop(self, keep=False):
         if self.world is not None:
@@ -78,18 +96,22 @@ class Rounds:
 
 def run_rounds(args, seed):
     rounds, failed = Rounds(args, seed), 0
+    passed = 0
     try:
         for number in range(1, args.rounds + 1):
-            failed += int(not rounds.one(number))
+            good = rounds.one(number)
+            passed, failed = passed + int(good), failed + int(not good)
             if shutil.disk_usage("/tmp").free < 1 << 30:
                 print("less than 1 GiB is free: stopped", flush=True)
                 failed += 1
                 break
+        good = rounds.last()
+        passed, failed = passed + int(good), failed + int(not good)
     finally:
         rounds.drop()
     if args.rounds:
         print("\n" + rounds.book.table(), flush=True)
-    return args.rounds - failed, failed
+    return passed, failed
 
 
 def parse_arguments():
@@ -102,7 +124,8 @@ def parse_arguments():
     parser.add_argument("--case", action="append", default=[], metavar="WORDS",
                         help="named cases whose name contains WORDS; none: all")
     parser.add_argument("--no-cases", action="store_true")
-    parser.add_argument("--runs", type=int, default=3, help="of each measured case")
+    parser.add_argument("--runs", type=int, default=0,
+                        help="of each measured case; default: as few as in a quick check")
     parser.add_argument("--list", action="store_true", help="names of faults and cases")
     return parser.parse_args()
 
@@ -124,11 +147,15 @@ def main():
     seed = args.seed if args.seed is not None else random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}", flush=True)
     passed = failed = 0
-    if not args.no_cases:
-        passed, failed = cases.run(args.case, args.runs)
-    if not args.case:
-        more = run_rounds(args, seed)
-        passed, failed = passed + more[0], failed + more[1]
+    try:
+        if not args.no_cases:
+            passed, failed = cases.run(args.case, args.runs)
+        if not args.case:
+            more = run_rounds(args, seed)
+            passed, failed = passed + more[0], failed + more[1]
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+        return 130
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 

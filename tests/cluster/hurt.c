@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hurt.c: a preloaded library by which a test hurts a running approvald's disk and wall clock.
  * Owns the interposed calls and the page of HURT_FILE, which the test writes at any time.
- * Never changes anything while the page is zero; never touches files outside the kinds asked for. */
+ * Never changes anything while the page is zero; never touches files outside the kinds asked for.
+ */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,7 +32,11 @@ struct page {
     _Atomic uint32_t left;           /* failures left to hand out */
     _Atomic uint32_t handed;         /* failures that were handed out */
     _Atomic int32_t clock_ms;        /* the wall clock is off by so much */
+    _Atomic uint32_t die_at;         /* enum passage: the process is killed there, … */
+    _Atomic uint32_t die_left;       /* … at the passage that brings this to 0 */
 };
+
+enum passage { BEFORE_WRITE = 1, AFTER_WRITE, BEFORE_SYNC, AFTER_SYNC };
 
 static struct page *page;
 
@@ -101,8 +107,19 @@ static bool fails(uint32_t number)
     return false;
 }
 
+static void pass(int fd, enum passage where)
+{
+    if (page == NULL || atomic_load(&page->die_at) != (uint32_t)where || !concerns(fd)) {
+        return;
+    }
+    if (atomic_fetch_sub(&page->die_left, 1) == 1) {
+        (void)kill(getpid(), SIGKILL);
+    }
+}
+
 static bool hurt_write(int fd)
 {
+    pass(fd, BEFORE_WRITE);
     if (!concerns(fd)) {
         return false;
     }
@@ -112,6 +129,7 @@ static bool hurt_write(int fd)
 
 static bool hurt_sync(int fd)
 {
+    pass(fd, BEFORE_SYNC);
     if (!concerns(fd)) {
         return false;
     }
@@ -131,20 +149,32 @@ static bool hurt_sync(int fd)
 /* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
 ssize_t write(int fd, const void *data, size_t size)
 {
+    ssize_t got;
     REAL(write)
-    return hurt_write(fd) ? -1 : real(fd, data, size);
+
+    got = hurt_write(fd) ? -1 : real(fd, data, size);
+    pass(fd, AFTER_WRITE);
+    return got;
 }
 
 ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)
 {
+    ssize_t got;
     REAL(pwrite)
-    return hurt_write(fd) ? -1 : real(fd, data, size, offset);
+
+    got = hurt_write(fd) ? -1 : real(fd, data, size, offset);
+    pass(fd, AFTER_WRITE);
+    return got;
 }
 
 ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t offset)
 {
+    ssize_t got;
     REAL(pwritev)
-    return hurt_write(fd) ? -1 : real(fd, parts, count, offset);
+
+    got = hurt_write(fd) ? -1 : real(fd, parts, count, offset);
+    pass(fd, AFTER_WRITE);
+    return got;
 }
 
 /* Programs built with 64-bit file offsets call these names. */
@@ -155,14 +185,22 @@ ssize_t pwritev64(int fd, const struct iovec *parts, int count, off_t offset)
 
 int fdatasync(int fd)
 {
+    int rc;
     REAL(fdatasync)
-    return hurt_sync(fd) ? -1 : real(fd);
+
+    rc = hurt_sync(fd) ? -1 : real(fd);
+    pass(fd, AFTER_SYNC);
+    return rc;
 }
 
 int fsync(int fd)
 {
+    int rc;
     REAL(fsync)
-    return hurt_sync(fd) ? -1 : real(fd);
+
+    rc = hurt_sync(fd) ? -1 : real(fd);
+    pass(fd, AFTER_SYNC);
+    return rc;
 }
 
 int clock_gettime(clockid_t clock, struct timespec *time)
@@ -180,8 +218,6 @@ int clock_gettime(clockid_t clock, struct timespec *time)
     }
     return rc;
 }
-/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
-
 time_t time(time_t *ret_time)
 {
     struct timespec now;
@@ -192,3 +228,4 @@ time_t time(time_t *ret_time)
     }
     return now.tv_sec;
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

@@ -14,9 +14,10 @@ import time
 
 WAL, STATE, OTHER = 1, 2, 4
 EVERY_FILE = WAL | STATE | OTHER
-LAYOUT = struct.Struct("=7Ii")
+LAYOUT = struct.Struct("=7Ii2I")
 FIELDS = ("kinds", "sync_errno", "write_errno", "sync_delay_us", "write_delay_us", "left", "handed",
-          "clock_ms")
+          "clock_ms", "die_at", "die_left")
+BEFORE_WRITE, AFTER_WRITE, BEFORE_SYNC, AFTER_SYNC = 1, 2, 3, 4
 FOREVER = 0x7FFFFFFF
 
 PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
@@ -54,6 +55,10 @@ class Hurt:
 
     def fail_write(self, kinds=WAL, number=errno.EIO, count=FOREVER):
         self.set(kinds=kinds, write_errno=number, sync_errno=0, left=count, handed=0)
+
+    def die(self, where, count, kinds=WAL):
+        """Killed at the count-th passage of a write or sync."""
+        self.set(kinds=kinds, sync_errno=0, write_errno=0, die_at=where, die_left=count)
 
     def slow_sync(self, milliseconds, kinds=WAL):
         self.set(kinds=kinds, sync_delay_us=milliseconds * 1000)

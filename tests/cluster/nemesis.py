@@ -252,6 +252,59 @@ def slow_disk(world, rng):
     yield rng.uniform(1.0, 3.0)
 
 
+@fault("death at a write or sync", 6)
+def die_at(world, rng):
+    """Of the log, the store, or another file, of either host; restarts die there again."""
+    host = either(world, rng)
+    for _ in range(rng.choice((1, 1, 3))):
+        host.hurt.die(rng.choice((hurt.BEFORE_WRITE, hurt.AFTER_WRITE, hurt.BEFORE_SYNC,
+                                  hurt.AFTER_SYNC)), rng.choice((1, 2, 5, 20)),
+                      rng.choice((hurt.WAL, hurt.WAL, hurt.STATE, hurt.EVERY_FILE)))
+        yield rng.uniform(0.3, 1.2)
+        host.hurt.clear()
+
+
+@fault("a snapshot is cut short", 2)
+def cut_snapshot(world, rng):
+    """The standby begins anew, and one of the two dies, or the link, while it fetches."""
+    primary = serving(world)
+    host = world[other(primary.name)]
+    host.kill_all()
+    shutil.rmtree(host.path("data"))
+    os.makedirs(host.path("data"), 0o700)
+    host.up()
+    for _ in range(3):
+        yield rng.uniform(0.02, 0.4)
+        rng.choice((lambda: host.signal("approvald", signal.SIGKILL),
+                    lambda: primary.signal("approvald", signal.SIGKILL),
+                    lambda: world.net.cut_both("A", "B"), world.net.mend,
+                    lambda: host.hurt.die(hurt.BEFORE_SYNC, 2, hurt.EVERY_FILE)))()
+    yield 0.5
+
+
+@fault("a byte of the standby's log is flipped", 2)
+def flip_byte(world, rng):
+    host = world[other(serving(world).name)]
+    host.kill_all()
+    flip(host.path("data"), rng)
+    yield rng.uniform(0.2, 1.0)
+    host.up()
+    yield 1.0
+
+
+def flip(folder, rng):
+    """One bit somewhere in what was written of a segment."""
+    names = sorted(n for n in os.listdir(folder) if n.startswith("wal-") and n.endswith(".seg"))
+    for name in names[-1:]:
+        with open(os.path.join(folder, name), "r+b") as segment:
+            used = len(segment.read().rstrip(b"\0"))
+            at = rng.randrange(4096, max(used, 4097))
+            segment.seek(at)
+            byte = segment.read(1)
+            segment.seek(at)
+            segment.write(bytes([(byte or b"\0")[0] ^ 1 << rng.randrange(8)]))
+
+
 @fault("a wall clock jumps")
 def clock_jump(world, rng):
     host = either(world, rng)
@@ -312,9 +365,17 @@ def old_arbiter(world, rng):
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(world.etcd.data, copy)
     world.etcd.start()
-    world[other(serving(world).name)].signal("approvald", signal.SIGKILL)
-    yield 2.5
-    yield from swapped_arbiter(world, rng, copy)
+    before = epochs(world)
+    command(serving(world), "switchover")
+    yield 1.0
+    if all(new > old for new, old in zip(epochs(world), before, strict=True)):
+        yield from swapped_arbiter(world, rng, copy)  # else the copy would be as good as the own
+
+
+def epochs(world):
+    """What each host has seen in the register."""
+    return [((status or {}).get("register") or {}).get("epoch", 0)
+            for status in world.statuses().values()]
 
 
 @fault("a wiped arbiter")
@@ -340,13 +401,21 @@ def swapped_arbiter(world, rng, folder, other_cluster=False):
     finally:
         world.etcd.kill()
         world.etcd.data, world.etcd.peer_port = own, port
-    # A host that saw the other one trusts none until the operator says so.
     world.heal()
-    for name in HOSTS:
-        wait(lambda name=name: command(world[name], "status"), f"{name}'s supervisor answers", 10)
-        yield 1.0
-    command(serving(world), "reseed")
-    yield 0.5
+    yield 1.0
+    yield from reseed(world)
+
+
+def reseed(world):
+    """A host that saw a wrong arbiter trusts none until the operator says so, there."""
+    for _ in range(10):
+        wrong = [world[name] for name, status in world.statuses().items()
+                 if status and any(a["alarm"] == "arbiter_wrong" for a in status["alarms"])]
+        for host in sorted(wrong, key=lambda host: not (host.status() or {}).get("serving")):
+            command(host, "reseed")
+        yield 0.5
+        if not wrong:
+            return
 
 
 # -- the virtual IP ----------------------------------------------------------------------------------
@@ -447,6 +516,26 @@ def rejoin(world, rng):
         shutil.rmtree(host.path("data"))
         os.makedirs(host.path("data"), 0o700)
     yield rng.uniform(0.5, 2.0)
+
+
+@fault("two at once", 8)
+def two_at_once(world, rng):
+    """The steps of two faults, in turns."""
+    names = rng.sample([name for name in FAULTS if name not in ALONE], 2)
+    world.note(" + ".join(names))
+    turns = [FAULTS[name][0](world, rng) for name in names]
+    while turns:
+        for turn in list(turns):
+            try:
+                yield min(next(turn), 1.0)
+            except StopIteration:
+                turns.remove(turn)
+            except (*LOST, NotInTime, AssertionError):  # the other fault has taken its ground away
+                turns.remove(turn)
+
+
+ALONE = ("two at once", "an arbiter from an old copy", "a wiped arbiter",
+         "power off both hosts, on in either order")
 
 
 # -- rounds ------------------------------------------------------------------------------------------

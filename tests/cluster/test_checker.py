@@ -261,8 +261,12 @@ class Pauses(unittest.TestCase):
               ((1.0, 201), (1.1, 201), (1.2, 0), (1.3, 503), (1.9, 201), (2.0, 200))]
 
     def test_the_first_that_began_after_the_fault_counts(self):
-        self.assertAlmostEqual(checker.first_after(self.PROBES, 1.15), 0.76)
-        self.assertEqual(checker.first_after(self.PROBES, 2.5), checker.FOREVER)
+        self.assertAlmostEqual(checker.first_after(self.PROBES, 1.15, 1.15), 0.76)
+        self.assertEqual(checker.first_after(self.PROBES, 2.5, 2.6), checker.FOREVER)
+
+    def test_a_fault_that_takes_its_time_had_not_happened_while_writes_were_acknowledged(self):
+        self.assertAlmostEqual(checker.first_after(self.PROBES, 1.05, 1.15), 0.8)
+        self.assertAlmostEqual(checker.first_after(self.PROBES, 1.05, 1.05), 0.06)
 
     def test_the_longest_gap_counts_its_edges(self):
         self.assertAlmostEqual(checker.longest_gap(self.PROBES, 1.0, 2.1), 0.8)
@@ -302,6 +306,30 @@ class Logs(unittest.TestCase):
     def test_another_epoch_under_the_same_lsn(self):
         _, wrong = wal.compare(self.log((1, 1, b"abc")), self.log((1, 2, b"abc")))
         self.assertIn("epoch 1 here, 2 there", wrong[0])
+
+    @staticmethod
+    def changes(*items):
+        """A payload of puts and, where the value is None, deletes."""
+        return b"".join(wal.CHANGE.pack(2 if v is None else 1, 0, len(k), len(v or b"")) + k
+                        + (v or b"") for k, v in items)
+
+    def test_stores_are_equal_when_the_log_makes_them_so(self):
+        log = self.log((1, 1, self.changes((b"k1", b"a"), (b"k2", b"b"))),
+                       (2, 1, self.changes((b"k1", None), (b"k3", b"c"))))
+        behind, there = (1, {b"k1": b"a", b"k2": b"b"}), (2, {b"k2": b"b", b"k3": b"c"})
+        self.assertEqual(wal.compare_stores((behind, there), (log, {})), [])
+        wrong = wal.compare_stores((behind, (2, {b"k2": b"x", b"k3": b"c"})), (log, log))
+        self.assertIn("differ at LSN 2 in 1 keys", wrong[0])
+
+    def test_stores_between_which_the_log_is_missing_are_told(self):
+        wrong = wal.compare_stores(((1, {}), (3, {})), ({}, {}))
+        self.assertIn("cannot be compared", wrong[0])
+
+    def test_a_dump_is_read(self):
+        facts = bytes(36) + struct.pack(">Q", 7) + bytes(40)
+        text = ("VERSION=3\ndatabase=facts\nHEADER=END\n 6d\n " + facts.hex() + "\nDATA=END\n"
+                "VERSION=3\ndatabase=state\nHEADER=END\n 6101\n 0203\nDATA=END\n")
+        self.assertEqual(wal.parse_dump(text), (7, {b"a\x01": b"\x02\x03"}))
 
     def test_what_an_earlier_life_of_the_file_left_is_not_read(self):
         data = bytearray(segment([(1, 1, b"abc", 7)]))

@@ -85,6 +85,14 @@ class HurtCase(unittest.TestCase):
         self.hurt.clear()
         self.assertEqual(self.ask("write")[0], "1")
 
+    def test_the_process_dies_at_the_very_passage(self):
+        self.hurt.die(hurt.AFTER_SYNC, 2)
+        self.assertEqual(self.ask("wal")[0], "ok")
+        self.assertEqual(self.ask("other")[0], "ok")
+        self.child.stdin.write("wal\n")
+        self.child.stdin.flush()
+        self.assertEqual(self.child.wait(5), -9)
+
     def test_a_slow_disk_takes_its_time(self):
         self.hurt.slow_sync(120)
         self.assertGreaterEqual(self.ask("wal")[1], 119)

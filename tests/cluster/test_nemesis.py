@@ -46,7 +46,8 @@ class NotedWorld(Noted):
         return self.hosts[name]
 
     def statuses(self):
-        return {"A": {"serving": True}, "B": {"serving": False}}
+        wrong = [{"alarm": "arbiter_wrong"}]
+        return {"A": {"serving": True, "alarms": wrong}, "B": {"serving": False, "alarms": []}}
 
 
 class Faults(unittest.TestCase):

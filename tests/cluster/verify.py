@@ -93,6 +93,18 @@ class Verifier:
             wrong.append(f"no record is in both logs: A {bounds(logs['A'])}, B {bounds(logs['B'])}")
         return wrong
 
+    def check_stores(self):
+        """Stops both hosts: each store with its log applied holds the same."""
+        self.world.wait_paired()
+        self.settle()
+        for host in (self.world.standby(), self.world.primary()):
+            host.stop()
+        folders = [host.path("data") for host in self.world.hosts.values()]
+        stores, logs = ([read(folder) for folder in folders]
+                        for read in (wal.read_store, wal.read_log))
+        _, wrong = wal.compare(*logs)
+        return wrong if None in stores else wrong + wal.compare_stores(stores, logs)
+
     def check_cards(self, lines):
         """One card a request, however often the host that posts it changed."""
         ids = [line["request"] for line in lines

@@ -261,6 +261,13 @@ class Host:
         return harness.call(method, path, body, headers, unix=self.path("run", "approvald.sock"),
                             timeout=timeout)
 
+    def serves(self):
+        return bool((self.status() or {}).get("serving"))
+
+    def is_up(self):
+        status = self.status()
+        return status is not None and status["child"]["state"] == "up"
+
     def service_status(self):
         return self.local("GET", "/v1/status", timeout=3).json()
 
@@ -321,9 +328,9 @@ class World:
         for host in self.hosts.values():
             host.write_keepalived_conf()
         self["A"].power_on()
-        wait(lambda: self["A"].status()["child"]["state"] == "up", "A's approvald is up")
+        wait(self["A"].is_up, "A's approvald is up")
         wait(lambda: self["A"].control("bootstrap")["ok"], "the register is created", step=0.1)
-        wait(lambda: self["A"].status()["serving"], "A serves")
+        wait(self["A"].serves, "A serves")
         self["B"].power_on()
         self.wait_paired()
         self.set_up()
@@ -396,6 +403,11 @@ class World:
             host.hurt.clear()
             host.signal_all(signal.SIGCONT)
             host.up()
+
+    def note(self, text):
+        """For whoever reads what a failed round has left."""
+        with open(self.path("notes.log"), "a", encoding="utf-8") as notes:
+            notes.write(f"{time.strftime('%H:%M:%S')} {text}\n")
 
     # -- looking -----------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ import pages  # noqa: E402  the path is set above
 from lib import harness  # noqa: E402
 
 README, SETUP = "README.md", "docs/slack-setup.md"
-PAGES = (README, SETUP, "docs/api.md", "docs/architecture.md")
+PAGES = (README, SETUP, "docs/api.md", "docs/approvalctl.md", "docs/architecture.md")
 CTL = os.path.join(pages.BUILD, "approvald/ctl/approvalctl")
 DAEMON = os.path.join(pages.BUILD, "approvald/approvald")
 SCRIPTS = ("packaging/lib/check.py", "packaging/lib/quickstart.py")
@@ -55,12 +55,12 @@ class Written(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.commands = re.findall(r"^  ([a-z]+(?: [a-z]+)?)  +\S", output(CTL, "--help"), re.M)
+        cls.commands = re.findall(r"^  ([a-z-]+(?: [a-z]+)?)  +\S", output(CTL, "--help"), re.M)
 
     def command_of(self, line):
         """The longest command that a line begins with; None for approvalctl's own options."""
         words = line.split()[1:]
-        if not words or words[0].startswith("--"):
+        if not words or words[0].startswith("--") or words[0] == "COMMAND":
             return None
         for count in (2, 1):
             if " ".join(words[:count]) in self.commands:

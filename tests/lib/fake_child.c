@@ -4,8 +4,8 @@
  * Speaks the contract as a well-behaved approvald does, unless FILE says otherwise. FILE is read
  * anew at every start; its lines:
  *   socket NAME ADDRESS   printed by --print-sockets
- *   do WORD [NUMBER]      hang TASK; crash CODE; abort; never-ready; ignore-term; illegal; garbage;
- *                         close; fail; slow-print
+ *   do WORD [NUMBER]      hang TASK; crash CODE; abort; never-ready; late-ready MS; ignore-term;
+ *                         illegal; garbage; close; fail; slow-print
  *   once                  do it only if no child of this FILE has done it before
  *   after MS              do it so long after the grant (hang, crash, abort, illegal, garbage,
  *                         close, fail); 0: at once
@@ -47,11 +47,19 @@ struct fake {
     bool granted;
     bool hung;
     uint64_t granted_ms;
+    uint64_t configured_ms;
     uint64_t checkin_next_ms;
     uint64_t turns[CONTRACT_TASK_COUNT];
 };
 
 static volatile sig_atomic_t terminated;
+static volatile sig_atomic_t hung_up;
+
+static void on_hangup(int number)
+{
+    (void)number;
+    hung_up = 1;
+}
 
 static void on_term(int number)
 {
@@ -136,10 +144,13 @@ static void say(struct fake *fake, const struct contract_message *message)
     }
 }
 
+/* As approvald: until it is up a SIGHUP would end it. */
 static void say_up(struct fake *fake)
 {
     struct contract_message message = {.type = CONTRACT_UP};
+    struct sigaction action = {.sa_handler = on_hangup};
 
+    (void)sigaction(SIGHUP, &action, NULL);
     message.u.up.incarnation = fake->incarnation;
     memset(message.u.up.store_id, 7, CONTRACT_ID_SIZE);
     message.u.up.lineage = 5;
@@ -177,7 +188,8 @@ static void take(struct fake *fake, const struct contract_message *message)
     case CONTRACT_CONFIGURE:
         fake->incarnation = message->u.configure.incarnation;
         fake->checkin_ms = message->u.configure.checkin_ms;
-        if (!does(fake, "never-ready")) {
+        fake->configured_ms = now_ms();
+        if (!does(fake, "never-ready") && !does(fake, "late-ready")) {
             say_up(fake);
         }
         break;
@@ -303,6 +315,14 @@ static void turn(struct fake *fake)
         }
     }
     now = now_ms();
+    if (!fake->up && does(fake, "late-ready") && fake->configured_ms != 0 &&
+        now >= fake->configured_ms + fake->number) {
+        say_up(fake);
+    }
+    if (hung_up != 0) {
+        hung_up = 0;
+        trace(fake, "HANGUP", 0);
+    }
     if (fake->granted && now >= fake->granted_ms + fake->after_ms) {
         misbehave(fake);
     }

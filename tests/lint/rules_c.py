@@ -23,7 +23,9 @@ MAY_INCLUDE = (
         + tuple(f"base/{m}.h" for m in "err assert mem span buf pack text crypto".split()),
     ),
     ("approvald/service/*", ("approvald/service/*", "approvald/core/*", "storage/*", "base/*")),
-    ("approvald/ctl/*", ("approvald/ctl/*", "approvald/core/*", "base/*")),
+    # A backup is checked where it is copied; its format is pure.
+    ("approvald/ctl/*",
+     ("approvald/ctl/*", "approvald/core/*", "storage/backup_format.h", "base/*")),
     ("approvald/http/*", ("approvald/*", "storage/*", "base/*")),
     ("approvald/slack/*", ("approvald/*", "storage/*", "base/*")),
     ("approvald/webhook/*", ("approvald/*", "storage/*", "base/*")),
@@ -115,8 +117,10 @@ WRAPPED = {
     "strdup": (),
     "strndup": (),
     "asprintf": (),
-    # The supervisor has no storage room: its files are synced where they are written.
-    "fsync": ("storage/disk*.c", "supervisor/memory.c", "supervisor/arbiter_manual.c"),
+    # The supervisor has no storage room: its files are synced where they are written. A backup is
+    # the admin's, wherever he wants it.
+    "fsync": ("storage/disk*.c", "supervisor/memory.c", "supervisor/arbiter_manual.c",
+              "approvald/ctl/cmd_backup.c"),
     "fdatasync": ("storage/disk*.c", "supervisor/memory.c", "supervisor/arbiter_manual.c"),
 }
 

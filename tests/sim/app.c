@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* app.c: the layer above the simulated storage: what each kind of job does, requests and answers,
- * holding requests back during a handover, and an outbox that calls the outside world at least
- * once. Never answers by itself: answers come from the engine when they are committed and, where
- * they change nothing, echoed. */
+/* app.c: the layer above the simulated storage.
+ * Owns what each kind of job does, holding requests back during a handover, and an outbox that
+ * calls the outside world at least once. Never answers by itself: answers come from the engine when
+ * they are committed and, where they change nothing, echoed. */
 #include "tests/sim/sim.h"
 
 #include "base/assert.h"
@@ -124,9 +124,9 @@ static void outbox_timer(struct world *world, struct event *event)
             outbox_next(world, host);
         }
     }
-    world_at(world, prng_range(&world->prng, 20, 120) * MS_US,
-             (struct event){
-                 .fn = outbox_timer, .process = child_process(host), .host = host->index});
+    world_at(
+        world, prng_range(&world->prng, 20, 120) * MS_US,
+        (struct event){.fn = outbox_timer, .process = child_process(host), .host = host->index});
 }
 
 static void outbox_answered(struct world *world, struct host *host, const struct answer *answer)
@@ -200,16 +200,6 @@ void app_answered(struct world *world, struct host *host, const struct answer *a
     }
 }
 
-void app_serve(struct world *world, struct host *host)
-{
-    if (!host->child.serving) {
-        host->child.serving = true;
-        world_at(world, 10 * MS_US,
-                 (struct event){
-                     .fn = outbox_timer, .process = child_process(host), .host = host->index});
-    }
-}
-
 /* ---- handover ---- */
 
 void app_handover(struct world *world, struct host *host)
@@ -248,6 +238,20 @@ static void let_go(struct world *world, struct host *host, bool served)
         } else {
             unavailable(world, &request);
         }
+    }
+}
+
+void app_serve(struct world *world, struct host *host)
+{
+    if (!host->child.serving) {
+        host->child.serving = true;
+        world_at(world, 10 * MS_US,
+                 (struct event){
+                     .fn = outbox_timer, .process = child_process(host), .host = host->index});
+    }
+    if (host->child.holding) { /* the offer came to nothing: this host leads on */
+        host->child.engine.drained = false;
+        let_go(world, host, true);
     }
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* arbiter.c: the register's keeper: linearizable, with revisions and an identity. A compare-and-
- * swap happens once or not at all, but may land long after its sender has given up or died.
+/* arbiter.c: the register's keeper: linearizable, with revisions and an identity.
+ * Owns what is in the register and when a request lands: a compare-and-swap happens once or not at
+ * all, but maybe long after its sender has given up or died.
  * Never decides what may stand in the register: the checker looks at every change. */
 #include "tests/sim/sim.h"
 
@@ -61,6 +62,9 @@ static void deliver(struct world *world, struct event *event)
         supervisor->registered = true;
         supervisor->read_order = reply->sent_order;
     }
+    if (!reply->cas && reply->answer.outcome <= FAILOVER_ABSENT) {
+        supervisor->seen_order = reply->sent_order;
+    }
     if (reply->answer.outcome == FAILOVER_UNKNOWN) {
         world->totals.ambiguous++;
     }
@@ -78,11 +82,10 @@ static void reply(struct world *world,
 
     ASSERT(copy != NULL);
     *copy = *content;
-    world_at(world, delay_us,
-             (struct event){.fn = deliver,
-                            .process = supervisor_process(host),
-                            .host = host->index,
-                            .data = copy});
+    world_at(
+        world, delay_us,
+        (struct event){
+            .fn = deliver, .process = supervisor_process(host), .host = host->index, .data = copy});
 }
 
 static void answer_current(struct world *world, struct failover_answer *answer)
@@ -96,7 +99,8 @@ static void answer_current(struct world *world, struct failover_answer *answer)
     }
 }
 
-static void swap(struct world *world, const struct host *host, const struct arbiter_request *request)
+static void
+swap(struct world *world, const struct host *host, const struct arbiter_request *request)
 {
     struct arbiter *arbiter = &world->arbiter;
 
@@ -122,8 +126,8 @@ static void execute(struct world *world, struct event *event)
     const struct arbiter_request *request = event->data;
     struct arbiter_reply content = {
         .number = request->number, .cas = request->cas, .sent_order = request->sent_order};
-    bool matches = arbiter->exists ? request->revision == arbiter->revision
-                                   : request->revision == 0;
+    bool matches =
+        arbiter->exists ? request->revision == arbiter->revision : request->revision == 0;
 
     checker_cas_landed(world, event->a);
     if (arbiter->down || arbiter->silent || arbiter->life != request->arbiter_life) {
@@ -233,6 +237,7 @@ void arbiter_cas(struct world *world,
     request->value = *value;
     register_format(value, request->text);
     host->supervisor.cas_nonce = value->nonce;
+    checker_cas_asked(world, host->number);
     TRACE(world, "host %u: cas epoch %llu primary %u isr {%s%s} on rev %llu", host->number,
           (unsigned long long)value->epoch, value->primary, value->isr[0].present ? "1" : "",
           value->isr[1].present ? "2" : "", (unsigned long long)revision);
@@ -260,6 +265,7 @@ void arbiter_restore_old(struct world *world)
     arbiter->true_head = arbiter->head;
     arbiter->restored = true;
     arbiter->life++;
+    checker_cas_void(world);
     world->totals.restores++;
     if (older == 0 || prng_once_in(&world->prng, 3)) {
         arbiter->exists = false;
@@ -283,6 +289,7 @@ void arbiter_restore_true(struct world *world)
     }
     arbiter->restored = false;
     arbiter->life++;
+    checker_cas_void(world);
     arbiter->exists = true;
     memcpy(arbiter->text, arbiter->true_text, sizeof arbiter->text);
     arbiter->revision = arbiter->true_revision;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* check.c: the checker's life, what must hold between any two steps, and words for traces. */
+/* check.c: the checker's life, what must hold between any two steps, and words for traces.
+ * Owns the first failure of a run. Never changes anything that it watches. */
 #include "tests/sim/check_internal.h"
 
 #include "base/assert.h"
@@ -72,8 +73,7 @@ static void check_required(struct world *world, const struct host *host)
             check_fail(world, "5 required",
                        "host %u, granted epoch %llu, commits alone although the register named the"
                        " peer at epoch %llu",
-                       host->number, (unsigned long long)granted,
-                       (unsigned long long)value->epoch);
+                       host->number, (unsigned long long)granted, (unsigned long long)value->epoch);
             return;
         }
     }

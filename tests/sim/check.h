@@ -31,15 +31,17 @@ void check_fail(struct world *world, const char *invariant, const char *format, 
 void checker_step(struct world *world);
 
 /* ---- the arbiter (check_register.c) ---- */
-void checker_register(struct world *world,
-                      uint8_t host,
-                      const struct register_value *value);
+void checker_register(struct world *world, uint8_t host, const struct register_value *value);
+/* A supervisor asks for a CAS. */
+void checker_cas_asked(struct world *world, uint8_t host);
 /* A CAS is under way that may land; returns its number. */
 uint64_t checker_cas_sent(struct world *world,
                           uint8_t host,
                           const struct register_value *value,
                           uint64_t revision);
 void checker_cas_landed(struct world *world, uint64_t number);
+/* The arbiter is another process: what was under way to the old one never lands. */
+void checker_cas_void(struct world *world);
 void checker_grant(struct world *world, uint8_t host, const struct register_value *value);
 void checker_persist(struct world *world,
                      uint8_t host,
@@ -70,6 +72,8 @@ void checker_append(struct world *world,
                     uint8_t host,
                     const struct record_position *position,
                     bool authority);
+/* A cut is asked for; then it is done. */
+void checker_cutting(struct world *world, uint8_t host);
 void checker_cut(struct world *world, uint8_t host, const struct record_position *position);
 /* A crash before this leaves the old end or the new one. */
 void checker_cut_done(struct world *world, uint8_t host, uint64_t lsn);
@@ -89,6 +93,8 @@ bool checker_store_dead(const struct world *world, const uint8_t store_id[STORAG
 uint64_t checker_commit_count(const struct world *world);
 
 /* ---- clients and the outside (check_history.c) ---- */
+/* The host is told that it may serve. */
+void checker_serves(struct world *world, uint8_t host, const struct engine *engine);
 void checker_answer(struct world *world, uint8_t host, const struct answer *answer);
 /* What a new operation on the key must not miss. */
 uint64_t checker_floor(const struct world *world, uint16_t key);

@@ -8,6 +8,14 @@
 
 #include "base/assert.h"
 
+void checker_serves(struct world *world, uint8_t host, const struct engine *engine)
+{
+    if (engine_commit_lsn(engine) < engine->epoch_first) {
+        check_fail(world, "C serve", "host %u serves before its start record %llu is committed",
+                   host, (unsigned long long)engine->epoch_first);
+    }
+}
+
 void checker_answer(struct world *world, uint8_t host, const struct answer *answer)
 {
     const struct child *child = &world->hosts[host - 1].child;
@@ -34,9 +42,8 @@ static void check_result(struct world *world, const struct answer *answer, uint6
     uint16_t intent = answer->request.intent;
     int kind = answer->code == ANSWER_OK ? ANSWERED_OK : ANSWERED_CONFLICT;
 
-    if (answer->code == ANSWER_OK &&
-        (checker->intent_lsn[intent] != answer->lsn ||
-         checker->state.results[intent].value != answer->value)) {
+    if (answer->code == ANSWER_OK && (checker->intent_lsn[intent] != answer->lsn ||
+                                      checker->state.results[intent].value != answer->value)) {
         check_fail(world, "16 one result",
                    "intent %u was answered %u at LSN %llu, the log says %u at LSN %llu", intent,
                    answer->value, (unsigned long long)answer->lsn,
@@ -120,12 +127,12 @@ void checker_new_lineage(struct world *world, uint8_t host)
     uint64_t kept = 0;
 
     ASSERT(shadow != NULL);
-    while (kept < checker->commit_count && kept < shadow->last &&
+    while (kept < checker->commit_count && kept < shadow->durable &&
            shadow->marks[kept + 1].hash == checker->ledger[kept + 1].mark.hash) {
         kept++;
     }
-    TRACE(world, "a new lineage: %llu of %llu committed records are kept",
-          (unsigned long long)kept, (unsigned long long)checker->commit_count);
+    TRACE(world, "a new lineage: %llu of %llu committed records are kept", (unsigned long long)kept,
+          (unsigned long long)checker->commit_count);
     for (uint32_t i = 0; i < world->clients.count; i++) {
         world->clients.items[i].floor = 0;
     }

@@ -23,6 +23,7 @@ struct shadow {
     uint8_t host;
     bool dead;
     uint64_t promise;
+    bool cutting; /* a cut is under way: what it acknowledges is not settled */
     uint64_t lineage;
     uint64_t last;
     uint64_t durable;

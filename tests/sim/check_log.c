@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* check_log.c: stores, logs, promises, commits: invariants 2, 3, 4, 6, 7, 8, 9, 15, 18, 19. */
+/* check_log.c: stores, logs, promises, commits.
+ * Owns what each store holds and has durable, and the one log of all that is committed: invariants
+ * 2, 3, 4, 6, 7, 8, 9, 15, 19. Never believes what a host says of its own disk. */
 #include "tests/sim/check_internal.h"
 
 #include "base/assert.h"
@@ -117,6 +119,7 @@ void checker_recovered(struct world *world,
                    (unsigned long long)shadow->promise, (unsigned long long)promise->epoch);
         return;
     }
+    shadow->cutting = false;
     shadow->promise = promise->epoch;
     shadow->lineage = promise->lineage;
     shadow->last = engine->last.lsn;
@@ -170,7 +173,9 @@ void checker_append(struct world *world,
 {
     struct shadow *shadow = live(world, host);
     struct checker *checker = world->checker;
-    uint64_t *owner = &checker->epoch_owner[position->epoch % EPOCH_COUNT_MAX];
+    /* A forced lineage's epochs begin at a multiple of 2^20; no run has 256 in one lineage. */
+    uint64_t *owner =
+        &checker->epoch_owner[(position->epoch + (position->epoch >> 20) * 256) % EPOCH_COUNT_MAX];
 
     ASSERT(position->lsn < CHECK_LSN_MAX);
     ASSERT(position->lsn == shadow->last + 1);
@@ -188,6 +193,11 @@ void checker_append(struct world *world,
     world_hash(world, mark_hash(position));
 }
 
+void checker_cutting(struct world *world, uint8_t host)
+{
+    live(world, host)->cutting = true;
+}
+
 void checker_cut(struct world *world, uint8_t host, const struct record_position *position)
 {
     struct checker *checker = world->checker;
@@ -196,8 +206,8 @@ void checker_cut(struct world *world, uint8_t host, const struct record_position
     /* What the register does not count on may go: it is sent again. */
     if (position->lsn < shadow->last && position->lsn < checker->commit_count &&
         register_has(&checker->value, host, shadow->store_id)) {
-        for (uint64_t lsn = position->lsn + 1;
-             lsn <= shadow->last && lsn <= checker->commit_count; lsn++) {
+        for (uint64_t lsn = position->lsn + 1; lsn <= shadow->last && lsn <= checker->commit_count;
+             lsn++) {
             if (shadow->marks[lsn].hash == checker->ledger[lsn].mark.hash) {
                 check_fail(world, "3 kept", "host %u cuts away the committed LSN %llu", host,
                            (unsigned long long)lsn);
@@ -210,6 +220,7 @@ void checker_cut(struct world *world, uint8_t host, const struct record_position
 
 void checker_cut_done(struct world *world, uint8_t host, uint64_t lsn)
 {
+    live(world, host)->cutting = false;
     live(world, host)->last = lsn;
     live(world, host)->durable = lsn;
 }
@@ -252,10 +263,8 @@ void checker_begin(struct world *world, uint8_t host, uint64_t epoch)
 }
 
 /* 2: durable on every host of the ISR of an epoch that this incarnation was granted. */
-static bool durable_on_isr(struct world *world,
-                           const struct register_value *value,
-                           uint64_t lsn,
-                           uint64_t hash)
+static bool
+durable_on_isr(struct world *world, const struct register_value *value, uint64_t lsn, uint64_t hash)
 {
     for (size_t i = 0; i < HOST_COUNT; i++) {
         const struct shadow *shadow;
@@ -271,7 +280,8 @@ static bool durable_on_isr(struct world *world,
     return true;
 }
 
-static void check_commit(struct world *world, uint8_t host, const struct engine *engine, uint64_t lsn)
+static void
+check_commit(struct world *world, uint8_t host, const struct engine *engine, uint64_t lsn)
 {
     struct checker *checker = world->checker;
     const struct arbiter *arbiter = &world->arbiter;
@@ -288,8 +298,10 @@ static void check_commit(struct world *world, uint8_t host, const struct engine 
                   value->epoch >= engine->epoch && durable_on_isr(world, value, lsn, hash);
     }
     if (!durable) {
-        check_fail(world, "2 commit", "host %u commits LSN %llu under epoch %llu, not durable on"
-                   " its ISR", host, (unsigned long long)lsn, (unsigned long long)engine->epoch);
+        check_fail(world, "2 commit",
+                   "host %u commits LSN %llu under epoch %llu, not durable on"
+                   " its ISR",
+                   host, (unsigned long long)lsn, (unsigned long long)engine->epoch);
     } else if (checker->value.epoch >= engine->epoch &&
                !durable_on_isr(world, &checker->value, lsn, hash)) {
         check_fail(world, "2 isr holds all",
@@ -350,6 +362,10 @@ void checker_committed(struct world *world, uint8_t host, const struct engine *e
         check_fail(world, "F lineage", "host %u commits in a lineage that was given up", host);
         return;
     }
+    if (engine->lsn_commit >= from && engine->lsn_commit < engine->epoch_first) {
+        check_fail(world, "C start", "host %u commits LSN %llu before its start record %llu", host,
+                   (unsigned long long)engine->lsn_commit, (unsigned long long)engine->epoch_first);
+    }
     for (uint64_t lsn = from; lsn <= engine->lsn_commit && !world->failed; lsn++) {
         check_commit(world, host, engine, lsn);
         if (lsn > checker->commit_count) {
@@ -408,6 +424,23 @@ check_epoch(struct world *world, uint8_t host, uint64_t epoch, const struct mess
     }
 }
 
+/* K: what is handed over is committed, and the peer has it. */
+static void check_drained(struct world *world, uint8_t host, const struct message_lead *lead)
+{
+    const struct checker *checker = world->checker;
+    const struct register_member *member = &checker->value.isr[2 - host];
+    const struct shadow *peer = shadow_find(checker, member->store_id);
+
+    if (!member->present) {
+        return; /* removed meanwhile: nobody takes the offer */
+    }
+    if (lead->last.lsn > checker->commit_count || peer == NULL ||
+        !shadow_has(checker, peer, lead->last.lsn)) {
+        check_fail(world, "K drained", "host %u hands over at LSN %llu, committed is %llu", host,
+                   (unsigned long long)lead->last.lsn, (unsigned long long)checker->commit_count);
+    }
+}
+
 void checker_send(struct world *world, uint8_t host, const struct message *message)
 {
     if (world->checker->sync_failed[host - 1]) {
@@ -420,6 +453,12 @@ void checker_send(struct world *world, uint8_t host, const struct message *messa
     } else if (message->type == MESSAGE_FOLLOW || message->type == MESSAGE_ACK) {
         check_said(world, host, &message->u.follow.last, message);
         check_epoch(world, host, message->u.follow.epoch, message);
+        if (live(world, host)->cutting) {
+            check_fail(world, "I cut first", "host %u says %s while it cuts", host,
+                       message_name(message->type));
+        }
+    } else if (message->type == MESSAGE_HANDOVER) {
+        check_drained(world, host, &message->u.lead);
     } else if (message->type == MESSAGE_ECHO) {
         check_epoch(world, host, message->u.ping.epoch, message);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* check_register.c: what may be written into the register, and who may be granted authority:
- * invariants 1, 11, 12, 14, rules C, F, G, K. */
+/* check_register.c: what may be written into the register, and who may be granted authority.
+ * Owns the true register and the changes of it under way: invariants 1, 11, 12, 13, 14, rules C, F,
+ * G, K. Never believes what the arbiter shows: it may have gone back. */
 #include "tests/sim/check_internal.h"
 
 #include "base/assert.h"
@@ -35,58 +36,83 @@ static void check_members(struct world *world, const struct register_value *valu
     }
 }
 
-void checker_register(struct world *world,
-                      uint8_t host,
-                      const struct register_value *value)
+/* What the change is not allowed to be; false: it is that. */
+static bool check_change(struct world *world, uint8_t host, const struct register_value *value)
+{
+    const struct checker *checker = world->checker;
+    const struct register_value *old = &checker->value;
+    bool forced = value->lineage != old->lineage;
+    bool reseed = world->nemesis.reseeding[host - 1];
+
+    /* A new lineage begins far above. */
+    if (reseed || forced ? value->epoch <= old->epoch : value->epoch != old->epoch + 1) {
+        check_fail(world, "1 register", "epoch %llu follows %llu", (unsigned long long)value->epoch,
+                   (unsigned long long)old->epoch);
+        return false;
+    }
+    if (forced && !world->nemesis.forcing[host - 1]) {
+        check_fail(world, "F lineage", "host %u changes the lineage unasked", host);
+        return false;
+    }
+    if (!forced && !reseed &&
+        (!old->isr[host - 1].present || !register_has(old, host, value->isr[host - 1].store_id))) {
+        check_fail(world, "11 promotion",
+                   "host %u takes authority at epoch %llu from outside the ISR", host,
+                   (unsigned long long)value->epoch);
+        return false;
+    }
+    return true;
+}
+
+static void count_change(struct world *world, uint8_t host, const struct register_value *value)
+{
+    const struct register_value *old = &world->checker->value;
+    uint8_t peer = (uint8_t)(2 - host);
+
+    if (old->primary != value->primary) {
+        world->totals.failovers++;
+        return;
+    }
+    world->totals.evictions += old->isr[peer].present && !value->isr[peer].present ? 1 : 0;
+    world->totals.adds += !old->isr[peer].present && value->isr[peer].present ? 1 : 0;
+}
+
+void checker_register(struct world *world, uint8_t host, const struct register_value *value)
 {
     struct checker *checker = world->checker;
-    const struct register_value *old = &checker->value;
-    bool had = checker->exists;
-    bool forced = had && value->lineage != old->lineage;
-    bool reseed = had && world->nemesis.reseeding[host - 1];
 
     if (!register_is_legal(value)) {
         check_fail(world, "1 register", "an illegal value");
         return;
     }
     if (value->primary != host) {
-        check_fail(world, "K authority", "host %u makes host %u the primary", host,
-                   value->primary);
+        check_fail(world, "K authority", "host %u makes host %u the primary", host, value->primary);
         return;
     }
-    /* A new lineage begins far above. */
-    if (had && (reseed || forced ? value->epoch <= old->epoch : value->epoch != old->epoch + 1)) {
-        check_fail(world, "1 register", "epoch %llu follows %llu",
-                   (unsigned long long)value->epoch, (unsigned long long)old->epoch);
-        return;
-    }
-    if (forced && !world->nemesis.forcing[host - 1]) {
-        check_fail(world, "F lineage", "host %u changes the lineage unasked", host);
-        return;
-    }
-    if (had && !forced && !reseed && (!old->isr[host - 1].present ||
-                           !register_has(old, host, value->isr[host - 1].store_id))) {
-        check_fail(world, "11 promotion",
-                   "host %u takes authority at epoch %llu from outside the ISR", host,
-                   (unsigned long long)value->epoch);
-        return;
-    }
-    if (forced) {
-        world->totals.forced++;
-        checker_new_lineage(world, host);
-    }
-    if (had && old->primary != value->primary) {
-        world->totals.failovers++;
-    }
-    if (had && old->primary == value->primary) {
-        uint8_t peer = (uint8_t)(2 - host);
-
-        world->totals.evictions += old->isr[peer].present && !value->isr[peer].present ? 1 : 0;
-        world->totals.adds += !old->isr[peer].present && value->isr[peer].present ? 1 : 0;
+    if (checker->exists) {
+        if (!check_change(world, host, value)) {
+            return;
+        }
+        if (value->lineage != checker->value.lineage) {
+            world->totals.forced++;
+            checker_new_lineage(world, host);
+        }
+        count_change(world, host, value);
     }
     checker->value = *value;
     checker->exists = true;
     check_members(world, value);
+}
+
+void checker_cas_asked(struct world *world, uint8_t host)
+{
+    const struct host *where = &world->hosts[host - 1];
+
+    if (where->child.up && world->checker->granted[host - 1] == 0 &&
+        where->supervisor.seen_order < where->child.start_order) {
+        check_fail(world, "12 read first",
+                   "host %u seeks authority without a register read in this incarnation", host);
+    }
 }
 
 uint64_t checker_cas_sent(struct world *world,
@@ -116,6 +142,11 @@ void checker_cas_landed(struct world *world, uint64_t number)
             world->checker->flights[i].number = 0;
         }
     }
+}
+
+void checker_cas_void(struct world *world)
+{
+    memset(world->checker->flights, 0, sizeof world->checker->flights);
 }
 
 void checker_grant(struct world *world, uint8_t host, const struct register_value *value)

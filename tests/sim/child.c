@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* child.c: approvald as a process: started and killed by its supervisor, the socket pair between
- * them (every message through the production codec and its table of moves), and what approvald
- * does with each message. Never decides anything. */
+/* child.c: approvald as a process.
+ * Owns its start and end, the socket pair to its supervisor (every message through the production
+ * codec and its table of moves), and what approvald does with each message.
+ * Never decides anything. */
 #include "tests/sim/sim.h"
 
 #include "base/assert.h"
@@ -112,9 +113,8 @@ void child_end(struct world *world, struct host *host, const char *why)
 
 /* ---- supervisor to child ---- */
 
-static void configure(struct world *world,
-                      struct host *host,
-                      const struct contract_configure *configure)
+static void
+configure(struct world *world, struct host *host, const struct contract_configure *configure)
 {
     struct child *child = &host->child;
 
@@ -327,9 +327,8 @@ static void exec_done(struct world *world, struct event *event)
     }
 }
 
-static void report_link(struct host *host,
-                        const struct replica_link *link,
-                        struct contract_message *message)
+static void
+report_link(struct host *host, const struct replica_link *link, struct contract_message *message)
 {
     const struct message_state *peer = &link->peer;
 
@@ -353,12 +352,15 @@ static void report_link(struct host *host,
 
 void child_report(struct world *world, struct host *host, const struct replica_report *report)
 {
-    static const enum contract_type types[] = {
-        [REPLICA_REPORT_SEALED] = CONTRACT_SEALED,   [REPLICA_REPORT_LEADING] = CONTRACT_LEADING,
-        [REPLICA_REPORT_ADD] = CONTRACT_ADD,         [REPLICA_REPORT_REMOVE] = CONTRACT_REMOVE,
-        [REPLICA_REPORT_DEPOSED] = CONTRACT_DEPOSED, [REPLICA_REPORT_DRAINED] = CONTRACT_DRAINED,
-        [REPLICA_REPORT_TAKE_OVER] = CONTRACT_TAKE_OVER,
-        [REPLICA_REPORT_RESYNC] = CONTRACT_RESYNC,   [REPLICA_REPORT_LINK] = CONTRACT_LINK};
+    static const enum contract_type types[] = {[REPLICA_REPORT_SEALED] = CONTRACT_SEALED,
+                                               [REPLICA_REPORT_LEADING] = CONTRACT_LEADING,
+                                               [REPLICA_REPORT_ADD] = CONTRACT_ADD,
+                                               [REPLICA_REPORT_REMOVE] = CONTRACT_REMOVE,
+                                               [REPLICA_REPORT_DEPOSED] = CONTRACT_DEPOSED,
+                                               [REPLICA_REPORT_DRAINED] = CONTRACT_DRAINED,
+                                               [REPLICA_REPORT_TAKE_OVER] = CONTRACT_TAKE_OVER,
+                                               [REPLICA_REPORT_RESYNC] = CONTRACT_RESYNC,
+                                               [REPLICA_REPORT_LINK] = CONTRACT_LINK};
     struct contract_message message;
 
     memset(&message, 0, sizeof message);
@@ -380,6 +382,7 @@ void child_report(struct world *world, struct host *host, const struct replica_r
     }
     TRACE(world, "host %u: report %s", host->number, contract_name(message.type));
     if (report->type == REPLICA_REPORT_LEADING) {
+        checker_serves(world, host->number, &host->child.engine);
         app_serve(world, host);
     }
     child_tell(world, host, &message);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* client.c: clients of the pair: one operation at a time each, unique values, the same idempotency
- * key when the fate of a write is unknown.
- * Never knows who is primary: asks the host that answered last, else the other. */
+/* client.c: clients of the pair.
+ * Owns the operations: one at a time each, unique values, the same idempotency key when the fate of
+ * a write is unknown. Never knows who is primary: asks the host that answered last, else the
+ * other. */
 #include "tests/sim/sim.h"
 
 #include "base/assert.h"
@@ -60,11 +61,10 @@ static void ask(struct world *world, struct client *client)
 
     ASSERT(request != NULL);
     *request = client->request;
-    world_at(world, prng_range(&world->prng, 50, 800),
-             (struct event){.fn = arrives,
-                            .process = child_process(host),
-                            .host = host->index,
-                            .data = request});
+    world_at(
+        world, prng_range(&world->prng, 50, 800),
+        (struct event){
+            .fn = arrives, .process = child_process(host), .host = host->index, .data = request});
     later(world, client, prng_range(&world->prng, 200, 900) * MS_US, overdue);
 }
 
@@ -88,8 +88,8 @@ static void begin(struct world *world, struct event *event)
     if (client->busy || clients->stopped || world->failed) {
         return;
     }
-    if (clients->intent + 1U >= STATE_INTENT_COUNT) {
-        kind = 9; /* all keys are used up: only reads */
+    if (clients->intent + 1U >= STATE_INTENT_COUNT || (clients->readers && event->a % 2 == 1)) {
+        kind = 9; /* all keys are used up, or one who only looks: he stays with whoever answers */
     }
     *request = (struct request){.client = (uint32_t)event->a, .op = ++clients->op};
     if (kind < 4) {
@@ -104,11 +104,24 @@ static void begin(struct world *world, struct event *event)
         request->key = (uint16_t)prng_below(&world->prng, STATE_KEY_COUNT);
     }
     request->intent = request->kind == JOB_READ ? 0 : ++clients->intent;
+    if (clients->readers && event->a % 2 == 0) {
+        /* One who writes seldom and asks any host: a primary that nobody follows any more then has
+         * nothing uncommitted that would hold its reads up. */
+        client->host = (uint8_t)prng_below(&world->prng, 2);
+    }
     client->busy = true;
     client->tries = 0;
     client->began_us = world->now_us;
     client->floor = checker_floor(world, request->key);
     ask(world, client);
+}
+
+static uint64_t pause_us(struct world *world, const struct client *client)
+{
+    const struct clients *clients = &world->clients;
+    bool seldom = clients->readers && index_of(world, client) % 2 == 0;
+
+    return prng_range(&world->prng, 1, (seldom ? 20ULL : 2ULL) * clients->pause_us);
 }
 
 void clients_answer(struct world *world, const struct answer *answer)
@@ -140,7 +153,7 @@ void clients_answer(struct world *world, const struct answer *answer)
           answer->code == ANSWER_OK ? "ok" : "conflict", answer->value,
           (unsigned long long)answer->lsn);
     checker_completed(world, answer, client->floor);
-    later(world, client, prng_range(&world->prng, 1, 2ULL * clients->pause_us), begin);
+    later(world, client, pause_us(world, client), begin);
 }
 
 void clients_init(struct world *world)
@@ -148,6 +161,7 @@ void clients_init(struct world *world)
     struct clients *clients = &world->clients;
 
     clients->count = (uint32_t)prng_range(&world->prng, 2, CLIENT_COUNT_MAX);
+    clients->readers = prng_once_in(&world->prng, 2);
     clients->pause_us = (uint32_t)(prng_range(&world->prng, 10, 120) * MS_US);
     for (uint32_t i = 0; i < clients->count; i++) {
         clients->items[i].host = (uint8_t)prng_below(&world->prng, 2);

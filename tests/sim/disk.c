@@ -239,7 +239,8 @@ vault_write(void *arg, int number, uint64_t offset, const void *bytes, size_t si
     return ERR_OK;
 }
 
-static void land(struct vault_file *file, const struct vault_write *write, uint64_t at, uint64_t size)
+static void
+land(struct vault_file *file, const struct vault_write *write, uint64_t at, uint64_t size)
 {
     memcpy(file->medium + write->offset + at, write->bytes + at, size);
     if (write->offset + at + size > file->medium_size) {

@@ -34,7 +34,7 @@ struct vault_file {
     uint32_t open_count;
     uint8_t *cache; /* owned */
     uint64_t size;
-    uint64_t room;  /* bytes allocated for cache and for medium */
+    uint64_t room;   /* bytes allocated for cache and for medium */
     uint8_t *medium; /* owned */
     uint64_t medium_size;
     struct vault_write *first; /* owned, oldest first */
@@ -63,10 +63,10 @@ struct vault {
     struct vault_name durable[VAULT_FILE_COUNT_MAX]; /* as the medium has them */
     struct vault_op ops[VAULT_OP_COUNT_MAX];         /* since the last sync of the directory */
     uint32_t op_count;
-    uint64_t defer_ticket;  /* not 0: syncs are deferred under it */
-    bool fail_sync;         /* the next sync fails and drops its writes */
-    uint32_t crash_in;      /* 0: never; else the call that many calls away fails, and all after */
-    bool crashed;           /* crash_in came: the caller's process is to die now */
+    uint64_t defer_ticket; /* not 0: syncs are deferred under it */
+    bool fail_sync;        /* the next sync fails and drops its writes */
+    uint32_t crash_in;     /* 0: never; else the call that many calls away fails, and all after */
+    bool crashed;          /* crash_in came: the caller's process is to die now */
     uint64_t sectors_lost;
     uint64_t sectors_kept;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* engine.c: the simulated storage: opening, and its replication thread R around the replica core.
- * It mirrors what storage/engine_pair.h says, on one thread: R takes one thing at a time, performs
- * its effects in order, and stands still in a call that blocks. Never decides anything itself. */
+ * Owns the order in which R takes things: one at a time, its effects in order, standing still in a
+ * call that blocks, as storage/engine_pair.h says. Never decides anything itself. */
 #include "tests/sim/sim.h"
 
 #include "base/assert.h"
@@ -33,8 +33,10 @@ static enum err_code visit(void *arg,
 }
 
 /* A new store: no log, no state; a promise carried over when there is one. */
-static enum err_code
-new_store(struct world *world, struct host *host, const struct promise_value *value, struct err *err)
+static enum err_code new_store(struct world *world,
+                               struct host *host,
+                               const struct promise_value *value,
+                               struct err *err)
 {
     struct sim_store *store = &host->store;
     struct promise *promise = NULL;
@@ -96,14 +98,14 @@ static enum err_code prepare_store(struct world *world, struct host *host, struc
 static enum err_code open_log(struct world *world, struct host *host, struct err *err)
 {
     struct engine *engine = &host->child.engine;
-    struct wal_options options = {
-        .home = {.disk = &host->vault.disk, .dir = DIR},
-        .rng = &world->rng,
-        .segment_size = WAL_SEGMENT_SIZE_MIN,
-        .wal_size_max = (world->nemesis.on[FAULT_SMALL_LOG] ? 4U : 24U) * WAL_SEGMENT_SIZE_MIN,
-        .applied = engine->applied,
-        .lsn_durable = engine->applied.lsn,
-        .lsn_base = host->store.base_lsn};
+    struct wal_options options = {.home = {.disk = &host->vault.disk, .dir = DIR},
+                                  .rng = &world->rng,
+                                  .segment_size = WAL_SEGMENT_SIZE_MIN,
+                                  .wal_size_max = (world->nemesis.on[FAULT_SMALL_LOG] ? 4U : 24U) *
+                                                  WAL_SEGMENT_SIZE_MIN,
+                                  .applied = engine->applied,
+                                  .lsn_durable = engine->applied.lsn,
+                                  .lsn_base = host->store.base_lsn};
     enum err_code rc;
 
     memcpy(options.home.cluster_id, host->store.cluster_id, STORAGE_ID_SIZE);
@@ -375,8 +377,7 @@ static void step_input(struct world *world, struct host *host, struct input_ring
         break;
     case REPLICA_EVENT_LINK_UP:
     case REPLICA_EVENT_LINK_DOWN:
-        engine->connection =
-            event.type == REPLICA_EVENT_LINK_UP ? engine->current.connection : 0;
+        engine->connection = event.type == REPLICA_EVENT_LINK_UP ? engine->current.connection : 0;
         break;
     case REPLICA_EVENT_READ:
     case REPLICA_EVENT_DATA:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* engine_effects.c: carries out the replica core's effects as storage/engine_pair.h says: each is
- * one call upon the log, the promise, the link or the layer above; what it leads to goes to the
- * core as a later event. A call that blocks stops R until it is done. Never decides anything. */
+/* engine_effects.c: carries out the replica core's effects as storage/engine_pair.h says.
+ * Owns one call per effect upon the log, the promise, the link or the layer above; what it leads to
+ * goes to the core as a later event. Never decides anything. */
 #include "tests/sim/sim.h"
 
 #include "base/assert.h"
@@ -51,12 +51,22 @@ static void promise_done(struct world *world, struct event *event)
 {
     struct host *host = &world->hosts[event->host];
     struct engine *engine = &host->child.engine;
-    struct promise_value value = {.epoch = blocked_effect(engine)->u.epoch};
-    struct input done = {.type = REPLICA_EVENT_PROMISED, .u.epoch = value.epoch};
+    struct promise_value value;
+    struct input done = {.type = REPLICA_EVENT_PROMISED};
     struct err err = ERR_INIT;
     enum err_code rc;
 
-    value.lineage = replica_lineage(engine->core);
+    if (!engine->open || engine->failed) {
+        return;
+    }
+    ASSERT(engine->promise_count > 0);
+    value.epoch = engine->promises[0];
+    value.lineage = engine->promise_lineages[0];
+    engine->promise_count--;
+    memmove(engine->promises, engine->promises + 1, sizeof engine->promises - sizeof value.epoch);
+    memmove(engine->promise_lineages, engine->promise_lineages + 1,
+            sizeof engine->promise_lineages - sizeof value.lineage);
+    done.u.epoch = value.epoch;
     engine_maybe_crash(world, host);
     rc = promise_set(engine->promise, &value, &err);
     if (engine_crashed(world, host)) {
@@ -71,18 +81,49 @@ static void promise_done(struct world *world, struct event *event)
     engine_unblock(world, host);
 }
 
+/* A call that R waits for; where calls do not block, it goes on meanwhile. */
+static bool call(struct world *world, struct host *host, uint64_t delay_us, event_fn *fn)
+{
+    if (!world->async) {
+        engine_block(world, host, delay_us, fn);
+        return true;
+    }
+    /* Calls of one kind end in the order in which they began. */
+    if (world->now_us + delay_us < host->child.engine.call_us) {
+        delay_us = host->child.engine.call_us - world->now_us;
+    }
+    host->child.engine.call_us = world->now_us + delay_us;
+    world_at(world, delay_us,
+             (struct event){.fn = fn, .process = child_process(host), .host = host->index});
+    return false;
+}
+
+static bool promise(struct world *world, struct host *host, uint64_t epoch)
+{
+    struct engine *engine = &host->child.engine;
+
+    ASSERT(engine->promise_count < PROMISE_COUNT_MAX);
+    engine->promises[engine->promise_count] = epoch;
+    engine->promise_lineages[engine->promise_count++] = replica_lineage(engine->core);
+    return call(world, host, engine_sync_us(world, host), promise_done);
+}
+
 static void cut_done(struct world *world, struct event *event)
 {
     struct host *host = &world->hosts[event->host];
     struct engine *engine = &host->child.engine;
-    const struct record_position *position = &blocked_effect(engine)->u.position;
+    const struct record_position *position = &engine->cut;
     struct input done = {.type = REPLICA_EVENT_CUT_DONE};
     struct err err = ERR_INIT;
     enum err_code rc;
 
+    if (!engine->open || engine->failed) {
+        return;
+    }
     if (engine->syncing) { /* waits for the sync that is under way */
-        engine->block = 0;
-        engine_block(world, host, MS_US, cut_done);
+        world_at(
+            world, MS_US,
+            (struct event){.fn = cut_done, .process = child_process(host), .host = host->index});
         return;
     }
     TRACE(world, "host %u: cuts (%llu, %llu) to (%llu, %llu)", host->number,
@@ -103,12 +144,23 @@ static void cut_done(struct world *world, struct event *event)
         engine_fail(world, host, err.message);
         return;
     }
+    engine->cutting = false;
     wal_last(engine->wal, &engine->last);
     engine->lsn_durable = engine->last.lsn;
     checker_cut_done(world, host->number, engine->last.lsn);
     engine_news(world, host);
     engine_todo(world, host, &done);
     engine_unblock(world, host);
+}
+
+static bool cut(struct world *world, struct host *host, const struct record_position *position)
+{
+    struct engine *engine = &host->child.engine;
+
+    engine->cut = *position;
+    engine->cutting = true;
+    checker_cutting(world, host->number);
+    return call(world, host, engine_sync_us(world, host), cut_done);
 }
 
 /* ---- the standby's log ---- */
@@ -156,8 +208,8 @@ static void append_from(struct world *world, struct host *host, struct span byte
         struct wal_received received = {.lsn_durable = engine->lsn_durable};
         struct record_position position;
         size_t size;
-        enum err_code rc = record_shared_decode(bytes, &received.record, &received.position, &size,
-                                                &err);
+        enum err_code rc =
+            record_shared_decode(bytes, &received.record, &received.position, &size, &err);
 
         if (rc == ERR_OK && !room_for_record(engine)) {
             append_later(engine, bytes);
@@ -234,9 +286,8 @@ static void unrequire(struct world *world, struct host *host)
     engine_news(world, host);
 }
 
-static void acknowledge(struct world *world,
-                        struct host *host,
-                        const struct record_position *position)
+static void
+acknowledge(struct world *world, struct host *host, const struct record_position *position)
 {
     struct engine *engine = &host->child.engine;
     struct replica_found found;
@@ -271,8 +322,8 @@ static void ship(struct world *world, struct host *host, uint64_t lsn)
         struct log_room room = {.at = bytes, .size = sizeof bytes};
         struct message message;
 
-        rc = log_ship(engine, shipped.u.shipped.lsn_next, count, &room,
-                      &shipped.u.shipped.lsn_next, &err);
+        rc = log_ship(engine, shipped.u.shipped.lsn_next, count, &room, &shipped.u.shipped.lsn_next,
+                      &err);
         if (rc != ERR_OK || room.used == 0) {
             break;
         }
@@ -403,6 +454,22 @@ static void halt(struct world *world, struct host *host, const char *reason)
     engine_fail(world, host, reason);
 }
 
+static void may_apply(struct world *world, struct host *host, uint64_t lsn)
+{
+    struct engine *engine = &host->child.engine;
+
+    engine->lsn_commit = lsn > engine->lsn_commit ? lsn : engine->lsn_commit;
+    engine_writer(world, host);
+}
+
+static void echoed(struct world *world, struct host *host, uint64_t sequence)
+{
+    struct engine *engine = &host->child.engine;
+
+    engine->echoed = sequence > engine->echoed ? sequence : engine->echoed;
+    engine_release(world, host);
+}
+
 bool engine_perform(struct world *world, struct host *host, struct replica_effect *effect)
 {
     struct engine *engine = &host->child.engine;
@@ -415,8 +482,7 @@ bool engine_perform(struct world *world, struct host *host, struct replica_effec
         drop_link(world, host, effect->u.reason);
         break;
     case REPLICA_EFFECT_PROMISE:
-        engine_block(world, host, engine_sync_us(world, host), promise_done);
-        return true;
+        return promise(world, host, effect->u.epoch);
     case REPLICA_EFFECT_BEGIN_EPOCH:
         engine->epoch_wanted = effect->u.epoch;
         engine_writer(world, host);
@@ -425,14 +491,12 @@ bool engine_perform(struct world *world, struct host *host, struct replica_effec
         find(world, host, effect->u.lsn);
         break;
     case REPLICA_EFFECT_CUT:
-        engine_block(world, host, engine_sync_us(world, host), cut_done);
-        return true;
+        return cut(world, host, &effect->u.position);
     case REPLICA_EFFECT_APPEND:
         append_from(world, host, effect->u.bytes);
         break;
     case REPLICA_EFFECT_COMMIT:
-        engine->lsn_commit = effect->u.lsn > engine->lsn_commit ? effect->u.lsn : engine->lsn_commit;
-        engine_writer(world, host);
+        may_apply(world, host, effect->u.lsn);
         break;
     case REPLICA_EFFECT_SHIP:
         ship(world, host, effect->u.lsn);
@@ -447,8 +511,7 @@ bool engine_perform(struct world *world, struct host *host, struct replica_effec
         acknowledge(world, host, &effect->u.position);
         break;
     case REPLICA_EFFECT_ECHOED:
-        engine->echoed = effect->u.sequence > engine->echoed ? effect->u.sequence : engine->echoed;
-        engine_release(world, host);
+        echoed(world, host, effect->u.sequence);
         break;
     case REPLICA_EFFECT_SNAPSHOT_SEND:
         snapshot_send(world, host);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* engine_writer.c: the simulated storage's writer, syncer and checkpointer: jobs on the speculative
- * state, batches to records, what is durable, committed, applied and answered.
+/* engine_writer.c: the simulated storage's writer, syncer and checkpointer.
+ * Owns the speculative state, batches and records, what is durable, committed, applied, answered.
  * Never answers before the record is committed and, where the answer changes nothing, an echo has
  * come; never folds what is not committed. */
 #include "tests/sim/sim.h"
@@ -186,9 +186,9 @@ void engine_sync(struct world *world, struct host *host)
     engine->sync_lsn = engine->last.lsn;
     if (host->disk_bad || fault_strikes(world, FAULT_DISK_SYNC, 300)) {
         host->disk_bad = false;
-        world_at(world, delay_us,
-                 (struct event){
-                     .fn = sync_fails, .process = child_process(host), .host = host->index});
+        world_at(
+            world, delay_us,
+            (struct event){.fn = sync_fails, .process = child_process(host), .host = host->index});
         return;
     }
     host->vault.defer_ticket = ++host->disk_tickets;
@@ -247,6 +247,9 @@ static void checkpoint_process(struct world *world, struct event *event)
     }
     engine->checkpointing = false;
     engine->checkpoint_lsn = event->a;
+    if (fault_strikes(world, FAULT_SMALL_LOG, 3)) {
+        engine->lsn_trimmed = event->a;
+    }
     free(engine->checkpoint_state);
     engine->checkpoint_state = NULL;
     if (engine_wal_prepare(world, host)) {
@@ -267,8 +270,7 @@ static void checkpoint_lands(struct world *world, struct event *event)
     const struct fold *fold = event->data;
 
     if ((uint32_t)event->b == host->power_life && host->child.incarnation == event->a &&
-        host->child.running &&
-        memcmp(fold->store_id, host->store.store_id, STORAGE_ID_SIZE) == 0) {
+        host->child.running && memcmp(fold->store_id, host->store.store_id, STORAGE_ID_SIZE) == 0) {
         host->store.applied = fold->position;
         host->store.state = fold->state;
     }
@@ -334,8 +336,8 @@ static bool append(struct world *world,
     struct wal_append append = {.kind = kind,
                                 .payload_size = size,
                                 .epoch = engine->epoch,
-                                .wall_ms = wall_ms > engine->last.wall_ms ? wall_ms
-                                                                          : engine->last.wall_ms,
+                                .wall_ms =
+                                    wall_ms > engine->last.wall_ms ? wall_ms : engine->last.wall_ms,
                                 .lsn_durable = engine->lsn_durable};
     struct record_position position;
     struct kept *kept;
@@ -476,9 +478,9 @@ void engine_writer(struct world *world, struct host *host)
     delay_us += fault_strikes(world, FAULT_BUSY, 60) ? 100 * MS_US : 0;
     delay_us += wal_has_room(engine->wal) ? 0 : 2 * MS_US;
     engine->writer_due = true;
-    world_at(world, delay_us,
-             (struct event){
-                 .fn = writer_turn, .process = child_process(host), .host = host->index});
+    world_at(
+        world, delay_us,
+        (struct event){.fn = writer_turn, .process = child_process(host), .host = host->index});
 }
 
 bool engine_job(struct world *world, struct host *host, const struct request *request)

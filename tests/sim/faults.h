@@ -25,21 +25,22 @@ struct world;
     X(DISK_CRASH, "disk-crash") /* killed or without power within a call that writes */            \
     X(DISK_LOSS, "disk-loss")   /* a host comes back with an empty disk */                         \
     X(LINK_BREAK, "link-break")                                                                    \
-    X(LINK_BLOCK, "link-block")         /* one direction or both swallow for a while */            \
+    X(LINK_BLOCK, "link-block") /* one direction or both swallow for a while */                    \
     X(LINK_SLOW, "link-slow")                                                                      \
-    X(ARBITER_DOWN, "arbiter-down")     /* refuses or swallows */                                  \
-    X(ARBITER_CUT, "arbiter-cut")       /* one host has no way to it */                            \
-    X(ARBITER_LOSE, "arbiter-lose")     /* single requests and replies are lost */                 \
-    X(ARBITER_LATE, "arbiter-late")     /* a request lands long after its sender gave up */        \
+    X(ARBITER_DOWN, "arbiter-down")       /* refuses or swallows */                                \
+    X(ARBITER_CUT, "arbiter-cut")         /* one host has no way to it */                          \
+    X(ARBITER_LOSE, "arbiter-lose")       /* single requests and replies are lost */               \
+    X(ARBITER_LATE, "arbiter-late")       /* a request lands long after its sender gave up */      \
     X(ARBITER_RESTORE, "arbiter-restore") /* wiped, or an old copy */                              \
-    X(CLOCK_RATE, "clock-rate")         /* fast, slow or standing */                               \
-    X(CLOCK_JUMP, "clock-jump")         /* boot clock forward, wall clock anywhere */              \
-    X(HANDOVER, "handover")             /* the operator asks for a switchover */                   \
-    X(FORCE, "force")                   /* the operator promotes beside a dead peer */             \
+    X(CLOCK_RATE, "clock-rate")           /* fast, slow or standing */                             \
+    X(CLOCK_JUMP, "clock-jump")           /* boot clock forward, wall clock anywhere */            \
+    X(HANDOVER, "handover")               /* the operator asks for a switchover */                 \
+    X(FORCE, "force")                     /* the operator promotes beside a dead peer */           \
     X(HINT, "vrrp-hint")                                                                           \
     X(SAFE_MODE, "safe-mode")                                                                      \
-    X(SMALL_LOG, "small-log")           /* budget so small that a standby needs snapshots */       \
-    X(BUSY, "busy")                     /* threads take long to get their turn */
+    X(SMALL_LOG, "small-log") /* budget so small that a standby needs snapshots */                 \
+    X(BUSY, "busy")           /* threads take long to get their turn */                            \
+    X(ISOLATE, "isolate")     /* a host sees clients only: no peer, no arbiter */
 
 enum fault {
 #define FAULT_ENUM(name, text) FAULT_##name,

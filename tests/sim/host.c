@@ -40,11 +40,10 @@ void host_power_on(struct world *world, struct host *host)
     host->clock.boot_us = prng_range(&world->prng, 1000, 100000) * MS_US;
     host->clock.rate_permille = 1000;
     TRACE(world, "host %u: power on", host->number);
-    world_at(world, prng_range(&world->prng, 20, 300) * MS_US,
-             (struct event){.fn = booted,
-                            .process = PROCESS_WORLD,
-                            .host = host->index,
-                            .a = host->power_life});
+    world_at(
+        world, prng_range(&world->prng, 20, 300) * MS_US,
+        (struct event){
+            .fn = booted, .process = PROCESS_WORLD, .host = host->index, .a = host->power_life});
     if (peer->child.link_connection != 0) {
         world_at(world, prng_range(&world->prng, 10, 400) * MS_US,
                  (struct event){.fn = reset_peer,
@@ -86,11 +85,9 @@ void host_clock_changed(struct world *world, struct host *host)
 {
     world_at(
         world, 1,
-        (struct event){
-            .fn = look_again, .process = supervisor_process(host), .host = host->index});
-    world_at(
-        world, 1,
-        (struct event){.fn = look_again, .process = child_process(host), .host = host->index});
+        (struct event){.fn = look_again, .process = supervisor_process(host), .host = host->index});
+    world_at(world, 1,
+             (struct event){.fn = look_again, .process = child_process(host), .host = host->index});
 }
 
 void host_lose_disk(struct world *world, struct host *host)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* link.c: the connection between the hosts: host 2 dials host 1; bytes arrive in order or not at
- * all, late, or never while a direction is blocked. A process that dies closes its end, a host that
- * loses power does not. Never looks into a frame. */
+/* link.c: the connection between the hosts: host 2 dials host 1.
+ * Owns when bytes arrive: in order or not at all, late, or never while a direction is blocked. A
+ * process that dies closes its end, a host that loses power does not.
+ * Never looks into a frame. */
 #include "tests/sim/sim.h"
 
 #include "base/assert.h"
@@ -16,6 +17,12 @@ static void arrive(struct world *world, struct event *event)
     struct input input = {.connection = event->a};
 
     if (!child->running || child->link_connection != event->a) {
+        return;
+    }
+    if (child->engine.inbox.count > INPUT_COUNT_MAX - 64 && event->data != NULL) {
+        /* A receiver that takes nothing for long: where a socket would push back, this world ends
+         * the connection. */
+        link_break(world);
         return;
     }
     if (event->data == NULL) { /* the other end was closed */
@@ -101,10 +108,8 @@ void link_break(struct world *world)
 
         if (connection != 0) {
             world_at(world, prng_range(&world->prng, 0, 2000),
-                     (struct event){.fn = arrive,
-                                    .process = child_process(host),
-                                    .host = i,
-                                    .a = connection});
+                     (struct event){
+                         .fn = arrive, .process = child_process(host), .host = i, .a = connection});
         }
     }
 }
@@ -173,6 +178,20 @@ static void accepted(struct world *world, struct event *event)
     link_up(world, host, link->connection);
 }
 
+/* Whoever speaks on a connection that the other end has forgotten gets a reset. */
+static void reset_forgotten(struct world *world, struct host *host)
+{
+    const struct host *peer = &world->hosts[0];
+    uint64_t connection = host->child.link_connection;
+
+    if (connection != 0 && peer->powered && peer->child.link_connection != connection &&
+        !world->link.ways[0].blocked && !world->link.ways[1].blocked) {
+        travel(
+            world, 0,
+            &(struct event){.fn = arrive, .process = PROCESS_CHILD_2, .host = 1, .a = connection});
+    }
+}
+
 static void dial(struct world *world, struct event *event)
 {
     struct host *host = &world->hosts[1];
@@ -182,6 +201,7 @@ static void dial(struct world *world, struct event *event)
     if (!host->child.running) {
         return;
     }
+    reset_forgotten(world, host);
     world_at(world, prng_range(&world->prng, 30, 200) * MS_US,
              (struct event){.fn = dial, .process = PROCESS_CHILD_2, .host = 1});
     if (host->child.up && host->child.link_connection == 0 && !link->ways[1].blocked &&

@@ -43,7 +43,7 @@ log_find(struct engine *engine, uint64_t lsn, struct replica_found *ret_found, s
         ret_found->position = lsn == engine->last.lsn ? engine->last : engine->applied;
         return ERR_OK;
     }
-    rc = wal_reader_read(from, lsn, &entry, err);
+    rc = lsn <= engine->lsn_trimmed ? ERR_NOT_FOUND : wal_reader_read(from, lsn, &entry, err);
     if (rc == ERR_NOT_FOUND) {
         return ERR_OK;
     }
@@ -66,6 +66,9 @@ enum err_code log_ship(struct engine *engine,
     enum err_code rc = reader(engine, &from, err);
 
     room->used = 0;
+    if (rc == ERR_OK && lsn <= engine->lsn_trimmed) {
+        rc = ERR_NOT_FOUND;
+    }
     for (uint32_t i = 0; rc == ERR_OK && i < count && lsn <= engine->last.lsn; i++) {
         rc = wal_reader_read(from, lsn, &entry, err);
         if (rc != ERR_OK || entry.shared.size > room->size - room->used) {
@@ -79,7 +82,8 @@ enum err_code log_ship(struct engine *engine,
     return rc == ERR_NOT_FOUND && room->used > 0 ? ERR_OK : rc;
 }
 
-enum err_code log_cut(struct engine *engine, const struct record_position *position, struct err *err)
+enum err_code
+log_cut(struct engine *engine, const struct record_position *position, struct err *err)
 {
     struct wal_cut cut = {.position = *position, .applied = engine->applied};
 

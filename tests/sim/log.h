@@ -25,9 +25,8 @@ enum err_code log_ship(struct engine *engine,
                        uint64_t *ret_next,
                        struct err *err) WARN_UNUSED;
 /* The log ends at the position, durably. */
-enum err_code log_cut(struct engine *engine,
-                      const struct record_position *position,
-                      struct err *err) WARN_UNUSED;
+enum err_code
+log_cut(struct engine *engine, const struct record_position *position, struct err *err) WARN_UNUSED;
 void log_close(struct engine *engine);
 
 #endif

@@ -2,11 +2,12 @@
 /* main.c: runs seeds and says what came of them.
  *
  *   sim [--seeds A..B] [--seed N] [--jobs N] [--disable FAULT,…] [--trace] [--time-limit S]
- *       [--no-reduce] [--first] [--brief]
+ *       [--no-reduce] [--first] [--brief] [--regressions FILE]
  *
- * Every seed runs in a process that may die: an assertion of a core is a failure like any other. A
- * failing seed is run again for its trace, and then with one kind of fault after the other switched
- * off, as long as it goes on failing. */
+ * Owns the processes: every seed runs in one that may die, for an assertion of a core is a failure
+ * like any other. A failing seed is run again for its trace, and then with one kind of fault after
+ * the other switched off, as long as it goes on failing. Never calls a seed passed that has not
+ * come to its end. */
 #include "tests/sim/sim.h"
 
 #include "base/assert.h"
@@ -51,6 +52,7 @@ struct arguments {
     bool first_only; /* stop at the first failure */
     bool brief;      /* no traces of failures */
     uint64_t time_limit_s;
+    const char *regressions; /* NULL: none */
 };
 
 static struct world *tracing; /* for the handler of SIGABRT only */
@@ -90,7 +92,8 @@ static bool run_here(struct world *world, const struct sim_options *options)
     return held;
 }
 
-static void worker(struct board *board, const struct arguments *arguments, uint32_t job, uint64_t end_s)
+static void
+worker(struct board *board, const struct arguments *arguments, uint32_t job, uint64_t end_s)
 {
     struct world *world = malloc(sizeof *world);
     struct sim_options options = {.faults_off = arguments->faults_off};
@@ -134,7 +137,8 @@ static void note_death(struct board *board, uint32_t job, uint32_t jobs)
     board->next[job] += jobs;
 }
 
-static pid_t start(struct board *board, const struct arguments *arguments, uint32_t job, uint64_t end_s)
+static pid_t
+start(struct board *board, const struct arguments *arguments, uint32_t job, uint64_t end_s)
 {
     pid_t pid;
 
@@ -150,7 +154,8 @@ static pid_t start(struct board *board, const struct arguments *arguments, uint3
 
 static void run_all(struct board *board, const struct arguments *arguments)
 {
-    uint64_t end_s = arguments->time_limit_s == 0 ? UINT64_MAX : seconds() + arguments->time_limit_s;
+    uint64_t end_s =
+        arguments->time_limit_s == 0 ? UINT64_MAX : seconds() + arguments->time_limit_s;
     pid_t pids[JOB_MAX] = {0};
     uint32_t running = 0;
 
@@ -255,10 +260,10 @@ static void print_totals(const struct totals *t, uint64_t passed, uint64_t faile
                  " handovers done, %" PRIu64 " aborted, %" PRIu64 " forced\n",
                  t->failovers, t->evictions, t->adds, t->handovers_done, t->handovers_aborted,
                  t->forced);
-    (void)printf("%" PRIu64 " ambiguous cas, %" PRIu64 " restores, %" PRIu64 " fsync failures, %"
-                 PRIu64 " power losses, %" PRIu64 " disk losses, %" PRIu64 " kills\n",
-                 t->ambiguous, t->restores, t->sync_failures, t->power_losses, t->disk_losses,
-                 t->kills);
+    (void)printf(
+        "%" PRIu64 " ambiguous cas, %" PRIu64 " restores, %" PRIu64 " fsync failures, %" PRIu64
+        " power losses, %" PRIu64 " disk losses, %" PRIu64 " kills\n",
+        t->ambiguous, t->restores, t->sync_failures, t->power_losses, t->disk_losses, t->kills);
     (void)printf("%" PRIu64 " cuts, %" PRIu64 " snapshots, %" PRIu64 " resyncs, %" PRIu64
                  " halts\n",
                  t->cuts, t->snapshots, t->resyncs, t->halts);
@@ -286,7 +291,8 @@ static uint64_t parse_faults(char *list)
 static void usage(void)
 {
     (void)fprintf(stderr, "sim [--seeds A..B] [--seed N] [--jobs N] [--disable FAULT,...]"
-                          " [--trace] [--time-limit SECONDS] [--no-reduce] [--first] [--brief]\n");
+                          " [--trace] [--time-limit SECONDS] [--no-reduce] [--first] [--brief]"
+                          " [--regressions FILE]\n");
     _exit(2);
 }
 
@@ -325,12 +331,45 @@ static void parse_argument(struct arguments *arguments, int argc, char **argv, i
         arguments->jobs = (uint32_t)strtoul(value_of(argc, argv, at), NULL, 10);
     } else if (strcmp(name, "--time-limit") == 0) {
         arguments->time_limit_s = strtoull(value_of(argc, argv, at), NULL, 10);
+    } else if (strcmp(name, "--regressions") == 0) {
+        arguments->regressions = value_of(argc, argv, at);
     } else if (strcmp(name, "--disable") == 0) {
         (void)value_of(argc, argv, at);
         arguments->faults_off |= parse_faults(argv[*at]);
     } else {
         usage();
     }
+}
+
+/* Each line of the file: seed, faults that are off ("-": none), why. */
+static int run_regressions(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    char line[512];
+    uint64_t passed = 0;
+    uint64_t failed = 0;
+
+    if (file == NULL) {
+        perror(path);
+        return 1;
+    }
+    while (fgets(line, sizeof line, file) != NULL) {
+        char faults[256] = "";
+        uint64_t seed = 0;
+
+        if (sscanf(line, "%" SCNu64 " %255s", &seed, faults) != 2) { /* NOLINT(cert-err34-c) */
+            continue;
+        }
+        if (fails(seed, strcmp(faults, "-") == 0 ? 0 : parse_faults(faults), false)) {
+            (void)printf("regression: %s", line);
+            failed++;
+        } else {
+            passed++;
+        }
+    }
+    (void)fclose(file); /* it was only read */
+    (void)printf("%" PRIu64 " passed, %" PRIu64 " failed\n", passed, failed);
+    return failed == 0 && passed > 0 ? 0 : 1;
 }
 
 static int run_traced(const struct arguments *arguments)
@@ -370,6 +409,9 @@ int main(int argc, char **argv)
     }
     if (arguments.trace && arguments.first == arguments.last) {
         return run_traced(&arguments);
+    }
+    if (arguments.regressions != NULL) {
+        return run_regressions(arguments.regressions);
     }
     (void)sigaction(SIGABRT, &action, NULL); /* cannot fail: the number is good */
     board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

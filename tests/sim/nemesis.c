@@ -279,6 +279,15 @@ static void break_network(struct world *world, enum fault fault, struct prng *pr
         world->arbiter.down = (ways & 1) != 0;
         world->arbiter.silent = !world->arbiter.down;
         mend_later(world, NULL, MEND_ARBITER, duration_us(prng));
+    } else if (fault == FAULT_ISOLATE) {
+        uint64_t isolated_us = (prng_range(prng, 300, 4000)) * MS_US;
+
+        TRACE(world, "host %u: isolated", host->number);
+        host->arbiter_cut = true;
+        link_block(world, 0, true);
+        link_block(world, 1, true);
+        mend_later(world, host, MEND_ARBITER_CUT, isolated_us);
+        mend_later(world, NULL, MEND_LINK, isolated_us);
     } else if (fault == FAULT_ARBITER_CUT) {
         host->arbiter_cut = true;
         mend_later(world, host, MEND_ARBITER_CUT, duration_us(prng));
@@ -321,8 +330,7 @@ static uint64_t next_us(struct nemesis *nemesis, enum fault fault)
     uint64_t mean_us = nemesis->mean_ms[fault] * MS_US;
 
     /* Two draws: bursts and pauses, not a beat. */
-    return prng_below(&nemesis->draws[fault],
-                      prng_range(&nemesis->draws[fault], 1, 4 * mean_us));
+    return prng_below(&nemesis->draws[fault], prng_range(&nemesis->draws[fault], 1, 4 * mean_us));
 }
 
 static void strike(struct world *world, struct event *event)
@@ -353,8 +361,8 @@ void nemesis_init(struct world *world)
         struct prng *prng = &nemesis->draws[i];
 
         *prng = prng_of(world->options.seed, 1000 + i);
-        nemesis->on[i] = prng_below(prng, 100) < chance &&
-                         (world->options.faults_off & 1ULL << i) == 0;
+        nemesis->on[i] =
+            prng_below(prng, 100) < chance && (world->options.faults_off & 1ULL << i) == 0;
         nemesis->mean_ms[i] = means_ms[prng_below(prng, 4)];
         if (nemesis->on[i]) {
             TRACE(world, "fault %s, about every %u ms", fault_names[i], nemesis->mean_ms[i]);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* run.c: one seed: the pair is made, things go wrong for a while, then some or all of it is healed
  * and must work again (invariant 20).
- * Never mends by hand what the pair is to mend itself; the operator does what docs say he does. */
+ * Owns the course of a run and the operator. Never mends by hand what the pair is to mend itself.
+ */
 #include "tests/sim/sim.h"
 
 #include "base/assert.h"
@@ -47,9 +48,12 @@ static void draw_options(struct world *world)
     world->bias_ms = 250;
     world->hold_down_ms = (uint32_t)prng_range(prng, 0, 2) * 500;
     world->checkpoint_ms = checkpoints_ms[prng_below(prng, 4)];
+    world->async = prng_once_in(prng, 2);
     world->strict = prng_once_in(prng, 12);
-    if (world->strict) { /* never solo: a lost disk then waits for the operator */
-        world->options.faults_off |= 1ULL << FAULT_DISK_LOSS;
+    if (world->strict) {
+        /* Never solo: a member of the ISR that lost its disk, or got a snapshot and with it a new
+         * store, then waits for the operator. */
+        world->options.faults_off |= 1ULL << FAULT_DISK_LOSS | 1ULL << FAULT_SMALL_LOG;
     }
 }
 
@@ -81,7 +85,8 @@ static enum survivors draw_survivors(struct world *world, struct host **ret_alon
     enum survivors survivors = (enum survivors)prng_below(&world->prng, 3);
     struct host *host;
 
-    if (survivors == SURVIVE_BOTH || world->strict || arbiter_is_wrong(world) || !arbiter_value(world, &value)) {
+    if (survivors == SURVIVE_BOTH || world->strict || arbiter_is_wrong(world) ||
+        !arbiter_value(world, &value)) {
         return SURVIVE_BOTH;
     }
     host = &world->hosts[value.primary - 1];

@@ -121,10 +121,11 @@ struct job {
     bool evaluated;
 };
 
-#define JOB_COUNT_MAX   32U
-#define HELD_COUNT_MAX  8U
-#define INPUT_COUNT_MAX 512U
-#define KEPT_COUNT      512U
+#define JOB_COUNT_MAX     32U
+#define HELD_COUNT_MAX    8U
+#define PROMISE_COUNT_MAX 8U
+#define INPUT_COUNT_MAX   512U
+#define KEPT_COUNT        512U
 
 /* What the replication thread has to take in. */
 struct input {
@@ -156,23 +157,18 @@ struct kept {
 };
 
 struct engine {
-    bool open;
-    bool failed; /* nothing is said, appended or served any more */
-    bool sync_failed;
-    struct wal *wal;         /* owned */
+    struct wal *wal;           /* owned */
     struct wal_reader *reader; /* owned; NULL: none yet */
-    struct promise *promise; /* owned */
+    struct promise *promise;   /* owned */
     uint8_t store_id[STORAGE_ID_SIZE];
     uint64_t lineage;
 
     /* The writer's. */
-    enum replica_role role;
     uint64_t epoch;        /* of the records that are appended as primary */
     uint64_t epoch_wanted; /* BEGIN_EPOCH: not done yet; 0: none */
     uint64_t epoch_begun;
     uint64_t epoch_first; /* LSN of the first start record of this process */
     struct isr isr;       /* primary */
-    bool required;
     struct record_position last;
     uint64_t lsn_durable;
     struct record_position applied; /* in state */
@@ -180,20 +176,15 @@ struct engine {
     struct kept *kept;              /* owned: by LSN % KEPT_COUNT, those above applied */
     struct state state;             /* fold(log <= applied) */
     struct state spec;              /* primary: fold(log) */
-    bool writer_due;
-    bool wal_blocked;
-    bool drained; /* between HANDOVER and RESUME at R: nothing is evaluated */
 
-    bool syncing;
     uint64_t sync_lsn;
     uint64_t checkpoint_lsn; /* durable in LMDB */
-    bool checkpointing;
+    uint64_t lsn_trimmed;    /* a log with a small budget: up to here it is gone */
     struct record_position checkpoint_position;
     struct state *checkpoint_state; /* owned */
 
     /* Jobs of the layer above. */
     struct job jobs[JOB_COUNT_MAX];
-    uint32_t job_count;
     uint64_t pinged;
     uint64_t echoed;
     uint64_t echo_wanted;
@@ -205,26 +196,46 @@ struct engine {
     struct input_ring todo; /* what effects led to: goes first */
     struct replica_effects effects;
     size_t effect_next;
-    struct input current; /* whose effects are being performed */
-    uint64_t block;       /* number of the blocking call that runs; 0: none */
+    struct input current;                 /* whose effects are being performed */
+    uint64_t promises[PROMISE_COUNT_MAX]; /* asked for and not durable, when calls do not block */
+    uint64_t promise_lineages[PROMISE_COUNT_MAX];
+    struct record_position cut; /* under way, likewise */
+    uint64_t call_us;           /* when the last call that does not block ends */
+    uint64_t block;             /* number of the blocking call that runs; 0: none */
     uint64_t block_count;
-    bool r_due;
-    bool news;
     uint64_t epoch_told;
     uint64_t read_told;
-    uint64_t timer; /* life of the armed timer */
+    uint64_t timer;       /* life of the armed timer */
     uint8_t *append_rest; /* owned: bytes of an APPEND that found no room yet; NULL: none */
     size_t append_size;
     struct state *incoming; /* owned: snapshot being received */
     struct record_position incoming_position;
     uint64_t incoming_count;
+
+    enum replica_role role; /* the writer's */
+    uint32_t job_count;
+    uint32_t promise_count;
+
+    /* Yes or no. */
+    bool open;
+    bool failed; /* nothing is said, appended or served any more */
+    bool sync_failed;
+    bool required;
+    bool writer_due;
+    bool wal_blocked;
+    bool drained; /* between HANDOVER and RESUME at R: nothing is evaluated */
+    bool syncing;
+    bool checkpointing;
+    bool cutting;
+    bool r_due;
+    bool news;
     bool diverged;
 };
 
 struct child {
     bool running;
-    bool exec;      /* started, not yet configured */
-    bool cut;       /* killed by its supervisor, who hears no more of it */
+    bool exec; /* started, not yet configured */
+    bool cut;  /* killed by its supervisor, who hears no more of it */
     bool up;
     uint64_t incarnation;
     uint64_t start_order; /* of the world when it was started (rule A) */
@@ -236,10 +247,10 @@ struct child {
 
     /* The layer above the storage. */
     bool serving;
-    bool holding;     /* a handover: new requests wait */
+    bool holding; /* a handover: new requests wait */
     struct request held[HELD_COUNT_MAX];
     uint32_t held_count;
-    bool drain_wanted; /* HANDOVER came; told to the core when everything is answered */
+    bool drain_wanted;        /* HANDOVER came; told to the core when everything is answered */
     uint64_t link_connection; /* that the process holds; 0: none */
     uint16_t outbox_intent;   /* being worked on; 0: none */
     uint8_t outbox_step;
@@ -250,14 +261,15 @@ struct supervisor {
     struct failover *core; /* owned memory */
     uint64_t timer;
     uint64_t start_order;
-    uint64_t request;        /* number of the last request to the arbiter */
-    uint64_t read_pending;   /* request; 0: none */
+    uint64_t request;      /* number of the last request to the arbiter */
+    uint64_t read_pending; /* request; 0: none */
     uint64_t cas_pending;
     uint64_t cas_nonce;
     bool eligible;
-    bool registered;          /* a register was read by this life (rule A) */
-    uint64_t read_order;      /* when the last finished request was sent */
-    bool resync;              /* the next child begins an empty store */
+    bool registered;     /* a register was read by this life (rule A) */
+    uint64_t seen_order; /* when the last answered READ was sent */
+    uint64_t read_order; /* when the last finished request was sent */
+    bool resync;         /* the next child begins an empty store */
     uint32_t child_failures;
 };
 
@@ -283,9 +295,9 @@ struct host {
 #define ARBITER_HISTORY_MAX 1024U
 
 struct arbiter {
-    uint32_t life;     /* of its process */
-    bool down;         /* refuses connections */
-    bool silent;       /* swallows requests */
+    uint32_t life; /* of its process */
+    bool down;     /* refuses connections */
+    bool silent;   /* swallows requests */
     bool exists;
     char text[REGISTER_TEXT_SIZE_MAX];
     uint64_t revision; /* of the value */
@@ -302,10 +314,10 @@ struct arbiter {
 
 /* ---- the link ---- */
 
-struct link_way {       /* one direction, by its sender */
-    bool blocked;       /* a partition: what is sent waits */
-    uint64_t last_us;   /* nothing overtakes */
-    uint64_t delay_us;  /* added */
+struct link_way {      /* one direction, by its sender */
+    bool blocked;      /* a partition: what is sent waits */
+    uint64_t last_us;  /* nothing overtakes */
+    uint64_t delay_us; /* added */
 };
 
 struct link {
@@ -338,6 +350,7 @@ struct clients {
     uint16_t intent; /* last used */
     uint32_t pause_us;
     bool stopped;
+    bool readers; /* some only read */
     uint64_t done_count;
     uint64_t healed_done_count; /* of operations that began after the healing */
     uint64_t healed_us;         /* 0: not healed yet */
@@ -378,6 +391,7 @@ struct world {
     struct totals totals;
     uint8_t cluster_id[STORAGE_ID_SIZE];
     bool strict;
+    bool async; /* R goes on while promises and cuts are made durable: the core allows both */
     uint32_t silence_ms, evict_ms, ping_ms, bias_ms, hold_down_ms;
     uint32_t checkpoint_ms;
     uint64_t hash; /* of everything that happened */
@@ -452,7 +466,9 @@ void child_tell(struct world *world, struct host *host, const struct contract_me
 void child_report(struct world *world, struct host *host, const struct replica_report *report);
 void child_end(struct world *world, struct host *host, const char *why);
 /* from supervisor.c: a message of the child has arrived */
-void supervisor_hear(struct world *world, struct host *host, const struct contract_message *message);
+void supervisor_hear(struct world *world,
+                     struct host *host,
+                     const struct contract_message *message);
 void supervisor_child_down(struct world *world, struct host *host);
 
 /* app.c */

@@ -18,7 +18,8 @@ static uint64_t cell_hash(enum state_table table, uint16_t index, const struct s
 
 size_t state_encode(const struct state_change *change, uint8_t *at)
 {
-    uint8_t key[3] = {(uint8_t)change->table, (uint8_t)change->index, (uint8_t)(change->index >> 8)};
+    uint8_t key[3] = {(uint8_t)change->table, (uint8_t)change->index,
+                      (uint8_t)(change->index >> 8)};
     uint8_t value[10];
     struct change bytes = {.op = CHANGE_PUT, .key = span_of(key, 3), .value = span_of(value, 10)};
 
@@ -49,7 +50,8 @@ bool state_decode(struct span *bytes, struct state_change *ret_change)
            ret_change->index < STATE_INTENT_COUNT;
 }
 
-static void set_cell(struct state *state, struct state_cell *cell, const struct state_change *change)
+static void
+set_cell(struct state *state, struct state_cell *cell, const struct state_change *change)
 {
     state->hash ^= cell_hash(change->table, change->index, cell);
     *cell = change->cell;
@@ -96,16 +98,14 @@ bool state_fold(struct state *state, struct span changes)
 bool state_pair(const struct state *state, uint64_t number, struct state_change *ret_change)
 {
     if (number < STATE_KEY_COUNT) {
-        *ret_change = (struct state_change){.table = STATE_KEYS,
-                                            .index = (uint16_t)number,
-                                            .cell = state->keys[number]};
+        *ret_change = (struct state_change){
+            .table = STATE_KEYS, .index = (uint16_t)number, .cell = state->keys[number]};
         return true;
     }
     number -= STATE_KEY_COUNT;
     if (number < state->intent_end) {
-        *ret_change = (struct state_change){.table = STATE_RESULTS,
-                                            .index = (uint16_t)number,
-                                            .cell = state->results[number]};
+        *ret_change = (struct state_change){
+            .table = STATE_RESULTS, .index = (uint16_t)number, .cell = state->results[number]};
         return true;
     }
     number -= state->intent_end;

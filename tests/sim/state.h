@@ -26,8 +26,8 @@ struct state {
     struct state_cell keys[STATE_KEY_COUNT];
     struct state_cell results[STATE_INTENT_COUNT]; /* value: what was there before */
     uint8_t outbox[STATE_INTENT_COUNT];
-    uint16_t intent_end;   /* above the highest intent that has a result */
-    uint64_t hash;         /* of all cells, whatever their order of writing */
+    uint16_t intent_end; /* above the highest intent that has a result */
+    uint64_t hash;       /* of all cells, whatever their order of writing */
 };
 
 enum state_table { STATE_KEYS = 'k', STATE_RESULTS = 'r', STATE_OUTBOX = 'o' };

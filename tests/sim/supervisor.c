@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* supervisor.c: the shell around the failover core: one arbiter, one child, one small file.
- * Owns no decision: events in, effects out, in their order. A fault may end it between any two. */
+ * Owns the effects in their order; a fault may end it between any two. Never decides anything. */
 #include "tests/sim/sim.h"
 
 #include "base/assert.h"
@@ -89,9 +89,8 @@ static void to_child(struct world *world, struct host *host, const struct failov
     } else if (effect->type == FAILOVER_EFFECT_GRANT) {
         peer = &value->isr[host_other(host->number) - 1];
         message.type = CONTRACT_GRANT;
-        message.u.grant = (struct contract_grant){.epoch = value->epoch,
-                                                  .lineage = value->lineage,
-                                                  .peer_in_isr = peer->present};
+        message.u.grant = (struct contract_grant){
+            .epoch = value->epoch, .lineage = value->lineage, .peer_in_isr = peer->present};
         memcpy(message.u.grant.peer_store_id, peer->store_id, CONTRACT_ID_SIZE);
         checker_grant(world, host->number, value);
     } else {

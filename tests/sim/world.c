@@ -39,8 +39,7 @@ static struct event heap_pop(struct world *world)
     size_t next = 1;
 
     while (next < world->heap_count) {
-        if (next + 1 < world->heap_count &&
-            before(&world->heap[next + 1], &world->heap[next])) {
+        if (next + 1 < world->heap_count && before(&world->heap[next + 1], &world->heap[next])) {
             next++;
         }
         if (!before(&world->heap[next], &moved)) {

@@ -324,6 +324,19 @@ class Operator(unittest.TestCase):
             sup.process.send_signal(signal.SIGHUP)
             sup.wait(lambda: "sup: reloaded" in sup.log(), "it is taken")
 
+    def test_reload_reaches_a_child_when_it_is_up(self):
+        with Bench() as sup:
+            sup.behave("do late-ready 1000")
+            sup.start(wait_up=False)
+            sup.wait(lambda: "CONFIGURE" in [word for _pid, word, _n in sup.trace()], "it starts")
+            sup.process.send_signal(signal.SIGHUP)
+            sup.wait(lambda: "sup: reloaded" in sup.log(), "the supervisor has reloaded")
+            sup.wait(lambda: "HANGUP" in [word for _pid, word, _n in sup.trace()], "the child too")
+            self.assertEqual(len({pid for pid, word, _n in sup.trace() if word == "start"}), 1)
+            sup.process.send_signal(signal.SIGHUP)
+            sup.wait(lambda: [word for _pid, word, _n in sup.trace()].count("HANGUP") == 2,
+                     "and again")
+
     def test_options_print(self):
         for option, word in (("--describe-config", "checkin"), ("--version", "approvald-super"),
                              ("--help", "Usage:")):

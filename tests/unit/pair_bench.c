@@ -209,6 +209,9 @@ void bench_options(struct pair_bench *bench,
     if (number == 2 && bench->standby_disk != NULL) {
         ret_options->disk = bench->standby_disk;
     }
+    if (number == 2 && bench->standby_wal_size != 0) {
+        ret_options->wal_size_max = bench->standby_wal_size;
+    }
     *ret_pair = pair;
 }
 
@@ -341,7 +344,7 @@ struct bench_job {
 static enum err_code run_job(struct storage_txn *txn, void *arg, struct err *err)
 {
     const struct bench_job *job = arg;
-    char value[4096];
+    char value[BENCH_VALUE_SIZE_MAX];
     char key[32];
     int size = snprintf(key, sizeof key, "key-%012llu", (unsigned long long)job->number);
 
@@ -368,7 +371,7 @@ bool bench_load_step(struct bench_load *load)
         struct bench_job *job = mem_new(1, sizeof *job);
         struct err err = ERR_INIT;
 
-        CU_ASSERT_FATAL(job != NULL && load->value_size <= 4096);
+        CU_ASSERT_FATAL(job != NULL && load->value_size <= BENCH_VALUE_SIZE_MAX);
         job->load = load;
         job->number = load->first + load->sent;
         if (storage_write(load->host->storage, run_job, on_job_done, job, &err) != ERR_OK) {

@@ -44,6 +44,7 @@ struct pair_bench {
     struct bench_host hosts[2];
     struct storage_options options;  /* of both, but for the directory */
     const struct disk *standby_disk; /* host 2's, when not NULL */
+    uint64_t standby_wal_size;       /* host 2's, when not 0 */
     bool strict;
     bool no_add; /* proposals to add are left unanswered */
     bool direct; /* host 2 connects without the proxy */
@@ -82,6 +83,8 @@ bool bench_until(struct pair_bench *bench, bench_condition_fn *holds, void *arg,
 void bench_pass(struct pair_bench *bench, int time_ms);
 /* The host leads the register's epoch, with the peer required or not. */
 bool bench_until_leads(struct pair_bench *bench, uint8_t host, bool required);
+
+#define BENCH_VALUE_SIZE_MAX 200000U
 
 /* Writes pairs key number first, first + 1, …, with values of value_size bytes, at most window at
  * once; answers are counted as they come. */

@@ -56,6 +56,34 @@ static void an_acknowledgement_with_another_hash_is_a_conflict(void)
     pair_kit_done(&kit);
 }
 
+static void an_old_acknowledgement_is_compared_well_after_a_cut(void)
+{
+    const uint64_t step = STORAGE_WINDOW_COUNT * 2 / 3;
+    struct pair_kit kit;
+    struct engine_news news;
+    struct replica_found cut;
+    struct replica_found old;
+
+    pair_kit_init(&kit);
+    kit.hold_commits = true;
+    pair_lead(&kit, 0, 1, false);
+    CU_ASSERT_FATAL(pair_serves(&kit, 0));
+    put_many(&kit, 0, (int)step * 3);
+    do {
+        pair_pump(&kit);
+        news_of(pair_standby(&kit), &news);
+    } while (news.local.durable.lsn < 3 * step);
+    CU_ASSERT_EQUAL_FATAL(engine_find(pair_standby(&kit), 2 * step, &cut, NULL), ERR_OK);
+    CU_ASSERT_EQUAL_FATAL(engine_find(pair_standby(&kit), step + 9, &old, NULL), ERR_OK);
+    CU_ASSERT_FATAL(cut.readable && old.readable);
+    CU_ASSERT_EQUAL_FATAL(engine_cut(pair_standby(&kit), &cut.position, NULL), ERR_OK);
+    pair_lead(&kit, 1, 2, true);
+    CU_ASSERT_EQUAL(engine_acknowledge(pair_primary(&kit), &old.position, NULL), ERR_OK);
+    old.position.hash[0] ^= 1;
+    CU_ASSERT_EQUAL(engine_acknowledge(pair_primary(&kit), &old.position, NULL), ERR_CONFLICT);
+    pair_kit_done(&kit);
+}
+
 static void an_acknowledgement_from_before_the_start_is_compared_by_the_log(void)
 {
     struct pair_kit kit;
@@ -289,6 +317,8 @@ static void who_is_awake_is_not_woken_and_misses_nothing(void)
 UNIT_MAIN("engine_log",
           {"an acknowledgement with another hash is a conflict",
            an_acknowledgement_with_another_hash_is_a_conflict},
+          {"an old acknowledgement is compared well after a cut",
+           an_old_acknowledgement_is_compared_well_after_a_cut},
           {"an acknowledgement from before the start is compared by the log",
            an_acknowledgement_from_before_the_start_is_compared_by_the_log},
           {"a cut standby follows the other log", a_cut_standby_follows_the_other_log},

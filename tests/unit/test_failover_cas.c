@@ -201,6 +201,8 @@ static void authority_ends_with_the_incarnation_that_sought_it(void)
     kit_up(&kit, 2, 'A', 5, 100);
     kit_cas(&kit, FAILOVER_DONE, NULL); /* of incarnation 1 */
     EXPECT(&kit, "PERSIST 6; ALARM unprotected");
+    kit_read(&kit, &won); /* asked for while none was up */
+    EXPECT(&kit, "READ");
     kit_read(&kit, &won);
     EXPECT(&kit, "CAS 7 p1 A-; REGISTER 6 p1 A-");
     kit_free(&kit);

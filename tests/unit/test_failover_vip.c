@@ -102,6 +102,47 @@ static void after_a_handover_the_address_follows_a_little_later(void)
     kit_free(&kit);
 }
 
+static void a_host_whose_service_is_away_looks_whether_the_peer_has_taken_over(void)
+{
+    struct register_value mine = kit_value(7, 1, "AB");
+    struct register_value theirs = kit_value(8, 2, "-B");
+    struct kit kit;
+
+    unit_paired(&kit);
+    mine.nonce = kit.won.nonce;
+    vip(&kit, true);
+    kit_down(&kit);
+    if (kit.read_out) {
+        kit_read(&kit, &mine);
+    }
+    kit_wait(&kit, 250);
+    EXPECT(&kit, "READ");
+    kit_read(&kit, &mine);
+    CU_ASSERT(kit.eligible);
+    kit_wait(&kit, 250);
+    kit_read(&kit, &theirs);
+    CU_ASSERT(!kit.eligible);
+    kit_free(&kit);
+}
+
+static void a_host_whose_service_says_nothing_looks_too(void)
+{
+    struct failover_event event = {.type = FAILOVER_EVENT_QUIET, .u.quiet = true};
+    struct register_value theirs = kit_value(8, 2, "-B");
+    struct kit kit;
+
+    unit_paired(&kit);
+    kit_step(&kit, &event);
+    EXPECT(&kit, "READ");
+    kit_read(&kit, &kit.won);
+    kit_wait(&kit, 250);
+    EXPECT(&kit, "READ");
+    kit_read(&kit, &theirs);
+    CU_ASSERT(!kit.eligible);
+    CU_ASSERT_EQUAL(kit.incarnation, 0); /* revoked */
+    kit_free(&kit);
+}
+
 UNIT_MAIN("failover, the virtual IP",
           {"M a standby that gets the virtual IP asks for the lead, then gives it up",
            a_standby_that_gets_the_virtual_ip_asks_for_the_lead_then_gives_it_up},
@@ -111,4 +152,8 @@ UNIT_MAIN("failover, the virtual IP",
           {"M a standby that lets the address go may have it when the primary falls silent",
            a_standby_that_lets_the_address_go_may_have_it_when_the_primary_falls_silent},
           {"M after a handover the address follows a little later",
-           after_a_handover_the_address_follows_a_little_later})
+           after_a_handover_the_address_follows_a_little_later},
+          {"M a host whose service is away looks whether the peer has taken over",
+           a_host_whose_service_is_away_looks_whether_the_peer_has_taken_over},
+          {"M a host whose service says nothing looks too",
+           a_host_whose_service_says_nothing_looks_too})

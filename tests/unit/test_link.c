@@ -335,7 +335,29 @@ static void a_slow_network_delays_no_ping(void)
     bench_done(&bench);
 }
 
+/* The standby's log holds less than is under way: nothing more can be read of the link, and with it
+ * not that what is here is committed, and may go. */
+static void a_standby_with_a_small_log_goes_on(void)
+{
+    struct pair_bench bench;
+    struct bench_load load;
+
+    bench_init(&bench, false);
+    bench.options.segment_size = 1U << 20;
+    bench.options.wal_size_max = 64U << 20;
+    bench.options.map_size = 1U << 30;
+    bench.standby_wal_size = 4U << 20;
+    bench_pair(&bench);
+    load = bench_load_of(&bench.hosts[0], 0, 100);
+    load.value_size = BENCH_VALUE_SIZE_MAX;
+    load.window = 100;
+    CU_ASSERT(bench_load_all(&bench, &load));
+    CU_ASSERT(bench_until_equal(&bench, 100));
+    bench_done(&bench);
+}
+
 UNIT_MAIN("link",
+          {"a standby with a small log goes on", a_standby_with_a_small_log_goes_on},
           {"what is acknowledged is durable on both", acknowledged_means_on_both},
           {"a strict pair waits for the standby", a_strict_pair_waits_for_the_standby},
           {"a silent partition heals", a_silent_partition_heals},

@@ -149,6 +149,14 @@ static void certificates_are_renewed_by_connecting(void)
     bench_done(&bench);
 }
 
+static bool has_sent(void *arg)
+{
+    struct storage_pair_status status;
+
+    storage_pair_status(arg, &status);
+    return status.sent_size > 0;
+}
+
 /* Another cluster's host with a certificate of this pair's CA: refused, and the link stays. */
 static void a_host_of_another_cluster_is_refused(void)
 {
@@ -164,9 +172,9 @@ static void a_host_of_another_cluster_is_refused(void)
     stranger = bench_stranger(&bench, scratch.path);
     load = bench_load_of(&bench.hosts[0], 0, 2000);
     CU_ASSERT(bench_load_all(&bench, &load));
+    CU_ASSERT(bench_until(&bench, has_sent, stranger, TIMEOUT_MS)); /* it has said its HELLO */
     storage_pair_status(stranger, &status);
     CU_ASSERT(!status.link.up);
-    CU_ASSERT(status.sent_size > 0); /* it has said its HELLO */
     CU_ASSERT_EQUAL(proxy_count(bench.proxy), 1);
     storage_close(stranger);
     scratch_done(&scratch);

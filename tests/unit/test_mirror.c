@@ -306,6 +306,26 @@ static void an_accepted_proposal_gives_way_to_the_operators_word(void)
     CU_ASSERT_STRING_EQUAL(world.hosts[1].problem, "");
 }
 
+static void the_other_of_a_split_pair_is_not_off_while_it_answers(void)
+{
+    struct world world;
+
+    begin(&world);
+    set_link(&world, false);
+    confirm_off(&world, 0);
+    confirm_off(&world, 1);
+    begin_cas(&world, 0, 21);
+    begin_cas(&world, 1, 22);
+    set_link(&world, true);
+    settle(&world);
+    confirm_off(&world, 0);
+    CU_ASSERT_STRING_EQUAL(world.hosts[0].problem, "the other host answers: it is not off");
+    begin_read(&world, 0);
+    settle(&world);
+    CU_ASSERT_EQUAL(world.hosts[0].read.outcome, FAILOVER_REFUSED);
+    CU_ASSERT_EQUAL(world.hosts[0].disk.value.nonce, 21);
+}
+
 static void two_hosts_changed_alone_wait_for_the_operator(void)
 {
     struct world world;
@@ -497,6 +517,8 @@ UNIT_MAIN("mirror",
            an_accepted_proposal_gives_way_to_the_operators_word},
           {"two hosts changed alone wait for the operator",
            two_hosts_changed_alone_wait_for_the_operator},
+          {"the other of a split pair is not off while it answers",
+           the_other_of_a_split_pair_is_not_off_while_it_answers},
           {"a host that answers is not off", a_host_that_answers_is_not_off},
           {"silence ends a request", silence_ends_a_request},
           {"bytes that are no message change nothing", bytes_that_are_no_message_change_nothing},

@@ -55,6 +55,33 @@ static uint64_t epoch_of(const struct rig *rig)
     return value.epoch;
 }
 
+static uint32_t dir_syncs;
+static enum err_code (*real_sync_dir)(void *arg, const char *dir, struct err *err);
+
+static enum err_code counted_sync_dir(void *arg, const char *dir, struct err *err)
+{
+    dir_syncs++;
+    return real_sync_dir(arg, dir, err);
+}
+
+/* Found by the simulator: killed between the rename that gave a copy its name and the directory's
+ * sync, then started, promised more, and lost the power. */
+static void a_copys_name_is_durable_before_it_is_written_over(void)
+{
+    struct rig rig;
+
+    begin(&rig);
+    CU_ASSERT_EQUAL(set(&rig, 1, 7), ERR_OK);
+    CU_ASSERT_EQUAL(set(&rig, 2, 7), ERR_OK);
+    close_rig(&rig);
+    dir_syncs = 0;
+    real_sync_dir = rig.sim.disk.sync_dir;
+    rig.sim.disk.sync_dir = counted_sync_dir;
+    CU_ASSERT_EQUAL(open_rig(&rig), ERR_OK);
+    CU_ASSERT_EQUAL(dir_syncs, 1);
+    end(&rig);
+}
+
 static void a_new_store_has_promised_nothing(void)
 {
     struct rig rig;
@@ -270,6 +297,8 @@ static void a_replaced_promise_is_the_new_store_s(void)
 
 UNIT_MAIN("promise",
           {"a new store has promised nothing", a_new_store_has_promised_nothing},
+          {"a copy's name is durable before it is written over",
+           a_copys_name_is_durable_before_it_is_written_over},
           {"a promise is there after reopening", a_promise_is_there_after_reopening},
           {"a write torn at any byte leaves the old or the new promise",
            a_write_torn_at_any_byte_leaves_the_old_or_the_new_promise},

@@ -78,16 +78,18 @@ static enum err_code send_piece(void *arg, struct span data, struct err *err)
 {
     struct side *side = arg;
     struct side *other = &side->bench->sides[side == &side->bench->sides[0] ? 1 : 0];
+    char *bytes;
 
     CU_ASSERT(data.size <= 65536); /* what the pair link takes */
     if (side->full || other->inbox_count == PIECE_COUNT_MAX) {
         return err_set(err, ERR_FULL, "full");
     }
-    other->inbox[other->inbox_count].bytes = malloc(data.size);
-    other->inbox[other->inbox_count].size = data.size;
-    CU_ASSERT_PTR_NOT_NULL_FATAL(other->inbox[other->inbox_count].bytes);
-    memcpy(other->inbox[other->inbox_count].bytes, data.data, data.size);
-    other->inbox_count++;
+    bytes = malloc(data.size);
+    if (bytes == NULL) {
+        return err_set(err, ERR_NOMEM, "piece");
+    }
+    memcpy(bytes, data.data, data.size);
+    other->inbox[other->inbox_count++] = (struct piece){.bytes = bytes, .size = data.size};
     return ERR_OK;
 }
 
@@ -243,6 +245,53 @@ static void a_large_one_goes_in_pieces_through_a_link_that_stops(void)
     end(&bench);
 }
 
+/* The link was made anew, and what was on its way is lost. */
+static void one_with_a_hole_is_not_taken_for_whole(void)
+{
+    static char body[200000];
+    struct bench bench;
+    struct side *side = &bench.sides[1];
+
+    begin(&bench);
+    memset(body, 'x', sizeof(body));
+    CU_ASSERT_EQUAL(
+        ask(&bench, "POST /echo HTTP/1.1\r\nHost: a\r\n\r\n", span_of(body, sizeof(body))), ERR_OK);
+    CU_ASSERT_EQUAL_FATAL(side->inbox_count, 4);
+    free(side->inbox[1].bytes);
+    side->inbox_count--;
+    memmove(&side->inbox[1], &side->inbox[2], 2 * sizeof(side->inbox[1]));
+    CU_ASSERT_EQUAL(deliver(side), ERR_PROTOCOL);
+    settle(&bench);
+    CU_ASSERT_EQUAL(bench.answers, 0);
+    relay_link_down(bench.sides[0].relay);
+    CU_ASSERT_EQUAL(bench.status, 503);
+    end(&bench);
+}
+
+static void nothing_comes_behind_the_last_piece(void)
+{
+    struct bench bench;
+    struct side *side = &bench.sides[1];
+    char last[256];
+    size_t size;
+
+    begin(&bench);
+    CU_ASSERT_EQUAL(ask(&bench, "GET /keep HTTP/1.1\r\nHost: a\r\n\r\n", SPAN_NONE), ERR_OK);
+    size = side->inbox[0].size;
+    CU_ASSERT_FATAL(size <= sizeof(last));
+    memcpy(last, side->inbox[0].bytes, size);
+    settle(&bench);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(side->kept);
+    last[1] = 2; /* the last, not the first */
+    CU_ASSERT_EQUAL(relay_receive(side->relay, span_of(last, size), NULL), ERR_OK);
+    CU_ASSERT_EQUAL(http_server_request_count(side->server), 1);
+    http_reply(side->kept, &(struct http_reply){.status = 204});
+    settle(&bench);
+    CU_ASSERT_EQUAL(bench.answers, 1);
+    CU_ASSERT_EQUAL(bench.status, 204);
+    end(&bench);
+}
+
 static void who_asks_is_passed_on_and_root_is_only_local(void)
 {
     struct bench bench;
@@ -370,6 +419,8 @@ UNIT_MAIN(
     {"a request is answered by the other host", a_request_is_answered_by_the_other_host},
     {"a large one goes in pieces through a link that stops",
      a_large_one_goes_in_pieces_through_a_link_that_stops},
+    {"one with a hole is not taken for whole", one_with_a_hole_is_not_taken_for_whole},
+    {"nothing comes behind the last piece", nothing_comes_behind_the_last_piece},
     {"who asks is passed on, and root is only local", who_asks_is_passed_on_and_root_is_only_local},
     {"a link that breaks leaves the fate unknown", a_link_that_breaks_leaves_the_fate_unknown},
     {"an answer that does not come is not waited for for ever",

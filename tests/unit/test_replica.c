@@ -424,6 +424,27 @@ static void a_handover_that_changed_nothing_is_resumed(void)
 }
 
 /* Rule K: the peer sealed while this one was drained; its own resumption finds it out. */
+/* The peer took the register and was lost before it led; this host took it back. Found by
+ * tests/sim: the pair stayed solo. */
+static void a_grant_ends_a_handover_that_came_to_nothing(void)
+{
+    struct kit *kit = kit_new();
+    struct kit_host *one = kit_host(kit, 1);
+    uint32_t adds;
+
+    kit_pair_in_sync(kit);
+    kit_command(kit, one, REPLICA_EVENT_HANDOVER);
+    CU_ASSERT_EQUAL(one->report_count[REPLICA_REPORT_DRAINED], 1);
+    kit_disconnect(kit);
+    kit_grant(kit, one, 4, NULL);
+    adds = one->report_count[REPLICA_REPORT_ADD];
+    kit_connect(kit);
+    kit_wait(kit, 10000);
+    CU_ASSERT_EQUAL(one->report_count[REPLICA_REPORT_ADD], adds + 1);
+    CU_ASSERT_EQUAL(one->report_count[REPLICA_REPORT_DRAINED], 1);
+    kit_free(kit);
+}
+
 static void a_handover_resumed_after_the_peer_has_sealed_is_deposed(void)
 {
     struct kit *kit = kit_new();
@@ -555,6 +576,7 @@ UNIT_MAIN(
     {"a drained primary hands over and follows in the same process",
      a_drained_primary_hands_over_and_follows_in_the_same_process},
     {"a handover that changed nothing is resumed", a_handover_that_changed_nothing_is_resumed},
+    {"a grant ends a handover that came to nothing", a_grant_ends_a_handover_that_came_to_nothing},
     {"a handover resumed after the peer has sealed is deposed",
      a_handover_resumed_after_the_peer_has_sealed_is_deposed},
     {"a handover goes on over a new link", a_handover_goes_on_over_a_new_link},

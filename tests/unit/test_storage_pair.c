@@ -446,6 +446,24 @@ static void a_primary_may_step_down_while_it_still_applies_its_tail(void)
     pair_kit_done(&kit);
 }
 
+static void stepping_down_beside_a_job_fails_the_engine(void)
+{
+    struct pair_kit kit;
+    struct kit_job job = {.keys = {"a"}, .values = {"1"}, .count = 1};
+    struct engine_news news;
+
+    begin_pair(&kit);
+    kit.hold_acks = true;
+    CU_ASSERT_EQUAL(kit_start(pair_primary(&kit), &job), ERR_OK);
+    engine_step_down(pair_primary(&kit));
+    CU_ASSERT(pair_wait(&kit, &job));
+    CU_ASSERT_EQUAL(job.rc, ERR_UNKNOWN_FATE);
+    news_of(pair_primary(&kit), &news);
+    CU_ASSERT(news.failed);
+    CU_ASSERT_FALSE(storage_serves(pair_primary(&kit)));
+    pair_kit_done(&kit);
+}
+
 static void start_records_alone_are_folded_too(void)
 {
     struct pair_kit kit;
@@ -458,33 +476,33 @@ static void start_records_alone_are_folded_too(void)
     pair_kit_done(&kit);
 }
 
-UNIT_MAIN("storage_pair",
-          {"an idle storage refuses jobs and serves weak reads",
-           an_idle_storage_refuses_jobs_and_serves_weak_reads},
-          {"without the peer a granted host serves by itself",
-           without_the_peer_a_granted_host_serves_by_itself},
-          {"a fed standby ends with equal content and hash",
-           a_fed_standby_ends_with_equal_content_and_hash},
-          {"a promoted standby adopts the whole tail", a_promoted_standby_adopts_the_whole_tail},
-          {"a recovered tail is adopted too", a_recovered_tail_is_adopted_too},
-          {"nothing uncommitted reaches the state on disk",
-           nothing_uncommitted_reaches_the_state_on_disk},
-          {"nothing is served before the peer has the start record",
-           nothing_is_served_before_the_peer_has_the_start_record},
-          {"a read waits for an echo of a later ping", a_read_waits_for_an_echo_of_a_later_ping},
-          {"a job that changes nothing waits for an echo, and a write does not",
-           a_job_that_changes_nothing_waits_for_an_echo_and_a_write_does_not},
-          {"what waits only for the peer goes when it is not required any more",
-           what_waits_only_for_the_peer_goes_when_it_is_not_required_any_more},
-          {"a peer that is added is required from the next record on",
-           a_peer_that_is_added_is_required_from_the_next_record_on},
-          {"an epoch changes between two batches", an_epoch_changes_between_two_batches},
-          {"a drained primary steps down and leads again",
-           a_drained_primary_steps_down_and_leads_again},
-          {"a primary may step down while it still applies its tail",
-           a_primary_may_step_down_while_it_still_applies_its_tail},
-          {"start records alone are folded too", start_records_alone_are_folded_too},
-          {"after a halt nothing goes on", after_a_halt_nothing_goes_on},
-          {"a store of one host becomes the pair's first",
-           a_store_of_one_host_becomes_the_pairs_first},
-          {"the threads take turns however idle", the_threads_take_turns_however_idle})
+UNIT_MAIN(
+    "storage_pair",
+    {"an idle storage refuses jobs and serves weak reads",
+     an_idle_storage_refuses_jobs_and_serves_weak_reads},
+    {"without the peer a granted host serves by itself",
+     without_the_peer_a_granted_host_serves_by_itself},
+    {"a fed standby ends with equal content and hash",
+     a_fed_standby_ends_with_equal_content_and_hash},
+    {"a promoted standby adopts the whole tail", a_promoted_standby_adopts_the_whole_tail},
+    {"a recovered tail is adopted too", a_recovered_tail_is_adopted_too},
+    {"nothing uncommitted reaches the state on disk",
+     nothing_uncommitted_reaches_the_state_on_disk},
+    {"nothing is served before the peer has the start record",
+     nothing_is_served_before_the_peer_has_the_start_record},
+    {"a read waits for an echo of a later ping", a_read_waits_for_an_echo_of_a_later_ping},
+    {"a job that changes nothing waits for an echo, and a write does not",
+     a_job_that_changes_nothing_waits_for_an_echo_and_a_write_does_not},
+    {"what waits only for the peer goes when it is not required any more",
+     what_waits_only_for_the_peer_goes_when_it_is_not_required_any_more},
+    {"a peer that is added is required from the next record on",
+     a_peer_that_is_added_is_required_from_the_next_record_on},
+    {"an epoch changes between two batches", an_epoch_changes_between_two_batches},
+    {"a drained primary steps down and leads again", a_drained_primary_steps_down_and_leads_again},
+    {"a primary may step down while it still applies its tail",
+     a_primary_may_step_down_while_it_still_applies_its_tail},
+    {"stepping down beside a job fails the engine", stepping_down_beside_a_job_fails_the_engine},
+    {"start records alone are folded too", start_records_alone_are_folded_too},
+    {"after a halt nothing goes on", after_a_halt_nothing_goes_on},
+    {"a store of one host becomes the pair's first", a_store_of_one_host_becomes_the_pairs_first},
+    {"the threads take turns however idle", the_threads_take_turns_however_idle})

@@ -350,6 +350,10 @@ static void a_host_that_hands_over_waits_for_no_answer(void)
     CU_ASSERT_EQUAL(bench.outcome, WEBAPI_UNKNOWN);
     CU_ASSERT_STRING_EQUAL(bench.error, "handing_over");
     CU_ASSERT_EQUAL(webapi_call(bench.webapi, &later, on_done, &bench, &err), ERR_UNAVAILABLE);
+    webapi_go_on(bench.webapi);
+    CU_ASSERT_EQUAL(webapi_call(bench.webapi, &later, on_done, &bench, &err), ERR_OK);
+    turn(&bench);
+    CU_ASSERT_EQUAL(fake_fetch_count(), 2);
     teardown(&bench);
 }
 
