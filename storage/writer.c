@@ -124,13 +124,16 @@ publish(struct storage *storage, const struct batch *batch, const struct record_
 }
 
 /* With a single job and nothing else to do, the writer syncs itself and saves a hop between
- * threads; otherwise it goes on while the syncer does. Lock held. */
+ * threads; otherwise it goes on while the syncer does. A standby's disk answers later than this
+ * one anyway: then the hop costs nothing, and the next job need not wait. Lock held. */
 static void start_sync(struct storage *storage, uint64_t job_count)
 {
+    bool lone = job_count == 1 && storage->enqueued == storage->evaluated;
+
     if (storage->durable.lsn == storage->last.lsn || storage->failed) {
         return;
     }
-    if (!storage->syncing && job_count == 1 && storage->enqueued == storage->evaluated) {
+    if (!storage->syncing && lone && !storage->peer_required) {
         engine_sync(storage);
     } else if (!storage->syncing) {
         storage->wakes.syncer = true;

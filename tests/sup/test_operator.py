@@ -140,6 +140,27 @@ class PairTest(unittest.TestCase):
                     break  # the other end is closed
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
+    def test_an_arbiter_that_is_lost_is_told_on_both_hosts(self):
+        self.pair.etcd.kill()
+        for host in (self.one, self.two):
+            wait(lambda host=host: "DOES NOT ANSWER" in host.ctl("status").stdout,
+                 f"host {host.number} misses the arbiter", 40)  # fmt: skip
+        self.assertIn("arbiter_down", self.one.ctl("status", check=119).stdout)
+        self.assertIn("THE OTHER HOST DOES NOT REACH IT",
+                      wait(lambda: self.said("DOES NOT REACH"), "the other host is told"))
+        self.assertIn("no takeover is possible", self.one.ctl(
+            "doctor", "--config", self.one.path("approvald.conf"), "--program",
+            f"{kit.BUILD}/approvald/approvald", check=119).stdout)  # fmt: skip
+        self.ask(self.one)  # a healthy pair needs no arbiter to write
+        self.pair.etcd.start()
+        wait(lambda: self.one.ctl("status").returncode == 0, "the alarm is over", 40)
+        self.check_well(self.one)
+
+    def said(self, words):
+        """Host 1's status when it has these words."""
+        out = self.one.ctl("status").stdout
+        return out if words in out else None
+
     def test_a_backup_is_taken_on_either_host(self):
         self.ask(self.one)
         for host in (self.one, self.two):
