@@ -475,6 +475,10 @@ def try_one(name, runs):
     except (AssertionError, OSError, RuntimeError, ValueError, KeyError, TypeError,
             subprocess.SubprocessError) as error:
         problem, told = error, f"{type(error).__name__}: {error}"
+    except BaseException:  # Ctrl-C leaves nothing behind
+        if world is not None:
+            world.close()
+        raise
     took = time.monotonic() - begin
     print(f"{'FAIL' if problem else 'ok  '} {name} ({took:.1f} s): {told}", flush=True)
     if problem:
