@@ -238,7 +238,12 @@ void etcd_error_text(struct span body, char *text, size_t size)
         reason = json_text(json, "message");
     }
     for (; used < reason.size && used + 1 < size; used++) {
-        text[used] = reason.data[used] >= ' ' && reason.data[used] <= '~' ? reason.data[used] : '?';
+        char c = reason.data[used];
+
+        text[used] = '?';
+        if (c >= ' ' && c <= '~') {
+            text[used] = c;
+        }
     }
     text[used] = '\0';
 }

@@ -50,7 +50,8 @@ static bool check_change(struct world *world, uint8_t host, const struct registe
                    (unsigned long long)old->epoch);
         return false;
     }
-    if (forced && !world->nemesis.forcing[host - 1]) {
+    /* A reseed writes the lineage of the stores, when both hosts are there. */
+    if (forced && !reseed && !world->nemesis.forcing[host - 1]) {
         check_fail(world, "F lineage", "host %u changes the lineage unasked", host);
         return false;
     }
@@ -95,6 +96,15 @@ void checker_register(struct world *world, uint8_t host, const struct register_v
         }
         if (value->lineage != checker->value.lineage) {
             world->totals.forced++;
+            if (!register_has(value, host, world->hosts[host - 1].store.store_id)) {
+                /* A forced change has landed when the disk of its host was lost already. Only a
+                 * store that the register gave up is left: no rule says what is right now. */
+                TRACE(world, "beyond the protocol: the forced host has lost its disk");
+                world->beyond = true;
+                world->failed = true;
+                world->totals.beyond++;
+                return;
+            }
             checker_new_lineage(world, host);
         }
         count_change(world, host, value);

@@ -331,5 +331,5 @@ bool run_seed(struct world *world)
     }
     world->totals.seeds = 1;
     world_hash(world, world->clients.done_count);
-    return !world->failed;
+    return !world->failed || world->beyond;
 }

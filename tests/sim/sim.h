@@ -360,6 +360,7 @@ struct totals {
     uint64_t seeds, failovers, evictions, adds, ambiguous, sync_failures, power_losses, snapshots;
     uint64_t handovers_done, handovers_aborted, forced, kills, disk_losses, operations, effects;
     uint64_t cuts, events, restores, resyncs, records, halts;
+    uint64_t beyond; /* seeds that ended early: world.beyond */
 };
 
 struct sim_options {
@@ -396,6 +397,7 @@ struct world {
     uint32_t checkpoint_ms;
     uint64_t hash; /* of everything that happened */
     bool failed;
+    bool beyond; /* ended, but not failed: everything that the register names was lost (checker) */
     char invariant[64];
     char failure[400];
     char (*lines)[TRACE_LINE_SIZE]; /* owned ring */

@@ -50,16 +50,33 @@ static const char *or_null(const char *text)
     return text != NULL && strcmp(text, "-") == 0 ? NULL : text;
 }
 
+/* The number behind the next space. */
+static uint64_t next_number(const char **line)
+{
+    const char *space = strchr(*line, ' ');
+    uint64_t number = 0;
+    size_t size;
+
+    if (space == NULL) {
+        return 0;
+    }
+    *line = space + 1;
+    size = strcspn(*line, " \n");
+    return text_parse_u64(span_of(*line, size), &number) ? number : 0;
+}
+
 static void cas(struct probe *probe, const char *line)
 {
     struct register_value value = {.lineage = 1};
-    uint64_t revision = 0;
-    unsigned int primary = 0;
+    uint64_t revision;
+    uint64_t primary;
 
     memcpy(value.cluster_id, probe->cluster_id, REGISTER_ID_SIZE);
-    if (sscanf(line, "%*s %" SCNu64 " %" SCNu64 " %u %" SCNu64, &revision, &value.epoch, &primary,
-               &value.nonce) != 4 ||
-        primary < 1 || primary > 2) {
+    revision = next_number(&line);
+    value.epoch = next_number(&line);
+    primary = next_number(&line);
+    value.nonce = next_number(&line);
+    if (primary < 1 || primary > 2) {
         (void)fputs("etcd_probe: bad line\n", stderr);
         exit(2);
     }

@@ -136,13 +136,17 @@ static void every_message_comes_back_as_it_was_sent(void)
         struct contract_message got;
         uint8_t packet[CONTRACT_SIZE_MAX];
         uint8_t again[CONTRACT_SIZE_MAX];
+        uint8_t bodies[2][sizeof sent.u];
         size_t size = contract_encode(&sent, packet);
 
         CU_ASSERT_EQUAL(contract_decode(span_of(packet, size), &got, NULL), ERR_OK);
         CU_ASSERT_EQUAL(got.type, type);
         CU_ASSERT_EQUAL(contract_encode(&got, again), size);
         CU_ASSERT_EQUAL(memcmp(packet, again, size), 0);
-        CU_ASSERT_EQUAL(memcmp(&sent.u, &got.u, sizeof sent.u), 0);
+        /* Both were all zeros at first, so a field that is not carried shows. */
+        memcpy(bodies[0], &sent.u, sizeof sent.u);
+        memcpy(bodies[1], &got.u, sizeof got.u);
+        CU_ASSERT_EQUAL(memcmp(bodies[0], bodies[1], sizeof bodies[0]), 0);
     }
 }
 
