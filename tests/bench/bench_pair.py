@@ -33,7 +33,7 @@ class PairBench:
         self.runs = 0
         folder = os.path.join(self.build, f"bench-pair-{os.getpid()}")
         os.makedirs(folder)
-        self.world = cluster.World(folder)
+        self.world = cluster.World(folder=folder)
         for host in self.world.hosts.values():
             self.enlarge(host.path("approvald.conf"))
         self.floors = []

@@ -291,8 +291,8 @@ class Host:
 class World:
     """Everything. options: see Host.write_config."""
 
-    def __init__(self, options=None, pair_extra="", arbiter="etcd"):
-        self.dir = tempfile.mkdtemp(prefix="apvt-", dir="/tmp")
+    def __init__(self, options=None, pair_extra="", arbiter="etcd", folder=None):
+        self.dir = folder or tempfile.mkdtemp(prefix="apvt-", dir="/tmp")
         self.options, self.pair_extra, self.arbiter = options or {}, pair_extra, arbiter
         self.processes = []
         self.secrets = {}
