@@ -317,54 +317,6 @@ size_t config_webhooks(const struct config *config, const struct config_webhook 
     return config->webhook_count;
 }
 
-static enum conf_type type_of(const char *section, const char *name)
-{
-    for (const struct conf_option *at = options; at->name != NULL; at++) {
-        if (strcmp(at->section, section) == 0 && strcmp(at->name, name) == 0) {
-            return at->type;
-        }
-    }
-    ASSERT(false);
-    return CONF_TEXT;
-}
-
-static bool
-lists_differ(const struct conf_section *a, const struct conf_section *b, const char *name)
-{
-    size_t count = conf_list_count(a, name);
-
-    if (count != conf_list_count(b, name)) {
-        return true;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(conf_list(a, name, i), conf_list(b, name, i)) != 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool differs(const struct conf_section *a,
-                    const struct conf_section *b,
-                    const char *name,
-                    enum conf_type type)
-{
-    switch (type) {
-    case CONF_LIST:
-        return lists_differ(a, b, name);
-    case CONF_TEXT:
-    case CONF_CHOICE:
-        return strcmp(conf_text(a, name), conf_text(b, name)) != 0;
-    case CONF_BOOL:
-        return conf_bool(a, name) != conf_bool(b, name);
-    case CONF_NUMBER:
-    case CONF_SIZE:
-    case CONF_DURATION:
-        break;
-    }
-    return conf_number(a, name) != conf_number(b, name);
-}
-
 void config_compare(const struct config *old,
                     const struct config *new,
                     void (*name)(void *arg, const char *section, const char *option),
@@ -374,8 +326,7 @@ void config_compare(const struct config *old,
         const char *section = fixed_options[i].section;
         const char *option = fixed_options[i].name;
 
-        if (differs(conf_section(old->conf, section), conf_section(new->conf, section), option,
-                    type_of(section, option))) {
+        if (conf_differs(old->conf, new->conf, section, option)) {
             name(arg, section, option);
         }
     }

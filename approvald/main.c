@@ -7,6 +7,7 @@
 #include "approvald/config.h"
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/print.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -20,7 +21,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define PRINT_SIZE_MAX 1048576U
 /* Every connection, Slack, the store, and some to spare. */
 #define DESCRIPTOR_COUNT 4096
 
@@ -143,31 +143,10 @@ enum action {
     ACTION_RESTORE
 };
 
-static int print(enum err_code (*format)(const void *arg, struct buf *buf, struct err *err),
-                 const void *arg)
+/* The exit code of what was printed. */
+static int printed(enum err_code rc, const struct err *err)
 {
-    AUTO_BUF struct buf *buf = NULL;
-    struct err err = ERR_INIT;
-    enum err_code rc = buf_new(PRINT_SIZE_MAX, &buf, &err);
-
-    if (rc == ERR_OK) {
-        rc = format(arg, buf, &err);
-    }
-    if (rc != ERR_OK) {
-        return complain(&err);
-    }
-    return fputs(buf_text(buf), stdout) >= 0 && fflush(stdout) == 0 ? EX_OK : EX_IOERR;
-}
-
-static enum err_code format_dump(const void *arg, struct buf *buf, struct err *err)
-{
-    return conf_dump(config_conf(arg), buf, err);
-}
-
-static enum err_code format_description(const void *arg, struct buf *buf, struct err *err)
-{
-    (void)arg;
-    return conf_describe(config_schema(), buf, err);
+    return rc == ERR_OK ? EX_OK : complain(err);
 }
 
 /* For the supervisor, which binds them and hands them down: app_listen.c knows the names. */
@@ -212,20 +191,29 @@ static int run(struct config *config_take)
     return rc == ERR_OK ? EX_OK : complain(&err);
 }
 
+struct restoration {
+    const struct config *config;
+    const char *backup;
+};
+
+static enum err_code make_restored(const void *arg, struct buf *buf, struct err *err)
+{
+    const struct restoration *restoration = arg;
+
+    return app_restore(restoration->config, restoration->backup, buf, err);
+}
+
 static int restore(const struct config *config, const char *backup)
 {
-    AUTO_BUF struct buf *said = NULL;
+    const struct restoration restoration = {.config = config, .backup = backup};
     struct err err = ERR_INIT;
-    enum err_code rc = buf_new(PRINT_SIZE_MAX, &said, &err);
+    enum err_code rc = print_made(stdout, make_restored, &restoration, &err);
 
-    if (rc == ERR_OK) {
-        rc = app_restore(config, backup, said, &err);
-    }
     if (rc != ERR_OK) {
         (void)complain(&err); /* the code is below: the configuration is not to blame */
         return rc == ERR_INVALID || rc == ERR_NOT_FOUND ? EX_DATAERR : exit_code(rc);
     }
-    return fputs(buf_text(said), stdout) >= 0 && fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+    return EX_OK;
 }
 
 static int act(enum action action, const char *file, const char *backup)
@@ -235,7 +223,7 @@ static int act(enum action action, const char *file, const char *backup)
     int code = EX_OK;
 
     if (action == ACTION_DESCRIBE) {
-        return print(format_description, NULL);
+        return printed(print_options(stdout, config_schema(), &err), &err);
     }
     if (config_load(file, &config, &err) != ERR_OK) {
         /* Whatever the kind of fault, it is the configuration that has to be mended. */
@@ -246,9 +234,9 @@ static int act(enum action action, const char *file, const char *backup)
         return run(config);
     }
     if (action == ACTION_DUMP) {
-        code = print(format_dump, config);
+        code = printed(print_conf(stdout, config_conf(config), &err), &err);
     } else if (action == ACTION_SOCKETS) {
-        code = print(format_sockets, config);
+        code = printed(print_made(stdout, format_sockets, config, &err), &err);
     } else if (action == ACTION_RESTORE) {
         code = restore(config, backup);
     } else {

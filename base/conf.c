@@ -162,3 +162,37 @@ const char *conf_list(const struct conf_section *section, const char *name, size
     ASSERT(index < value->count);
     return value->texts[index];
 }
+
+static bool texts_differ(const struct conf_value *a, const struct conf_value *b)
+{
+    if (a->count != b->count) {
+        return true;
+    }
+    for (size_t i = 0; i < a->count; i++) {
+        if (strcmp(a->texts[i], b->texts[i]) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool conf_differs(const struct conf *a, const struct conf *b, const char *section, const char *name)
+{
+    enum conf_type type;
+    const struct conf_value *one = find_value(conf_section(a, section), name, &type);
+    const struct conf_value *other = find_value(conf_section(b, section), name, &type);
+
+    ASSERT(a->schema == b->schema);
+    switch (type) {
+    case CONF_TEXT:
+    case CONF_CHOICE:
+    case CONF_LIST:
+        return texts_differ(one, other);
+    case CONF_NUMBER: /* 1s and 1000ms are the same */
+    case CONF_SIZE:
+    case CONF_DURATION:
+    case CONF_BOOL:
+        break;
+    }
+    return one->number != other->number;
+}

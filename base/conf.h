@@ -84,6 +84,14 @@ bool conf_bool(const struct conf_section *section, const char *name);
 size_t conf_list_count(const struct conf_section *section, const char *name);
 const char *conf_list(const struct conf_section *section, const char *name, size_t index);
 
+/* Has the option another value in the one than in the other? Both are of one schema, and the
+ * section is untitled; where it does not stand, its defaults count. Asserts that there is such an
+ * option. Lists are compared in their order. */
+bool conf_differs(const struct conf *a,
+                  const struct conf *b,
+                  const char *section,
+                  const char *name);
+
 /* Appends the configuration in force, with defaults, parseable again by conf_parse. */
 enum err_code conf_dump(const struct conf *conf, struct buf *buf, struct err *err) WARN_UNUSED;
 /* Appends a table of all options for the manual (Markdown): section, name, type, default, limits,

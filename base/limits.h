@@ -42,6 +42,9 @@
 /* conf: sections of one load; each titled kind has a limit of its own below it. */
 #define CONF_SECTION_COUNT_MAX 4096
 
+/* print: bytes of what a program shows of itself: a full configuration of webhooks has 100 KiB. */
+#define PRINT_SIZE_MAX ((size_t)1024 * 1024)
+
 /* fetch: calls at once. Slack answers in well under a second and limits most methods to about one a
  * second, so more than this is a runaway, and each holds a descriptor. */
 #define FETCH_CALL_COUNT_MAX 64

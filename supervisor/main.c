@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/print.h"
 #include "supervisor/keepalived_conf.h"
 #include "supervisor/sup.h"
 #include "supervisor/sup_config.h"
@@ -17,8 +18,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sysexits.h>
-
-#define PRINT_SIZE_MAX 1048576U
 
 static const char help[] =
     "Usage: approvald-supervisor [OPTION]…\n"
@@ -114,31 +113,10 @@ static void start_log(const struct sup_config *config)
 
 enum action { ACTION_RUN, ACTION_CHECK, ACTION_DUMP, ACTION_DESCRIBE, ACTION_KEEPALIVED };
 
-static int print(enum err_code (*format)(const void *arg, struct buf *buf, struct err *err),
-                 const void *arg)
+/* The exit code of what was printed. */
+static int printed(enum err_code rc, const struct err *err)
 {
-    AUTO_BUF struct buf *buf = NULL;
-    struct err err = ERR_INIT;
-    enum err_code rc = buf_new(PRINT_SIZE_MAX, &buf, &err);
-
-    if (rc == ERR_OK) {
-        rc = format(arg, buf, &err);
-    }
-    if (rc != ERR_OK) {
-        return complain(&err);
-    }
-    return fputs(buf_text(buf), stdout) >= 0 && fflush(stdout) == 0 ? EX_OK : EX_IOERR;
-}
-
-static enum err_code format_dump(const void *arg, struct buf *buf, struct err *err)
-{
-    return conf_dump(sup_config_conf(arg), buf, err);
-}
-
-static enum err_code format_description(const void *arg, struct buf *buf, struct err *err)
-{
-    (void)arg;
-    return conf_describe(sup_config_schema(), buf, err);
+    return rc == ERR_OK ? EX_OK : complain(err);
 }
 
 static enum err_code format_keepalived(const void *arg, struct buf *buf, struct err *err)
@@ -185,7 +163,7 @@ static int act(enum action action, const char *file)
     int code = EX_OK;
 
     if (action == ACTION_DESCRIBE) {
-        return print(format_description, NULL);
+        return printed(print_options(stdout, sup_config_schema(), &err), &err);
     }
     if (sup_config_load(file, &config, &err) != ERR_OK) {
         (void)complain(&err); /* EX_CONFIG stands for it */
@@ -195,9 +173,9 @@ static int act(enum action action, const char *file)
         return run(config, file);
     }
     if (action == ACTION_DUMP) {
-        code = print(format_dump, config);
+        code = printed(print_conf(stdout, sup_config_conf(config), &err), &err);
     } else if (action == ACTION_KEEPALIVED) {
-        code = print(format_keepalived, config);
+        code = printed(print_made(stdout, format_keepalived, config, &err), &err);
     } else {
         (void)printf("%s: ok\n", file); /* the exit code says it too */
     }

@@ -460,47 +460,10 @@ static bool is_free(const struct conf_option *option)
     return false;
 }
 
-static bool
-lists_differ(const struct conf_section *a, const struct conf_section *b, const char *name)
-{
-    size_t count = conf_list_count(a, name);
-
-    if (count != conf_list_count(b, name)) {
-        return true;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(conf_list(a, name, i), conf_list(b, name, i)) != 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool differs(const struct conf_section *a,
-                    const struct conf_section *b,
-                    const struct conf_option *option)
-{
-    switch (option->type) {
-    case CONF_LIST:
-        return lists_differ(a, b, option->name);
-    case CONF_TEXT:
-    case CONF_CHOICE:
-        return strcmp(conf_text(a, option->name), conf_text(b, option->name)) != 0;
-    case CONF_BOOL:
-        return conf_bool(a, option->name) != conf_bool(b, option->name);
-    case CONF_NUMBER:
-    case CONF_SIZE:
-    case CONF_DURATION:
-        break;
-    }
-    return conf_number(a, option->name) != conf_number(b, option->name);
-}
-
 const char *sup_config_fixed_change(const struct sup_config *old, const struct sup_config *new)
 {
     for (const struct conf_option *at = options; at->name != NULL; at++) {
-        if (!is_free(at) && differs(conf_section(old->conf, at->section),
-                                    conf_section(new->conf, at->section), at)) {
+        if (!is_free(at) && conf_differs(old->conf, new->conf, at->section, at->name)) {
             return at->name;
         }
     }

@@ -272,6 +272,46 @@ static void files_are_read_in_order_and_includes_in_their_place(void)
     CU_ASSERT_PTR_NULL(conf);
 }
 
+/* Does the option differ between the two texts, either way round? */
+static bool differs(const char *one, const char *other, const char *section, const char *name)
+{
+    struct conf *a = parse(one);
+    struct conf *b = parse(other);
+    bool found = conf_differs(a, b, section, name);
+
+    CU_ASSERT_EQUAL(conf_differs(b, a, section, name), found);
+    conf_free(a);
+    conf_free(b);
+    return found;
+}
+
+static void a_value_of_each_type_is_compared(void)
+{
+    CU_ASSERT(differs("", "data_dir = x", "", "data_dir"));
+    CU_ASSERT(differs("workers = 5", "", "", "workers"));
+    CU_ASSERT(differs("http { body_max = 2K }", "http { body_max = 2049 }", "http", "body_max"));
+    CU_ASSERT(differs("http { idle = 1s }", "http { idle = 1001ms }", "http", "idle"));
+    CU_ASSERT(differs("http { tls = false }", "", "http", "tls"));
+    CU_ASSERT(differs("http { listen = {a, b} }", "http { listen = {b, a} }", "http", "listen"));
+    CU_ASSERT(differs("http { listen = {a, b} }", "http { listen = {a} }", "http", "listen"));
+    CU_ASSERT(differs("http { listen = {a, b} }", "", "http", "listen"));
+}
+
+static void the_same_value_written_otherwise_is_no_difference(void)
+{
+    CU_ASSERT_FALSE(differs("", "data_dir = \"/var/lib/approvald\"", "", "data_dir"));
+    CU_ASSERT_FALSE(differs("workers = 4", "", "", "workers"));
+    CU_ASSERT_FALSE(
+        differs("http { body_max = 2K }", "http { body_max = 2048 }", "http", "body_max"));
+    CU_ASSERT_FALSE(differs("http { idle = 60s }", "http { idle = 1m }", "http", "idle"));
+    CU_ASSERT_FALSE(differs("http { tls = true }", "", "http", "tls"));
+    CU_ASSERT_FALSE(differs("http { listen = {a} listen += {b} }", "http { listen = {\"a\", b} }",
+                            "http", "listen"));
+    /* Only the option that is asked for. */
+    CU_ASSERT_FALSE(
+        differs("workers = 5 data_dir = x", "workers = 6 data_dir = x", "", "data_dir"));
+}
+
 static enum err_code parse_starved(void *arg)
 {
     struct conf *conf = NULL;
@@ -296,6 +336,9 @@ UNIT_MAIN("conf",
           {"a bad text leaves no trace", a_bad_text_leaves_no_trace},
           {"a dump reads back the same", a_dump_reads_back_the_same},
           {"the table names every option", the_table_names_every_option},
+          {"a value of each type is compared", a_value_of_each_type_is_compared},
+          {"the same value written otherwise is no difference",
+           the_same_value_written_otherwise_is_no_difference},
           {"files are read in order and includes in their place",
            files_are_read_in_order_and_includes_in_their_place},
           {"any failed allocation is told", any_failed_allocation_is_told})
