@@ -16,6 +16,7 @@
 #define SERVICE_INBOX_COUNT_MAX    10000  /* waiting for facts: Slack's lookups allow 50 a minute */
 #define SERVICE_LISTENER_COUNT_MAX 8      /* outbox sender, long polls, console, spare */
 #define SERVICE_PAGE_COUNT_MAX     100    /* records in one answer, fewer when they are long */
+#define SERVICE_LOOK_COUNT_MAX     32     /* requests of one look at the outbox: keeps presses quick */
 #define SERVICE_SCAN_COUNT_MAX     512    /* rows looked at for one page: under a millisecond */
 #define SERVICE_POLICY_COUNT_MAX   256    /* live policies; heads are kept in memory */
 #define SERVICE_POLICY_NAME_MAX    1024   /* names ever used, deleted ones included */

@@ -20,7 +20,6 @@ struct list_job {
     bool dead;
     size_t count_max;
     bool more;
-    bool ended;
 };
 
 struct list_visit {
@@ -54,18 +53,6 @@ static bool visit_row(void *arg, struct span key, struct span value)
     return visit->rc == ERR_OK;
 }
 
-/* Has the request its outcome? One that cannot be read has none that could be shown. */
-static bool is_ended(struct work *work, const struct request_id *id)
-{
-    struct subject subject;
-    struct err ignored = *work->err;
-    bool ended =
-        subject_load(work, id, &subject) == ERR_OK && subject.request.state != REQUEST_PENDING;
-
-    *work->err = ignored;
-    return ended;
-}
-
 static enum err_code list_run(struct work *work)
 {
     struct list_job *job = (struct list_job *)work->job;
@@ -78,9 +65,6 @@ static enum err_code list_run(struct work *work)
     }
     rc = storage_scan(work->txn, job->dead ? TABLE_DEAD : TABLE_OWED, key_span(&from), false,
                       visit_row, &visit, work->err);
-    if (rc == ERR_OK && job->has_only && visit.count > 0) {
-        job->ended = is_ended(work, &job->only);
-    }
     return rc == ERR_OK ? visit.rc : rc;
 }
 
@@ -97,8 +81,7 @@ static void list_answer(struct job *base, enum err_code rc, const struct err *er
         count += answer_next_row(&cursor, &rows[count]) ? 1 : 0;
     }
     job->done(base->arg, rc, err,
-              &(struct service_rows){
-                  .rows = rows, .count = count, .more = job->more, .ended = job->ended});
+              &(struct service_rows){.rows = rows, .count = count, .more = job->more});
 }
 
 static struct key key_of(const struct service_row_key *key)

@@ -251,7 +251,6 @@ struct service_rows {
     const struct outbox_row *rows; /* valid during the call */
     size_t count;
     bool more;
-    bool ended; /* those of one request, and it has its outcome */
 };
 /* rows is never NULL; empty when rc is not ERR_OK. */
 typedef void service_rows_fn(void *arg,
@@ -266,6 +265,30 @@ enum err_code service_outbox_list(struct service *service,
                                   bool dead,
                                   size_t count_max,
                                   service_rows_fn *done,
+                                  void *arg,
+                                  struct err *err) WARN_UNUSED;
+/* What is owed for one of the requests that were asked for. */
+struct service_look {
+    struct request_id request;
+    size_t row_count; /* ≤ SERVICE_PAGE_COUNT_MAX; a request that owes more shows no more at once */
+    bool ended;       /* rows are owed and it has its outcome */
+};
+struct service_looks {
+    const struct service_look *looks; /* valid during the call, in the order of the question */
+    size_t count;                     /* at least one; fewer than asked for when rows are many */
+    const struct outbox_row *rows;    /* those of the first request, then of the next, … */
+};
+/* looks is never NULL; empty when rc is not ERR_OK. */
+typedef void service_looks_fn(void *arg,
+                              enum err_code rc,
+                              const struct err *err,
+                              const struct service_looks *looks);
+/* The live rows of count requests (1 … SERVICE_LOOK_COUNT_MAX), which are copied. One question for
+ * all of them: each question of a pair costs a round to the other host. */
+enum err_code service_outbox_look(struct service *service,
+                                  const struct request_id *requests,
+                                  size_t count,
+                                  service_looks_fn *done,
                                   void *arg,
                                   struct err *err) WARN_UNUSED;
 /* Records the attempt, durably, and gives the newest state to render. row->items[0] is the one to

@@ -48,11 +48,11 @@ struct sender {
     uint32_t job_count;
     struct request_id dirty[SLACK_SEND_DIRTY_COUNT_MAX];
     uint32_t dirty_count;
-    struct request_id listed; /* the request whose rows are being listed */
+    struct request_id looked[SERVICE_LOOK_COUNT_MAX]; /* whose rows are being listed */
+    uint32_t looked_count;
     struct service_row_key after;
-    bool running;     /* between start and stop */
-    bool listing;     /* a list is under way */
-    bool listing_all; /* it is a page of the scan */
+    bool running; /* between start and stop */
+    bool listing; /* a list is under way */
     bool scan_wanted;
     bool scanning;    /* between the first and the last page */
     bool scan_on;     /* after holds the key to go on from */
@@ -147,30 +147,43 @@ static bool is_sendable(const struct sender *sender, const struct outbox_row *ro
     return row->surface == SURFACE_WEBHOOK ? sender->webhook != NULL : sender->webapi != NULL;
 }
 
-static void put_rows(struct sender *sender, const struct service_rows *found)
+static void put_rows(struct sender *sender, const struct outbox_row *rows, size_t count)
 {
-    for (size_t i = 0; i < found->count; i++) {
-        if (is_sendable(sender, &found->rows[i]) &&
-            !sendplan_put(&sender->plan, &found->rows[i], wall_ms(sender))) {
+    for (size_t i = 0; i < count; i++) {
+        if (is_sendable(sender, &rows[i]) &&
+            !sendplan_put(&sender->plan, &rows[i], wall_ms(sender))) {
             sender->overflow = true;
         }
     }
 }
 
 static void
-on_rows_of_one(struct sender *sender, enum err_code rc, const struct service_rows *found)
+put_look(struct sender *sender, const struct service_look *look, const struct outbox_row *rows)
 {
+    sendplan_list_begin(&sender->plan, &look->request);
+    put_rows(sender, rows, look->row_count);
+    if (look->ended) {
+        sendplan_hurry(&sender->plan, &look->request);
+    }
+    sendplan_list_end(&sender->plan, &look->request, wall_ms(sender));
+}
+
+/* Those that were not shown are asked for again. */
+static void take_looks(struct sender *sender, enum err_code rc, const struct service_looks *found)
+{
+    const struct outbox_row *rows = found->rows;
+
+    for (size_t i = 0; i < found->count; i++) {
+        put_look(sender, &found->looks[i], rows);
+        rows += found->looks[i].row_count;
+    }
+    for (uint32_t i = (uint32_t)found->count; i < sender->looked_count; i++) {
+        mark(sender, &sender->looked[i]);
+        sender->look_ms = 0;
+    }
     if (rc != ERR_OK) {
-        mark(sender, &sender->listed);
         sender->list_ms = clock_boot_ms(sender->clock) + SLACK_SEND_LOCAL_MS;
-        return;
     }
-    sendplan_list_begin(&sender->plan, &sender->listed);
-    put_rows(sender, found);
-    if (found->ended) {
-        sendplan_hurry(&sender->plan, &sender->listed);
-    }
-    sendplan_list_end(&sender->plan, &sender->listed, wall_ms(sender));
 }
 
 static void on_page(struct sender *sender, enum err_code rc, const struct service_rows *found)
@@ -181,7 +194,7 @@ static void on_page(struct sender *sender, enum err_code rc, const struct servic
         sender->list_ms = clock_boot_ms(sender->clock) + SLACK_SEND_LOCAL_MS;
         return;
     }
-    put_rows(sender, found);
+    put_rows(sender, found->rows, found->count);
     sender->scanning = found->more && found->count > 0;
     if (sender->scanning) {
         const struct outbox_row *last = &found->rows[found->count - 1];
@@ -194,43 +207,65 @@ static void on_page(struct sender *sender, enum err_code rc, const struct servic
     }
 }
 
-static void
-on_listed(void *arg, enum err_code rc, const struct err *err, const struct service_rows *found)
+static void end_list(struct sender *sender, enum err_code rc, const struct err *err)
 {
-    struct sender *sender = arg;
-
     ASSERT(sender->listing);
     sender->listing = false;
     if (rc != ERR_OK) {
         log_err(LOG_LEVEL_WARNING, "slack", "outbox_list_failed", err);
-    }
-    if (sender->listing_all) {
-        on_page(sender, rc, found);
-    } else {
-        on_rows_of_one(sender, rc, found);
     }
     if (sender->running) {
         wake(sender, 0);
     }
 }
 
-static void list(struct sender *sender, bool all)
+static void
+on_scanned(void *arg, enum err_code rc, const struct err *err, const struct service_rows *found)
 {
+    struct sender *sender = arg;
+
+    on_page(sender, rc, found);
+    end_list(sender, rc, err);
+}
+
+static void
+on_looked(void *arg, enum err_code rc, const struct err *err, const struct service_looks *found)
+{
+    struct sender *sender = arg;
+
+    take_looks(sender, rc, found);
+    end_list(sender, rc, err);
+}
+
+static void scan(struct sender *sender)
+{
+    struct err err = ERR_INIT;
+    enum err_code rc =
+        service_outbox_list(sender->service, sender->scan_on ? &sender->after : NULL, NULL, false,
+                            SLACK_SEND_PAGE_COUNT, on_scanned, sender, &err);
+
+    sender->listing = rc == ERR_OK;
+    if (rc != ERR_OK) {
+        on_page(sender, rc, NULL);
+    }
+}
+
+/* The oldest of what has changed, in one question. */
+static void look(struct sender *sender)
+{
+    uint32_t count =
+        sender->dirty_count < SERVICE_LOOK_COUNT_MAX ? sender->dirty_count : SERVICE_LOOK_COUNT_MAX;
     struct err err = ERR_INIT;
     enum err_code rc;
 
-    sender->listing_all = all;
-    rc = service_outbox_list(sender->service, all && sender->scan_on ? &sender->after : NULL,
-                             all ? NULL : &sender->listed, false,
-                             all ? SLACK_SEND_PAGE_COUNT : SERVICE_PAGE_COUNT_MAX, on_listed,
-                             sender, &err);
+    memcpy(sender->looked, sender->dirty, count * sizeof sender->dirty[0]);
+    sender->looked_count = count;
+    sender->dirty_count -= count;
+    memmove(sender->dirty, sender->dirty + count, sender->dirty_count * sizeof sender->dirty[0]);
+    rc = service_outbox_look(sender->service, sender->looked, count, on_looked, sender, &err);
     sender->listing = rc == ERR_OK;
     if (rc != ERR_OK) {
-        if (all) {
-            on_page(sender, rc, NULL);
-        } else {
-            on_rows_of_one(sender, rc, NULL);
-        }
+        take_looks(sender, rc, &(struct service_looks){.count = 0});
     }
 }
 
@@ -244,11 +279,8 @@ static void list_next(struct sender *sender)
         return;
     }
     if (sender->dirty_count > 0 && now_ms >= sender->look_ms) {
-        sender->listed = sender->dirty[0];
-        sender->dirty_count--;
+        look(sender);
         sender->look_ms = sender->dirty_count == 0 ? now_ms + SLACK_SEND_GATHER_MS : 0;
-        memmove(sender->dirty, sender->dirty + 1, sender->dirty_count * sizeof sender->dirty[0]);
-        list(sender, false);
         return;
     }
     if (!sender->scanning && (sender->scan_wanted || drained || now_ms >= sender->scan_ms)) {
@@ -259,7 +291,7 @@ static void list_next(struct sender *sender)
         sender->scan_ms = now_ms + SLACK_SEND_SCAN_MS;
     }
     if (sender->scanning) {
-        list(sender, true);
+        scan(sender);
     }
 }
 

@@ -32,16 +32,20 @@ static struct service {
     struct fake_row rows[FAKE_OUTBOX_ROW_COUNT_MAX];
     size_t count;
     enum err_code refuse;
+    size_t look_max; /* requests shown at once; 0: as many as the service shows */
+    size_t look_count;
 } fake;
 
 /* A call that is answered on the loop. */
 struct answer {
-    enum { ANSWER_LIST, ANSWER_BEGIN, ANSWER_END } kind;
+    enum { ANSWER_LIST, ANSWER_LOOK, ANSWER_BEGIN, ANSWER_END } kind;
     struct service_row_key key;
     bool has_key;
-    bool only;
     bool dead;
     size_t count_max;
+    struct request_id asked[SERVICE_LOOK_COUNT_MAX];
+    size_t asked_count;
+    service_looks_fn *looks;
     struct service_outcome outcome;
     char channel[64];
     char ts[64];
@@ -69,6 +73,16 @@ void fake_outbox_state(const struct request *request, const struct policy *polic
 void fake_outbox_refuse(enum err_code rc)
 {
     fake.refuse = rc;
+}
+
+void fake_outbox_show(size_t count_max)
+{
+    fake.look_max = count_max;
+}
+
+size_t fake_outbox_looks(void)
+{
+    return fake.look_count;
 }
 
 struct request_id fake_outbox_id(uint32_t number)
@@ -176,8 +190,7 @@ static void answer_list(const struct answer *answer)
     ASSERT(rows != NULL);
     for (size_t i = 0; i < fake.count; i++) {
         const struct outbox_row *row = &fake.rows[i].row;
-        bool wanted = past && outbox_is_owed(row) && row->dead == answer->dead &&
-                      (!answer->only || request_id_equal(&row->request, &answer->key.request));
+        bool wanted = past && outbox_is_owed(row) && row->dead == answer->dead;
 
         if (wanted && count == answer->count_max) {
             more = true;
@@ -189,12 +202,44 @@ static void answer_list(const struct answer *answer)
             past = true;
         }
     }
-    answer->rows(
-        answer->arg, ERR_OK, NULL,
-        &(struct service_rows){.rows = rows,
-                               .count = count,
-                               .more = more,
-                               .ended = answer->only && fake.request.state != REQUEST_PENDING});
+    answer->rows(answer->arg, ERR_OK, NULL,
+                 &(struct service_rows){.rows = rows, .count = count, .more = more});
+    mem_free(rows);
+}
+
+static size_t owed_of(const struct request_id *id, struct outbox_row *rows)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < fake.count; i++) {
+        const struct outbox_row *row = &fake.rows[i].row;
+
+        if (outbox_is_owed(row) && !row->dead && request_id_equal(&row->request, id)) {
+            rows[count++] = *row;
+        }
+    }
+    return count;
+}
+
+static void answer_look(const struct answer *answer)
+{
+    struct outbox_row *rows = mem_new(FAKE_OUTBOX_ROW_COUNT_MAX, sizeof *rows);
+    struct service_look looks[SERVICE_LOOK_COUNT_MAX];
+    struct service_looks found = {.looks = looks, .rows = rows};
+    size_t room = fake.look_max == 0 ? SERVICE_LOOK_COUNT_MAX : fake.look_max;
+    size_t count = 0;
+
+    ASSERT(rows != NULL);
+    fake.look_count++;
+    for (; found.count < answer->asked_count && found.count < room; found.count++) {
+        struct service_look *look = &looks[found.count];
+
+        *look = (struct service_look){.request = answer->asked[found.count]};
+        look->row_count = owed_of(&look->request, rows + count);
+        look->ended = look->row_count > 0 && fake.request.state != REQUEST_PENDING;
+        count += look->row_count;
+    }
+    answer->looks(answer->arg, ERR_OK, NULL, &found);
     mem_free(rows);
 }
 
@@ -273,6 +318,9 @@ static void on_turn(evutil_socket_t fd, short events, void *arg)
     case ANSWER_LIST:
         answer_list(answer);
         break;
+    case ANSWER_LOOK:
+        answer_look(answer);
+        break;
     case ANSWER_BEGIN:
         answer_begin(answer);
         break;
@@ -313,20 +361,33 @@ service_outbox_list(struct service *service,
 {
     struct answer answer = {.kind = ANSWER_LIST,
                             .has_key = after != NULL,
-                            .only = only != NULL,
                             .dead = dead,
                             .count_max = count_max,
                             .rows = done,
                             .arg = arg};
 
     ASSERT(service == &fake);
+    ASSERT(only == NULL); /* the sender looks instead */
     (void)err;
     if (after != NULL) {
         answer.key = *after;
     }
-    if (only != NULL) {
-        answer.key.request = *only;
-    }
+    return later(&answer);
+}
+
+enum err_code service_outbox_look(struct service *service,
+                                  const struct request_id *requests,
+                                  size_t count,
+                                  service_looks_fn *done,
+                                  void *arg,
+                                  struct err *err)
+{
+    struct answer answer = {.kind = ANSWER_LOOK, .asked_count = count, .looks = done, .arg = arg};
+
+    ASSERT(service == &fake);
+    ASSERT(count > 0 && count <= SERVICE_LOOK_COUNT_MAX);
+    (void)err;
+    memcpy(answer.asked, requests, count * sizeof requests[0]);
     return later(&answer);
 }
 

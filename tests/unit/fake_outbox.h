@@ -39,5 +39,9 @@ void fake_outbox_replay(uint32_t number, enum surface surface, const char *targe
 void fake_outbox_touch(uint32_t number);
 /* The next begins and ends are refused so. */
 void fake_outbox_refuse(enum err_code rc);
+/* A look shows this many requests at most (0: all that are asked for), as when rows are many. */
+void fake_outbox_show(size_t count_max);
+/* Looks answered since the reset. */
+size_t fake_outbox_looks(void);
 
 #endif

@@ -209,11 +209,13 @@ static void an_outcome_waits_when_slack_asks_for_a_pause(void)
 static void the_first_change_is_looked_at_at_once_and_those_behind_it_together(void)
 {
     struct bench bench;
+    size_t looks;
 
     bench_setup(&bench);
     fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 1);
     bench_rush(&bench);
     CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 1);
+    looks = fake_outbox_looks();
     for (uint32_t i = 1; i < 5; i++) {
         char channel[16];
 
@@ -227,6 +229,24 @@ static void the_first_change_is_looked_at_at_once_and_those_behind_it_together(v
     bench.now.boot_ms += SLACK_SEND_GATHER_MS / 5;
     CU_ASSERT_EQUAL(event_base_loop(bench.base, EVLOOP_ONCE), 0);
     bench_rush(&bench);
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 5);
+    CU_ASSERT_EQUAL(fake_outbox_looks(), looks + 1); /* of a pair each costs a round */
+    bench_teardown(&bench);
+}
+
+static void what_a_look_does_not_show_is_looked_at_again(void)
+{
+    struct bench bench;
+
+    bench_setup(&bench);
+    fake_outbox_show(2);
+    for (uint32_t i = 0; i < 5; i++) {
+        char channel[16];
+
+        (void)snprintf(channel, sizeof channel, "C0NEW%05u", i);
+        fake_outbox_raise(i, SURFACE_CARD, channel, 1);
+    }
+    bench_turn(&bench);
     CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 5);
     bench_teardown(&bench);
 }
@@ -463,6 +483,7 @@ UNIT_MAIN(
     {"an outcome waits when Slack asks for a pause", an_outcome_waits_when_slack_asks_for_a_pause},
     {"the first change is looked at at once and those behind it together",
      the_first_change_is_looked_at_at_once_and_those_behind_it_together},
+    {"what a look does not show is looked at again", what_a_look_does_not_show_is_looked_at_again},
     {"a change during the call is sent after it", a_change_during_the_call_is_sent_after_it},
     {"too many requests hold one method and not the others",
      too_many_requests_hold_one_method_and_not_the_others},

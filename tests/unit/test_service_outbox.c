@@ -2,6 +2,7 @@
 /* test_service_outbox.c: proves what is owed to the outside, and that it is owed once.
  * Owns nothing but its cases. Never looks inside the service. */
 #include "approvald/core/audit.h"
+#include "approvald/core/request_id.h"
 #include "storage/storage.h"
 #include "tests/unit/service_kit.h"
 #include "tests/unit/unit.h"
@@ -265,6 +266,88 @@ static void a_damaged_row_does_not_hide_the_others(void)
     service_kit_close(&kit);
 }
 
+struct looked {
+    bool done;
+    enum err_code rc;
+    size_t count;
+    size_t row_counts[SERVICE_LOOK_COUNT_MAX];
+    bool ended[SERVICE_LOOK_COUNT_MAX];
+    bool mixed; /* a row stands with another request */
+};
+
+static void
+on_looked(void *arg, enum err_code rc, const struct err *err, const struct service_looks *found)
+{
+    struct looked *out = arg;
+    const struct outbox_row *row = found->rows;
+
+    (void)err; /* the code says enough */
+    out->done = true;
+    out->rc = rc;
+    out->count = found->count;
+    for (size_t i = 0; i < found->count; i++) {
+        const struct service_look *look = &found->looks[i];
+
+        out->row_counts[i] = look->row_count;
+        out->ended[i] = look->ended;
+        for (size_t j = 0; j < look->row_count; j++, row++) {
+            out->mixed = out->mixed || !request_id_equal(&row->request, &look->request);
+        }
+    }
+}
+
+static struct looked look(struct service_kit *kit, const struct request_id *requests, size_t count)
+{
+    struct looked out = {.done = false};
+
+    CU_ASSERT_EQUAL_FATAL(service_outbox_look(kit->service, requests, count, on_looked, &out, NULL),
+                          ERR_OK);
+    service_kit_wait(kit, &out.done);
+    CU_ASSERT_EQUAL(out.rc, ERR_OK);
+    CU_ASSERT_FALSE(out.mixed);
+    return out;
+}
+
+static void one_look_shows_several_requests_each_as_it_is(void)
+{
+    struct service_kit kit;
+    struct request_id asked[4] = {open_with_request(&kit).id};
+    struct looked seen;
+
+    asked[1] = kit_create(&kit, "deploy", "").id;
+    asked[2] = asked[0];
+    asked[2].bytes[15] ^= 1; /* nobody's */
+    asked[3] = kit_create(&kit, "deploy", "").id;
+    sent_card(&kit, &asked[3], 1);
+    CU_ASSERT_EQUAL(kit_approve(&kit, &asked[1], "U0ANN").rc, ERR_OK);
+    seen = look(&kit, asked, 4);
+    CU_ASSERT_EQUAL(seen.count, 4);
+    CU_ASSERT_EQUAL(seen.row_counts[0], 1);
+    CU_ASSERT_EQUAL(seen.row_counts[1], 4);
+    CU_ASSERT_EQUAL(seen.row_counts[2], 0);
+    CU_ASSERT_EQUAL(seen.row_counts[3], 0);
+    CU_ASSERT(!seen.ended[0] && seen.ended[1] && !seen.ended[2] && !seen.ended[3]);
+    service_kit_close(&kit);
+}
+
+static void a_look_that_is_full_shows_whole_requests_only(void)
+{
+    struct service_kit kit;
+    struct request_id asked[SERVICE_LOOK_COUNT_MAX] = {open_with_request(&kit).id};
+    struct looked seen;
+
+    for (size_t i = 0; i < SERVICE_LOOK_COUNT_MAX; i++) {
+        asked[i] = i == 0 ? asked[0] : kit_create(&kit, "deploy", "").id;
+        CU_ASSERT_EQUAL(kit_approve(&kit, &asked[i], "U0ANN").rc, ERR_OK);
+    }
+    seen = look(&kit, asked, SERVICE_LOOK_COUNT_MAX);
+    CU_ASSERT_EQUAL(seen.count, SERVICE_PAGE_COUNT_MAX / 4);
+    for (size_t i = 0; i < seen.count; i++) {
+        CU_ASSERT_EQUAL(seen.row_counts[i], 4);
+    }
+    service_kit_close(&kit);
+}
+
 UNIT_MAIN("service_outbox",
           {"a new request owes its card alone", a_new_request_owes_its_card_alone},
           {"an outcome owes card, thread, direct and webhook",
@@ -279,4 +362,8 @@ UNIT_MAIN("service_outbox",
            ordered_items_go_one_by_one_and_ids_never_repeat},
           {"a notice is dropped when nobody waits any more",
            a_notice_is_dropped_when_nobody_waits_any_more},
+          {"one look shows several requests, each as it is",
+           one_look_shows_several_requests_each_as_it_is},
+          {"a look that is full shows whole requests only",
+           a_look_that_is_full_shows_whole_requests_only},
           {"a damaged row does not hide the others", a_damaged_row_does_not_hide_the_others})
