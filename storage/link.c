@@ -457,6 +457,9 @@ static void wait_for_work(struct link *link)
     if (ready > 0 && files[0].revents != 0) {
         (void)eventfd_read(link->wake, &value); /* it is set, so this cannot block */
     }
+    if (ready >= 0) {
+        link_conn_polled(link, files + 1, count - 1);
+    }
     engine_awake(link->storage);
     link->now_ms = clock_boot_ms(link->clock);
     link->busy = false;

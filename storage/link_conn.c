@@ -276,7 +276,7 @@ static void candidate_step(struct link *link, struct link_conn *conn)
 void link_conn_step(struct link *link)
 {
     if (link->options.host == 1) {
-        if (link->now_ms >= link->accept_ms) {
+        if (link->knocked || (link->accept_ms > 0 && link->now_ms >= link->accept_ms)) {
             accept_some(link);
         }
     } else if (link->conn.state == CONN_NONE && link->candidates[0].state == CONN_NONE &&
@@ -335,6 +335,14 @@ size_t link_conn_poll(const struct link *link, struct pollfd *files)
         }
     }
     return count;
+}
+
+void link_conn_polled(struct link *link, const struct pollfd *files, size_t count)
+{
+    /* Accepting in vain in each turn was half of what this thread cost (perf, presses one by one).
+     */
+    link->knocked = link->listen_file >= 0 && link->accept_ms == 0 && count > 0 &&
+                    files[0].fd == link->listen_file && files[0].revents != 0;
 }
 
 uint64_t link_conn_deadline_ms(const struct link *link)

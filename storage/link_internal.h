@@ -146,6 +146,7 @@ struct link {
     bool dial_logged;    /* since the last success */
     bool drop;           /* the connection is to end */
     bool handling;       /* the frame in front of in is the one of this step */
+    bool knocked;        /* host 1: somebody waits to be accepted */
 };
 
 /* link.c. Starts the thread: 0 or an errno. */
@@ -182,6 +183,8 @@ uint64_t link_pump_deadline_ms(const struct link *link);
 #define LINK_POLL_COUNT_MAX (3U + LINK_CANDIDATE_COUNT_MAX)
 struct pollfd;
 size_t link_conn_poll(const struct link *link, struct pollfd *files);
+/* What poll said of them. */
+void link_conn_polled(struct link *link, const struct pollfd *files, size_t count);
 uint64_t link_conn_deadline_ms(const struct link *link);
 /* Accepts, dials, shakes hands. A connection that is through becomes the one: link_conn_ready. */
 void link_conn_step(struct link *link);

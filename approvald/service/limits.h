@@ -13,17 +13,17 @@
 #define SERVICE_OPEN_COUNT_DEFAULT 100000
 #define SERVICE_JOB_COUNT_MAX      4096 /* under way at once: a second of full load on a slow disk */
 #define SERVICE_JOB_SPARE_MAX      64   /* kept for reuse: a usual batch */
-#define SERVICE_INBOX_COUNT_MAX    10000  /* waiting for facts: Slack's lookups allow 50 a minute */
-#define SERVICE_LISTENER_COUNT_MAX 8      /* outbox sender, long polls, console, spare */
-#define SERVICE_PAGE_COUNT_MAX     100    /* records in one answer, fewer when they are long */
-#define SERVICE_LOOK_COUNT_MAX     32     /* requests of one look at the outbox: keeps presses quick */
-#define SERVICE_SCAN_COUNT_MAX     512    /* rows looked at for one page: under a millisecond */
-#define SERVICE_POLICY_COUNT_MAX   256    /* live policies; heads are kept in memory */
-#define SERVICE_POLICY_NAME_MAX    1024   /* names ever used, deleted ones included */
-#define SERVICE_VERSION_COUNT_MAX  50     /* shown of one policy; older ones stay while pinned */
-#define SERVICE_POLICY_TEXT_MAX    262144 /* bytes of one apply: 256 policies of 1 KB */
-#define SERVICE_TOKEN_COUNT_MAX    1000   /* live ones; one per script or person */
-#define SERVICE_TOKEN_TEXT_SIZE    47     /* bytes: "apv_" and 43 of base64url */
+#define SERVICE_INBOX_COUNT_MAX    10000 /* waiting for facts: Slack's lookups allow 50 a minute */
+#define SERVICE_LISTENER_COUNT_MAX 8     /* outbox sender, long polls, console, spare */
+#define SERVICE_PAGE_COUNT_MAX     100   /* records in one answer, fewer when they are long */
+#define SERVICE_LOOK_COUNT_MAX     32  /* requests of one look at the outbox: keeps presses quick */
+#define SERVICE_SCAN_COUNT_MAX     512 /* rows looked at for one page: under a millisecond */
+#define SERVICE_POLICY_COUNT_MAX   256 /* live policies; heads are kept in memory */
+#define SERVICE_POLICY_NAME_MAX    1024    /* names ever used, deleted ones included */
+#define SERVICE_VERSION_COUNT_MAX  50      /* shown of one policy; older ones stay while pinned */
+#define SERVICE_POLICY_TEXT_MAX    262144  /* bytes of one apply: 256 policies of 1 KB */
+#define SERVICE_TOKEN_COUNT_MAX    1000    /* live ones; one per script or person */
+#define SERVICE_TOKEN_TEXT_SIZE    47      /* bytes: "apv_" and 43 of base64url */
 #define SERVICE_TOKEN_RATE_MAX     1000000 /* calls a minute: more than a host answers */
 #define SERVICE_TOKEN_RATE_DEFAULT 600
 #define SERVICE_TICK_COUNT_MAX     32  /* deadlines handled by one job: keeps presses quick */
