@@ -4,24 +4,22 @@
 
 Run by hand, never by packaging/check: what is good in a picture only eyes can say. Owns one World
 (tests/lib/harness.py) with a pending, an approved and a rejected request, and the pictures that it
-writes into the folder given (default: a new one) and names. Needs Debian's chromium.
+writes into the folder given (default: a new one) and names. Needs Debian's chromium and
+chromium-driver.
 
     python3 tests/slack/screenshots.py [FOLDER]
 """
 import hashlib
 import os
-import subprocess
 import sys
 import tempfile
 import time
 
+import webdriver
 from e2e import BUILD, harness
 from lib.harness import ANA, BEN, CHANNEL, RITA
 
-SIZES = {"desktop": "1280,900", "phone": "390,844", "all": "960,1150"}
-BROWSER = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
-           "--no-first-run", "--disable-background-networking", "--disable-component-update",
-           "--disable-sync", "--hide-scrollbars"]
+SIZES = {"desktop": (1280, 900), "phone": (390, 844), "all": (960, 1150)}
 PENDING = {
     "policy": "two-people", "title": "Deploy api 1.4.2 to production",
     "reason": "Fixes the login loop after password resets (incident 311).",
@@ -62,19 +60,20 @@ def tell_story(world):
     world.control("POST", "/submit", {
         "user": BEN, "values": {"reason": "Use the read-only proxy instead; see the wiki."}})
     shown(world, rejected, "Rejected")
-    ask(world, token, PENDING)
+    _, ts = ask(world, token, PENDING)
     time.sleep(1)  # replies and direct messages are part of the picture
+    return ts
 
 
-def take(world, folder):
+def take(world, folder, ts):
+    """Each picture when the page shows the last card."""
     url = f"http://127.0.0.1:{world.slack_port}/?user={ANA}&at={CHANNEL}"
     for name, size in SIZES.items():
         path = os.path.join(folder, f"card-{name}.png")
-        with tempfile.TemporaryDirectory() as profile:
-            subprocess.run([*BROWSER, "--user-data-dir=" + profile, "--screenshot=" + path,
-                            "--window-size=" + size, url],
-                           check=True, timeout=60, stdout=subprocess.DEVNULL,
-                           stderr=subprocess.DEVNULL)
+        with webdriver.Browser(*size) as browser:
+            browser.open(url)
+            browser.see(f'[data-ts="{ts}"]', PENDING["title"])
+            browser.screenshot(path)
         print(path)
 
 
@@ -84,8 +83,7 @@ def main():
     with tempfile.TemporaryDirectory() as scratch, harness.World(scratch, BUILD) as world:
         world.start()
         world.apply_policy()
-        tell_story(world)
-        take(world, folder)
+        take(world, folder, tell_story(world))
 
 
 if __name__ == "__main__":
