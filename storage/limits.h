@@ -153,6 +153,9 @@
  * back is noticed in a fraction of the silence. */
 #define LINK_BACKOFF_MS_MIN 20U
 #define LINK_BACKOFF_MS_MAX 200U
+/* How long a host that stops waits for the peer to end the connection: a round trip and a turn of
+ * its thread. Who has not by then will find the silence out. */
+#define LINK_LEAVE_MS_MAX 100U
 /* How often a snapshot that the peer would refuse is looked at again (a checkpoint helps). */
 #define LINK_SNAPSHOT_RETRY_MS 50U
 

@@ -69,7 +69,7 @@ void link_failed(struct link *link, const struct err *failure)
     if (!link->dead) {
         log_err(LOG_LEVEL_ERROR, "link", "storage_failed", failure);
         set_reason(link, failure->message);
-        message.u.data = span_text(failure->message);
+        message.u.bye.reason = span_text(failure->message);
         link_queue(link, &message);
     }
     link->dead = true;
@@ -284,7 +284,7 @@ static void handle(struct link *link, struct span frame, const struct message *m
     }
     greet(link);
     if (message->type == MESSAGE_BYE) {
-        part(link, message->u.data);
+        part(link, message->u.bye.reason);
     }
     if (link->append_frame == 0) {
         link_buf_consume(&link->in, frame.size);
@@ -474,6 +474,31 @@ static void end_connection(struct link *link)
     }
 }
 
+/* This host stops: the peer is told, and ends the connection itself. Ended here, with something
+ * from it not read, it would be reset, and the word lost. */
+static void leave(struct link *link)
+{
+    struct replica_event event = {.type = REPLICA_EVENT_LEAVE};
+    uint64_t end_ms = clock_boot_ms(link->clock) + LINK_LEAVE_MS_MAX;
+
+    link_append_forget(link);
+    link->stalled_ms = 0;
+    step(link, &event);
+    while (link->conn.state == CONN_UP && !link->drop && link->now_ms < end_ms) {
+        struct pollfd file = {.fd = tls_peer_file(link->conn.tls), .events = POLLIN};
+
+        link_conn_flush(link);
+        if (link_buf_size(&link->out) > 0) {
+            file.events |= POLLOUT;
+        }
+        (void)poll(&file, 1, (int)(end_ms - link->now_ms)); /* a failure is read below */
+        link_buf_clear(&link->in);
+        link_conn_read(link);
+        link->now_ms = clock_boot_ms(link->clock);
+    }
+    set_reason(link, "this host stops");
+}
+
 static void *link_main(void *arg)
 {
     struct link *link = arg;
@@ -493,7 +518,7 @@ static void *link_main(void *arg)
         }
     }
     if (!link->dead) {
-        link_drop(link, "this host stops");
+        leave(link);
     }
     link->dead = true;
     end_connection(link);

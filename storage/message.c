@@ -18,6 +18,7 @@
 #define BYTES_SIZE    24UL /* and the bytes */
 #define PING_SIZE     (32UL + STORAGE_ID_SIZE)
 
+#define BYE_SIZE             1UL
 #define HELLO_BEGINNING_SIZE (4UL + STORAGE_ID_SIZE)
 
 static_assert(MESSAGE_BODY_SIZE_MAX == BYTES_SIZE + MESSAGE_BYTES_SIZE_MAX, "APPEND is largest");
@@ -47,7 +48,7 @@ static const struct shape shapes[MESSAGE_TYPE_END] = {
     [MESSAGE_SNAPSHOT_END] = {"snapshot-end", PING_SIZE, 0},
     [MESSAGE_HANDOVER] = {"handover", LEAD_SIZE, 0},
     [MESSAGE_DATA] = {"data", 0, MESSAGE_DATA_SIZE_MAX},
-    [MESSAGE_BYE] = {"bye", 0, MESSAGE_BYE_SIZE_MAX},
+    [MESSAGE_BYE] = {"bye", BYE_SIZE, MESSAGE_BYE_SIZE_MAX},
 };
 
 static bool type_known(uint32_t type)
@@ -68,8 +69,9 @@ static struct span tail_of(const struct message *message)
     case MESSAGE_PAIRS:
         return message->u.bytes.bytes;
     case MESSAGE_DATA:
-    case MESSAGE_BYE:
         return message->u.data;
+    case MESSAGE_BYE:
+        return message->u.bye.reason;
     case MESSAGE_HELLO:
     case MESSAGE_STATE:
     case MESSAGE_LEAD:
@@ -279,6 +281,21 @@ static bool take_ping(struct unpack *unpack, struct message_ping *ping)
     return ping->epoch != 0 && ping->incarnation != 0;
 }
 
+static uint8_t *put_bye(uint8_t *at, const struct message_bye *bye)
+{
+    at = put_u8(at, bye->leaves ? 1 : 0);
+    return put_bytes(at, bye->reason.data, bye->reason.size);
+}
+
+static bool take_bye(struct unpack *unpack, struct message_bye *bye)
+{
+    uint8_t leaves = unpack_u8(unpack);
+
+    bye->leaves = leaves == 1;
+    bye->reason = unpack_bytes(unpack, unpack->left);
+    return leaves <= 1;
+}
+
 static uint8_t *put_body(uint8_t *at, const struct message *message)
 {
     switch (message->type) {
@@ -304,8 +321,9 @@ static uint8_t *put_body(uint8_t *at, const struct message *message)
     case MESSAGE_SNAPSHOT_END:
         return put_ping(at, &message->u.ping);
     case MESSAGE_DATA:
-    case MESSAGE_BYE:
         return put_bytes(at, message->u.data.data, message->u.data.size);
+    case MESSAGE_BYE:
+        return put_bye(at, &message->u.bye);
     case MESSAGE_TYPE_END:
         break;
     }
@@ -338,9 +356,10 @@ static bool take_body(struct unpack *unpack, struct message *message)
     case MESSAGE_SNAPSHOT_END:
         return take_ping(unpack, &message->u.ping);
     case MESSAGE_DATA:
-    case MESSAGE_BYE:
         message->u.data = unpack_bytes(unpack, unpack->left);
         return true;
+    case MESSAGE_BYE:
+        return take_bye(unpack, &message->u.bye);
     case MESSAGE_TYPE_END:
         break;
     }

@@ -56,7 +56,7 @@ enum message_type {
     MESSAGE_SNAPSHOT_END, /* primary: it is whole */
     MESSAGE_HANDOVER,     /* primary: I have drained; take over (rule K) */
     MESSAGE_DATA,         /* either: bytes of the layer above */
-    MESSAGE_BYE,          /* either: why I end this link (text) */
+    MESSAGE_BYE,          /* either, its last one on this link: why it ends */
     MESSAGE_TYPE_END
 };
 
@@ -122,6 +122,12 @@ struct message_ping {
     uint64_t lsn_commit; /* PING */
 };
 
+/* BYE. */
+struct message_bye {
+    bool leaves;        /* this process was asked to stop, and does: nothing is wrong */
+    struct span reason; /* text, for people; borrowed */
+};
+
 struct message {
     enum message_type type;
     union {
@@ -131,7 +137,8 @@ struct message {
         struct message_place place;
         struct message_bytes bytes;
         struct message_ping ping;
-        struct span data; /* DATA, BYE; borrowed */
+        struct span data; /* DATA; borrowed */
+        struct message_bye bye;
     } u;
 };
 

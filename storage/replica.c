@@ -172,6 +172,9 @@ static void dispatch(struct replica *r, const struct replica_event *event)
     case REPLICA_EVENT_DATA:
         on_data(r, event->u.data);
         break;
+    case REPLICA_EVENT_LEAVE:
+        link_on_leave(r);
+        break;
     case REPLICA_EVENT_LOCAL:
         on_local(r, &event->u.local);
         break;

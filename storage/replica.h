@@ -55,6 +55,7 @@ enum replica_event_type {
     REPLICA_EVENT_RESUME,   /* the handover is over without a change */
     REPLICA_EVENT_READ,     /* a strong read waits for an echo */
     REPLICA_EVENT_DATA,     /* u.data: to be sent to the peer if the link is up */
+    REPLICA_EVENT_LEAVE,    /* this process was asked to stop: the peer is told. The last event */
     /* The log. */
     REPLICA_EVENT_LOCAL,         /* u.local: any of it moved */
     REPLICA_EVENT_PROMISED,      /* u.epoch is durable */
@@ -154,7 +155,7 @@ enum replica_report_type {
     REPLICA_REPORT_SEALED,    /* u.epoch */
     REPLICA_REPORT_LEADING,   /* u.epoch: its start record is committed: serve */
     REPLICA_REPORT_ADD,       /* u.proposal: peer caught up and required: CAS it in */
-    REPLICA_REPORT_REMOVE,    /* u.proposal: silent or slow: CAS it out */
+    REPLICA_REPORT_REMOVE,    /* u.proposal: silent, slow, or it has left: CAS it out */
     REPLICA_REPORT_DEPOSED,   /* u.epoch: the peer knows a higher epoch than mine */
     REPLICA_REPORT_DRAINED,   /* u.epoch: HANDOVER is sent */
     REPLICA_REPORT_TAKE_OVER, /* u.epoch: the peer offers (rule K) its epoch */
@@ -177,7 +178,7 @@ struct replica_proposal {
     uint64_t epoch;                         /* under which it is made */
     uint8_t peer_store_id[STORAGE_ID_SIZE]; /* ADD: came with the ack of the last LSN */
     uint64_t lsn;                           /* ADD: that LSN */
-    bool slow;                              /* REMOVE: slow, not silent */
+    bool slow;                              /* REMOVE: slow, not silent or gone */
 };
 
 struct replica_report {

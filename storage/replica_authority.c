@@ -136,6 +136,7 @@ static void check_primary(const struct replica *r)
     ASSERT(!p->deposed || r->member.required);
     ASSERT(!p->deposed || p->session.phase == SESSION_NONE);
     ASSERT(!r->member.removing || p->grant.peer_in_isr);
+    ASSERT(!r->member.left || r->member.required);
     ASSERT(r->standby.phase == STANDBY_NONE || MUTANT(ack_after_seal));
 }
 

@@ -121,7 +121,8 @@ struct member {
     struct record_position position; /* the last record from before, or later */
     uint64_t required_ms;
     uint64_t heard_ms;   /* from that store, or when it became required */
-    uint64_t echo_ms;    /* likewise, an echo */
+    bool left;           /* it said that it stops, and nothing since */
+    uint64_t echo_ms;    /* as heard_ms, an echo */
     bool removing;       /* REMOVE is proposed and neither granted nor refused */
     uint64_t propose_ms; /* not before */
     uint32_t mark_count;
@@ -133,7 +134,7 @@ struct replica {
     struct replica_effects *effects; /* borrowed for the step */
     uint64_t now_ms;
     uint64_t wall_ms;
-    bool halted;     /* HALT or SNAPSHOT_INSTALL: the process ends */
+    bool halted;     /* HALT, SNAPSHOT_INSTALL or LEAVE: the process ends */
     bool step_begun; /* now_ms is of a step */
 
     enum replica_role role;
@@ -187,6 +188,7 @@ int replica_compare(const struct record_position *a, const struct record_positio
 void link_on_up(struct replica *r);
 void link_on_down(struct replica *r);
 void link_on_message(struct replica *r, const struct message *message);
+void link_on_leave(struct replica *r);
 /* Says BYE, ends the link and all that went over it. */
 void replica_drop(struct replica *r, const char *reason);
 /* Sends STATE. */
@@ -250,6 +252,8 @@ void member_on_refused(struct replica *r, uint64_t epoch);
 void member_on_local(struct replica *r, uint64_t lsn_last_before);
 /* A message came over the link. */
 void member_heard(struct replica *r);
+/* BYE: the peer's process stops by itself. */
+void member_left(struct replica *r);
 /* This process slept so long: nobody can be blamed for it. */
 void member_slept(struct replica *r, uint64_t gap_ms);
 /* The peer's session has ended with its link. */

@@ -68,10 +68,20 @@ void replica_drop(struct replica *r, const char *reason)
         return;
     }
     replica_reason(r->bye, reason);
-    replica_send(r, MESSAGE_BYE)->u.data = span_text(r->bye);
+    replica_send(r, MESSAGE_BYE)->u.bye.reason = span_text(r->bye);
     replica_reason(replica_add(r, REPLICA_EFFECT_DROP_LINK)->u.reason, reason);
     r->dropping = true;
     link_lost(r);
+}
+
+/* The link stays: who ends it first could take the word away from the peer. */
+void link_on_leave(struct replica *r)
+{
+    if (r->connected && !r->dropping) {
+        replica_send(r, MESSAGE_BYE)->u.bye =
+            (struct message_bye){.leaves = true, .reason = SPAN_LITERAL("this host stops")};
+    }
+    r->halted = true;
 }
 
 void link_on_up(struct replica *r)
@@ -209,6 +219,10 @@ static void on_greeted_message(struct replica *r, const struct message *message)
         replica_add(r, REPLICA_EFFECT_DATA)->u.data = message->u.data;
         break;
     case MESSAGE_BYE: /* the end of the link follows; its shell logs the reason */
+        if (message->u.bye.leaves) {
+            member_left(r);
+        }
+        break;
     case MESSAGE_TYPE_END:
         break;
     }

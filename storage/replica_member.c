@@ -71,6 +71,7 @@ void member_require(struct replica *r, const uint8_t store_id[STORAGE_ID_SIZE])
 
     ASSERT(!m->required);
     m->required = true;
+    m->left = false;
     m->position_known = false;
     m->required_ms = r->now_ms;
     m->heard_ms = r->now_ms;
@@ -86,6 +87,7 @@ void member_unrequire(struct replica *r)
 
     m->addition = ADDITION_NONE;
     m->mark_count = 0;
+    m->left = false;
     if (m->required) {
         m->required = false;
         replica_add(r, REPLICA_EFFECT_UNREQUIRE);
@@ -157,6 +159,17 @@ void member_heard(struct replica *r)
 {
     if (r->member.required && replica_same_id(r->member.store_id, r->link.peer.store_id)) {
         r->member.heard_ms = r->now_ms;
+        r->member.left = false;
+    }
+}
+
+/* Only who follows this very epoch on this very link can leave: a word of an earlier life, or of
+ * another store, is none. It says no more than silence does, only sooner: what it leads to is a
+ * proposal. */
+void member_left(struct replica *r)
+{
+    if (r->role == REPLICA_PRIMARY && member_counts(r)) {
+        r->member.left = true;
     }
 }
 
@@ -256,9 +269,9 @@ static void check_addition(struct replica *r)
 
 /* ---- Remove ---- */
 
-static bool is_silent(const struct replica *r)
+static bool is_gone(const struct replica *r)
 {
-    return r->now_ms - r->member.heard_ms >= r->options.silence_ms;
+    return r->member.left || r->now_ms - r->member.heard_ms >= r->options.silence_ms;
 }
 
 /* It speaks, and does not acknowledge; or speaks, and does not even follow. Were this host's own
@@ -279,16 +292,16 @@ static void check_removal(struct replica *r)
 {
     struct member *m = &r->member;
     struct replica_proposal *proposal;
-    bool silent = is_silent(r);
+    bool gone = is_gone(r);
 
     if (r->options.strict || m->removing || r->now_ms < m->propose_ms ||
-        r->primary.handover == HANDOVER_DRAINED || (!silent && !is_slow(r))) {
+        r->primary.handover == HANDOVER_DRAINED || (!gone && !is_slow(r))) {
         return;
     }
     m->removing = true;
     proposal = &replica_say(r, REPLICA_REPORT_REMOVE)->u.proposal;
     proposal->epoch = r->epoch;
-    proposal->slow = !silent;
+    proposal->slow = !gone;
     if (MUTANT(stop_before_cas)) {
         member_unrequire(r);
     }

@@ -385,8 +385,11 @@ static void forge(struct toy *toy)
         message.u.ping.lsn_commit = next(toy);
         memset(message.u.ping.store_id, 2, STORAGE_ID_SIZE);
         break;
-    case MESSAGE_DATA:
     case MESSAGE_BYE:
+        message.u.bye.leaves = next(toy) % 2 == 1;
+        message.u.bye.reason = span_of(bytes, sizeof bytes);
+        break;
+    case MESSAGE_DATA:
     case MESSAGE_TYPE_END:
         message.u.data = span_of(bytes, sizeof bytes);
         break;

@@ -114,8 +114,11 @@ static void fill_message(struct world *world, struct message *message)
         some_store(world, message->u.ping.store_id);
         break;
     case MESSAGE_DATA:
-    case MESSAGE_BYE:
         message->u.data = SPAN_LITERAL("text");
+        break;
+    case MESSAGE_BYE:
+        message->u.bye.leaves = take(world) % 2 == 1;
+        message->u.bye.reason = SPAN_LITERAL("text");
         break;
     case MESSAGE_TYPE_END:
         break;

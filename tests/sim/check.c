@@ -193,8 +193,10 @@ const char *checker_message(const struct message *message)
         c = message->u.ping.sequence;
         break;
     case MESSAGE_DATA:
-    case MESSAGE_BYE:
         (void)snprintf(text, sizeof text, "%s %.*s", name, SPAN_ARGS(message->u.data));
+        return text;
+    case MESSAGE_BYE:
+        (void)snprintf(text, sizeof text, "%s %.*s", name, SPAN_ARGS(message->u.bye.reason));
         return text;
     case MESSAGE_TYPE_END:
         break;

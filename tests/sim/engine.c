@@ -381,12 +381,30 @@ static void step_input(struct world *world, struct host *host, struct input_ring
         break;
     case REPLICA_EVENT_READ:
     case REPLICA_EVENT_DATA:
+    case REPLICA_EVENT_LEAVE:
     case REPLICA_EVENT_LOCAL:
     case REPLICA_EVENT_CUT_DONE:
     case REPLICA_EVENT_TICK:
         break;
     }
     step(world, host, &event);
+}
+
+void engine_leave(struct world *world, struct host *host)
+{
+    struct engine *engine = &host->child.engine;
+    struct replica_event event = {.type = REPLICA_EVENT_LEAVE};
+
+    if (!host->child.running || !engine->open || engine->failed || engine->block != 0 ||
+        engine->effect_next < engine->effects.count ||
+        world->processes[child_process(host)].paused) {
+        return; /* too busy, or frozen: it is killed in the end */
+    }
+    TRACE(world, "host %u: is asked to stop", host->number);
+    step(world, host, &event);
+    while (engine->effect_next < engine->effects.count) {
+        (void)engine_perform(world, host, &engine->effects.items[engine->effect_next++]); /* SEND */
+    }
 }
 
 /* Takes the next thing. False: there is none. */

@@ -40,7 +40,8 @@ struct world;
     X(SAFE_MODE, "safe-mode")                                                                      \
     X(SMALL_LOG, "small-log") /* budget so small that a standby needs snapshots */                 \
     X(BUSY, "busy")           /* threads take long to get their turn */                            \
-    X(ISOLATE, "isolate")     /* a host sees clients only: no peer, no arbiter */
+    X(ISOLATE, "isolate")     /* a host sees clients only: no peer, no arbiter */                  \
+    X(STOP, "stop")           /* a host's processes are asked to stop, and say BYE */
 
 enum fault {
 #define FAULT_ENUM(name, text) FAULT_##name,

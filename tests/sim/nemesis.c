@@ -242,6 +242,10 @@ static void break_process(struct world *world, enum fault fault, struct prng *pr
     } else if (fault == FAULT_KILL_SUPERVISOR && host->supervisor.running) {
         supervisor_kill(world, host);
         mend_later(world, host, MEND_SUPERVISOR, duration_us(prng));
+    } else if (fault == FAULT_STOP && host->supervisor.running) {
+        engine_leave(world, host);
+        supervisor_kill(world, host);
+        mend_later(world, host, MEND_SUPERVISOR, duration_us(prng));
     } else if (fault == FAULT_POWER && host->powered) {
         host_power_off(world, host);
         mend_later(world, host, MEND_POWER, duration_us(prng));

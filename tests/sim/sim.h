@@ -487,6 +487,8 @@ void app_drain_step(struct world *world, struct host *host);
 enum err_code engine_open(struct world *world, struct host *host, struct err *err);
 void engine_close(struct engine *engine);
 void engine_fail(struct world *world, struct host *host, const char *why);
+/* The process ends cleanly: the peer is told if this host is not busy; the caller ends it. */
+void engine_leave(struct world *world, struct host *host);
 void engine_input(struct world *world, struct host *host, const struct input *input);
 void engine_todo(struct world *world, struct host *host, const struct input *input);
 void engine_kick(struct world *world, struct host *host); /* R has something to do */

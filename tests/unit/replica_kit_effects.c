@@ -184,8 +184,10 @@ static void trace_message(struct kit *kit, const struct kit_host *host, const st
         trace(kit, host, "> %s", name);
         break;
     case MESSAGE_DATA:
-    case MESSAGE_BYE:
         trace(kit, host, "> %s %.*s", name, SPAN_ARGS(m->u.data));
+        break;
+    case MESSAGE_BYE:
+        trace(kit, host, "> %s %.*s", m->u.bye.leaves ? "leave" : name, SPAN_ARGS(m->u.bye.reason));
         break;
     case MESSAGE_HELLO:
     case MESSAGE_STATE:

@@ -2,6 +2,7 @@
 /* test_link.c: proves the pair as a whole: two storages in one process, real threads, disks and
  * TLS, and a proxy between them that does what networks do.
  * Owns nothing but its cases; never leaves loopback. */
+#include "base/clock.h"
 #include "storage/disk.h"
 #include "storage/limits.h"
 #include "tests/lib/store_kit.h"
@@ -105,6 +106,51 @@ static void a_silent_partition_heals(void)
     proxy_hold(bench.proxy, 0);
     CU_ASSERT(bench_until_leads(&bench, 1, true));
     CU_ASSERT(bench_until_equal(&bench, 200));
+    bench_done(&bench);
+}
+
+static bool some_done(void *arg)
+{
+    struct bench_load *load = arg;
+
+    (void)bench_load_step(load);
+    return load->done >= 200;
+}
+
+static bool leads_alone(void *arg)
+{
+    struct bench_load *load = arg;
+    const struct bench_host *host = load->host;
+
+    (void)bench_load_step(load);
+    return host->leading == host->bench->epoch && !host->bench->both;
+}
+
+/* A standby that is stopped says so, also under load, when there is always something that it has
+ * not read: it costs less than the silence, and nothing that was accepted. */
+static void who_stops_is_not_waited_for(void)
+{
+    struct storage_pair_options options;
+    struct storage_options unused;
+    struct pair_bench bench;
+    struct bench_load load;
+    uint64_t stop_us;
+
+    bench_init(&bench, false);
+    bench_options(&bench, 2, &unused, &options);
+    bench_pair(&bench);
+    load = bench_load_of(&bench.hosts[0], 0, 1000000);
+    CU_ASSERT(bench_until(&bench, some_done, &load, TIMEOUT_MS));
+    stop_us = clock_precise_us();
+    bench_stop(&bench, 2);
+    CU_ASSERT(bench_until(&bench, leads_alone, &load, TIMEOUT_MS));
+    CU_ASSERT(clock_precise_us() - stop_us < options.silence_ms * UINT64_C(1000));
+    CU_ASSERT_FALSE(bench.hosts[0].link.silent);
+    load.count = load.sent;
+    CU_ASSERT(bench_load_all(&bench, &load));
+    bench_start(&bench, 2);
+    CU_ASSERT(bench_until_leads(&bench, 1, true));
+    CU_ASSERT(bench_until_equal(&bench, load.count));
     bench_done(&bench);
 }
 
@@ -361,6 +407,7 @@ UNIT_MAIN("link",
           {"what is acknowledged is durable on both", acknowledged_means_on_both},
           {"a strict pair waits for the standby", a_strict_pair_waits_for_the_standby},
           {"a silent partition heals", a_silent_partition_heals},
+          {"who stops is not waited for", who_stops_is_not_waited_for},
           {"a standby catches up", a_standby_catches_up},
           {"a disk that hangs makes slow, not silent", a_disk_that_hangs_makes_slow_not_silent},
           {"an empty host gets a snapshot", an_empty_host_gets_a_snapshot},

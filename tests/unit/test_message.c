@@ -65,8 +65,10 @@ static struct message sample(enum message_type type)
             .epoch = 1, .incarnation = 2, .store_id = {0x51}, .sequence = 4, .lsn_commit = 5};
         break;
     case MESSAGE_DATA:
-    case MESSAGE_BYE:
         message.u.data = SPAN_LITERAL("some bytes");
+        break;
+    case MESSAGE_BYE:
+        message.u.bye = (struct message_bye){.leaves = true, .reason = SPAN_LITERAL("a reason")};
         break;
     case MESSAGE_TYPE_END:
         break;
@@ -125,6 +127,23 @@ static void the_layout_is_the_documented_one(void)
 
     CU_ASSERT_EQUAL(encode(&ping, frame), sizeof expected);
     CU_ASSERT_EQUAL(memcmp(frame, expected, sizeof expected), 0);
+}
+
+static void a_bye_says_whether_the_process_leaves(void)
+{
+    uint8_t frame[FRAME_SIZE_MAX];
+    struct message bye = sample(MESSAGE_BYE);
+    struct message back;
+    size_t size = encode(&bye, frame);
+
+    CU_ASSERT_EQUAL_FATAL(message_decode(span_of(frame, size), &back, NULL), ERR_OK);
+    CU_ASSERT(back.u.bye.leaves);
+    CU_ASSERT(span_is(back.u.bye.reason, "a reason"));
+    frame[MESSAGE_HEADER_SIZE] = 0;
+    CU_ASSERT_EQUAL_FATAL(message_decode(span_of(frame, size), &back, NULL), ERR_OK);
+    CU_ASSERT_FALSE(back.u.bye.leaves);
+    frame[MESSAGE_HEADER_SIZE] = 2;
+    CU_ASSERT_EQUAL(message_decode(span_of(frame, size), &back, NULL), ERR_PROTOCOL);
 }
 
 static void a_frame_whose_header_is_not_there_yet_waits(void)
@@ -219,7 +238,7 @@ static void sizes_beyond_the_bounds_are_refused_from_the_header_alone(void)
         {MESSAGE_APPEND, MESSAGE_BODY_SIZE_MAX + 1, ERR_PROTOCOL},
         {MESSAGE_DATA, MESSAGE_DATA_SIZE_MAX, ERR_OK},
         {MESSAGE_DATA, MESSAGE_DATA_SIZE_MAX + 1, ERR_PROTOCOL},
-        {MESSAGE_BYE, MESSAGE_BYE_SIZE_MAX + 1, ERR_PROTOCOL},
+        {MESSAGE_BYE, MESSAGE_BYE_SIZE_MAX + 2, ERR_PROTOCOL},
         {MESSAGE_BYE, UINT32_MAX, ERR_PROTOCOL},
     };
 
@@ -279,6 +298,7 @@ static void every_type_has_a_name(void)
 UNIT_MAIN("message",
           {"every message comes back as it was sent", every_message_comes_back_as_it_was_sent},
           {"the layout is the documented one", the_layout_is_the_documented_one},
+          {"a bye says whether the process leaves", a_bye_says_whether_the_process_leaves},
           {"a frame whose header is not there yet waits",
            a_frame_whose_header_is_not_there_yet_waits},
           {"a frame that is cut or too long is refused",

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""test_stop.py: what a clean stop of the standby costs those who ask the primary meanwhile.
+
+Owns one Pair (pair.py), whose silence is long enough to tell it from a busy machine. Never stops
+the primary: that is a handover, and tests/cluster's.
+"""
+
+import os
+import sys
+import threading
+import time
+import unittest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from pair import Pair, harness, wait  # noqa: E402  the path is set above
+
+SILENCE_MS = 3000
+PAUSE_S = 0.03  # a token that asks too often is told to slow down
+
+
+class Asker(threading.Thread):
+    """Asks again and again; remembers how long each answer took."""
+
+    def __init__(self, host, token):
+        super().__init__()
+        self.host, self.token = host, token
+        self.made, self.took_ms, self.over = [], [], threading.Event()
+
+    def run(self):
+        while not self.over.is_set():
+            begun = time.monotonic()
+            self.made.append(self.host.create(self.token))
+            self.took_ms.append((time.monotonic() - begun) * 1000)
+            time.sleep(PAUSE_S)
+
+
+class Stop(unittest.TestCase):
+    def setUp(self):
+        self.pair = Pair()
+        self.pair.__enter__()
+        self.addCleanup(self.pair.__exit__, None, None, None)
+        for host in self.pair.hosts.values():
+            host.write_supervisor_conf(
+                f"silence = {SILENCE_MS}ms\nevict = 10s\nstart_wait = 5s\n")
+        self.pair.bootstrap()
+        self.one, self.two = self.pair.hosts[1], self.pair.hosts[2]
+        policy = self.one.path("policy")
+        with open(policy, "w", encoding="utf-8") as out:
+            out.write(harness.POLICY)
+        self.one.ctl("policy apply", policy, check=0)
+        token = self.one.path("token")
+        self.one.ctl("token add", "ci", "--ask", "--read", "--output", token, check=0)
+        with open(token, encoding="utf-8") as handle:
+            self.token = handle.read().strip()
+
+    def alone(self):
+        return len(self.one.status()["register"]["isr"]) == 1
+
+    def test_a_stopped_standby_costs_less_than_the_silence(self):
+        asker = Asker(self.one, self.token)
+        asker.start()
+        try:
+            wait(lambda: len(asker.made) > 20, "some were answered")
+            self.two.stop()
+            count = len(asker.made)
+            wait(self.alone, "host 1 goes on alone")
+            wait(lambda: len(asker.made) > count + 20, "it answers")
+        finally:
+            asker.over.set()
+            asker.join()
+        print(f"longest answer {max(asker.took_ms):.0f} ms, silence {SILENCE_MS} ms")
+        self.assertLess(max(asker.took_ms), SILENCE_MS / 2)
+        # Nothing is lost, and it is taken in again.
+        self.two.start()
+        wait(self.pair.is_paired, "both are in the ISR again", 30)
+        for request in asker.made:
+            self.assertTrue(self.one.has(request, self.token))
+            time.sleep(PAUSE_S)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
