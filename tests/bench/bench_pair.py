@@ -124,12 +124,15 @@ class PairBench:
         """A standby that was away catches up while the primary is loaded at half its capacity."""
         primary, standby = self.world.primary(), self.world.standby()
         rate = self.options.rate or self.half_capacity()
+        self.prepare(rate)
         self.note("catch-up, open loop, paired", "approvald", self.open_loop(rate))
+        self.note("catch-up", "floor", {"mib_per_s": self.disk_speed(standby.path("disk"))})
         standby.power_off()
         cluster.wait(lambda: len(primary.status()["register"]["isr"]) == 1, "it is alone", 20)
-        written = 0
+        first, written = self.lsn(primary), 0
         while written < self.options.away:
             written += len(self.creates(self.options.count))
+        self.prepare(rate)
         standby.power_on()
         with futures.ThreadPoolExecutor(1) as pool:
             loaded = pool.submit(self.open_loop, rate)
@@ -139,8 +142,32 @@ class PairBench:
             seconds, sent = time.monotonic() - began, self.sent(primary) - before
             self.note("catch-up, open loop meanwhile", "approvald", loaded.result())
         cluster.wait(self.world.is_paired, "they are a pair", 60)
-        self.note("catch-up", "approvald", {"requests": written, "mib": sent / 1048576,
-                                            "seconds": seconds, "mib_per_s": sent / 1048576 / seconds})
+        self.note("catch-up", "approvald",
+                  {"requests": written, "records": self.lsn(primary) - first,
+                   "mib": sent / 1048576, "seconds": seconds,
+                   "mib_per_s": sent / 1048576 / seconds})
+
+    @staticmethod
+    def lsn(host):
+        return host.service_status()["lsn"]["last"]
+
+    @staticmethod
+    def disk_speed(path, size=256 << 20, piece=1 << 20):
+        """Bytes that are there already are written over and synced a piece at a time, as a log's."""
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            zeros, data = bytes(piece), os.urandom(piece)
+            for at in range(0, size, piece):
+                os.pwrite(file, zeros, at)
+            os.fsync(file)
+            began = time.monotonic()
+            for at in range(0, size, piece):
+                os.pwrite(file, data, at)
+                os.fdatasync(file)
+            return size / 1048576 / (time.monotonic() - began)
+        finally:
+            os.close(file)
+            os.unlink(path)
 
     @staticmethod
     def sent(host):
@@ -152,10 +179,13 @@ class PairBench:
         bench.write_presses(path, self.creates(self.options.count))
         return int(self.load(cluster.VIP, cluster.PORT, path, 64)["per_second"] / 2)
 
+    def prepare(self, rate):
+        """What is pressed in the open loop is there before it begins."""
+        bench.write_presses(self.world.path("open.raw"),
+                            self.creates(rate * self.options.open_seconds))
+
     def open_loop(self, rate):
-        path = self.world.path("open.raw")
-        bench.write_presses(path, self.creates(rate * self.options.open_seconds))
-        return self.load(cluster.VIP, cluster.PORT, path, 64, rate)
+        return self.load(cluster.VIP, cluster.PORT, self.world.path("open.raw"), 64, rate)
 
     def close(self):
         for child in self.floors:
@@ -180,7 +210,7 @@ def main():
     parser.add_argument("--build", default=".")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--count", type=int, default=20000, help="requests in a measurement")
-    parser.add_argument("--open-seconds", type=int, default=10)
+    parser.add_argument("--open-seconds", type=int, default=20)
     parser.add_argument("--rate", type=int, default=0, help="of the open loop; 0: half capacity")
     parser.add_argument("--away", type=int, default=1000000, help="requests while it is away")
     parser.add_argument("--parts", default="presses,catch_up")
