@@ -20,6 +20,7 @@ void failover_init(struct failover *f, const struct failover_options *options)
 {
     ASSERT(options->host == 1 || options->host == 2);
     ASSERT(options->alone || options->read_ms > 0);
+    ASSERT(options->alone || options->idle_read_ms >= options->read_ms);
     ASSERT(options->alone || options->retry_ms > 0);
     memset(f, 0, sizeof *f);
     f->options = *options;

@@ -58,6 +58,7 @@ struct failover_options {
     uint32_t start_wait_ms; /* after a start a peer in the ISR is waited for so long */
     uint32_t takeover_ms;   /* a peer that should seek is given so long */
     uint32_t read_ms;       /* between two reads of the register while one is needed */
+    uint32_t idle_read_ms;  /* while none is: so late at most is a lost arbiter noticed */
     uint32_t retry_ms;      /* between two tries of an unresolved CAS */
     uint32_t handover_ms;   /* a planned handover must change the register in this time */
 };

@@ -472,7 +472,7 @@ static void read_run(struct failover *f)
     if ((!f->child_up || f->quiet) && f->eligible && f->known) {
         pause_ms = f->options.bias_ms; /* clients come here: has the peer taken over? */
     } else if (!read_needed(f)) {
-        pause_ms *= FAILOVER_IDLE_READS;
+        pause_ms = f->options.idle_read_ms;
     }
     if (!f->read_now && !due(f, f->read_ms + pause_ms)) {
         return;

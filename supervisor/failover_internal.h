@@ -14,9 +14,6 @@
 #include "supervisor/failover.h"
 #include "supervisor/mutant.h"
 
-/* Reads while nothing is needed: so many times read_ms apart. They find out that the arbiter is
- * lost while nothing depends on it. */
-#define FAILOVER_IDLE_READS 20U
 /* After a handover that changed nothing another one on our own account waits so many handover_ms:
  * each stops writing for a moment. */
 #define FAILOVER_HANDOVER_PAUSES 10U

@@ -29,6 +29,10 @@
 /* A switchover is answered when it has happened or failed; longer than handover_ms may be. */
 #define SUP_CONTROL_WAIT_MS 60000
 
+/* Between two reads of the register while nothing depends on one: that the arbiter is lost is to be
+ * known before it is needed. A read costs etcd a round trip of a few hundred bytes and no write. */
+#define SUP_IDLE_READ_MS 5000
+
 /* Events in one turn of the loop, before the loop may look at descriptors again. A step may cause a
  * step: a chain longer than this is a mistake. */
 #define SUP_EVENT_COUNT_MAX 64

@@ -418,6 +418,7 @@ void sup_config_failover(const struct sup_config *config, struct failover_option
         .start_wait_ms = (uint32_t)pair_ms(config, "start_wait"),
         .takeover_ms = (uint32_t)pair_ms(config, "start_wait"),
         .read_ms = ARBITER_TIMEOUT_MS_DEFAULT,
+        .idle_read_ms = SUP_IDLE_READ_MS,
         .retry_ms = ARBITER_TIMEOUT_MS_DEFAULT,
         .handover_ms = (uint32_t)pair_ms(config, "handover"),
     };

@@ -245,6 +245,7 @@ void supervisor_start(struct world *world, struct host *host)
                                        .start_wait_ms = 400,
                                        .takeover_ms = 1000,
                                        .read_ms = 250,
+                                       .idle_read_ms = 5000,
                                        .retry_ms = 100,
                                        .handover_ms = 1500};
     struct failover_event event = {.type = FAILOVER_EVENT_START, .u.memory = host->memory};

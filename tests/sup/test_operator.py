@@ -144,7 +144,7 @@ class PairTest(unittest.TestCase):
         self.pair.etcd.kill()
         for host in (self.one, self.two):
             wait(lambda host=host: "DOES NOT ANSWER" in host.ctl("status").stdout,
-                 f"host {host.number} misses the arbiter", 40)  # fmt: skip
+                 f"host {host.number} misses the arbiter", 15)  # fmt: skip
         self.assertIn("arbiter_down", self.one.ctl("status", check=119).stdout)
         self.assertIn("THE OTHER HOST DOES NOT REACH IT",
                       wait(lambda: self.said("DOES NOT REACH"), "the other host is told"))

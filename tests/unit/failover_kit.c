@@ -20,6 +20,7 @@ struct failover_options kit_options(void)
                                        .start_wait_ms = 2000,
                                        .takeover_ms = 1000,
                                        .read_ms = 100,
+                                       .idle_read_ms = 2000,
                                        .retry_ms = 200,
                                        .handover_ms = 3000};
 

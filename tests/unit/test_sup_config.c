@@ -61,6 +61,8 @@ static void a_whole_pair_is_understood(void)
     CU_ASSERT_FALSE(failover.alone);
     CU_ASSERT_TRUE(failover.linearizable);
     CU_ASSERT_EQUAL(failover.bias_ms, 250);
+    /* A lost arbiter is noticed in some seconds, though nothing needs it. */
+    CU_ASSERT(failover.idle_read_ms >= failover.read_ms && failover.idle_read_ms <= 5000);
     CU_ASSERT_EQUAL(failover.cluster_id[15], 15);
     sup_config_configure(config, &configure);
     CU_ASSERT_EQUAL(configure.mode, CONTRACT_PAIR);
