@@ -107,8 +107,9 @@ void member_grant(struct replica *r, const struct replica_grant *grant, bool fir
     m->removing = false;
     if (!grant->peer_in_isr) {
         member_unrequire(r);
-        /* A peer that was removed, or may have been by the change that led to this process. */
-        if (first || r->primary.grant.peer_in_isr) {
+        /* A peer that was removed, or may have been by the changes that led to this process. Epoch
+         * 1 is the register as it was made: nobody has been removed from it yet. */
+        if (r->primary.grant.peer_in_isr || (first && grant->epoch > 1)) {
             m->propose_ms = not_before(r, r->options.hold_down_ms);
         }
         return;

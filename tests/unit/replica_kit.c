@@ -379,8 +379,14 @@ void kit_free(struct kit *kit)
 
 void kit_pair(struct kit *kit)
 {
+    struct kit_host *one = kit_host(kit, 1);
+
     kit_connect(kit);
-    kit_grant(kit, kit_host(kit, 1), 1, NULL);
+    kit_grant(kit, one, 1, NULL);
+    if (one->report_count[REPLICA_REPORT_ADD] > 0) {
+        kit_refuse(kit, one, 1);
+        one->report_count[REPLICA_REPORT_ADD] = 0;
+    }
     kit_clear(kit);
 }
 

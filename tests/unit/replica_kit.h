@@ -120,7 +120,8 @@ void kit_wait(struct kit *kit, uint64_t ms);
 void kit_clear(struct kit *kit);
 /* True when the trace is exactly these lines; prints both when not. */
 bool kit_traced(const struct kit *kit, const char *expected);
-/* Host 1 leads epoch 1 as {1}, host 2 follows and streams. */
+/* Host 1 leads epoch 1 as {1}, host 2 follows and streams. The first addition, which needs no wait,
+ * was refused: host 2 is added after the hold-down. */
 void kit_pair(struct kit *kit);
 /* … and is in the ISR, at epoch 2: start record, a record, start record: the last LSN is 3. */
 void kit_pair_in_sync(struct kit *kit);

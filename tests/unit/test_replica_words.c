@@ -425,6 +425,44 @@ static void idle_hosts_tell_each_other_that_they_live(void)
     kit_free(kit);
 }
 
+static uint32_t additions(struct kit *kit)
+{
+    return kit_host(kit, 1)->report_count[REPLICA_REPORT_ADD];
+}
+
+/* Epoch 1 is the register as it was made: nobody was ever removed. Afterwards that is no excuse. */
+static void the_first_standby_of_a_register_waits_for_nothing(void)
+{
+    struct kit *kit = kit_new();
+    struct kit_host *one = kit_host(kit, 1);
+    uint64_t now_ms = kit->now_ms;
+
+    kit_grant(kit, one, 1, NULL);
+    kit_connect(kit);
+    CU_ASSERT_EQUAL(additions(kit), 1);
+    CU_ASSERT_EQUAL(kit->now_ms, now_ms);
+    kit_grant(kit, one, 2, kit_host(kit, 2));
+    kit_grant(kit, one, 3, NULL);
+    kit_wait(kit, KIT_HOLD_DOWN_MS - KIT_PING_MS);
+    CU_ASSERT_EQUAL(additions(kit), 1);
+    kit_wait(kit, KIT_PING_MS);
+    CU_ASSERT_EQUAL(additions(kit), 2);
+    kit_free(kit);
+}
+
+static void who_may_have_been_removed_before_this_process_waits(void)
+{
+    struct kit *kit = kit_new();
+
+    kit_grant(kit, kit_host(kit, 1), 2, NULL);
+    kit_connect(kit);
+    kit_wait(kit, KIT_HOLD_DOWN_MS - KIT_PING_MS);
+    CU_ASSERT_EQUAL(additions(kit), 0);
+    kit_wait(kit, KIT_PING_MS);
+    CU_ASSERT_EQUAL(additions(kit), 1);
+    kit_free(kit);
+}
+
 static void an_idle_host_without_a_link_needs_no_clock_once_it_is_silent(void)
 {
     struct kit *kit = kit_new();
@@ -482,5 +520,9 @@ UNIT_MAIN("replica words",
           {"data passes both ways while the link lives",
            data_passes_both_ways_while_the_link_lives},
           {"idle hosts tell each other that they live", idle_hosts_tell_each_other_that_they_live},
+          {"the first standby of a register waits for nothing",
+           the_first_standby_of_a_register_waits_for_nothing},
+          {"who may have been removed before this process waits",
+           who_may_have_been_removed_before_this_process_waits},
           {"an idle host without a link needs no clock once it is silent",
            an_idle_host_without_a_link_needs_no_clock_once_it_is_silent})
