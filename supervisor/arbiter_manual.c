@@ -20,6 +20,9 @@
 
 #define BODY_SIZE (1UL + 8UL + REGISTER_TEXT_SIZE_MAX)
 #define COPY_SIZE (TWOCOPY_HEADER_SIZE + BODY_SIZE)
+/* The first byte of a copy. */
+#define COPY_PRESENT 1U
+#define COPY_RAISED  2U
 /* A step answers a read and a CAS at most, and one more of each may be asked before the loop runs.
  */
 #define ANSWER_COUNT_MAX 4U
@@ -80,7 +83,7 @@ static enum err_code save(struct manual *manual, const struct mirror_copy *value
     bool exists = manual->exists[manual->next];
     enum err_code rc;
 
-    body[0] = value->present ? 1 : 0;
+    body[0] = (uint8_t)((value->present ? COPY_PRESENT : 0U) | (value->raised ? COPY_RAISED : 0U));
     for (size_t i = 0; i < 8; i++) {
         body[1 + i] = (uint8_t)(value->generation >> (8 * i));
     }
@@ -132,7 +135,8 @@ static enum err_code decode(struct span body, struct mirror_copy *ret_copy, stru
 
     ASSERT(body.size == BODY_SIZE);
     memset(ret_copy, 0, sizeof(*ret_copy));
-    ret_copy->present = at[0] == 1;
+    ret_copy->present = (at[0] & COPY_PRESENT) != 0;
+    ret_copy->raised = (at[0] & COPY_RAISED) != 0;
     for (size_t i = 0; i < 8; i++) {
         ret_copy->generation |= (uint64_t)at[1 + i] << (8 * i);
     }

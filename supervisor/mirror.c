@@ -7,12 +7,14 @@
 
 #include "base/assert.h"
 #include "base/pack.h"
+#include "supervisor/mutant.h"
 
 #include <string.h>
 
 #define HELLO_MS         200U /* between two, until the other host has answered */
 #define HEAD_SIZE        41U
 #define GENERATION_SHIFT 40U
+#define FORCED_SHIFT     10U /* see mirror.h */
 
 enum message_type { HELLO = 1, GET, STATE, PROPOSE, ACCEPTED, REFUSED, TYPE_END };
 
@@ -170,6 +172,18 @@ answer_cas(struct mirror *mirror, struct mirror_effects *effects, enum failover_
 
 /* ---- What counts ---- */
 
+/* The other host has our copy, or a later one: the operator's next word is another one. */
+static void
+note_known(struct mirror *mirror, struct mirror_effects *effects, const struct mirror_copy *theirs)
+{
+    struct mirror_copy next = mirror->copy;
+
+    if (next.raised && mirror_revision(theirs) >= mirror_revision(&next)) {
+        next.raised = false;
+        store(mirror, effects, &next);
+    }
+}
+
 /* The other host's copy is seen. A newer one becomes ours. */
 static void
 merge(struct mirror *mirror, struct mirror_effects *effects, const struct mirror_copy *theirs)
@@ -185,6 +199,7 @@ merge(struct mirror *mirror, struct mirror_effects *effects, const struct mirror
         return;
     }
     problem(effects, "");
+    note_known(mirror, effects, theirs);
     if (theirs_at > ours_at) {
         store(mirror, effects, theirs);
         mirror->proposed = false; /* it was for an older copy */
@@ -201,8 +216,9 @@ on_hello(struct mirror *mirror, const struct message *message, struct mirror_eff
 
     if (mirror->peer_incarnation != message->from) {
         mirror->peer_incarnation = message->from;
-        mirror->alone = false; /* it is not off */
         merge(mirror, effects, &message->copy);
+    } else {
+        note_known(mirror, effects, &message->copy);
     }
     if (!knows_us) {
         send_copy(mirror, effects, HELLO, 0);
@@ -329,10 +345,12 @@ static void on_read(struct mirror *mirror, uint64_t now_ms, struct mirror_effect
     }
 }
 
-/* The first register of all is made by an operator's word; there need not be another host yet. */
+/* The first register of all is made by an operator's word; there need not be another host yet. One
+ * that was proposed to it may have been taken there. */
 static bool may_change_alone(const struct mirror *mirror)
 {
-    return mirror->alone || (!mirror->copy.present && !reachable(mirror) && !mirror->split);
+    return mirror->alone ||
+           (!mirror->copy.present && !reachable(mirror) && !mirror->split && !mirror->proposed);
 }
 
 static void
@@ -348,6 +366,9 @@ on_cas(struct mirror *mirror, const struct mirror_event *event, struct mirror_ef
     if (event->u.cas.revision != mirror_revision(&mirror->copy)) {
         answer_cas(mirror, effects, FAILOVER_CONFLICT);
     } else if (may_change_alone(mirror)) {
+        if (mirror->copy.present && next.value.lineage != mirror->copy.value.lineage) {
+            next.generation = ((next.generation >> FORCED_SHIFT) + 1) << FORCED_SHIFT;
+        }
         store(mirror, effects, &next);
         mirror->proposed = false;
         answer_cas(mirror, effects, FAILOVER_DONE);
@@ -367,14 +388,15 @@ static void on_confirm(struct mirror *mirror, struct mirror_effects *effects)
 {
     struct mirror_copy next = mirror->copy;
 
-    if (mirror->up && mirror->peer_incarnation != 0) { /* of a split pair too */
+    if (mirror->up) { /* of a split pair too */
         problem(effects, "the other host answers: it is not off");
         return;
     }
     mirror->alone = true;
     mirror->split = false;
-    if (next.present) {
+    if (next.present && (!next.raised || MUTANT(word_adds_up))) {
         next.generation++;
+        next.raised = true;
         store(mirror, effects, &next);
     }
     problem(effects, "");
@@ -387,6 +409,7 @@ on_link(struct mirror *mirror, const struct mirror_event *event, struct mirror_e
     mirror->peer_incarnation = 0;
     mirror->hello_ms = event->now_ms + HELLO_MS;
     if (mirror->up) {
+        mirror->alone = false; /* the other host is there: it is not off */
         send_copy(mirror, effects, HELLO, 0);
         return;
     }
@@ -472,7 +495,7 @@ uint64_t mirror_deadline_ms(const struct mirror *mirror)
 void mirror_invariant(const struct mirror *mirror)
 {
     ASSERT(!mirror->changing || mirror->proposed);
-    ASSERT(!mirror->alone || mirror->peer_incarnation == 0 || !mirror->up);
+    ASSERT(!mirror->alone || !mirror->up);
     ASSERT(mirror->up || mirror->peer_incarnation == 0);
     ASSERT(!mirror->reading || !mirror->alone);
 }

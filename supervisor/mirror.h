@@ -33,9 +33,16 @@
 #define MIRROR_MESSAGE_SIZE_MAX 512U
 #define MIRROR_EFFECT_COUNT_MAX 8U
 
-/* A copy. revision = generation << 40 | epoch: it rises with every change of either. */
+/* A copy. revision = generation << 40 | epoch: it rises with every change of either.
+ *
+ * The operator's word raises the generation once: said again while the copy has not changed and the
+ * other host has not told that it has this copy, it adds nothing. A host that has missed what the
+ * other one did alone could otherwise be talked into having the newer copy. A forced promotion
+ * (another lineage) raises it by a thousand: it counts however often the other host was given that
+ * word. */
 struct mirror_copy {
     bool present;
+    bool raised;         /* by that word, and neither changed nor known to the other host since */
     uint64_t generation; /* how often an operator has said that the other host is off */
     struct register_value value;
 };
@@ -101,7 +108,7 @@ struct mirror {
     struct mirror_options options;
     struct mirror_copy copy;
     bool up;
-    bool alone;                /* the operator's confirmation holds */
+    bool alone;                /* the operator's confirmation holds: until the link is up */
     bool split;                /* both hosts were changed alone */
     uint64_t peer_incarnation; /* 0: not heard on this link yet */
     uint64_t hello_ms;         /* of the next HELLO */

@@ -16,6 +16,7 @@
  *  D    absent_is_gone        an answer from before the bootstrap is no lost register
  *  D    forget_nonces         an earlier attempt's nonce in the register means that it landed
  *  E    outdated_seeks        an OUTDATED host never promotes itself
+ *  E    word_adds_up          the operator's word, said again, makes no older copy the newer one
  *  F    forced_is_foreign     a forced promotion that was cut short can be finished
  *  F    force_keeps_lineage   a forced promotion begins a new lineage
  *  G    isr_names_hosts       the ISR names stores, not only hosts

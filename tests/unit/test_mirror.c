@@ -2,182 +2,11 @@
 /* test_mirror.c: proves supervisor/mirror: two copies are one register.
  * Owns two mirrors, their durable copies and the link between them; one case draws its schedule
  * from a seed. Never opens a file or a socket. */
-#include "supervisor/mirror.h"
+#include "tests/unit/mirror_kit.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define TIMEOUT_MS  1000U
-#define QUEUE_COUNT 64U
-
-struct packet {
-    size_t size;
-    uint8_t bytes[MIRROR_MESSAGE_SIZE_MAX];
-};
-
-struct host {
-    struct mirror mirror;
-    struct mirror_copy disk;
-    struct packet inbox[QUEUE_COUNT];
-    size_t inbox_count;
-    bool read_answered;
-    bool cas_answered;
-    struct failover_answer read;
-    struct failover_answer cas;
-    const char *problem;
-};
-
-struct world {
-    struct host hosts[2];
-    uint64_t now_ms;
-    uint64_t incarnations;
-    bool up;
-};
-
-static void carry_out(struct world *world, unsigned int at, const struct mirror_effects *effects)
-{
-    struct host *host = &world->hosts[at];
-    struct host *other = &world->hosts[1 - at];
-
-    for (size_t i = 0; i < effects->count; i++) {
-        const struct mirror_effect *effect = &effects->items[i];
-
-        switch (effect->type) {
-        case MIRROR_EFFECT_STORE:
-            host->disk = effect->u.copy;
-            break;
-        case MIRROR_EFFECT_SEND:
-            if (world->up && other->inbox_count < QUEUE_COUNT) {
-                other->inbox[other->inbox_count].size = effect->u.message.size;
-                memcpy(other->inbox[other->inbox_count].bytes, effect->u.message.bytes,
-                       effect->u.message.size);
-                other->inbox_count++;
-            }
-            break;
-        case MIRROR_EFFECT_ANSWER:
-            if (effect->u.answer.request == ARBITER_READ) {
-                host->read_answered = true;
-                host->read = effect->u.answer.answer;
-            } else {
-                host->cas_answered = true;
-                host->cas = effect->u.answer.answer;
-            }
-            break;
-        case MIRROR_EFFECT_PROBLEM:
-            host->problem = effect->u.problem;
-            break;
-        }
-    }
-}
-
-static void step(struct world *world, unsigned int at, struct mirror_event *event)
-{
-    struct mirror_effects effects;
-
-    event->now_ms = world->now_ms;
-    mirror_step(&world->hosts[at].mirror, event, &effects);
-    carry_out(world, at, &effects);
-}
-
-static void start(struct world *world, unsigned int at)
-{
-    struct mirror_options options = {.host = (uint8_t)(at + 1),
-                                     .incarnation = ++world->incarnations,
-                                     .timeout_ms = TIMEOUT_MS,
-                                     .copy = world->hosts[at].disk};
-
-    mirror_init(&world->hosts[at].mirror, &options);
-    world->hosts[at].inbox_count = 0;
-    world->hosts[at].problem = "";
-}
-
-static void set_link(struct world *world, bool up)
-{
-    struct mirror_event event = {.type = MIRROR_EVENT_LINK, .u.up = up};
-
-    world->up = up;
-    world->hosts[0].inbox_count = 0;
-    world->hosts[1].inbox_count = 0;
-    step(world, 0, &event);
-    step(world, 1, &event);
-}
-
-/* The first message in the inbox. */
-static void deliver(struct world *world, unsigned int at)
-{
-    struct host *host = &world->hosts[at];
-    struct packet packet = host->inbox[0];
-    struct mirror_event event = {.type = MIRROR_EVENT_MESSAGE,
-                                 .u.message = span_of(packet.bytes, packet.size)};
-
-    host->inbox_count--;
-    memmove(host->inbox, host->inbox + 1, host->inbox_count * sizeof(host->inbox[0]));
-    step(world, at, &event);
-}
-
-static void settle(struct world *world)
-{
-    for (unsigned int i = 0;
-         i < 100 && world->hosts[0].inbox_count + world->hosts[1].inbox_count > 0; i++) {
-        deliver(world, world->hosts[0].inbox_count > 0 ? 0 : 1);
-    }
-}
-
-static void begin_cas(struct world *world, unsigned int at, uint64_t nonce)
-{
-    struct mirror_event event = {.type = MIRROR_EVENT_CAS};
-    struct register_value *value = &event.u.cas.value;
-    const struct mirror_copy *copy = &world->hosts[at].mirror.copy;
-
-    *value = (struct register_value){.lineage = 1,
-                                     .epoch = copy->present ? copy->value.epoch + 1 : 1,
-                                     .nonce = nonce,
-                                     .primary = (uint8_t)(at + 1)};
-    memset(value->cluster_id, 0xc1, REGISTER_ID_SIZE);
-    value->isr[at].present = true;
-    memset(value->isr[at].store_id, 0xa0 + (int)at, REGISTER_ID_SIZE);
-    event.u.cas.revision = mirror_revision(copy);
-    world->hosts[at].cas_answered = false;
-    step(world, at, &event);
-}
-
-static void begin_read(struct world *world, unsigned int at)
-{
-    struct mirror_event event = {.type = MIRROR_EVENT_READ};
-
-    world->hosts[at].read_answered = false;
-    step(world, at, &event);
-}
-
-static void confirm_off(struct world *world, unsigned int at)
-{
-    struct mirror_event event = {.type = MIRROR_EVENT_CONFIRM_OFF};
-
-    step(world, at, &event);
-}
-
-static void pass(struct world *world, uint64_t ms)
-{
-    struct mirror_event event = {.type = MIRROR_EVENT_TICK};
-
-    world->now_ms += ms;
-    step(world, 0, &event);
-    step(world, 1, &event);
-}
-
-/* Two hosts that know each other, with a register of epoch 1. */
-static void begin(struct world *world)
-{
-    memset(world, 0, sizeof(*world));
-    start(world, 0);
-    start(world, 1);
-    begin_cas(world, 0, 100);
-    CU_ASSERT_EQUAL(world->hosts[0].cas.outcome, FAILOVER_DONE);
-    set_link(world, true);
-    settle(world);
-    CU_ASSERT(world->hosts[1].disk.present);
-}
 
 static void the_first_register_is_made_by_one_and_taken_by_the_other(void)
 {
@@ -351,6 +180,100 @@ static void two_hosts_changed_alone_wait_for_the_operator(void)
     CU_ASSERT_EQUAL(world.hosts[0].read.value.nonce, 22);
 }
 
+/* Host 1 goes on alone by the operator's word. Then it is off, and host 2, which has missed that,
+ * is given the word as often as its operator likes. */
+static void begin_missed(struct world *world)
+{
+    begin(world);
+    set_link(world, false);
+    confirm_off(world, 0);
+    begin_cas(world, 0, 31);
+    confirm_off(world, 1);
+    confirm_off(world, 1);
+    start(world, 1);
+    confirm_off(world, 1);
+}
+
+static void the_word_said_often_to_a_host_that_missed_a_change_does_not_undo_it(void)
+{
+    struct world world;
+
+    begin_missed(&world);
+    set_link(&world, true);
+    settle(&world);
+    CU_ASSERT_EQUAL(world.hosts[0].disk.value.nonce, 31);
+    CU_ASSERT_EQUAL(world.hosts[1].disk.value.nonce, 31);
+}
+
+static void a_forced_promotion_counts_however_often_the_other_host_was_given_the_word(void)
+{
+    struct world world;
+
+    begin_missed(&world);
+    start(&world, 0);
+    confirm_off(&world, 0);
+    begin_cas(&world, 0, 32);
+    start(&world, 0);
+    confirm_off(&world, 0);
+    begin_cas(&world, 0, 33);
+    begin_cas_of(&world, 1, 34, 2);
+    set_link(&world, true);
+    settle(&world);
+    CU_ASSERT_EQUAL(world.hosts[0].disk.value.nonce, 34);
+    CU_ASSERT_EQUAL(world.hosts[1].disk.value.nonce, 34);
+}
+
+static void the_word_counts_again_when_the_other_host_was_heard(void)
+{
+    struct world world;
+
+    begin(&world);
+    set_link(&world, false);
+    confirm_off(&world, 0);
+    set_link(&world, true);
+    settle(&world);
+    begin_cas(&world, 0, 41);
+    deliver(&world, 1); /* host 2 has accepted, host 1 does not know */
+    set_link(&world, false);
+    confirm_off(&world, 0);
+    begin_cas(&world, 0, 42);
+    set_link(&world, true);
+    settle(&world);
+    CU_ASSERT_EQUAL(world.hosts[1].disk.value.nonce, 42);
+    CU_ASSERT_STRING_EQUAL(world.hosts[1].problem, "");
+}
+
+static void the_first_register_is_not_made_alone_while_a_proposal_of_it_may_be_taken(void)
+{
+    struct world world;
+
+    memset(&world, 0, sizeof(world));
+    start(&world, 0);
+    start(&world, 1);
+    set_link(&world, true);
+    settle(&world);
+    begin_cas(&world, 0, 51);
+    deliver(&world, 1); /* host 2 has accepted, host 1 does not know */
+    set_link(&world, false);
+    begin_cas(&world, 0, 52);
+    CU_ASSERT_EQUAL(world.hosts[0].cas.outcome, FAILOVER_REFUSED);
+    set_link(&world, true);
+    settle(&world);
+    CU_ASSERT_EQUAL(world.hosts[0].disk.value.nonce, 51);
+}
+
+static void the_word_ends_when_the_link_is_up(void)
+{
+    struct world world;
+
+    begin(&world);
+    set_link(&world, false);
+    confirm_off(&world, 0);
+    set_link(&world, true); /* what the other host says is still under way */
+    begin_cas(&world, 0, 61);
+    CU_ASSERT_EQUAL(world.hosts[0].cas.outcome, FAILOVER_REFUSED);
+}
+
 static void a_host_that_answers_is_not_off(void)
 {
     struct world world;
@@ -519,6 +442,15 @@ UNIT_MAIN("mirror",
            two_hosts_changed_alone_wait_for_the_operator},
           {"the other of a split pair is not off while it answers",
            the_other_of_a_split_pair_is_not_off_while_it_answers},
+          {"the word said often to a host that missed a change does not undo it",
+           the_word_said_often_to_a_host_that_missed_a_change_does_not_undo_it},
+          {"a forced promotion counts however often the other host was given the word",
+           a_forced_promotion_counts_however_often_the_other_host_was_given_the_word},
+          {"the word counts again when the other host was heard",
+           the_word_counts_again_when_the_other_host_was_heard},
+          {"the first register is not made alone while a proposal of it may be taken",
+           the_first_register_is_not_made_alone_while_a_proposal_of_it_may_be_taken},
+          {"the word ends when the link is up", the_word_ends_when_the_link_is_up},
           {"a host that answers is not off", a_host_that_answers_is_not_off},
           {"silence ends a request", silence_ends_a_request},
           {"bytes that are no message change nothing", bytes_that_are_no_message_change_nothing},
