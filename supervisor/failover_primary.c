@@ -15,6 +15,11 @@ void authority_take(struct failover *f, uint64_t incarnation)
         return;
     }
     ASSERT(f->value.primary == f->options.host);
+    /* A reseed in the midst of a handover: this host leads on, whatever the child has begun. */
+    if ((f->handover == HANDOVER_DRAINING || f->handover == HANDOVER_DRAINED) &&
+        !MUTANT(offer_outlives_grant)) {
+        (void)effect_add(f, FAILOVER_EFFECT_RESUME);
+    }
     f->authority = f->value;
     f->phase = AUTHORITY_SEALING;
     f->leading = false;

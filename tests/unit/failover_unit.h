@@ -87,4 +87,38 @@ static inline void unit_standby(struct kit *kit)
     kit_link(kit, &link);
 }
 
+static inline void step_answer(struct kit *kit, const struct failover_answer *answer)
+{
+    struct failover_event event = {.type = FAILOVER_EVENT_READ, .u.answer = *answer};
+
+    CU_ASSERT(kit->read_out);
+    kit->read_out = false;
+    kit->read_since_up = kit->read_since_up || kit->read_counts;
+    kit_step(kit, &event);
+}
+
+static inline void step_cas_answer(struct kit *kit, const struct failover_answer *answer)
+{
+    struct failover_event event = {.type = FAILOVER_EVENT_CAS, .u.answer = *answer};
+
+    CU_ASSERT(kit->cas_out);
+    kit->cas_out = false;
+    kit->won = answer->value;
+    kit->won_incarnation = kit->incarnation;
+    event.u.answer.nonce = kit->cas_value.nonce;
+    kit_step(kit, &event);
+}
+
+static inline struct failover_answer
+foreign(enum failover_read outcome, const struct register_value *value, uint64_t revision)
+{
+    struct failover_answer answer = {
+        .outcome = outcome, .revision = revision, .revision_head = revision, .arbiter_id = 88};
+
+    if (value != NULL) {
+        answer.value = *value;
+    }
+    return answer;
+}
+
 #endif

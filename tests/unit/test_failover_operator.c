@@ -4,40 +4,6 @@
  * Owns nothing but its cases. Never speaks to an arbiter: the bench answers. */
 #include "tests/unit/failover_unit.h"
 
-static void step_answer(struct kit *kit, const struct failover_answer *answer)
-{
-    struct failover_event event = {.type = FAILOVER_EVENT_READ, .u.answer = *answer};
-
-    CU_ASSERT(kit->read_out);
-    kit->read_out = false;
-    kit->read_since_up = kit->read_since_up || kit->read_counts;
-    kit_step(kit, &event);
-}
-
-static void step_cas_answer(struct kit *kit, const struct failover_answer *answer)
-{
-    struct failover_event event = {.type = FAILOVER_EVENT_CAS, .u.answer = *answer};
-
-    CU_ASSERT(kit->cas_out);
-    kit->cas_out = false;
-    kit->won = answer->value;
-    kit->won_incarnation = kit->incarnation;
-    event.u.answer.nonce = kit->cas_value.nonce;
-    kit_step(kit, &event);
-}
-
-static struct failover_answer
-foreign(enum failover_read outcome, const struct register_value *value, uint64_t revision)
-{
-    struct failover_answer answer = {
-        .outcome = outcome, .revision = revision, .revision_head = revision, .arbiter_id = 88};
-
-    if (value != NULL) {
-        answer.value = *value;
-    }
-    return answer;
-}
-
 static void a_wiped_arbiter_is_unavailable_not_empty(void)
 {
     struct kit kit;
@@ -208,6 +174,27 @@ static void the_primary_reseeds_with_its_isr_and_a_raised_epoch(void)
     CU_ASSERT_EQUAL(kit.memory.revision, 4);
     kit_epoch(&kit, FAILOVER_EVENT_SEALED, 8);
     EXPECT(&kit, "GRANT 8 p1 AB");
+    kit_free(&kit);
+}
+
+static void a_reseed_ends_the_handover_that_is_under_way(void)
+{
+    struct failover_answer answer = foreign(FAILOVER_ABSENT, NULL, 3);
+    struct kit kit;
+
+    unit_paired(&kit);
+    kit_command(&kit, FAILOVER_SWITCHOVER);
+    EXPECT(&kit, "HANDOVER; OK: hands over to host 2");
+    kit_epoch(&kit, FAILOVER_EVENT_DRAINED, 7);
+    EXPECT(&kit, "READ");
+    step_answer(&kit, &answer);
+    EXPECT(&kit, "ALARM arbiter wrong");
+    kit_command(&kit, FAILOVER_RESEED);
+    EXPECT(&kit, "OK: writes the register to the new arbiter; CAS 8 p1 AB");
+    answer = foreign(FAILOVER_DONE, &kit.cas_value, 4);
+    step_cas_answer(&kit, &answer);
+    EXPECT(&kit, "PERSIST 8; RESUME; SEAL 8; OVER arbiter wrong");
+    EXPECT_ROLE(&kit, FAILOVER_PRIMARY);
     kit_free(&kit);
 }
 
@@ -568,6 +555,8 @@ UNIT_MAIN("failover_operator",
            a_cas_answered_by_a_wrong_arbiter_stays_unresolved},
           {"F the primary reseeds with its ISR and a raised epoch",
            the_primary_reseeds_with_its_isr_and_a_raised_epoch},
+          {"K a reseed ends the handover that is under way",
+           a_reseed_ends_the_handover_that_is_under_way},
           {"F the standby accepts what the primary has reseeded",
            the_standby_accepts_what_the_primary_has_reseeded},
           {"F without a primary the later log end reseeds beside its peer",
