@@ -31,7 +31,7 @@ static void advance(struct isr *isr)
         }
     }
     ASSERT(limit >= isr->lsn_commit);
-    if (limit >= isr->lsn_start || MUTANT(commit_before_start)) {
+    if (limit >= isr->lsn_start || MUTANT(commit_before_start) || MUTANT(tail_unrequired)) {
         isr->lsn_commit = limit;
     }
     isr_invariant(isr);
@@ -84,6 +84,9 @@ enum err_code isr_add(struct isr *isr, uint32_t host, struct err *err)
 
 enum err_code isr_add_behind(struct isr *isr, uint32_t host, struct err *err)
 {
+    if (MUTANT(tail_unrequired)) {
+        return isr_add(isr, host, err);
+    }
     return add(isr, host, isr->lsn_commit + 1, err);
 }
 

@@ -10,6 +10,7 @@
  *  B    step_down_undrained      only a primary without an uncommitted record may become standby
  *  C    ack_after_seal           after SEAL nothing lower is acknowledged or echoed
  *  C    serve_before_committed   the epoch's start record is committed before anything is served
+ *  C    tail_unrequired          a granted peer is needed for the tail, and for the start record
  *  D    forget_unresolved_add    an unresolved addition keeps the peer required, whatever the link
  *  D    refused_ends_removal     a refused removal leaves the peer required
  *  G    ack_before_promise       the promise is durable before the first word at an epoch
@@ -22,10 +23,12 @@
  *  I    ack_before_cut           the cut is durable before the first acknowledgement
  *  I    apply_beyond_verified    applied is only what is committed and verified in this session
  *  I    match_by_lsn             logs are shared up to an equal hash, not up to an equal LSN
- *  J    speak_deposed            a deposed primary counts no acknowledgement or echo any more
+ *  J    effect_unchecked         a host calls outside only when its epoch was confirmed since
  *  K    offer_outlives_grant     a new grant ends a handover that came to nothing
  *  K    handover_undrained       HANDOVER is sent when all is committed and acknowledged
  *  N    read_by_clock            an echo that came a moment ago proves nothing about now
+ * Found by tests/unit: no rule, but what stands behind one:
+ *  -    speak_deposed            a deposed primary counts nothing any more (the peer has sealed, C)
  * Found by tests/unit and tests/crash, in the engine:
  *  A    recovered_unsynced       the recovered log is written and synced again before it counts
  *  C    promise_unsynced         the promise is durable before it is told

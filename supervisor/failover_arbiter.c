@@ -447,7 +447,7 @@ static bool retry_wanted(const struct failover *f)
     if (f->change.kind == CHANGE_RESEED) {
         return f->child_up;
     }
-    if (!f->child_up || !f->fresh || f->wrong) {
+    if (!f->child_up || (!f->fresh && !MUTANT(seek_unread)) || f->wrong) {
         return false; /* A: not before a read in this incarnation either */
     }
     if (f->change.kind != CHANGE_SEEK || !f->change.tried) {

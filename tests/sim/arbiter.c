@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct arbiter_request {
+struct question {
     uint64_t number;
     uint32_t life; /* of the supervisor */
     uint32_t arbiter_life;
@@ -19,9 +19,10 @@ struct arbiter_request {
     struct register_value value;
     char text[REGISTER_TEXT_SIZE_MAX];
     uint64_t sent_order;
+    uint64_t incarnation; /* of the child for which it is asked */
 };
 
-struct arbiter_reply {
+struct response {
     uint64_t number;
     bool cas;
     struct failover_answer answer;
@@ -36,7 +37,7 @@ void arbiter_init(struct world *world)
 
 bool arbiter_value(const struct world *world, struct register_value *ret_value)
 {
-    const struct arbiter *arbiter = &world->arbiter;
+    const struct sim_arbiter *arbiter = &world->arbiter;
 
     if (!arbiter->exists) {
         return false;
@@ -49,7 +50,7 @@ static void deliver(struct world *world, struct event *event)
 {
     struct host *host = &world->hosts[event->host];
     struct supervisor *supervisor = &host->supervisor;
-    const struct arbiter_reply *reply = event->data;
+    const struct response *reply = event->data;
     struct failover_event told = {.type = reply->cas ? FAILOVER_EVENT_CAS : FAILOVER_EVENT_READ,
                                   .u.answer = reply->answer};
     uint64_t *pending = reply->cas ? &supervisor->cas_pending : &supervisor->read_pending;
@@ -73,12 +74,10 @@ static void deliver(struct world *world, struct event *event)
     supervisor_feed(world, host, &told);
 }
 
-static void reply(struct world *world,
-                  struct host *host,
-                  const struct arbiter_reply *content,
-                  uint64_t delay_us)
+static void
+reply(struct world *world, struct host *host, const struct response *content, uint64_t delay_us)
 {
-    struct arbiter_reply *copy = malloc(sizeof *copy);
+    struct response *copy = malloc(sizeof *copy);
 
     ASSERT(copy != NULL);
     *copy = *content;
@@ -99,10 +98,9 @@ static void answer_current(struct world *world, struct failover_answer *answer)
     }
 }
 
-static void
-swap(struct world *world, const struct host *host, const struct arbiter_request *request)
+static void swap(struct world *world, const struct host *host, const struct question *request)
 {
-    struct arbiter *arbiter = &world->arbiter;
+    struct sim_arbiter *arbiter = &world->arbiter;
 
     checker_register(world, host->number, &request->value);
     memcpy(arbiter->text, request->text, sizeof arbiter->text);
@@ -111,6 +109,7 @@ swap(struct world *world, const struct host *host, const struct arbiter_request 
     arbiter->revision = ++arbiter->head;
     ASSERT(arbiter->history_count < ARBITER_HISTORY_MAX);
     arbiter->revisions[arbiter->history_count] = arbiter->revision;
+    arbiter->incarnations[arbiter->history_count] = request->incarnation;
     arbiter->history[arbiter->history_count++] = request->value;
     TRACE(world, "ARBITER: host %u: epoch %llu primary %u isr {%s%s} rev %llu", host->number,
           (unsigned long long)request->value.epoch, request->value.primary,
@@ -121,10 +120,10 @@ swap(struct world *world, const struct host *host, const struct arbiter_request 
 
 static void execute(struct world *world, struct event *event)
 {
-    struct arbiter *arbiter = &world->arbiter;
+    struct sim_arbiter *arbiter = &world->arbiter;
     struct host *host = &world->hosts[event->host];
-    const struct arbiter_request *request = event->data;
-    struct arbiter_reply content = {
+    const struct question *request = event->data;
+    struct response content = {
         .number = request->number, .cas = request->cas, .sent_order = request->sent_order};
     bool matches =
         arbiter->exists ? request->revision == arbiter->revision : request->revision == 0;
@@ -167,12 +166,59 @@ static void give_up(struct world *world, struct event *event)
     supervisor_feed(world, host, &told);
 }
 
-static void send(struct world *world, struct host *host, struct arbiter_request *request)
+/* ---- manual: the answers come from manual.c ---- */
+
+static void flown(struct world *world, struct event *event)
+{
+    checker_cas_landed(world, event->a);
+}
+
+static void ask_mirror(struct world *world, struct host *host, const struct question *request)
+{
+    struct supervisor *supervisor = &host->supervisor;
+
+    *(request->cas ? &supervisor->cas_pending : &supervisor->read_pending) = ++supervisor->request;
+    supervisor->asked_order[request->cas ? 1 : 0] = world->order;
+    if (!request->cas) {
+        manual_read(world, host);
+        return;
+    }
+    /* A proposal may be under way for so long. */
+    supervisor->cas_flight =
+        checker_cas_sent(world, host->number, &request->value, request->revision);
+    world_at(world, 3 * SECOND_US,
+             (struct event){.fn = flown, .process = PROCESS_WORLD, .a = supervisor->cas_flight});
+    manual_cas(world, host, &request->value, request->revision);
+}
+
+void arbiter_answer(struct world *world,
+                    struct host *host,
+                    bool cas,
+                    const struct failover_answer *answer)
+{
+    struct supervisor *supervisor = &host->supervisor;
+    struct response content = {.number = cas ? supervisor->cas_pending : supervisor->read_pending,
+                               .cas = cas,
+                               .answer = *answer,
+                               .sent_order = supervisor->asked_order[cas ? 1 : 0]};
+
+    if (cas && answer->outcome != FAILOVER_UNKNOWN) {
+        checker_cas_landed(world, supervisor->cas_flight);
+    }
+    reply(world, host, &content, prng_range(&world->more, 20, 300));
+}
+
+static void send(struct world *world, struct host *host, struct question *request)
 {
     struct supervisor *supervisor = &host->supervisor;
     uint64_t delay_us = prng_range(&world->prng, 200, 4000);
     uint64_t in_flight = 0;
 
+    if (world->manual) {
+        ask_mirror(world, host, request);
+        free(request);
+        return;
+    }
     request->number = ++supervisor->request;
     request->life = world->processes[supervisor_process(host)].life;
     request->arbiter_life = world->arbiter.life;
@@ -185,10 +231,10 @@ static void send(struct world *world, struct host *host, struct arbiter_request 
                             .a = request->number,
                             .b = request->cas ? 1 : 0});
     if (world->arbiter.down) {
-        struct arbiter_reply refused = {.number = request->number,
-                                        .cas = request->cas,
-                                        .answer.outcome = FAILOVER_NOT_SENT,
-                                        .answer.nonce = request->value.nonce};
+        struct response refused = {.number = request->number,
+                                   .cas = request->cas,
+                                   .answer.outcome = FAILOVER_NOT_SENT,
+                                   .answer.nonce = request->value.nonce};
 
         reply(world, host, &refused, prng_range(&world->prng, 100, 1000));
         free(request);
@@ -212,25 +258,25 @@ static void send(struct world *world, struct host *host, struct arbiter_request 
                             .data = request});
 }
 
-static struct arbiter_request *request_new(void)
+static struct question *request_new(void)
 {
-    struct arbiter_request *request = calloc(1, sizeof *request);
+    struct question *request = calloc(1, sizeof *request);
 
     ASSERT(request != NULL);
     return request;
 }
 
-void arbiter_read(struct world *world, struct host *host)
+void arbiter_ask_read(struct world *world, struct host *host)
 {
     send(world, host, request_new());
 }
 
-void arbiter_cas(struct world *world,
-                 struct host *host,
-                 const struct register_value *value,
-                 uint64_t revision)
+void arbiter_ask_cas(struct world *world,
+                     struct host *host,
+                     const struct register_value *value,
+                     uint64_t revision)
 {
-    struct arbiter_request *request = request_new();
+    struct question *request = request_new();
 
     request->cas = true;
     request->revision = revision;
@@ -238,17 +284,46 @@ void arbiter_cas(struct world *world,
     register_format(value, request->text);
     host->supervisor.cas_nonce = value->nonce;
     checker_cas_asked(world, host->number);
+    checker_change_asked(world, host, value, revision);
+    request->incarnation = host->supervisor.change_incarnation;
     TRACE(world, "host %u: cas epoch %llu primary %u isr {%s%s} on rev %llu", host->number,
           (unsigned long long)value->epoch, value->primary, value->isr[0].present ? "1" : "",
           value->isr[1].present ? "2" : "", (unsigned long long)revision);
     send(world, host, request);
 }
 
+/* The true state is where the operator may find it again. */
+static void put_away(struct world *world)
+{
+    struct sim_arbiter *arbiter = &world->arbiter;
+
+    memcpy(arbiter->true_text, arbiter->text, sizeof arbiter->text);
+    arbiter->true_revision = arbiter->revision;
+    arbiter->true_head = arbiter->head;
+    arbiter->true_id = arbiter->id;
+    arbiter->restored = true;
+    arbiter->life++;
+    checker_cas_void(world);
+    world->totals.restores++;
+}
+
+/* Another one stands in its place, empty, of which others have made use. */
+void arbiter_replace(struct world *world)
+{
+    struct sim_arbiter *arbiter = &world->arbiter;
+
+    put_away(world);
+    arbiter->exists = false;
+    arbiter->id = prng_next(&world->more) | 1;
+    arbiter->head = prng_range(&world->more, 5000, 6000);
+    TRACE(world, "ARBITER: another one");
+}
+
 /* Only to what both hosts can recognise as old: what only one of them could is beyond the protocol
  * (docs/pair.md). */
 void arbiter_restore_old(struct world *world)
 {
-    struct arbiter *arbiter = &world->arbiter;
+    struct sim_arbiter *arbiter = &world->arbiter;
     uint64_t seen = world->hosts[0].memory.revision < world->hosts[1].memory.revision
                         ? world->hosts[0].memory.revision
                         : world->hosts[1].memory.revision;
@@ -260,13 +335,7 @@ void arbiter_restore_old(struct world *world)
     if (arbiter->restored || !arbiter->exists || seen == 0) {
         return;
     }
-    memcpy(arbiter->true_text, arbiter->text, sizeof arbiter->text);
-    arbiter->true_revision = arbiter->revision;
-    arbiter->true_head = arbiter->head;
-    arbiter->restored = true;
-    arbiter->life++;
-    checker_cas_void(world);
-    world->totals.restores++;
+    put_away(world);
     if (older == 0 || prng_once_in(&world->prng, 3)) {
         arbiter->exists = false;
         arbiter->head = 1;
@@ -282,7 +351,7 @@ void arbiter_restore_old(struct world *world)
 
 void arbiter_restore_true(struct world *world)
 {
-    struct arbiter *arbiter = &world->arbiter;
+    struct sim_arbiter *arbiter = &world->arbiter;
 
     if (!arbiter->restored) {
         return;
@@ -294,6 +363,7 @@ void arbiter_restore_true(struct world *world)
     memcpy(arbiter->text, arbiter->true_text, sizeof arbiter->text);
     arbiter->revision = arbiter->true_revision;
     arbiter->head = arbiter->true_head;
+    arbiter->id = arbiter->true_id;
     TRACE(world, "ARBITER: its true state is back, rev %llu",
           (unsigned long long)arbiter->revision);
 }

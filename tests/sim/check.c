@@ -55,7 +55,7 @@ static void check_required(struct world *world, const struct host *host)
 {
     const struct checker *checker = world->checker;
     const struct engine *engine = &host->child.engine;
-    const struct arbiter *arbiter = &world->arbiter;
+    const struct sim_arbiter *arbiter = &world->arbiter;
     uint64_t granted = checker->granted[host->index];
     uint8_t peer = (uint8_t)(1 - host->index);
 

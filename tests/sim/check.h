@@ -18,6 +18,8 @@
 #define CHECK_LSN_MAX 8192U
 
 struct world;
+struct host;
+struct contract_link;
 struct engine;
 struct checker;
 struct answer;
@@ -32,6 +34,8 @@ void checker_step(struct world *world);
 
 /* ---- the arbiter (check_register.c) ---- */
 void checker_register(struct world *world, uint8_t host, const struct register_value *value);
+/* The last change is void: this value is the register again. */
+void checker_register_void(struct world *world, const struct register_value *value);
 /* A supervisor asks for a CAS. */
 void checker_cas_asked(struct world *world, uint8_t host);
 /* A CAS is under way that may land; returns its number. */
@@ -40,6 +44,7 @@ uint64_t checker_cas_sent(struct world *world,
                           const struct register_value *value,
                           uint64_t revision);
 void checker_cas_landed(struct world *world, uint64_t number);
+bool checker_cas_flies(const struct world *world);
 /* The arbiter is another process: what was under way to the old one never lands. */
 void checker_cas_void(struct world *world);
 void checker_grant(struct world *world, uint8_t host, const struct register_value *value);
@@ -65,6 +70,8 @@ void checker_recovered(struct world *world,
                        uint8_t host,
                        const struct engine *engine,
                        const struct promise_value *promise);
+/* Of the host's store; 0: none yet. */
+uint64_t checker_lineage(const struct world *world, uint8_t host);
 /* The highest epoch that the host's store has durably promised. */
 uint64_t checker_promise(const struct world *world, uint8_t host);
 void checker_promised(struct world *world, uint8_t host, const struct promise_value *promise);
@@ -100,6 +107,30 @@ void checker_answer(struct world *world, uint8_t host, const struct answer *answ
 uint64_t checker_floor(const struct world *world, uint16_t key);
 void checker_completed(struct world *world, const struct answer *answer, uint64_t floor);
 void checker_effect(struct world *world, uint8_t host, uint16_t intent);
+
+/* ---- what costs time, not records (check_duty.c) ---- */
+void checker_child_new(struct world *world, uint8_t host);
+/* The supervisor was told by its child. */
+void checker_told_link(struct world *world, uint8_t host, const struct contract_link *link);
+void checker_offered(struct world *world, uint8_t host, uint64_t epoch);
+void checker_proposed(struct world *world, uint8_t host, uint64_t epoch);
+/* The supervisor asks for a change of the register. */
+void checker_change_asked(struct world *world,
+                          struct host *host,
+                          const struct register_value *value,
+                          uint64_t revision);
+/* After each step of a supervisor. */
+void checker_knows(struct world *world, struct host *host);
+void checker_alarm(struct world *world, uint8_t host, enum failover_alarm alarm, bool on);
+/* The supervisor wants to hand over; the log offers it. */
+void checker_handover(struct world *world, struct host *host);
+void checker_offers(struct world *world, uint8_t host, uint64_t epoch);
+void checker_follows(struct world *world, uint8_t host);
+/* The host ends the link because of what the peer said. */
+void checker_blames(struct world *world, uint8_t host, const char *reason);
+/* The host begins with an effect that it owes; it is about to call outside. */
+void checker_effect_begins(struct world *world, struct host *host);
+void checker_effect_confirmed(struct world *world, uint8_t host);
 
 /* ---- words for traces ---- */
 const char *checker_outcome(enum failover_read outcome);

@@ -52,7 +52,18 @@ struct twins {
     uint32_t count;
 };
 
+/* What a host was told, for check_duty.c; of the running child. */
+struct duty {
+    struct contract_link link; /* zeros: nothing yet */
+    uint64_t offered;          /* epoch of the last TAKE_OVER */
+    uint64_t proposed;         /* epoch of the last proposal */
+    uint64_t handover;         /* epoch that its supervisor wanted to hand over last */
+    bool superseded;           /* a later epoch had committed when the effect under way was begun */
+};
+
 struct checker {
+    struct duty duties[2];                    /* by host index */
+    uint64_t commit_epoch;                    /* the highest under which anything was committed */
     struct shadow *shadows[SHADOW_COUNT_MAX]; /* owned */
     uint32_t shadow_count;
     struct shadow *live[2]; /* by host index */

@@ -126,6 +126,13 @@ void checker_recovered(struct world *world,
     shadow->durable = engine->last.lsn;
 }
 
+uint64_t checker_lineage(const struct world *world, uint8_t host)
+{
+    const struct shadow *shadow = world->checker->live[host - 1];
+
+    return shadow == NULL ? 0 : shadow->lineage;
+}
+
 uint64_t checker_promise(const struct world *world, uint8_t host)
 {
     const struct shadow *shadow = world->checker->live[host - 1];
@@ -284,7 +291,7 @@ static void
 check_commit(struct world *world, uint8_t host, const struct engine *engine, uint64_t lsn)
 {
     struct checker *checker = world->checker;
-    const struct arbiter *arbiter = &world->arbiter;
+    const struct sim_arbiter *arbiter = &world->arbiter;
     const struct shadow *peer = checker->live[2 - host];
     const struct engine *other = &world->hosts[2 - host].child.engine;
     uint64_t hash = live(world, host)->marks[lsn].hash;
@@ -365,6 +372,9 @@ void checker_committed(struct world *world, uint8_t host, const struct engine *e
     if (engine->lsn_commit >= from && engine->lsn_commit < engine->epoch_first) {
         check_fail(world, "C start", "host %u commits LSN %llu before its start record %llu", host,
                    (unsigned long long)engine->lsn_commit, (unsigned long long)engine->epoch_first);
+    }
+    if (engine->lsn_commit >= from && engine->epoch > checker->commit_epoch) {
+        checker->commit_epoch = engine->epoch;
     }
     for (uint64_t lsn = from; lsn <= engine->lsn_commit && !world->failed; lsn++) {
         check_commit(world, host, engine, lsn);
@@ -451,6 +461,7 @@ void checker_send(struct world *world, uint8_t host, const struct message *messa
     if (message->type == MESSAGE_HELLO || message->type == MESSAGE_STATE) {
         check_said(world, host, &message->u.state.last, message);
     } else if (message->type == MESSAGE_FOLLOW || message->type == MESSAGE_ACK) {
+        checker_follows(world, host);
         check_said(world, host, &message->u.follow.last, message);
         check_epoch(world, host, message->u.follow.epoch, message);
         if (live(world, host)->cutting) {
@@ -458,6 +469,7 @@ void checker_send(struct world *world, uint8_t host, const struct message *messa
                        message_name(message->type));
         }
     } else if (message->type == MESSAGE_HANDOVER) {
+        checker_offers(world, host, message->u.lead.epoch);
         check_drained(world, host, &message->u.lead);
     } else if (message->type == MESSAGE_ECHO) {
         check_epoch(world, host, message->u.ping.epoch, message);

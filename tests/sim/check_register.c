@@ -114,11 +114,18 @@ void checker_register(struct world *world, uint8_t host, const struct register_v
     check_members(world, value);
 }
 
+void checker_register_void(struct world *world, const struct register_value *value)
+{
+    world->checker->value = *value;
+}
+
 void checker_cas_asked(struct world *world, uint8_t host)
 {
     const struct host *where = &world->hosts[host - 1];
 
+    /* The operator's word stands for the reading. */
     if (where->child.up && world->checker->granted[host - 1] == 0 &&
+        !world->nemesis.reseeding[host - 1] &&
         where->supervisor.seen_order < where->child.start_order) {
         check_fail(world, "12 read first",
                    "host %u seeks authority without a register read in this incarnation", host);
@@ -152,6 +159,16 @@ void checker_cas_landed(struct world *world, uint64_t number)
             world->checker->flights[i].number = 0;
         }
     }
+}
+
+bool checker_cas_flies(const struct world *world)
+{
+    for (size_t i = 0; i < CAS_COUNT_MAX; i++) {
+        if (world->checker->flights[i].number != 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void checker_cas_void(struct world *world)
@@ -194,7 +211,10 @@ void checker_persist(struct world *world,
                      const struct failover_memory *old,
                      const struct failover_memory *memory)
 {
-    if (memory->epoch < old->epoch || memory->revision < old->revision) {
+    /* The operator's word makes another arbiter the true one: its revisions count from then on. */
+    bool went_back = memory->revision < old->revision && !world->nemesis.reseeding[host - 1];
+
+    if (memory->epoch < old->epoch || went_back) {
         check_fail(world, "14 regression", "host %u forgets epoch %llu, revision %llu", host,
                    (unsigned long long)old->epoch, (unsigned long long)old->revision);
     }

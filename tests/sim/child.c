@@ -30,6 +30,7 @@ void child_start(struct world *world, struct host *host)
     child->outbox_step = 0;
     child->link_connection = 0;
     child->contract = CONTRACT_NEW;
+    checker_child_new(world, host->number);
     child->incarnation = prng_next(&world->prng) | 1;
     child->start_order = world->order;
     TRACE(world, "host %u: approvald starts, incarnation %llx", host->number,
@@ -231,6 +232,12 @@ static void supervisor_hears(struct world *world, struct event *event)
     supervisor_hear(world, host, &message);
 }
 
+/* Whoever is to read it may take long to get its turn. */
+static uint64_t busy_us(struct world *world)
+{
+    return fault_strikes(world, FAULT_LAZY, 4) ? prng_range(&world->more, 1, 400) * MS_US : 0;
+}
+
 static void packet_send(struct world *world,
                         struct host *host,
                         enum process to,
@@ -238,7 +245,7 @@ static void packet_send(struct world *world,
 {
     bool down = to == child_process(host);
     uint64_t *floor_us = down ? &host->child.from_supervisor_us : &host->child.to_supervisor_us;
-    uint64_t at_us = world->now_us + prng_range(&world->prng, 10, 200);
+    uint64_t at_us = world->now_us + prng_range(&world->prng, 10, 200) + busy_us(world);
     uint8_t *bytes = malloc(CONTRACT_SIZE_MAX);
 
     ASSERT(bytes != NULL);

@@ -39,6 +39,7 @@ static void drop_link(struct world *world, struct host *host, const char *why)
                          .connection = host->child.link_connection};
 
     TRACE(world, "host %u: drops the link: %s", host->number, why);
+    checker_blames(world, host->number, why);
     if (host->child.link_connection != 0) {
         link_close(world, host);
         engine_todo(world, host, &down);

@@ -41,7 +41,9 @@ struct world;
     X(SMALL_LOG, "small-log") /* budget so small that a standby needs snapshots */                 \
     X(BUSY, "busy")           /* threads take long to get their turn */                            \
     X(ISOLATE, "isolate")     /* a host sees clients only: no peer, no arbiter */                  \
-    X(STOP, "stop")           /* a host's processes are asked to stop, and say BYE */
+    X(STOP, "stop")           /* a host's processes are asked to stop, and say BYE */              \
+    X(LAZY, "slow-messages")  /* between supervisor and approvald */                               \
+    X(PEER_OFF, "peer-off")   /* the operator says that a host without power is off (manual) */
 
 enum fault {
 #define FAULT_ENUM(name, text) FAULT_##name,
@@ -57,7 +59,8 @@ struct nemesis {
     bool stopped;
     bool forcing[2]; /* the operator has asked this host to promote by force */
     bool reseeding[2];
-    bool reseed; /* how the operator mends an arbiter that went back */
+    bool reseed;  /* how the operator mends an arbiter that went back */
+    bool reseeds; /* he does so while other things go wrong */
     uint32_t reseed_tries;
     uint32_t disk_losses;
 };

@@ -264,6 +264,63 @@ static void break_process(struct world *world, enum fault fault, struct prng *pr
     }
 }
 
+/* The operator writes the register anew, on the host that leads, until it is written. */
+static void reseed(struct world *world, struct event *event)
+{
+    (void)event;
+    for (size_t i = 0; i < HOST_COUNT; i++) {
+        struct host *host = &world->hosts[i];
+
+        if (world->arbiter.restored && !world->nemesis.stopped && host->supervisor.running &&
+            host->child.serving) {
+            world->nemesis.reseeding[i] = true;
+            supervisor_command(world, host, FAILOVER_RESEED);
+        }
+    }
+}
+
+/* Both hosts know the register as it is, and nothing of it is under way: what is written anew then
+ * contradicts nothing that somebody has seen. Both stores are of its lineage: else the one could
+ * not agree with the other to write it. */
+static bool is_settled(const struct world *world)
+{
+    struct register_value value;
+
+    return arbiter_value(world, &value) && !world->arbiter.restored &&
+           world->hosts[0].memory.epoch == value.epoch &&
+           world->hosts[1].memory.epoch == value.epoch && !checker_cas_flies(world) &&
+           checker_lineage(world, 1) == value.lineage && checker_lineage(world, 2) == value.lineage;
+}
+
+static void block(struct world *world, struct event *event)
+{
+    (void)event;
+    if (!world->nemesis.stopped && fault_on(&world->nemesis, FAULT_LINK_BLOCK)) {
+        link_block(world, 0, true);
+        link_block(world, 1, true);
+        mend_later(world, NULL, MEND_LINK, prng_range(&world->more, 200, 800) * MS_US);
+    }
+}
+
+/* Where the register is to be written anew another arbiter stands, once in a run, even while a
+ * handover is under way. When nobody could write it in time the old one is found again. */
+static void replace(struct world *world)
+{
+    if (world->totals.restores > 0 || !is_settled(world)) {
+        return;
+    }
+    supervisor_command(world, &world->hosts[0], FAILOVER_SWITCHOVER);
+    supervisor_command(world, &world->hosts[1], FAILOVER_SWITCHOVER);
+    arbiter_replace(world);
+    mend_later(world, NULL, MEND_ARBITER_RESTORE, 4 * SECOND_US);
+    world_at(world, prng_range(&world->more, 1, 1600) * MS_US,
+             (struct event){.fn = block, .process = PROCESS_WORLD});
+    for (size_t i = 0; i < 6; i++) {
+        world_at(world, prng_range(&world->more, 1, 1600) * MS_US,
+                 (struct event){.fn = reseed, .process = PROCESS_WORLD});
+    }
+}
+
 static void break_network(struct world *world, enum fault fault, struct prng *prng)
 {
     struct host *host = some_host(world, prng);
@@ -296,8 +353,14 @@ static void break_network(struct world *world, enum fault fault, struct prng *pr
         host->arbiter_cut = true;
         mend_later(world, host, MEND_ARBITER_CUT, duration_us(prng));
     } else if (fault == FAULT_ARBITER_RESTORE) {
+        uint64_t restored_us = duration_us(prng);
+
+        if (world->nemesis.reseeds) {
+            replace(world);
+            return;
+        }
         arbiter_restore_old(world);
-        mend_later(world, NULL, MEND_ARBITER_RESTORE, duration_us(prng));
+        mend_later(world, NULL, MEND_ARBITER_RESTORE, restored_us);
     }
 }
 
@@ -323,6 +386,8 @@ static void break_rest(struct world *world, enum fault fault, struct prng *prng)
         force(world, host);
     } else if (fault == FAULT_HINT && host->supervisor.running) {
         supervisor_feed(world, host, &hint);
+    } else if (fault == FAULT_PEER_OFF && world->manual) {
+        manual_confirm(world, host);
     } else if (fault == FAULT_SAFE_MODE) {
         safe_mode(world, host, true);
         mend_later(world, host, MEND_SAFE, duration_us(prng));
@@ -361,6 +426,7 @@ void nemesis_init(struct world *world)
     uint32_t chance = chances[prng_below(&world->prng, 6)];
 
     nemesis->reseed = prng_once_in(&world->prng, 2);
+    nemesis->reseeds = prng_once_in(&world->more, 3);
     for (size_t i = 0; i < FAULT_COUNT; i++) {
         struct prng *prng = &nemesis->draws[i];
 
@@ -368,11 +434,23 @@ void nemesis_init(struct world *world)
         nemesis->on[i] =
             prng_below(prng, 100) < chance && (world->options.faults_off & 1ULL << i) == 0;
         nemesis->mean_ms[i] = means_ms[prng_below(prng, 4)];
+        if (world->manual && (i == FAULT_POWER || i == FAULT_PEER_OFF)) {
+            /* Who is off, and who has missed what: there is little else to go wrong. */
+            nemesis->on[i] = (world->options.faults_off & 1ULL << i) == 0;
+            nemesis->mean_ms[i] = i == FAULT_POWER ? 1500 : 300;
+        }
         if (nemesis->on[i]) {
             TRACE(world, "fault %s, about every %u ms", fault_names[i], nemesis->mean_ms[i]);
             world_at(world, SECOND_US + next_us(nemesis, (enum fault)i),
                      (struct event){.fn = strike, .process = PROCESS_WORLD, .a = i});
         }
+    }
+    if (nemesis->reseeds && nemesis->on[FAULT_ARBITER_RESTORE]) {
+        nemesis->mean_ms[FAULT_ARBITER_RESTORE] = 300; /* one of them, when all is settled */
+        nemesis->on[FAULT_LAZY] = (world->options.faults_off & 1ULL << FAULT_LAZY) == 0;
+        nemesis->on[FAULT_LINK_BLOCK] = (world->options.faults_off & 1ULL << FAULT_LINK_BLOCK) == 0;
+        /* Who has not heard of the new arbiter yet needs the host that wrote to it. */
+        nemesis->on[FAULT_DISK_LOSS] = false;
     }
 }
 

@@ -50,10 +50,17 @@ static void draw_options(struct world *world)
     world->checkpoint_ms = checkpoints_ms[prng_below(prng, 4)];
     world->async = prng_once_in(prng, 2);
     world->strict = prng_once_in(prng, 12);
+    world->drains = prng_once_in(&world->more, 2);
+    world->manual = prng_once_in(&world->more, 10);
     if (world->strict) {
         /* Never solo: a member of the ISR that lost its disk, or got a snapshot and with it a new
          * store, then waits for the operator. */
         world->options.faults_off |= 1ULL << FAULT_DISK_LOSS | 1ULL << FAULT_SMALL_LOG;
+    }
+    if (world->manual) {
+        /* A lost disk is a lost copy of the register, too: that needs more than one word. */
+        world->options.faults_off |=
+            1ULL << FAULT_DISK_LOSS | 1ULL << FAULT_ARBITER_RESTORE | 1ULL << FAULT_FORCE;
     }
 }
 
@@ -85,7 +92,7 @@ static enum survivors draw_survivors(struct world *world, struct host **ret_alon
     enum survivors survivors = (enum survivors)prng_below(&world->prng, 3);
     struct host *host;
 
-    if (survivors == SURVIVE_BOTH || world->strict || arbiter_is_wrong(world) ||
+    if (survivors == SURVIVE_BOTH || world->strict || world->manual || arbiter_is_wrong(world) ||
         !arbiter_value(world, &value)) {
         return SURVIVE_BOTH;
     }

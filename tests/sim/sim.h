@@ -15,6 +15,7 @@
 #include "storage/wal.h"
 #include "supervisor/contract.h"
 #include "supervisor/failover.h"
+#include "supervisor/mirror.h"
 #include "supervisor/register.h"
 #include "tests/sim/check.h"
 #include "tests/sim/disk.h"
@@ -265,6 +266,13 @@ struct supervisor {
     uint64_t read_pending; /* request; 0: none */
     uint64_t cas_pending;
     uint64_t cas_nonce;
+    uint64_t cas_flight;     /* the checker's number of it, manual only */
+    uint64_t asked_order[2]; /* when the READ and the CAS were asked, likewise */
+    struct mirror mirror;
+    uint64_t mirror_timer;
+    uint64_t change_epoch; /* of the last change that was asked for, however often */
+    uint64_t change_revision;
+    uint64_t change_incarnation; /* of the child for which it was asked first */
     bool eligible;
     bool registered;     /* a register was read by this life (rule A) */
     uint64_t seen_order; /* when the last answered READ was sent */
@@ -282,6 +290,8 @@ struct host {
     struct vault vault;
     struct sim_store store;
     struct failover_memory memory; /* durable; the supervisor's file */
+    struct mirror_copy copy;       /* likewise, of the register (manual) */
+    uint64_t mirror_us;            /* nothing that is said about it overtakes */
     struct supervisor supervisor;
     struct child child;
     uint64_t disk_tickets;
@@ -294,7 +304,7 @@ struct host {
 
 #define ARBITER_HISTORY_MAX 1024U
 
-struct arbiter {
+struct sim_arbiter {
     uint32_t life; /* of its process */
     bool down;     /* refuses connections */
     bool silent;   /* swallows requests */
@@ -305,10 +315,12 @@ struct arbiter {
     uint64_t id;
     struct register_value history[ARBITER_HISTORY_MAX]; /* every value that was ever current */
     uint64_t revisions[ARBITER_HISTORY_MAX];
+    uint64_t incarnations[ARBITER_HISTORY_MAX]; /* of the child for which it was asked */
     uint32_t history_count;
     bool restored; /* an old copy or nothing is there now */
     uint64_t true_revision;
     uint64_t true_head;
+    uint64_t true_id;
     char true_text[REGISTER_TEXT_SIZE_MAX];
 };
 
@@ -378,13 +390,14 @@ struct world {
     uint64_t now_us;
     uint64_t order;
     struct prng prng;
-    struct rng rng; /* base/rng.h upon prng */
+    struct prng more; /* for what was added: the rest draws what it always drew */
+    struct rng rng;   /* base/rng.h upon prng */
     struct event *heap;
     size_t heap_count;
     size_t heap_room;
     struct process_state processes[PROCESS_COUNT];
     struct host hosts[2];
-    struct arbiter arbiter;
+    struct sim_arbiter arbiter;
     struct link link;
     struct clients clients;
     struct nemesis nemesis;
@@ -392,7 +405,9 @@ struct world {
     struct totals totals;
     uint8_t cluster_id[STORAGE_ID_SIZE];
     bool strict;
-    bool async; /* R goes on while promises and cuts are made durable: the core allows both */
+    bool manual; /* no third host: the register is on both (rule E) */
+    bool drains; /* the layer above hands over only what is answered */
+    bool async;  /* R goes on while promises and cuts are made durable: the core allows both */
     uint32_t silence_ms, evict_ms, ping_ms, bias_ms, hold_down_ms;
     uint32_t checkpoint_ms;
     uint64_t hash; /* of everything that happened */
@@ -531,15 +546,33 @@ void link_dial(struct world *world);
 
 /* arbiter.c */
 void arbiter_init(struct world *world);
-void arbiter_read(struct world *world, struct host *host);
-void arbiter_cas(struct world *world,
-                 struct host *host,
-                 const struct register_value *value,
-                 uint64_t revision);
+void arbiter_ask_read(struct world *world, struct host *host);
+void arbiter_ask_cas(struct world *world,
+                     struct host *host,
+                     const struct register_value *value,
+                     uint64_t revision);
 /* The current value. False: there is none. */
 bool arbiter_value(const struct world *world, struct register_value *ret_value);
 void arbiter_restore_old(struct world *world);
+void arbiter_replace(struct world *world);
 void arbiter_restore_true(struct world *world);
+
+/* An answer to what the host has asked: manual.c. */
+void arbiter_answer(struct world *world,
+                    struct host *host,
+                    bool cas,
+                    const struct failover_answer *answer);
+
+/* manual.c */
+void manual_start(struct world *world, struct host *host);
+void manual_link(struct world *world, struct host *host, bool up);
+void manual_read(struct world *world, struct host *host);
+void manual_cas(struct world *world,
+                struct host *host,
+                const struct register_value *value,
+                uint64_t revision);
+/* The operator says that the peer is off, if it is. */
+void manual_confirm(struct world *world, struct host *host);
 
 /* client.c */
 void clients_init(struct world *world);

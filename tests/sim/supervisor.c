@@ -72,6 +72,7 @@ void supervisor_child_down(struct world *world, struct host *host)
         return;
     }
     child_later(world, host);
+    manual_link(world, host, false);
     supervisor_feed(world, host, &event);
 }
 
@@ -132,10 +133,10 @@ static void perform(struct world *world, struct host *host, const struct failove
         host->memory = effect->u.memory;
         break;
     case FAILOVER_EFFECT_READ:
-        arbiter_read(world, host);
+        arbiter_ask_read(world, host);
         break;
     case FAILOVER_EFFECT_CAS:
-        arbiter_cas(world, host, &effect->u.cas.value, effect->u.cas.revision);
+        arbiter_ask_cas(world, host, &effect->u.cas.value, effect->u.cas.revision);
         break;
     case FAILOVER_EFFECT_REGISTER:
     case FAILOVER_EFFECT_SEAL:
@@ -144,6 +145,7 @@ static void perform(struct world *world, struct host *host, const struct failove
         to_child(world, host, effect);
         break;
     case FAILOVER_EFFECT_HANDOVER:
+        checker_handover(world, host);
         simple_to_child(world, host, CONTRACT_HANDOVER);
         break;
     case FAILOVER_EFFECT_RESUME:
@@ -169,6 +171,7 @@ static void perform(struct world *world, struct host *host, const struct failove
     case FAILOVER_EFFECT_ALARM:
         TRACE(world, "host %u: alarm %s %s: %s", host->number, alarm_name(effect->u.alarm.which),
               effect->u.alarm.on ? "on" : "off", effect->u.alarm.reason);
+        checker_alarm(world, host->number, effect->u.alarm.which, effect->u.alarm.on);
         break;
     case FAILOVER_EFFECT_REPLY:
         TRACE(world, "host %u: reply %s: %s", host->number, effect->u.reply.ok ? "ok" : "no",
@@ -213,6 +216,7 @@ void supervisor_feed(struct world *world, struct host *host, struct failover_eve
     }
     if (world->processes[supervisor_process(host)].life == life) {
         supervisor_arm(world, host);
+        checker_knows(world, host);
         checker_step(world);
     }
 }
@@ -240,7 +244,7 @@ void supervisor_start(struct world *world, struct host *host)
 {
     struct supervisor *supervisor = &host->supervisor;
     struct failover_options options = {.host = host->number,
-                                       .linearizable = true,
+                                       .linearizable = !world->manual,
                                        .bias_ms = world->bias_ms,
                                        .start_wait_ms = 400,
                                        .takeover_ms = 1000,
@@ -260,6 +264,7 @@ void supervisor_start(struct world *world, struct host *host)
     supervisor->start_order = world->order;
     memcpy(options.cluster_id, world->cluster_id, sizeof options.cluster_id);
     failover_init(core, &options);
+    manual_start(world, host);
     TRACE(world, "host %u: supervisor starts", host->number);
     child_start(world, host);
     supervisor_feed(world, host, &event);
@@ -298,6 +303,8 @@ static void hear_link(struct world *world, struct host *host, const struct contr
                                               .last_lsn = link->lsn_last}};
 
     memcpy(event.u.link.peer_store_id, link->peer_store_id, REGISTER_ID_SIZE);
+    checker_told_link(world, host->number, link);
+    manual_link(world, host, link->up);
     supervisor_feed(world, host, &event);
 }
 
@@ -324,6 +331,7 @@ static void hear_proposal(struct world *world,
         .type = type, .u.proposal = {.epoch = proposal->epoch, .slow = proposal->slow}};
 
     memcpy(event.u.proposal.peer_store_id, proposal->peer_store_id, REGISTER_ID_SIZE);
+    checker_proposed(world, host->number, proposal->epoch);
     supervisor_feed(world, host, &event);
 }
 
@@ -354,6 +362,7 @@ void supervisor_hear(struct world *world, struct host *host, const struct contra
         hear_epoch(world, host, FAILOVER_EVENT_DRAINED, message->u.epoch);
         break;
     case CONTRACT_TAKE_OVER:
+        checker_offered(world, host->number, message->u.epoch);
         hear_epoch(world, host, FAILOVER_EVENT_TAKE_OVER, message->u.epoch);
         break;
     case CONTRACT_ADD:

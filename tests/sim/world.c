@@ -209,6 +209,7 @@ void world_init(struct world *world, const struct sim_options *options)
     memset(world, 0, sizeof *world);
     world->options = *options;
     world->prng = prng_of(options->seed, 1);
+    world->more = prng_of(options->seed, 2);
     world->rng = (struct rng){.fill = fill, .arg = world};
     world->now_us = SECOND_US;
     rng_fill(&world->rng, world->cluster_id, sizeof world->cluster_id);

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* manual.c: the arbiter that both hosts keep (rule E): the production core supervisor/mirror.c with
+ * a copy on each host's disk, messages over the pair link, and the operator's word.
+ * Owns when messages arrive. What is stored first on either host is in the register: the other one
+ * finds it there. Never decides what counts. The operator gives his word only when the other host
+ * is off; he says it again. */
+#include "tests/sim/sim.h"
+
+#include "base/assert.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void step(struct world *world, struct host *host, struct mirror_event *event);
+
+/* ---- what is in the register ---- */
+
+static bool was_current(const struct sim_arbiter *arbiter, const struct register_value *value)
+{
+    for (uint32_t i = 0; i < arbiter->history_count; i++) {
+        if (register_equal(&arbiter->history[i], value)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What the other host has accepted before it was off, and nobody knows of, is void by the
+ * operator's word. */
+static void take_back(struct world *world, const struct mirror_copy *copy)
+{
+    struct sim_arbiter *arbiter = &world->arbiter;
+
+    while (arbiter->history_count > 1 &&
+           !register_equal(&arbiter->history[arbiter->history_count - 1], &copy->value)) {
+        arbiter->history_count--;
+        checker_register_void(world, &arbiter->history[arbiter->history_count - 1]);
+    }
+    register_format(&arbiter->history[arbiter->history_count - 1], arbiter->text);
+}
+
+static void store(struct world *world, struct host *host, const struct mirror_copy *copy)
+{
+    struct sim_arbiter *arbiter = &world->arbiter;
+    uint64_t revision = mirror_revision(copy);
+
+    host->copy = *copy;
+    if (!copy->present) {
+        return;
+    }
+    if (copy->raised && revision > arbiter->revision) {
+        take_back(world, copy);
+    }
+    if (!was_current(arbiter, &copy->value)) {
+        checker_register(world, copy->value.primary, &copy->value);
+        register_format(&copy->value, arbiter->text);
+        arbiter->exists = true;
+        ASSERT(arbiter->history_count < ARBITER_HISTORY_MAX);
+        arbiter->revisions[arbiter->history_count] = revision;
+        arbiter->incarnations[arbiter->history_count] =
+            world->hosts[copy->value.primary - 1].supervisor.change_incarnation;
+        arbiter->history[arbiter->history_count++] = copy->value;
+        TRACE(world, "MIRROR: host %u: epoch %llu primary %u isr {%s%s} rev %llx", host->number,
+              (unsigned long long)copy->value.epoch, copy->value.primary,
+              copy->value.isr[0].present ? "1" : "", copy->value.isr[1].present ? "2" : "",
+              (unsigned long long)revision);
+    }
+    if (register_equal(&arbiter->history[arbiter->history_count - 1], &copy->value)) {
+        arbiter->revision = revision > arbiter->revision ? revision : arbiter->revision;
+        arbiter->head = arbiter->revision;
+    }
+    checker_step(world);
+}
+
+/* ---- messages ---- */
+
+static void arrive(struct world *world, struct event *event)
+{
+    struct host *host = &world->hosts[event->host];
+    struct mirror_event message = {.type = MIRROR_EVENT_MESSAGE,
+                                   .u.message = span_of(event->data, event->size)};
+
+    if (host->supervisor.running && host->child.link_connection == event->a) {
+        step(world, host, &message);
+    }
+}
+
+static uint64_t delay_us(struct world *world)
+{
+    uint64_t late_us =
+        fault_strikes(world, FAULT_ARBITER_LATE, 5) ? prng_range(&world->more, 100, 900) : 0;
+
+    return prng_range(&world->more, 200, 4000) + late_us * MS_US;
+}
+
+/* In order, as all that goes over the pair link, and only on the connection on which it was said.
+ */
+static void send(struct world *world, struct host *host, const uint8_t *bytes, size_t size)
+{
+    struct host *peer = host_peer(world, host);
+    uint64_t at_us = world->now_us + delay_us(world);
+    uint64_t connection = host->child.link_connection;
+    uint8_t *copy;
+
+    if (connection == 0 || peer->child.link_connection != connection ||
+        world->link.ways[host->index].blocked) {
+        return;
+    }
+    copy = malloc(size);
+    ASSERT(copy != NULL);
+    memcpy(copy, bytes, size);
+    at_us = at_us > host->mirror_us ? at_us : host->mirror_us;
+    host->mirror_us = at_us;
+    world_at(world, at_us - world->now_us,
+             (struct event){.fn = arrive,
+                            .process = supervisor_process(peer),
+                            .host = peer->index,
+                            .a = connection,
+                            .data = copy,
+                            .size = size});
+}
+
+/* ---- requests ---- */
+
+static void answer(struct world *world, struct host *host, const struct mirror_effect *effect)
+{
+    bool cas = effect->u.answer.request == ARBITER_CAS;
+
+    arbiter_answer(world, host, cas, &effect->u.answer.answer);
+}
+
+static void timer(struct world *world, struct event *event)
+{
+    struct host *host = &world->hosts[event->host];
+    struct mirror_event tick = {.type = MIRROR_EVENT_TICK};
+
+    if (host->supervisor.running && event->a == host->supervisor.mirror_timer) {
+        step(world, host, &tick);
+    }
+}
+
+static void arm(struct world *world, struct host *host)
+{
+    uint64_t deadline_ms = mirror_deadline_ms(&host->supervisor.mirror);
+
+    host->supervisor.mirror_timer++;
+    if (deadline_ms != UINT64_MAX) {
+        world_at(world, clock_until(world, host, deadline_ms) + MS_US,
+                 (struct event){.fn = timer,
+                                .process = supervisor_process(host),
+                                .host = host->index,
+                                .a = host->supervisor.mirror_timer});
+    }
+}
+
+static void step(struct world *world, struct host *host, struct mirror_event *event)
+{
+    struct mirror_effects effects;
+    uint32_t life = world->processes[supervisor_process(host)].life;
+
+    event->now_ms = clock_boot(world, host);
+    mirror_step(&host->supervisor.mirror, event, &effects);
+    for (size_t i = 0; i < effects.count && !world->failed; i++) {
+        const struct mirror_effect *effect = &effects.items[i];
+
+        if (world->processes[supervisor_process(host)].life != life) {
+            return;
+        }
+        if (effect->type == MIRROR_EFFECT_STORE) {
+            store(world, host, &effect->u.copy);
+        } else if (effect->type == MIRROR_EFFECT_SEND) {
+            send(world, host, effect->u.message.bytes, effect->u.message.size);
+        } else if (effect->type == MIRROR_EFFECT_ANSWER) {
+            answer(world, host, effect);
+        } else if (effect->u.problem[0] != '\0') {
+            TRACE(world, "host %u: mirror: %s", host->number, effect->u.problem);
+        }
+    }
+    arm(world, host);
+}
+
+void manual_start(struct world *world, struct host *host)
+{
+    struct mirror_options options = {.host = host->number,
+                                     .incarnation = prng_next(&world->more) | 1,
+                                     .timeout_ms = 600,
+                                     .copy = host->copy};
+
+    mirror_init(&host->supervisor.mirror, &options);
+}
+
+void manual_link(struct world *world, struct host *host, bool up)
+{
+    struct mirror_event event = {.type = MIRROR_EVENT_LINK, .u.up = up};
+
+    if (host->supervisor.running && host->supervisor.mirror.up != up) {
+        step(world, host, &event);
+    }
+}
+
+void manual_read(struct world *world, struct host *host)
+{
+    struct mirror_event event = {.type = MIRROR_EVENT_READ};
+
+    step(world, host, &event);
+}
+
+void manual_cas(struct world *world,
+                struct host *host,
+                const struct register_value *value,
+                uint64_t revision)
+{
+    struct mirror_event event = {.type = MIRROR_EVENT_CAS,
+                                 .u.cas = {.value = *value, .revision = revision}};
+
+    step(world, host, &event);
+}
+
+void manual_confirm(struct world *world, struct host *host)
+{
+    struct mirror_event event = {.type = MIRROR_EVENT_CONFIRM_OFF};
+
+    /* Two hosts that were given the word one after the other without hearing of each other, or one
+     * that has taken what the other's word made void, are more than one word can mend. */
+    if (host->supervisor.running && !host_peer(world, host)->powered &&
+        !host_peer(world, host)->copy.raised &&
+        (!host->copy.present || was_current(&world->arbiter, &host->copy.value)) &&
+        !world->processes[supervisor_process(host)].paused) {
+        TRACE(world, "host %u: the operator: the other host is off", host->number);
+        step(world, host, &event);
+        supervisor_command(world, host, FAILOVER_PEER_OFF);
+    }
+}
