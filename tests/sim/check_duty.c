@@ -16,7 +16,10 @@ static struct duty *duty_of(struct world *world, const struct host *host)
 
 void checker_child_new(struct world *world, uint8_t host)
 {
-    memset(&world->checker->duties[host - 1], 0, sizeof(struct duty));
+    struct duty *duty = &world->checker->duties[host - 1];
+
+    memset(duty, 0, sizeof *duty);
+    duty->inherits = world->hosts[host - 1].supervisor.cas_pending != 0;
 }
 
 void checker_told_link(struct world *world, uint8_t host, const struct contract_link *link)
@@ -64,7 +67,7 @@ void checker_change_asked(struct world *world,
                           const struct register_value *value,
                           uint64_t revision)
 {
-    const struct duty *duty = duty_of(world, host);
+    struct duty *duty = duty_of(world, host);
     struct supervisor *supervisor = &host->supervisor;
     bool both = value->isr[0].present && value->isr[1].present;
     struct failover_status status;
@@ -74,7 +77,8 @@ void checker_change_asked(struct world *world,
     }
     supervisor->change_revision = revision;
     supervisor->change_epoch = value->epoch;
-    supervisor->change_incarnation = host->child.incarnation;
+    supervisor->change_incarnation = duty->inherits ? 0 : host->child.incarnation;
+    duty->inherits = false;
     failover_status(supervisor->core, &status);
     if (!status.register_known) {
         return;
@@ -164,7 +168,9 @@ void checker_follows(struct world *world, uint8_t host)
 {
     const struct host *where = &world->hosts[host - 1];
 
-    if (!where->supervisor.registered || where->supervisor.read_order < where->child.start_order) {
+    if (!where->supervisor.registered ||
+        (where->supervisor.read_order < where->child.start_order &&
+         where->supervisor.seen_order < where->child.start_order)) {
         check_fail(world, "12 read first",
                    "host %u follows without a register read in this incarnation", host);
     }

@@ -58,7 +58,8 @@ struct duty {
     uint64_t offered;          /* epoch of the last TAKE_OVER */
     uint64_t proposed;         /* epoch of the last proposal */
     uint64_t handover;         /* epoch that its supervisor wanted to hand over last */
-    bool superseded;           /* a later epoch had committed when the effect under way was begun */
+    bool inherits; /* a CAS was unanswered when the child began: a change may be of an older one */
+    bool superseded; /* a later epoch had committed when the effect under way was begun */
 };
 
 struct checker {

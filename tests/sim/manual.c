@@ -223,8 +223,8 @@ void manual_confirm(struct world *world, struct host *host)
     /* Two hosts that were given the word one after the other without hearing of each other, or one
      * that has taken what the other's word made void, are more than one word can mend. */
     if (host->supervisor.running && !host_peer(world, host)->powered &&
-        !host_peer(world, host)->copy.raised &&
-        (!host->copy.present || was_current(&world->arbiter, &host->copy.value)) &&
+        !host_peer(world, host)->copy.raised && host->copy.present &&
+        was_current(&world->arbiter, &host->copy.value) &&
         !world->processes[supervisor_process(host)].paused) {
         TRACE(world, "host %u: the operator: the other host is off", host->number);
         step(world, host, &event);
