@@ -278,6 +278,9 @@ static const char *do_rejoin(struct failover *f)
     if (in_isr(f)) {
         return "this host is in the ISR: its store is needed";
     }
+    if (!peer_supplies(f)) {
+        return "the other host does not lead the register's lineage: there is nothing to fetch";
+    }
     say(f, "gives up its store and fetches the other host's");
     (void)effect_add(f, FAILOVER_EFFECT_RESYNC);
     return NULL;

@@ -122,6 +122,7 @@ struct failover {
     char reason[FAILOVER_REASON_SIZE];
     uint64_t changed_ms;
     const char *waits; /* for what; NULL: for nothing */
+    char waits_room[FAILOVER_REASON_SIZE];
 
     /* Yes or no, and phases: behind everything else, so that the struct has no holes. */
     bool started;
@@ -180,6 +181,9 @@ void effect_reply(struct failover *f, bool ok, const char *reason);
 void say(struct failover *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* What this host waits for; needs_operator: only a person can end it. */
 void wait_for(struct failover *f, const char *what, bool needs_operator);
+/* Likewise, with numbers in it; for a person. */
+void wait_for_operator(struct failover *f, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 enum failover_role role_of(const struct failover *f);
 void tell_register(struct failover *f);
 void tell_alarms(struct failover *f);
@@ -195,6 +199,8 @@ bool in_isr(const struct failover *f);
 bool peer_in_isr(const struct failover *f);
 /* The peer leads under the register's epoch, or will learn of it before it matters. */
 bool peer_leads(const struct failover *f);
+/* The peer leads the register's lineage: a store that is given up here can be fetched there. */
+bool peer_supplies(const struct failover *f);
 
 /* failover_arbiter.c */
 void arbiter_on_read(struct failover *f, const struct failover_answer *answer);

@@ -115,11 +115,27 @@ static enum wish wish_in_isr(struct failover *f)
     return link_alive(f) ? wish_beside_peer(f) : wish_in_silence(f);
 }
 
+/* A store that cannot follow may be given up when the other host's can be fetched, and not before:
+ * it may be the last one. */
+static void wait_apart(struct failover *f, const char *what)
+{
+    if (peer_supplies(f)) {
+        wait_for_operator(f, "this host's store %s: approvalctl rejoin", what);
+    } else if (!due(f, f->child_ms + f->options.start_wait_ms)) {
+        wait_for(f, "not in the ISR: waits for the other host", false);
+    } else {
+        wait_for_operator(f,
+                          "this host's store %s, and host %u does not lead: do NOT rejoin; start "
+                          "it, or (its disk is lost) approvalctl promote --force --other-lineage",
+                          what, (unsigned)peer_host(f));
+    }
+}
+
 /* Not in the ISR: follow, or say who can help. */
 static void wait_outside(struct failover *f)
 {
     if (f->child.lineage != 0 && f->child.lineage != f->value.lineage) {
-        wait_for(f, "this host's store is of another lineage: approvalctl rejoin", true);
+        wait_apart(f, "is of another lineage");
     } else if (link_alive(f) || !due(f, f->child_ms + f->options.start_wait_ms)) {
         wait_for(f, "not in the ISR: follows", false);
     } else {

@@ -55,6 +55,16 @@ void wait_for(struct failover *f, const char *what, bool needs_operator)
     f->needs_operator = needs_operator;
 }
 
+void wait_for_operator(struct failover *f, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(f->waits_room, sizeof f->waits_room, format, arguments); /* cut is fine */
+    va_end(arguments);
+    wait_for(f, f->waits_room, true);
+}
+
 static enum failover_role role_without_authority(const struct failover *f)
 {
     if (f->handover == HANDOVER_MOVED) {
@@ -216,6 +226,11 @@ bool peer_leads(const struct failover *f)
 {
     return link_alive(f) && f->link.peer_leads &&
            (!f->known || f->link.peer_epoch >= f->value.epoch || f->value.primary == peer_host(f));
+}
+
+bool peer_supplies(const struct failover *f)
+{
+    return f->known && peer_leads(f) && f->link.peer_lineage == f->value.lineage;
 }
 
 void failover_status(const struct failover *f, struct failover_status *ret_status)

@@ -374,8 +374,10 @@ static void check_agreement(struct doctor *doctor, const struct json *status)
     word(status, "link.peer_lineage", theirs, sizeof theirs);
     if (up && strcmp(ours, theirs) != 0 && strspn(theirs, "0") != strlen(theirs)) {
         doctor_say(doctor, DOCTOR_FAIL,
-                   "lineage: the other host's store is of another one (a forced promotion): "
-                   "approvalctl rejoin there");
+                   "lineage: the other host's store is of another one (a forced promotion): %s",
+                   flag(status, "serving")
+                       ? "approvalctl rejoin there"
+                       : "give up neither while this host does not serve, see the alarms");
     } else if (promised > epoch || (up && number(status, "link.peer_promised") > epoch)) {
         doctor_say(doctor, DOCTOR_WARN,
                    "epochs: a host has promised a higher one than the register's %" PRIu64

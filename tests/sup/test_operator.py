@@ -110,7 +110,7 @@ class PairTest(unittest.TestCase):
         self.assertFalse(two.has(lost, self.token))
         self.ask(two)
         one.start()
-        wait(lambda: "rejoin" in one.ctl("status").stdout, "the old host says what to do")
+        wait(lambda: ": approvalctl rejoin" in one.ctl("status").stdout, "the old host says what to do")
         self.assertNotEqual(one.ctl("status").returncode, 0)
         self.assertFalse(one.status()["serving"])
         one.ctl("rejoin", "--confirm", "give up this store", check=0)

@@ -330,7 +330,12 @@ static void a_store_of_another_lineage_is_not_in_the_isr(void)
     kit_up(&kit, 1, 'A', 4, 100);
     kit_read(&kit, &value);
     kit_read(&kit, &value);
-    EXPECT(&kit, "REGISTER 5 p2 AB new lineage; ALARM operator");
+    EXPECT(&kit, "REGISTER 5 p2 AB new lineage");
+    kit_wait(&kit, 1999);
+    CU_ASSERT_FALSE(kit.cas_out);
+    EXPECT_ROLE(&kit, FAILOVER_STANDBY);
+    kit_wait(&kit, 1); /* the other host does not come */
+    CU_ASSERT_FALSE(kit.cas_out);
     EXPECT_ROLE(&kit, FAILOVER_HALTED);
     kit_free(&kit);
 }

@@ -496,6 +496,7 @@ static void maintenance_is_remembered_and_hands_over(void)
 
 static void only_a_store_that_nobody_needs_is_given_up(void)
 {
+    struct failover_link leads = kit_peer('B', 5, 120, 5, false);
     struct kit kit;
 
     unit_standby(&kit);
@@ -503,6 +504,7 @@ static void only_a_store_that_nobody_needs_is_given_up(void)
     EXPECT(&kit, "NO: this host is in the ISR: its store is needed");
     kit_free(&kit);
     unit_ready(&kit, 2, "-B");
+    kit_link(&kit, &leads);
     kit_command(&kit, FAILOVER_REJOIN);
     EXPECT(&kit, "RESYNC; OK: gives up its store and fetches the other host's");
     kit_free(&kit);

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_failover_ways.c: proves supervisor/failover: what it tells a person to do is right, and is
+ * told while it is needed.
+ * Owns nothing but its cases. Never speaks to an arbiter: the bench answers. */
+#include "tests/unit/failover_unit.h"
+
+#define OTHER_LINEAGE 99U
+
+static bool waits_for(const struct kit *kit, const char *words)
+{
+    struct failover_status status;
+
+    failover_status(kit->failover, &status);
+    if (strstr(status.reason, words) == NULL) {
+        (void)fprintf(stderr, "\n  waits for %s\n  wanted    %s\n", status.reason, words);
+        return false;
+    }
+    return true;
+}
+
+/* Host 1, its log at epoch 4, beside a register of epoch 5 of another lineage, led by host 2. */
+static void unit_apart(struct kit *kit)
+{
+    struct failover_options options = kit_options();
+    struct register_value value = kit_value(5, 2, "-B");
+
+    value.lineage = OTHER_LINEAGE;
+    kit_new(kit, &options);
+    kit_start(kit, NULL);
+    kit_up(kit, 1, 'A', 4, 10);
+    kit_read(kit, &value);
+    kit_read(kit, &value);
+}
+
+static void a_store_is_given_up_only_for_one_that_can_be_fetched(void)
+{
+    struct failover_link leads = kit_peer('B', 5, 120, 5, false);
+    struct failover_link idle = kit_peer('B', 5, 120, 0, false);
+    struct failover_link silence = kit_silence();
+    struct kit kit;
+
+    unit_apart(&kit);
+    CU_ASSERT_FALSE(kit.alarms[FAILOVER_ALARM_NEEDS_OPERATOR]); /* it may still come */
+    kit_wait(&kit, 2000);
+    CU_ASSERT(kit.alarms[FAILOVER_ALARM_NEEDS_OPERATOR]);
+    CU_ASSERT(waits_for(&kit, "host 2 does not lead: do NOT rejoin; start it, or (its disk is "
+                              "lost) approvalctl promote --force --other-lineage"));
+    kit_command(&kit, FAILOVER_REJOIN);
+    EXPECT(&kit, "NO: the other host does not lead the register's lineage: there is nothing to "
+                 "fetch");
+    idle.peer_lineage = OTHER_LINEAGE;
+    kit_link(&kit, &idle);
+    kit_command(&kit, FAILOVER_REJOIN);
+    EXPECT(&kit, "NO: the other host does not lead the register's lineage: there is nothing to "
+                 "fetch");
+    kit_link(&kit, &leads); /* of this host's own lineage: not what the register names */
+    kit_command(&kit, FAILOVER_REJOIN);
+    EXPECT(&kit, "NO: the other host does not lead the register's lineage: there is nothing to "
+                 "fetch");
+    leads.peer_lineage = OTHER_LINEAGE;
+    kit_link(&kit, &leads);
+    CU_ASSERT(waits_for(&kit, "is of another lineage: approvalctl rejoin"));
+    kit_link(&kit, &silence);
+    CU_ASSERT(waits_for(&kit, "do NOT rejoin"));
+    kit_link(&kit, &leads);
+    kit_command(&kit, FAILOVER_REJOIN);
+    EXPECT(&kit, "RESYNC; OK: gives up its store and fetches the other host's");
+    kit_free(&kit);
+}
+
+UNIT_MAIN("failover_ways",
+          {"a store is given up only for one that can be fetched",
+           a_store_is_given_up_only_for_one_that_can_be_fetched})
