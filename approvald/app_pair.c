@@ -381,6 +381,11 @@ bool app_pair_is_paired(const struct app *app)
     return app->pair != NULL && pair_is_paired(app->pair);
 }
 
+uint32_t app_pair_evict_ms(const struct app *app)
+{
+    return app->pair->configure.evict_ms;
+}
+
 void app_pair_free(struct app *app)
 {
     struct pair *pair = app->pair;

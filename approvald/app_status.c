@@ -24,6 +24,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Beyond T_evict: a CAS at an arbiter that is slow, and the sync of the new epoch's start. */
+#define STALL_RESERVE_MS 2000U
+
 #define GAUGE(field, name, help)                                                                   \
     {                                                                                              \
         offsetof(struct app_gauges, field), METRIC_GAUGE, name, help                               \
@@ -140,6 +143,19 @@ static enum webapi_state slack_state(const struct app *app, struct webapi_status
     return ret_status->state;
 }
 
+/* What is written waits for the other host, for longer than its removal takes. */
+static bool is_stalled(const struct app *app)
+{
+    struct storage_pair_status status;
+
+    if (!app_pair_is_paired(app)) {
+        return false;
+    }
+    storage_pair_status(app->storage, &status);
+    return status.role == REPLICA_PRIMARY && status.peer_required &&
+           status.lag_ms > (uint64_t)app_pair_evict_ms(app) + STALL_RESERVE_MS;
+}
+
 bool app_ready(void *arg, const char **ret_why)
 {
     struct app *app = arg;
@@ -158,6 +174,10 @@ bool app_ready(void *arg, const char **ret_why)
         *ret_why = app->serving == APP_QUIETING ? "This host is handing over."
                                                 : "This host is the standby, or waits to become "
                                                   "primary.";
+        return false;
+    }
+    if (is_stalled(app)) {
+        *ret_why = "The other host, which has to acknowledge, does not: nothing is answered.";
         return false;
     }
     return true;

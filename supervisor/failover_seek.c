@@ -211,12 +211,46 @@ static void seek_alone(struct failover *f)
     }
 }
 
+/* The peer's acknowledgement is needed, and cannot come: nothing that is written is answered. Where
+ * one host may go on alone that ends by itself, and soon. */
+static bool is_stalled(struct failover *f)
+{
+    bool acknowledges = link_alive(f) && f->link.in_sync && peer_in_isr(f);
+
+    if (f->phase != AUTHORITY_GRANTED || f->handover != HANDOVER_NONE || f->options.alone ||
+        !peer_member(f)->present || acknowledges) {
+        f->stalled_ms = 0;
+        return false;
+    }
+    if (f->stalled_ms == 0) {
+        f->stalled_ms = f->now_ms;
+    }
+    return due(f, f->stalled_ms + f->options.start_wait_ms);
+}
+
+static void wait_stalled(struct failover *f)
+{
+    unsigned peer = peer_host(f);
+
+    if (!link_alive(f)) {
+        wait_for_operator(f, "nothing is answered: host %u has to acknowledge and is not heard: %s",
+                          peer, f->down ? "start it, or the arbiter" : "start it");
+    } else {
+        wait_for_operator(f, "nothing is answered: host %u is heard, but not in sync yet", peer);
+    }
+}
+
 /* Nothing is sought while this host leads; a removal may still wait for the operator. */
 static void wait_leading(struct failover *f)
 {
-    bool asks = f->cas_refused && f->change.kind != CHANGE_NONE;
+    bool stalled = is_stalled(f);
 
-    wait_for(f, asks ? "the arbiter waits for the operator: is the other host off?" : NULL, asks);
+    wait_for(f, NULL, false);
+    if (f->cas_refused && f->change.kind != CHANGE_NONE) {
+        wait_for(f, "the arbiter waits for the operator: is the other host off?", true);
+    } else if (stalled) {
+        wait_stalled(f);
+    }
 }
 
 static void seek_begin(struct failover *f, enum wish wish)

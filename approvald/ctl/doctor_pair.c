@@ -84,6 +84,11 @@ static void check_protection(struct doctor *doctor, const struct json *status)
     if (!json_is_object(json_get(status, "register"))) {
         doctor_say(doctor, DOCTOR_FAIL,
                    "register: not read yet; a new pair: approvalctl pair bootstrap, on one host");
+    } else if (in_isr(status, 1) && in_isr(status, 2) && !show_pair_in_sync(status)) {
+        doctor_say(doctor, DOCTOR_FAIL,
+                   "protection: both hosts have to acknowledge, and are not in sync (%s): nothing "
+                   "is answered until they are",
+                   mode);
     } else if (in_isr(status, 1) && in_isr(status, 2)) {
         doctor_say(doctor, DOCTOR_OK, "protection: every answer is on both hosts (%s)", mode);
     } else {

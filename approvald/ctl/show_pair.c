@@ -45,6 +45,21 @@ static bool in_isr(const struct json *status, uint64_t host)
     return false;
 }
 
+bool show_pair_in_sync(const struct json *status)
+{
+    const struct json *member = json_first(json_path(status, "register.isr"));
+    struct span store = json_text(status, "link.peer_store");
+    bool named = false;
+
+    for (; member != NULL; member = json_next(member)) {
+        if (number(member, "host") != number(status, "host")) {
+            named = span_equal(json_text(member, "store"), store);
+        }
+    }
+    return named && in_isr(status, 1) && in_isr(status, 2) && json_bool(status, "link.up", false) &&
+           !json_bool(status, "link.silent", false) && json_bool(status, "link.in_sync", false);
+}
+
 /* The peer's own word, unless it may be wrong by now: it is not heard, or has said nothing lately.
  */
 static bool told(const struct json *status)
@@ -76,7 +91,7 @@ bool show_pair_is_well(const struct json *status)
 
     return json_count(json_get(status, "alarms")) == 0 &&
            !json_bool(status, "child.safe_mode", false) && !other_safe &&
-           (!paired || (in_isr(status, 1) && in_isr(status, 2)));
+           (!paired || show_pair_in_sync(status));
 }
 
 void show_pair_headline(const struct json *status, bool ready)
@@ -85,7 +100,7 @@ void show_pair_headline(const struct json *status, bool ready)
     uint64_t other = other_host(status);
 
     /* main looks at ferror, as for all here */
-    if (show_pair_is_standby(status) && in_isr(status, self_host(status))) {
+    if (show_pair_is_standby(status) && show_pair_in_sync(status)) {
         (void)printf("standing by: host %" PRIu64 " serves, this host has every answer\n", other);
     } else if (show_pair_is_standby(status)) {
         (void)printf("standing by, NOT IN SYNC: host %" PRIu64 " serves, this host cannot take "
@@ -93,6 +108,10 @@ void show_pair_headline(const struct json *status, bool ready)
                      other);
     } else if (!ready) {
         (void)printf("NOT READY\n");
+    } else if (both && !show_pair_in_sync(status)) {
+        (void)printf("STALLED: primary, but host %" PRIu64 ", which has to acknowledge, is not in "
+                     "sync\n",
+                     other);
     } else if (both) {
         (void)printf("ready: primary, and host %" PRIu64 " has every answer too\n", other);
     } else {
@@ -249,6 +268,15 @@ static void show_child(const struct json *status)
     (void)printf("\n");
 }
 
+static const char *protection(const struct json *status)
+{
+    if (!in_isr(status, 1) || !in_isr(status, 2)) {
+        return "UNPROTECTED: one host alone";
+    }
+    return show_pair_in_sync(status) ? "every answer is on both hosts"
+                                     : "both have to acknowledge, and are NOT IN SYNC";
+}
+
 void show_pair(const struct json *status, const struct show_lag *lag)
 {
     char role[32];
@@ -264,9 +292,7 @@ void show_pair(const struct json *status, const struct show_lag *lag)
         show_peer(status);
         show_link(status, lag);
         show_register(status);
-        (void)printf("  protection  %s (%s)\n",
-                     in_isr(status, 1) && in_isr(status, 2) ? "every answer is on both hosts"
-                                                            : "UNPROTECTED: one host alone",
+        (void)printf("  protection  %s (%s)\n", protection(status),
                      text(status, "protection", word, sizeof word));
         show_arbiter(status);
         show_vip(status);

@@ -21,7 +21,7 @@ from fake_supervisor import FakeSupervisor, status  # noqa: E402
 PRIMARY = {
     "host": 1, "role": "primary", "serving": True, "listening": True, "link__peer_leads": False,
     "peer__role": "standby", "peer__serving": False, "peer__vip_here": False,
-    "peer__vrrp": "fault", "vip__here": True,
+    "peer__vrrp": "fault", "vip__here": True, "link__peer_store": "22" * 16,
 }  # fmt: skip
 ALONE = {
     **PRIMARY, "register__isr": [{"host": 1, "store": "11" * 16}], "link__up": False,
@@ -74,6 +74,18 @@ class Status(PairTest):
         self.assertIn("2 records outstanding", out)
         self.assertIn("192.0.2.10/24 is here (VRRP: backup; the other host: fault)", out)
         self.assertIn("3 requests", out)
+
+    def test_a_primary_that_nobody_acknowledges_needs_a_person(self):
+        for change in ({"link__up": False, "link__in_sync": False}, {"link__in_sync": False},
+                       {"link__silent": True}, {"link__peer_store": "33" * 16}):  # fmt: skip
+            with self.subTest(change):
+                out = self.status(119, ready=True, **{**PRIMARY, **change})
+                self.assertTrue(out.startswith("STALLED: primary, but host 2, which has to"), out)
+                self.assertIn("protection  both have to acknowledge, and are NOT IN SYNC", out)
+
+    def test_a_standby_that_is_behind_needs_a_person(self):
+        out = self.status(119, ready=False, link__in_sync=False)
+        self.assertTrue(out.startswith("standing by, NOT IN SYNC"), out)
 
     def test_a_primary_alone_needs_a_person(self):
         out = self.status(119, ready=True, records=9, **ALONE)
@@ -194,6 +206,7 @@ class Doctor(PairTest):
     def test_what_fails_says_what_to_do(self):
         lines = (
             ({"link__up": False}, "other host: not connected: is it on"),
+            ({"link__in_sync": False}, "both hosts have to acknowledge, and are not in sync"),
             ({"link__clock_ahead_ms": -130000}, "differ by 130000 ms: is NTP running"),
             ({"arbiter__reachable": False, "arbiter__problem": "refused"},
              "does not answer this host: refused: no takeover"),

@@ -68,6 +68,38 @@ static void a_store_is_given_up_only_for_one_that_can_be_fetched(void)
     kit_free(&kit);
 }
 
+static void a_primary_that_nobody_acknowledges_says_so(void)
+{
+    struct failover_link behind = kit_peer('B', 7, 101, 0, false);
+    struct failover_link well = kit_peer('B', 7, 120, 0, true);
+    struct failover_link silence = kit_silence();
+    struct kit kit;
+
+    unit_paired(&kit);
+    kit_link(&kit, &silence); /* protection = strict: no removal is proposed */
+    kit_wait(&kit, 1999);
+    CU_ASSERT_FALSE(kit.alarms[FAILOVER_ALARM_NEEDS_OPERATOR]);
+    kit_wait(&kit, 1);
+    CU_ASSERT(kit.alarms[FAILOVER_ALARM_NEEDS_OPERATOR]);
+    CU_ASSERT(waits_for(&kit, "nothing is answered: host 2 has to acknowledge and is not heard: "
+                              "start it"));
+    EXPECT_ROLE(&kit, FAILOVER_PRIMARY);
+    kit_link(&kit, &behind);
+    CU_ASSERT(waits_for(&kit, "host 2 is heard, but not in sync yet"));
+    kit_link(&kit, &well);
+    CU_ASSERT_FALSE(kit.alarms[FAILOVER_ALARM_NEEDS_OPERATOR]);
+    kit_link(&kit, &behind); /* counted anew */
+    kit_wait(&kit, 1999);
+    CU_ASSERT_FALSE(kit.alarms[FAILOVER_ALARM_NEEDS_OPERATOR]);
+    kit_free(&kit);
+    unit_solo(&kit);
+    kit_wait(&kit, 3000);
+    CU_ASSERT_FALSE(kit.alarms[FAILOVER_ALARM_NEEDS_OPERATOR]);
+    kit_free(&kit);
+}
+
 UNIT_MAIN("failover_ways",
+          {"a primary that nobody acknowledges says so",
+           a_primary_that_nobody_acknowledges_says_so},
           {"a store is given up only for one that can be fetched",
            a_store_is_given_up_only_for_one_that_can_be_fetched})
