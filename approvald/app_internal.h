@@ -153,6 +153,8 @@ void app_pair_work(struct app *app);
 void app_pair_tick(struct app *app, uint64_t now_ms);
 void app_pair_failed(struct app *app, const struct err *err);
 bool app_pair_is_paired(const struct app *app);
+/* protection = strict: this host leads alone, and serves only when the other one is in the ISR. */
+bool app_pair_is_held(const struct app *app);
 /* T_evict of a paired host. */
 uint32_t app_pair_evict_ms(const struct app *app);
 /* What the supervisor says of the pair; NULL: nothing yet, or there is none. */

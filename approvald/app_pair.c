@@ -46,6 +46,7 @@ static void grant(struct app *app, const struct contract_grant *given)
 
     memcpy(granted.peer_store_id, given->peer_store_id, STORAGE_ID_SIZE);
     if (pair_is_paired(app->pair)) {
+        app->pair->granted_alone = !given->peer_in_isr;
         storage_grant(app->storage, &granted);
     } else {
         app->pair->epoch = given->epoch;
@@ -160,7 +161,7 @@ void app_pair_work(struct app *app)
     if (app->drain_until_ms != 0) {
         return; /* this process begins nothing more */
     }
-    if (pair->lead) {
+    if (pair->lead && !app_pair_is_held(app)) {
         pair->lead = false;
         move_serve(app);
         if (app->failure.code != ERR_OK) {
@@ -379,6 +380,14 @@ const struct contract_summary *app_pair_summary(const struct app *app)
 bool app_pair_is_paired(const struct app *app)
 {
     return app->pair != NULL && pair_is_paired(app->pair);
+}
+
+bool app_pair_is_held(const struct app *app)
+{
+    const struct pair *pair = app->pair;
+
+    return pair != NULL && pair_is_paired(pair) && pair->configure.strict && pair->lead &&
+           pair->granted_alone;
 }
 
 uint32_t app_pair_evict_ms(const struct app *app)

@@ -38,8 +38,9 @@ struct pair {
     bool summary_known;
     bool link_news; /* the link's state is to be told */
     struct replica_link link;
-    bool lead;      /* the storage leads: serve */
-    uint64_t epoch; /* granted */
+    bool lead;          /* the storage leads: serve */
+    bool granted_alone; /* the last grant's ISR is this host: a strict pair does not serve */
+    uint64_t epoch;     /* granted */
     enum move move;
     uint64_t move_ms; /* since when */
     uint64_t turn;    /* TAKING_BACK: in this turn the storage has heard of it */

@@ -37,10 +37,11 @@ static void deliver(struct app *app, struct http_request *request, enum slack_pa
     };
 
     if (app->serving == APP_RESTING) {
-        http_problem(request, &(struct http_problem){.status = 503,
-                                                     .detail = "This host is the standby: ask at "
-                                                               "the pair's own address.",
-                                                     .retry_after_s = 1});
+        const char *why = "";
+
+        (void)app_ready(app, &why); /* it is not */
+        http_problem(request,
+                     &(struct http_problem){.status = 503, .detail = why, .retry_after_s = 1});
         return;
     }
     if (app->inbound == NULL) {

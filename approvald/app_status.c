@@ -170,10 +170,14 @@ bool app_ready(void *arg, const char **ret_why)
         *ret_why = "This process is stopping.";
         return false;
     }
+    if (app_pair_is_held(app)) {
+        *ret_why = "Strict: the other host is not in sync, and one host alone answers nothing.";
+        return false;
+    }
     if (app->serving != APP_SERVING) {
         *ret_why = app->serving == APP_QUIETING ? "This host is handing over."
                                                 : "This host is the standby, or waits to become "
-                                                  "primary.";
+                                                  "primary: ask at the pair's own address.";
         return false;
     }
     if (is_stalled(app)) {

@@ -64,7 +64,9 @@ static const struct conf_option options[] = {
     {"pair", "handover", CONF_DURATION, "3s", 500, 60000, NULL,
      "A planned handover that has not happened by then is given up."},
     {"pair", "protection", CONF_CHOICE, "available", 0, 0, "available strict",
-     "available: one host alone goes on, with an alarm; strict: nothing is accepted by one alone."},
+     "available: one host alone goes on, with an alarm; strict: one host alone answers nothing "
+     "(503), "
+     "also after a takeover, until the other one is in sync."},
 
     {"arbiter", "kind", CONF_CHOICE, "none", 0, 0, "none etcd manual",
      "Who keeps the register: etcd on a third box; manual: both hosts, an operator in doubt; none: "

@@ -322,6 +322,17 @@ static bool identify(struct call *call)
     return true;
 }
 
+/* Why there is no service. */
+static const char *why_not(const struct api *api)
+{
+    const char *why = "This host is the standby: ask at the pair's own address.";
+
+    if (api->options.ready != NULL) {
+        (void)api->options.ready(api->options.arg, &why); /* it sets why when it is not */
+    }
+    return why;
+}
+
 struct call *call_begin(struct api *api, struct http_request *request, uint32_t scopes)
 {
     struct call *call = http_request_context(request);
@@ -329,10 +340,8 @@ struct call *call_begin(struct api *api, struct http_request *request, uint32_t 
     call->api = api;
     call->request = request;
     if (api->options.service == NULL) {
-        http_problem(request, &(struct http_problem){.status = 503,
-                                                     .detail = "This host is the standby: ask at "
-                                                               "the pair's own address.",
-                                                     .retry_after_s = RETRY_S});
+        http_problem(request, &(struct http_problem){
+                                  .status = 503, .detail = why_not(api), .retry_after_s = RETRY_S});
         return NULL;
     }
     if (!identify(call)) {
