@@ -387,6 +387,10 @@ void child_report(struct world *world, struct host *host, const struct replica_r
     } else {
         message.u.epoch = report->u.epoch;
     }
+    if (report->type == REPLICA_REPORT_LEADING && world->strict && !host->child.engine.required) {
+        TRACE(world, "host %u: leads alone: strict, it does not serve", host->number);
+        return;
+    }
     TRACE(world, "host %u: report %s", host->number, contract_name(message.type));
     if (report->type == REPLICA_REPORT_LEADING) {
         checker_serves(world, host->number, &host->child.engine);
