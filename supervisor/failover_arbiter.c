@@ -456,10 +456,19 @@ static bool retry_wanted(const struct failover *f)
     return !f->safe_mode && !f->memory.maintenance && (!peer_leads(f) || f->offered);
 }
 
+/* Nobody acknowledges, and nobody would say that another one has been promoted by force: only the
+ * register can. */
+static bool leads_unheard(const struct failover *f)
+{
+    return f->phase == AUTHORITY_GRANTED && !f->options.alone && !peer_member(f)->present &&
+           !link_alive(f);
+}
+
 static bool read_needed(const struct failover *f)
 {
-    return f->down || f->refused || !f->known || (f->child_up && !f->fresh) || f->offered ||
-           f->handover != HANDOVER_NONE || (peer_leads(f) && f->link.peer_epoch > f->value.epoch);
+    return f->down || leads_unheard(f) || f->refused || !f->known || (f->child_up && !f->fresh) ||
+           f->offered || f->handover != HANDOVER_NONE ||
+           (peer_leads(f) && f->link.peer_epoch > f->value.epoch);
 }
 
 static void read_run(struct failover *f)

@@ -237,7 +237,7 @@ static void a_standby_waits_silence_and_bias_before_it_cases_itself_in(void)
     kit_cas(&kit, FAILOVER_DONE, NULL);
     EXPECT(&kit, "PERSIST 6; SEAL 6; ALARM unprotected");
     kit_epoch(&kit, FAILOVER_EVENT_SEALED, 6);
-    EXPECT(&kit, "GRANT 6 p1 A-");
+    EXPECT(&kit, "GRANT 6 p1 A-; READ");
     kit_free(&kit);
 }
 

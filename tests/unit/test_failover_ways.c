@@ -98,7 +98,39 @@ static void a_primary_that_nobody_acknowledges_says_so(void)
     kit_free(&kit);
 }
 
+/* The other host's operator may say that this one is off, and be wrong. */
+static void a_primary_alone_and_unheard_looks_at_the_register_often(void)
+{
+    struct failover_link behind = kit_peer('B', 5, 50, 0, false);
+    struct failover_link silence = kit_silence();
+    struct register_value value;
+    struct kit kit;
+
+    unit_solo(&kit);
+    value = kit.won;
+    kit_wait(&kit, 100);
+    CU_ASSERT(kit.read_out);
+    kit_read(&kit, &value);
+    kit_wait(&kit, 100);
+    CU_ASSERT(kit.read_out);
+    kit_read(&kit, &value);
+    kit_link(&kit, &behind);
+    kit_wait(&kit, 1900);
+    CU_ASSERT_FALSE(kit.read_out); /* who forces has to see that link down */
+    kit_link(&kit, &silence);
+    CU_ASSERT(kit.read_out);
+    kit_read(&kit, &value);
+    kit_wait(&kit, 100);
+    value = kit_value(1048576, 2, "-B");
+    value.lineage = OTHER_LINEAGE;
+    kit_read(&kit, &value);
+    EXPECT(&kit, "PERSIST 1048576; REVOKE; READ; ELIGIBLE 0");
+    kit_free(&kit);
+}
+
 UNIT_MAIN("failover_ways",
+          {"a primary alone and unheard looks at the register often",
+           a_primary_alone_and_unheard_looks_at_the_register_often},
           {"a primary that nobody acknowledges says so",
            a_primary_that_nobody_acknowledges_says_so},
           {"a store is given up only for one that can be fetched",
