@@ -105,6 +105,7 @@ struct failover {
     uint64_t granted_to;  /* incarnation */
     uint64_t handover_ms; /* its deadline */
     uint64_t handover_pause_ms;
+    uint64_t leaderless_ms; /* barred: since when nobody leads; 0: not so */
     uint64_t
         stalled_ms; /* since when what leads here needs a peer that is not in sync; 0: not so */
 

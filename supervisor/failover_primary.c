@@ -53,6 +53,7 @@ void authority_child_gone(struct failover *f)
     f->read_counts = false;
     f->heard = false;
     f->orphan_ms = 0;
+    f->leaderless_ms = 0;
     f->moved_ms = 0;
     f->hint = false;
     f->offered = false;

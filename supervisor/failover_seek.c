@@ -162,14 +162,32 @@ static bool is_held_back(struct failover *f)
     return true;
 }
 
+/* Nobody has led for so long that no takeover under way explains it. */
+static bool is_leaderless(struct failover *f)
+{
+    if (peer_leads(f)) {
+        f->leaderless_ms = 0;
+        return false;
+    }
+    if (f->leaderless_ms == 0) {
+        f->leaderless_ms = f->now_ms;
+    }
+    return due(f, f->leaderless_ms + f->options.start_wait_ms);
+}
+
 static bool is_barred(struct failover *f)
 {
-    if (f->safe_mode) {
-        wait_for(f, f->safe_reason, false);
-    } else if (f->memory.maintenance) {
-        wait_for(f, "maintenance", false);
-    } else {
+    if (!f->safe_mode && !f->memory.maintenance) {
+        f->leaderless_ms = 0;
         return false;
+    }
+    if (is_leaderless(f)) {
+        wait_for_operator(
+            f, "nobody leads: start host %u, or approvalctl %s here (this host is in %s)",
+            (unsigned)peer_host(f), f->safe_mode ? "safe-mode clear" : "maintenance off",
+            f->safe_mode ? "safe mode" : "maintenance");
+    } else {
+        wait_for(f, f->safe_mode ? f->safe_reason : "maintenance", false);
     }
     return true;
 }

@@ -128,7 +128,39 @@ static void a_primary_alone_and_unheard_looks_at_the_register_often(void)
     kit_free(&kit);
 }
 
+static void the_only_host_left_says_that_nothing_leads(void)
+{
+    struct failover_link leads = kit_peer('B', 5, 100, 5, true);
+    struct failover_link silence = kit_silence();
+    struct kit kit;
+
+    unit_standby(&kit);
+    kit_safe(&kit, true);
+    kit_wait(&kit, 5000);
+    CU_ASSERT_FALSE(kit.alarms[FAILOVER_ALARM_NEEDS_OPERATOR]);
+    CU_ASSERT(waits_for(&kit, "three crashes"));
+    kit_link(&kit, &silence);
+    kit_wait(&kit, 1999);
+    CU_ASSERT_FALSE(kit.alarms[FAILOVER_ALARM_NEEDS_OPERATOR]);
+    kit_wait(&kit, 1);
+    CU_ASSERT(kit.alarms[FAILOVER_ALARM_NEEDS_OPERATOR]);
+    CU_ASSERT(waits_for(&kit, "nobody leads: start host 2, or approvalctl safe-mode clear here"));
+    kit_link(&kit, &leads);
+    CU_ASSERT_FALSE(kit.alarms[FAILOVER_ALARM_NEEDS_OPERATOR]);
+    kit_safe(&kit, false);
+    kit_command(&kit, FAILOVER_MAINTENANCE_ON);
+    kit_link(&kit, &silence);
+    kit_wait(&kit, 2000);
+    CU_ASSERT(waits_for(&kit, "nobody leads: start host 2, or approvalctl maintenance off here"));
+    kit_command(&kit, FAILOVER_MAINTENANCE_OFF);
+    CU_ASSERT(kit.cas_out);
+    CU_ASSERT_FALSE(kit.alarms[FAILOVER_ALARM_NEEDS_OPERATOR]);
+    kit_free(&kit);
+}
+
 UNIT_MAIN("failover_ways",
+          {"the only host left says that nothing leads",
+           the_only_host_left_says_that_nothing_leads},
           {"a primary alone and unheard looks at the register often",
            a_primary_alone_and_unheard_looks_at_the_register_often},
           {"a primary that nobody acknowledges says so",
