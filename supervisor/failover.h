@@ -197,7 +197,7 @@ enum failover_effect_type {
     FAILOVER_EFFECT_ASK_HANDOVER, /* the peer is asked to hand over: the virtual IP is here */
     FAILOVER_EFFECT_ELIGIBLE,     /* u.eligible: may hold the virtual IP (rule M) */
     FAILOVER_EFFECT_CHANGED, /* u.reason: role, epoch or ISR changed, and why: log and status */
-    FAILOVER_EFFECT_ALARM,   /* u.alarm */
+    FAILOVER_EFFECT_ALARM,   /* u.alarm: begun, over, or on for another reason than before */
     FAILOVER_EFFECT_REPLY    /* u.reply: to the operator's command */
 };
 

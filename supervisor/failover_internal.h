@@ -126,6 +126,7 @@ struct failover {
     uint64_t changed_ms;
     const char *waits; /* for what; NULL: for nothing */
     char waits_room[FAILOVER_REASON_SIZE];
+    char alarm_reasons[FAILOVER_ALARM_COUNT][FAILOVER_REASON_SIZE];
 
     /* Yes or no, and phases: behind everything else, so that the struct has no holes. */
     bool started;

@@ -108,11 +108,13 @@ void tell_register(struct failover *f)
 static void alarm_set(struct failover *f, enum failover_alarm which, bool on, const char *reason)
 {
     struct failover_effect *effect;
+    char *told = f->alarm_reasons[which];
 
-    if (f->alarms[which] == on) {
+    if (f->alarms[which] == on && (!on || strcmp(told, reason) == 0)) {
         return;
     }
     f->alarms[which] = on;
+    reason_set(told, reason);
     effect = effect_add(f, FAILOVER_EFFECT_ALARM);
     effect->u.alarm.which = which;
     effect->u.alarm.on = on;

@@ -110,6 +110,17 @@ static void check_grant(const struct kit *kit, const struct register_value *valu
     }
 }
 
+/* An alarm is told when it begins, when it is over, and when its reason is another one. */
+static void check_alarm(struct kit *kit, const struct failover_effect *effect)
+{
+    bool *on = &kit->alarms[effect->u.alarm.which];
+    char *reason = kit->alarm_reasons[effect->u.alarm.which];
+
+    ASSERT(*on != effect->u.alarm.on || (*on && strcmp(reason, effect->u.alarm.reason) != 0));
+    *on = effect->u.alarm.on;
+    memcpy(reason, effect->u.alarm.reason, FAILOVER_REASON_SIZE);
+}
+
 static void check_effect(struct kit *kit, const struct failover_effect *effect, size_t index)
 {
     switch (effect->type) {
@@ -153,8 +164,7 @@ static void check_effect(struct kit *kit, const struct failover_effect *effect, 
         kit->eligible = effect->u.eligible;
         break;
     case FAILOVER_EFFECT_ALARM:
-        ASSERT(kit->alarms[effect->u.alarm.which] != effect->u.alarm.on);
-        kit->alarms[effect->u.alarm.which] = effect->u.alarm.on;
+        check_alarm(kit, effect);
         break;
     case FAILOVER_EFFECT_CHANGED:
     case FAILOVER_EFFECT_REPLY:

@@ -45,6 +45,7 @@ struct kit {
     struct failover_memory memory; /* as last persisted */
     bool eligible;
     bool alarms[FAILOVER_ALARM_COUNT];
+    char alarm_reasons[FAILOVER_ALARM_COUNT][FAILOVER_REASON_SIZE];
 };
 
 struct failover_options kit_options(void);

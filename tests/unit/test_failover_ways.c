@@ -158,12 +158,35 @@ static void the_only_host_left_says_that_nothing_leads(void)
     kit_free(&kit);
 }
 
-UNIT_MAIN("failover_ways",
-          {"the only host left says that nothing leads",
-           the_only_host_left_says_that_nothing_leads},
-          {"a primary alone and unheard looks at the register often",
-           a_primary_alone_and_unheard_looks_at_the_register_often},
-          {"a primary that nobody acknowledges says so",
-           a_primary_that_nobody_acknowledges_says_so},
-          {"a store is given up only for one that can be fetched",
-           a_store_is_given_up_only_for_one_that_can_be_fetched})
+static void an_alarm_whose_reason_changes_is_told_again(void)
+{
+    struct failover_link leads = kit_peer('B', 5, 120, 5, false);
+    struct failover_link silence = kit_silence();
+    const char *told;
+    struct kit kit;
+
+    unit_apart(&kit);
+    kit_wait(&kit, 2000);
+    told = kit.alarm_reasons[FAILOVER_ALARM_NEEDS_OPERATOR];
+    CU_ASSERT_PTR_NOT_NULL(strstr(told, "do NOT rejoin"));
+    leads.peer_lineage = OTHER_LINEAGE;
+    kit_link(&kit, &leads);
+    EXPECT(&kit, "ALARM operator");
+    CU_ASSERT_PTR_NOT_NULL(strstr(told, ": approvalctl rejoin"));
+    kit_link(&kit, &leads);
+    EXPECT(&kit, "");
+    kit_link(&kit, &silence);
+    EXPECT(&kit, "ALARM operator");
+    CU_ASSERT_PTR_NOT_NULL(strstr(told, "do NOT rejoin"));
+    kit_free(&kit);
+}
+
+UNIT_MAIN(
+    "failover_ways",
+    {"an alarm whose reason changes is told again", an_alarm_whose_reason_changes_is_told_again},
+    {"the only host left says that nothing leads", the_only_host_left_says_that_nothing_leads},
+    {"a primary alone and unheard looks at the register often",
+     a_primary_alone_and_unheard_looks_at_the_register_often},
+    {"a primary that nobody acknowledges says so", a_primary_that_nobody_acknowledges_says_so},
+    {"a store is given up only for one that can be fetched",
+     a_store_is_given_up_only_for_one_that_can_be_fetched})
