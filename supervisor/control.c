@@ -28,6 +28,7 @@ static const struct {
     {"status", CONTROL_STATUS},
     {"switchover", CONTROL_SWITCHOVER},
     {"promote-force", CONTROL_PROMOTE_FORCE},
+    {"promote-force-other-lineage", CONTROL_PROMOTE_FORCE_OTHER},
     {"peer-off", CONTROL_PEER_OFF},
     {"bootstrap", CONTROL_BOOTSTRAP},
     {"reseed", CONTROL_RESEED},
@@ -67,10 +68,11 @@ static enum err_code find_word(struct span word, enum control_command *ret_comma
             return ERR_OK;
         }
     }
-    return err_set(err, ERR_INVALID,
-                   "unknown command; there are status, switchover, "
-                   "promote-force, peer-off, bootstrap, reseed, rejoin, "
-                   "maintenance on, maintenance off, safe-mode-clear");
+    return err_set(
+        err, ERR_INVALID,
+        "unknown command; there are status, switchover, "
+        "promote-force, promote-force-other-lineage, peer-off, bootstrap, reseed, rejoin, "
+        "maintenance on, maintenance off, safe-mode-clear");
 }
 
 enum err_code control_parse(struct span line, enum control_command *ret_command, struct err *err)

@@ -149,11 +149,13 @@ struct failover_proposal {
 };
 
 enum failover_command {
-    FAILOVER_SWITCHOVER, /* on either host: the primary hands over to the standby */
-    FAILOVER_FORCE,      /* promote with a new lineage; the peer is confirmed off (rule F) */
-    FAILOVER_PEER_OFF,   /* the operator confirms that the peer is off; until it is heard */
-    FAILOVER_BOOTSTRAP,  /* create the register: ISR {self} */
-    FAILOVER_RESEED,     /* a new arbiter: write the register that both hosts agree on */
+    FAILOVER_SWITCHOVER,  /* on either host: the primary hands over to the standby */
+    FAILOVER_FORCE,       /* promote with a new lineage; the peer is confirmed off (rule F) */
+    FAILOVER_FORCE_OTHER, /* likewise, of a store that is not of the register's lineage: that is
+                             gone */
+    FAILOVER_PEER_OFF,    /* the operator confirms that the peer is off; until it is heard */
+    FAILOVER_BOOTSTRAP,   /* create the register: ISR {self} */
+    FAILOVER_RESEED,      /* a new arbiter: write the register that both hosts agree on */
     FAILOVER_MAINTENANCE_ON,
     FAILOVER_MAINTENANCE_OFF,
     FAILOVER_REJOIN /* this host gives up its store's lineage: resync by snapshot */

@@ -114,7 +114,10 @@ static const char *force_obstacle(const struct failover *f)
     return NULL;
 }
 
-static const char *do_force(struct failover *f)
+/* other_lineage: the register's was forced, and its host's disk is lost. Only the comparison falls
+ * away: a host of that lineage that lives after all is deposed by its next read of the register,
+ * one that returns is refused by its lineage. */
+static const char *do_force(struct failover *f, bool other_lineage)
 {
     const char *obstacle = force_obstacle(f);
     struct register_value value;
@@ -125,8 +128,15 @@ static const char *do_force(struct failover *f)
     if (f->wrong || f->down || !f->fresh || !f->known) {
         return "the arbiter does not answer: replace it, then approvalctl arbiter reseed";
     }
-    if (f->child.lineage != f->value.lineage) {
-        return "this host's store is of another lineage";
+    if (other_lineage && f->child.lineage == f->value.lineage) {
+        return "this host's store is of the register's lineage: promote --force without more";
+    }
+    if (other_lineage && !f->peer_off) {
+        return "first confirm that the other host is off: approvalctl peer-off";
+    }
+    if (f->child.lineage != f->value.lineage && !other_lineage) {
+        return "this host's store is of another lineage; if the register's is lost: promote "
+               "--force --other-lineage";
     }
     value = register_next(f);
     if (!MUTANT(force_keeps_lineage)) {
@@ -292,7 +302,9 @@ static const char *done(struct failover *f, enum failover_command command)
     case FAILOVER_SWITCHOVER:
         return do_switchover(f);
     case FAILOVER_FORCE:
-        return do_force(f);
+        return do_force(f, false);
+    case FAILOVER_FORCE_OTHER:
+        return do_force(f, true);
     case FAILOVER_PEER_OFF:
         return do_peer_off(f);
     case FAILOVER_BOOTSTRAP:

@@ -80,6 +80,9 @@ void sup_command(void *arg, uint64_t client, enum control_command command)
     case CONTROL_PROMOTE_FORCE:
         sup_ask_failover(sup, client, FAILOVER_FORCE);
         break;
+    case CONTROL_PROMOTE_FORCE_OTHER:
+        sup_ask_failover(sup, client, FAILOVER_FORCE_OTHER);
+        break;
     case CONTROL_PEER_OFF:
         if (sup->arbiter != NULL) {
             (void)arbiter_confirm_off(sup->arbiter); /* the core's reply tells the rest */

@@ -84,11 +84,40 @@ int cmd_switchover(struct ctl *ctl)
     return command(ctl, "switchover");
 }
 
+#define LINEAGE_DIGITS 16U
+
+/* The words name the lineage that is given up, as the register has it now. */
+static int promote_other_lineage(struct ctl *ctl)
+{
+    AUTO_JSON struct json *status = NULL;
+    struct err err = ERR_INIT;
+    enum err_code rc = supervisor_ask(ctl, "status", &status, &err);
+    struct span lineage = json_text(status, "register.lineage");
+    char words[64];
+
+    if (rc != ERR_OK) {
+        return ctl_fail(ctl, rc == ERR_DENIED ? CTL_REFUSED : CTL_UNREACHABLE, &err);
+    }
+    if (lineage.size != LINEAGE_DIGITS) {
+        (void)err_set(&err, ERR_UNAVAILABLE, "refused: the register was not read yet");
+        return ctl_fail(ctl, CTL_REFUSED, &err);
+    }
+    (void)snprintf(words, sizeof words, "give up lineage %.*s", (int)lineage.size,
+                   lineage.data); /* fits */
+    return confirm_then(ctl, "promote-force-other-lineage", words,
+                        "This host becomes primary with a store that is not of the register's "
+                        "lineage. Every record of that lineage is lost.\nOnly when the host that "
+                        "led has lost its disk; if it still has it, start that host instead.");
+}
+
 int cmd_promote(struct ctl *ctl)
 {
     if (!options_has(&ctl->options, OPTION_FORCE)) {
         return ctl_usage(ctl, "promote needs --force; while both hosts are up: approvalctl "
                               "switchover");
+    }
+    if (options_has(&ctl->options, OPTION_OTHER_LINEAGE)) {
+        return promote_other_lineage(ctl);
     }
     return confirm_then(ctl, "promote-force", OFF_WORDS,
                         "This host becomes primary, whatever the other one has. Records that only "

@@ -340,12 +340,17 @@ static const struct command table[] = {
     {{"promote", NULL},
      "--force",
      "make this host the primary although the other one cannot be asked",
-     "For the case that the other host is lost, or the arbiter with it. What only the other host\n"
-     "had is lost, and it can come back only by approvalctl rejoin. First make sure that it is\n"
-     "off; you are asked to type so.\n"
+     "For the case that the other host is lost and the arbiter answers (else: arbiter reseed).\n"
+     "What only the other host had is lost, and it can come back only by approvalctl rejoin.\n"
+     "First make sure that it is off; you are asked to type so. With arbiter \"manual\": first\n"
+     "approvalctl peer-off.\n"
+     "\n"
+     "With --other-lineage also a store that an earlier forced promotion of the other host has\n"
+     "left behind, when the other host has then lost its disk: after approvalctl peer-off, and\n"
+     "with words that name the lineage that is given up.\n"
      "\n"
      "  approvalctl promote --force\n",
-     SUPERVISED | BIT(FORCE) | BIT(CONFIRM),
+     SUPERVISED | BIT(FORCE) | BIT(OTHER_LINEAGE) | BIT(CONFIRM),
      0,
      0,
      false,

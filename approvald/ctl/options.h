@@ -59,6 +59,7 @@
     X(OPTION_COMMAND, "command", "WORD", "the slash command")                                      \
     X(OPTION_SUPERVISOR, "supervisor", "PATH", "the supervisor's socket")                          \
     X(OPTION_FORCE, "force", NULL, "promote although the other host cannot be asked")              \
+    X(OPTION_OTHER_LINEAGE, "other-lineage", NULL, "this store's lineage is not the register's")   \
     X(OPTION_CONFIRM, "confirm", "TEXT", "the words that are asked for otherwise")
 
 enum option {

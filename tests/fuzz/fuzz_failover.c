@@ -236,7 +236,7 @@ static void operator_speaks(struct world *world, uint8_t choice)
 {
     enum failover_command command = (enum failover_command)(choice % (FAILOVER_REJOIN + 1));
 
-    world->forced = world->forced || command == FAILOVER_FORCE;
+    world->forced = world->forced || command == FAILOVER_FORCE || command == FAILOVER_FORCE_OTHER;
     kit_command(&world->kit, command);
 }
 

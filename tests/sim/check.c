@@ -131,6 +131,7 @@ const char *checker_command(enum failover_command command)
     static const char *const names[] = {
         [FAILOVER_SWITCHOVER] = "switchover",
         [FAILOVER_FORCE] = "force",
+        [FAILOVER_FORCE_OTHER] = "force, other lineage",
         [FAILOVER_PEER_OFF] = "peer off",
         [FAILOVER_BOOTSTRAP] = "bootstrap",
         [FAILOVER_RESEED] = "reseed",

@@ -8,6 +8,7 @@ Owns one Pair (pair.py) a test. Never looks into a store: what counts is what th
 
 import os
 import pty
+import shutil
 import sys
 import unittest
 
@@ -121,6 +122,36 @@ class PairTest(unittest.TestCase):
         wait(lambda: one.status().get("serving"), "host 1 leads")
         self.assertTrue(self.has_all(one))
 
+    def test_a_forced_promotion_whose_host_then_loses_its_disk(self):
+        one, two = self.one, self.two
+        self.ask(one)
+        one.kill()
+        wait(lambda: two.status().get("serving"), "host 2 leads")
+        two.kill()
+        one.start()
+        wait(lambda: one.status().get("register"), "host 1 reads the register")
+        wait(lambda: one.ctl("promote", "--force", "--confirm", "the other host is off")
+             .returncode == 0, "host 1 is promoted")  # fmt: skip
+        wait(lambda: one.status().get("serving"), "host 1 leads under a new lineage")
+        one.kill()
+        shutil.rmtree(one.path("data"))
+        os.makedirs(one.path("data"), 0o700)
+        two.start()
+        self.assertIn("--other-lineage", wait(
+            lambda: self.said("do NOT rejoin", two), "host 2 says what not to do"))  # fmt: skip
+        refused = two.ctl("rejoin", "--confirm", "give up this store", check=115)
+        self.assertIn("nothing to fetch", refused.stdout)
+        words = "give up lineage " + two.status()["register"]["lineage"]
+        force = ("--force", "--other-lineage", "--confirm")
+        self.assertIn(words, two.ctl("promote", *force, "give up lineage", check=116).stderr)
+        self.assertIn("peer-off", two.ctl("promote", *force, words, check=115).stdout)
+        two.ctl("peer-off", "--confirm", "the other host is off", check=0)
+        two.ctl("promote", *force, words, check=0)
+        wait(lambda: two.status().get("serving"), "host 2 leads under another new lineage")
+        self.assertTrue(self.has_all(two))
+        one.start()
+        self.check_well(two)
+
     def typed(self, host, words):
         """promote --force at a terminal, with the words typed; the exit code."""
         pid, terminal = pty.fork()
@@ -156,9 +187,9 @@ class PairTest(unittest.TestCase):
         wait(lambda: self.one.ctl("status").returncode == 0, "the alarm is over", 40)
         self.check_well(self.one)
 
-    def said(self, words):
-        """Host 1's status when it has these words."""
-        out = self.one.ctl("status").stdout
+    def said(self, words, host=None):
+        """The status of a host, host 1 unless said otherwise, when it has these words."""
+        out = (host or self.one).ctl("status").stdout
         return out if words in out else None
 
     def test_a_backup_is_taken_on_either_host(self):

@@ -117,6 +117,7 @@ static void words_and_json_name_the_same_commands(void)
         {"{\"command\":\"status\"}", CONTROL_STATUS},
         {"switchover", CONTROL_SWITCHOVER},
         {"promote-force", CONTROL_PROMOTE_FORCE},
+        {"promote-force-other-lineage", CONTROL_PROMOTE_FORCE_OTHER},
         {"peer-off", CONTROL_PEER_OFF},
         {"bootstrap", CONTROL_BOOTSTRAP},
         {"reseed", CONTROL_RESEED},

@@ -313,7 +313,8 @@ static void an_empty_store_or_another_lineage_is_never_forced(void)
     kit_read(&kit, &value);
     kit_read(&kit, &value);
     kit_command(&kit, FAILOVER_FORCE);
-    EXPECT(&kit, "NO: this host's store is of another lineage");
+    EXPECT(&kit, "NO: this host's store is of another lineage; if the register's is lost: promote "
+                 "--force --other-lineage");
     kit_free(&kit);
 }
 

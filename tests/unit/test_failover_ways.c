@@ -181,8 +181,56 @@ static void an_alarm_whose_reason_changes_is_told_again(void)
     kit_free(&kit);
 }
 
+/* The register's lineage was forced by host 2, whose disk is lost. */
+static void a_store_of_another_lineage_leads_when_the_registers_is_lost(void)
+{
+    struct failover_link leads = kit_peer('B', 5, 120, 5, false);
+    struct failover_link silence = kit_silence();
+    struct kit kit;
+
+    unit_apart(&kit);
+    kit_command(&kit, FAILOVER_FORCE_OTHER);
+    EXPECT(&kit, "NO: first confirm that the other host is off: approvalctl peer-off");
+    kit_command(&kit, FAILOVER_PEER_OFF);
+    kit_link(&kit, &leads); /* and is heard: the word is void */
+    kit_command(&kit, FAILOVER_FORCE_OTHER);
+    EXPECT(&kit, "NO: the other host is heard: it is not off");
+    kit_link(&kit, &silence);
+    kit_command(&kit, FAILOVER_FORCE_OTHER);
+    EXPECT(&kit, "NO: first confirm that the other host is off: approvalctl peer-off");
+    kit_command(&kit, FAILOVER_PEER_OFF);
+    kit_wait(&kit, 2000);
+    kit_read_failed(&kit, FAILOVER_NOT_SENT);
+    kit_command(&kit, FAILOVER_FORCE_OTHER);
+    EXPECT(&kit, "NO: the arbiter does not answer: replace it, then approvalctl arbiter reseed");
+    kit_free(&kit);
+    unit_apart(&kit);
+    kit_command(&kit, FAILOVER_PEER_OFF);
+    kit_command(&kit, FAILOVER_FORCE);
+    EXPECT(&kit, "NO: this host's store is of another lineage; if the register's is lost: promote "
+                 "--force --other-lineage");
+    kit_command(&kit, FAILOVER_FORCE_OTHER);
+    EXPECT(&kit, "OK: forced promotion, new lineage; this host was not known to be in sync when it "
+                 "was last heard; CAS 1048576 p1 A- new lineage");
+    CU_ASSERT_EQUAL(kit.cas_revision, 15);
+    CU_ASSERT_NOT_EQUAL(kit.cas_value.lineage, OTHER_LINEAGE);
+    kit_command(&kit, FAILOVER_FORCE_OTHER);
+    EXPECT(&kit, "NO: a change of the register is under way or unresolved");
+    unit_win(&kit);
+    EXPECT_ROLE(&kit, FAILOVER_PRIMARY);
+    kit_free(&kit);
+    unit_ready(&kit, 2, "-B"); /* of the register's lineage */
+    kit_command(&kit, FAILOVER_PEER_OFF);
+    kit_command(&kit, FAILOVER_FORCE_OTHER);
+    EXPECT(&kit, "NO: this host's store is of the register's lineage: promote --force without "
+                 "more");
+    kit_free(&kit);
+}
+
 UNIT_MAIN(
     "failover_ways",
+    {"F a store of another lineage leads when the register's is lost",
+     a_store_of_another_lineage_leads_when_the_registers_is_lost},
     {"an alarm whose reason changes is told again", an_alarm_whose_reason_changes_is_told_again},
     {"the only host left says that nothing leads", the_only_host_left_says_that_nothing_leads},
     {"a primary alone and unheard looks at the register often",
