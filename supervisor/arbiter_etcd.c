@@ -23,10 +23,9 @@
 /* One read or CAS. */
 struct request {
     bool active;
-    bool not_started;            /* to be told by the loop */
-    struct register_value value; /* CAS */
-    uint64_t revision;           /* CAS: expected */
-    uint32_t tries;              /* endpoints asked so far */
+    bool not_started;      /* to be told by the loop */
+    struct etcd_swap swap; /* CAS */
+    uint32_t tries;        /* endpoints asked so far */
     uint32_t logins;
     uint64_t begun_ms;
     struct fetch_call *call;
@@ -46,6 +45,8 @@ struct etcd {
     char *password;
     char token[TOKEN_SIZE]; /* "Authorization: …", or empty */
     uint32_t timeout_ms;
+    struct register_value seen; /* the last value told, and its revision; 0: none yet */
+    uint64_t seen_revision;
     struct request requests[2]; /* by enum arbiter_request */
     struct arbiter_status status;
 };
@@ -70,7 +71,7 @@ static void finish(struct request *request, struct failover_answer *answer)
 
     request->active = false;
     request->call = NULL;
-    answer->nonce = request->value.nonce;
+    answer->nonce = request->swap.value.nonce;
     if (answer->outcome == FAILOVER_DONE || answer->outcome == FAILOVER_CONFLICT ||
         answer->outcome == FAILOVER_ABSENT) {
         etcd->status.reachable = true;
@@ -78,6 +79,10 @@ static void finish(struct request *request, struct failover_answer *answer)
         etcd->status.place = etcd->endpoints[etcd->endpoint];
         etcd->status.answered_ms = now_ms();
         etcd->status.latency_ms = (uint32_t)(etcd->status.answered_ms - request->begun_ms);
+    }
+    if (answer->outcome == FAILOVER_DONE || answer->outcome == FAILOVER_CONFLICT) {
+        etcd->seen = answer->value;
+        etcd->seen_revision = answer->revision;
     }
     etcd->arbiter.answer(etcd->arbiter.arg, request->kind, answer);
 }
@@ -170,7 +175,7 @@ static void on_answer(void *arg, const struct fetch_response *response)
     }
     rc = request->kind == ARBITER_READ
              ? etcd_parse_range(response->body, &answer, &err)
-             : etcd_parse_txn(response->body, &request->value, &answer, &err);
+             : etcd_parse_txn(response->body, &request->swap.value, &answer, &err);
     if (rc != ERR_OK) {
         problem(etcd, err.message);
         unclear(request);
@@ -253,7 +258,7 @@ static void send_request(struct request *request)
         etcd_range_body(etcd->key, body);
         rc = start(request, "/v3/kv/range", body, on_answer, &err);
     } else {
-        etcd_txn_body(etcd->key, &request->value, request->revision, body);
+        etcd_txn_body(etcd->key, &request->swap, body);
         rc = start(request, "/v3/kv/txn", body, on_answer, &err);
     }
     if (rc != ERR_OK) {
@@ -289,8 +294,10 @@ static void etcd_cas(struct arbiter *arbiter, const struct register_value *value
 
     ASSERT(!request->active);
     ASSERT(register_is_legal(value));
-    request->value = *value;
-    request->revision = revision;
+    request->swap = (struct etcd_swap){.value = *value,
+                                       .revision = revision,
+                                       .before = etcd->seen,
+                                       .has_before = revision == etcd->seen_revision};
     begin(etcd, ARBITER_CAS);
 }
 

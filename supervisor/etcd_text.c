@@ -14,6 +14,7 @@
 
 #define ANSWER_SIZE_MAX 8192U
 #define VALUE_TEXT_SIZE ((REGISTER_TEXT_SIZE_MAX + 2) / 3 * 4 + 1)
+#define COMPARE_SIZE    (2 * ETCD_KEY_SIZE + VALUE_TEXT_SIZE + 160)
 
 enum err_code etcd_key(const char *prefix,
                        const uint8_t *cluster_id,
@@ -69,28 +70,53 @@ void etcd_range_body(const char *key, char ret_body[ETCD_BODY_SIZE])
     fits(snprintf(ret_body, ETCD_BODY_SIZE, "{\"key\":\"%s\"}", key));
 }
 
-void etcd_txn_body(const char *key,
-                   const struct register_value *value,
-                   uint64_t revision,
-                   char ret_body[ETCD_BODY_SIZE])
+static void encode(const struct register_value *value, char encoded[VALUE_TEXT_SIZE])
 {
     char text[REGISTER_TEXT_SIZE_MAX];
-    char encoded[VALUE_TEXT_SIZE];
-    char compare[64];
-    int size;
 
     register_format(value, text);
     crypto_base64(text, strlen(text), encoded);
-    size = revision == 0
-               ? snprintf(compare, sizeof compare, "\"target\":\"VERSION\",\"version\":\"0\"")
-               : snprintf(compare, sizeof compare, "\"target\":\"MOD\",\"mod_revision\":\"%llu\"",
-                          (unsigned long long)revision);
-    ASSERT(size > 0 && (size_t)size < sizeof compare);
+}
+
+/* What has to be true of the key, as the list of one transaction. */
+static void format_compare(const char *key, const struct etcd_swap *swap, char *text, size_t room)
+{
+    char encoded[VALUE_TEXT_SIZE];
+    int size;
+
+    if (swap->revision == 0) {
+        size = snprintf(text, room,
+                        "{\"key\":\"%s\",\"result\":\"EQUAL\",\"target\":\"VERSION\","
+                        "\"version\":\"0\"}",
+                        key);
+    } else if (!swap->has_before) {
+        size = snprintf(text, room,
+                        "{\"key\":\"%s\",\"result\":\"EQUAL\",\"target\":\"MOD\","
+                        "\"mod_revision\":\"%llu\"}",
+                        key, (unsigned long long)swap->revision);
+    } else {
+        encode(&swap->before, encoded);
+        size = snprintf(text, room,
+                        "{\"key\":\"%s\",\"result\":\"EQUAL\",\"target\":\"MOD\","
+                        "\"mod_revision\":\"%llu\"},{\"key\":\"%s\",\"result\":\"EQUAL\","
+                        "\"target\":\"VALUE\",\"value\":\"%s\"}",
+                        key, (unsigned long long)swap->revision, key, encoded);
+    }
+    ASSERT(size > 0 && (size_t)size < room);
+}
+
+void etcd_txn_body(const char *key, const struct etcd_swap *swap, char ret_body[ETCD_BODY_SIZE])
+{
+    char encoded[VALUE_TEXT_SIZE];
+    char compare[COMPARE_SIZE];
+
+    encode(&swap->value, encoded);
+    format_compare(key, swap, compare, sizeof compare);
     fits(snprintf(ret_body, ETCD_BODY_SIZE,
-                  "{\"compare\":[{\"key\":\"%s\",\"result\":\"EQUAL\",%s}],"
+                  "{\"compare\":[%s],"
                   "\"success\":[{\"request_put\":{\"key\":\"%s\",\"value\":\"%s\"}}],"
                   "\"failure\":[{\"request_range\":{\"key\":\"%s\"}}]}",
-                  key, compare, key, encoded, key));
+                  compare, key, encoded, key));
 }
 
 void etcd_login_body(const char *user, const char *password, char ret_body[ETCD_BODY_SIZE])

@@ -140,6 +140,26 @@ class EtcdCase(unittest.TestCase):
         self.assertNotEqual(after.id, before.id)
         self.assertLess(after.head, before.head)
 
+    def test_a_restored_arbiter_at_the_same_revision_is_not_the_one_that_was_read(self):
+        a, b = self.probe(), self.probe()
+        first = a.ask("cas 0 1 1 1")
+        self.etcd.kill()
+        backup = self.etcd.data + ".backup"
+        shutil.copytree(self.etcd.data, backup)
+        self.etcd.start()
+        seen = a.ask(f"cas {first.revision} 2 1 2")
+        self.assertEqual(seen.outcome, "done")
+        self.etcd.kill()
+        shutil.rmtree(self.etcd.data)
+        os.rename(backup, self.etcd.data)
+        self.etcd.start()
+        self.assertEqual(b.ask("read").nonce, 1)
+        other = b.ask(f"cas {first.revision} 2 2 3")
+        self.assertEqual((other.outcome, other.revision, other.id),
+                         ("done", seen.revision, seen.id))
+        late = a.ask(f"cas {seen.revision} 3 1 4")
+        self.assertEqual((late.outcome, late.nonce, late.primary), ("conflict", 3, 2))
+
     def test_strangers_are_not_believed_and_not_served(self):
         folder = os.path.join(self.folder, "other")
         os.mkdir(folder)
