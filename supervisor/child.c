@@ -322,27 +322,33 @@ static enum err_code read_all(int fd, uint32_t limit_ms, char *text, size_t size
     return err_set(err, ERR_TOO_LARGE, "the answer is too long");
 }
 
-/* Waits for the end, then kills. */
-static void finish(struct child *child, uint32_t limit_ms, bool *ret_signalled, int32_t *ret_status)
+/* Waits for the end, then kills, and waits again. False: it is still there. */
+static bool finish(struct child *child, uint32_t limit_ms, bool *ret_signalled, int32_t *ret_status)
 {
     struct pollfd look = {.fd = child->pidfd, .events = POLLIN};
+    uint64_t end_ms;
+    uint64_t now_ms;
 
     (void)poll(&look, 1, (int)limit_ms); /* however it goes, the end is the same */
     child_signal(child, SIGKILL);
-    look.revents = 0;
+    now_ms = clock_boot_ms(clock_host());
+    end_ms = now_ms + SUP_CHILD_END_MS;
     while (!child_reap(child, ret_signalled, ret_status)) {
-        (void)poll(&look, 1, -1); /* a killed process ends */
+        if (now_ms >= end_ms) {
+            return false;
+        }
+        (void)poll(&look, 1, (int)(end_ms - now_ms)); /* the clock says the rest */
+        now_ms = clock_boot_ms(clock_host());
     }
+    return true;
 }
 
-void child_end(struct child *child)
+bool child_end(struct child *child)
 {
     bool signalled;
     int32_t status;
 
-    if (child->pid > 0) {
-        finish(child, 0, &signalled, &status);
-    }
+    return child->pid == 0 || finish(child, 0, &signalled, &status);
 }
 
 enum err_code child_ask(char *const *argv,
@@ -371,7 +377,10 @@ enum err_code child_ask(char *const *argv,
         return rc;
     }
     rc = read_all(ours, limit_ms, text, size, err);
-    finish(&child, rc == ERR_OK ? limit_ms : 0, &signalled, &status);
+    if (!finish(&child, rc == ERR_OK ? limit_ms : 0, &signalled, &status)) {
+        (void)close(child.pidfd); /* killed: it ends when the kernel lets it */
+        return err_set(err, ERR_TIMEOUT, "killed, and does not end");
+    }
     if (rc == ERR_OK && (signalled || status != 0)) {
         return err_set(err, ERR_UNAVAILABLE, "ended with %s %d", signalled ? "signal" : "code",
                        (int)status);

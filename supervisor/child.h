@@ -60,8 +60,9 @@ void child_signal(const struct child *child, int number);
 /* True when it has ended: it is reaped, the pidfd is closed, and *child is none. Never waits. */
 bool child_reap(struct child *child, bool *ret_signalled, int32_t *ret_status);
 
-/* Kills it and waits for its end, which a process cannot put off; none is fine. */
-void child_end(struct child *child);
+/* Kills it and waits for its end, SUP_CHILD_END_MS at most: a process cannot put it off, but a call
+ * that hangs in the kernel can. False: it is still there. None is fine. */
+bool child_end(struct child *child);
 
 /* Runs argv to its end, at most limit_ms, and gives what it printed (at most size - 1 bytes, with a
  * NUL). Blocks: for the time before the loop. ERR_TIMEOUT, ERR_TOO_LARGE, ERR_UNAVAILABLE (it ended

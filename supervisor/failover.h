@@ -10,11 +10,13 @@
  * fate rests while nobody here wants to lead (no child, safe mode, maintenance, a peer that leads):
  * it stays unresolved, and nothing else is CASed.
  *
- * The shell's part: the first event is START. Effects are performed in their order. Each READ and
- * each CAS gets exactly one event of that kind, with an outcome even when nothing came back (a CAS:
- * UNKNOWN, with its nonce); at most one of each is under way. REVOKE kills the child, whose later
- * words are dropped; CHILD_UP tells the next one. After each step failover_deadline_ms says when
- * TICK is due at the latest. Times are of the boot clock, from 1.
+ * The shell's part: the first event is START. Of a step's effects those that give up (ELIGIBLE
+ * false, REVOKE) are performed first: giving up needs no durability, and a disk that hangs must not
+ * hold it up. The others follow in their order: granting waits for PERSIST. Each READ and each CAS
+ * gets exactly one event of that kind, with an outcome even when nothing came back (a CAS: UNKNOWN,
+ * with its nonce); at most one of each is under way. REVOKE kills the child, whose later words are
+ * dropped; CHILD_UP tells the next one. After each step failover_deadline_ms says when TICK is due
+ * at the latest. Times are of the boot clock, from 1.
  *
  * Each COMMAND is replied to in its own step: done, begun, or refused with the reason. How a begun
  * one ends is told by CHANGED and the status.

@@ -16,6 +16,9 @@
 #define SUP_PRINT_SIZE_MAX 4096
 #define SUP_PRINT_MS       5000
 
+/* A killed child is waited for so long where nothing else may happen meanwhile. */
+#define SUP_CHILD_END_MS 1000
+
 /* The operator's connections to the control socket at once: a person, approvalctl's watch, and a
  * monitoring agent; more are told no. */
 #define SUP_CONTROL_COUNT_MAX 8

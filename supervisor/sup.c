@@ -44,6 +44,8 @@ void sup_fail(struct sup *sup, const struct err *err)
     }
     sup->failure = *err;
     log_err(LOG_LEVEL_ERROR, "sup", "fatal", err);
+    sup_sockets_shut(sup);
+    sup_vip_eligible(sup, false); /* ahead of the child's end, which a hung disk can put off */
     sup_child_drop(sup);
     (void)event_base_loopbreak(sup->base); /* before the loop runs, sup_run looks at the failure */
 }

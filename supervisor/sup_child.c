@@ -63,7 +63,9 @@ void sup_child_drop(struct sup *sup)
 {
     close_contract(sup);
     free_event(&sup->ended);
-    child_end(&sup->child);
+    if (!child_end(&sup->child)) {
+        log_fields(LOG_LEVEL_ERROR, "sup", "child_unkillable", LOG_NUMBER("pid", sup->child.pid));
+    }
 }
 
 void sup_send(struct sup *sup, const struct contract_message *message)
@@ -373,6 +375,9 @@ static void perform_fork(struct sup *sup)
     if (fork_child(sup, &err) != ERR_OK) {
         log_err(LOG_LEVEL_ERROR, "sup", "start_failed", &err);
         sup_child_drop(sup);
+        if (sup->child.pid != 0) {
+            sup_fail(sup, &err); /* there must not be two */
+        }
         sup_watch_later(sup, WATCH_EVENT_UNSTARTED, err.message);
         return;
     }

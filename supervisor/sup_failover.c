@@ -254,9 +254,7 @@ static bool perform(struct sup *sup, const struct failover_effect *effect)
         send_epoch(sup, CONTRACT_RESUME, 0);
         return true;
     case FAILOVER_EFFECT_REVOKE:
-        log_fields(LOG_LEVEL_WARNING, "failover", "revoke", LOG_TEXT("reason", effect->u.reason));
-        sup_watch(sup, WATCH_EVENT_REVOKE, effect->u.reason);
-        return true;
+        return true; /* give_up has done it */
     case FAILOVER_EFFECT_RESYNC:
         sup->resync_next = true;
         sup_watch(sup, WATCH_EVENT_REVOKE, "the store is to be fetched anew");
@@ -265,8 +263,9 @@ static bool perform(struct sup *sup, const struct failover_effect *effect)
         sup_relay_switchover(sup);
         return true;
     case FAILOVER_EFFECT_ELIGIBLE:
-        sup_sockets_follow(sup); /* who waits is refused while the address is still here */
-        sup_vip_eligible(sup, effect->u.eligible);
+        if (effect->u.eligible) { /* else give_up has done it */
+            sup_vip_eligible(sup, true);
+        }
         return true;
     case FAILOVER_EFFECT_CHANGED:
         tell_change(sup, effect->u.reason);
@@ -281,9 +280,27 @@ static bool perform(struct sup *sup, const struct failover_effect *effect)
     return true;
 }
 
+/* Who waits is refused while the address is still here. */
+static void give_up(struct sup *sup, const struct failover_effects *effects)
+{
+    sup_sockets_close(sup);
+    for (size_t i = 0; i < effects->count; i++) {
+        const struct failover_effect *effect = &effects->items[i];
+
+        if (effect->type == FAILOVER_EFFECT_ELIGIBLE && !effect->u.eligible) {
+            sup_vip_eligible(sup, false);
+        } else if (effect->type == FAILOVER_EFFECT_REVOKE) {
+            log_fields(LOG_LEVEL_WARNING, "failover", "revoke",
+                       LOG_TEXT("reason", effect->u.reason));
+            sup_watch(sup, WATCH_EVENT_REVOKE, effect->u.reason);
+        }
+    }
+}
+
 /* What could not be made durable is not spoken of: the effects behind it are not carried out. */
 void sup_perform(struct sup *sup, const struct failover_effects *effects)
 {
+    give_up(sup, effects);
     for (size_t i = 0; i < effects->count; i++) {
         if (!perform(sup, &effects->items[i])) {
             return;

@@ -133,7 +133,8 @@ uint64_t sup_random(void);
  * at the end of whatever the loop has called. */
 struct failover_event *sup_queue(struct sup *sup, enum failover_event_type type);
 void sup_pump(struct sup *sup);
-/* What cannot be gone on with: the child is killed, the loop ends with that error. */
+/* What cannot be gone on with: the service sockets close, the virtual IP is given up, the child is
+ * killed, in this order, and the loop ends with that error. */
 void sup_fail(struct sup *sup, const struct err *err);
 /* Begins the clean stop. */
 void sup_stop(struct sup *sup);
@@ -149,6 +150,7 @@ void sup_watch_later(struct sup *sup, enum watch_event_type type, const char *re
 void sup_watch_start(struct sup *sup);
 /* Drops a message that the child may not get any more (it is being ended). */
 void sup_send(struct sup *sup, const struct contract_message *message);
+/* Kills the child; waits for its end, but not for ever: what hangs in a disk's hands stays. */
 void sup_child_drop(struct sup *sup);
 /* When a child that is up and says nothing is quiet; UINT64_MAX: not so. */
 uint64_t sup_quiet_deadline_ms(const struct sup *sup);
@@ -156,7 +158,9 @@ void sup_quiet_check(struct sup *sup, uint64_t now_ms);
 /* Passes on a reload that is owed to the child, when it is up. */
 void sup_child_reload(struct sup *sup);
 
-/* sup_failover.c */
+/* sup_failover.c: what gives authority up (closing the service sockets, ELIGIBLE false, REVOKE) is
+ * carried out first: it needs no durability, and must not wait for a disk that hangs. The rest
+ * follows in the core's order, PERSIST ahead: nothing is granted or said before it is durable. */
 void sup_perform(struct sup *sup, const struct failover_effects *effects);
 enum err_code sup_arbiter_open(struct sup *sup, struct err *err) WARN_UNUSED;
 /* Asks the peer, which leads, to hand over. */
@@ -176,6 +180,10 @@ enum err_code sup_sockets_open(struct sup *sup, struct err *err) WARN_UNUSED;
 void sup_sockets_free(struct sup *sup);
 /* Opens or closes the service sockets by the role. */
 void sup_sockets_follow(struct sup *sup);
+/* The same, but opens none. */
+void sup_sockets_close(struct sup *sup);
+/* Closes them whatever the role. */
+void sup_sockets_shut(struct sup *sup);
 /* When it has to be called by the time alone; UINT64_MAX: not. */
 uint64_t sup_sockets_deadline_ms(const struct sup *sup);
 

@@ -156,23 +156,24 @@ uint64_t sup_sockets_deadline_ms(const struct sup *sup)
     return sup->handing_ms == 0 ? UINT64_MAX : sup->handing_ms + SUP_RELAY_MS;
 }
 
-void sup_sockets_follow(struct sup *sup)
+/* By the role alone. */
+static bool wanted_now(struct sup *sup, const struct failover_status *status)
 {
-    struct failover_status status;
-    struct err err = ERR_INIT;
-    bool open;
+    bool open = wants_open(status, sup->serving_open);
 
-    failover_status(sup->failover, &status);
-    open = wants_open(&status, sup->serving_open);
-    if (status.role == FAILOVER_HANDING_OVER) {
+    if (status->role == FAILOVER_HANDING_OVER) {
         sup->handing_ms = sup_now_ms();
-    } else if (status.role == FAILOVER_STANDBY && sup->handing_ms != 0) {
+    } else if (status->role == FAILOVER_STANDBY && sup->handing_ms != 0) {
         open = relays_still(sup);
         sup->handing_ms = open ? sup->handing_ms : 0;
     }
-    if (open == sup->serving_open) {
-        return;
-    }
+    return open;
+}
+
+static void set_open(struct sup *sup, bool open, const char *role)
+{
+    struct err err = ERR_INIT;
+
     sup->serving_open = open;
     for (size_t i = 0; i < sup->socket_count; i++) {
         if (!sup->sockets[i].service) {
@@ -185,5 +186,34 @@ void sup_sockets_follow(struct sup *sup)
         }
     }
     log_fields(LOG_LEVEL_INFO, "sup", open ? "service_opened" : "service_closed",
-               LOG_TEXT("role", failover_role_word(status.role)));
+               LOG_TEXT("role", role));
+}
+
+static void follow(struct sup *sup, bool may_open)
+{
+    struct failover_status status;
+    bool open;
+
+    failover_status(sup->failover, &status);
+    open = wanted_now(sup, &status);
+    if (open != sup->serving_open && (may_open || !open)) {
+        set_open(sup, open, failover_role_word(status.role));
+    }
+}
+
+void sup_sockets_follow(struct sup *sup)
+{
+    follow(sup, true);
+}
+
+void sup_sockets_close(struct sup *sup)
+{
+    follow(sup, false);
+}
+
+void sup_sockets_shut(struct sup *sup)
+{
+    if (sup->serving_open) {
+        set_open(sup, false, "failed");
+    }
 }

@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""test_disk.py: a supervisor whose own disk hangs or fails while it has to give up.
+
+Owns its benches and its etcd. Hurts no disk but that of its own supervisors (tests/cluster/hurt.c).
+"""
+import ctypes
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "cluster")]
+import bench  # noqa: E402  the path is set above
+import etcd  # noqa: E402
+import hurt  # noqa: E402
+from test_etcd import Probe  # noqa: E402
+from test_pair import CLUSTER, TOOLS, Host  # noqa: E402
+
+HANG_MS = 6000
+SLOW_CHECKIN = bench.CHILD_TIMES.replace("checkin = 600ms", "checkin = 2s")
+PTRACE_O_TRACEEXIT = 0x40
+
+
+class HurtHost(Host):
+    """Host 1 with a virtual IP that is nowhere, on a disk that can be hurt."""
+
+    def __init__(self, arbiter, authority):
+        super().__init__(1, arbiter, authority)
+        self.hurt = hurt.Hurt(self.path("hurt"))
+        library = os.path.join(bench.BUILD, "tests", "cluster", "hurt.so")
+        self.prefix = ["env", *(f"{name}={value}"
+                                for name, value in self.hurt.environment(library).items())]
+        self.edit(bench.CHILD_TIMES, SLOW_CHECKIN)
+        with open(self.path("supervisor.conf"), "a", encoding="utf-8") as conf:
+            conf.write(f"""
+vip {{
+    address = "192.0.2.10/24"
+    interface = "lo"
+    router_id = 51
+    track_file = "{self.path('run/track')}"
+    fifo = "{self.path('run/fifo')}"
+    own_address = "192.0.2.1"
+    peer_address = "192.0.2.2"
+}}
+""")
+
+    def track(self):
+        with open(self.path("run/track"), encoding="ascii") as track:
+            return track.read()
+
+    def close(self):
+        super().close()
+        self.hurt.close()
+
+
+class Unkillable(threading.Thread):
+    """Holds a process at its exit, as a disk that hangs would: a kill does not end it."""
+
+    def __init__(self, pid):
+        super().__init__(daemon=True)
+        self.pid, self.held, self.over = pid, threading.Event(), threading.Event()
+        self.start()
+        assert self.held.wait(5)
+
+    def run(self):
+        """All by one thread: the tracer of a process is a thread."""
+        ptrace = hurt.LIBC.ptrace
+        options = ctypes.c_void_p(PTRACE_O_TRACEEXIT)
+        if ptrace(hurt.PTRACE_SEIZE, self.pid, None, options) == 0:
+            self.held.set()
+        self.over.wait()
+        ptrace(hurt.PTRACE_DETACH, self.pid, None, None)
+
+
+@unittest.skipUnless(TOOLS, "needs etcd, openssl and curl")
+class Disk(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix="sup-disk-")
+        self.addCleanup(shutil.rmtree, self.dir)
+        self.authority = etcd.Authority(self.dir)
+        self.arbiter = etcd.Etcd(self.dir, self.authority)
+        self.arbiter.start()
+        self.addCleanup(self.arbiter.kill)
+
+    def lead(self, host):
+        host.start()
+        host.bootstrap()
+        host.wait(lambda: host.status()["serving"] and host.track() == "1\n", "it serves")
+
+    def depose(self, host):
+        """The other host takes over: in the register alone."""
+        epoch = host.register()["epoch"]
+        probe = Probe(self.arbiter.url, ca=self.authority.ca, cluster=CLUSTER,
+                      leaf=self.authority.leaf("probe", "IP:127.0.0.1"))
+        revision = probe.ask("read").revision
+        self.assertEqual(probe.ask(f"cas {revision} {epoch + 1} 2 99").outcome, "done")
+        probe.close()
+
+    def test_a_hung_disk_does_not_keep_the_address(self):
+        with HurtHost(self.arbiter, self.authority) as host:
+            self.lead(host)
+            pid = host.child()
+            self.depose(host)
+            host.hurt.slow_sync(HANG_MS, hurt.OTHER)
+            os.kill(pid, signal.SIGSTOP)  # it misses its check-ins: the register is read
+            begun = time.monotonic()
+            bench.wait(lambda: host.track() == "0\n", "the address is given up", 30)
+            bench.wait(lambda: not bench.alive(pid), "the child is ended", 30)
+            bench.wait(host.refuses, "connections are refused", 30)
+            self.assertLess(time.monotonic() - begun, HANG_MS / 2000)
+            host.hurt.clear()
+            host.wait(lambda: host.status()["child"]["state"] == "up", "it goes on")
+            self.assertFalse(host.status()["serving"])
+
+    def test_a_failed_disk_and_a_child_that_cannot_be_killed(self):
+        with HurtHost(self.arbiter, self.authority) as host:
+            self.lead(host)
+            pid = host.child()
+            stuck = Unkillable(pid)
+            try:
+                self.depose(host)
+                host.hurt.fail_sync(hurt.OTHER)
+                os.kill(pid, signal.SIGSTOP)
+                bench.wait(lambda: host.track() == "0\n", "the address is given up", 5)
+                bench.wait(host.refuses, "connections are refused", 5)
+                self.assertEqual(host.process.wait(10), 74)
+                self.assertTrue(bench.alive(pid))
+            finally:
+                stuck.over.set()
+                stuck.join()
+
+
+if __name__ == "__main__":
+    unittest.main()
