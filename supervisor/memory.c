@@ -154,16 +154,20 @@ static enum err_code open_dir(struct memory *memory, const char *dir, struct err
         return err_set_errno(err, ERR_IO, errno, "%s", dir);
     }
     memory->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (memory->dir < 0 || fstat(memory->dir, &found) != 0) {
+    if (memory->dir < 0) {
         return err_set_errno(err, ERR_IO, errno, "%s", dir);
     }
-    if (found.st_uid != geteuid() || (found.st_mode & 077) != 0) {
-        return err_set(err, ERR_DENIED, "%s: has to be the supervisor's own, with mode 0700", dir);
-    }
+    /* First: who finds the lock taken has to know that, whatever else is wrong. */
     if (flock(memory->dir, LOCK_EX | LOCK_NB) != 0) {
         return errno == EWOULDBLOCK
                    ? err_set(err, ERR_BUSY, "%s: another supervisor runs here", dir)
                    : err_set_errno(err, ERR_IO, errno, "%s", dir);
+    }
+    if (fstat(memory->dir, &found) != 0) {
+        return err_set_errno(err, ERR_IO, errno, "%s", dir);
+    }
+    if (found.st_uid != geteuid() || (found.st_mode & 077) != 0) {
+        return err_set(err, ERR_DENIED, "%s: has to be the supervisor's own, with mode 0700", dir);
     }
     return ERR_OK;
 }
@@ -227,14 +231,9 @@ static void forget_other_boot(const struct memory *memory, struct memory_value *
     }
 }
 
-enum err_code memory_open(const char *dir,
-                          struct memory **ret_memory,
-                          struct memory_value *ret_value,
-                          enum memory_end *ret_end,
-                          struct err *err)
+enum err_code memory_open(const char *dir, struct memory **ret_memory, struct err *err)
 {
     struct memory *memory = mem_new(1, sizeof(*memory));
-    size_t size = 0;
     enum err_code rc;
 
     if (memory == NULL) {
@@ -242,10 +241,23 @@ enum err_code memory_open(const char *dir,
     }
     memory->dir = -1;
     rc = open_dir(memory, dir, err);
-    if (rc == ERR_OK) {
-        rc = read_file(AT_FDCWD, BOOT_FILE, (uint8_t *)memory->boot_id, MEMORY_BOOT_SIZE, &size,
-                       err);
+    if (rc != ERR_OK) {
+        memory_close(memory);
+        return err_wrap(err, rc, "state_dir");
     }
+    *ret_memory = memory;
+    return ERR_OK;
+}
+
+enum err_code memory_load(struct memory *memory,
+                          struct memory_value *ret_value,
+                          enum memory_end *ret_end,
+                          struct err *err)
+{
+    size_t size = 0;
+    enum err_code rc =
+        read_file(AT_FDCWD, BOOT_FILE, (uint8_t *)memory->boot_id, MEMORY_BOOT_SIZE, &size, err);
+
     if (rc == ERR_OK && size != MEMORY_BOOT_SIZE) {
         rc = err_set(err, ERR_IO, "%s: not readable", BOOT_FILE);
     }
@@ -253,11 +265,9 @@ enum err_code memory_open(const char *dir,
         rc = load(memory, ret_value, ret_end, err);
     }
     if (rc != ERR_OK) {
-        memory_close(memory);
         return err_wrap(err, rc, "state_dir");
     }
     forget_other_boot(memory, ret_value);
-    *ret_memory = memory;
     return ERR_OK;
 }
 

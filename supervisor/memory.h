@@ -42,11 +42,13 @@ memory_decode(struct span body, struct memory_value *ret_value, struct err *err)
 
 struct memory;
 
-/* Opens dir (made with mode 0700 when it is missing), locks it against a second supervisor
- * (ERR_BUSY), and reads what is there. ERR_CORRUPT: copies that are all damaged are no reason to
- * begin anew: what had been promised would be forgotten. Blocks (disk). */
-enum err_code memory_open(const char *dir,
-                          struct memory **ret_memory,
+/* Opens dir (made with mode 0700 when it is missing) and locks it against a second supervisor:
+ * ERR_BUSY says that there is one, and nothing else does. Syncs and reads nothing: does not wait
+ * for a disk that hangs. */
+enum err_code memory_open(const char *dir, struct memory **ret_memory, struct err *err) WARN_UNUSED;
+/* Once, before memory_save: what is there. ERR_CORRUPT: copies that are all damaged are no reason
+ * to begin anew: what had been promised would be forgotten. Blocks (disk). */
+enum err_code memory_load(struct memory *memory,
                           struct memory_value *ret_value,
                           enum memory_end *ret_end,
                           struct err *err) WARN_UNUSED;

@@ -302,9 +302,8 @@ static enum err_code open_loop(struct sup *sup, struct err *err)
     static const int numbers[SUP_SIGNAL_COUNT] = {SIGTERM, SIGINT, SIGHUP};
     bool good;
 
-    sup->base = event_base_new();
     sup->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (sup->base == NULL || sup->timer_fd < 0) {
+    if (sup->timer_fd < 0) {
         return err_set(err, ERR_NOMEM, "event loop");
     }
     sup->timer = event_new(sup->base, sup->timer_fd, EV_READ | EV_PERSIST, on_timer, sup);
@@ -374,16 +373,33 @@ static void open_watchdog(struct sup *sup)
                LOG_TEXT("reset_before_boot", watchdog_has_reset(sup->watchdog) ? "yes" : "no"));
 }
 
-static enum err_code open_all(struct sup *sup, struct err *err)
+/* The virtual IP comes first: a supervisor that was killed has left "1" in the track file, and
+ * whatever keeps this one from starting must not leave it there. */
+static enum err_code open_state(struct sup *sup, struct err *err)
 {
-    enum err_code rc = memory_open(sup_config_text(sup->config, "", "state_dir"), &sup->memory,
-                                   &sup->value, &sup->last_end, err);
+    enum err_code rc =
+        memory_open(sup_config_text(sup->config, "", "state_dir"), &sup->memory, err);
 
-    if (rc == ERR_OK) {
-        rc = child_user_find(sup_config_text(sup->config, "", "user"), &sup->user, err);
+    if (rc == ERR_BUSY) {
+        return rc; /* the one that runs says what is so */
     }
     if (rc == ERR_OK) {
         rc = open_run_dir(sup, err);
+    }
+    sup_vip_deny(sup);
+    if (rc == ERR_OK) {
+        sup->base = event_base_new();
+        rc = sup->base == NULL ? err_set(err, ERR_NOMEM, "event loop") : sup_vip_open(sup, err);
+    }
+    return rc == ERR_OK ? memory_load(sup->memory, &sup->value, &sup->last_end, err) : rc;
+}
+
+static enum err_code open_all(struct sup *sup, struct err *err)
+{
+    enum err_code rc = open_state(sup, err);
+
+    if (rc == ERR_OK) {
+        rc = child_user_find(sup_config_text(sup->config, "", "user"), &sup->user, err);
     }
     if (rc == ERR_OK) {
         rc = sup_sockets_open(sup, err);
@@ -396,9 +412,6 @@ static enum err_code open_all(struct sup *sup, struct err *err)
     }
     if (rc == ERR_OK) {
         rc = sup_arbiter_open(sup, err);
-    }
-    if (rc == ERR_OK) {
-        rc = sup_vip_open(sup, err);
     }
     return rc == ERR_OK ? open_control(sup, err) : rc;
 }

@@ -188,6 +188,8 @@ void sup_sockets_shut(struct sup *sup);
 uint64_t sup_sockets_deadline_ms(const struct sup *sup);
 
 /* sup_vip.c */
+/* Writes "0", before anything is open: no problem of it is one of the start. */
+void sup_vip_deny(struct sup *sup);
 enum err_code sup_vip_open(struct sup *sup, struct err *err) WARN_UNUSED;
 void sup_vip_free(struct sup *sup);
 void sup_vip_eligible(struct sup *sup, bool eligible);

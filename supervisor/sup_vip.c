@@ -104,6 +104,13 @@ static void write_track(struct sup *sup)
     }
 }
 
+void sup_vip_deny(struct sup *sup)
+{
+    if (sup_config_has_vip(sup->config)) {
+        write_track(sup);
+    }
+}
+
 void sup_vip_eligible(struct sup *sup, bool eligible)
 {
     if (sup->vip == NULL) {

@@ -105,6 +105,42 @@ class Files(unittest.TestCase):
             self.assertEqual(sup.track(), "0\n")
             self.assertFalse(sup.status()["vip"]["eligible"])
 
+    def test_track_file_is_zero_when_the_next_supervisor_cannot_start(self):
+        def no_program(sup):
+            sup.edit(bench.FAKE, "/nowhere/approvald")
+
+        def damaged(sup):
+            for number in (0, 1):
+                with open(sup.path(f"state/supervisor-{number}"), "r+b") as copy:
+                    copy.write(b"nonsense")
+
+        def open_to_all(sup):
+            os.chmod(sup.path("state"), 0o755)
+
+        for breaks, code in ((no_program, 78), (damaged, 65), (open_to_all, 77)):
+            with self.subTest(breaks=breaks.__name__), Vip() as sup:
+                sup.start()
+                sup.wait(lambda sup=sup: sup.track() == "1\n", "it is eligible")
+                sup.stop(signal.SIGKILL)
+                self.assertEqual(sup.track(), "1\n")
+                breaks(sup)
+                sup.start(wait_up=False)
+                self.assertEqual(sup.process.wait(20), code, sup.log())
+                self.assertEqual(sup.track(), "0\n")
+
+    def test_second_supervisor_leaves_the_track_file_alone(self):
+        with Vip() as sup:
+            sup.start()
+            sup.wait(lambda: sup.track() == "1\n", "it is eligible")
+            before = os.stat(sup.path("run/track"))
+            os.chmod(sup.path("state"), 0o755)
+            done = subprocess.run([bench.SUPERVISOR, "-c", sup.path("supervisor.conf")],
+                                  capture_output=True, text=True, timeout=20, check=False)
+            self.assertEqual(done.returncode, 69, done.stderr)
+            after = os.stat(sup.path("run/track"))
+            self.assertEqual((before.st_ino, before.st_mtime_ns), (after.st_ino, after.st_mtime_ns))
+            self.assertEqual(sup.track(), "1\n")
+
     def test_fifo_lines_are_taken_and_garbage_is_not(self):
         with Vip() as sup:
             sup.start()
