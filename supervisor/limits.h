@@ -41,6 +41,9 @@
 #define SUP_EVENT_COUNT_MAX 64
 /* Messages read from the child in one turn. */
 #define SUP_MESSAGE_PASS_MAX 64
+/* Messages of the child that wait at most: its socket buffer, 208 KiB, counts no less than 768 bytes
+ * for each. */
+#define SUP_MESSAGE_BACKLOG_MAX 512
 
 static_assert(SUP_CONTROL_LINE_MAX < SUP_CONTROL_ANSWER_MAX, "an answer can name its question");
 static_assert(SUP_SOCKET_COUNT_MAX >= 4 + 4 + 4 + 1 + 1, "every address of the section http fits");

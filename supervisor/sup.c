@@ -180,13 +180,16 @@ static void tick_house(struct sup *sup, uint64_t now)
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct sup *sup = arg;
-    uint64_t now = sup_now_ms();
     uint64_t expirations;
+    uint64_t now;
 
     (void)what;
     if (read(fd, &expirations, sizeof(expirations)) < 0) {
         return; /* armed anew meanwhile */
     }
+    /* Before the clock: a supervisor that did not run for a while must not call its child late. */
+    sup_child_hear(sup);
+    now = sup_now_ms();
     if (now >= watch_deadline_ms(&sup->watch)) {
         sup_watch(sup, WATCH_EVENT_TICK, "");
     }

@@ -264,6 +264,18 @@ static bool read_packet(struct sup *sup)
     return sup->contract != NULL; /* the step may have ended the child */
 }
 
+void sup_child_hear(struct sup *sup)
+{
+    for (size_t i = 0; i < SUP_MESSAGE_BACKLOG_MAX && sup->contract != NULL; i++) {
+        if (!read_packet(sup)) {
+            return;
+        }
+        if (sup->queue_count >= SUP_EVENT_COUNT_MAX / 2) {
+            sup_pump(sup);
+        }
+    }
+}
+
 static void on_packet(evutil_socket_t fd, short what, void *arg)
 {
     struct sup *sup = arg;

@@ -152,6 +152,8 @@ void sup_watch_start(struct sup *sup);
 void sup_send(struct sup *sup, const struct contract_message *message);
 /* Kills the child; waits for its end, but not for ever: what hangs in a disk's hands stays. */
 void sup_child_drop(struct sup *sup);
+/* Takes in all that the child has said so far. */
+void sup_child_hear(struct sup *sup);
 /* When a child that is up and says nothing is quiet; UINT64_MAX: not so. */
 uint64_t sup_quiet_deadline_ms(const struct sup *sup);
 void sup_quiet_check(struct sup *sup, uint64_t now_ms);

@@ -203,6 +203,17 @@ class Hangs(unittest.TestCase):
             sup.wait(lambda: sup.connect() != first, "another child answers", 5)
             self.assertFalse(alive(first))
 
+    def test_supervisor_that_was_paused_does_not_blame_its_child(self):
+        with Bench() as sup:
+            sup.start()
+            first = sup.connect()
+            for _ in range(5):
+                sup.process.send_signal(signal.SIGSTOP)
+                time.sleep(1.0)  # longer than checkin: the pause is the thing itself
+                sup.process.send_signal(signal.SIGCONT)
+                self.assertEqual(sup.status()["child"]["crash_count"], 0, sup.log())
+            self.assertEqual(sup.connect(), first)
+
     def test_never_ready(self):
         with Bench(times="child {\n start = 300ms\n backoff = 10ms\n}\n") as sup:
             sup.behave("do never-ready")
