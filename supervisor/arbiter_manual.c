@@ -32,7 +32,8 @@ static const struct twocopy_format file_format = {
 
 struct manual {
     struct arbiter arbiter;
-    struct arbiter_manual_options options;
+    struct arbiter_manual_options options; /* but its texts: they are the caller's */
+    char *state_dir;                       /* owned */
     struct mirror mirror;
     struct event *timer; /* owned */
     struct event *later; /* owned: delivers answers */
@@ -97,7 +98,7 @@ static enum err_code save(struct manual *manual, const struct mirror_copy *value
         rc = err_set_errno(err, ERR_IO, errno, "%s", name);
     }
     if (rc != ERR_OK) {
-        return err_wrap(err, rc, "register in %s", manual->options.state_dir);
+        return err_wrap(err, rc, "register in %s", manual->state_dir);
     }
     manual->exists[manual->next] = true;
     manual->next = 1 - manual->next;
@@ -339,6 +340,7 @@ static void manual_free(struct arbiter *arbiter)
     if (manual->dir >= 0) {
         (void)close(manual->dir); /* all that was written is synced */
     }
+    mem_free(manual->state_dir);
     mem_free(manual);
 }
 
@@ -360,9 +362,12 @@ static enum err_code fill(struct manual *manual, struct err *err)
     if (options.timeout_ms == 0) {
         options.timeout_ms = ARBITER_TIMEOUT_MS_DEFAULT;
     }
-    manual->dir = open(manual->options.state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (manual->state_dir == NULL) {
+        return err_set(err, ERR_NOMEM, "manual");
+    }
+    manual->dir = open(manual->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (manual->dir < 0) {
-        return err_set_errno(err, ERR_IO, errno, "%s", manual->options.state_dir);
+        return err_set_errno(err, ERR_IO, errno, "%s", manual->state_dir);
     }
     manual->timer = event_new(manual->options.base, -1, 0, on_timer, manual);
     manual->later = event_new(manual->options.base, -1, 0, on_later, manual);
@@ -394,6 +399,8 @@ enum err_code arbiter_manual_new(const struct arbiter_manual_options *options,
     }
     manual->arbiter = (struct arbiter){.ops = &ops, .answer = options->answer, .arg = options->arg};
     manual->options = *options;
+    manual->options.state_dir = NULL;
+    manual->state_dir = mem_copy_text(options->state_dir, strlen(options->state_dir));
     manual->dir = -1;
     manual->status.kind = "manual";
     manual->status.place = "both hosts";

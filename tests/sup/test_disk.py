@@ -119,6 +119,22 @@ class Disk(unittest.TestCase):
             host.wait(lambda: host.status()["child"]["state"] == "up", "it goes on")
             self.assertFalse(host.status()["serving"])
 
+    def test_a_register_that_cannot_be_kept_is_told_after_a_reload_too(self):
+        """With freed memory overwritten: what is told must not come from the old configuration."""
+        with Host(1, self.arbiter, self.authority) as host:
+            host.prefix = ["env", "MALLOC_PERTURB_=170"]
+            host.edit("kind = etcd", "kind = manual")
+            host.start()
+            host.process.send_signal(signal.SIGHUP)
+            host.wait(lambda: "sup: reloaded" in host.log(), "it has reloaded")
+            for name in ("register-0", "register-1", "register-new"):
+                os.mkdir(host.path("state/" + name))
+            host.command("peer-off")
+            bench.wait(lambda: host.process.poll() is not None or
+                       host.command("bootstrap") is None, "it has failed")
+            self.assertEqual(host.process.wait(), 74, host.log())
+            self.assertIn(f"register in {host.path('state')}: ", host.log())
+
     def test_a_failed_disk_and_a_child_that_cannot_be_killed(self):
         with HurtHost(self.arbiter, self.authority) as host:
             self.lead(host)
