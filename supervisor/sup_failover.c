@@ -301,7 +301,7 @@ static void give_up(struct sup *sup, const struct failover_effects *effects)
 void sup_perform(struct sup *sup, const struct failover_effects *effects)
 {
     give_up(sup, effects);
-    for (size_t i = 0; i < effects->count; i++) {
+    for (size_t i = 0; i < effects->count && sup->failure.code == ERR_OK; i++) {
         if (!perform(sup, &effects->items[i])) {
             return;
         }

@@ -194,6 +194,9 @@ static void follow(struct sup *sup, bool may_open)
     struct failover_status status;
     bool open;
 
+    if (sup->failure.code != ERR_OK) {
+        return; /* they are closed, whatever the role */
+    }
     failover_status(sup->failover, &status);
     open = wanted_now(sup, &status);
     if (open != sup->serving_open && (may_open || !open)) {

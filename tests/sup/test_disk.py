@@ -4,6 +4,7 @@
 
 Owns its benches and its etcd. Hurts no disk but that of its own supervisors (tests/cluster/hurt.c).
 """
+import contextlib
 import ctypes
 import os
 import shutil
@@ -134,6 +135,18 @@ class Disk(unittest.TestCase):
                        host.command("bootstrap") is None, "it has failed")
             self.assertEqual(host.process.wait(), 74, host.log())
             self.assertIn(f"register in {host.path('state')}: ", host.log())
+
+    def test_a_primary_whose_disk_fails_does_not_listen_again(self):
+        with HurtHost(self.arbiter, self.authority) as host:
+            self.lead(host)
+            host.hurt.fail_sync(hurt.OTHER)
+            with contextlib.suppress(OSError, ValueError):
+                host.command("maintenance on")  # has to be remembered
+            self.assertEqual(host.process.wait(10), 74)
+            end = host.log().split("sup: fatal", 1)[1]
+            self.assertIn("service_closed", end)
+            self.assertNotIn("service_opened", end)
+            self.assertEqual(host.track(), "0\n")
 
     def test_a_failed_disk_and_a_child_that_cannot_be_killed(self):
         with HurtHost(self.arbiter, self.authority) as host:
