@@ -13,6 +13,8 @@
 
 /* Writes "1" or "0" by rename, so that no reader ever sees half of it. */
 enum err_code keepalived_track(const char *path, bool eligible, struct err *err) WARN_UNUSED;
+/* Does the file say so? One that is not there, or cannot be read, says nothing. */
+bool keepalived_track_says(const char *path, bool eligible);
 
 /* Makes the FIFO (mode 0600) unless it is there, and opens it without waiting for a writer.
  * ERR_INVALID: something else has that path. */

@@ -41,8 +41,8 @@
 #define SUP_EVENT_COUNT_MAX 64
 /* Messages read from the child in one turn. */
 #define SUP_MESSAGE_PASS_MAX 64
-/* Messages of the child that wait at most: its socket buffer, 208 KiB, counts no less than 768 bytes
- * for each. */
+/* Messages of the child that wait at most: its socket buffer, 208 KiB, counts no less than 768
+ * bytes for each. */
 #define SUP_MESSAGE_BACKLOG_MAX 512
 
 static_assert(SUP_CONTROL_LINE_MAX < SUP_CONTROL_ANSWER_MAX, "an answer can name its question");

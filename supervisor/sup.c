@@ -172,7 +172,7 @@ static void tick_house(struct sup *sup, uint64_t now)
     }
     sup->house_ms = now + SUP_HOUSE_MS;
     control_tick(sup->control, now);
-    sup_vip_check(sup);
+    sup_vip_tend(sup);
     sup_tell_digest(sup);
     sup_sockets_follow(sup);
 }

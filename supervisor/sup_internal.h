@@ -196,6 +196,8 @@ enum err_code sup_vip_open(struct sup *sup, struct err *err) WARN_UNUSED;
 void sup_vip_free(struct sup *sup);
 void sup_vip_eligible(struct sup *sup, bool eligible);
 void sup_vip_check(struct sup *sup);
+/* About once a second: mends what went wrong, and forgets the problem when nothing is any more. */
+void sup_vip_tend(struct sup *sup);
 
 /* sup_status.c */
 struct buf;

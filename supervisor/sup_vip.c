@@ -8,11 +8,15 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
+/* Told again and again while it lasts: logged once. */
 static void note_problem(struct sup *sup, const struct err *err)
 {
-    log_err(LOG_LEVEL_ERROR, "vip", "problem", err);
+    if (strcmp(sup->vip_problem, err->message) != 0) {
+        log_err(LOG_LEVEL_ERROR, "vip", "problem", err);
+    }
     (void)snprintf(sup->vip_problem, sizeof(sup->vip_problem), "%s", err->message);
 }
 
@@ -90,24 +94,51 @@ static void on_fifo(evutil_socket_t fd, short what, void *arg)
     sup_pump(sup);
 }
 
-static void write_track(struct sup *sup)
+static bool write_track(struct sup *sup)
 {
     const char *path = sup_config_text(sup->config, "vip", "track_file");
     struct err err = ERR_INIT;
 
     if (keepalived_track(path, sup->eligible, &err) == ERR_OK) {
-        return;
+        return true;
     }
     note_problem(sup, &err);
     if (!sup->eligible) {
         (void)unlink(path); /* a missing file counts as 0 too */
+    }
+    return false;
+}
+
+/* A write may have failed, and anybody may have removed the file. */
+static bool repair_track(struct sup *sup)
+{
+    const char *path = sup_config_text(sup->config, "vip", "track_file");
+
+    if (keepalived_track_says(path, sup->eligible)) {
+        return true;
+    }
+    if (sup->vip_problem[0] == '\0') { /* else it is known */
+        log_fields(LOG_LEVEL_WARNING, "vip", "track_file", LOG_TEXT("path", path),
+                   LOG_TEXT("reason", "does not say what was written: written again"));
+    }
+    return write_track(sup);
+}
+
+void sup_vip_tend(struct sup *sup)
+{
+    if (sup->vip == NULL) {
+        return;
+    }
+    sup_vip_check(sup);
+    if (repair_track(sup) && (sup->eligible || !vip_is_here(sup->vip))) {
+        sup->vip_problem[0] = '\0'; /* all is as it has to be */
     }
 }
 
 void sup_vip_deny(struct sup *sup)
 {
     if (sup_config_has_vip(sup->config)) {
-        write_track(sup);
+        (void)write_track(sup); /* told; there is no other way to say it */
     }
 }
 
@@ -116,8 +147,8 @@ void sup_vip_eligible(struct sup *sup, bool eligible)
     if (sup->vip == NULL) {
         return;
     }
-    sup->eligible = eligible && !sup->stopping;
-    write_track(sup);
+    sup->eligible = eligible && !sup->stopping && sup->failure.code == ERR_OK;
+    (void)write_track(sup); /* told, and tried again */
     sup_vip_check(sup);
 }
 

@@ -141,6 +141,20 @@ class Files(unittest.TestCase):
             self.assertEqual((before.st_ino, before.st_mtime_ns), (after.st_ino, after.st_mtime_ns))
             self.assertEqual(sup.track(), "1\n")
 
+    def test_track_file_that_was_removed_or_could_not_be_written_is_written_again(self):
+        with Vip() as sup:
+            sup.start()
+            sup.wait(lambda: sup.track() == "1\n", "it is eligible")
+            os.unlink(sup.path("run/track"))
+            sup.wait(lambda: sup.track() == "1\n", "it is written again")
+            os.mkdir(sup.path("run/track.new"))  # in the way of the next write
+            with open(sup.path("run/track"), "w", encoding="ascii") as track:
+                track.write("0\n")
+            sup.wait(lambda: sup.status()["vip"]["problem"], "the problem is told")
+            os.rmdir(sup.path("run/track.new"))
+            sup.wait(lambda: sup.track() == "1\n", "it is written again")
+            sup.wait(lambda: not sup.status()["vip"]["problem"], "the problem is over")
+
     def test_fifo_lines_are_taken_and_garbage_is_not(self):
         with Vip() as sup:
             sup.start()
