@@ -174,7 +174,7 @@ static void tick_house(struct sup *sup, uint64_t now)
     control_tick(sup->control, now);
     sup_vip_tend(sup);
     sup_tell_digest(sup);
-    sup_sockets_follow(sup);
+    sup_sockets_tend(sup);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)

@@ -34,6 +34,8 @@ struct event_base;
 #define SUP_LEAVE_MORE_MS 1000 /* beyond a handover: for what comes late, and a busy host */
 #define SUP_HOUSE_MS      1000 /* between two looks at what has no event of its own */
 
+#define SUP_LISTEN_SIZE (SUP_ADDRESS_SIZE + 128)
+
 /* First byte of a message between the supervisors. */
 enum sup_peer_kind { SUP_PEER_ARBITER = 1, SUP_PEER_SWITCHOVER = 2, SUP_PEER_DIGEST = 3 };
 
@@ -97,6 +99,7 @@ struct sup {
     struct keepalived_lines lines;
     enum keepalived_state vrrp;
     char vip_problem[ERR_MESSAGE_SIZE];
+    char listen_problem[SUP_LISTEN_SIZE]; /* "": all that should listen do */
 
     struct watchdog *watchdog; /* owned; NULL: none */
     char watchdog_problem[ERR_MESSAGE_SIZE];
@@ -182,7 +185,9 @@ enum err_code sup_sockets_open(struct sup *sup, struct err *err) WARN_UNUSED;
 void sup_sockets_free(struct sup *sup);
 /* Opens or closes the service sockets by the role. */
 void sup_sockets_follow(struct sup *sup);
-/* The same, but opens none. */
+/* About once a second: tries again what did not listen. */
+void sup_sockets_tend(struct sup *sup);
+/* As sup_sockets_follow, but opens none. */
 void sup_sockets_close(struct sup *sup);
 /* Closes them whatever the role. */
 void sup_sockets_shut(struct sup *sup);

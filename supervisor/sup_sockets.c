@@ -170,20 +170,41 @@ static bool wanted_now(struct sup *sup, const struct failover_status *status)
     return open;
 }
 
-static void set_open(struct sup *sup, bool open, const char *role)
+/* Some may listen already: listening twice is fine. Told once, tried again each second. */
+static void listen_all(struct sup *sup)
 {
-    struct err err = ERR_INIT;
+    bool known = sup->listen_problem[0] != '\0';
 
-    sup->serving_open = open;
+    sup->listen_problem[0] = '\0';
     for (size_t i = 0; i < sup->socket_count; i++) {
-        if (!sup->sockets[i].service) {
+        const struct sup_socket *socket = &sup->sockets[i];
+        struct err err = ERR_INIT;
+
+        if (!socket->service || sockets_open(socket->fd, &err) == ERR_OK) {
             continue;
         }
-        if (!open) {
-            sockets_close(sup->sockets[i].fd);
-        } else if (sockets_open(sup->sockets[i].fd, &err) != ERR_OK) {
-            log_err(LOG_LEVEL_ERROR, "sup", "listen", &err);
+        (void)snprintf(sup->listen_problem, sizeof(sup->listen_problem), "%s: %.100s",
+                       socket->address, err.message); /* cut is fine */
+        if (!known) {
+            log_fields(LOG_LEVEL_ERROR, "sup", "listen", LOG_TEXT("reason", sup->listen_problem));
         }
+    }
+    if (known && sup->listen_problem[0] == '\0') {
+        log_fields(LOG_LEVEL_INFO, "sup", "listen", LOG_TEXT("reason", "all do again"));
+    }
+}
+
+static void set_open(struct sup *sup, bool open, const char *role)
+{
+    sup->serving_open = open;
+    sup->listen_problem[0] = '\0';
+    for (size_t i = 0; !open && i < sup->socket_count; i++) {
+        if (sup->sockets[i].service) {
+            sockets_close(sup->sockets[i].fd);
+        }
+    }
+    if (open) {
+        listen_all(sup);
     }
     log_fields(LOG_LEVEL_INFO, "sup", open ? "service_opened" : "service_closed",
                LOG_TEXT("role", role));
@@ -207,6 +228,14 @@ static void follow(struct sup *sup, bool may_open)
 void sup_sockets_follow(struct sup *sup)
 {
     follow(sup, true);
+}
+
+void sup_sockets_tend(struct sup *sup)
+{
+    sup_sockets_follow(sup);
+    if (sup->serving_open && sup->listen_problem[0] != '\0') {
+        listen_all(sup);
+    }
 }
 
 void sup_sockets_close(struct sup *sup)

@@ -259,7 +259,9 @@ static void add_vip(struct json *root, const struct sup *sup)
     json_add_bool(parent, "here", vip_is_here(sup->vip));
     json_add_bool(parent, "eligible", sup->eligible);
     add_text(parent, "vrrp", keepalived_word(sup->vrrp));
-    add_text(parent, "problem", sup->vip_problem);
+    /* An address behind which nobody listens is a problem of it too. */
+    add_text(parent, "problem",
+             sup->vip_problem[0] == '\0' ? sup->listen_problem : sup->vip_problem);
 }
 
 static void add_watchdog(struct json *root, const struct sup *sup)
@@ -288,7 +290,7 @@ enum err_code sup_status(const struct sup *sup, struct buf *buf, struct err *err
     json_add_bool(root, "pair", sup_config_has_pair(sup->config));
     add_text(root, "role", failover_role_word(status.role));
     json_add_bool(root, "serving", status.serving);
-    json_add_bool(root, "listening", sup->serving_open);
+    json_add_bool(root, "listening", sup->serving_open && sup->listen_problem[0] == '\0');
     json_add_bool(root, "maintenance", status.maintenance);
     add_text(root, "reason", status.reason);
     json_add_u64(root, "changed_ms_ago",

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import unittest
@@ -154,6 +155,22 @@ class Files(unittest.TestCase):
             os.rmdir(sup.path("run/track.new"))
             sup.wait(lambda: sup.track() == "1\n", "it is written again")
             sup.wait(lambda: not sup.status()["vip"]["problem"], "the problem is over")
+
+    def test_socket_that_cannot_listen_is_told_and_tried_again(self):
+        with Vip() as sup, socket.socket() as other:
+            sup.behave("do late-ready 1500")
+            sup.start(wait_up=False)
+            sup.wait(lambda: sup.status()["child"]["state"] == "starting", "it is bound")
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            other.bind(("127.0.0.1", sup.port))
+            other.listen()
+            sup.wait(lambda: sup.status()["serving"], "it serves")
+            self.assertFalse(sup.status()["listening"])
+            self.assertIn("listen", sup.status()["vip"]["problem"])
+            other.close()
+            sup.wait(lambda: sup.status()["listening"], "it listens")
+            self.assertEqual(sup.connect(), sup.child())
+            self.assertEqual(sup.status()["vip"]["problem"], "")
 
     def test_fifo_lines_are_taken_and_garbage_is_not(self):
         with Vip() as sup:
