@@ -88,10 +88,13 @@ static void confine(void)
 {
     struct rlimit none = {.rlim_cur = 0, .rlim_max = 0};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
+    struct sigaction usual = {.sa_handler = SIG_DFL};
 
     (void)umask(077);
     (void)setrlimit(RLIMIT_CORE, &none);     /* lowering is always allowed */
     (void)sigaction(SIGPIPE, &ignore, NULL); /* cannot fail with these */
+    (void)sigaction(SIGCHLD, &usual,
+                    NULL); /* inherited as ignored, it would take our child's end */
 }
 
 static void start_log(const struct sup_config *config)

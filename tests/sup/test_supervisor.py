@@ -86,6 +86,13 @@ class Life(unittest.TestCase):
             self.assertFalse(alive(pid))
             self.assertNotIn("end", [word for _pid, word, _n in sup.trace()])
 
+    def test_restart_where_sigchld_was_ignored(self):
+        with Bench(prefix=("env", "--ignore-signal=CHLD")) as sup:
+            sup.start()
+            first = sup.connect()
+            os.kill(first, signal.SIGKILL)
+            sup.wait(lambda: sup.connect(timeout=1) != first, "another child answers")
+
     def test_child_dies_with_the_supervisor(self):
         with Bench() as sup:
             sup.start()
