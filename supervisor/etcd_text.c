@@ -216,6 +216,8 @@ enum err_code etcd_parse_txn(struct span body,
         answer.outcome = FAILOVER_DONE;
         answer.value = *put;
         answer.revision = answer.revision_head; /* a put's mod_revision is that of its txn */
+    } else if (json_get(json_at(responses, 0), "response_range") == NULL) {
+        return err_set(err, ERR_PROTOCOL, "etcd: a transaction that failed without its read");
     } else {
         rc = range(json_get(json_at(responses, 0), "response_range"), &answer, err);
     }

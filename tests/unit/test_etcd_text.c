@@ -119,6 +119,11 @@ static void what_is_not_understood_is_no_answer(void)
     }
     CU_ASSERT_NOT_EQUAL(
         etcd_parse_txn(SPAN_LITERAL(HEADER ",\"succeeded\":true}"), &value, &answer, NULL), ERR_OK);
+    /* A put that lost its "succeeded" is not a register that is absent. */
+    CU_ASSERT_NOT_EQUAL(etcd_parse_txn(SPAN_LITERAL(HEADER ",\"responses\":[{\"response_put\":"
+                                                           "{\"header\":{\"revision\":\"42\"}}}]}"),
+                                       &value, &answer, NULL),
+                        ERR_OK);
 }
 
 static void a_transaction_compares_the_revision_or_that_there_is_none(void)
