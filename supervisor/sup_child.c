@@ -380,6 +380,7 @@ static void perform_fork(struct sup *sup)
 
     ASSERT(sup->child.pid == 0);
     sup->start_count++;
+    sup->trouble = false; /* it was the last child's */
     sup->incarnation = sup_random();
     sup->reload_owed = false; /* it reads what there is now */
     sup->up_known = false;
