@@ -59,10 +59,14 @@ static const char *do_bootstrap(struct failover *f)
 {
     struct register_value value;
 
+    if (f->wrong) {
+        return "the arbiter is another one, or its register is gone: approvalctl arbiter reseed "
+               "(if the other host is off: first approvalctl peer-off)";
+    }
     if (!f->child_up || !f->fresh) {
         return "approvald or the arbiter is not there yet: try again";
     }
-    if (f->known || f->memory.epoch > 0 || f->wrong) {
+    if (f->known || f->memory.epoch > 0) {
         return "there is a register already";
     }
     if (!change_possible(f)) {
@@ -124,6 +128,10 @@ static const char *do_force(struct failover *f, bool other_lineage)
 
     if (obstacle != NULL) {
         return obstacle;
+    }
+    if (!f->options.linearizable && !f->wrong && (!f->fresh || !f->known)) {
+        return f->peer_off ? "the register is read again: try again"
+                           : "first: approvalctl peer-off";
     }
     if (f->wrong || f->down || !f->fresh || !f->known) {
         return "the arbiter does not answer: replace it, then approvalctl arbiter reseed";
@@ -213,8 +221,15 @@ static const char *reseed_obstacle(const struct failover *f)
     if (peer_agrees(f)) {
         return NULL;
     }
-    return link_alive(f) ? "the other host has the newer log, or leads: run it there"
-                         : "the other host is not there: start it, or confirm that it is off";
+    if (!link_alive(f)) {
+        return "the other host is not there: start it, or confirm that it is off: approvalctl "
+               "peer-off";
+    }
+    if (f->link.peer_lineage != f->child.lineage) {
+        return "the two stores are of different lineages: stop the host whose store is to go, here "
+               "peer-off and reseed again, then rejoin there";
+    }
+    return "the other host has the newer log, or leads: run it there";
 }
 
 static void reseed_write(struct failover *f, bool same_lineage)

@@ -9,6 +9,9 @@
 
 #include <inttypes.h>
 
+#define ASKS_IF_OFF                                                                                \
+    "the arbiter waits for the operator: is the other host off? then approvalctl peer-off"
+
 enum wish { WISH_NONE, WISH_SOLO, WISH_BOTH };
 
 /* Negative: our log ends before the peer's. The epoch counts first: length alone says nothing. */
@@ -151,10 +154,9 @@ static bool is_held_back(struct failover *f)
     } else if (!f->child_up) {
         wait_for(f, "approvald is being started", false);
     } else if (!f->fresh && !(MUTANT(seek_unread) && f->known)) {
-        wait_for(f, f->refused ? "the arbiter waits for the operator" : "the register is read",
-                 f->refused);
+        wait_for(f, f->refused ? ASKS_IF_OFF : "the register is read", f->refused);
     } else if (f->absent || !f->known) {
-        wait_for(f, "there is no register yet: approvalctl bootstrap",
+        wait_for(f, "there is no register yet: approvalctl pair bootstrap",
                  f->change.kind == CHANGE_NONE);
     } else {
         return false;
@@ -265,7 +267,7 @@ static void wait_leading(struct failover *f)
 
     wait_for(f, NULL, false);
     if (f->cas_refused && f->change.kind != CHANGE_NONE) {
-        wait_for(f, "the arbiter waits for the operator: is the other host off?", true);
+        wait_for(f, ASKS_IF_OFF, true);
     } else if (stalled) {
         wait_stalled(f);
     }
@@ -302,7 +304,7 @@ void seek_run(struct failover *f)
         return;
     }
     if (f->cas_refused) {
-        wait_for(f, "the arbiter waits for the operator: is the other host off?", true);
+        wait_for(f, ASKS_IF_OFF, true);
     }
     if (!change_possible(f)) {
         return;

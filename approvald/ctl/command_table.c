@@ -357,9 +357,12 @@ static const struct command table[] = {
      cmd_promote},
     {{"peer-off", NULL},
      "",
-     "confirm that the other host is off, for a pair without an arbiter",
-     "With arbiter \"manual\" nothing changes without the other host or your word. It holds until\n"
-     "the other host is heard again.\n"
+     "confirm that the other host is off",
+     "With arbiter \"manual\" nothing changes without the other host or your word. A host that "
+     "was\n"
+     "in sync to the end then leads; one that may be outdated only after promote --force. With\n"
+     "any arbiter it comes before arbiter reseed without the other host, and before promote\n"
+     "--force --other-lineage. It holds until the other host is heard, or this supervisor ends.\n"
      "\n"
      "  approvalctl peer-off\n",
      SUPERVISED | BIT(CONFIRM),
@@ -411,8 +414,11 @@ static const struct command table[] = {
     {{"arbiter", "reseed"},
      "",
      "write the register into a new arbiter, when the old one is lost for good",
-     "Both hosts have to be there and agree. Point both configurations at the new arbiter first.\n"
-     "Also after an arbiter was restored from a backup.\n"
+     "First point both configurations at the new arbiter and restart both supervisors. Then run\n"
+     "it on the host that leads, or, when none does, on the one with the later log (the reply\n"
+     "says which), and afterwards on the other host too. Without the other host: confirm that\n"
+     "it is off (approvalctl peer-off), then run it here; this host leads under a new lineage,\n"
+     "and the other one has to rejoin. Also after an arbiter was restored from a backup.\n"
      "\n"
      "  approvalctl arbiter reseed\n",
      SUPERVISED | BIT(CONFIRM),

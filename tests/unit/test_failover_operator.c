@@ -14,7 +14,9 @@ static void a_wiped_arbiter_is_unavailable_not_empty(void)
     EXPECT(&kit, "ALARM arbiter wrong");
     EXPECT_ROLE(&kit, FAILOVER_PRIMARY); /* a healthy pair needs no arbiter */
     kit_command(&kit, FAILOVER_BOOTSTRAP);
-    EXPECT(&kit, "NO: there is a register already");
+    EXPECT(&kit,
+           "NO: the arbiter is another one, or its register is gone: approvalctl arbiter reseed "
+           "(if the other host is off: first approvalctl peer-off)");
     kit_command(&kit, FAILOVER_SWITCHOVER);
     EXPECT(&kit, "NO: the arbiter does not answer");
     kit_free(&kit);
@@ -260,7 +262,9 @@ static void without_its_peer_a_reseed_is_a_forced_promotion(void)
     kit_command(&kit, FAILOVER_FORCE);
     EXPECT(&kit, "NO: the arbiter does not answer: replace it, then approvalctl arbiter reseed");
     kit_command(&kit, FAILOVER_RESEED);
-    EXPECT(&kit, "NO: the other host is not there: start it, or confirm that it is off");
+    EXPECT(&kit,
+           "NO: the other host is not there: start it, or confirm that it is off: approvalctl "
+           "peer-off");
     kit_command(&kit, FAILOVER_PEER_OFF);
     kit_command(&kit, FAILOVER_RESEED);
     EXPECT(&kit, "OK: writes the register to the new arbiter; CAS 1048576 p1 A- new lineage");

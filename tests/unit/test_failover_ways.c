@@ -227,8 +227,57 @@ static void a_store_of_another_lineage_leads_when_the_registers_is_lost(void)
     kit_free(&kit);
 }
 
+static void the_obstacle_of_a_command_names_the_way_around_it(void)
+{
+    struct failover_options options = kit_options();
+    struct failover_link other = kit_peer('B', 5, 90, 0, false);
+    struct register_value value = kit_value(5, 2, "AB");
+    struct kit kit;
+
+    options.linearizable = false; /* and the other host is dead: the mirror asks for the operator */
+    kit_new(&kit, &options);
+    kit_start(&kit, NULL);
+    kit_up(&kit, 1, 'A', 5, 100);
+    kit_read_failed(&kit, FAILOVER_REFUSED);
+    CU_ASSERT(waits_for(&kit, "is the other host off? then approvalctl peer-off"));
+    kit_command(&kit, FAILOVER_FORCE);
+    EXPECT(&kit, "NO: first: approvalctl peer-off");
+    kit_command(&kit, FAILOVER_PEER_OFF);
+    kit_command(&kit, FAILOVER_FORCE);
+    EXPECT(&kit, "NO: the register is read again: try again");
+    kit_wait(&kit, 100);
+    kit_read(&kit, &value);
+    kit_command(&kit, FAILOVER_FORCE);
+    CU_ASSERT(kit.cas_out);
+    kit_free(&kit);
+    options.linearizable = true;
+    kit_new(&kit, &options);
+    kit_start(&kit, NULL);
+    kit_up(&kit, 1, 'A', 5, 100);
+    kit_read(&kit, NULL);
+    kit_read(&kit, NULL);
+    CU_ASSERT(waits_for(&kit, "approvalctl pair bootstrap"));
+    kit_free(&kit);
+    unit_standby(&kit);
+    kit_wait(&kit, 2000);
+    kit_read(&kit, NULL); /* a new arbiter */
+    other.peer_lineage = OTHER_LINEAGE;
+    kit_link(&kit, &other);
+    kit_command(&kit, FAILOVER_BOOTSTRAP);
+    EXPECT(&kit,
+           "NO: the arbiter is another one, or its register is gone: approvalctl arbiter reseed "
+           "(if the other host is off: first approvalctl peer-off)");
+    kit_command(&kit, FAILOVER_RESEED);
+    EXPECT(&kit,
+           "NO: the two stores are of different lineages: stop the host whose store is to go, "
+           "here peer-off and reseed again, then rejoin there");
+    kit_free(&kit);
+}
+
 UNIT_MAIN(
     "failover_ways",
+    {"the obstacle of a command names the way around it",
+     the_obstacle_of_a_command_names_the_way_around_it},
     {"F a store of another lineage leads when the register's is lost",
      a_store_of_another_lineage_leads_when_the_registers_is_lost},
     {"an alarm whose reason changes is told again", an_alarm_whose_reason_changes_is_told_again},
