@@ -35,6 +35,12 @@ static const char *do_switchover(struct failover *f)
 
 static const char *do_maintenance(struct failover *f, bool on)
 {
+    const char *obstacle =
+        on && f->leading && f->handover == HANDOVER_NONE ? handover_obstacle(f) : NULL;
+
+    if (obstacle != NULL) {
+        return obstacle; /* this host serves, and would go on */
+    }
     f->memory.maintenance = on;
     f->handover_pause_ms = f->now_ms;
     say(f, "maintenance %s", on ? "begins" : "is over");

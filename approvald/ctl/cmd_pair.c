@@ -6,11 +6,15 @@
 #include "approvald/ctl/program.h"
 #include "approvald/ctl/supervisor.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/json.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#define LOOK_AGAIN_MS 100
 
 #define OFF_WORDS    "the other host is off"
 #define REJOIN_WORDS "give up this store"
@@ -79,9 +83,90 @@ static int confirm_then(struct ctl *ctl, const char *line, const char *words, co
     return command(ctl, line);
 }
 
+static bool has_role(const struct json *status, const char *role)
+{
+    return span_is(json_text(status, "role"), role);
+}
+
+enum move { MOVE_UNDER_WAY, MOVE_DONE, MOVE_CALLED_OFF };
+
+/* to_here: this host is to lead. Else the other one, and this one has begun to hand over: it is
+ * primary again only when nothing has come of it. */
+static enum move move_look(const struct json *status, bool to_here)
+{
+    if (to_here) {
+        return json_bool(status, "serving", false) ? MOVE_DONE : MOVE_UNDER_WAY;
+    }
+    if (has_role(status, "primary")) {
+        return MOVE_CALLED_OFF;
+    }
+    return has_role(status, "standby") && json_bool(status, "link.peer_leads", false)
+               ? MOVE_DONE
+               : MOVE_UNDER_WAY;
+}
+
+static int move_failed(struct ctl *ctl, const struct json *status, bool to_here)
+{
+    struct err err = ERR_INIT;
+    struct span why = json_text(status, to_here ? "peer.reason" : "reason");
+
+    (void)err_set(&err, ERR_UNAVAILABLE, "the %s host still serves: %.*s",
+                  to_here ? "other" : "this", (int)why.size, why.data == NULL ? "" : why.data);
+    return ctl_fail(ctl, CTL_REFUSED, &err);
+}
+
+/* A handover that has begun is none yet: a script goes on to reboot when this succeeds. */
+static int await_move(struct ctl *ctl, bool to_here)
+{
+    struct err err = ERR_INIT;
+    uint64_t limit_s = CTL_DEADLINE_MS / 1000;
+    enum err_code rc = options_seconds(&ctl->options, OPTION_TIMEOUT, &limit_s, &err);
+    uint64_t end_ms = clock_boot_ms(clock_host()) + limit_s * 1000;
+
+    while (rc == ERR_OK) {
+        AUTO_JSON struct json *status = NULL;
+        enum move move;
+
+        rc = supervisor_ask(ctl, "status", &status, &err);
+        if (rc != ERR_OK) {
+            break;
+        }
+        move = move_look(status, to_here);
+        if (move == MOVE_DONE) {
+            return CTL_OK;
+        }
+        if (move == MOVE_CALLED_OFF || clock_boot_ms(clock_host()) >= end_ms) {
+            return move_failed(ctl, status, to_here);
+        }
+        (void)poll(NULL, 0, LOOK_AGAIN_MS); /* a sleep; an early end does no harm */
+    }
+    return ctl_fail(ctl, CTL_UNREACHABLE, &err);
+}
+
+/* What has a primary hand over: succeeds when the other host leads, and not before. */
+static int command_then_move(struct ctl *ctl, const char *line, bool moves_here)
+{
+    AUTO_JSON struct json *status = NULL;
+    struct err err = ERR_INIT;
+    enum err_code rc = supervisor_ask(ctl, "status", &status, &err);
+    bool leads;
+    int code;
+
+    if (rc != ERR_OK) {
+        return ctl_fail(ctl, rc == ERR_DENIED ? CTL_REFUSED : CTL_UNREACHABLE, &err);
+    }
+    leads = !has_role(status, "standby") && !has_role(status, "waiting") &&
+            !has_role(status, "halted"); /* or is about to */
+    code = command(ctl, line);
+    if (code != CTL_OK || (!leads && !moves_here)) {
+        return code;
+    }
+    return await_move(ctl, !leads);
+}
+
 int cmd_switchover(struct ctl *ctl)
 {
-    return command(ctl, "switchover");
+    return command_then_move(ctl, "switchover", true);
 }
 
 #define LINEAGE_DIGITS 16U
@@ -160,7 +245,7 @@ int cmd_maintenance(struct ctl *ctl)
     const char *state = ctl->options.arguments[0];
 
     if (strcmp(state, "on") == 0) {
-        return command(ctl, "maintenance on");
+        return command_then_move(ctl, "maintenance on", false);
     }
     if (strcmp(state, "off") == 0) {
         return command(ctl, "maintenance off");

@@ -329,7 +329,8 @@ static const struct command table[] = {
      "",
      "hand the pair over to the other host, without an error",
      "Run it on the primary. What was begun is answered, the standby takes over, requests that\n"
-     "still arrive here are passed on. If it does not come to pass, everything stays as it was.\n"
+     "still arrive here are passed on. On the standby it is passed on to the primary. Returns\n"
+     "when the other host leads; exit code 115: it did not come to pass, this one serves on.\n"
      "\n"
      "  approvalctl switchover\n",
      SUPERVISED,
@@ -385,7 +386,8 @@ static const struct command table[] = {
     {{"maintenance", NULL},
      "on|off",
      "keep this host from becoming primary, for work on it",
-     "A primary hands over first. The host goes on as standby, so nothing is unprotected.\n"
+     "A primary hands over first, and \"on\" returns when the other host leads. The host goes on\n"
+     "as standby, so nothing is unprotected. Exit code 115: it cannot hand over, and serves on.\n"
      "\n"
      "  approvalctl maintenance on && reboot\n",
      SUPERVISED,

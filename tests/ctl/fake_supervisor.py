@@ -68,7 +68,8 @@ class FakeSupervisor:
             with client:
                 line = client.makefile().readline().strip()
                 self.asked.append(line)
-                client.sendall(json.dumps(self.answer).encode() + b"\n")
+                answer = self.answer(line) if callable(self.answer) else self.answer
+                client.sendall(json.dumps(answer).encode() + b"\n")
 
     def close(self):
         self.socket.shutdown(socket.SHUT_RDWR)

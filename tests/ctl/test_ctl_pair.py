@@ -132,6 +132,51 @@ class Status(PairTest):
         self.assertNotIn("\x07", out)
 
 
+class Move(PairTest):
+    """switchover and maintenance on: what ends with 0 is done."""
+
+    def move(self, code, *words, before, after, reply=(True, "hands over to host 2")):
+        """The status before the command, and then one after the other, the last for ever."""
+        told = [status(**before)] + [status(**one) for one in after]
+        ok, message = reply
+
+        def answer(line):
+            if line != "status":
+                return {"ok": ok, "message": message}
+            return told.pop(0) if len(told) > 1 else told[0]
+
+        fake = self.supervise(answer)
+        done = self.check(code, *words, "--supervisor", fake.path, "--timeout", "1s")
+        return done, fake.asked
+
+    def test_it_succeeds_when_the_other_host_leads(self):
+        moving = {**PRIMARY, "role": "handing over", "serving": True}
+        for words in (("switchover",), ("maintenance", "on")):
+            with self.subTest(words):
+                _, asked = self.move(0, *words, before=PRIMARY,
+                                     after=[moving, {**moving, "serving": False}, {}])  # fmt: skip
+                self.assertEqual(asked, ["status", " ".join(words)] + ["status"] * 3)
+
+    def test_it_fails_when_this_host_serves_on(self):
+        back = {**PRIMARY, "reason": "handover: the register did not change in time"}
+        moving = {**PRIMARY, "role": "handing over"}
+        for after in ([moving, back], [moving]):
+            done, _ = self.move(115, "maintenance", "on", before=PRIMARY, after=after)
+            self.assertIn("this host still serves", done.err)
+        done, _ = self.move(115, "switchover", before={}, after=[{}],
+                            reply=(True, "passed on to the primary"))  # fmt: skip
+        self.assertIn("the other host still serves: leads epoch 7", done.err)
+
+    def test_a_refusal_is_no_wait(self):
+        _, asked = self.move(115, "maintenance", "on", before=ALONE, after=[ALONE],
+                             reply=(False, "the other host is not in the ISR"))  # fmt: skip
+        self.assertEqual(asked, ["status", "maintenance on"])
+
+    def test_a_standby_has_nothing_to_hand_over(self):
+        _, asked = self.move(0, "maintenance", "on", before={}, after=[{}])
+        self.assertEqual(asked, ["status", "maintenance on"])
+
+
 class Doctor(PairTest):
     """Each line is ok, warn or FAIL, and says what to do."""
 

@@ -70,13 +70,14 @@ class PairTest(unittest.TestCase):
         said = two.ctl("status", check=119).stdout
         self.assertIn("UNPROTECTED", said)
         self.assertIn("NOT HEARD", said)
+        self.assertIn("not in the ISR", two.ctl("maintenance", "on", check=115).stdout)
         self.ask(two)
         one.start()
         wait(self.pair.is_paired, "host 1 has come back by itself")
         self.check_well(two)
         # From the standby: passed on to the primary.
         self.assertIn("passed on", one.ctl("switchover", check=0).stdout)
-        wait(lambda: one.status().get("serving"), "host 1 leads")
+        self.assertTrue(one.status()["serving"])
         self.check_well(one)
         # From the primary itself.
         wait(lambda: one.ctl("switchover").returncode == 0, "it hands over")
@@ -84,7 +85,8 @@ class PairTest(unittest.TestCase):
         self.check_well(two)
         self.assertTrue(self.has_all(two))
         two.ctl("maintenance", "on", check=0)
-        wait(lambda: one.status().get("serving"), "maintenance hands over")
+        self.assertFalse(two.status()["serving"])  # as for "maintenance on && reboot"
+        wait(lambda: one.status().get("serving"), "host 1 serves")
         self.assertIn("in maintenance", two.ctl("status", check=0).stdout)
         wait(lambda: "standby, in maintenance" in one.ctl("status").stdout, "host 1 is told")
         two.ctl("maintenance", "off", check=0)

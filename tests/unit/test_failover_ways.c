@@ -274,8 +274,27 @@ static void the_obstacle_of_a_command_names_the_way_around_it(void)
     kit_free(&kit);
 }
 
+static void maintenance_is_refused_where_it_would_not_take_the_load_off(void)
+{
+    struct failover_link behind = kit_peer('B', 7, 101, 0, false);
+    struct kit kit;
+
+    unit_paired(&kit);
+    kit_link(&kit, &behind);
+    kit_command(&kit, FAILOVER_MAINTENANCE_ON);
+    EXPECT(&kit, "NO: the other host is not in sync");
+    CU_ASSERT_FALSE(kit.memory.maintenance);
+    kit_free(&kit);
+    unit_solo(&kit);
+    kit_command(&kit, FAILOVER_MAINTENANCE_ON);
+    EXPECT(&kit, "NO: the other host is not in the ISR");
+    kit_free(&kit);
+}
+
 UNIT_MAIN(
     "failover_ways",
+    {"maintenance is refused where it would not take the load off",
+     maintenance_is_refused_where_it_would_not_take_the_load_off},
     {"the obstacle of a command names the way around it",
      the_obstacle_of_a_command_names_the_way_around_it},
     {"F a store of another lineage leads when the register's is lost",
