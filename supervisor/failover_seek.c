@@ -255,6 +255,11 @@ static void wait_stalled(struct failover *f)
     if (!link_alive(f)) {
         wait_for_operator(f, "nothing is answered: host %u has to acknowledge and is not heard: %s",
                           peer, f->down ? "start it, or the arbiter" : "start it");
+    } else if (!peer_in_isr(f)) { /* strict, or no arbiter: else it is CASed out */
+        wait_for_operator(f,
+                          "nothing is answered: host %u is back with another store (its disk was "
+                          "lost?): restart approvald-supervisor here, host %u then fetches anew",
+                          peer, peer);
     } else {
         wait_for_operator(f, "nothing is answered: host %u is heard, but not in sync yet", peer);
     }

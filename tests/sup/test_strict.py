@@ -89,6 +89,22 @@ class StrictTest(unittest.TestCase):
         wait(lambda: self.ready(one)[0] == 200, "host 1 is ready")
         one.ctl("status", check=0)
 
+    def test_a_standby_that_is_back_with_another_store_says_what_to_do(self):
+        one, two = self.one, self.two
+        asked = one.create(self.token)
+        two.kill()
+        shutil.rmtree(two.path("data"))
+        os.makedirs(two.path("data"), 0o700)
+        two.start()
+        wait(lambda: self.said(one, "host 2 is back with another store (its disk was lost?): "
+                               "restart approvald-supervisor here"), "the primary says so")  # fmt: skip
+        self.assertIn("STALLED", one.ctl("status", check=119).stdout)
+        one.kill()
+        one.start()
+        wait(self.pair.is_paired, "host 2 has fetched the store")
+        wait(lambda: self.ready(one)[0] == 200, "host 1 serves")
+        self.assertTrue(one.has(asked, self.token))
+
     def write_in_vain(self, host):
         try:
             host.create(self.token)

@@ -291,8 +291,38 @@ static void maintenance_is_refused_where_it_would_not_take_the_load_off(void)
     kit_free(&kit);
 }
 
+static void a_store_that_was_lost_is_told_on_the_primary(void)
+{
+    struct failover_link other = kit_peer('C', 0, 0, 0, false);
+    struct failover_link silence = kit_silence();
+    struct register_value value;
+    struct kit kit;
+
+    unit_paired(&kit);
+    value = kit.won;
+    kit_link(&kit, &silence);
+    kit_link(&kit, &other);
+    kit_wait(&kit, 2000);
+    CU_ASSERT(kit.alarms[FAILOVER_ALARM_NEEDS_OPERATOR]);
+    CU_ASSERT(waits_for(&kit, "host 2 is back with another store (its disk was lost?): restart "
+                              "approvald-supervisor here, host 2 then fetches anew"));
+    kit_down(&kit); /* as it says: this host leads alone, and takes the other one in */
+    kit_up(&kit, 2, 'A', 7, 120);
+    kit_link(&kit, &other);
+    kit_read(&kit, &value);
+    if (kit.read_out) {
+        kit_read(&kit, &value);
+    }
+    CU_ASSERT(kit.cas_out);
+    unit_win(&kit);
+    kit_propose(&kit, FAILOVER_EVENT_ADD, 8, 'C');
+    EXPECT(&kit, "CAS 9 p1 AC");
+    kit_free(&kit);
+}
+
 UNIT_MAIN(
     "failover_ways",
+    {"a store that was lost is told on the primary", a_store_that_was_lost_is_told_on_the_primary},
     {"maintenance is refused where it would not take the load off",
      maintenance_is_refused_where_it_would_not_take_the_load_off},
     {"the obstacle of a command names the way around it",
