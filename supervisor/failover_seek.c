@@ -137,8 +137,12 @@ static void wait_apart(struct failover *f, const char *what)
 /* Not in the ISR: follow, or say who can help. */
 static void wait_outside(struct failover *f)
 {
+    bool single = f->child.lineage == 0 && f->child.last_lsn > 0; /* of a host that was alone */
+
     if (f->child.lineage != 0 && f->child.lineage != f->value.lineage) {
         wait_apart(f, "is of another lineage");
+    } else if (single) {
+        wait_apart(f, "has records of its own");
     } else if (link_alive(f) || !due(f, f->child_ms + f->options.start_wait_ms)) {
         wait_for(f, "not in the ISR: follows", false);
     } else {

@@ -320,8 +320,42 @@ static void a_store_that_was_lost_is_told_on_the_primary(void)
     kit_free(&kit);
 }
 
+static void a_store_of_a_host_that_was_alone_is_told_to_rejoin(void)
+{
+    struct failover_options options = kit_options();
+    struct failover_event up = {.type = FAILOVER_EVENT_CHILD_UP};
+    struct failover_link leads = kit_peer('B', 5, 120, 5, false);
+    struct register_value value = kit_value(5, 2, "-B");
+    struct kit kit;
+
+    kit_new(&kit, &options);
+    kit_start(&kit, NULL);
+    kit_up(&kit, 1, 'A', 1, 10);
+    up.u.child = (struct failover_child){.incarnation = 2, .last_epoch = 1, .last_lsn = 10};
+    memset(up.u.child.store_id, 'A', REGISTER_ID_SIZE);
+    kit_down(&kit);
+    kit.incarnation = 2;
+    kit_step(&kit, &up); /* no lineage */
+    kit_read(&kit, &value);
+    if (kit.read_out) {
+        kit_read(&kit, &value);
+    }
+    kit_wait(&kit, 2000);
+    CU_ASSERT(waits_for(&kit, "has records of its own, and host 2 does not lead: do NOT rejoin; "
+                              "start it, or (its disk is lost) approvalctl promote --force "
+                              "--other-lineage"));
+    kit_link(&kit, &leads);
+    CU_ASSERT(waits_for(&kit, "this host's store has records of its own: approvalctl rejoin"));
+    CU_ASSERT(kit.alarms[FAILOVER_ALARM_NEEDS_OPERATOR]);
+    kit_command(&kit, FAILOVER_REJOIN);
+    EXPECT(&kit, "RESYNC; OK: gives up its store and fetches the other host's");
+    kit_free(&kit);
+}
+
 UNIT_MAIN(
     "failover_ways",
+    {"a store of a host that was alone is told to rejoin",
+     a_store_of_a_host_that_was_alone_is_told_to_rejoin},
     {"a store that was lost is told on the primary", a_store_that_was_lost_is_told_on_the_primary},
     {"maintenance is refused where it would not take the load off",
      maintenance_is_refused_where_it_would_not_take_the_load_off},
