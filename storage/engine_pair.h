@@ -243,7 +243,8 @@ engine_snapshot_pairs(struct storage *storage, struct span pairs, struct err *er
  * says that it is the store; the lineage is that of the peer. From then on this engine has failed
  * (its process is to end) and the next engine_open_pair puts it in place, with a new store id and
  * the promised epoch carried over. Blocks. ERR_PROTOCOL: another count, ERR_NOSPACE, ERR_IO: it is
- * dropped, the old store stays. */
+ * dropped, the old store stays and the engine works; but the core has ended with this effect, so R
+ * halts the engine then. */
 enum err_code engine_snapshot_install(struct storage *storage,
                                       uint64_t pair_count,
                                       uint64_t lineage,

@@ -138,7 +138,7 @@ static void perform_acknowledge(struct link *link, const struct record_position 
     }
 }
 
-/* A snapshot that cannot be taken is dropped with the connection: the next one begins anew. */
+/* A snapshot that cannot be received is dropped with the connection: the next one begins anew. */
 static void snapshot_result(struct link *link, enum err_code rc, const struct err *failure)
 {
     if (rc == ERR_UNAVAILABLE) {
@@ -164,7 +164,8 @@ static void perform_snapshot_pairs(struct link *link, struct span pairs)
     snapshot_result(link, engine_snapshot_pairs(link->storage, pairs, &failure), &failure);
 }
 
-/* From then on the engine has failed: this process is to end, the next one has the new store. */
+/* The core rests from here on, whatever comes of it: so this process is to end. The next one has the
+ * new store; or, when that could not be installed, the old one, which follows again. */
 static void perform_snapshot_install(struct link *link, uint64_t pair_count)
 {
     struct err failure = ERR_INIT;
@@ -174,10 +175,10 @@ static void perform_snapshot_install(struct link *link, uint64_t pair_count)
     link->snapshot_count += rc == ERR_OK ? 1 : 0;
     if (rc == ERR_OK) {
         (void)err_set(&failure, ERR_UNAVAILABLE, "the peer's snapshot is installed: start again");
-        link_failed(link, &failure);
     } else {
-        snapshot_result(link, rc, &failure);
+        engine_halt(link->storage, failure.message);
     }
+    link_failed(link, &failure);
 }
 
 static void perform_halt(struct link *link, const char *reason)

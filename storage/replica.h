@@ -142,7 +142,8 @@ enum replica_effect_type {
                                       * (epoch, LSN), so checkpoint first where that helps */
     REPLICA_EFFECT_SNAPSHOT_BEGIN,   /* u.position: receive one: prepare incoming.mdb */
     REPLICA_EFFECT_SNAPSHOT_PAIRS,   /* u.bytes: of this step's message */
-    REPLICA_EFFECT_SNAPSHOT_INSTALL, /* u.sequence pairs: make it the store, then end the process */
+    REPLICA_EFFECT_SNAPSHOT_INSTALL, /* u.sequence pairs: make it the store; the process ends, also
+                                      * when that fails: the core does nothing any more */
     REPLICA_EFFECT_STEP_DOWN,        /* a drained primary becomes a standby: no more jobs, nobody is
                                       * required any more, reads that wait are not answered */
     REPLICA_EFFECT_HALT,   /* u.reason: serve nothing, keep everything, tell; process ends */

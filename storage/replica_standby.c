@@ -372,7 +372,7 @@ static void on_snapshot_end(struct replica *r, uint64_t pair_count)
         return;
     }
     replica_add(r, REPLICA_EFFECT_SNAPSHOT_INSTALL)->u.sequence = pair_count;
-    r->halted = true;
+    r->halted = true; /* installed or not, the process ends */
 }
 
 /* ---- Dispatch ---- */

@@ -9,7 +9,10 @@
 #include "tests/unit/pair_bench.h"
 #include "tests/unit/unit.h"
 
+#include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -252,31 +255,88 @@ static void a_disk_that_hangs_makes_slow_not_silent(void)
     bench_done(&bench);
 }
 
+/* LMDB syncs by itself, not through struct disk: this takes the place of its call. */
+static atomic_bool no_room;
+
+int mdb_env_sync(void *env, int force);
+int mdb_env_sync(void *env, int force)
+{
+    int (*real)(void *, int);
+    void *symbol = dlsym(RTLD_NEXT, "mdb_env_sync");
+
+    memcpy(&real, &symbol, sizeof real);
+    return force != 0 && atomic_load(&no_room) ? ENOSPC : real(env, force);
+}
+
+/* Host 1 leads alone, its log is trimmed, and host 2 is empty. */
+static void begin_trimmed(struct pair_bench *bench, const struct disk *disk)
+{
+    struct bench_load load;
+
+    bench_init(bench, false);
+    bench->options.disk = disk;
+    bench->primary = 1;
+    bench_start(bench, 1);
+    bench_seek(bench, 1, false);
+    CU_ASSERT_FATAL(bench_until_leads(bench, 1, false));
+    load = bench_load_of(&bench->hosts[0], 0, 12000);
+    load.value_size = 1000;
+    CU_ASSERT(bench_load_all(bench, &load));
+    bench_start(bench, 2);
+}
+
+/* Host 2, which ends with the snapshot, starts again, and follows. */
+static void end_followed(struct pair_bench *bench)
+{
+    struct bench_load load;
+
+    CU_ASSERT(bench_until(bench, has_installed, &bench->hosts[1], TIMEOUT_MS));
+    bench_stop(bench, 2);
+    bench_start(bench, 2);
+    CU_ASSERT(bench_until_leads(bench, 1, true));
+    load = bench_load_of(&bench->hosts[0], 12000, 10);
+    CU_ASSERT(bench_load_all(bench, &load));
+    CU_ASSERT(bench_until_equal(bench, 12010));
+}
+
 /* The log that an empty host would need is trimmed: it gets a snapshot, ends, starts, follows. */
 static void an_empty_host_gets_a_snapshot(void)
 {
     struct disk disk = *disk_host();
     struct pair_bench bench;
-    struct bench_load load;
 
     disk.sync = no_sync;
-    bench_init(&bench, false);
-    bench.options.disk = &disk;
-    bench.primary = 1;
-    bench_start(&bench, 1);
-    bench_seek(&bench, 1, false);
-    CU_ASSERT_FATAL(bench_until_leads(&bench, 1, false));
-    load = bench_load_of(&bench.hosts[0], 0, 12000);
-    load.value_size = 1000;
-    CU_ASSERT(bench_load_all(&bench, &load));
-    bench_start(&bench, 2);
-    CU_ASSERT(bench_until(&bench, has_installed, &bench.hosts[1], TIMEOUT_MS));
+    begin_trimmed(&bench, &disk);
+    end_followed(&bench);
+    bench_done(&bench);
+}
+
+static bool has_failed(void *arg)
+{
+    struct bench_host *host = arg;
+    struct storage_status status;
+
+    storage_status(host->storage, &status);
+    return status.failed;
+}
+
+/* Whoever cannot install what he received ends: the next start follows with the old store. */
+static void a_snapshot_that_cannot_be_installed_ends_the_process(void)
+{
+    struct disk disk = *disk_host();
+    struct storage_status status;
+    struct pair_bench bench;
+
+    disk.sync = no_sync;
+    begin_trimmed(&bench, &disk);
+    atomic_store(&no_room, true);
+    CU_ASSERT(bench_until(&bench, has_failed, &bench.hosts[1], 10000));
+    atomic_store(&no_room, false);
+    storage_status(bench.hosts[1].storage, &status);
+    CU_ASSERT_PTR_NOT_NULL(strstr(status.failure.message, "install snapshot"));
     bench_stop(&bench, 2);
     bench_start(&bench, 2);
-    CU_ASSERT(bench_until_leads(&bench, 1, true));
-    load = bench_load_of(&bench.hosts[0], 12000, 10);
-    CU_ASSERT(bench_load_all(&bench, &load));
-    CU_ASSERT(bench_until_equal(&bench, 12010));
+    end_followed(&bench);
     bench_done(&bench);
 }
 
@@ -411,6 +471,8 @@ UNIT_MAIN("link",
           {"a standby catches up", a_standby_catches_up},
           {"a disk that hangs makes slow, not silent", a_disk_that_hangs_makes_slow_not_silent},
           {"an empty host gets a snapshot", an_empty_host_gets_a_snapshot},
+          {"a snapshot that cannot be installed ends the process",
+           a_snapshot_that_cannot_be_installed_ends_the_process},
           {"handover goes both ways under load", handover_goes_both_ways_under_load},
           {"a handover that nobody takes is resumed", a_handover_that_nobody_takes_is_resumed},
           {"a slow network delays no ping", a_slow_network_delays_no_ping})
