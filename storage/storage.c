@@ -400,14 +400,21 @@ storage_open(const struct storage_options *options, struct storage **ret_storage
     return engine_open(options, NULL, ret_storage, err);
 }
 
-/* True when everything that this host can do for its records is done. Lock held. */
-static bool done_here(const struct storage *storage)
+/* True when only another host could help: everything is done that this one can do, or a durable
+ * record lacks the acknowledgement, and with it perhaps the next job its turn. Lock held. */
+static bool is_stuck(const struct storage *storage)
 {
-    return storage->evaluated == storage->enqueued && storage->durable.lsn == storage->last.lsn;
+    bool done_here =
+        storage->evaluated == storage->enqueued && storage->durable.lsn == storage->last.lsn;
+    bool held_up =
+        storage->role == REPLICA_PRIMARY && isr_commit(&storage->isr) < storage->durable.lsn;
+
+    return !storage->failed && (done_here || held_up);
 }
 
 /* Waits until there is something to deliver or nothing more to wait for. A record that only another
- * host's acknowledgement could commit will not get it after until_ms: its fate is unknown. */
+ * host's acknowledgement could commit will not get it after until_ms: its fate is unknown, and with
+ * it that of every job behind. */
 static bool wait_for_answers(struct storage *storage, uint64_t until_ms)
 {
     struct err failure = {.code = ERR_UNAVAILABLE,
@@ -418,8 +425,7 @@ static bool wait_for_answers(struct storage *storage, uint64_t until_ms)
     engine_lock(storage);
     while (storage->delivered < storage->enqueued && storage->released == storage->delivered &&
            !stuck) {
-        stuck = !storage->failed && done_here(storage) &&
-                clock_boot_ms(storage->options.clock) >= until_ms;
+        stuck = clock_boot_ms(storage->options.clock) >= until_ms && is_stuck(storage);
         if (!stuck) {
             engine_wait(storage, &storage->caller_wake, STORAGE_TURN_MS);
         }

@@ -62,8 +62,9 @@ enum err_code storage_open(const struct storage_options *options,
                            struct err *err) WARN_UNUSED;
 
 /* Refuses new jobs, answers all accepted ones (a last dispatch runs inside), checkpoints, stops the
- * threads, releases the directory. Blocks. NULL is allowed. After a fatal error the unanswered jobs
- * get ERR_UNKNOWN_FATE. */
+ * threads, releases the directory. Blocks: on the disk, and as one of two for STORAGE_CLOSE_WAIT_MS
+ * on the other host's acknowledgements. NULL is allowed. After a fatal error, or when these have
+ * not come by then, the unanswered jobs get ERR_UNKNOWN_FATE. */
 void storage_close(struct storage *storage);
 
 /* Readable when storage_dispatch has answers. Owned by the storage. */

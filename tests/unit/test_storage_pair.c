@@ -464,6 +464,31 @@ static void stepping_down_beside_a_job_fails_the_engine(void)
     pair_kit_done(&kit);
 }
 
+/* As many records lack the acknowledgement as may, and the next job waits for its turn. */
+static void closing_does_not_wait_for_a_peer_that_is_silent(void)
+{
+    struct pair_kit kit;
+    struct kit_job jobs[STORAGE_UNCOMMITTED_COUNT_MAX + 2];
+
+    begin_pair(&kit);
+    CU_ASSERT_EQUAL(pair_put(&kit, "a", "1"), ERR_OK);
+    kit.hold_acks = true;
+    for (size_t i = 0; i < sizeof jobs / sizeof jobs[0]; i++) {
+        jobs[i] = (struct kit_job){.keys = {"a"}, .values = {"2"}, .count = 1};
+        CU_ASSERT_EQUAL(kit_start(pair_primary(&kit), &jobs[i]), ERR_OK);
+        pair_pass(&kit, 30); /* a record of its own */
+    }
+    (void)alarm(60); /* else this test would not end */
+    storage_close(kit.hosts[0].storage);
+    (void)alarm(0);
+    kit.hosts[0].storage = NULL;
+    for (size_t i = 0; i < sizeof jobs / sizeof jobs[0]; i++) {
+        CU_ASSERT(jobs[i].done);
+        CU_ASSERT_EQUAL(jobs[i].rc, ERR_UNKNOWN_FATE);
+    }
+    pair_kit_done(&kit);
+}
+
 static void start_records_alone_are_folded_too(void)
 {
     struct pair_kit kit;
@@ -502,6 +527,8 @@ UNIT_MAIN(
     {"a primary may step down while it still applies its tail",
      a_primary_may_step_down_while_it_still_applies_its_tail},
     {"stepping down beside a job fails the engine", stepping_down_beside_a_job_fails_the_engine},
+    {"closing does not wait for a peer that is silent",
+     closing_does_not_wait_for_a_peer_that_is_silent},
     {"start records alone are folded too", start_records_alone_are_folded_too},
     {"after a halt nothing goes on", after_a_halt_nothing_goes_on},
     {"a store of one host becomes the pair's first", a_store_of_one_host_becomes_the_pairs_first},
