@@ -33,8 +33,9 @@ struct tls_peer {
     mbedtls_ssl_context ssl;
     size_t retry_size; /* of the write that mbedTLS wants repeated; 0: none */
     short wants;
-    bool ready; /* the handshake is over */
-    bool broken;
+    bool ready;      /* the handshake is over */
+    bool broken;     /* nothing may be asked of it but its end */
+    bool unwritable; /* a write has failed: what has come may still be read */
 };
 
 /* The name stands among the certificate's DNS names. */
@@ -265,11 +266,10 @@ static bool is_refusal(const struct tls_peer *peer, int failure)
             mbedtls_ssl_get_verify_result(&peer->ssl) != UINT32_MAX);
 }
 
-static enum err_code fail(struct tls_peer *peer, int failure, struct err *err)
+static enum err_code fail_with(const struct tls_peer *peer, int failure, struct err *err)
 {
     char reason[128];
 
-    peer->broken = true;
     if (is_refusal(peer, failure)) {
         return refuse_certificate(peer, err);
     }
@@ -284,6 +284,12 @@ static enum err_code fail(struct tls_peer *peer, int failure, struct err *err)
     }
     mbedtls_strerror(failure, reason, sizeof reason);
     return err_set(err, ERR_PROTOCOL, "TLS: %s", reason);
+}
+
+static enum err_code fail(struct tls_peer *peer, int failure, struct err *err)
+{
+    peer->broken = true;
+    return fail_with(peer, failure, err);
 }
 
 /* True when failure only says to wait. */
@@ -369,7 +375,7 @@ tls_peer_write(struct tls_peer *peer, struct span bytes, size_t *ret_size, struc
     size_t size = peer->retry_size > 0 ? peer->retry_size : bytes.size;
     int result;
 
-    ASSERT(peer->ready && !peer->broken && bytes.size > 0);
+    ASSERT(peer->ready && !peer->broken && !peer->unwritable && bytes.size > 0);
     ASSERT(bytes.size >= peer->retry_size);
     size = size < MBEDTLS_SSL_OUT_CONTENT_LEN ? size : MBEDTLS_SSL_OUT_CONTENT_LEN;
     result = mbedtls_ssl_write(&peer->ssl, (const unsigned char *)bytes.data, size);
@@ -384,12 +390,14 @@ tls_peer_write(struct tls_peer *peer, struct span bytes, size_t *ret_size, struc
         *ret_size = 0;
         return ERR_OK;
     }
-    return fail(peer, result, err);
+    peer->unwritable = true;
+    peer->wants = POLLIN;
+    return fail_with(peer, result, err);
 }
 
 void tls_peer_end(struct tls_peer *peer)
 {
-    if (peer->ready && !peer->broken) {
+    if (peer->ready && !peer->broken && !peer->unwritable) {
         (void)mbedtls_ssl_close_notify(&peer->ssl); /* best effort: the peer may be gone */
     }
 }

@@ -72,7 +72,7 @@ bool tls_peer_pending(const struct tls_peer *peer);
 
 /* After the handshake. Sends the first *ret_size bytes, 0: none now (POLLOUT is wanted then). What
  * was not taken must be offered again, unchanged and first; more may stand behind it. ERR_IO,
- * ERR_PROTOCOL: as for reads. */
+ * ERR_PROTOCOL: nothing more can be written; what the peer has said may still be read. */
 enum err_code tls_peer_write(struct tls_peer *peer,
                              struct span bytes,
                              size_t *ret_size,

@@ -98,6 +98,8 @@ static void take_down(struct link *link)
     link->append_frame = 0;
     link->stalled_ms = 0;
     link->drop = false;
+    link->read_ended = false;
+    link->write_ended = false;
     link_mail_set_up(&link->mail, false);
 }
 
@@ -322,6 +324,9 @@ static void hear(struct link *link)
     link_conn_read(link);
     while (handle_first(link)) {
     }
+    if (link->read_ended) {
+        link_drop(link, link->end.message); /* the peer has not said why */
+    }
     if (link->conn.state == CONN_UP && !link->drop &&
         link->now_ms >= link->heard_ms + link->options.silence_ms) {
         link_drop(link, "nothing was heard for too long");
@@ -484,7 +489,8 @@ static void leave(struct link *link)
     link_append_forget(link);
     link->stalled_ms = 0;
     step(link, &event);
-    while (link->conn.state == CONN_UP && !link->drop && link->now_ms < end_ms) {
+    while (link->conn.state == CONN_UP && !link->drop && !link->read_ended &&
+           link->now_ms < end_ms) {
         struct pollfd file = {.fd = tls_peer_file(link->conn.tls), .events = POLLIN};
 
         link_conn_flush(link);

@@ -299,7 +299,7 @@ static struct pollfd candidate_poll(const struct link_conn *conn)
 /* True when bytes may be read: there is room, and nothing holds the frames up. */
 static bool may_read(const struct link *link)
 {
-    return link->append_frame == 0 && link->stalled_ms == 0 &&
+    return !link->read_ended && link->append_frame == 0 && link->stalled_ms == 0 &&
            link_buf_room(&link->in) >= LINK_READ_SIZE;
 }
 
@@ -371,6 +371,17 @@ uint64_t link_conn_deadline_ms(const struct link *link)
     return deadline_ms;
 }
 
+/* The connection can do one thing less. What the peer said before counts all the same: its reason,
+ * its last acknowledgements. */
+static void note_end(struct link *link, const struct err *failure)
+{
+    if (!link->read_ended && !link->write_ended) {
+        link->end = *failure;
+    }
+    link->write_ended = true;
+    link_buf_clear(&link->out);
+}
+
 void link_conn_read(struct link *link)
 {
     struct err failure = ERR_INIT;
@@ -384,9 +395,9 @@ void link_conn_read(struct link *link)
 
         if (rc != ERR_OK) {
             link_buf_shorten(&link->in, LINK_READ_SIZE);
-            link_buf_clear(&link->out); /* nothing can be sent any more */
-            link_drop(link, failure.message);
-            return;
+            note_end(link, &failure);
+            link->read_ended = true;
+            break;
         }
         link_buf_shorten(&link->in, LINK_READ_SIZE - got);
         total += got;
@@ -407,10 +418,10 @@ void link_conn_flush(struct link *link)
     struct err failure = ERR_INIT;
     size_t sent = 1;
 
-    while (link->conn.state == CONN_UP && sent > 0 && link_buf_size(&link->out) > 0) {
+    while (link->conn.state == CONN_UP && !link->write_ended && sent > 0 &&
+           link_buf_size(&link->out) > 0) {
         if (tls_peer_write(link->conn.tls, link_buf_span(&link->out), &sent, &failure) != ERR_OK) {
-            link_buf_clear(&link->out);
-            link_drop(link, failure.message);
+            note_end(link, &failure);
             return;
         }
         link_buf_consume(&link->out, sent);

@@ -164,8 +164,8 @@ static void perform_snapshot_pairs(struct link *link, struct span pairs)
     snapshot_result(link, engine_snapshot_pairs(link->storage, pairs, &failure), &failure);
 }
 
-/* The core rests from here on, whatever comes of it: so this process is to end. The next one has the
- * new store; or, when that could not be installed, the old one, which follows again. */
+/* The core rests from here on, whatever comes of it: so this process is to end. The next one has
+ * the new store; or, when that could not be installed, the old one, which follows again. */
 static void perform_snapshot_install(struct link *link, uint64_t pair_count)
 {
     struct err failure = ERR_INIT;

@@ -116,6 +116,7 @@ struct link {
     uint64_t heard_ms;
     uint64_t stalled_ms; /* the caller has not taken data since; 0: it has */
     char drop_reason[REPLICA_REASON_SIZE];
+    struct err end; /* of read_ended and write_ended: the first that was noticed */
 
     /* Bytes. */
     struct link_buf in;
@@ -145,6 +146,8 @@ struct link {
     bool greeted;        /* the core has accepted the peer's HELLO on this connection */
     bool dial_logged;    /* since the last success */
     bool drop;           /* the connection is to end */
+    bool read_ended;     /* nothing more will come: it is to end when what has come is handled */
+    bool write_ended;    /* nothing more can be sent: what has come is still read */
     bool handling;       /* the frame in front of in is the one of this step */
     bool knocked;        /* host 1: somebody waits to be accepted */
 };
@@ -188,7 +191,7 @@ void link_conn_polled(struct link *link, const struct pollfd *files, size_t coun
 uint64_t link_conn_deadline_ms(const struct link *link);
 /* Accepts, dials, shakes hands. A connection that is through becomes the one: link_conn_ready. */
 void link_conn_step(struct link *link);
-/* Reads what has come into link->in. */
+/* Reads what has come into link->in. Its end is noted in read_ended: what came before it counts. */
 void link_conn_read(struct link *link);
 /* Bytes have been read for which poll would wait in vain. */
 bool link_conn_pending(const struct link *link);

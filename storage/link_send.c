@@ -10,14 +10,15 @@
 
 static bool has_bulk_room(const struct link *link)
 {
-    return link->conn.state == CONN_UP && !link->drop && link_buf_size(&link->out) < LINK_BULK_SIZE;
+    return link->conn.state == CONN_UP && !link->drop && !link->write_ended &&
+           link_buf_size(&link->out) < LINK_BULK_SIZE;
 }
 
 void link_queue(struct link *link, const struct message *message)
 {
     size_t size = message_size(message);
 
-    if (link->conn.state != CONN_UP || link->drop) {
+    if (link->conn.state != CONN_UP || link->drop || link->write_ended) {
         return; /* what the core said to a link that has just gone */
     }
     if (size > link_buf_room(&link->out)) {
@@ -230,5 +231,7 @@ uint64_t link_pump_deadline_ms(const struct link *link)
 {
     const struct link_snapshot *snapshot = &link->snapshot;
 
-    return snapshot->active && snapshot->reader == NULL ? snapshot->retry_ms : UINT64_MAX;
+    bool waits = snapshot->active && snapshot->reader == NULL && !link->write_ended;
+
+    return waits ? snapshot->retry_ms : UINT64_MAX;
 }

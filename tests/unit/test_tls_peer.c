@@ -531,6 +531,31 @@ static void test_running_out_of_memory_leaves_nothing(void)
     bench_stop(&bench);
 }
 
+static void test_the_last_words_are_read_after_a_failed_write(void)
+{
+    struct bench bench;
+    struct side sides[2];
+    char room[32];
+    size_t count = 0;
+
+    bench_start(&bench);
+    couple(&bench, LEAF_TWO, "two.pair", sides);
+    shake(sides);
+    CU_ASSERT_EQUAL(tls_peer_write(sides[1].peer, SPAN_LITERAL("last words"), &count, NULL),
+                    ERR_OK);
+    CU_ASSERT_EQUAL(count, 10);
+    CU_ASSERT_EQUAL(shutdown(tls_peer_file(sides[1].peer), SHUT_RD), 0);
+    CU_ASSERT_EQUAL(tls_peer_write(sides[0].peer, SPAN_LITERAL("x"), &count, NULL), ERR_IO);
+    CU_ASSERT_EQUAL(tls_peer_wants(sides[0].peer), POLLIN);
+    CU_ASSERT_EQUAL(tls_peer_read(sides[0].peer, room, sizeof room, &count, NULL), ERR_OK);
+    CU_ASSERT_EQUAL(count, 10);
+    CU_ASSERT_EQUAL(memcmp(room, "last words", 10), 0);
+    tls_peer_end(sides[0].peer);
+    side_stop(&sides[0]);
+    side_stop(&sides[1]);
+    bench_stop(&bench);
+}
+
 UNIT_MAIN("tls_peer",
           {"two that know each other speak, whatever the pieces", test_both_sides_speak},
           {"wrong clients are refused with the reason", test_wrong_clients_are_refused},
@@ -541,6 +566,8 @@ UNIT_MAIN("tls_peer",
           {"forged bytes end the stream", test_forged_bytes_end_the_stream},
           {"an end is told from a cut", test_an_end_is_told_from_a_cut},
           {"a half-closed peer is still written to", test_a_half_closed_peer_is_still_written_to},
+          {"the last words are read after a failed write",
+           test_the_last_words_are_read_after_a_failed_write},
           {"a full socket holds the writer", test_a_full_socket_holds_the_writer},
           {"bad files are named", test_bad_files_are_named},
           {"running out of memory leaves nothing behind",
