@@ -229,8 +229,8 @@ void engine_snapshot_close(struct engine_snapshot *snapshot);
 
 /* SNAPSHOT_BEGIN: prepares incoming.mdb (an unfinished one is dropped). diverged: the store to be
  * replaced has applied what the peer's log does not have, or is of another lineage: it will be kept
- * as diverged-<LSN>.mdb. Idle or standby. Blocks. ERR_NOSPACE, ERR_IO: nothing was changed but
- * incoming.mdb. */
+ * as diverged-<LSN>.mdb, its log as diverged-<LSN>-<number>.seg. Idle or standby. Blocks.
+ * ERR_NOSPACE, ERR_IO: nothing was changed but incoming.mdb. */
 enum err_code engine_snapshot_begin(struct storage *storage,
                                     const struct record_position *position,
                                     bool diverged,

@@ -20,8 +20,8 @@
 #define MARKER_SIZE     (TWOCOPY_HEADER_SIZE + STORAGE_ID_SIZE + 4UL * 8UL)
 #define DIVERGED_PREFIX "diverged-"
 #define NAME_SIZE       64U
-/* Files removed in one pass over the directory; passes go on until none is left. */
-#define REMOVE_COUNT_MAX 64U
+/* Files removed or renamed in one pass over the directory; passes go on until none is left. */
+#define PASS_COUNT_MAX 64U
 
 static const struct twocopy_format format = {
     .magic = {'A', 'P', 'I', 'N', 'S', 'T', 'L', '1'}, .version = 1, .size = MARKER_SIZE};
@@ -79,7 +79,7 @@ load_marker(const struct place *place, struct install *install, bool *ret_marked
 
 struct name_list {
     bool (*wanted)(const char *name);
-    char names[REMOVE_COUNT_MAX][NAME_SIZE];
+    char names[PASS_COUNT_MAX][NAME_SIZE];
     uint32_t count;
 };
 
@@ -90,11 +90,20 @@ static bool collect_name(void *arg, const char *name)
     if (list->wanted(name) && strlen(name) < NAME_SIZE) {
         memcpy(list->names[list->count++], name, strlen(name) + 1);
     }
-    return list->count < REMOVE_COUNT_MAX;
+    return list->count < PASS_COUNT_MAX;
 }
 
-static enum err_code
-remove_all(const struct place *place, bool (*wanted)(const char *name), struct err *err)
+/* Does one thing to each wanted file, after which it has that name no more. */
+typedef enum err_code change_fn(const struct place *place,
+                                const struct install *install,
+                                const char *name,
+                                struct err *err);
+
+static enum err_code change_all(const struct place *place,
+                                const struct install *install,
+                                bool (*wanted)(const char *name),
+                                change_fn *change,
+                                struct err *err)
 {
     struct name_list list = {.wanted = wanted};
     enum err_code rc;
@@ -104,18 +113,31 @@ remove_all(const struct place *place, bool (*wanted)(const char *name), struct e
         rc = place->disk->list(place->disk->arg, place->dir,
                                (struct disk_list){.visit = collect_name, .arg = &list}, err);
         for (uint32_t i = 0; rc == ERR_OK && i < list.count; i++) {
-            rc = disk_remove(place->disk, place->dir, list.names[i], err);
+            rc = change(place, install, list.names[i], err);
         }
-    } while (rc == ERR_OK && list.count == REMOVE_COUNT_MAX);
+    } while (rc == ERR_OK && list.count == PASS_COUNT_MAX);
     return rc;
+}
+
+static enum err_code remove_file(const struct place *place,
+                                 const struct install *install,
+                                 const char *name,
+                                 struct err *err)
+{
+    (void)install; /* of no matter here */
+    return disk_remove(place->disk, place->dir, name, err);
+}
+
+static bool is_segment(const char *name)
+{
+    uint64_t seq;
+
+    return wal_segment_name_parse(name, &seq);
 }
 
 static bool is_of_the_log(const char *name)
 {
-    uint64_t seq;
-
-    return wal_segment_name_parse(name, &seq) || strcmp(name, WAL_NEXT_FILE) == 0 ||
-           strcmp(name, WAL_CUT_FILE) == 0;
+    return is_segment(name) || strcmp(name, WAL_NEXT_FILE) == 0 || strcmp(name, WAL_CUT_FILE) == 0;
 }
 
 static bool is_evidence(const char *name)
@@ -141,26 +163,56 @@ rename_file(const struct place *place, const char *from, const char *to, struct 
     return rc == ERR_OK ? place->disk->rename(place->disk->arg, path_from, path_to, err) : rc;
 }
 
-/* Only while the old store still has its name: else the evidence is already there. */
+static enum err_code keep_segment(const struct place *place,
+                                  const struct install *install,
+                                  const char *name,
+                                  struct err *err)
+{
+    char kept[NAME_SIZE];
+    int size = snprintf(kept, sizeof kept, DIVERGED_PREFIX "%" PRIu64 "-%s", install->lsn_old,
+                        strchr(name, '-') + 1);
+
+    ASSERT(size > 0 && (unsigned)size < sizeof kept);
+    return rename_file(place, name, kept, err);
+}
+
+/* While the old store still has its name, evidence is that of an earlier divergence: it goes, and
+ * is durably gone before a file of this one may have the same name. */
 static enum err_code
-keep_evidence(const struct place *place, const struct install *install, struct err *err)
+keep_store(const struct place *place, const struct install *install, struct err *err)
 {
     char name[NAME_SIZE];
-    bool exists = false;
     int size = snprintf(name, sizeof name, DIVERGED_PREFIX "%" PRIu64 ".mdb", install->lsn_old);
-    enum err_code rc = disk_exists(place->disk, place->dir, STORE_STATE_FILE, &exists, err);
+    enum err_code rc = change_all(place, install, is_evidence, remove_file, err);
 
     ASSERT(size > 0 && (unsigned)size < sizeof name);
-    if (rc != ERR_OK || !exists) {
-        return rc;
+    if (rc == ERR_OK) {
+        rc = sync_dir(place, err);
     }
-    rc = remove_all(place, is_evidence, err);
     return rc == ERR_OK ? rename_file(place, STORE_STATE_FILE, name, err) : rc;
 }
 
-/* incoming.mdb becomes state.mdb, if it has not yet. */
+/* The old store, which is what was folded, then its log, which has the rest. */
 static enum err_code
-move_store(const struct place *place, const struct install *install, struct err *err)
+keep_evidence(const struct place *place, const struct install *install, struct err *err)
+{
+    bool old = false;
+    enum err_code rc = disk_exists(place->disk, place->dir, STORE_INCOMING_FILE, &old, err);
+
+    if (rc == ERR_OK && old) {
+        rc = disk_exists(place->disk, place->dir, STORE_STATE_FILE, &old, err);
+    }
+    if (rc == ERR_OK && old) {
+        rc = keep_store(place, install, err);
+    }
+    if (rc == ERR_OK) {
+        rc = sync_dir(place, err); /* from here on what is evidence stays */
+    }
+    return rc == ERR_OK ? change_all(place, install, is_segment, keep_segment, err) : rc;
+}
+
+/* incoming.mdb becomes state.mdb, if it has not yet. */
+static enum err_code move_store(const struct place *place, struct err *err)
 {
     bool exists = false;
     enum err_code rc = disk_exists(place->disk, place->dir, STORE_INCOMING_FILE, &exists, err);
@@ -168,12 +220,7 @@ move_store(const struct place *place, const struct install *install, struct err 
     if (rc != ERR_OK || !exists) {
         return rc;
     }
-    if (install->diverged) {
-        rc = keep_evidence(place, install, err);
-    }
-    if (rc == ERR_OK) {
-        rc = disk_remove(place->disk, place->dir, STORE_STATE_LOCK, err);
-    }
+    rc = disk_remove(place->disk, place->dir, STORE_STATE_LOCK, err);
     if (rc == ERR_OK) {
         rc = disk_remove(place->disk, place->dir, STORE_INCOMING_LOCK, err);
     }
@@ -183,13 +230,16 @@ move_store(const struct place *place, const struct install *install, struct err 
 static enum err_code
 install_all(const struct place *place, const struct install *install, struct err *err)
 {
-    enum err_code rc = remove_all(place, is_of_the_log, err);
+    enum err_code rc = install->diverged ? keep_evidence(place, install, err) : ERR_OK;
 
+    if (rc == ERR_OK) {
+        rc = change_all(place, install, is_of_the_log, remove_file, err);
+    }
     if (rc == ERR_OK) {
         rc = sync_dir(place, err);
     }
     if (rc == ERR_OK) {
-        rc = move_store(place, install, err);
+        rc = move_store(place, err);
     }
     if (rc == ERR_OK) {
         rc = sync_dir(place, err);

@@ -37,9 +37,10 @@ enum err_code storage_restore(const struct storage_options *options,
                               struct err *err) WARN_UNUSED;
 
 /* Puts an empty store, with a new id and no lineage, in the place of the one in the directory,
- * which stays as diverged-<LSN>.mdb (one at most); its log is removed, its promised epoch kept. For
- * a host that is to fetch the other one's store (rejoin). Nothing may run there. Does nothing where
- * no store is. Blocks. A crash leaves the old one or the empty one. Errors: as storage_open. */
+ * which stays as diverged-<LSN>.mdb with its log, diverged-<LSN>-<number>.seg (one store's at
+ * most); its promised epoch is kept. For a host that is to fetch the other one's store (rejoin).
+ * Nothing may run there. Does nothing where no store is. Blocks. A crash leaves the old one or the
+ * empty one. Errors: as storage_open. */
 enum err_code storage_set_aside(const struct storage_options *options, struct err *err) WARN_UNUSED;
 
 /* At each start, before install_finish. ERR_UNAVAILABLE: a restore was begun and not done. */

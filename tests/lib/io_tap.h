@@ -25,7 +25,7 @@ enum tap_kind {
     TAP_MARK        /* the test's own: offset is its number */
 };
 
-#define TAP_NAME_SIZE 40
+#define TAP_NAME_SIZE 64
 
 struct tap_event {
     enum tap_kind kind;

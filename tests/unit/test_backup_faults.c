@@ -10,8 +10,10 @@
 #include "tests/lib/store_kit.h"
 #include "tests/unit/unit.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -150,6 +152,21 @@ static void a_failing_call_fails_nothing_but_the_backup(void)
     scratch_done(&beside);
 }
 
+static bool has_kept_log(const char *path)
+{
+    DIR *dir = opendir(path);
+    const struct dirent *entry;
+    bool found = false;
+
+    CU_ASSERT_FATAL(dir != NULL);
+    while ((entry = readdir(dir)) != NULL) {
+        found = found || (strncmp(entry->d_name, "diverged-", 9) == 0 &&
+                          strstr(entry->d_name, ".seg") != NULL);
+    }
+    (void)closedir(dir);
+    return found;
+}
+
 /* One store set aside with the n-th call failing; then the start goes on, and it is the old store
  * or the empty one, never a mixture. False: no call failed any more. */
 static bool set_aside_with_fault(uint64_t n)
@@ -178,6 +195,7 @@ static bool set_aside_with_fault(uint64_t n)
     old = kit_has(storage, "k00", "a value");
     CU_ASSERT_EQUAL(kit_has(storage, "k29", "a value"), old);
     CU_ASSERT(rc != ERR_OK || !old);
+    CU_ASSERT(old || has_kept_log(scratch.path)); /* in it is what was not folded */
     CU_ASSERT_EQUAL(kit_put(storage, "on", "it goes"), ERR_OK);
     storage_close(storage);
     scratch_done(&scratch);

@@ -269,6 +269,8 @@ static void fill(struct sim_disk *sim, bool marked)
     (void)sim_disk_make(sim, "wal-cut", 5);
     (void)sim_disk_make(sim, "promise-0", PROMISE_FILE_SIZE);
     (void)sim_disk_make(sim, "diverged-3.mdb", 3);
+    (void)sim_disk_make(sim, "diverged-3-0000000000000002.seg", 3);
+    (void)sim_disk_make(sim, "diverged-55-0000000000000006.seg", 3);
     (void)sim_disk_make(sim, "lock", 0);
     if (marked) {
         CU_ASSERT_EQUAL_FATAL(install_mark(&sim->disk, "data", &install, &err), ERR_OK);
@@ -278,6 +280,17 @@ static void fill(struct sim_disk *sim, bool marked)
 static bool has(struct sim_disk *sim, const char *name)
 {
     return sim_disk_file(sim, name) != NULL;
+}
+
+/* The old log goes with the old store, and nothing of an earlier divergence is left. */
+static void check_kept_log(struct sim_disk *sim)
+{
+    CU_ASSERT_FATAL(has(sim, "diverged-55-0000000000000007.seg"));
+    CU_ASSERT_FATAL(has(sim, "diverged-55-0000000000000008.seg"));
+    CU_ASSERT_EQUAL(sim_disk_file(sim, "diverged-55-0000000000000007.seg")->size, 5);
+    CU_ASSERT_FALSE(has(sim, "diverged-3.mdb"));
+    CU_ASSERT_FALSE(has(sim, "diverged-3-0000000000000002.seg"));
+    CU_ASSERT_FALSE(has(sim, "diverged-55-0000000000000006.seg"));
 }
 
 static void check_installed(struct sim_disk *sim)
@@ -290,7 +303,7 @@ static void check_installed(struct sim_disk *sim)
     CU_ASSERT_EQUAL(sim_disk_file(sim, "state.mdb")->size, 20);
     CU_ASSERT_FATAL(has(sim, "diverged-55.mdb"));
     CU_ASSERT_EQUAL(sim_disk_file(sim, "diverged-55.mdb")->size, 10);
-    CU_ASSERT_FALSE(has(sim, "diverged-3.mdb"));
+    check_kept_log(sim);
     CU_ASSERT_FALSE(has(sim, "incoming.mdb"));
     CU_ASSERT_FALSE(has(sim, "incoming.mdb-lock"));
     CU_ASSERT_FALSE(has(sim, "state.mdb-lock"));
