@@ -141,8 +141,16 @@
  * REGISTER and LINK are coalesced: a handful is under way at once. */
 #define LINK_COMMAND_COUNT_MAX 64U
 #define LINK_REPORT_COUNT_MAX  64U
-/* Connections whose peer has not proved itself yet; a further one replaces the oldest. */
+/* Connections whose peer has not proved itself yet; a further one replaces the oldest, */
 #define LINK_CANDIDATE_COUNT_MAX 4U
+/* or is refused while that is younger than this: whoever knocks without end must not take the peer
+ * its place in the middle of a handshake, which takes a few round trips. */
+#define LINK_CANDIDATE_MS_MIN 100U
+/* Host 1 reads the certificate files again at most so often, whoever connects. */
+#define LINK_RENEW_MS 1000U
+/* The same refusal is logged so often, another one no sooner than this. */
+#define LINK_REFUSED_MS       60000U
+#define LINK_REFUSED_OTHER_MS 1000U
 /* Bytes of the first frame, HELLO, of any version to come. */
 #define LINK_HELLO_SIZE_MAX 1024U
 /* A connect, and the handshake with the first frame, each take a few round trips; a host that needs

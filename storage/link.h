@@ -5,8 +5,10 @@
  *
  * Host 2 dials, again and again; host 1 accepts. On host 1 a newer connection replaces an older one
  * once its peer is authenticated and its first message is a HELLO of this pair: the dialler has
- * restarted, or has given the old one up. Each connection reads the certificate files anew; when
- * they do not load, the last good ones stay in use and a line is logged.
+ * restarted, or has given the old one up. Each connection reads the certificate files anew, on host
+ * 1 at most once a second; when they do not load, the last good ones stay in use and a line is
+ * logged. Strangers that connect to host 1 cost it neither log lines without end nor the peer its
+ * place.
  *
  * What goes out is one queue in order. Records, snapshot and data are added only while it holds
  * less than LINK_BULK_SIZE, in messages of STORAGE_SHIP_SIZE or one larger record, and the kernel's

@@ -37,11 +37,30 @@ static void dial_later(struct link *link)
     link->backoff_ms = most * 2 < LINK_BACKOFF_MS_MAX ? most * 2 : LINK_BACKOFF_MS_MAX;
 }
 
+/* Anybody may connect, as often as he likes: a reason is worth a line when it is a new one. */
+static void log_refusal(struct link *link, const struct err *failure)
+{
+    struct link_refused *refused = &link->refused;
+    bool other = strcmp(refused->reason, failure->message) != 0;
+    uint32_t pause_ms = other ? LINK_REFUSED_OTHER_MS : LINK_REFUSED_MS;
+
+    refused->count++;
+    if (refused->logged_ms > 0 && link->now_ms < refused->logged_ms + pause_ms) {
+        return;
+    }
+    log_fields(LOG_LEVEL_WARNING, "link", "peer_refused",
+               LOG_TEXT("error", err_text(failure->code)), LOG_TEXT("reason", failure->message),
+               LOG_NUMBER("count", refused->count));
+    refused->count = 0;
+    refused->logged_ms = link->now_ms;
+    memcpy(refused->reason, failure->message, sizeof refused->reason);
+}
+
 static void conn_refuse(struct link *link, struct link_conn *conn, const struct err *failure)
 {
     conn_free(conn);
     if (link->options.host == 1) {
-        log_err(LOG_LEVEL_WARNING, "link", "peer_refused", failure);
+        log_refusal(link, failure);
         return;
     }
     if (!link->dial_logged) {
@@ -51,7 +70,8 @@ static void conn_refuse(struct link *link, struct link_conn *conn, const struct 
     dial_later(link);
 }
 
-/* The files as they are now; else those that loaded last. */
+/* The files as they are now, or were a moment ago; else those that loaded last. Host 2 dials no
+ * more often than that is cheap. */
 static void identity_renew(struct link *link)
 {
     const struct tls_identity_options options = {.side = link->options.host == 1 ? TLS_SIDE_SERVER
@@ -62,8 +82,14 @@ static void identity_renew(struct link *link)
                                                  .peer_name = link->options.peer_name};
     struct tls_identity *identity = NULL;
     struct err failure = ERR_INIT;
-    bool stale = tls_identity_new(&options, &identity, &failure) != ERR_OK;
+    bool stale;
 
+    if (link->options.host == 1 && link->renewed_ms > 0 &&
+        link->now_ms < link->renewed_ms + LINK_RENEW_MS) {
+        return;
+    }
+    link->renewed_ms = link->now_ms;
+    stale = tls_identity_new(&options, &identity, &failure) != ERR_OK;
     if (stale && !link->identity_stale) {
         log_err(LOG_LEVEL_ERROR, "link", "certificate_not_renewed", &failure);
     }
@@ -100,7 +126,7 @@ static void conn_shake(struct link *link, struct link_conn *conn, int file)
     }
 }
 
-/* A free place, or that of the oldest. */
+/* A free place, or that of the oldest; NULL: there is none, the oldest has hardly begun. */
 static struct link_conn *candidate_place(struct link *link)
 {
     struct link_conn *place = &link->candidates[0];
@@ -113,6 +139,9 @@ static struct link_conn *candidate_place(struct link *link)
         }
         place = candidate->begun_ms < place->begun_ms ? candidate : place;
     }
+    if (link->now_ms < place->begun_ms + LINK_CANDIDATE_MS_MIN) {
+        return NULL;
+    }
     conn_free(place);
     return place;
 }
@@ -120,6 +149,7 @@ static struct link_conn *candidate_place(struct link *link)
 static void accept_some(struct link *link)
 {
     for (size_t i = 0; i < LINK_CANDIDATE_COUNT_MAX; i++) {
+        struct link_conn *place;
         int file = accept4(link->listen_file, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
         if (file < 0) {
@@ -130,7 +160,12 @@ static void accept_some(struct link *link)
             link->accept_ms = nobody ? 0 : link->now_ms + LINK_BACKOFF_MS_MAX;
             return;
         }
-        conn_shake(link, candidate_place(link), file);
+        place = candidate_place(link);
+        if (place != NULL) {
+            conn_shake(link, place, file);
+        } else {
+            (void)close(file); /* the peer dials again */
+        }
     }
 }
 

@@ -58,6 +58,13 @@ struct link_conn {
     size_t hello_size;
 };
 
+/* Host 1: of connections that became nothing, what was logged last. */
+struct link_refused {
+    uint64_t logged_ms; /* 0: nothing yet */
+    uint64_t count;     /* since then */
+    char reason[ERR_MESSAGE_SIZE];
+};
+
 /* SHIP under way. */
 struct link_ship {
     bool active;
@@ -113,6 +120,8 @@ struct link {
     uint64_t conn_count; /* of those that were the one */
     uint64_t dial_ms;    /* host 2: not before */
     uint64_t accept_ms;  /* host 1: not before; 0: now */
+    uint64_t renewed_ms; /* the certificate files were read last */
+    struct link_refused refused;
     uint64_t heard_ms;
     uint64_t stalled_ms; /* the caller has not taken data since; 0: it has */
     char drop_reason[REPLICA_REASON_SIZE];

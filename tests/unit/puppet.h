@@ -27,7 +27,11 @@ struct puppet {
     bool hold_acks; /* records are taken, and not acknowledged */
 };
 
-/* Connects to host 1, which runs, and is through with the handshake. */
+/* Connects to host 1, which runs. */
+void puppet_dial(struct puppet *puppet, struct pair_bench *bench);
+/* The handshake; false: host 1 does not want it. */
+bool puppet_shake(struct puppet *puppet);
+/* Both. */
 void puppet_init(struct puppet *puppet, struct pair_bench *bench);
 void puppet_done(struct puppet *puppet);
 /* Queued; leaves with the next puppet_flush, all in one. */

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_link_end.c: proves how a connection of the pair ends: what the peer has said before the end
- * counts, whatever comes together with it.
+/* test_link_end.c: proves how a connection of the pair ends (what the peer has said before the end
+ * counts, whatever comes together with it), and what strangers can do to one that begins.
  * Owns nothing but its cases; never leaves loopback. */
+#include "storage/limits.h"
 #include "tests/lib/store_kit.h"
 #include "tests/unit/puppet.h"
 #include "tests/unit/unit.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define TIMEOUT_MS  60000
@@ -39,6 +43,16 @@ static void capture_end(struct capture *capture)
     (void)fputs(capture->text, stderr); /* it is the test's log all the same */
     (void)close(capture->saved);
     (void)close(capture->memory);
+}
+
+static uint32_t count_of(const char *text, const char *what)
+{
+    uint32_t count = 0;
+
+    for (const char *at = strstr(text, what); at != NULL; at = strstr(at + 1, what)) {
+        count++;
+    }
+    return count;
 }
 
 static void begin_alone(struct pair_bench *bench)
@@ -150,6 +164,74 @@ static void an_acknowledgement_before_the_end_counts(void)
     bench_done(&bench);
 }
 
+static int knock(const struct pair_bench *bench)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(bench->port)};
+    int file = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CU_ASSERT_FATAL(file >= 0);
+    CU_ASSERT_EQUAL_FATAL(connect(file, (struct sockaddr *)&address, sizeof address), 0);
+    return file;
+}
+
+static void strangers_are_not_logged_without_end(void)
+{
+    static struct capture capture;
+    struct pair_bench bench;
+
+    begin_alone(&bench);
+    capture_begin(&capture);
+    for (int i = 0; i < 40; i++) {
+        int file = knock(&bench);
+
+        CU_ASSERT_EQUAL(send(file, "GET / HTTP/1.0\r\n\r\n", 18, MSG_NOSIGNAL), 18);
+        bench_pass(&bench, 5); /* slower than what the log drops by itself */
+        CU_ASSERT_EQUAL(close(file), 0);
+    }
+    bench_pass(&bench, 50);
+    capture_end(&capture);
+    CU_ASSERT(count_of(capture.text, "peer_refused") >= 1);
+    CU_ASSERT(count_of(capture.text, "peer_refused") <= 3);
+    bench_done(&bench);
+}
+
+/* The peer has connected and not yet proved itself when many others come: it may go on. */
+static bool survives_strangers(struct pair_bench *bench)
+{
+    struct puppet puppet;
+    int files[3 * LINK_CANDIDATE_COUNT_MAX];
+    bool through;
+
+    puppet_dial(&puppet, bench);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        files[i] = knock(bench);
+    }
+    bench_pass(bench, 10); /* host 1 has seen them all */
+    through = puppet_shake(&puppet);
+    puppet_done(&puppet);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        CU_ASSERT_EQUAL(close(files[i]), 0);
+    }
+    bench_pass(bench, (int)LINK_CANDIDATE_MS_MIN * 2);
+    return through;
+}
+
+static void strangers_do_not_end_a_handshake(void)
+{
+    struct pair_bench bench;
+    bool through = false;
+
+    begin_alone(&bench);
+    for (int i = 0; i < 10 && !through; i++) { /* on a busy machine it takes longer than that */
+        through = survives_strangers(&bench);
+    }
+    CU_ASSERT(through);
+    bench_done(&bench);
+}
+
 UNIT_MAIN("link_end",
+          {"strangers are not logged without end", strangers_are_not_logged_without_end},
+          {"strangers do not end a handshake", strangers_do_not_end_a_handshake},
           {"what comes with the end counts", what_comes_with_the_end_counts},
           {"an acknowledgement before the end counts", an_acknowledgement_before_the_end_counts})
