@@ -213,7 +213,7 @@ bool link_mail_take_report(struct link_mail *mail,
         *ret_report = mail->reports[mail->report_first];
         mail->report_first = (mail->report_first + 1) % LINK_REPORT_COUNT_MAX;
         mail->report_count--;
-        *ret_waiting = mail->waiting;
+        *ret_waiting = *ret_waiting || mail->waiting;
     }
     unlock(mail);
     return due;
@@ -225,7 +225,7 @@ bool link_mail_take_data(struct link_mail *mail, uint8_t *room, size_t *ret_size
 
     lock(mail);
     due = take_piece(&mail->data_in, room, ret_size);
-    *ret_waiting = due && mail->waiting;
+    *ret_waiting = *ret_waiting || (due && mail->waiting);
     unlock(mail);
     return due;
 }

@@ -43,7 +43,8 @@ void link_mail_command(struct link_mail *mail, const struct replica_event *comma
 /* ERR_UNAVAILABLE: no link; ERR_FULL. */
 enum err_code link_mail_send(struct link_mail *mail, struct span data, struct err *err) WARN_UNUSED;
 void link_mail_stop(struct link_mail *mail);
-/* The oldest report; false: none. *ret_waiting: the other thread has waited for this. */
+/* The oldest report; false: none. Sets *ret_waiting when the other thread has waited for this, and
+ * never clears it: it is asked when all has been taken. */
 bool link_mail_take_report(struct link_mail *mail,
                            struct replica_report *ret_report,
                            bool *ret_waiting) WARN_UNUSED;
