@@ -138,7 +138,7 @@
  * connection is given up: the peer must not take this host for dead meanwhile. */
 #define LINK_DATA_STALL_SHARE 2U
 /* Commands and reports between the two threads. Each command but REGISTER waits for its report, and
- * REGISTER and LINK are coalesced: a handful is under way at once. */
+ * REGISTER and LINK (while it stays up or down) are coalesced: a handful is under way at once. */
 #define LINK_COMMAND_COUNT_MAX 64U
 #define LINK_REPORT_COUNT_MAX  64U
 /* Connections whose peer has not proved itself yet; a further one replaces the oldest, */

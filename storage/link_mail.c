@@ -177,14 +177,21 @@ bool link_mail_has_room(struct link_mail *mail, bool data)
     return room;
 }
 
+/* The newest report says all that this one replaces. A link that went down and came up again is
+ * another one: who had something under way on it must see both. */
+static bool is_newer(const struct replica_report *report, const struct replica_report *last)
+{
+    return report->type == REPLICA_REPORT_LINK && last->type == REPLICA_REPORT_LINK &&
+           report->u.link.up == last->u.link.up;
+}
+
 void link_mail_report(struct link_mail *mail, const struct replica_report *report)
 {
     size_t last;
 
     lock(mail);
     last = (mail->report_first + mail->report_count - 1) % LINK_REPORT_COUNT_MAX;
-    if (mail->report_count > 0 && report->type == REPLICA_REPORT_LINK &&
-        mail->reports[last].type == REPLICA_REPORT_LINK) {
+    if (mail->report_count > 0 && is_newer(report, &mail->reports[last])) {
         mail->reports[last] = *report;
     } else {
         ASSERT(mail->report_count < LINK_REPORT_COUNT_MAX);

@@ -62,7 +62,8 @@ bool link_mail_take_sent(struct link_mail *mail, uint8_t *room, size_t *ret_size
 void link_mail_set_up(struct link_mail *mail, bool up);
 /* A step may be made whose reports (and data) will fit; else remembers that somebody waits. */
 bool link_mail_has_room(struct link_mail *mail, bool data);
-/* LINK replaces a LINK that is the newest one. There is room (asserted). */
+/* LINK replaces a LINK that is the newest one, unless the link went up or down in between (for
+ * which a frame was handled, and so there was room). There is room (asserted). */
 void link_mail_report(struct link_mail *mail, const struct replica_report *report);
 void link_mail_receive(struct link_mail *mail, struct span data);
 /* Counts the turn. */

@@ -60,7 +60,40 @@ static void taking_data_does_not_forget_who_waits_for_reports(void)
     link_mail_done(&mail);
 }
 
+static struct replica_report link_report(bool up, bool in_sync)
+{
+    struct replica_report report = {.type = REPLICA_REPORT_LINK};
+
+    report.u.link.up = up;
+    report.u.link.in_sync = in_sync;
+    return report;
+}
+
+static void a_link_that_went_down_in_between_is_seen(void)
+{
+    const bool said[][2] = {
+        {true, false}, {true, true}, {false, false}, {true, false}, {true, true}};
+    const bool seen[][2] = {{true, true}, {false, false}, {true, true}};
+    struct replica_report report;
+    struct link_mail mail;
+    bool waiting = false;
+
+    init(&mail);
+    for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) {
+        report = link_report(said[i][0], said[i][1]);
+        link_mail_report(&mail, &report);
+    }
+    for (size_t i = 0; i < sizeof seen / sizeof seen[0]; i++) {
+        CU_ASSERT(link_mail_take_report(&mail, &report, &waiting));
+        CU_ASSERT_EQUAL(report.u.link.up, seen[i][0]);
+        CU_ASSERT_EQUAL(report.u.link.in_sync, seen[i][1]);
+    }
+    CU_ASSERT_FALSE(link_mail_take_report(&mail, &report, &waiting));
+    link_mail_done(&mail);
+}
+
 UNIT_MAIN("link_mail",
+          {"a link that went down in between is seen", a_link_that_went_down_in_between_is_seen},
           {"who waits is known when all is taken", who_waits_is_known_when_all_is_taken},
           {"taking data does not forget who waits for reports",
            taking_data_does_not_forget_who_waits_for_reports})
