@@ -128,6 +128,11 @@ engine_cut(struct storage *storage, const struct record_position *position, stru
     ASSERT(position->lsn >= storage->tip.lsn);
     ASSERT(position->lsn <= storage->last.lsn);
     engine_unlock(storage);
+    rc = engine_check(storage, err); /* what was waited for may have failed */
+    if (rc != ERR_OK) {
+        end_quiet(storage, NULL);
+        return rc;
+    }
     rc = wal_cut(storage->wal, &cut, err);
     if (rc == ERR_OK) {
         struct record_position last;
