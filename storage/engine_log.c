@@ -125,6 +125,7 @@ engine_cut(struct storage *storage, const struct record_position *position, stru
     begin_quiet(storage);
     engine_lock(storage);
     cut.applied = storage->folded;
+    cut.durable = storage->durable.lsn == storage->last.lsn;
     ASSERT(position->lsn >= storage->tip.lsn);
     ASSERT(position->lsn <= storage->last.lsn);
     engine_unlock(storage);

@@ -88,6 +88,7 @@ enum err_code wal_append_record(struct wal *wal,
 struct wal_cut {
     struct record_position position;
     struct record_position applied; /* not behind the position; the log holds it */
+    bool durable;                   /* the whole log is: a cut at its end is nothing to do */
 };
 
 /* Makes the log end at cut->position, durably; reads it anew. A crash leaves the old end, or a mark

@@ -140,7 +140,7 @@ enum err_code wal_cut(struct wal *wal, const struct wal_cut *cut, struct err *er
         return rc;
     }
     if (cut->position.lsn == wal->last.lsn) {
-        return wal_sync(wal, err);
+        return cut->durable ? ERR_OK : wal_sync(wal, err);
     }
     rc = wal_cut_mark(&options.home, &cut->position, err);
     options.applied = cut->applied;

@@ -2,6 +2,7 @@
 /* test_engine_log.c: proves what storage/engine_log does with the log of one of two, and that the
  * replication thread may run beside the caller.
  * Owns nothing but its cases. Never looks inside. */
+#include "storage/disk.h"
 #include "storage/limits.h"
 #include "tests/lib/pair_kit.h"
 #include "tests/unit/unit.h"
@@ -181,6 +182,37 @@ static void a_bad_record_is_refused_and_leaves_the_log_as_it_was(void)
     pair_kit_done(&kit);
 }
 
+static atomic_uint sync_count;
+
+static enum err_code counted_sync(void *arg, int file, struct err *err)
+{
+    (void)atomic_fetch_add(&sync_count, 1);
+    return disk_host()->sync(arg, file, err);
+}
+
+/* Each session begins with a cut, mostly at the end of a log that is durable. */
+static void a_cut_at_the_end_of_a_durable_log_syncs_nothing(void)
+{
+    struct disk disk = *disk_host();
+    struct engine_news news;
+    struct pair_kit kit;
+    unsigned before;
+
+    disk.sync = counted_sync;
+    begin_pair(&kit);
+    put_many(&kit, 0, 5);
+    CU_ASSERT(pair_equal(&kit));
+    kit.hosts[1].disk = &disk;
+    CU_ASSERT_EQUAL_FATAL(pair_reopen(&kit, 1), ERR_OK);
+    news_of(kit.hosts[1].storage, &news);
+    before = atomic_load(&sync_count);
+    CU_ASSERT_EQUAL(engine_cut(kit.hosts[1].storage, &news.local.last, NULL), ERR_OK);
+    CU_ASSERT_EQUAL(atomic_load(&sync_count), before);
+    news.local.last.hash[0] ^= 1;
+    CU_ASSERT_EQUAL(engine_cut(kit.hosts[1].storage, &news.local.last, NULL), ERR_CONFLICT);
+    pair_kit_done(&kit);
+}
+
 static void a_long_log_goes_over_in_order_and_is_trimmed(void)
 {
     static char value[8000];
@@ -324,6 +356,8 @@ UNIT_MAIN("engine_log",
           {"a cut standby follows the other log", a_cut_standby_follows_the_other_log},
           {"a bad record is refused and leaves the log as it was",
            a_bad_record_is_refused_and_leaves_the_log_as_it_was},
+          {"a cut at the end of a durable log syncs nothing",
+           a_cut_at_the_end_of_a_durable_log_syncs_nothing},
           {"a long log goes over in order and is trimmed",
            a_long_log_goes_over_in_order_and_is_trimmed},
           {"the replication thread runs beside the caller",
