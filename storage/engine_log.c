@@ -160,6 +160,9 @@ static enum err_code decode_record(struct span bytes,
     if (rc == ERR_OK) {
         rc = engine_count_changes(ret_received->record.payload, &count, err);
     }
+    if (rc == ERR_OK && count > MEMTABLE_COUNT_MAX) {
+        rc = err_set(err, ERR_PROTOCOL, "%zu changes in one record", count);
+    }
     return rc == ERR_OK ? rc : err_wrap(err, ERR_PROTOCOL, "received record");
 }
 

@@ -182,6 +182,47 @@ static void a_bad_record_is_refused_and_leaves_the_log_as_it_was(void)
     pair_kit_done(&kit);
 }
 
+/* More than the state has room for at once: such a record could never be applied. */
+static void a_record_with_too_many_changes_is_refused(void)
+{
+    static uint8_t frame[RECORD_SIZE_MAX];
+    struct record record = {.kind = RECORD_KIND_CHANGES, .epoch = 1, .salt = 1};
+    struct record_position position;
+    struct storage_status status;
+    struct engine_news news;
+    struct pair_kit kit;
+    struct err err = ERR_INIT;
+    size_t size = 0;
+    size_t taken = 1;
+
+    begin_pair(&kit);
+    CU_ASSERT(pair_equal(&kit));
+    storage_status(pair_standby(&kit), &status);
+    news_of(pair_standby(&kit), &news);
+    for (uint32_t i = 0; i <= MEMTABLE_COUNT_MAX; i++) {
+        char key[16];
+        int key_size = snprintf(key, sizeof key, "\1%06u", i);
+        struct change change = {.op = CHANGE_DELETE, .key = span_of(key, (size_t)key_size)};
+
+        change_encode(frame + RECORD_HEADER_SIZE + size, &change);
+        size += change_size((size_t)key_size, 0);
+    }
+    record.lsn = news.local.last.lsn + 1;
+    record.wall_ms = news.local.last.wall_ms;
+    record.payload = span_of(frame + RECORD_HEADER_SIZE, size);
+    memcpy(record.cluster_id, status.cluster_id, STORAGE_ID_SIZE);
+    memcpy(record.hash_prev, news.local.last.hash, STORAGE_HASH_SIZE);
+    record_encode(&record, frame, &position);
+    CU_ASSERT_EQUAL(
+        engine_append(pair_standby(&kit),
+                      span_of(frame + RECORD_LOCAL_SIZE, record_size(size) - RECORD_LOCAL_SIZE),
+                      &taken, &err),
+        ERR_PROTOCOL);
+    CU_ASSERT_EQUAL(taken, 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "changes in one record"));
+    pair_kit_done(&kit);
+}
+
 static atomic_uint sync_count;
 
 static enum err_code counted_sync(void *arg, int file, struct err *err)
@@ -356,6 +397,7 @@ UNIT_MAIN("engine_log",
           {"a cut standby follows the other log", a_cut_standby_follows_the_other_log},
           {"a bad record is refused and leaves the log as it was",
            a_bad_record_is_refused_and_leaves_the_log_as_it_was},
+          {"a record with too many changes is refused", a_record_with_too_many_changes_is_refused},
           {"a cut at the end of a durable log syncs nothing",
            a_cut_at_the_end_of_a_durable_log_syncs_nothing},
           {"a long log goes over in order and is trimmed",
