@@ -2,7 +2,8 @@
 /* app_serve.c: what only a host that may write has: the service, Slack, the sender, webhooks.
  * Owns the order in which they are made and taken down: what answers is made last and drained
  * first.
- * Never decides when: the supervisor's word does (pair.c), or the start of a process on its own. */
+ * Never decides when: the supervisor's word does (app_pair.c), or the start of a process on its
+ * own. */
 #include "approvald/app_internal.h"
 #include "approvald/http/api.h"
 #include "approvald/http/server.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* relay.c: requests of a host that has handed over, to the one that has taken over, and back.
  * Owns the requests passed on, the foreign ones under way, and the bytes that wait for the link.
- * Never decides when (pair.c does), never answers for the service: an answer is the peer's, or 503.
+ * Never decides when (app_move.c does), never answers for the service: an answer is the peer's, or
+ * 503.
  */
 #include "approvald/relay.h"
 

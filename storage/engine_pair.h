@@ -175,8 +175,8 @@ enum err_code engine_ship(struct storage *storage,
                           uint64_t *ret_lsn_next,
                           struct err *err) WARN_UNUSED;
 
-/* ACKNOWLEDGE: the peer has the position durable. Compares the hash, then counts it (and keeps the
- * log from there on, if the budget allows). Blocks only when the position is old (reads).
+/* ACKNOWLEDGE: the peer has the position durable. Compares the hash, then counts it. Blocks only
+ * when the position is old (reads).
  * ERR_CONFLICT: another hash: HALT; ERR_NOT_FOUND: so old that it cannot be compared; nothing was
  * counted, nothing depends on it; ERR_UNAVAILABLE. */
 enum err_code engine_acknowledge(struct storage *storage,
