@@ -159,11 +159,11 @@ static bool has_kept_log(const char *path)
     bool found = false;
 
     CU_ASSERT_FATAL(dir != NULL);
-    while ((entry = readdir(dir)) != NULL) {
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
         found = found || (strncmp(entry->d_name, "diverged-", 9) == 0 &&
                           strstr(entry->d_name, ".seg") != NULL);
     }
-    (void)closedir(dir);
+    CU_ASSERT_EQUAL(dir == NULL ? -1 : closedir(dir), 0);
     return found;
 }
 
