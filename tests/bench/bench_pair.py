@@ -9,8 +9,10 @@ pair alternate; ratios are of medians, with the least and greatest. Root only.
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent import futures
 
@@ -33,6 +35,10 @@ class PairBench:
         self.runs = 0
         folder = os.path.join(self.build, f"bench-pair-{os.getpid()}")
         os.makedirs(folder)
+        self.apart = None
+        if options.standby_dir:
+            self.apart = tempfile.mkdtemp(prefix="approvald-standby-", dir=options.standby_dir)
+            os.symlink(self.apart, os.path.join(folder, "B"))
         self.world = cluster.World(folder=folder)
         for host in self.world.hosts.values():
             self.enlarge(host.path("approvald.conf"))
@@ -192,6 +198,8 @@ class PairBench:
             child.kill()
             child.wait()
         self.world.close()
+        if self.apart:
+            shutil.rmtree(self.apart)
 
     def table(self):
         print(f"\n{'measure':46} {'pair (min–max)':>30} {'floor (min–max)':>28} {'ratio':>6}")
@@ -213,6 +221,7 @@ def main():
     parser.add_argument("--open-seconds", type=int, default=20)
     parser.add_argument("--rate", type=int, default=0, help="of the open loop; 0: half capacity")
     parser.add_argument("--away", type=int, default=1000000, help="requests while it is away")
+    parser.add_argument("--standby-dir", help="host B's files go below it: a disk of its own")
     parser.add_argument("--parts", default="presses,catch_up")
     run = PairBench(parser.parse_args())
     try:

@@ -47,7 +47,7 @@ def missing():
             return f"{program} is not built"
     for tool in ("keepalived", "etcd", "openssl", "curl"):
         if shutil.which(tool) is None and not os.path.exists(f"/usr/sbin/{tool}"):
-            return f"no {tool}"
+            return f"no {tool} (packages curl, etcd-server, keepalived, openssl)"
     return None
 
 
