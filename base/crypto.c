@@ -9,6 +9,7 @@
 
 #include <mbedtls/base64.h>
 #include <mbedtls/constant_time.h>
+#include <mbedtls/sha1.h>
 #include <mbedtls/sha256.h>
 #include <mbedtls/version.h>
 #include <string.h>
@@ -20,10 +21,16 @@
 #define SHA256_STARTS mbedtls_sha256_starts_ret
 #define SHA256_UPDATE mbedtls_sha256_update_ret
 #define SHA256_FINISH mbedtls_sha256_finish_ret
+#define SHA1_STARTS   mbedtls_sha1_starts_ret
+#define SHA1_UPDATE   mbedtls_sha1_update_ret
+#define SHA1_FINISH   mbedtls_sha1_finish_ret
 #else
 #define SHA256_STARTS mbedtls_sha256_starts
 #define SHA256_UPDATE mbedtls_sha256_update
 #define SHA256_FINISH mbedtls_sha256_finish
+#define SHA1_STARTS   mbedtls_sha1_starts
+#define SHA1_UPDATE   mbedtls_sha1_update
+#define SHA1_FINISH   mbedtls_sha1_finish
 #endif
 
 static void sha256_begin(mbedtls_sha256_context *context)
@@ -76,6 +83,25 @@ void crypto_sha256_parts(const struct span *parts,
 }
 
 /* RFC 2104 by hand: mbedtls_md_setup allocates, and this runs for every Slack request. */
+void crypto_sha1_parts(const struct span *parts, size_t count, uint8_t ret_hash[CRYPTO_SHA1_SIZE])
+{
+    mbedtls_sha1_context context;
+    int failed;
+
+    mbedtls_sha1_init(&context);
+    failed = SHA1_STARTS(&context);
+    for (size_t i = 0; failed == 0 && i < count; i++) {
+        if (parts[i].size > 0) {
+            failed = SHA1_UPDATE(&context, (const unsigned char *)parts[i].data, parts[i].size);
+        }
+    }
+    if (failed == 0) {
+        failed = SHA1_FINISH(&context, ret_hash);
+    }
+    ASSERT(failed == 0); /* as with SHA-256 */
+    mbedtls_sha1_free(&context);
+}
+
 void crypto_hmac_sha256(struct span key,
                         const struct span *parts,
                         size_t count,

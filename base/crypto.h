@@ -20,6 +20,11 @@ void crypto_sha256_parts(const struct span *parts,
                          size_t count,
                          uint8_t ret_hash[CRYPTO_SHA256_SIZE]);
 
+#define CRYPTO_SHA1_SIZE 20
+
+/* SHA-1, for protocols that ask for it: it proves nothing against an attacker. */
+void crypto_sha1_parts(const struct span *parts, size_t count, uint8_t ret_hash[CRYPTO_SHA1_SIZE]);
+
 /* HMAC-SHA256 (RFC 2104) over the concatenation of the parts. */
 void crypto_hmac_sha256(struct span key,
                         const struct span *parts,

@@ -1,35 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fetch.c: outbound HTTP(S) over libcurl, on the event loop or blocking.
- * Owns the settings, the loop's sockets and timer, and the list of calls under way.
+ * Owns the settings and the list of calls under way; fetch_loop.c has the loop.
  * Never judges a call (fetch_call.c does), never calls back from inside fetch_start. */
 #include "base/fetch.h"
 
 #include "base/assert.h"
 #include "base/fetch_call.h"
+#include "base/fetch_loop.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "config.h"
 
 #include <errno.h>
-#include <event2/event.h>
-#include <event2/event_struct.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
-struct fetch_socket {
-    LIST_ENTRY(fetch_socket) link;
-    struct event *event; /* owned */
-};
-
 struct fetch {
     struct event_base *base; /* borrowed, may be NULL */
-    CURLM *multi;
-    CURL *blocking; /* of fetch_perform; keeps its connections */
-    struct event *timer;
+    struct fetch_loop *loop; /* owned; NULL without a base */
+    CURL *blocking;          /* of fetch_perform; keeps its connections */
     LIST_HEAD(, fetch_call) calls;
-    LIST_HEAD(, fetch_socket) sockets;
     uint32_t call_count;
     uint32_t call_count_max;
     bool delivering;
@@ -115,106 +107,7 @@ keep_options(struct fetch *fetch, const struct fetch_options *options, struct er
     return fetch->settings.ca_file == NULL ? ERR_OK : check_ca(fetch->settings.ca_file, err);
 }
 
-static void fetch_drain(struct fetch *fetch);
-
-static void on_timer(evutil_socket_t fd, short events, void *arg)
-{
-    struct fetch *fetch = arg;
-    int running;
-
-    (void)fd;
-    (void)events;
-    (void)curl_multi_socket_action(fetch->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    fetch_drain(fetch);
-}
-
-static void on_socket(evutil_socket_t fd, short events, void *arg)
-{
-    struct fetch *fetch = arg;
-    int running;
-    int what = ((events & EV_READ) != 0 ? CURL_CSELECT_IN : 0) |
-               ((events & EV_WRITE) != 0 ? CURL_CSELECT_OUT : 0);
-
-    (void)curl_multi_socket_action(fetch->multi, fd, what, &running); /* each call tells its own */
-    fetch_drain(fetch);
-}
-
-static int timer_changed(CURLM *multi, long timeout_ms, void *arg)
-{
-    struct fetch *fetch = arg;
-    struct timeval timeout = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
-
-    (void)multi;
-    if (timeout_ms < 0) {
-        (void)event_del(fetch->timer); /* fails only for an event that is none */
-    } else {
-        (void)event_add(fetch->timer, &timeout);
-    }
-    return 0;
-}
-
-static void socket_free(struct fetch_socket *socket)
-{
-    LIST_REMOVE(socket, link);
-    event_free(socket->event);
-    mem_free(socket);
-}
-
-/* Without memory the socket is not watched, and the call ends by its time limit. */
-static void
-socket_watch(struct fetch *fetch, curl_socket_t fd, int what, struct fetch_socket *socket)
-{
-    short events = (short)(EV_PERSIST | ((what & CURL_POLL_IN) != 0 ? EV_READ : 0) |
-                           ((what & CURL_POLL_OUT) != 0 ? EV_WRITE : 0));
-
-    if (socket == NULL) {
-        socket = mem_new(1, sizeof *socket);
-        if (socket == NULL) {
-            return;
-        }
-        socket->event = event_new(fetch->base, fd, events, on_socket, fetch);
-        if (socket->event == NULL) {
-            mem_free(socket);
-            return;
-        }
-        LIST_INSERT_HEAD(&fetch->sockets, socket, link);
-        (void)curl_multi_assign(fetch->multi, fd, socket); /* fd is curl's own: cannot fail */
-    } else {
-        (void)event_del(socket->event);
-        (void)event_assign(socket->event, fetch->base, fd, events, on_socket, fetch);
-    }
-    (void)event_add(socket->event, NULL);
-}
-
-static int socket_changed(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket)
-{
-    (void)easy;
-    if (what != CURL_POLL_REMOVE) {
-        socket_watch(arg, fd, what, socket);
-    } else if (socket != NULL) {
-        socket_free(socket);
-    }
-    return 0;
-}
-
-static enum err_code fetch_attach(struct fetch *fetch, struct event_base *base, struct err *err)
-{
-    bool set;
-
-    fetch->base = base;
-    fetch->multi = curl_multi_init();
-    fetch->timer = event_new(base, -1, 0, on_timer, fetch);
-    if (fetch->multi == NULL || fetch->timer == NULL) {
-        return err_set(err, ERR_NOMEM, "fetch");
-    }
-    set = curl_multi_setopt(fetch->multi, CURLMOPT_SOCKETFUNCTION, socket_changed) == CURLM_OK &&
-          curl_multi_setopt(fetch->multi, CURLMOPT_SOCKETDATA, fetch) == CURLM_OK &&
-          curl_multi_setopt(fetch->multi, CURLMOPT_TIMERFUNCTION, timer_changed) == CURLM_OK &&
-          curl_multi_setopt(fetch->multi, CURLMOPT_TIMERDATA, fetch) == CURLM_OK &&
-          curl_multi_setopt(fetch->multi, CURLMOPT_MAXCONNECTS, (long)fetch->call_count_max) ==
-              CURLM_OK;
-    return set ? ERR_OK : err_set(err, ERR_FATAL, "libcurl refuses the options of its loop");
-}
+static void fetch_deliver(void *arg, CURL *easy, CURLcode code);
 
 enum err_code fetch_new(struct event_base *base,
                         const struct fetch_options *options,
@@ -232,10 +125,11 @@ enum err_code fetch_new(struct event_base *base,
         return err_set(err, ERR_NOMEM, "libcurl");
     }
     LIST_INIT(&fetch->calls);
-    LIST_INIT(&fetch->sockets);
     rc = keep_options(fetch, options, err);
     if (rc == ERR_OK && base != NULL) {
-        rc = fetch_attach(fetch, base, err);
+        fetch->base = base;
+        rc = fetch_loop_new(base, (long)fetch->call_count_max, fetch_deliver, fetch, &fetch->loop,
+                            err);
     }
     if (rc != ERR_OK) {
         fetch_free(fetch);
@@ -248,7 +142,6 @@ enum err_code fetch_new(struct event_base *base,
 void fetch_free(struct fetch *fetch)
 {
     struct fetch_call *call;
-    struct fetch_socket *socket;
 
     if (fetch == NULL) {
         return;
@@ -257,14 +150,8 @@ void fetch_free(struct fetch *fetch)
     while ((call = LIST_FIRST(&fetch->calls)) != NULL) {
         fetch_cancel(call);
     }
-    (void)curl_multi_cleanup(fetch->multi); /* NULL is refused and harmless */
+    fetch_loop_free(fetch->loop);
     curl_easy_cleanup(fetch->blocking);
-    while ((socket = LIST_FIRST(&fetch->sockets)) != NULL) {
-        socket_free(socket);
-    }
-    if (fetch->timer != NULL) {
-        event_free(fetch->timer);
-    }
     mem_free(fetch->settings.ca_file);
     mem_free(fetch->settings.certificate);
     mem_free(fetch->settings.key);
@@ -274,6 +161,16 @@ void fetch_free(struct fetch *fetch)
     mem_free(fetch->settings.user_agent);
     mem_free(fetch);
     curl_global_cleanup();
+}
+
+const struct fetch_settings *fetch_settings_of(const struct fetch *fetch)
+{
+    return &fetch->settings;
+}
+
+struct event_base *fetch_base_of(const struct fetch *fetch)
+{
+    return fetch->base;
 }
 
 static enum err_code fetch_call(struct fetch *fetch,
@@ -301,7 +198,7 @@ enum err_code fetch_start(struct fetch *fetch,
     struct fetch_call *call = NULL;
     enum err_code rc;
 
-    ASSERT(fetch->multi != NULL);
+    ASSERT(fetch->loop != NULL);
     ASSERT(done != NULL);
     if (fetch->call_count >= fetch->call_count_max) {
         return err_set(err, ERR_FULL, "%u calls are under way", fetch->call_count);
@@ -312,9 +209,10 @@ enum err_code fetch_start(struct fetch *fetch,
     }
     call->done = done;
     call->arg = arg;
-    if (curl_multi_add_handle(fetch->multi, call->easy) != CURLM_OK) {
+    rc = fetch_loop_add(fetch->loop, call->easy, err);
+    if (rc != ERR_OK) {
         fetch_call_free(call);
-        return err_set(err, ERR_NOMEM, "fetch");
+        return rc;
     }
     LIST_INSERT_HEAD(&fetch->calls, call, link);
     fetch->call_count++;
@@ -330,7 +228,7 @@ static void fetch_detach(struct fetch_call *call)
     struct fetch *fetch = call->fetch;
 
     ASSERT(fetch->call_count > 0);
-    (void)curl_multi_remove_handle(fetch->multi, call->easy); /* it is ours: cannot fail */
+    fetch_loop_remove(fetch->loop, call->easy);
     LIST_REMOVE(call, link);
     fetch->call_count--;
 }
@@ -344,8 +242,9 @@ void fetch_cancel(struct fetch_call *call)
 }
 
 /* One call is over. Its callback may start and cancel others. */
-static void fetch_deliver(struct fetch *fetch, CURL *easy, CURLcode code)
+static void fetch_deliver(void *arg, CURL *easy, CURLcode code)
 {
+    struct fetch *fetch = arg;
     char *private = NULL;
     struct fetch_call *call;
     bool delivering = fetch->delivering;
@@ -358,18 +257,6 @@ static void fetch_deliver(struct fetch *fetch, CURL *easy, CURLcode code)
     fetch_call_finish(call, code);
     fetch->delivering = delivering;
     fetch_call_free(call);
-}
-
-static void fetch_drain(struct fetch *fetch)
-{
-    const CURLMsg *message;
-    int left;
-
-    while ((message = curl_multi_info_read(fetch->multi, &left)) != NULL) {
-        if (message->msg == CURLMSG_DONE) {
-            fetch_deliver(fetch, message->easy_handle, message->data.result);
-        }
-    }
 }
 
 enum err_code fetch_perform(struct fetch *fetch,

@@ -435,8 +435,7 @@ static void explain_certificate(const struct fetch_call *call, const char *detai
             detail, subject, issuer);
 }
 
-/* Why there is no answer, for the operator. */
-static void explain(const struct fetch_call *call, CURLcode code, struct err *err)
+void fetch_call_explain(const struct fetch_call *call, CURLcode code, struct err *err)
 {
     const char *detail = call->error[0] != '\0' ? call->error : curl_easy_strerror(code);
     enum err_code rc = code_of(call, code);
@@ -499,7 +498,7 @@ void fetch_call_finish(struct fetch_call *call, CURLcode code)
         if (code == CURLE_OK) {
             err_set(&err, ERR_UNAVAILABLE, "%s: the proxy wants credentials (407)", call->host);
         } else {
-            explain(call, code, &err);
+            fetch_call_explain(call, code, &err);
         }
         response.err = &err;
     }

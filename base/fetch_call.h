@@ -55,5 +55,11 @@ enum err_code fetch_call_new(const struct fetch_settings *settings,
 void fetch_call_free(struct fetch_call *call);
 /* Tells done how the call ended. */
 void fetch_call_finish(struct fetch_call *call, CURLcode code);
+/* Why there is no answer, for the operator. */
+void fetch_call_explain(const struct fetch_call *call, CURLcode code, struct err *err);
+
+/* fetch.c: what streams share with calls. Borrowed. */
+const struct fetch_settings *fetch_settings_of(const struct fetch *fetch);
+struct event_base *fetch_base_of(const struct fetch *fetch);
 
 #endif

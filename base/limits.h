@@ -58,6 +58,14 @@
 /* fetch: bytes of a private CA file; Debian's whole bundle has 230 KiB. */
 #define FETCH_CA_SIZE_MAX ((size_t)1024 * 1024)
 
+/* fetch stream: bytes read at once, and in one turn of the loop: as with tls below, so that one
+ * busy stream does not hold up the others. */
+#define FETCH_STREAM_READ_SIZE     16384
+#define FETCH_STREAM_PASS_SIZE_MAX ((size_t)256 * 1024)
+/* fetch stream: bytes that wait for a peer that takes nothing: a dozen replies of the largest kind.
+ */
+#define FETCH_STREAM_OUTPUT_SIZE_MAX ((size_t)256 * 1024)
+
 /* tls: plaintext bytes of one connection in one turn of the loop: about 0.2 ms of encryption, so
  * that a large response does not hold up the others. */
 #define TLS_PASS_SIZE_MAX ((size_t)256 * 1024)

@@ -50,7 +50,7 @@ MBEDTLS_HOMES = (
 # themselves, without our wrappers.
 WRAPPERS = (
     ("lmdb.h", ("storage/store*.c", "storage/store_internal.h")),
-    ("curl/*", ("base/fetch*.c", "base/fetch_call.h")),
+    ("curl/*", ("base/fetch*.c", "base/fetch_call.h", "base/fetch_loop.h")),
     ("event2/http*.h", ("tests/*.c",)),  # evhttp serves nothing of ours: architecture.md
     ("cjson/*", ("base/json*.c", "tests/bench/*.c")),
     ("mbedtls/*", MBEDTLS_HOMES),
