@@ -46,6 +46,37 @@
 #define SLACK_LISTENER_COUNT_MAX    4   /* sender, directory, inbound, health */
 #define SLACK_DETAIL_SIZE_MAX       512 /* bytes: response_metadata.messages, for one log line */
 
+/* WebSocket and Socket Mode. */
+#define WEBSOCKET_HEAD_SIZE_MAX   8192 /* bytes: Slack's answer to the upgrade has about 400 */
+#define WEBSOCKET_OUTPUT_SIZE_MAX (64UL * 1024) /* bytes of frames for one turn: 3 replies */
+#define SOCKET_ENVELOPE_SIZE_MAX                                                                   \
+    (SLACK_BODY_SIZE_MAX + 4096)         /* a payload and what is around it                        \
+                                          */
+#define SOCKET_REPLY_SIZE_MAX   20479    /* bytes: Slack drops frames of 20,480 in silence */
+#define SOCKET_ID_SIZE_MAX      64       /* bytes: envelope ids are UUIDs of 36 */
+#define SOCKET_URL_SIZE_MAX     2048     /* bytes: those seen have about 150 */
+#define SOCKET_DIAL_TIMEOUT_MS  10000    /* proxy, TLS and all; then another ticket is asked for */
+#define SOCKET_HELLO_MS         15000    /* from the ticket to hello: the above and Slack's part */
+#define SOCKET_PING_MS          10000    /* keeps proxies awake that end what idles for a minute */
+#define SOCKET_SILENCE_MS       30000    /* three unanswered pings: the connection is dead */
+#define SOCKET_CLOSE_MS         1000     /* Slack may not end the connection after the handshake */
+#define SOCKET_STOP_MS          3000     /* replies under way at a stop: longer than their budget */
+#define SOCKET_LINGER_MS        30000    /* a warning is 10 s ahead; then we end it ourselves */
+#define SOCKET_LIFETIME_MS      3600000  /* where hello does not say: the documentation's */
+#define SOCKET_LIFETIME_MS_MIN  120000   /* shorter could not be refreshed within the budget */
+#define SOCKET_LIFETIME_MS_MAX  86400000 /* longer is a mistake; a day is no burden */
+#define SOCKET_BACKOFF_MS_MIN   1000
+#define SOCKET_BACKOFF_MS_MAX   300000 /* Slack answers with errors: as its own SDK for Go */
+#define SOCKET_UNREACHED_MS_MAX 10000  /* nothing of us reaches Slack: it costs Slack nothing */
+#define SOCKET_DISABLED_MS      300000 /* a person has to switch Socket Mode on again */
+#define SOCKET_RETRY_MS_MAX     600000 /* a longer Retry-After is a proxy's mistake */
+#define SOCKET_OPEN_MS          60000  /* apps.connections.open: tier 1, one a minute */
+#define SOCKET_OPEN_BURST       6      /* two at the start and both soon replaced, and the next */
+#define SOCKET_OPEN_RESERVE     2      /* of them, for when no socket is left at all */
+#define SOCKET_JITTER_MS        500    /* an outage must not bring all apps back in one moment */
+#define SOCKET_GHOST_MS         90000  /* so long Slack may count a socket that is gone */
+#define SOCKET_RECHECK_MS       300000 /* after a count that may have had ghosts in it */
+
 /* Directory. */
 #define SLACK_USER_COUNT_MAX         4096   /* people who press; 80 bytes each */
 #define SLACK_GROUP_MEMBER_COUNT_MAX 10000  /* of one group: 240 KB; larger ones are everybody */
@@ -99,7 +130,13 @@ static_assert(SLACK_GROUP_REFRESH_MS < SLACK_GROUP_FRESH_MS, "refresh comes befo
 static_assert(SLACK_LOOKUP_COUNT_MAX < SLACK_QUEUE_COUNT_MAX, "lookups leave room for posts");
 static_assert(SLACK_INBOX_RETRY_MS % 1000 == 0, "its timer counts whole seconds");
 static_assert(SLACK_INBOX_SLOT_COUNT < SLACK_WAITER_COUNT_MAX, "each entry waits for one fetch");
-static_assert(SLACK_VIEW_SIZE_MAX < 20UL * 1024, "a Socket Mode reply of 20 KB is dropped");
+static_assert(SLACK_VIEW_SIZE_MAX + 2UL * SOCKET_ID_SIZE_MAX < SOCKET_REPLY_SIZE_MAX,
+              "every view of ours fits in a Socket Mode reply");
+static_assert(SOCKET_PING_MS * 2 < SOCKET_SILENCE_MS, "one lost pong is no silence");
+static_assert(SOCKET_STOP_MS > SLACK_REPLY_BUDGET_MS, "a stop waits for what may be answered");
+static_assert(SOCKET_DIAL_TIMEOUT_MS < SOCKET_HELLO_MS, "who connected late is still greeted");
+static_assert(SOCKET_OPEN_RESERVE < SOCKET_OPEN_BURST, "something is left beside the reserve");
+static_assert(SOCKET_REPLY_SIZE_MAX < WEBSOCKET_OUTPUT_SIZE_MAX, "a reply fits in one turn");
 static_assert(SLACK_RUNNING_COUNT_MAX < SLACK_QUEUE_COUNT_MAX, "the queue feeds the running calls");
 
 #endif
