@@ -2,7 +2,8 @@
 /* inbound.c: one delivery of Slack from its bytes to its reply.
  * Owns the order (signature, type, parse, dispatch), the places of deliveries under way, and the
  * time within which Slack gets an answer.
- * Never looks at an unsigned body, never answers 200 before a handler says that it is durable. */
+ * Never looks at an unsigned body of HTTP, never answers 200 before a handler says that it is
+ * durable. */
 #include "approvald/slack/inbound.h"
 
 #include "approvald/slack/inbound_internal.h"
@@ -15,6 +16,7 @@
 #include "base/metrics.h"
 
 #include <event2/event.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -316,6 +318,25 @@ parse(const struct slack_delivery *delivery, struct payload *payload, struct err
     return err_set(err, ERR_INVALID, "path");
 }
 
+static void dispatch(struct inflight *flight, struct payload *payload)
+{
+    flight->kind = payload->kind;
+    metric_add(flight->inbound->deliveries[payload->kind], 1);
+    handlers[payload->kind](flight, payload);
+    payload_done(payload);
+}
+
+static void refuse_payload(struct inflight *flight, enum err_code rc, const struct err *err)
+{
+    if (rc == ERR_NOMEM) {
+        inbound_reply_busy(flight, INBOUND_UNAVAILABLE);
+        return;
+    }
+    metric_add(flight->inbound->refused[INBOUND_BODY], 1);
+    log_err(LOG_LEVEL_WARNING, MODULE, "not_a_payload", err);
+    inbound_reply_problem(flight, 400, "The body is not a payload of Slack.");
+}
+
 static void handle_verified(struct inflight *flight, const struct slack_delivery *delivery)
 {
     struct slack_inbound *inbound = flight->inbound;
@@ -329,24 +350,13 @@ static void handle_verified(struct inflight *flight, const struct slack_delivery
         return;
     }
     rc = parse(delivery, &payload, &err);
-    if (rc != ERR_OK && is_form(delivery) && payload_is_ssl_check(delivery->body)) {
+    if (rc == ERR_OK) {
+        dispatch(flight, &payload);
+    } else if (is_form(delivery) && payload_is_ssl_check(delivery->body)) {
         inbound_reply_empty(flight);
-        return;
+    } else {
+        refuse_payload(flight, rc, &err);
     }
-    if (rc == ERR_NOMEM) {
-        inbound_reply_busy(flight, INBOUND_UNAVAILABLE);
-        return;
-    }
-    if (rc != ERR_OK) {
-        metric_add(inbound->refused[INBOUND_BODY], 1);
-        log_err(LOG_LEVEL_WARNING, MODULE, "not_a_payload", &err);
-        inbound_reply_problem(flight, 400, "The body is not a payload of Slack.");
-        return;
-    }
-    flight->kind = payload.kind;
-    metric_add(inbound->deliveries[payload.kind], 1);
-    handlers[payload.kind](flight, &payload);
-    payload_done(&payload);
 }
 
 static void refuse_unsigned(struct slack_inbound *inbound,
@@ -359,12 +369,21 @@ static void refuse_unsigned(struct slack_inbound *inbound,
     speak_problem(reply, arg, 401, "The request is not signed by Slack.");
 }
 
-static struct inflight *
-begin(struct slack_inbound *inbound, uint64_t time_s, slack_reply_fn *reply, void *arg)
+/* A place for something verified; NULL: none is left, and that was said. */
+static struct inflight *begin(struct slack_inbound *inbound,
+                              enum slack_transport transport,
+                              uint64_t time_s,
+                              slack_reply_fn *reply,
+                              void *arg)
 {
     struct inflight *flight = TAILQ_FIRST(&inbound->spare);
 
+    inbound->last_ms[transport] = clock_wall_ms(inbound->clock);
+    metric_set(inbound->last_seconds[transport], inbound->last_ms[transport] / 1000);
+    metric_add(inbound->arrivals[transport], 1);
     if (flight == NULL) {
+        metric_add(inbound->refused[INBOUND_FULL], 1);
+        speak_problem(reply, arg, 503, "Too many deliveries are under way; try again.");
         return NULL;
     }
     TAILQ_REMOVE(&inbound->spare, flight, link);
@@ -376,6 +395,13 @@ begin(struct slack_inbound *inbound, uint64_t time_s, slack_reply_fn *reply, voi
     flight->deadline_ms = clock_boot_ms(inbound->clock) + SLACK_REPLY_BUDGET_MS;
     flight->time_s = time_s;
     return flight;
+}
+
+static void note_retry(struct slack_inbound *inbound, struct span number, struct span reason)
+{
+    metric_add(inbound->retries, 1);
+    log_fields(LOG_LEVEL_INFO, MODULE, "retried", LOG_SPAN("number", number),
+               LOG_SPAN("reason", reason));
 }
 
 void slack_inbound_handle(struct slack_inbound *inbound,
@@ -409,17 +435,59 @@ void slack_inbound_handle(struct slack_inbound *inbound,
         return;
     }
     if (delivery->retry_num.size > 0) {
-        metric_add(inbound->retries, 1);
-        log_fields(LOG_LEVEL_INFO, MODULE, "retried", LOG_SPAN("number", delivery->retry_num),
-                   LOG_SPAN("reason", delivery->retry_reason));
+        note_retry(inbound, delivery->retry_num, delivery->retry_reason);
     }
-    flight = begin(inbound, time_s, reply, arg);
+    flight = begin(inbound, SLACK_OVER_HTTP, time_s, reply, arg);
+    if (flight != NULL) {
+        handle_verified(flight, delivery);
+        inflight_drop(flight);
+        arm_budget(inbound);
+    }
+}
+
+/* An envelope has no signature: who holds the socket's ticket is Slack. */
+static enum err_code
+take(const struct slack_envelope *envelope, struct payload *payload, struct err *err)
+{
+    switch (envelope->path) {
+    case SLACK_PATH_INTERACTIONS:
+        return payload_take_interaction(envelope->root, envelope->object, payload, err);
+    case SLACK_PATH_COMMANDS:
+        return payload_take_command(envelope->root, envelope->object, payload, err);
+    case SLACK_PATH_EVENTS:
+        return payload_take_event(envelope->root, envelope->object, payload, err);
+    }
+    return err_set(err, ERR_INVALID, "path");
+}
+
+void slack_inbound_take(struct slack_inbound *inbound,
+                        const struct slack_envelope *envelope,
+                        slack_reply_fn *reply,
+                        void *arg)
+{
+    struct inflight *flight;
+    struct payload payload;
+    struct err err = ERR_INIT;
+    char number[24];
+    enum err_code rc;
+
+    ASSERT(reply != NULL);
+    if (envelope->retry_num > 0) {
+        (void)snprintf(number, sizeof number, "%" PRIu64, envelope->retry_num); /* fits */
+        note_retry(inbound, span_text(number), envelope->retry_reason);
+    }
+    flight = begin(inbound, SLACK_OVER_SOCKET, clock_wall_ms(inbound->clock) / 1000, reply, arg);
     if (flight == NULL) {
-        metric_add(inbound->refused[INBOUND_FULL], 1);
-        speak_problem(reply, arg, 503, "Too many deliveries are under way; try again.");
+        json_free(envelope->root);
         return;
     }
-    handle_verified(flight, delivery);
+    rc = take(envelope, &payload, &err);
+    if (rc == ERR_OK) {
+        dispatch(flight, &payload);
+    } else {
+        json_free(envelope->root);
+        refuse_payload(flight, rc, &err);
+    }
     inflight_drop(flight);
     arm_budget(inbound);
 }
@@ -439,4 +507,10 @@ void slack_inbound_forget(struct slack_inbound *inbound, const void *arg)
 void slack_inbound_start(struct slack_inbound *inbound)
 {
     inbox_worker_start(inbound->worker);
+}
+
+uint64_t slack_inbound_last_ms(const struct slack_inbound *inbound, enum slack_transport transport)
+{
+    ASSERT(transport < SLACK_TRANSPORT_COUNT);
+    return inbound->last_ms[transport];
 }

@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* inbound.h: what Slack sends us: verified, parsed, handed to the service, answered.
  *
- * Transport-neutral: the HTTP listener (and later Socket Mode) hands in a delivery and gets one
- * reply. Nothing is acknowledged before it is durable; past SLACK_REPLY_BUDGET_MS the answer is 503
- * and the work goes on. Loop thread only, never blocks. */
+ * Both ways in end here and are the same behind it: the HTTP listener hands in a delivery
+ * (slack_inbound_handle, which checks the signature), Socket Mode an envelope (slack_inbound_take,
+ * proven by the ticket of its socket). What a transport may rely on, and has to keep:
+ *   1 each gets one reply, once, unless it was forgotten (slack_inbound_forget);
+ *   2 a 2xx is the only acknowledgement, and it comes only when everything that the delivery has
+ *     changed is durable on the in-sync hosts: a transport that acknowledges nothing else loses
+ *     nothing by a crash, whatever it does not get to say is delivered again by Slack;
+ *   3 past SLACK_REPLY_BUDGET_MS the reply is 503 and the work goes on; what comes of it is seen on
+ *     the card, and a repeated delivery finds it done;
+ *   4 a delivery repeated over either way, or over both at once, changes nothing more: the identity
+ *     of an act lies in its payload, never in its transport.
+ * Loop thread only, never blocks. */
 #ifndef APPROVALD_SLACK_INBOUND_H
 #define APPROVALD_SLACK_INBOUND_H
 
@@ -17,6 +26,7 @@
 struct clock;
 struct directory;
 struct event_base;
+struct json;
 struct metrics;
 struct service;
 struct slack_inbound;
@@ -39,6 +49,15 @@ struct slack_delivery {
     struct span retry_reason; /* X-Slack-Retry-Reason */
 };
 
+/* One envelope of Socket Mode. */
+struct slack_envelope {
+    enum slack_path path;
+    struct json *root;         /* taken, whatever comes of it */
+    const struct json *object; /* the payload in it; NULL: there is none */
+    uint64_t retry_num;        /* 0: the first try */
+    struct span retry_reason;
+};
+
 struct slack_reply {
     uint32_t status;
     const char *content_type; /* NULL: no body */
@@ -54,19 +73,19 @@ struct slack_inbound_options {
     struct webapi *webapi;
     struct directory *directory;
     struct metrics *metrics;
-    const struct clock *clock;   /* NULL: this host's */
-    struct span signing_secret;  /* copied, wiped on free */
+    const struct clock *clock; /* NULL: this host's */
+    /* Copied, wiped on free. Empty: no delivery over HTTP is taken. */
+    struct span signing_secret;
     struct span previous_secret; /* accepted too while it is being replaced; empty: none */
 };
 
-/* ERR_INVALID: the signing secret is empty. Call slack_inbound_start when the service is primary.
- */
+/* Call slack_inbound_start when the service is primary. */
 enum err_code slack_inbound_new(const struct slack_inbound_options *options,
                                 struct slack_inbound **ret_inbound,
                                 struct err *err) WARN_UNUSED;
 /* Unanswered deliveries are not answered any more. NULL is allowed. */
 void slack_inbound_free(struct slack_inbound *inbound);
-/* ERR_INVALID (empty): the old ones stay. */
+/* ERR_NOMEM: the old ones stay. */
 enum err_code slack_inbound_set_secrets(struct slack_inbound *inbound,
                                         struct span signing_secret,
                                         struct span previous_secret,
@@ -78,7 +97,15 @@ void slack_inbound_handle(struct slack_inbound *inbound,
                           const struct slack_delivery *delivery,
                           slack_reply_fn *reply,
                           void *arg);
+void slack_inbound_take(struct slack_inbound *inbound,
+                        const struct slack_envelope *envelope,
+                        slack_reply_fn *reply,
+                        void *arg);
 /* The client has gone: reply will not be called for arg. The work goes on. */
 void slack_inbound_forget(struct slack_inbound *inbound, const void *arg);
+
+enum slack_transport { SLACK_OVER_HTTP, SLACK_OVER_SOCKET, SLACK_TRANSPORT_COUNT };
+/* When something verified came last; wall clock, 0: nothing since the start. */
+uint64_t slack_inbound_last_ms(const struct slack_inbound *inbound, enum slack_transport transport);
 
 #endif

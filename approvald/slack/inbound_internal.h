@@ -78,6 +78,10 @@ struct slack_inbound {
     struct event *budget_timer;  /* owned */
     struct inbox_worker *worker; /* owned */
 
+    uint64_t last_ms[SLACK_TRANSPORT_COUNT]; /* wall */
+
+    struct metric *arrivals[SLACK_TRANSPORT_COUNT];
+    struct metric *last_seconds[SLACK_TRANSPORT_COUNT];
     struct metric *deliveries[PAYLOAD_KIND_COUNT];
     struct metric *unsigned_metric[VERIFY_RESULT_COUNT];
     struct metric *refused[INBOUND_REFUSAL_COUNT];

@@ -27,17 +27,17 @@ enum err_code slack_inbound_set_secrets(struct slack_inbound *inbound,
                                         struct span previous_secret,
                                         struct err *err)
 {
-    char *secret;
+    char *secret = NULL;
     char *previous = NULL;
 
-    if (signing_secret.size == 0) {
-        return err_set(err, ERR_INVALID, "Slack signing secret is empty");
+    if (signing_secret.size > 0) {
+        secret = mem_copy_text(signing_secret.data, signing_secret.size);
     }
-    secret = mem_copy_text(signing_secret.data, signing_secret.size);
     if (previous_secret.size > 0) {
         previous = mem_copy_text(previous_secret.data, previous_secret.size);
     }
-    if (secret == NULL || (previous == NULL && previous_secret.size > 0)) {
+    if ((secret == NULL && signing_secret.size > 0) ||
+        (previous == NULL && previous_secret.size > 0)) {
         mem_free(secret);
         mem_free(previous);
         return err_set(err, ERR_NOMEM, "Slack signing secret");
@@ -69,6 +69,17 @@ static void add_metrics(struct slack_inbound *inbound, struct metrics *metrics)
         [INBOUND_UNAVAILABLE] = "reason=\"unavailable\"",   [INBOUND_BUDGET] = "reason=\"budget\"",
     };
 
+    static const char *const transport_labels[SLACK_TRANSPORT_COUNT] = {
+        [SLACK_OVER_HTTP] = "transport=\"http\"", [SLACK_OVER_SOCKET] = "transport=\"socket\""};
+
+    for (size_t i = 0; i < SLACK_TRANSPORT_COUNT; i++) {
+        inbound->arrivals[i] =
+            metrics_add(metrics, METRIC_COUNTER, "approvald_slack_arrivals_total",
+                        transport_labels[i], "Verified deliveries of Slack by transport.");
+        inbound->last_seconds[i] = metrics_add(
+            metrics, METRIC_GAUGE, "approvald_slack_last_arrival_seconds", transport_labels[i],
+            "When something of Slack came last (Unix); 0: nothing since the start.");
+    }
     for (size_t i = 0; i < PAYLOAD_KIND_COUNT; i++) {
         inbound->deliveries[i] =
             metrics_add(metrics, METRIC_COUNTER, "approvald_slack_deliveries_total", kind_labels[i],

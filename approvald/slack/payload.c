@@ -51,12 +51,13 @@ static struct span either(struct span first, struct span second)
 
 static void read_view(struct payload *payload)
 {
-    const struct json *view = json_get(payload->json, "view");
+    const struct json *view = json_get(payload->object, "view");
 
-    payload->view_id = either(json_text(view, "id"), json_text(payload->json, "container.view_id"));
+    payload->view_id =
+        either(json_text(view, "id"), json_text(payload->object, "container.view_id"));
     payload->view_hash = json_text(view, "hash");
     payload->callback_id =
-        either(json_text(payload->json, "callback_id"), json_text(view, "callback_id"));
+        either(json_text(payload->object, "callback_id"), json_text(view, "callback_id"));
     payload->private_metadata = json_text(view, "private_metadata");
     payload->values = json_path(view, "state.values");
     payload->team = either(payload->team, json_text(view, "app_installed_team_id"));
@@ -64,21 +65,21 @@ static void read_view(struct payload *payload)
 
 static void read_action(struct payload *payload)
 {
-    const struct json *actions = json_get(payload->json, "actions");
+    const struct json *actions = json_get(payload->object, "actions");
     const struct json *action = json_is_array(actions) ? json_first(actions) : NULL;
 
     /* block_suggestion and shortcuts have it at the top. */
     payload->action_id =
-        either(json_text(action, "action_id"), json_text(payload->json, "action_id"));
+        either(json_text(action, "action_id"), json_text(payload->object, "action_id"));
     payload->action_ts =
-        either(json_text(action, "action_ts"), json_text(payload->json, "action_ts"));
-    payload->value = either(json_text(action, "value"), json_text(payload->json, "value"));
+        either(json_text(action, "action_ts"), json_text(payload->object, "action_ts"));
+    payload->value = either(json_text(action, "value"), json_text(payload->object, "value"));
     payload->action_count = json_is_array(actions) ? (uint32_t)json_count(actions) : 0;
 }
 
 static void read_interaction(struct payload *payload)
 {
-    const struct json *json = payload->json;
+    const struct json *json = payload->object;
 
     payload->type = json_text(json, "type");
     payload->kind = kind_of(payload->type);
@@ -101,58 +102,95 @@ static void read_interaction(struct payload *payload)
     read_view(payload);
 }
 
+static void read_event(struct payload *payload)
+{
+    const struct json *json = payload->object;
+
+    payload->type = json_text(json, "type");
+    payload->kind = kind_of(payload->type);
+    payload->team = either(json_text(json, "team_id"), json_text(json, "context_team_id"));
+    payload->enterprise =
+        either(json_text(json, "enterprise_id"), json_text(json, "context_enterprise_id"));
+    payload->challenge = json_text(json, "challenge");
+    payload->event_id = json_text(json, "event_id");
+    payload->event_type = json_text(json, "event.type");
+    payload->user = json_text(json, "event.user");
+    payload->channel = json_text(json, "event.channel");
+    payload->bot_token_revoked = json_count(json_path(json, "event.tokens.bot")) > 0;
+    if (!json_u64(json, "event_time", &payload->event_time_s)) {
+        payload->event_time_s = 0;
+    }
+}
+
+static enum err_code take(struct json *root,
+                          const struct json *object,
+                          void (*read)(struct payload *payload),
+                          struct payload *ret_payload,
+                          struct err *err)
+{
+    struct payload payload = {.kind = PAYLOAD_UNKNOWN, .json = root, .object = object};
+
+    if (!json_is_object(object)) {
+        return err_set(err, ERR_INVALID, "not a JSON object");
+    }
+    read(&payload);
+    *ret_payload = payload;
+    return ERR_OK;
+}
+
+enum err_code payload_take_interaction(struct json *root,
+                                       const struct json *object,
+                                       struct payload *ret_payload,
+                                       struct err *err)
+{
+    return take(root, object, read_interaction, ret_payload, err);
+}
+
+enum err_code payload_take_event(struct json *root,
+                                 const struct json *object,
+                                 struct payload *ret_payload,
+                                 struct err *err)
+{
+    return take(root, object, read_event, ret_payload, err);
+}
+
 enum err_code
 payload_parse_interaction(struct span body, struct payload *ret_payload, struct err *err)
 {
-    struct payload payload = {.kind = PAYLOAD_UNKNOWN};
-    enum err_code rc = buf_new(SLACK_BODY_SIZE_MAX, &payload.form, err);
+    struct buf *form = NULL;
+    struct json *json = NULL;
+    enum err_code rc = buf_new(SLACK_BODY_SIZE_MAX, &form, err);
 
     if (rc == ERR_OK) {
-        rc = text_form_field(body, "payload", payload.form, err);
+        rc = text_form_field(body, "payload", form, err);
     }
     if (rc == ERR_OK) {
-        rc = json_parse(buf_span(payload.form), SLACK_BODY_SIZE_MAX, &payload.json, err);
+        rc = json_parse(buf_span(form), SLACK_BODY_SIZE_MAX, &json, err);
     }
-    if (rc == ERR_OK && !json_is_object(payload.json)) {
-        rc = err_set(err, ERR_INVALID, "not a JSON object");
+    if (rc == ERR_OK) {
+        rc = payload_take_interaction(json, json, ret_payload, err);
     }
     if (rc != ERR_OK) {
-        payload_done(&payload);
+        json_free(json);
+        buf_free(form);
         return err_wrap(err, rc == ERR_NOT_FOUND ? ERR_INVALID : rc, "interaction payload");
     }
-    read_interaction(&payload);
-    *ret_payload = payload;
+    ret_payload->form = form;
     return ERR_OK;
 }
 
 enum err_code payload_parse_event(struct span body, struct payload *ret_payload, struct err *err)
 {
-    struct payload payload = {.kind = PAYLOAD_UNKNOWN};
-    enum err_code rc = json_parse(body, SLACK_BODY_SIZE_MAX, &payload.json, err);
-    const struct json *json = payload.json;
+    struct json *json = NULL;
+    enum err_code rc = json_parse(body, SLACK_BODY_SIZE_MAX, &json, err);
 
-    if (rc == ERR_OK && !json_is_object(json)) {
-        rc = err_set(err, ERR_INVALID, "not a JSON object");
+    if (rc == ERR_OK) {
+        rc = payload_take_event(json, json, ret_payload, err);
     }
     if (rc != ERR_OK) {
-        payload_done(&payload);
+        json_free(json);
         return err_wrap(err, rc, "event payload");
     }
-    payload.type = json_text(json, "type");
-    payload.kind = kind_of(payload.type);
-    payload.team = either(json_text(json, "team_id"), json_text(json, "context_team_id"));
-    payload.enterprise =
-        either(json_text(json, "enterprise_id"), json_text(json, "context_enterprise_id"));
-    payload.challenge = json_text(json, "challenge");
-    payload.event_id = json_text(json, "event_id");
-    payload.event_type = json_text(json, "event.type");
-    payload.user = json_text(json, "event.user");
-    payload.channel = json_text(json, "event.channel");
-    payload.bot_token_revoked = json_count(json_path(json, "event.tokens.bot")) > 0;
-    if (!json_u64(json, "event_time", &payload.event_time_s)) {
-        payload.event_time_s = 0;
-    }
-    *ret_payload = payload;
     return ERR_OK;
 }
 
@@ -226,6 +264,36 @@ enum err_code payload_parse_command(struct span body, struct payload *ret_payloa
     payload.org_install = span_is(found[ORG], "true");
     *ret_payload = payload;
     return ERR_OK;
+}
+
+static void read_command(struct payload *payload)
+{
+    const struct json *json = payload->object;
+
+    payload->kind = PAYLOAD_COMMAND;
+    payload->type = SPAN_LITERAL("command");
+    payload->team = json_text(json, "team_id");
+    payload->user_team = payload->team;
+    payload->enterprise = json_text(json, "enterprise_id");
+    payload->channel = json_text(json, "channel_id");
+    payload->user = json_text(json, "user_id");
+    payload->command = json_text(json, "command");
+    payload->text = json_text(json, "text");
+    payload->response_url = json_text(json, "response_url");
+    payload->trigger_id = json_text(json, "trigger_id");
+    payload->org_install = span_is(json_text(json, "is_enterprise_install"), "true") ||
+                           json_bool(json, "is_enterprise_install", false);
+}
+
+enum err_code payload_take_command(struct json *root,
+                                   const struct json *object,
+                                   struct payload *ret_payload,
+                                   struct err *err)
+{
+    if (json_text(object, "command").size == 0 || json_text(object, "user_id").size == 0) {
+        return err_set(err, ERR_INVALID, "slash command: command and user_id are needed");
+    }
+    return take(root, object, read_command, ret_payload, err);
 }
 
 struct span payload_input(const struct payload *payload, const char *block, const char *action)

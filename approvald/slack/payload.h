@@ -72,8 +72,9 @@ struct payload {
     bool bot_token_revoked; /* tokens_revoked names at least one bot */
     struct span challenge;
 
-    struct json *json; /* owned */
-    struct buf *form;  /* owned: the decoded form field the JSON was read from, or the fields */
+    const struct json *object; /* Slack's, within json; NULL for a command's form */
+    struct json *json;         /* owned */
+    struct buf *form; /* owned: the decoded form field the JSON was read from, or the fields */
 };
 
 const char *payload_kind_word(enum payload_kind kind);
@@ -89,6 +90,20 @@ payload_parse_event(struct span body, struct payload *ret_payload, struct err *e
 /* The form of a slash command. */
 enum err_code
 payload_parse_command(struct span body, struct payload *ret_payload, struct err *err) WARN_UNUSED;
+/* The same three as Socket Mode brings them: object lies in root, which the payload owns on ERR_OK
+ * and the caller keeps otherwise. */
+enum err_code payload_take_interaction(struct json *root,
+                                       const struct json *object,
+                                       struct payload *ret_payload,
+                                       struct err *err) WARN_UNUSED;
+enum err_code payload_take_event(struct json *root,
+                                 const struct json *object,
+                                 struct payload *ret_payload,
+                                 struct err *err) WARN_UNUSED;
+enum err_code payload_take_command(struct json *root,
+                                   const struct json *object,
+                                   struct payload *ret_payload,
+                                   struct err *err) WARN_UNUSED;
 void payload_done(struct payload *payload);
 
 /* What was typed into an input of a submitted view, or empty. */
