@@ -40,6 +40,7 @@ def parse_args(argv):
     parser.add_argument("--public-url", help="base of response URLs, when the app reaches us under another name")
     parser.add_argument("--signing-secret-file", required=True)
     parser.add_argument("--bot-token-file", required=True)
+    parser.add_argument("--app-token-file", help="app-level token: deliveries come over Socket Mode")
     parser.add_argument("--seed-file", help="JSON; its keys replace those of the default workspace")
     parser.add_argument("--ready-fd", type=int, help="write the port and a newline here when listening")
     parser.add_argument("--port-file", help="write the port here when listening")
@@ -60,6 +61,8 @@ def main(argv=None):
                       args.rate_limits == "real", seed_world, args.app_ca_file)
     standin.push.ack_timeout_s = args.ack_timeout
     standin.push.retry_delays_s = [float(part) for part in args.event_retry_delays.split(",") if part]
+    if args.app_token_file:
+        standin.enable_socket_mode(read_secret(args.app_token_file))
     port = standin.bind(args.host, args.port, args.public_url)
 
     def stop(_signal, _frame):

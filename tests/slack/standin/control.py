@@ -209,7 +209,8 @@ class Control:
 
     def do_config(self, **wanted):
         """app_url, ack_timeout_s, event_retry_delays_s, rate_limits (off | real), trigger_life_s, and to rotate
-        secrets signing_secret_file, bot_token_file."""
+        secrets signing_secret_file, bot_token_file; of Socket Mode socket_mode, app_token_error, socket_lifetime_s,
+        socket_fragments, socket_redeliver, socket_ack_timeout_s, socket_oversize (drop | close)."""
         push = self._standin.push
         for key, value in wanted.items():
             if key == "app_url":
@@ -223,6 +224,13 @@ class Control:
                 self._standin.rate_limits.reset()
             elif key == "trigger_life_s":
                 self._world.trigger_life_s = float(value)
+            elif key == "socket_mode":
+                self._world.socket_mode = bool(value)
+            elif key == "app_token_error":
+                self._world.app_token_error = value
+            elif key in ("socket_lifetime_s", "socket_fragments", "socket_redeliver", "socket_ack_timeout_s",
+                         "socket_oversize"):
+                setattr(self._standin.sockets, key[len("socket_"):], value)
             elif key == "signing_secret_file":
                 push.set_secret(self._standin.read_secret(value))
             elif key == "bot_token_file":
@@ -233,6 +241,34 @@ class Control:
                 "event_retry_delays_s": push.retry_delays_s,
                 "rate_limits": "real" if self._standin.rate_limits.enabled else "off",
                 "trigger_life_s": self._world.trigger_life_s}
+
+    # -- Socket Mode ----------------------------------------------------------------------------------------------
+
+    def do_sockets(self):
+        """Connections, acknowledgements seen, envelopes that wait."""
+        return self._standin.sockets.state()
+
+    def do_envelope(self, type, payload, takes_answer=False):
+        """Any payload in an envelope."""
+        acked, answer, error, identity = self._standin.sockets.deliver(type, payload, takes_answer)
+        return {"acked": acked, "answer": answer, "error": error, "envelope_id": identity}
+
+    def do_socket_disconnect(self, reason="refresh_requested", connection=None, close_after=None):
+        """Slack says that a connection (or all) will end, and ends it after so many seconds."""
+        return {"connections": self._standin.sockets.disconnect(reason, connection, close_after)}
+
+    def do_socket_cut(self, connection=None):
+        """A connection (or all) ends without a word."""
+        return {"connections": self._standin.sockets.cut(connection)}
+
+    def do_socket_haunt(self, connection=None):
+        """A connection (or all) goes half-open: it stays, and nothing passes."""
+        return {"connections": self._standin.sockets.haunt(connection)}
+
+    def do_socket_strangers(self, count=1):
+        """So many connections of another program with the same token."""
+        self._standin.sockets.set_strangers(count)
+        return {}
 
     # -- faults -------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,10 @@ ApiError.
 
 import base64
 import re
+import secrets
+import time
 
+from . import sockets
 from .apiargs import ApiError, missing
 from .state import make_id, public_message
 
@@ -25,8 +28,16 @@ def auth_test(world, _args):
             "is_enterprise_install": False}
 
 
-def connections_open(_world, _args):
-    raise ApiError("socket_mode_not_enabled", ["Socket Mode is switched off for this app"])
+def connections_open(world, _args):
+    """A ticket for one WebSocket (sockets.py), good once and not for long."""
+    if world.app_token_error:
+        raise ApiError(world.app_token_error)
+    if not world.socket_mode:
+        raise ApiError("socket_mode_not_enabled", ["Socket Mode is switched off for this app"])
+    ticket = secrets.token_hex(16)
+    world.socket_tickets[ticket] = time.monotonic() + sockets.TICKET_LIFE_S
+    base = "ws" + world.base_url[len("http"):]
+    return {"url": "%s/link/?ticket=%s&app_id=%s" % (base, ticket, world.app["id"])}
 
 
 # -- conversations --------------------------------------------------------------------------------------------------

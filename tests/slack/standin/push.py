@@ -22,6 +22,7 @@ ACK_TIMEOUT_S = 3.0
 EVENT_RETRY_DELAYS_S = (0.0, 60.0, 300.0)
 REDIRECTS_MAX = 2
 ANSWER_SIZE_MAX = 1024 * 1024
+ENVELOPES = {"/slack/interactions": "interactive", "/slack/commands": "slash_commands", "/slack/events": "events_api"}
 USER_AGENT = "Slackbot 1.0 (+https://api.slack.com/robots)"
 
 
@@ -49,6 +50,7 @@ class Push:
         self._next_id = 0
         self._raw = {}
         self._stop = threading.Event()
+        self.sockets = None
 
     def set_secret(self, signing_secret):
         """From now on deliveries are signed with this."""
@@ -63,6 +65,8 @@ class Push:
 
     def deliver(self, kind, path, content_type, body, payload, headers=None, signed=True, note=None):
         """Send once (a fault may drop or double it). Gives the record: status, answer, latency, acked, error."""
+        if self.world.socket_mode and signed and kind != "url_verification" and payload is not None:
+            return self._deliver_envelope(kind, path, payload, note or {})
         fault = self.faults.take(kind) or {}
         entry = self._entry(kind, path, payload, note)
         if fault.get("kind") == "drop":
@@ -83,6 +87,37 @@ class Push:
             again = self._entry(kind, path, payload, note)
             again["repeat_of"] = entry["id"]
             self._send(again, path, full, body, timeout_s)
+            self._record(again)
+        return entry
+
+    def _deliver_envelope(self, kind, path, payload, note):
+        """The same over Socket Mode. Only these answers reach Slack: a view's, a command's, a list of options."""
+        fault = self.faults.take(kind) or {}
+        entry = self._entry(kind, path, payload, dict(note, transport="socket"))
+        if fault.get("kind") == "drop":
+            entry.update({"dropped": True, "error": "dropped"})
+            self._record(entry)
+            return entry
+        if fault.get("kind") == "delay":
+            self.faults.sleep(fault.get("seconds", 0))
+        takes_answer = kind in ("slash_command", "view_submission", "block_suggestion")
+        retry = (note.get("retry_num", 0), note.get("retry_reason", ""))
+        started = time.monotonic()
+
+        def late():
+            with self.world.lock:
+                entry["acked_late"] = True
+                self.world.touch()
+
+        acked, answer, error, identity = self.sockets.deliver(ENVELOPES[path], payload, takes_answer, retry, late=late)
+        entry.update({"acked": acked, "status": 200 if acked else 0, "answer": answer, "envelope_id": identity,
+                      "answer_type": "application/json" if answer else "",
+                      "error": "http_timeout" if error == "timeout" else error,
+                      "latency_ms": int((time.monotonic() - started) * 1000)})
+        self._record(entry)
+        if fault.get("kind") == "twice":
+            again = self._entry(kind, path, payload, dict(note, transport="socket", repeat_of=entry["id"]))
+            again["acked"] = self.sockets.deliver(ENVELOPES[path], payload, takes_answer, (1, "timeout"), identity)[0]
             self._record(again)
         return entry
 

@@ -12,7 +12,7 @@ import threading
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from . import control, faults, methods_chat, page, push, ratelimit, seed, state, webapi
+from . import control, faults, methods_chat, page, push, ratelimit, seed, sockets, state, webapi
 from .apiargs import ApiError
 
 BODY_SIZE_MAX = 4 * 1024 * 1024
@@ -41,6 +41,8 @@ class StandIn:
         self.rate_limits = ratelimit.RateLimits(rate_limits)
         self.api = webapi.WebApi(self.world, self.api_faults, self.rate_limits, bot_token)
         self.push = push.Push(self.world, self.push_faults, app_url, signing_secret, app_ca_file)
+        self.sockets = sockets.Sockets(self.world, self.stopping)
+        self.push.sockets = self.sockets
         self.control = control.Control(self)
         self.server = None
 
@@ -51,12 +53,20 @@ class StandIn:
         self.push.cancel_retries()
         self.api_faults.clear()
         self.push_faults.clear()
+        self.sockets.reset()
         with self.world.lock:
+            self.world.app_token_error = ""
             self.rate_limits.reset()
             self.world.token_state = "valid"
             self.world.scopes = list(state.ALL_SCOPES)
             self.world.clock_offset_s = 0.0
             seed.fill(self.world, seed_world or self.seed_world)
+
+    def enable_socket_mode(self, app_token=None):
+        """From now on deliveries travel over the app's WebSockets, and HTTP addresses are not called."""
+        with self.world.lock:
+            self.world.app_token = app_token
+            self.world.socket_mode = True
 
     def bind(self, host, port, public_url=None):
         """Listen; gives the port. Serving starts with `serve`."""
@@ -118,6 +128,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _route(self, http_method):
         parts = urllib.parse.urlsplit(self.path)
+        if parts.path == "/link/":
+            self._socket(parts.query)
+            return
         body = self._read_body()
         if body is None:
             return
@@ -133,6 +146,13 @@ class Handler(BaseHTTPRequestHandler):
                                 "Content-Security-Policy": page.POLICY, "X-Content-Type-Options": "nosniff"}, content)
         else:
             self._send_json(404, {"ok": False, "error": "not_found"})
+
+    def _socket(self, query):
+        """A WebSocket, for as long as it lasts."""
+        status = self.server.standin.sockets.serve(self, dict(urllib.parse.parse_qsl(query)))
+        self.close_connection = True
+        if status:
+            self._send_json(status, {"ok": False, "error": "bad_ticket" if status == 409 else "no_socket"})
 
     def _read_body(self):
         """The whole body, or None when an answer has been sent already."""

@@ -50,6 +50,10 @@ class World:
         self.token_state = "valid"
         self.scopes = list(ALL_SCOPES)
         self.trigger_life_s = TRIGGER_LIFE_S
+        self.socket_mode = False
+        self.app_token = None
+        self.app_token_error = ""
+        self.socket_tickets = {}
         self.clear()
 
     def clear(self):

@@ -126,6 +126,9 @@ class WebApi:
         if token.startswith("xapp-"):
             if name != "apps.connections.open":
                 raise ApiError("not_allowed_token_type")
+            known = self.world.app_token
+            if known is not None and not hmac.compare_digest(token.encode("utf-8", "replace"), known):
+                raise ApiError("invalid_auth")
             return
         if not hmac.compare_digest(token.encode("utf-8", "replace"), self._bot_token):
             raise ApiError("invalid_auth")
