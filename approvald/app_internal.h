@@ -34,6 +34,7 @@ struct relay;
 struct sender;
 struct service;
 struct slack_inbound;
+struct socketmode;
 struct span;
 struct storage;
 struct tls_server;
@@ -96,6 +97,7 @@ struct app {
     struct webapi *webapi;
     struct directory *directory;
     struct slack_inbound *inbound;
+    struct socketmode *socketmode; /* NULL: deliveries come over HTTP alone */
     struct fetch *webhook_fetch;
     struct webhook *webhook;
     struct sender *sender;

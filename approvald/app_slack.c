@@ -8,6 +8,7 @@
 #include "approvald/slack/inbound.h"
 #include "approvald/slack/limits.h"
 #include "approvald/slack/sender.h"
+#include "approvald/slack/socketmode.h"
 #include "approvald/slack/webapi.h"
 #include "approvald/webhook/webhook.h"
 #include "base/assert.h"
@@ -44,9 +45,12 @@ static void deliver(struct app *app, struct http_request *request, enum slack_pa
                      &(struct http_problem){.status = 503, .detail = why, .retry_after_s = 1});
         return;
     }
-    if (app->inbound == NULL) {
+    if (app->inbound == NULL || config_signing_secret(app->config).size == 0) {
         http_problem(request, &(struct http_problem){
-                                  .status = 404, .detail = "Slack is not set up on this host."});
+                                  .status = 404,
+                                  .detail = app->inbound == NULL
+                                                ? "Slack is not set up on this host."
+                                                : "Slack comes over Socket Mode on this host."});
         return;
     }
     slack_inbound_handle(app->inbound, &delivery, on_reply, request);
@@ -137,6 +141,21 @@ static enum err_code new_inbound(struct app *app, struct err *err)
     return rc;
 }
 
+static enum err_code new_socketmode(struct app *app, struct err *err)
+{
+    struct socketmode_options socketmode = {
+        .base = app->base,
+        .fetch = app->slack_fetch,
+        .inbound = app->inbound,
+        .metrics = app->metrics,
+        .api_url = config_text(app->config, "slack", "api_url"),
+        .app_token = config_app_token(app->config),
+    };
+
+    return socketmode.app_token.size == 0 ? ERR_OK
+                                          : socketmode_new(&socketmode, &app->socketmode, err);
+}
+
 static size_t destinations_of(const struct config *config,
                               struct webhook_destination destinations[CONFIG_WEBHOOK_COUNT_MAX])
 {
@@ -185,6 +204,9 @@ enum err_code app_slack_new(struct app *app, struct err *err)
         if (rc == ERR_OK) {
             rc = new_inbound(app, err);
         }
+        if (rc == ERR_OK) {
+            rc = new_socketmode(app, err);
+        }
         if (rc != ERR_OK) {
             return err_wrap(err, rc, "slack");
         }
@@ -204,6 +226,7 @@ enum err_code app_slack_trial(const struct app *app, struct config *config, stru
 
     if (rc == ERR_OK && config_has_slack(config)) {
         rc = new_client(&trial, err);
+        rc = rc == ERR_OK ? new_socketmode(&trial, err) : rc;
         rc = rc == ERR_OK ? rc : err_wrap(err, rc, "slack");
     }
     app_slack_drop(&trial);
@@ -226,10 +249,16 @@ void app_slack_start(struct app *app)
                    LOG_TEXT("reason", "slack.bot_token_file is not set"));
     }
     sender_start(app->sender);
+    if (app->socketmode != NULL) {
+        socketmode_start(app->socketmode);
+    }
 }
 
 void app_slack_hand_over(struct app *app)
 {
+    if (app->socketmode != NULL) {
+        socketmode_stop(app->socketmode);
+    }
     sender_stop(app->sender);
     if (app->webapi != NULL) {
         webapi_stop(app->webapi);
@@ -244,11 +273,15 @@ void app_slack_go_on(struct app *app)
     }
     webhook_go_on(app->webhook);
     sender_start(app->sender);
+    if (app->socketmode != NULL) {
+        socketmode_start(app->socketmode);
+    }
 }
 
 bool app_slack_is_idle(const struct app *app)
 {
-    return sender_is_idle(app->sender);
+    return sender_is_idle(app->sender) &&
+           (app->socketmode == NULL || socketmode_is_idle(app->socketmode));
 }
 
 uint64_t app_slack_turns(const struct app *app)
@@ -258,6 +291,8 @@ uint64_t app_slack_turns(const struct app *app)
 
 void app_slack_drop(struct app *app)
 {
+    socketmode_free(app->socketmode);
+    app->socketmode = NULL;
     webapi_free(app->webapi);
     app->webapi = NULL;
     webhook_free(app->webhook);
@@ -315,6 +350,9 @@ enum err_code app_slack_apply(struct app *app, const struct config *config, stru
                                        config_previous_secret(config), err);
         if (rc == ERR_OK) {
             rc = webapi_set_token(app->webapi, config_bot_token(config), err);
+        }
+        if (rc == ERR_OK && app->socketmode != NULL && config_app_token(config).size > 0) {
+            rc = socketmode_set_token(app->socketmode, config_app_token(config), err);
         }
     }
     return rc == ERR_OK ? webhook_set_destinations(app->webhook, destinations, count, err) : rc;

@@ -8,6 +8,8 @@
 #include "approvald/http/server.h"
 #include "approvald/service/service.h"
 #include "approvald/slack/directory.h"
+#include "approvald/slack/inbound.h"
+#include "approvald/slack/socketmode.h"
 #include "approvald/slack/webapi.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -297,6 +299,42 @@ static void add_counts(struct json *object, struct app *app)
     json_add_u64(http, "long_polls", api_wait_count(app->api));
 }
 
+static void add_time(struct json *object, const char *name, uint64_t wall_ms)
+{
+    char text[TEXT_TIME_SIZE];
+
+    if (wall_ms > 0) {
+        text_format_time(wall_ms, text);
+        json_add_text(object, name, span_text(text));
+    } else {
+        json_add_null(object, name);
+    }
+}
+
+/* Which ways in there are, and when something came over each. */
+static void add_transports(struct json *slack, const struct app *app)
+{
+    uint64_t http_ms = slack_inbound_last_ms(app->inbound, SLACK_OVER_HTTP);
+    uint64_t socket_ms = slack_inbound_last_ms(app->inbound, SLACK_OVER_SOCKET);
+    struct json *http = json_add_object(slack, "http");
+    struct json *socket;
+    struct socketmode_status status;
+
+    add_time(slack, "last_event_at", http_ms > socket_ms ? http_ms : socket_ms);
+    json_add_bool(http, "configured", config_signing_secret(app->config).size > 0);
+    add_time(http, "last_event_at", http_ms);
+    if (app->socketmode == NULL) {
+        return;
+    }
+    socket = json_add_object(slack, "socket");
+    socketmode_status(app->socketmode, &status);
+    json_add_text(socket, "state", span_text(status.state));
+    json_add_u64(socket, "live", status.live);
+    json_add_u64(socket, "strangers", status.strangers);
+    json_add_text(socket, "last_error", span_text(status.error));
+    add_time(socket, "last_event_at", socket_ms);
+}
+
 static void add_slack(struct json *object, struct app *app)
 {
     static const char *const states[] = {
@@ -322,6 +360,7 @@ static void add_slack(struct json *object, struct app *app)
     json_add_bool(slack, "team_mismatch", identity.mismatch);
     json_add_text(slack, "team", identity.team);
     json_add_text(slack, "bot_user", identity.bot_user);
+    add_transports(slack, app);
 }
 
 static const char *role_word(const struct app *app)

@@ -56,6 +56,9 @@ static const struct conf_option options[] = {
      "File with the signing secret before it was regenerated; accepted too while it is set."},
     {"slack", "bot_token_file", CONF_TEXT, "", 0, 0, NULL,
      "File with the bot's token (xoxb-…); empty: Slack is not used."},
+    {"slack", "app_token_file", CONF_TEXT, "", 0, 0, NULL,
+     "File with the app-level token (xapp-…): Slack's deliveries come over Socket Mode, through "
+     "connections that this host opens."},
     {"slack", "ca_file", CONF_TEXT, "", 0, 0, NULL,
      "PEM file with certificates to trust besides the system's, for a proxy that inspects TLS."},
     {"slack", "proxy", CONF_TEXT, "", 0, 0, NULL,
@@ -115,6 +118,7 @@ struct config {
     struct buf *signing; /* owned secrets; NULL: none */
     struct buf *previous;
     struct buf *token;
+    struct buf *app_token;
     size_t webhook_count;
     struct config_webhook webhooks[CONFIG_WEBHOOK_COUNT_MAX];
     struct buf *webhook_secrets[CONFIG_WEBHOOK_COUNT_MAX];
@@ -183,6 +187,21 @@ static enum err_code load_option(const struct conf_section *section,
     return rc == ERR_OK ? rc : err_wrap(err, rc, "%s: %s", conf_where(section), name);
 }
 
+/* A way out, and at least one way in. */
+static enum err_code
+check_slack(const struct config *config, const struct conf_section *slack, struct err *err)
+{
+    bool way_in = config->signing != NULL || config->app_token != NULL;
+
+    if ((config->token == NULL) != !way_in) {
+        return err_set(err, ERR_INVALID,
+                       "%s: slack: bot_token_file goes together with signing_secret_file (Slack "
+                       "calls this host), app_token_file (this host calls Slack), or both",
+                       conf_where(slack));
+    }
+    return ERR_OK;
+}
+
 static enum err_code load_slack(struct config *config, struct err *err)
 {
     const struct conf_section *slack = conf_section(config->conf, "slack");
@@ -194,12 +213,10 @@ static enum err_code load_slack(struct config *config, struct err *err)
     if (rc == ERR_OK) {
         rc = load_option(slack, "previous_signing_secret_file", &config->previous, err);
     }
-    if (rc == ERR_OK && (config->token == NULL) != (config->signing == NULL)) {
-        return err_set(err, ERR_INVALID,
-                       "%s: slack: bot_token_file and signing_secret_file go together",
-                       conf_where(slack));
+    if (rc == ERR_OK) {
+        rc = load_option(slack, "app_token_file", &config->app_token, err);
     }
-    return rc;
+    return rc == ERR_OK ? check_slack(config, slack, err) : rc;
 }
 
 static enum err_code load_webhooks(struct config *config, struct err *err)
@@ -261,6 +278,7 @@ void config_free(struct config *config)
     secret_free(config->signing);
     secret_free(config->previous);
     secret_free(config->token);
+    secret_free(config->app_token);
     for (size_t i = 0; i < CONFIG_WEBHOOK_COUNT_MAX; i++) {
         secret_free(config->webhook_secrets[i]);
     }
@@ -311,6 +329,11 @@ struct span config_bot_token(const struct config *config)
     return span_of_secret(config->token);
 }
 
+struct span config_app_token(const struct config *config)
+{
+    return span_of_secret(config->app_token);
+}
+
 size_t config_webhooks(const struct config *config, const struct config_webhook **ret_webhooks)
 {
     *ret_webhooks = config->webhooks;
@@ -332,5 +355,8 @@ void config_compare(const struct config *old,
     }
     if (config_has_slack(old) != config_has_slack(new)) {
         name(arg, "slack", "bot_token_file");
+    }
+    if ((old->app_token == NULL) != (new->app_token == NULL)) {
+        name(arg, "slack", "app_token_file");
     }
 }

@@ -44,9 +44,10 @@ const struct proxies *config_trusted_proxies(const struct config *config);
 
 /* Slack is set up when there is a bot token. */
 bool config_has_slack(const struct config *config);
-struct span config_signing_secret(const struct config *config);
+struct span config_signing_secret(const struct config *config);  /* empty: not over HTTP */
 struct span config_previous_secret(const struct config *config); /* may be empty */
 struct span config_bot_token(const struct config *config);
+struct span config_app_token(const struct config *config); /* empty: no Socket Mode */
 size_t config_webhooks(const struct config *config, const struct config_webhook **ret_webhooks);
 
 /* Calls name(arg, section, option) for each option that differs and takes effect only at a start.

@@ -187,6 +187,26 @@ static void check_answers(struct doctor *doctor)
     }
 }
 
+/* Socket Mode: of a host that is set up for it. */
+static void check_sockets(struct doctor *doctor, const struct json *status)
+{
+    struct span state = json_text(status, "slack.socket.state");
+    uint64_t strangers = 0;
+
+    if (state.size == 0) {
+        return;
+    }
+    (void)json_u64(status, "slack.socket.strangers", &strangers); /* absent: 0 */
+    if (!span_is(state, "live")) {
+        doctor_say(doctor, DOCTOR_FAIL, "Slack: no socket is open (%.*s): approvalctl slack check",
+                   SPAN_ARGS(state));
+    } else if (strangers > 0) {
+        doctor_say(doctor, DOCTOR_WARN, "Slack: another program takes a share of the presses");
+    } else {
+        doctor_say(doctor, DOCTOR_OK, "Slack: sockets are open");
+    }
+}
+
 static void check_status(struct doctor *doctor)
 {
     const struct client_reply *reply = NULL;
@@ -211,6 +231,7 @@ static void check_status(struct doctor *doctor)
     }
     if (span_is(state, "up")) {
         doctor_say(doctor, DOCTOR_OK, "Slack: signed in");
+        check_sockets(doctor, reply->json);
     } else if (state.size == 0 || span_is(state, "unused")) {
         doctor_say(doctor, DOCTOR_WARN, "Slack: not configured");
     } else {

@@ -22,8 +22,9 @@ int cmd_slack_manifest(struct ctl *ctl)
     struct err err = ERR_INIT;
     enum err_code rc = buf_new(CTL_BODY_SIZE_MAX, &text, &err);
 
-    if (manifest.public_url == NULL) {
-        return ctl_usage(ctl, "missing: --public-url https://HOST (how Slack reaches approvald)");
+    if ((manifest.public_url == NULL) != options_has(&ctl->options, OPTION_SOCKET_MODE)) {
+        return ctl_usage(ctl, "give --public-url https://HOST (how Slack reaches approvald), or "
+                              "--socket-mode (approvald reaches Slack)");
     }
     if (rc == ERR_OK) {
         rc = manifest_print(&manifest, text, &err);
@@ -96,6 +97,32 @@ static enum err_code check_rest(const struct json *slack, bool *ret_ok, struct e
     return rc;
 }
 
+/* Socket Mode: is a socket open, and is nobody else's? */
+static enum err_code check_socket(const struct json *slack, bool *ret_ok, struct err *err)
+{
+    struct span state = json_text(slack, "socket.state");
+    uint64_t strangers = 0;
+    enum err_code rc;
+
+    if (state.size == 0) {
+        return ERR_OK; /* Slack calls this host */
+    }
+    if (!span_is(state, "live")) {
+        *ret_ok = false;
+        rc = line("FAIL", "no socket is open: ", slack, "socket.state", err);
+        return rc == ERR_OK
+                   ? line("FAIL", "the last failure of one: ", slack, "socket.last_error", err)
+                   : rc;
+    }
+    rc = line("ok", "sockets of Socket Mode: ", slack, "socket.live", err);
+    if (rc == ERR_OK && json_u64(slack, "socket.strangers", &strangers) && strangers > 0) {
+        *ret_ok = false;
+        rc = line("FAIL", "sockets of another program, which takes presses away: ", slack,
+                  "socket.strangers", err);
+    }
+    return rc;
+}
+
 int cmd_slack_check(struct ctl *ctl)
 {
     const struct client_reply *reply = NULL;
@@ -117,7 +144,8 @@ int cmd_slack_check(struct ctl *ctl)
         ctl_print_json(reply->body);
         return span_is(json_text(slack, "state"), "up") ? CTL_OK : CTL_INTERNAL;
     }
-    if (check_sign_in(slack, &ok, &err) != ERR_OK || check_rest(slack, &ok, &err) != ERR_OK) {
+    if (check_sign_in(slack, &ok, &err) != ERR_OK || check_rest(slack, &ok, &err) != ERR_OK ||
+        check_socket(slack, &ok, &err) != ERR_OK) {
         return ctl_fail_err(ctl, &err);
     }
     return ok ? CTL_OK : CTL_INTERNAL;

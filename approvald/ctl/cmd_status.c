@@ -15,6 +15,8 @@ struct health {
     bool ready;
     bool slack_used;
     bool slack_ok;
+    bool socket_used;
+    bool socket_ok;
     uint64_t pending;
     uint64_t inbox;
     uint64_t owed;
@@ -30,6 +32,8 @@ static void read_health(const struct json *status, struct health *ret_health)
         .ready = json_bool(status, "ready", false),
         .slack_used = slack.size > 0 && !span_is(slack, "unused"),
         .slack_ok = span_is(slack, "up"),
+        .socket_used = json_text(status, "slack.socket.state").size > 0,
+        .socket_ok = span_is(json_text(status, "slack.socket.state"), "live"),
     };
     (void)json_u64(status, "counts.pending", &ret_health->pending); /* absent: 0 */
     (void)json_u64(status, "counts.inbox", &ret_health->inbox);
@@ -51,24 +55,41 @@ say(const char *prefix, const struct json *status, const char *path, struct err 
     return rc == ERR_OK ? ctl_print_line(prefix, buf_span(text), err) : rc;
 }
 
+/* Slack, and how its deliveries come. */
+static enum err_code
+show_slack(const struct json *status, const struct health *health, struct err *err)
+{
+    enum err_code rc = ERR_OK;
+
+    if (!health->slack_used) {
+        (void)printf("  slack     not configured\n");
+        return ERR_OK;
+    }
+    if (health->slack_ok) {
+        (void)printf("  slack     ok\n");
+    } else {
+        rc = say("  slack     FAILS, see approvalctl slack check: ", status, "slack.state", err);
+    }
+    if (rc == ERR_OK && health->socket_used) {
+        rc = say(health->socket_ok ? "  sockets   "
+                                   : "  sockets   NONE, see approvalctl slack check: ",
+                 status, health->socket_ok ? "slack.socket.live" : "slack.socket.state", err);
+    }
+    if (rc == ERR_OK && json_text(status, "slack.last_event_at").size > 0) {
+        rc = say("  last came ", status, "slack.last_event_at", err);
+    }
+    return rc;
+}
+
 /* What a host says whether it is one of a pair or not. */
 static enum err_code
 show_work(const struct json *status, const struct health *health, struct err *err)
 {
-    enum err_code rc = ERR_OK;
-
     (void)printf("  pending   %" PRIu64 " requests\n", health->pending);
     (void)printf("  inbox     %" PRIu64 " events wait for facts\n", health->inbox);
     (void)printf("  outbox    %" PRIu64 " owed, %" PRIu64 " given up%s\n", health->owed,
                  health->dead, health->dead > 0 ? ": approvalctl outbox list --dead" : "");
-    if (health->slack_used && !health->slack_ok) {
-        rc = say("  slack     FAILS, see approvalctl slack check: ", status, "slack.state", err);
-    } else if (health->slack_used) {
-        (void)printf("  slack     ok\n");
-    } else {
-        (void)printf("  slack     not configured\n");
-    }
-    return rc;
+    return show_slack(status, health, err);
 }
 
 /* pair: what the supervisor says, or NULL. A standby has no work to tell of. */
@@ -120,7 +141,8 @@ static int approvald_status(struct ctl *ctl, const struct json *pair, struct hea
     } else if (show(reply->json, ret_health, pair, &err) != ERR_OK) {
         return ctl_fail_err(ctl, &err);
     }
-    return ret_health->dead == 0 && (ret_health->slack_ok || !ret_health->slack_used)
+    return ret_health->dead == 0 && (ret_health->slack_ok || !ret_health->slack_used) &&
+                   (ret_health->socket_ok || !ret_health->socket_used)
                ? CTL_OK
                : CTL_INTERNAL;
 }

@@ -253,8 +253,9 @@ static const struct command table[] = {
      "print the manifest that makes the app in Slack",
      "Paste it at api.slack.com/apps, Create New App, From a manifest.\n"
      "\n"
-     "  approvalctl slack manifest --public-url https://approvals.example.com > manifest.json\n",
-     COMMON | BIT(PUBLIC_URL) | BIT(NAME) | BIT(COMMAND),
+     "  approvalctl slack manifest --public-url https://approvals.example.com > manifest.json\n"
+     "  approvalctl slack manifest --socket-mode > manifest.json\n",
+     COMMON | BIT(PUBLIC_URL) | BIT(SOCKET_MODE) | BIT(NAME) | BIT(COMMAND),
      0,
      0,
      false,

@@ -82,8 +82,12 @@ static void check_secret(struct doctor *doctor, const char *key, const char *fil
 
 static void check_secrets(struct doctor *doctor, const char *dump)
 {
-    static const char *const keys[] = {"signing_secret_file", "previous_signing_secret_file",
-                                       "bot_token_file", "tls_key", "secret_file"};
+    static const char *const keys[] = {"signing_secret_file",
+                                       "previous_signing_secret_file",
+                                       "bot_token_file",
+                                       "app_token_file",
+                                       "tls_key",
+                                       "secret_file"};
     char file[DOCTOR_VALUE_SIZE];
 
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {

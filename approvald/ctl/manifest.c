@@ -26,10 +26,23 @@ static bool only(const char *text, const char *allowed)
     return strspn(text, allowed) == strlen(text);
 }
 
+static enum err_code check_url(const char *url, struct err *err)
+{
+    const char *host = url + sizeof "https://" - 1;
+
+    if (strncmp(url, "https://", sizeof "https://" - 1) != 0 || host[0] == '\0' || host[0] == '/' ||
+        strlen(url) > MANIFEST_URL_MAX) {
+        return err_set(err, ERR_INVALID, "--public-url: https://HOST; Slack takes no http:");
+    }
+    if (host[strlen(host) - 1] == '/' || strpbrk(host, " ?#\"\\") != NULL) {
+        return err_set(err, ERR_INVALID, "--public-url: no '/' at its end, no '?', no '#'");
+    }
+    return ERR_OK;
+}
+
 enum err_code manifest_check(const struct manifest *manifest, struct err *err)
 {
     static const char lower[] = "abcdefghijklmnopqrstuvwxyz0123456789-_";
-    const char *host = manifest->public_url + sizeof "https://" - 1;
     size_t count = text_count(span_text(manifest->name));
 
     if (!text_is_utf8(span_text(manifest->name)) || count == 0 || count > MANIFEST_NAME_MAX) {
@@ -40,21 +53,18 @@ enum err_code manifest_check(const struct manifest *manifest, struct err *err)
         return err_set(err, ERR_INVALID, "--command: '/' and up to %d of a-z 0-9 - _",
                        MANIFEST_COMMAND_MAX - 1);
     }
-    if (strncmp(manifest->public_url, "https://", sizeof "https://" - 1) != 0 || host[0] == '\0' ||
-        host[0] == '/' || strlen(manifest->public_url) > MANIFEST_URL_MAX) {
-        return err_set(err, ERR_INVALID, "--public-url: https://HOST; Slack takes no http:");
-    }
-    if (host[strlen(host) - 1] == '/' || strpbrk(host, " ?#\"\\") != NULL) {
-        return err_set(err, ERR_INVALID, "--public-url: no '/' at its end, no '?', no '#'");
-    }
-    return ERR_OK;
+    return manifest->public_url == NULL ? ERR_OK : check_url(manifest->public_url, err);
 }
 
+/* Socket Mode needs no addresses of ours. */
 static void
 add_url(const struct manifest *manifest, struct json *node, const char *name, const char *path)
 {
     char url[MANIFEST_URL_MAX + 64];
 
+    if (manifest->public_url == NULL) {
+        return;
+    }
     (void)snprintf(url, sizeof url, "%s%s", manifest->public_url, path); /* checked: it fits */
     json_add_text(node, name, span_text(url));
 }
@@ -136,7 +146,7 @@ static void add_settings(const struct manifest *manifest, struct json *root)
     add_url(manifest, interactivity, "request_url", "/slack/interactions");
     add_url(manifest, interactivity, "message_menu_options_url", "/slack/interactions");
     json_add_bool(settings, "org_deploy_enabled", false);
-    json_add_bool(settings, "socket_mode_enabled", false);
+    json_add_bool(settings, "socket_mode_enabled", manifest->public_url == NULL);
     json_add_bool(settings, "token_rotation_enabled", false);
 }
 

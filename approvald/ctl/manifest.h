@@ -12,7 +12,7 @@ struct buf;
 struct manifest {
     const char *name;       /* of the app and its bot, ≤ MANIFEST_NAME_MAX characters */
     const char *command;    /* "/approval" */
-    const char *public_url; /* "https://host[/prefix]", no slash at the end */
+    const char *public_url; /* "https://host[/prefix]", no slash at the end; NULL: Socket Mode */
 };
 
 #define MANIFEST_NAME_MAX    35 /* Slack's limit of an app's name */

@@ -55,6 +55,7 @@
     X(OPTION_CONFIG, "config", "FILE", "approvald's configuration")                                \
     X(OPTION_PROGRAM, "program", "FILE", "the approvald to ask")                                   \
     X(OPTION_PUBLIC_URL, "public-url", "URL", "how Slack reaches approvald")                       \
+    X(OPTION_SOCKET_MODE, "socket-mode", NULL, "approvald reaches Slack, and Slack not approvald") \
     X(OPTION_NAME, "name", "TEXT", "the app's name in Slack")                                      \
     X(OPTION_COMMAND, "command", "WORD", "the slash command")                                      \
     X(OPTION_SUPERVISOR, "supervisor", "PATH", "the supervisor's socket")                          \

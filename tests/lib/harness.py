@@ -24,6 +24,7 @@ GROUP = "S0APV00001"
 SIGNING_SECRET = "0123456789abcdef0123456789abcdef"
 RATE_MAX = 600000  # calls a minute: what a token may be given at most
 BOT_TOKEN = "xoxb-test-0123456789"
+APP_TOKEN = "xapp-1-test-0123456789"
 POLICY = f"""
 policy prod-deploy {{
     title = "Production deploy"
@@ -174,7 +175,9 @@ class World:
     """A stand-in and an approvald in one scratch directory."""
 
     def __init__(self, directory, build, slack=True, extra_config="", rate_limits="off",
-                 slack_config="", policy=POLICY):
+                 slack_config="", policy=POLICY, socket_mode=False, public_url=None):
+        """socket_mode: Slack's deliveries come over sockets that approvald opens, and nothing over
+        HTTP. public_url: how approvald reaches the stand-in, when not directly."""
         self.dir = os.path.abspath(directory)
         self.build = os.path.abspath(build)
         self.source = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -186,6 +189,8 @@ class World:
         self.policy = policy
         self.standin = self.daemon = None
         self.rate_limits = rate_limits
+        self.socket_mode, self.public_url = socket_mode, public_url
+        self.secret_file("app", APP_TOKEN)
         self.secret_file("signing", SIGNING_SECRET)
         self.secret_file("bot", BOT_TOKEN)
         if slack:
@@ -201,7 +206,8 @@ class World:
             out.write(text)
 
     def write_config(self, extra="", slack_extra=""):
-        api = f"http://127.0.0.1:{self.slack_port or 9}/api/"
+        api = (self.public_url or f"http://127.0.0.1:{self.slack_port or 9}") + "/api/"
+        way_in = "app_token_file" if self.socket_mode else "signing_secret_file"
         with open(self.path("approvald.conf"), "w") as out:
             out.write(f"""
 data_dir = "{self.path('data')}"
@@ -214,7 +220,7 @@ http {{
 slack {{
     api_url = "{api}"
     team_id = "{TEAM}"
-    signing_secret_file = "{self.path('signing')}"
+    {way_in} = "{self.path('app' if self.socket_mode else 'signing')}"
     bot_token_file = "{self.path('bot')}"
     {slack_extra}
 }}
@@ -227,7 +233,10 @@ slack {{
             [sys.executable, os.path.join(self.source, "tests/slack/standin.py"),
              "--port", str(self.slack_port), "--app-url", f"http://127.0.0.1:{self.port}",
              "--signing-secret-file", self.path("signing"), "--bot-token-file", self.path("bot"),
-             "--rate-limits", self.rate_limits], self.path("standin.log"))
+             "--rate-limits", self.rate_limits,
+             *(["--app-token-file", self.path("app")] if self.socket_mode else []),
+             *(["--public-url", self.public_url] if self.public_url else [])],
+            self.path("standin.log"))
         self.wait(lambda: call("GET", "/control/counters", port=self.slack_port).status == 200,
                   "the stand-in answers")
 

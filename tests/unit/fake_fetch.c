@@ -67,8 +67,10 @@ enum err_code fetch_start(struct fetch *fetch,
 
 void fetch_cancel(struct fetch_call *call)
 {
-    ASSERT(call->open);
-    call->open = false;
+    if (call != NULL) {
+        ASSERT(call->open);
+        call->open = false;
+    }
 }
 
 struct fetch_call *fake_fetch_find(const char *url_end)

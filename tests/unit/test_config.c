@@ -131,6 +131,14 @@ static void secrets_are_read_and_belong_together(void)
     write_file(place.secret, "top-secret\n", 0600);
     (void)snprintf(text, sizeof(text), "slack { bot_token_file = \"%s\" }", place.secret);
     CU_ASSERT_EQUAL(load(&place, text, &config, &err), ERR_INVALID);
+    (void)snprintf(text, sizeof(text), "slack { app_token_file = \"%s\" }", place.secret);
+    CU_ASSERT_EQUAL(load(&place, text, &config, &err), ERR_INVALID);
+    (void)snprintf(text, sizeof(text), "slack { bot_token_file = \"%s\" app_token_file = \"%s\" }",
+                   place.secret, place.secret);
+    CU_ASSERT_EQUAL_FATAL(load(&place, text, &config, &err), ERR_OK);
+    CU_ASSERT(span_is(config_app_token(config), "top-secret"));
+    CU_ASSERT_EQUAL(config_signing_secret(config).size, 0);
+    config_free(config);
     (void)snprintf(text, sizeof(text),
                    "slack { bot_token_file = \"%s\" signing_secret_file = \"%s\" }\n"
                    "webhook ci { url = \"https://a.example/\" secret_file = \"%s\" }",

@@ -29,6 +29,21 @@ static void the_manifest_is_json_with_our_urls(void)
     CU_ASSERT_TRUE(span_is(json_text(json, "features.bot_user.display_name"), "approvald"));
 }
 
+static void for_socket_mode_it_has_no_urls(void)
+{
+    const struct manifest manifest = {.name = "approvald", .command = "/approval"};
+    AUTO_BUF struct buf *buf = NULL;
+    AUTO_JSON struct json *json = NULL;
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL_FATAL(buf_new(100000, &buf, &err), ERR_OK);
+    CU_ASSERT_EQUAL_FATAL(manifest_print(&manifest, buf, &err), ERR_OK);
+    CU_ASSERT_EQUAL_FATAL(json_parse(buf_span(buf), 100000, &json, &err), ERR_OK);
+    CU_ASSERT_TRUE(json_bool(json, "settings.socket_mode_enabled", false));
+    CU_ASSERT_TRUE(json_bool(json, "settings.interactivity.is_enabled", false));
+    CU_ASSERT_PTR_NULL(strstr(buf_text(buf), "url\""));
+}
+
 static void it_is_indented_for_people(void)
 {
     AUTO_BUF struct buf *buf = NULL;
@@ -67,5 +82,6 @@ static void what_slack_would_not_take_is_refused(void)
 
 UNIT_MAIN("manifest",
           {"the manifest is JSON with our URLs", the_manifest_is_json_with_our_urls},
+          {"for Socket Mode it has no URLs", for_socket_mode_it_has_no_urls},
           {"it is indented for people", it_is_indented_for_people},
           {"what Slack would not take is refused", what_slack_would_not_take_is_refused})
