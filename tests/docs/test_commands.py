@@ -117,6 +117,7 @@ class Written(unittest.TestCase):
             data = os.path.join(folder, "data")
             os.mkdir(data, 0o700)
             for name, text in (("slack-signing-secret", harness.SIGNING_SECRET),
+                               ("slack-app-token", harness.APP_TOKEN),
                                ("slack-bot-token", harness.BOT_TOKEN)):  # fmt: skip
                 path = os.path.join(folder, name)
                 with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as handle:
@@ -127,7 +128,9 @@ class Written(unittest.TestCase):
             output(DAEMON, "--config", path, "--check-config")
 
     def test_scopes_and_paths_are_the_manifests(self):
-        [line] = [text for text in approvalctl_lines(SETUP) if "manifest" in text]
+        [socket, line] = [text for text in approvalctl_lines(SETUP) if "manifest" in text]
+        outward = json.loads(output(CTL, *socket.split(" >")[0].split()[1:]))
+        self.assertTrue(outward["settings"]["socket_mode_enabled"])
         manifest = json.loads(output(CTL, *line.split(" >")[0].split()[1:]))
         scopes = [
             scope
@@ -135,6 +138,7 @@ class Written(unittest.TestCase):
             for scope in re.findall(r"`([a-z:]+)`", cells[0])
         ]
         self.assertEqual(sorted(scopes), sorted(manifest["oauth_config"]["scopes"]["bot"]))
+        self.assertEqual(outward["oauth_config"], manifest["oauth_config"])
         base = re.search(r"--public-url (\S+)", line).group(1)
         urls = set(re.findall(re.escape(base) + r"(/[a-z/]+)", json.dumps(manifest)))
         self.assertEqual(urls, {t for t in pages.inline(SETUP) if t.startswith("/slack/")})
@@ -204,7 +208,7 @@ class Run(unittest.TestCase):
                 elif command in ("status", "doctor"):
                     self.assertRegex(out, "ready")
         self.assertEqual(ran, ["request", "wait", "run", "status", "doctor", "slack", "slack",
-                               "request"])  # fmt: skip
+                               "slack", "request"])  # fmt: skip
         found = self.world.api("GET", "/v1/requests/" + last, token=self.token).json()
         self.assertEqual(found["policy"]["name"], "prod-deploy")
 
