@@ -4,7 +4,6 @@
 
 Owns its benches and its etcd. Hurts no disk but that of its own supervisors (tests/cluster/hurt.c).
 """
-import contextlib
 import ctypes
 import os
 import shutil
@@ -140,8 +139,7 @@ class Disk(unittest.TestCase):
         with HurtHost(self.arbiter, self.authority) as host:
             self.lead(host)
             host.hurt.fail_sync(hurt.OTHER)
-            with contextlib.suppress(OSError, ValueError):
-                host.command("maintenance on")  # has to be remembered
+            os.kill(host.child(), signal.SIGKILL)  # a crash has to be remembered
             self.assertEqual(host.process.wait(10), 74)
             end = host.log().split("sup: fatal", 1)[1]
             self.assertIn("service_closed", end)
