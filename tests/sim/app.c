@@ -125,7 +125,7 @@ static void outbox_timer(struct world *world, struct event *event)
     if (!child->running || !child->serving || child->engine.failed) {
         return;
     }
-    if (child->outbox_intent == 0 && !child->holding) {
+    if (child->outbox_intent == 0 && !child->holding && !world->clients.stopped) {
         child->outbox_intent = outbox_owed(&child->engine.state);
         child->outbox_step = 0;
         if (child->outbox_intent != 0) {

@@ -361,7 +361,7 @@ struct clients {
     uint32_t op;
     uint16_t intent; /* last used */
     uint32_t pause_us;
-    bool stopped;
+    bool stopped; /* nothing new is begun, by the outbox neither */
     bool readers; /* some only read */
     uint64_t done_count;
     uint64_t healed_done_count; /* of operations that began after the healing */
