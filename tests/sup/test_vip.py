@@ -5,6 +5,7 @@
 Owns its benches and, where it may make them, network namespaces of its own. Never touches the
 host's addresses: without a namespace of its own such a test is skipped.
 """
+import contextlib
 import os
 import re
 import shutil
@@ -112,7 +113,8 @@ class Files(unittest.TestCase):
 
         def damaged(sup):
             for number in (0, 1):
-                with open(sup.path(f"state/supervisor-{number}"), "r+b") as copy:
+                with contextlib.suppress(FileNotFoundError), \
+                        open(sup.path(f"state/supervisor-{number}"), "r+b") as copy:
                     copy.write(b"nonsense")
 
         def open_to_all(sup):

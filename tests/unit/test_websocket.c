@@ -112,7 +112,7 @@ static void the_upgrade_is_the_standards_example(void)
     websocket_sent(peer.socket);
     for (size_t i = 0; i < sizeof SAMPLE_ANSWER - 1; i++) {
         CU_ASSERT_EQUAL(peer.opened, 0);
-        CU_ASSERT_EQUAL(feed(&peer, span_of(SAMPLE_ANSWER + i, 1), &err), ERR_OK);
+        CU_ASSERT_EQUAL(feed(&peer, span_of(&SAMPLE_ANSWER[i], 1), &err), ERR_OK);
     }
     CU_ASSERT_EQUAL(peer.opened, 1);
     CU_ASSERT_EQUAL(websocket_output(peer.socket).size, 0);
