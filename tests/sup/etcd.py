@@ -105,7 +105,18 @@ class Etcd:
         self.process = None
 
     def freeze(self):
+        """Returns when every thread stands still: on a busy machine one goes on for a moment."""
         self.process.send_signal(signal.SIGSTOP)
+        until = time.monotonic() + 10
+        while any(state not in "Tt" for state in self._states()):
+            assert time.monotonic() < until, "etcd does not stop"
+            time.sleep(0.001)
+
+    def _states(self):
+        folder = f"/proc/{self.process.pid}/task"
+        for task in os.listdir(folder):
+            with open(f"{folder}/{task}/stat", encoding="ascii") as stat:
+                yield stat.read().rsplit(")", 1)[1].split()[0]
 
     def thaw(self):
         self.process.send_signal(signal.SIGCONT)
