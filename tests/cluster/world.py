@@ -328,12 +328,13 @@ class World:
         for host in self.hosts.values():
             host.write_keepalived_conf()
         self["A"].power_on()
-        if self.arbiter == "manual":
-            self["B"].power_on()  # the register is on both
+        together = self.arbiter == "manual" or "strict" in self.pair_extra
+        if together:
+            self["B"].power_on()  # the register is on both; one strict host alone answers nothing
         wait(self["A"].is_up, "A's approvald is up")
         wait(lambda: self["A"].control("bootstrap")["ok"], "the register is created", step=0.1)
         wait(self["A"].serves, "A serves")
-        if self.arbiter != "manual":
+        if not together:
             self["B"].power_on()
         self.wait_paired()
         self.set_up()
