@@ -67,6 +67,8 @@ tls_peer_handshake(struct tls_peer *peer, bool *ret_done, struct err *err) WARN_
  * tls_peer_free is allowed. */
 enum err_code tls_peer_read(
     struct tls_peer *peer, void *room, size_t size, size_t *ret_size, struct err *err) WARN_UNUSED;
+/* After the handshake: mbedTLS' name of the suite that the two have agreed on, static. */
+const char *tls_peer_suite(const struct tls_peer *peer);
 /* Bytes are decrypted already: a read returns them at once. */
 bool tls_peer_pending(const struct tls_peer *peer);
 

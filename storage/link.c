@@ -267,7 +267,8 @@ static void greet(struct link *link)
         link->greeted = true;
         link->dial_logged = false;
         link->backoff_ms = LINK_BACKOFF_MS_MIN;
-        log_fields(LOG_LEVEL_INFO, "link", "up", LOG_NUMBER("connection", link->conn_count));
+        log_fields(LOG_LEVEL_INFO, "link", "up", LOG_NUMBER("connection", link->conn_count),
+                   LOG_TEXT("suite", tls_peer_suite(link->conn.tls)));
     }
 }
 

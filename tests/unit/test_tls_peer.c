@@ -556,8 +556,26 @@ static void test_the_last_words_are_read_after_a_failed_write(void)
     bench_stop(&bench);
 }
 
+static void test_the_suite_is_the_fastest(void)
+{
+    struct bench bench;
+    struct side sides[2];
+
+    bench_start(&bench);
+    couple(&bench, LEAF_TWO, "two.pair", sides);
+    shake(sides);
+#if defined(__x86_64__)
+    CU_ASSERT_PTR_NOT_NULL(strstr(tls_peer_suite(sides[0].peer), "AES-128-CCM"));
+#endif
+    CU_ASSERT_STRING_EQUAL(tls_peer_suite(sides[0].peer), tls_peer_suite(sides[1].peer));
+    side_stop(&sides[0]);
+    side_stop(&sides[1]);
+    bench_stop(&bench);
+}
+
 UNIT_MAIN("tls_peer",
           {"two that know each other speak, whatever the pieces", test_both_sides_speak},
+          {"the suite is the fastest", test_the_suite_is_the_fastest},
           {"wrong clients are refused with the reason", test_wrong_clients_are_refused},
           {"wrong servers are refused", test_wrong_servers_are_refused},
           {"a client without a certificate is refused",
