@@ -14,6 +14,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -461,6 +462,11 @@ void link_conn_flush(struct link *link)
         }
         link_buf_consume(&link->out, sent);
         link->sent_size += sent;
+        link->yield_size += sent;
+        if (link->yield_size >= LINK_YIELD_SIZE) {
+            link->yield_size = 0;
+            (void)sched_yield(); /* it cannot fail on Linux */
+        }
     }
 }
 

@@ -141,6 +141,7 @@ struct link {
     uint64_t lag_lsn_mark;
     uint64_t lag_since_ms;
     uint64_t sent_size;
+    size_t yield_size; /* bytes sent since the processor was last offered to the others */
     uint64_t received_size;
     uint64_t snapshot_count;
 
