@@ -42,6 +42,9 @@ class PairBench:
         self.world = cluster.World(folder=folder)
         for host in self.world.hosts.values():
             self.enlarge(host.path("approvald.conf"))
+        if options.pin:
+            for host, processor in zip(self.world.hosts.values(), sorted(os.sched_getaffinity(0))):
+                host.processor = processor
         self.floors = []
 
     @staticmethod
@@ -142,9 +145,9 @@ class PairBench:
         standby.power_on()
         with futures.ThreadPoolExecutor(1) as pool:
             loaded = pool.submit(self.open_loop, rate)
-            cluster.wait(lambda: primary.status()["link"]["up"], "the link is up", 60, 0.02)
+            cluster.wait(lambda: primary.status()["link"]["up"], "the link is up", 60, 0.1)
             before, began = self.sent(primary), time.monotonic()
-            cluster.wait(lambda: primary.status()["link"]["in_sync"], "it has caught up", 600, 0.02)
+            cluster.wait(lambda: primary.status()["link"]["in_sync"], "it has caught up", 600, 0.1)
             seconds, sent = time.monotonic() - began, self.sent(primary) - before
             self.note("catch-up, open loop meanwhile", "approvald", loaded.result())
         cluster.wait(self.world.is_paired, "they are a pair", 60)
@@ -222,6 +225,8 @@ def main():
     parser.add_argument("--rate", type=int, default=0, help="of the open loop; 0: half capacity")
     parser.add_argument("--away", type=int, default=1000000, help="requests while it is away")
     parser.add_argument("--standby-dir", help="host B's files go below it: a disk of its own")
+    parser.add_argument("--pin", action="store_true",
+                        help="each host has one processor, not shared with the other host")
     parser.add_argument("--parts", default="presses,catch_up")
     run = PairBench(parser.parse_args())
     try:

@@ -77,6 +77,7 @@ class Host:
         self.address = self.member.address
         self.dir = os.path.join(world.dir, self.name)
         self.supervisor = self.keepalived = None
+        self.processor = None  # a number: the only one that it has
         for folder in ("data", "state", "run"):
             os.makedirs(self.path(folder), 0o700)
         self.hurt = Hurt(self.path("hurt"))
@@ -130,7 +131,8 @@ class Host:
     # -- life --------------------------------------------------------------------------------------
 
     def start_supervisor(self):
-        self.supervisor = self._spawn("supervisor", SUPERVISOR, "--config",
+        pin = [] if self.processor is None else ["taskset", "--cpu-list", str(self.processor)]
+        self.supervisor = self._spawn("supervisor", *pin, SUPERVISOR, "--config",
                                       self.path("supervisor.conf"))
 
     def start_keepalived(self):
