@@ -172,11 +172,12 @@ struct storage {
     uint64_t sync_slow_ms;  /* when a sync last took too long; 0: never */
 
     /* One of two. */
-    uint64_t epoch;        /* of the last start record appended here */
-    uint64_t epoch_wanted; /* the writer is to append its start record; 0: none */
-    uint64_t epoch_begun;  /* the last one so begun; 0: none */
-    uint64_t lsn_start;    /* the start record with which this host began to lead */
-    uint64_t lsn_known;    /* idle, standby: committed, as the primary says */
+    uint64_t epoch;          /* of the last start record appended here */
+    uint64_t epoch_followed; /* of the session as standby; 0: none yet */
+    uint64_t epoch_wanted;   /* the writer is to append its start record; 0: none */
+    uint64_t epoch_begun;    /* the last one so begun; 0: none */
+    uint64_t lsn_start;      /* the start record with which this host began to lead */
+    uint64_t lsn_known;      /* idle, standby: committed, as the primary says */
     uint64_t ping_sent;
     uint64_t ping_echoed;
     uint64_t echo_wanted;

@@ -125,16 +125,17 @@ enum err_code engine_cut(struct storage *storage,
 
 /* ---- Standby (R) ---- */
 
-/* FOLLOW begins: idle becomes standby. Without effect in a standby. */
-void engine_follow(struct storage *storage);
+/* FOLLOW begins: idle becomes standby, or a standby follows anew. No record of a higher epoch than
+ * the session's is appended. */
+void engine_follow(struct storage *storage, uint64_t epoch);
 
 /* APPEND: whole records, each from its byte RECORD_LOCAL_SIZE to the end of its padding. Checks
  * each (size, kind, cluster, LSN = last + 1, hash of the record before, epoch and time not lower,
- * the changes in it) before it is written. Starts their sync and does not wait for it. *ret_taken
- * (always set) is how many bytes were taken: what was taken is in the log. Blocks (write).
- * ERR_FULL: no room in the log for the next record at present: news.room and wake say when to go on
- * with the bytes behind *ret_taken; ERR_PROTOCOL: the record there is bad or does not follow (drop
- * the link); ERR_UNAVAILABLE. */
+ * epoch not above the one that is followed, the changes in it) before it is written. Starts their
+ * sync and does not wait for it. *ret_taken (always set) is how many bytes were taken: what was
+ * taken is in the log. Blocks (write). ERR_FULL: no room in the log for the next record at present:
+ * news.room and wake say when to go on with the bytes behind *ret_taken; ERR_PROTOCOL: the record
+ * there is bad or does not follow (drop the link); ERR_UNAVAILABLE. */
 enum err_code engine_append(struct storage *storage,
                             struct span records,
                             size_t *ret_taken,

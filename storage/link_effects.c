@@ -17,7 +17,7 @@ static void perform_send(struct link *link, const struct message *message)
         engine_pinged(link->storage, message->u.ping.sequence); /* before it is in the queue */
     }
     if (message->type == MESSAGE_FOLLOW) {
-        engine_follow(link->storage);
+        engine_follow(link->storage, message->u.follow.epoch);
     }
     link_queue(link, message);
 }

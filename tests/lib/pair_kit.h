@@ -19,6 +19,7 @@ struct pair_host {
 struct pair_kit {
     struct pair_host hosts[2];
     uint32_t primary; /* index of the host that ships */
+    uint64_t epoch;   /* that the other one follows */
     uint64_t lsn_next;
     uint64_t ping;
     bool hold_records;
