@@ -243,7 +243,9 @@ enum err_code engine_check(struct storage *storage, struct err *err) WARN_UNUSED
 /* Fails the engine with *err, whose code is rc; returns ERR_UNAVAILABLE. Lock not held. */
 enum err_code engine_lost(struct storage *storage, enum err_code rc, struct err *err) WARN_UNUSED;
 
-/* start.c. One host alone: replays the log, begins an epoch. Nobody else is running. */
+/* start.c. ERR_CONFLICT: the store is one of two, and is not to be opened alone. */
+enum err_code engine_check_alone(const struct storage *storage, struct err *err) WARN_UNUSED;
+/* One host alone: replays the log, begins an epoch. Nobody else is running. */
 enum err_code engine_start_alone(struct storage *storage, struct err *err) WARN_UNUSED;
 /* One of two: opens the promise, stays idle. */
 enum err_code engine_start_idle(struct storage *storage, struct err *err) WARN_UNUSED;

@@ -12,6 +12,7 @@
 struct pair_host {
     struct scratch scratch;
     struct storage *storage;
+    uint64_t epoch;          /* that it led last: the other one follows it */
     const struct disk *disk; /* from the next pair_reopen on; NULL: this host's */
     struct err err;
 };
@@ -19,7 +20,6 @@ struct pair_host {
 struct pair_kit {
     struct pair_host hosts[2];
     uint32_t primary; /* index of the host that ships */
-    uint64_t epoch;   /* that the other one follows */
     uint64_t lsn_next;
     uint64_t ping;
     bool hold_records;

@@ -200,7 +200,7 @@ static void a_record_above_the_epoch_that_is_followed_is_refused(void)
     storage_status(pair_standby(&kit), &status);
     news_of(pair_standby(&kit), &news);
     record.lsn = news.local.last.lsn + 1;
-    record.epoch = kit.epoch + 1;
+    record.epoch = kit.hosts[0].epoch + 1;
     record.wall_ms = news.local.last.wall_ms;
     record.payload = span_of(frame + RECORD_HEADER_SIZE, 0);
     memcpy(record.cluster_id, status.cluster_id, STORAGE_ID_SIZE);
@@ -209,7 +209,7 @@ static void a_record_above_the_epoch_that_is_followed_is_refused(void)
     CU_ASSERT_EQUAL(engine_append(pair_standby(&kit), shared, &taken, &err), ERR_PROTOCOL);
     CU_ASSERT_EQUAL(taken, 0);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "of epoch 2 while epoch 1 is followed"));
-    engine_follow(pair_standby(&kit), kit.epoch + 1);
+    engine_follow(pair_standby(&kit), kit.hosts[0].epoch + 1);
     CU_ASSERT_EQUAL(engine_append(pair_standby(&kit), shared, &taken, &err), ERR_OK);
     CU_ASSERT_EQUAL(taken, shared.size);
     pair_kit_done(&kit);

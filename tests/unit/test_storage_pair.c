@@ -397,10 +397,7 @@ static void a_store_of_one_host_becomes_the_pairs_first(void)
     }
     CU_ASSERT(kit_has(storage, "a", "1"));
     storage_close(storage);
-    /* And back. */
-    CU_ASSERT_EQUAL_FATAL(storage_open(&options, &alone, &err), ERR_OK);
-    CU_ASSERT(kit_has(alone, "a", "1"));
-    storage_close(alone);
+    CU_ASSERT_EQUAL(storage_open(&options, &alone, &err), ERR_CONFLICT); /* and stays it */
     scratch_done(&scratch);
 }
 
@@ -501,8 +498,35 @@ static void start_records_alone_are_folded_too(void)
     pair_kit_done(&kit);
 }
 
+/* What is there may be less than what the other host was answered, or more: nobody alone can say.
+ */
+static void a_store_of_a_pair_is_not_opened_alone(void)
+{
+    for (uint32_t i = 0; i < 2; i++) {
+        struct pair_kit kit;
+        struct storage_options options;
+        struct storage *alone = NULL;
+        struct err err = ERR_INIT;
+
+        begin_pair(&kit);
+        put_many(&kit, 0, 30);
+        CU_ASSERT(pair_equal(&kit));
+        put_many(&kit, 30, 40);
+        CU_ASSERT_EQUAL(engine_promise(pair_standby(&kit), 1, 1, &err), ERR_OK);
+        storage_close(kit.hosts[i].storage);
+        kit.hosts[i].storage = NULL;
+        options = kit_options(kit.hosts[i].scratch.path);
+        CU_ASSERT_EQUAL(storage_open(&options, &alone, &err), ERR_CONFLICT);
+        CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "belongs to a pair"));
+        storage_close(alone);
+        CU_ASSERT_EQUAL_FATAL(pair_reopen(&kit, i), ERR_OK);
+        pair_kit_done(&kit);
+    }
+}
+
 UNIT_MAIN(
     "storage_pair",
+    {"a store of a pair is not opened alone", a_store_of_a_pair_is_not_opened_alone},
     {"an idle storage refuses jobs and serves weak reads",
      an_idle_storage_refuses_jobs_and_serves_weak_reads},
     {"without the peer a granted host serves by itself",
