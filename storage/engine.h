@@ -116,6 +116,10 @@ struct storage {
     struct store_incoming *incoming; /* NULL: no snapshot is being received */
     struct record_position incoming_position;
     bool incoming_diverged;
+    /* Of the last one that did not fit. */
+    uint64_t refused_ms;   /* boot time; 0: none */
+    uint64_t refused_size; /* free disk that it would need at the least */
+    bool refused_map;      /* it was the map that is too small */
 
     /* Shared, under the lock. */
     pthread_mutex_t lock;

@@ -231,13 +231,15 @@ void engine_snapshot_close(struct engine_snapshot *snapshot);
 /* SNAPSHOT_BEGIN: prepares incoming.mdb (an unfinished one is dropped). diverged: the store to be
  * replaced has applied what the peer's log does not have, or is of another lineage: it will be kept
  * as diverged-<LSN>.mdb, its log as diverged-<LSN>-<number>.seg. Idle or standby. Blocks.
- * ERR_NOSPACE, ERR_IO: nothing was changed but incoming.mdb. */
+ * ERR_NOSPACE (less free than the head-room, or than what the last one that did not fit needs),
+ * ERR_IO: nothing was changed but incoming.mdb. */
 enum err_code engine_snapshot_begin(struct storage *storage,
                                     const struct record_position *position,
                                     bool diverged,
                                     struct err *err) WARN_UNUSED;
 /* SNAPSHOT_PAIRS. Blocks (a bounded LMDB transaction now and then). ERR_CONFLICT: none is begun;
- * ERR_PROTOCOL: the bytes are not puts; ERR_NOSPACE, ERR_IO: the snapshot is dropped. */
+ * ERR_PROTOCOL: the bytes are not puts; ERR_NOSPACE (the head-room is reached, the map is full),
+ * ERR_IO: the snapshot is dropped, and its file removed. */
 enum err_code
 engine_snapshot_pairs(struct storage *storage, struct span pairs, struct err *err) WARN_UNUSED;
 /* SNAPSHOT_INSTALL: when it has pair_count pairs: makes incoming.mdb durable, then the marker that
