@@ -568,7 +568,6 @@ vip {{
     fifo = "{run}/keepalived.fifo"
     own_address = "{own_address}"
     peer_address = "{peer_address}"
-    keepalived_conf = "{keepalived}"
 }}
 child {{
     crash_window = "{crash_window}"
