@@ -213,20 +213,4 @@ struct storage_status {
 /* A snapshot of the counters. Never blocks. */
 void storage_status(struct storage *storage, struct storage_status *ret_status);
 
-/* The ISR: who must have a record before it is committed. Host 0 is this one, always a member. For
- * the replication shell; with one host nobody calls these. */
-/* Starts requiring host's acknowledgement from the next record on. */
-enum err_code storage_isr_add(struct storage *storage, uint32_t host, struct err *err) WARN_UNUSED;
-/* Stops waiting for host. The register must have changed before (rule G). */
-enum err_code
-storage_isr_remove(struct storage *storage, uint32_t host, struct err *err) WARN_UNUSED;
-/* host (not 0) has everything up to lsn durable, and its hash there is the given one (ERR_CONFLICT
- * when it is not ours: the logs diverge; ERR_NOT_FOUND when the record is so old, or of an earlier
- * epoch, that its hash is not kept; nothing was counted then). */
-enum err_code storage_acknowledge(struct storage *storage,
-                                  uint32_t host,
-                                  uint64_t lsn,
-                                  const uint8_t hash[STORAGE_HASH_SIZE],
-                                  struct err *err) WARN_UNUSED;
-
 #endif

@@ -498,6 +498,33 @@ static void start_records_alone_are_folded_too(void)
     pair_kit_done(&kit);
 }
 
+static void with_a_standby_nothing_is_answered_before_it_acknowledges(void)
+{
+    struct pair_kit kit;
+    struct kit_job job = {.keys = {"a"}, .values = {"1"}, .count = 1};
+    struct kit_job failing = {.result = ERR_CONFLICT};
+    struct storage_status status;
+
+    begin_pair(&kit);
+    CU_ASSERT(pair_equal(&kit));
+    kit.hold_acks = true;
+    CU_ASSERT_EQUAL(kit_start(pair_primary(&kit), &job), ERR_OK);
+    CU_ASSERT_EQUAL(kit_start(pair_primary(&kit), &failing), ERR_OK);
+    pair_pass(&kit, 100);
+    CU_ASSERT_FALSE(job.done);
+    CU_ASSERT_FALSE(failing.done); /* it may have seen what is not committed */
+    storage_status(pair_primary(&kit), &status);
+    CU_ASSERT_EQUAL(status.isr_count, 2);
+    CU_ASSERT_EQUAL(status.lsn_commit, status.lsn_last - 1);
+    CU_ASSERT(status.lsn_applied < status.lsn_last);
+    CU_ASSERT_FALSE(kit_has_weak(pair_primary(&kit), "a", "1"));
+    kit.hold_acks = false;
+    CU_ASSERT(pair_wait(&kit, &failing));
+    CU_ASSERT(job.done && job.rc == ERR_OK);
+    CU_ASSERT_EQUAL(failing.rc, ERR_CONFLICT);
+    pair_kit_done(&kit);
+}
+
 /* What is there may be less than what the other host was answered, or more: nobody alone can say.
  */
 static void a_store_of_a_pair_is_not_opened_alone(void)
@@ -526,6 +553,8 @@ static void a_store_of_a_pair_is_not_opened_alone(void)
 
 UNIT_MAIN(
     "storage_pair",
+    {"with a standby nothing is answered before it acknowledges",
+     with_a_standby_nothing_is_answered_before_it_acknowledges},
     {"a store of a pair is not opened alone", a_store_of_a_pair_is_not_opened_alone},
     {"an idle storage refuses jobs and serves weak reads",
      an_idle_storage_refuses_jobs_and_serves_weak_reads},
