@@ -389,6 +389,10 @@ static void add_pair(struct json *object, struct app *app)
     json_add_u64(pair, "sent_bytes", status.sent_size);
     json_add_u64(pair, "received_bytes", status.received_size);
     json_add_u64(pair, "snapshots", status.snapshot_count);
+    if (status.snapshot_refused[0] != '\0') {
+        json_add_text(pair, "snapshot_refused", span_text(status.snapshot_refused));
+        json_add_u64(pair, "snapshot_retry_ms", status.snapshot_retry_ms);
+    }
     if (summary != NULL) {
         json_add_bool(pair, "unprotected", summary->unprotected);
         json_add_bool(pair, "arbiter_down", summary->arbiter_down);

@@ -51,7 +51,8 @@ static const char help[] =
     "Exit status: 0 stopped by a signal; 64 wrong option; 65 the store is damaged; 69 an address "
     "or\n"
     "the store is in use, or a restore is not done; 70 internal error; 71 no memory; 74 the disk\n"
-    "failed or is full; 77 not permitted (owner, mode); 78 the configuration is wrong.\n"
+    "failed or is full; 77 not permitted (owner, mode); 78 the configuration is wrong, or the\n"
+    "store is not its own (of another cluster; of a pair, and run alone).\n"
     "\n"
     "A first configuration:\n"
     "  data_dir = \"/var/lib/approvald\"\n"
@@ -68,6 +69,7 @@ static int exit_code(enum err_code rc)
     case ERR_INVALID:
     case ERR_TOO_LARGE:
     case ERR_NOT_FOUND:
+    case ERR_CONFLICT: /* the store is not this configuration's */
         return EX_CONFIG;
     case ERR_CORRUPT:
         return EX_DATAERR;
@@ -84,7 +86,6 @@ static int exit_code(enum err_code rc)
     case ERR_DENIED:
     case ERR_UNAUTHENTICATED:
         return EX_NOPERM;
-    case ERR_CONFLICT:
     case ERR_EXPIRED:
     case ERR_TIMEOUT:
     case ERR_UNKNOWN_FATE:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dispatch.c: the caller's side: jobs in, answers out, weak reads, acknowledgements.
+/* dispatch.c: the caller's side: jobs in, answers out, weak reads.
  * Owns admission (queue, head-room, failure) and the delivery of each answer exactly once.
  * Never blocks: the lock is only ever held for a few instructions. Caller's thread only. */
 #include "storage/engine.h"
@@ -168,84 +168,5 @@ storage_read_weak(struct storage *storage, storage_job_fn *fn, void *arg, struct
         rc = fn(&txn, arg, err);
         store_view_reset(storage->view_weak);
     }
-    return rc;
-}
-
-enum err_code storage_isr_add(struct storage *storage, uint32_t host, struct err *err)
-{
-    enum err_code rc;
-
-    engine_lock(storage);
-    rc = isr_add(&storage->isr, host, err);
-    engine_unlock(storage);
-    return rc;
-}
-
-/* A change of the ISR or an acknowledgement may commit records. Lock held. */
-static void advance(struct storage *storage, uint64_t commit_before)
-{
-    uint64_t commit = isr_commit(&storage->isr);
-
-    if (commit > commit_before) {
-        storage->commit_count += commit - commit_before;
-        engine_release(storage);
-        engine_wake_writer(storage);
-    }
-}
-
-enum err_code storage_isr_remove(struct storage *storage, uint32_t host, struct err *err)
-{
-    uint64_t commit;
-    enum err_code rc;
-
-    engine_lock(storage);
-    commit = isr_commit(&storage->isr);
-    rc = storage->failed ? err_set(err, ERR_UNAVAILABLE, "storage failed")
-                         : isr_remove(&storage->isr, host, err);
-    if (rc == ERR_OK) {
-        advance(storage, commit);
-    }
-    engine_unlock(storage);
-    return rc;
-}
-
-static enum err_code check_hash(const struct storage *storage,
-                                uint64_t lsn,
-                                const uint8_t hash[STORAGE_HASH_SIZE],
-                                struct err *err)
-{
-    if (lsn > storage->last.lsn) {
-        return err_set(err, ERR_CONFLICT, "LSN %" PRIu64 " is not ours", lsn);
-    }
-    if (storage->last.lsn - lsn >= STORAGE_WINDOW_COUNT || lsn < storage->hash_first) {
-        return err_set(err, ERR_NOT_FOUND, "the hash of LSN %" PRIu64 " is not kept", lsn);
-    }
-    if (memcmp(storage->hashes[lsn % STORAGE_WINDOW_COUNT], hash, STORAGE_HASH_SIZE) != 0) {
-        return err_set(err, ERR_CONFLICT, "the hash of LSN %" PRIu64 " is not ours", lsn);
-    }
-    return ERR_OK;
-}
-
-enum err_code storage_acknowledge(struct storage *storage,
-                                  uint32_t host,
-                                  uint64_t lsn,
-                                  const uint8_t hash[STORAGE_HASH_SIZE],
-                                  struct err *err)
-{
-    uint64_t commit;
-    enum err_code rc;
-
-    ASSERT(host != 0); /* this host's own acknowledgement is its sync */
-    engine_lock(storage);
-    commit = isr_commit(&storage->isr);
-    rc = storage->failed ? err_set(err, ERR_UNAVAILABLE, "storage failed")
-                         : check_hash(storage, lsn, hash, err);
-    if (rc == ERR_OK) {
-        rc = isr_acknowledge(&storage->isr, host, lsn, err);
-    }
-    if (rc == ERR_OK) {
-        advance(storage, commit);
-    }
-    engine_unlock(storage);
     return rc;
 }

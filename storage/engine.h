@@ -116,6 +116,10 @@ struct storage {
     struct store_incoming *incoming; /* NULL: no snapshot is being received */
     struct record_position incoming_position;
     bool incoming_diverged;
+    /* Of the last one that did not fit. */
+    uint64_t refused_ms;   /* boot time; 0: none */
+    uint64_t refused_size; /* free disk that it would need at the least */
+    bool refused_map;      /* it was the map that is too small */
 
     /* Shared, under the lock. */
     pthread_mutex_t lock;
@@ -172,11 +176,12 @@ struct storage {
     uint64_t sync_slow_ms;  /* when a sync last took too long; 0: never */
 
     /* One of two. */
-    uint64_t epoch;        /* of the last start record appended here */
-    uint64_t epoch_wanted; /* the writer is to append its start record; 0: none */
-    uint64_t epoch_begun;  /* the last one so begun; 0: none */
-    uint64_t lsn_start;    /* the start record with which this host began to lead */
-    uint64_t lsn_known;    /* idle, standby: committed, as the primary says */
+    uint64_t epoch;          /* of the last start record appended here */
+    uint64_t epoch_followed; /* of the session as standby; 0: none yet */
+    uint64_t epoch_wanted;   /* the writer is to append its start record; 0: none */
+    uint64_t epoch_begun;    /* the last one so begun; 0: none */
+    uint64_t lsn_start;      /* the start record with which this host began to lead */
+    uint64_t lsn_known;      /* idle, standby: committed, as the primary says */
     uint64_t ping_sent;
     uint64_t ping_echoed;
     uint64_t echo_wanted;
@@ -242,7 +247,9 @@ enum err_code engine_check(struct storage *storage, struct err *err) WARN_UNUSED
 /* Fails the engine with *err, whose code is rc; returns ERR_UNAVAILABLE. Lock not held. */
 enum err_code engine_lost(struct storage *storage, enum err_code rc, struct err *err) WARN_UNUSED;
 
-/* start.c. One host alone: replays the log, begins an epoch. Nobody else is running. */
+/* start.c. ERR_CONFLICT: the store is one of two, and is not to be opened alone. */
+enum err_code engine_check_alone(const struct storage *storage, struct err *err) WARN_UNUSED;
+/* One host alone: replays the log, begins an epoch. Nobody else is running. */
 enum err_code engine_start_alone(struct storage *storage, struct err *err) WARN_UNUSED;
 /* One of two: opens the promise, stays idle. */
 enum err_code engine_start_idle(struct storage *storage, struct err *err) WARN_UNUSED;

@@ -181,6 +181,11 @@ append_one(struct storage *storage, struct span bytes, size_t *ret_size, struct 
     storage->room_wanted = !wal_has_room(storage->wal);
     if (storage->failed) {
         rc = err_set(err, ERR_UNAVAILABLE, "storage failed: %s", storage->failure.message);
+    } else if (received.position.epoch > storage->epoch_followed) {
+        rc = err_set(err, ERR_PROTOCOL,
+                     "received record: LSN %" PRIu64 " of epoch %" PRIu64 " while epoch %" PRIu64
+                     " is followed",
+                     received.position.lsn, received.position.epoch, storage->epoch_followed);
     } else if (storage->room_wanted) {
         storage->wakes.checkpointer = true;
         rc = err_set(err, ERR_FULL, "the log has no room at present");

@@ -140,11 +140,12 @@ engine_promise(struct storage *storage, uint64_t epoch, uint64_t lineage, struct
     return ERR_OK;
 }
 
-void engine_follow(struct storage *storage)
+void engine_follow(struct storage *storage, uint64_t epoch)
 {
     engine_lock(storage);
     ASSERT(storage->role != REPLICA_PRIMARY);
     storage->role = REPLICA_STANDBY;
+    storage->epoch_followed = epoch;
     engine_unlock(storage);
 }
 

@@ -125,16 +125,17 @@ enum err_code engine_cut(struct storage *storage,
 
 /* ---- Standby (R) ---- */
 
-/* FOLLOW begins: idle becomes standby. Without effect in a standby. */
-void engine_follow(struct storage *storage);
+/* FOLLOW begins: idle becomes standby, or a standby follows anew. No record of a higher epoch than
+ * the session's is appended. */
+void engine_follow(struct storage *storage, uint64_t epoch);
 
 /* APPEND: whole records, each from its byte RECORD_LOCAL_SIZE to the end of its padding. Checks
  * each (size, kind, cluster, LSN = last + 1, hash of the record before, epoch and time not lower,
- * the changes in it) before it is written. Starts their sync and does not wait for it. *ret_taken
- * (always set) is how many bytes were taken: what was taken is in the log. Blocks (write).
- * ERR_FULL: no room in the log for the next record at present: news.room and wake say when to go on
- * with the bytes behind *ret_taken; ERR_PROTOCOL: the record there is bad or does not follow (drop
- * the link); ERR_UNAVAILABLE. */
+ * epoch not above the one that is followed, the changes in it) before it is written. Starts their
+ * sync and does not wait for it. *ret_taken (always set) is how many bytes were taken: what was
+ * taken is in the log. Blocks (write). ERR_FULL: no room in the log for the next record at present:
+ * news.room and wake say when to go on with the bytes behind *ret_taken; ERR_PROTOCOL: the record
+ * there is bad or does not follow (drop the link); ERR_UNAVAILABLE. */
 enum err_code engine_append(struct storage *storage,
                             struct span records,
                             size_t *ret_taken,
@@ -230,13 +231,15 @@ void engine_snapshot_close(struct engine_snapshot *snapshot);
 /* SNAPSHOT_BEGIN: prepares incoming.mdb (an unfinished one is dropped). diverged: the store to be
  * replaced has applied what the peer's log does not have, or is of another lineage: it will be kept
  * as diverged-<LSN>.mdb, its log as diverged-<LSN>-<number>.seg. Idle or standby. Blocks.
- * ERR_NOSPACE, ERR_IO: nothing was changed but incoming.mdb. */
+ * ERR_NOSPACE (less free than the head-room, or than what the last one that did not fit needs),
+ * ERR_IO: nothing was changed but incoming.mdb. */
 enum err_code engine_snapshot_begin(struct storage *storage,
                                     const struct record_position *position,
                                     bool diverged,
                                     struct err *err) WARN_UNUSED;
 /* SNAPSHOT_PAIRS. Blocks (a bounded LMDB transaction now and then). ERR_CONFLICT: none is begun;
- * ERR_PROTOCOL: the bytes are not puts; ERR_NOSPACE, ERR_IO: the snapshot is dropped. */
+ * ERR_PROTOCOL: the bytes are not puts; ERR_NOSPACE (the head-room is reached, the map is full),
+ * ERR_IO: the snapshot is dropped, and its file removed. */
 enum err_code
 engine_snapshot_pairs(struct storage *storage, struct span pairs, struct err *err) WARN_UNUSED;
 /* SNAPSHOT_INSTALL: when it has pair_count pairs: makes incoming.mdb durable, then the marker that

@@ -3,8 +3,10 @@
  * Owns the view that is sent, and incoming.mdb until it is decided.
  * Never touches the store in use: a received one takes its place at the next start (install.c). */
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "storage/disk.h"
 #include "storage/engine.h"
 #include "storage/install.h"
 
@@ -133,10 +135,94 @@ enum err_code engine_snapshot_next(struct engine_snapshot *snapshot,
     return ERR_OK;
 }
 
-static void drop_incoming(struct storage *storage)
+/* The file stays. */
+static void leave_incoming(struct storage *storage)
 {
     store_incoming_free(storage->incoming);
     storage->incoming = NULL;
+}
+
+/* Its room is given back at once: the log goes on beside it. Should that fail, the next one, or the
+ * next start, does it again and says so. */
+static void drop_incoming(struct storage *storage)
+{
+    const struct storage_options *o = &storage->options;
+
+    if (storage->incoming != NULL) {
+        leave_incoming(storage);
+        err_ignore(disk_remove(o->disk, o->dir, STORE_INCOMING_FILE, NULL));
+        err_ignore(disk_remove(o->disk, o->dir, STORE_INCOMING_LOCK, NULL));
+    }
+}
+
+/* ---- Room ----
+ * A snapshot comes without its size. What is received keeps the same distance from a full disk as
+ * the log does, and what did not fit is remembered: the next one is refused before its first byte,
+ * until there is more room than the last one had. */
+
+static enum err_code no_map(const struct storage *storage, struct err *err)
+{
+    return err_set(err, ERR_NOSPACE,
+                   "the map of %" PRIu64
+                   " MiB is too small for the other host's state: raise map_size",
+                   storage->options.map_size / STORAGE_MIB);
+}
+
+static enum err_code measure(const struct storage *storage, uint64_t *ret_size, struct err *err)
+{
+    const struct disk *disk = storage->options.disk;
+
+    return disk->free_size(disk->arg, storage->options.dir, ret_size, err);
+}
+
+static enum err_code no_disk(uint64_t free_size, uint64_t wanted, struct err *err)
+{
+    return err_set(err, ERR_NOSPACE,
+                   "no room for the other host's state: %" PRIu64 " MiB free, %" PRIu64
+                   " needed at the least",
+                   free_size / STORAGE_MIB, wanted / STORAGE_MIB + 1);
+}
+
+static enum err_code check_disk(const struct storage *storage, uint64_t wanted, struct err *err)
+{
+    uint64_t free_size = 0;
+    enum err_code rc = measure(storage, &free_size, err);
+
+    return rc == ERR_OK && free_size < wanted ? no_disk(free_size, wanted, err) : rc;
+}
+
+static enum err_code check_room(struct storage *storage, struct err *err)
+{
+    const struct storage_options *o = &storage->options;
+    uint64_t now_ms = clock_boot_ms(o->clock);
+
+    if (storage->refused_ms != 0 && now_ms - storage->refused_ms >= STORAGE_SNAPSHOT_NEED_MS) {
+        storage->refused_ms = 0;
+    }
+    if (storage->refused_ms == 0) {
+        return check_disk(storage, o->headroom_size, err);
+    }
+    return storage->refused_map ? no_map(storage, err)
+                                : check_disk(storage, storage->refused_size, err);
+}
+
+/* It did not fit: into the map, when that is full and the disk is not. */
+static enum err_code refuse(struct storage *storage, struct err *err)
+{
+    const struct storage_options *o = &storage->options;
+    uint64_t size = store_incoming_size(storage->incoming);
+    uint64_t free_size = 0;
+    enum err_code rc = measure(storage, &free_size, err);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    storage->refused_ms = clock_boot_ms(o->clock);
+    storage->refused_size = o->headroom_size + size + size / 8 + STORAGE_SNAPSHOT_NEED_MORE;
+    storage->refused_map =
+        free_size >= o->headroom_size && size + STORAGE_MAP_RESERVE >= o->map_size;
+    return storage->refused_map ? no_map(storage, err)
+                                : no_disk(free_size, storage->refused_size, err);
 }
 
 enum err_code engine_snapshot_begin(struct storage *storage,
@@ -153,7 +239,10 @@ enum err_code engine_snapshot_begin(struct storage *storage,
         return rc;
     }
     drop_incoming(storage);
-    rc = store_incoming_new(&options, &storage->incoming, err);
+    rc = check_room(storage, err);
+    if (rc == ERR_OK) {
+        rc = store_incoming_new(&options, &storage->incoming, err);
+    }
     if (rc != ERR_OK) {
         storage->incoming = NULL;
         return err_wrap(err, rc == ERR_NOSPACE ? rc : ERR_IO, "receive snapshot");
@@ -173,7 +262,13 @@ enum err_code engine_snapshot_pairs(struct storage *storage, struct span pairs, 
     if (storage->incoming == NULL) {
         return err_set(err, ERR_CONFLICT, "no snapshot is being received");
     }
-    rc = store_incoming_put(storage->incoming, pairs, err);
+    rc = check_disk(storage, storage->options.headroom_size, err);
+    if (rc == ERR_OK) {
+        rc = store_incoming_put(storage->incoming, pairs, err);
+    }
+    if (rc == ERR_NOSPACE) {
+        rc = refuse(storage, err);
+    }
     if (rc != ERR_OK) {
         drop_incoming(storage);
         rc = rc == ERR_PROTOCOL || rc == ERR_NOSPACE ? rc : ERR_IO;
@@ -238,6 +333,6 @@ enum err_code engine_snapshot_install(struct storage *storage,
     } else {
         rc = install(storage, lineage, err);
     }
-    drop_incoming(storage);
+    leave_incoming(storage); /* it may be the store from now on */
     return rc;
 }

@@ -109,6 +109,17 @@
 /* Bytes of records or pairs in one message: behind the one that reaches this a message ends, so
  * that over a slow network acknowledgements and echoes still come many times within the silence. */
 #define STORAGE_SHIP_SIZE (64UL * STORAGE_KIB)
+/* A standby that could not take a snapshot (no room) waits so long before it lets the primary send
+ * one again, doubled from the least to the most: each try costs the primary a look at its state and
+ * what the sockets hold, and an admin who has made room waits no longer than this. */
+#define STORAGE_SNAPSHOT_PAUSE_MS_MIN 1000U
+#define STORAGE_SNAPSHOT_PAUSE_MS_MAX 60000U
+/* For so long it is believed that what did not fit would not fit now: the other host's state may
+ * have become smaller, which only a transfer tells. */
+#define STORAGE_SNAPSHOT_NEED_MS 3600000U
+/* What did not fit is larger than what was received of it: so much more room, besides an eighth of
+ * it, makes another transfer worth while. */
+#define STORAGE_SNAPSHOT_NEED_MORE (8UL * STORAGE_MIB)
 /* A backup waits so long for all records to be committed (a standby hears of that with the next
  * ping), then only for those that were known to be when it began, */
 #define BACKUP_SETTLE_MS 3000U

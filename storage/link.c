@@ -88,7 +88,7 @@ void link_drop(struct link *link, const char *reason)
 static void take_down(struct link *link)
 {
     /* A peer that refuses each connection alike is worth one line, not ten a second. */
-    if (link->greeted || !link->dial_logged) {
+    if ((link->greeted || !link->dial_logged) && !link->quiet) {
         log_fields(LOG_LEVEL_WARNING, "link", "down", LOG_TEXT("reason", link->drop_reason));
     }
     link->dial_logged = link->dial_logged || !link->greeted;
@@ -267,8 +267,11 @@ static void greet(struct link *link)
         link->greeted = true;
         link->dial_logged = false;
         link->backoff_ms = LINK_BACKOFF_MS_MIN;
-        log_fields(LOG_LEVEL_INFO, "link", "up", LOG_NUMBER("connection", link->conn_count),
-                   LOG_TEXT("suite", tls_peer_suite(link->conn.tls)));
+        if (!link->quiet) {
+            log_fields(LOG_LEVEL_INFO, "link", "up", LOG_NUMBER("connection", link->conn_count),
+                       LOG_TEXT("suite", tls_peer_suite(link->conn.tls)));
+        }
+        link->quiet = false;
     }
 }
 
@@ -406,6 +409,7 @@ void link_publish(struct link *link)
                                          .incarnation = link->options.incarnation,
                                          .host = link->options.host};
     uint64_t lsn_last = link->news.local.last.lsn;
+    uint64_t retry_ms = replica_snapshot_retry_ms(replica);
     struct tls_validity validity;
     uint64_t lsn_done;
 
@@ -416,6 +420,10 @@ void link_publish(struct link *link)
     lsn_done = status.role == REPLICA_IDLE ? lsn_last : lsn_done;
     status.lag_lsn = lsn_done < lsn_last ? lsn_last - lsn_done : 0;
     status.lag_ms = lag_age_ms(link, lsn_last, lsn_done);
+    if (retry_ms != 0) {
+        memcpy(status.snapshot_refused, link->snapshot_refused, sizeof status.snapshot_refused);
+        status.snapshot_retry_ms = retry_ms > link->now_ms ? retry_ms - link->now_ms : 0;
+    }
     tls_identity_validity(link->identity, &validity);
     status.certificate_not_after_s = validity.not_after_s;
     status.ca_not_after_s = validity.ca_not_after_s;

@@ -17,7 +17,7 @@ static void perform_send(struct link *link, const struct message *message)
         engine_pinged(link->storage, message->u.ping.sequence); /* before it is in the queue */
     }
     if (message->type == MESSAGE_FOLLOW) {
-        engine_follow(link->storage);
+        engine_follow(link->storage, message->u.follow.epoch);
     }
     link_queue(link, message);
 }
@@ -138,14 +138,22 @@ static void perform_acknowledge(struct link *link, const struct record_position 
     }
 }
 
-/* A snapshot that cannot be received is dropped with the connection: the next one begins anew. */
+/* A snapshot that cannot be received is dropped with the connection: the next one begins anew, when
+ * the core lets it. Said once: the tries that follow show in the status. */
 static void snapshot_result(struct link *link, enum err_code rc, const struct err *failure)
 {
+    struct replica_event event = {.type = REPLICA_EVENT_SNAPSHOT_REFUSED};
+
     if (rc == ERR_UNAVAILABLE) {
         link_failed(link, failure);
     } else if (rc != ERR_OK) {
-        log_err(LOG_LEVEL_ERROR, "link", "snapshot_not_taken", failure);
+        link->quiet = replica_snapshot_retry_ms(link->replica) != 0;
+        if (!link->quiet) {
+            log_err(LOG_LEVEL_ERROR, "link", "snapshot_not_taken", failure);
+        }
+        memcpy(link->snapshot_refused, failure->message, sizeof link->snapshot_refused);
         link_drop(link, failure->message);
+        link_follow_up(link, &event);
     }
 }
 

@@ -144,6 +144,7 @@ struct link {
     size_t yield_size; /* bytes sent since the processor was last offered to the others */
     uint64_t received_size;
     uint64_t snapshot_count;
+    char snapshot_refused[ERR_MESSAGE_SIZE]; /* why the last one was not taken; "": it was */
 
     uint32_t backoff_ms;
     bool running;        /* the caller's: the thread is to be joined */
@@ -156,10 +157,11 @@ struct link {
     bool greeted;        /* the core has accepted the peer's HELLO on this connection */
     bool dial_logged;    /* since the last success */
     bool drop;           /* the connection is to end */
-    bool read_ended;     /* nothing more will come: it is to end when what has come is handled */
-    bool write_ended;    /* nothing more can be sent: what has come is still read */
-    bool handling;       /* the frame in front of in is the one of this step */
-    bool knocked;        /* host 1: somebody waits to be accepted */
+    bool quiet;      /* … for what was said before: no line for this end and the next beginning */
+    bool read_ended; /* nothing more will come: it is to end when what has come is handled */
+    bool write_ended; /* nothing more can be sent: what has come is still read */
+    bool handling;    /* the frame in front of in is the one of this step */
+    bool knocked;     /* host 1: somebody waits to be accepted */
 };
 
 /* link.c. Starts the thread: 0 or an errno. */

@@ -80,7 +80,9 @@ struct storage_pair_status {
     uint64_t lag_ms;    /* age of the oldest of them; 0: none */
     uint64_t sent_size; /* bytes over the link by this process */
     uint64_t received_size;
-    uint64_t snapshot_count;          /* sent or received */
+    uint64_t snapshot_count;                 /* sent or received */
+    char snapshot_refused[ERR_MESSAGE_SIZE]; /* standby: why it cannot take one; "": it can */
+    uint64_t snapshot_retry_ms;              /* until it tries again, when it is refused */
     uint64_t turn_count;              /* of the replication thread: grows at least once a second */
     uint64_t certificate_not_after_s; /* since 1970: this host's, as last loaded */
     uint64_t ca_not_after_s;          /* the earliest end in the CA file */

@@ -196,6 +196,9 @@ static void dispatch(struct replica *r, const struct replica_event *event)
     case REPLICA_EVENT_SNAPSHOT_SENT:
         primary_on_snapshot_sent(r);
         break;
+    case REPLICA_EVENT_SNAPSHOT_REFUSED:
+        standby_on_snapshot_refused(r);
+        break;
     case REPLICA_EVENT_TICK:
         break;
     }
@@ -279,6 +282,9 @@ uint64_t replica_deadline_ms(const struct replica *replica)
         sooner(&best_ms, now_ms + ping_ms, now_ms);
         sooner(&best_ms, replica->quiet_ms + replica->options.silence_ms, now_ms);
     }
+    if (replica->standby.lead_held) {
+        sooner(&best_ms, replica->standby.snapshot_retry_ms, now_ms);
+    }
     if (replica->greeted) {
         sooner(&best_ms, replica->said_ms + ping_ms, now_ms);
         sooner(&best_ms, replica->primary.ping_sent_ms + ping_ms, now_ms);
@@ -324,6 +330,11 @@ void replica_link(const struct replica *replica, struct replica_link *ret_link)
     *ret_link = replica->link;
 }
 
+uint64_t replica_snapshot_retry_ms(const struct replica *replica)
+{
+    return replica->standby.snapshot_retry_ms;
+}
+
 static const char *primary_word(const struct primary *primary)
 {
     static const char *const words[] = {
@@ -356,6 +367,9 @@ const char *replica_phase(const struct replica *replica)
 
     if (replica->halted) {
         return "halted";
+    }
+    if (standby_holds(replica)) {
+        return "no-room";
     }
     return replica->role == REPLICA_PRIMARY ? primary_word(&replica->primary)
                                             : words[replica->standby.phase];

@@ -64,7 +64,10 @@ enum replica_event_type {
     REPLICA_EVENT_CUT_DONE,      /* the log ends at the wanted place, durably */
     REPLICA_EVENT_SHIPPED,       /* u.shipped */
     REPLICA_EVENT_SNAPSHOT_SENT, /* u.position: its position; SNAPSHOT_END is in the send queue */
-    REPLICA_EVENT_TICK           /* time passes: at the latest at replica_deadline_ms */
+    REPLICA_EVENT_SNAPSHOT_REFUSED, /* what SNAPSHOT_BEGIN or SNAPSHOT_PAIRS wanted did not come to
+                                     * pass (mostly: no room), and the link was ended for it. After
+                                     * LINK_DOWN: for a while nobody is followed */
+    REPLICA_EVENT_TICK              /* time passes: at the latest at replica_deadline_ms */
 };
 
 struct replica_register {
@@ -234,6 +237,9 @@ uint64_t replica_lineage(const struct replica *replica);  /* as the last PROMISE
 bool replica_requires_peer(const struct replica *replica);
 uint64_t replica_ping_sequence(const struct replica *replica); /* of the last PING sent */
 void replica_link(const struct replica *replica, struct replica_link *ret_link);
+/* Standby: boot time before which nobody is followed, because the last snapshot could not be taken.
+ * 0: none was refused since the log last went on without one. */
+uint64_t replica_snapshot_retry_ms(const struct replica *replica);
 /* A word for the phase of the role, for status and traces: "matching", "streaming", … */
 const char *replica_phase(const struct replica *replica);
 

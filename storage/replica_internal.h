@@ -49,6 +49,9 @@ struct standby {
     uint64_t lsn_commit_told;   /* highest COMMIT in this process */
     uint64_t lsn_acked;         /* in this session */
     uint64_t pair_count;        /* SNAPSHOT: at least so many came */
+    /* A snapshot that could not be taken; kept from session to session. */
+    uint64_t snapshot_retry_ms; /* no LEAD is followed before; 0: none was refused */
+    uint64_t snapshot_pause_ms; /* how long it was waited last */
 };
 
 /* The peer's session, as primary. */
@@ -213,6 +216,9 @@ void standby_on_lead(struct replica *r, const struct message_lead *lead);
 void standby_on_message(struct replica *r, const struct message *message);
 void standby_on_found(struct replica *r, const struct replica_found *found);
 void standby_on_cut_done(struct replica *r);
+void standby_on_snapshot_refused(struct replica *r);
+/* True while a LEAD is held for no other reason than a refused snapshot. */
+bool standby_holds(const struct replica *r);
 void standby_end(struct replica *r);
 void standby_check(struct replica *r);
 

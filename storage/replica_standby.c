@@ -67,13 +67,21 @@ static void begin_session(struct replica *r, const struct message_lead *lead)
     }
 }
 
+bool standby_holds(const struct replica *r)
+{
+    return r->role != REPLICA_PRIMARY && r->standby.lead_held &&
+           r->now_ms < r->standby.snapshot_retry_ms;
+}
+
 /* A LEAD waits for the register's first reading in this incarnation (rule A), for a cut that is
- * under way, and for a grant that is. */
+ * under way, and for a grant that is; and after a snapshot that could not be taken, so that the
+ * primary does not send it again and again. */
 static void try_lead(struct replica *r)
 {
     struct message_lead lead = r->standby.held;
 
-    if ((!r->register_read && !MUTANT(follow_unread)) || r->cut_busy || r->grant_held) {
+    if (standby_holds(r) || (!r->register_read && !MUTANT(follow_unread)) || r->cut_busy ||
+        r->grant_held) {
         return;
     }
     r->standby.lead_held = false;
@@ -271,6 +279,8 @@ void standby_on_cut_done(struct replica *r)
     r->local.durable = s->cut;
     if (s->phase == STANDBY_CUTTING) {
         s->phase = STANDBY_STREAMING;
+        s->snapshot_retry_ms = 0;
+        s->snapshot_pause_ms = 0;
         if (!MUTANT(ack_before_cut)) {
             acknowledge(r);
         }
@@ -373,6 +383,20 @@ static void on_snapshot_end(struct replica *r, uint64_t pair_count)
     }
     replica_add(r, REPLICA_EFFECT_SNAPSHOT_INSTALL)->u.sequence = pair_count;
     r->halted = true; /* installed or not, the process ends */
+}
+
+void standby_on_snapshot_refused(struct replica *r)
+{
+    struct standby *s = &r->standby;
+
+    s->snapshot_pause_ms *= 2;
+    if (s->snapshot_pause_ms < STORAGE_SNAPSHOT_PAUSE_MS_MIN) {
+        s->snapshot_pause_ms = STORAGE_SNAPSHOT_PAUSE_MS_MIN;
+    }
+    if (s->snapshot_pause_ms > STORAGE_SNAPSHOT_PAUSE_MS_MAX) {
+        s->snapshot_pause_ms = STORAGE_SNAPSHOT_PAUSE_MS_MAX;
+    }
+    s->snapshot_retry_ms = r->now_ms + s->snapshot_pause_ms;
 }
 
 /* ---- Dispatch ---- */

@@ -135,6 +135,14 @@ static enum err_code mark(struct restore *restore, struct err *err)
                     span_of(text, sizeof text - 1), err);
 }
 
+static enum err_code mark_done(struct restore *restore, struct err *err)
+{
+    static const char text[] = "This store was made out of a backup; no pair has opened it yet.\n";
+
+    return disk_put(restore->options.disk, restore->options.dir, RESTORE_DONE_FILE,
+                    span_of(text, sizeof text - 1), err);
+}
+
 /* The file may have changed since it was checked. */
 static enum err_code
 fill(struct restore *restore, const struct backup_header *checked, struct err *err)
@@ -174,6 +182,9 @@ finish(struct restore *restore, const struct restore_result *result, struct err 
     memcpy(meta.store_id, result->store_id, STORAGE_ID_SIZE);
     memcpy(install.store_id, result->store_id, STORAGE_ID_SIZE);
     rc = store_incoming_finish(restore->incoming, &meta, err);
+    if (rc == ERR_OK) {
+        rc = mark_done(restore, err);
+    }
     if (rc == ERR_OK) {
         rc = install_mark(o->disk, o->dir, &install, err);
     }

@@ -3,7 +3,8 @@
  *
  * The file is read twice: first all of it is checked, then it becomes incoming.mdb, which is put in
  * place as a snapshot is (install.h): with a new store id, the backup's cluster id, an empty log
- * that goes on behind the backup's position, and the promise and lineage of the backup.
+ * that goes on behind the backup's position, and the promise and lineage of the backup. Whose
+ * backup it is does not matter: the new store may be opened alone, or as one of two.
  *
  * What a crash leaves: before the marker "restoring" is made, nothing; with it, a directory that no
  * storage opens until the restore is done again; from the marker "installing" on, the whole store,
@@ -18,6 +19,9 @@
 #include <stdbool.h>
 
 #define RESTORE_MARKER_FILE "restoring"
+/* Beside a store that a restore has made, until a pair opens it: it may be opened alone although
+ * the backup is a pair's. */
+#define RESTORE_DONE_FILE "restored"
 
 struct disk;
 

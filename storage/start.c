@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* start.c: from an open store and an open log to the first role.
  * Owns the start of one host alone (all of the log counts, a new epoch durable in LMDB, then in the
- * log) and of one of two (nothing counts but what is folded: the register decides the rest).
- * Never runs beside the threads. */
+ * log) and of one of two (nothing counts but what is folded: the register decides the rest); and
+ * that the second never becomes the first by itself. Never runs beside the threads. */
 #include "base/assert.h"
 #include "base/clock.h"
+#include "storage/disk.h"
 #include "storage/engine.h"
+#include "storage/restore.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -107,6 +109,41 @@ static enum err_code begin_epoch(struct storage *storage, struct err *err)
     return store_view_renew(storage->view, err);
 }
 
+/* True when the store was made out of a backup and no pair has opened it since. */
+static enum err_code is_restored(const struct storage *storage, bool *ret_restored, struct err *err)
+{
+    const struct storage_options *o = &storage->options;
+
+    return disk_exists(o->disk, o->dir, RESTORE_DONE_FILE, ret_restored, err);
+}
+
+/* One of two may lack what the other one has answered, or have what nobody may count on: alone it
+ * would serve either. */
+enum err_code engine_check_alone(const struct storage *storage, struct err *err)
+{
+    const struct storage_options *o = &storage->options;
+    struct promise_value value = {.epoch = 0};
+    struct promise *promise = NULL;
+    struct store_meta meta;
+    bool restored = false;
+    enum err_code rc;
+
+    store_meta(storage->store, &meta);
+    rc = promise_open(o->disk, o->dir, meta.store_id, &promise, err);
+    if (rc == ERR_OK) {
+        promise_get(promise, &value);
+        promise_close(promise);
+        rc = is_restored(storage, &restored, err);
+    }
+    if (rc != ERR_OK || restored || (value.epoch == 0 && value.lineage == 0)) {
+        return rc;
+    }
+    return err_set(err, ERR_CONFLICT,
+                   "this store belongs to a pair: start it under approvald-supervisor with the "
+                   "pair's supervisor.conf; to run it alone for good, restore its backup into an "
+                   "empty data_dir");
+}
+
 enum err_code engine_start_alone(struct storage *storage, struct err *err)
 {
     enum err_code rc = replay(storage, err);
@@ -155,11 +192,27 @@ static enum err_code open_readers(struct storage *storage, struct err *err)
     return rc;
 }
 
+/* From here on what a backup has brought is the pair's. */
+static enum err_code leave_restored(const struct storage *storage, struct err *err)
+{
+    const struct storage_options *o = &storage->options;
+    bool restored = false;
+    enum err_code rc = is_restored(storage, &restored, err);
+
+    if (rc == ERR_OK && restored) {
+        rc = disk_remove(o->disk, o->dir, RESTORE_DONE_FILE, err);
+    }
+    return rc == ERR_OK && restored ? o->disk->sync_dir(o->disk->arg, o->dir, err) : rc;
+}
+
 enum err_code engine_start_idle(struct storage *storage, struct err *err)
 {
     struct promise_value value;
     enum err_code rc = forget_epochs(storage, err);
 
+    if (rc == ERR_OK) {
+        rc = leave_restored(storage, err);
+    }
     if (rc == ERR_OK) {
         rc = promise_open(storage->options.disk, storage->options.dir, storage->identity.store_id,
                           &storage->promise, err);

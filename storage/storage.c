@@ -306,11 +306,12 @@ check_cluster(const struct storage *storage, const uint8_t *cluster_id, struct e
     struct store_meta meta;
 
     store_meta(storage->store, &meta);
-    if (cluster_id == NULL || memcmp(meta.cluster_id, cluster_id, STORAGE_ID_SIZE) == 0) {
+    if (memcmp(meta.cluster_id, cluster_id, STORAGE_ID_SIZE) == 0) {
         return ERR_OK;
     }
-    return err_set(err, ERR_CONFLICT, "the store in %s is that of another cluster",
-                   storage->options.dir);
+    return err_set(err, ERR_CONFLICT,
+                   "this store is that of another cluster: correct cluster_id in supervisor.conf, "
+                   "or move all of the data_dir away: an empty host fetches the other one's store");
 }
 
 static enum err_code open_files(struct storage *storage, const uint8_t *cluster_id, struct err *err)
@@ -333,7 +334,8 @@ static enum err_code open_files(struct storage *storage, const uint8_t *cluster_
         rc = store_open(&options, &storage->store, err);
     }
     if (rc == ERR_OK) {
-        rc = check_cluster(storage, cluster_id, err);
+        rc = cluster_id == NULL ? engine_check_alone(storage, err)
+                                : check_cluster(storage, cluster_id, err);
     }
     if (rc == ERR_OK) {
         rc = open_wal(storage, err);

@@ -17,7 +17,8 @@
  * (the log), lock, ballast, and failed (why the last process stopped serving; removed by the next
  * start); as one of two also promise-0 and -1 (promise.h), for a moment wal-cut (wal.h),
  * incoming.mdb and installing (install.h), and after a divergence diverged-<LSN>.mdb with
- * diverged-<LSN>-<number>.seg; while a backup is being put in place, restoring (restore.h). Below
+ * diverged-<LSN>-<number>.seg; while a backup is being put in place, restoring, and then
+ * restored (restore.h). Below
  * the head-room writes are refused with ERR_NOSPACE and reads go on. The admin may then delete
  * ballast, which frees its size at once; within a second writes go on. The next start with plenty
  * of room makes it again. */
@@ -54,9 +55,11 @@ struct storage_options {
     uint32_t queue_count_max;  /* jobs waiting for the writer; 0: the default */
 };
 
-/* Opens or creates the store, replays the WAL, starts the threads. Blocks (disk). Errors: ERR_BUSY
- * (another process holds the directory), ERR_DENIED (wrong owner or mode, not writable),
- * ERR_CORRUPT (with the file, segment and record), ERR_NOSPACE, ERR_IO, ERR_NOMEM. */
+/* Opens or creates the store, replays the WAL, starts the threads. Blocks (disk). Errors:
+ * ERR_CONFLICT (the store is one of two: it has promised an epoch, or has a lineage, and was not
+ * just restored), ERR_BUSY (another process holds the directory), ERR_DENIED (wrong owner or mode,
+ * not writable), ERR_CORRUPT (with the file, segment and record), ERR_NOSPACE, ERR_IO, ERR_NOMEM.
+ */
 enum err_code storage_open(const struct storage_options *options,
                            struct storage **ret_storage,
                            struct err *err) WARN_UNUSED;
@@ -209,21 +212,5 @@ struct storage_status {
 
 /* A snapshot of the counters. Never blocks. */
 void storage_status(struct storage *storage, struct storage_status *ret_status);
-
-/* The ISR: who must have a record before it is committed. Host 0 is this one, always a member. For
- * the replication shell; with one host nobody calls these. */
-/* Starts requiring host's acknowledgement from the next record on. */
-enum err_code storage_isr_add(struct storage *storage, uint32_t host, struct err *err) WARN_UNUSED;
-/* Stops waiting for host. The register must have changed before (rule G). */
-enum err_code
-storage_isr_remove(struct storage *storage, uint32_t host, struct err *err) WARN_UNUSED;
-/* host (not 0) has everything up to lsn durable, and its hash there is the given one (ERR_CONFLICT
- * when it is not ours: the logs diverge; ERR_NOT_FOUND when the record is so old, or of an earlier
- * epoch, that its hash is not kept; nothing was counted then). */
-enum err_code storage_acknowledge(struct storage *storage,
-                                  uint32_t host,
-                                  uint64_t lsn,
-                                  const uint8_t hash[STORAGE_HASH_SIZE],
-                                  struct err *err) WARN_UNUSED;
 
 #endif

@@ -128,6 +128,8 @@ enum err_code store_incoming_new(const struct store_options *options,
                                  struct err *err) WARN_UNUSED;
 /* NULL is allowed. The file stays. */
 void store_incoming_free(struct store_incoming *incoming);
+/* Bytes of the file that hold something. */
+uint64_t store_incoming_size(const struct store_incoming *incoming);
 /* Adds change_encode'd puts in the order of their keys. ERR_PROTOCOL. */
 enum err_code
 store_incoming_put(struct store_incoming *incoming, struct span pairs, struct err *err) WARN_UNUSED;

@@ -146,6 +146,17 @@ uint64_t store_incoming_count(const struct store_incoming *incoming)
     return incoming->count;
 }
 
+uint64_t store_incoming_size(const struct store_incoming *incoming)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+
+    /* Neither can fail on an open environment. */
+    (void)mdb_env_info(incoming->store.env, &info);
+    (void)mdb_env_stat(incoming->store.env, &stat);
+    return (info.me_last_pgno + 1) * stat.ms_psize;
+}
+
 enum err_code store_incoming_finish(struct store_incoming *incoming,
                                     const struct store_meta *meta,
                                     struct err *err)

@@ -78,7 +78,9 @@ static const struct conf_option options[] = {
     {"arbiter", "key", CONF_TEXT, "", 0, PATH_MAX_TEXT, NULL, "PEM file: its private key."},
     {"arbiter", "ca", CONF_TEXT, "", 0, PATH_MAX_TEXT, NULL, "PEM file: etcd's CA."},
     {"arbiter", "user_file", CONF_TEXT, "", 0, PATH_MAX_TEXT, NULL,
-     "File with NAME:PASSWORD for an etcd that asks for one; empty: none."},
+     "File with NAME:PASSWORD, one line of at most 511 bytes, for an etcd that asks for one; "
+     "empty: "
+     "none."},
     {"arbiter", "prefix", CONF_TEXT, "/approvald/", 1, 128, NULL,
      "What the register's key begins with; the cluster id follows."},
 
@@ -96,8 +98,6 @@ static const struct conf_option options[] = {
      "VRRP to the peer's address; false: multicast."},
     {"vip", "own_address", CONF_TEXT, "", 0, 45, NULL, "This host's address for VRRP."},
     {"vip", "peer_address", CONF_TEXT, "", 0, 45, NULL, "The peer's address for VRRP."},
-    {"vip", "keepalived_conf", CONF_TEXT, "/etc/keepalived/keepalived.conf", 1, PATH_MAX_TEXT, NULL,
-     "Where the generated configuration belongs."},
 
     {"watchdog", "device", CONF_TEXT, "", 0, PATH_MAX_TEXT, NULL,
      "The hardware watchdog, /dev/watchdog; empty: none."},
@@ -126,10 +126,9 @@ static const struct {
     const char *section;
     const char *name;
 } free_options[] = {
-    {"", "log_level"},          {"child", "start"},        {"child", "stop"},
-    {"child", "checkin"},       {"child", "backoff"},      {"child", "backoff_max"},
-    {"child", "crashes"},       {"child", "crash_window"}, {"child", "quiet"},
-    {"vip", "keepalived_conf"},
+    {"", "log_level"},    {"child", "start"},        {"child", "stop"},
+    {"child", "checkin"}, {"child", "backoff"},      {"child", "backoff_max"},
+    {"child", "crashes"}, {"child", "crash_window"}, {"child", "quiet"},
 };
 
 struct sup_config {

@@ -13,7 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define USER_SIZE 512 /* of etcd's NAME:PASSWORD */
+#define USER_SIZE_MAX 511U                 /* of etcd's NAME:PASSWORD */
+#define USER_SIZE     (USER_SIZE_MAX + 3U) /* with the end of the line and of the text */
 
 static void on_answer(void *arg, enum arbiter_request request, const struct failover_answer *answer)
 {
@@ -36,6 +37,14 @@ static enum err_code read_secret(const char *path, char text[USER_SIZE], struct 
         size--;
     }
     text[size] = '\0';
+    if ((size_t)size > USER_SIZE_MAX || strlen(text) != (size_t)size) {
+        return err_set(err, ERR_INVALID,
+                       "arbiter: user_file %s:1: longer than %u bytes, or with a zero byte", path,
+                       USER_SIZE_MAX);
+    }
+    if (strchr(text, '\n') != NULL) {
+        return err_set(err, ERR_INVALID, "arbiter: user_file %s:2: one line is wanted", path);
+    }
     if (strchr(text, ':') == NULL) {
         return err_set(err, ERR_INVALID, "arbiter: user_file %s: has to be NAME:PASSWORD", path);
     }

@@ -376,7 +376,7 @@ static const struct command table[] = {
      "",
      "give up this host's store and fetch the other host's",
      "After a forced promotion of the other host, or when the stores have diverged. The old store\n"
-     "is kept beside the new one, as diverged-….mdb.\n"
+     "is kept beside the new one, as diverged-….mdb, with its log, diverged-….seg.\n"
      "\n"
      "  approvalctl rejoin\n",
      SUPERVISED | BIT(CONFIRM),

@@ -112,7 +112,7 @@ class Host:
             config=self.path("approvald.conf"), number=self.number, peer=3 - self.number,
             cluster=CLUSTER_ID, where=where, pair_ca=world.pair_ca.ca, etcd_ca=world.etcd_ca.ca,
             etcd=f"https://{ADDRESSES['arbiter']}:{ETCD}", vip=VIP, own_address=self.address,
-            peer_address=ADDRESSES[other(self.name)], keepalived=self.path("keepalived.conf"),
+            peer_address=ADDRESSES[other(self.name)],
             pair_extra=world.pair_extra, arbiter=world.arbiter, **options, **self.files))
         library = os.path.join(BUILD, "tests", "cluster", "hurt.so")
         exports = "".join(f"export {name}='{value}'\n"
@@ -570,7 +570,6 @@ vip {{
     fifo = "{run}/keepalived.fifo"
     own_address = "{own_address}"
     peer_address = "{peer_address}"
-    keepalived_conf = "{keepalived}"
 }}
 child {{
     crash_window = "{crash_window}"

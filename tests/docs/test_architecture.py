@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""test_architecture.py: the table "promise → test" of docs/architecture.md names what exists.
+"""test_architecture.py: docs/architecture.md names what exists: the tests of its table "promise →
+test", the files and rooms.
 
 Owns nothing. Never runs the tests that the table names; packaging/check does.
 """
 
+import glob
 import os
 import re
 import sys
@@ -49,6 +51,51 @@ class Promises(unittest.TestCase):
         self.assertGreater(len(names), 15)
         source = pages.read("tests/unit/test_inbound.c")
         self.assertEqual({name for name in names if f'"slack/{name}"' not in source}, set())
+
+
+def expanded(name):
+    """The patterns that "a/{b,c}.c" stands for."""
+    brace = re.search(r"\{([^}]*)\}", name)
+    if not brace:
+        return [name]
+    return [name[: brace.start()] + part + name[brace.end() :] for part in brace[1].split(",")]
+
+
+def files(name):
+    """What a name of the page stands for in the tree; without a folder, of approvald/ or its rooms."""
+    found = []
+    for pattern in expanded(name):
+        for folder in ("", "approvald/"):
+            found += glob.glob(os.path.join(pages.ROOT, folder + pattern))
+    return found
+
+
+class Files(unittest.TestCase):
+    """The names of files in the two texts about the rooms."""
+
+    def test_each_named_file_exists(self):
+        names = [(page, name) for page in (PAGE, "docs/pair.md") for name in pages.inline(page)
+                 if re.fullmatch(r"[a-z_]+/[a-z_/*{},]+\.[ch]", name)]  # fmt: skip
+        self.assertGreater(len(names), 30)
+        for page, name in names:
+            for pattern in expanded(name):
+                self.assertTrue(files(pattern), f"{page}: {name}")
+
+    def test_each_file_that_wires_the_rooms_is_named(self):
+        part = pages.read(PAGE).split("## Rooms and who may use whom\n", 1)[1].split("\n## ", 1)[0]
+        named = {os.path.basename(path) for name in re.findall(r"`([a-z_*]+\.c)`", part)
+                 for path in files(name)}  # fmt: skip
+        there = {name for name in os.listdir(os.path.join(pages.ROOT, "approvald"))
+                 if name.endswith(".c")}  # fmt: skip
+        self.assertEqual(there - named, set())
+
+    def test_each_room_is_listed(self):
+        part = pages.read(PAGE).split("## Rooms and who may use whom\n", 1)[1].split("\n## ", 1)[0]
+        listed = set(re.findall(r"^([a-z/]+)/ ", part, flags=re.M))
+        there = {"base", "storage", "supervisor", "tests"}
+        there |= {f"approvald/{name}" for name in os.listdir(os.path.join(pages.ROOT, "approvald"))
+                  if os.path.isdir(os.path.join(pages.ROOT, "approvald", name))}  # fmt: skip
+        self.assertEqual(listed, there)
 
 
 if __name__ == "__main__":

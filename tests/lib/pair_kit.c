@@ -96,6 +96,7 @@ void pair_lead(struct pair_kit *kit, uint32_t index, uint64_t epoch, bool peer)
 
     ASSERT(rc == ERR_OK);
     kit->primary = index;
+    host->epoch = epoch;
     if (peer) {
         engine_require(host->storage);
     }
@@ -123,6 +124,7 @@ static void carry_records(struct pair_kit *kit)
     if (rc != ERR_OK || size == 0) {
         return;
     }
+    engine_follow(pair_standby(kit), kit->hosts[kit->primary].epoch);
     rc = engine_append(pair_standby(kit), span_of(kit->bytes, size), &taken, &err);
     if (rc == ERR_OK || rc == ERR_FULL) {
         struct engine_news news;

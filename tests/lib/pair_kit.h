@@ -12,6 +12,7 @@
 struct pair_host {
     struct scratch scratch;
     struct storage *storage;
+    uint64_t epoch;          /* that it led last: the other one follows it */
     const struct disk *disk; /* from the next pair_reopen on; NULL: this host's */
     struct err err;
 };

@@ -380,6 +380,7 @@ static void step_input(struct world *world, struct host *host, struct input_ring
         engine->connection = event.type == REPLICA_EVENT_LINK_UP ? engine->current.connection : 0;
         break;
     case REPLICA_EVENT_READ:
+    case REPLICA_EVENT_SNAPSHOT_REFUSED:
     case REPLICA_EVENT_DATA:
     case REPLICA_EVENT_LEAVE:
     case REPLICA_EVENT_LOCAL:

@@ -199,6 +199,20 @@ static void append_again(struct world *world, struct event *event)
     engine_kick(world, &world->hosts[event->host]);
 }
 
+/* As the engine does: a session brings no record that was begun above its epoch. */
+static enum err_code
+check_epoch(const struct engine *engine, const struct record_position *position, struct err *err)
+{
+    uint64_t epoch = replica_epoch(engine->core);
+
+    return position->epoch <= epoch
+               ? ERR_OK
+               : err_set(err, ERR_PROTOCOL,
+                         "record %llu of epoch %llu while epoch %llu is followed",
+                         (unsigned long long)position->lsn, (unsigned long long)position->epoch,
+                         (unsigned long long)epoch);
+}
+
 /* Takes the records of an APPEND, as far as there is room. */
 static void append_from(struct world *world, struct host *host, struct span bytes)
 {
@@ -212,6 +226,7 @@ static void append_from(struct world *world, struct host *host, struct span byte
         enum err_code rc =
             record_shared_decode(bytes, &received.record, &received.position, &size, &err);
 
+        rc = rc == ERR_OK ? check_epoch(engine, &received.position, &err) : rc;
         if (rc == ERR_OK && !room_for_record(engine)) {
             append_later(engine, bytes);
             if (engine_wal_prepare(world, host) || host->child.running) {

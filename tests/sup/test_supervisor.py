@@ -18,6 +18,26 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import bench  # noqa: E402  the path is set above
 from bench import Bench, alive, proc_status  # noqa: E402
 
+# Far enough for the arbiter's secret to be read.
+PAIR_WITH_USER = """pair {
+    host = 2
+    cluster_id = "000102030405060708090a0b0c0d0e0f"
+    peer = "127.0.0.1:9190"
+    peer_name = "one"
+    certificate = "c"
+    key = "k"
+    ca = "a"
+}
+arbiter {
+    kind = etcd
+    endpoints = {"https://127.0.0.1:2379"}
+    certificate = "c"
+    key = "k"
+    ca = "a"
+    user_file = "USER_FILE"
+}
+"""
+
 
 class Client(threading.Thread):
     """Connects again and again, and counts what it got."""
@@ -133,6 +153,17 @@ class Life(unittest.TestCase):
             sup.start(wait_up=False)
             self.assertEqual(sup.process.wait(20), 78)
             self.assertIn("/nowhere/approvald", sup.log())
+
+    def test_a_user_file_that_would_be_cut_is_refused(self):
+        for text, said in (("root:" + "x" * 507, ":1: longer than 511 bytes"),
+                           ("root:a\nroot:b\n", ":2: one line is wanted")):
+            with Bench(extra=PAIR_WITH_USER) as sup:
+                with open(sup.path("etcd-user"), "w", encoding="utf-8") as user:
+                    user.write(text)
+                sup.edit("USER_FILE", sup.path("etcd-user"))
+                sup.start(wait_up=False)
+                self.assertEqual(sup.process.wait(20), 78)
+                self.assertIn("etcd-user" + said, sup.log())
 
     def test_print_sockets_that_hangs_is_given_up(self):
         with Bench() as sup:

@@ -238,6 +238,21 @@ static void a_damaged_file_changes_nothing(void)
 }
 
 /* The standby's copy is as good: it has all that the primary has answered. */
+/* A pair's backup is the way out of a pair, and the way into the next one. */
+static void opens_alone_until_a_pair_does(const struct scratch *scratch, const uint8_t *cluster_id)
+{
+    struct storage_options options = kit_options(scratch->path);
+    struct storage *storage = NULL;
+    struct err err = ERR_INIT;
+
+    storage_close(open_in(scratch)); /* again */
+    CU_ASSERT_EQUAL_FATAL(engine_open_pair(&options, cluster_id, &storage, &err), ERR_OK);
+    storage_close(storage);
+    storage = NULL;
+    CU_ASSERT_EQUAL(storage_open(&options, &storage, &err), ERR_CONFLICT);
+    storage_close(storage);
+}
+
 static void a_standby_makes_the_same_copy(void)
 {
     struct pair_kit kit;
@@ -272,6 +287,7 @@ static void a_standby_makes_the_same_copy(void)
     storage = open_in(&to);
     CU_ASSERT(kit_has(storage, "k0039", "v"));
     storage_close(storage);
+    opens_alone_until_a_pair_does(&to, result.header.cluster_id);
     pair_kit_done(&kit);
     scratch_done(&to);
 }

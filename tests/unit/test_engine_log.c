@@ -182,6 +182,39 @@ static void a_bad_record_is_refused_and_leaves_the_log_as_it_was(void)
     pair_kit_done(&kit);
 }
 
+/* What a record of that epoch could say was decided under nobody's grant. */
+static void a_record_above_the_epoch_that_is_followed_is_refused(void)
+{
+    static uint8_t frame[RECORD_SIZE_MAX];
+    struct record record = {.kind = RECORD_KIND_EPOCH, .salt = 1};
+    struct record_position position;
+    struct storage_status status;
+    struct engine_news news;
+    struct pair_kit kit;
+    struct err err = ERR_INIT;
+    struct span shared = span_of(frame + RECORD_LOCAL_SIZE, record_size(0) - RECORD_LOCAL_SIZE);
+    size_t taken = 1;
+
+    begin_pair(&kit);
+    CU_ASSERT(pair_equal(&kit));
+    storage_status(pair_standby(&kit), &status);
+    news_of(pair_standby(&kit), &news);
+    record.lsn = news.local.last.lsn + 1;
+    record.epoch = kit.hosts[0].epoch + 1;
+    record.wall_ms = news.local.last.wall_ms;
+    record.payload = span_of(frame + RECORD_HEADER_SIZE, 0);
+    memcpy(record.cluster_id, status.cluster_id, STORAGE_ID_SIZE);
+    memcpy(record.hash_prev, news.local.last.hash, STORAGE_HASH_SIZE);
+    record_encode(&record, frame, &position);
+    CU_ASSERT_EQUAL(engine_append(pair_standby(&kit), shared, &taken, &err), ERR_PROTOCOL);
+    CU_ASSERT_EQUAL(taken, 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "of epoch 2 while epoch 1 is followed"));
+    engine_follow(pair_standby(&kit), kit.hosts[0].epoch + 1);
+    CU_ASSERT_EQUAL(engine_append(pair_standby(&kit), shared, &taken, &err), ERR_OK);
+    CU_ASSERT_EQUAL(taken, shared.size);
+    pair_kit_done(&kit);
+}
+
 /* More than the state has room for at once: such a record could never be applied. */
 static void a_record_with_too_many_changes_is_refused(void)
 {
@@ -397,6 +430,8 @@ UNIT_MAIN("engine_log",
           {"a cut standby follows the other log", a_cut_standby_follows_the_other_log},
           {"a bad record is refused and leaves the log as it was",
            a_bad_record_is_refused_and_leaves_the_log_as_it_was},
+          {"a record above the epoch that is followed is refused",
+           a_record_above_the_epoch_that_is_followed_is_refused},
           {"a record with too many changes is refused", a_record_with_too_many_changes_is_refused},
           {"a cut at the end of a durable log syncs nothing",
            a_cut_at_the_end_of_a_durable_log_syncs_nothing},

@@ -269,12 +269,14 @@ int mdb_env_sync(void *env, int force)
 }
 
 /* Host 1 leads alone, its log is trimmed, and host 2 is empty. */
-static void begin_trimmed(struct pair_bench *bench, const struct disk *disk)
+static void
+begin_trimmed(struct pair_bench *bench, const struct disk *disk, const struct disk *standby_disk)
 {
     struct bench_load load;
 
     bench_init(bench, false);
     bench->options.disk = disk;
+    bench->standby_disk = standby_disk;
     bench->primary = 1;
     bench_start(bench, 1);
     bench_seek(bench, 1, false);
@@ -306,7 +308,7 @@ static void an_empty_host_gets_a_snapshot(void)
     struct pair_bench bench;
 
     disk.sync = no_sync;
-    begin_trimmed(&bench, &disk);
+    begin_trimmed(&bench, &disk, NULL);
     end_followed(&bench);
     bench_done(&bench);
 }
@@ -328,7 +330,7 @@ static void a_snapshot_that_cannot_be_installed_ends_the_process(void)
     struct pair_bench bench;
 
     disk.sync = no_sync;
-    begin_trimmed(&bench, &disk);
+    begin_trimmed(&bench, &disk, NULL);
     atomic_store(&no_room, true);
     CU_ASSERT(bench_until(&bench, has_failed, &bench.hosts[1], 10000));
     atomic_store(&no_room, false);
@@ -336,6 +338,53 @@ static void a_snapshot_that_cannot_be_installed_ends_the_process(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(status.failure.message, "install snapshot"));
     bench_stop(&bench, 2);
     bench_start(&bench, 2);
+    end_followed(&bench);
+    bench_done(&bench);
+}
+
+static atomic_bool disk_full;
+
+static enum err_code full_or_not(void *arg, const char *dir, uint64_t *ret_size, struct err *err)
+{
+    if (atomic_load(&disk_full)) {
+        *ret_size = 0;
+        return ERR_OK;
+    }
+    return disk_host()->free_size(arg, dir, ret_size, err);
+}
+
+static bool is_refused(void *arg)
+{
+    struct bench_host *host = arg;
+    struct storage_pair_status status;
+
+    storage_pair_status(host->storage, &status);
+    return strstr(status.snapshot_refused, "no room for the other host's state") != NULL &&
+           strcmp(status.phase, "no-room") == 0;
+}
+
+/* It says why, stays alive, does not ask all the time, and takes it when there is room. */
+static void a_standby_without_room_for_the_snapshot_waits_for_it(void)
+{
+    struct disk disk = *disk_host();
+    struct disk full = *disk_host();
+    struct storage_pair_status status;
+    struct pair_bench bench;
+    uint64_t count;
+
+    disk.sync = no_sync;
+    full.sync = no_sync;
+    full.free_size = full_or_not;
+    atomic_store(&disk_full, true);
+    begin_trimmed(&bench, &disk, &full);
+    CU_ASSERT(bench_until(&bench, is_refused, &bench.hosts[1], TIMEOUT_MS));
+    count = proxy_count(bench.proxy);
+    bench_pass(&bench, STORAGE_SNAPSHOT_PAUSE_MS_MIN / 2);
+    CU_ASSERT(proxy_count(bench.proxy) <= count + 1);
+    CU_ASSERT_FALSE(has_failed(&bench.hosts[1]));
+    storage_pair_status(bench.hosts[1].storage, &status);
+    CU_ASSERT(status.received_size < STORAGE_MIB * (uint64_t)proxy_count(bench.proxy));
+    atomic_store(&disk_full, false);
     end_followed(&bench);
     bench_done(&bench);
 }
@@ -471,6 +520,8 @@ UNIT_MAIN("link",
           {"a standby catches up", a_standby_catches_up},
           {"a disk that hangs makes slow, not silent", a_disk_that_hangs_makes_slow_not_silent},
           {"an empty host gets a snapshot", an_empty_host_gets_a_snapshot},
+          {"a standby without room for the snapshot waits for it",
+           a_standby_without_room_for_the_snapshot_waits_for_it},
           {"a snapshot that cannot be installed ends the process",
            a_snapshot_that_cannot_be_installed_ends_the_process},
           {"handover goes both ways under load", handover_goes_both_ways_under_load},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_replica_standby.c: proves what storage/replica applies, cuts and installs as standby.
  * Owns nothing but its cases. Never touches a file. */
+#include "storage/limits.h"
 #include "tests/unit/replica_kit.h"
 #include "tests/unit/unit.h"
 
@@ -190,6 +191,64 @@ static void a_snapshot_with_a_hole_is_never_installed(void)
     kit_free(kit);
 }
 
+/* The peer says HELLO and leads epoch 6 again, over a new connection. */
+static void lead_again(struct kit *kit)
+{
+    struct kit_host *one = kit_host(kit, 1);
+    struct message hello = kit_hello_from(kit_host(kit, 2));
+
+    kit_command(kit, one, REPLICA_EVENT_LINK_DOWN);
+    kit_command(kit, one, REPLICA_EVENT_LINK_UP);
+    kit_inject(kit, one, &hello);
+    kit_leads(kit, 6);
+}
+
+/* A snapshot is begun, and there is no room for it. */
+static void refuse_one(struct kit *kit)
+{
+    struct kit_host *one = kit_host(kit, 1);
+    struct message snapshot = place_of(MESSAGE_SNAPSHOT, one->log[5]);
+
+    CU_ASSERT_STRING_EQUAL(replica_phase(one->replica), "matching");
+    kit_inject(kit, one, &snapshot);
+    CU_ASSERT(kit_traced(kit, "1: receive 5\n"));
+    kit_command(kit, one, REPLICA_EVENT_LINK_DOWN);
+    kit_command(kit, one, REPLICA_EVENT_SNAPSHOT_REFUSED);
+    lead_again(kit);
+    CU_ASSERT_PTR_NULL(strstr(kit->trace, "1> follow"));
+    CU_ASSERT_STRING_EQUAL(replica_phase(one->replica), "no-room");
+}
+
+/* Each try costs the primary a look at its state and a part of the transfer. */
+static void after_a_refused_snapshot_nobody_is_followed_for_a_while(void)
+{
+    struct kit *kit = following();
+    struct kit_host *one = kit_host(kit, 1);
+    struct message cut = place_of(MESSAGE_CUT, one->log[5]);
+    uint64_t pause_ms = STORAGE_SNAPSHOT_PAUSE_MS_MIN;
+
+    CU_ASSERT_EQUAL(replica_snapshot_retry_ms(one->replica), 0);
+    for (int i = 0; i < 9; i++) {
+        kit_clear(kit);
+        refuse_one(kit);
+        CU_ASSERT_EQUAL(replica_snapshot_retry_ms(one->replica), kit->now_ms + pause_ms);
+        kit_clear(kit);
+        kit_wait(kit, pause_ms - 1);
+        CU_ASSERT_PTR_NULL(strstr(kit->trace, "1> follow"));
+        CU_ASSERT_FALSE(one->dead);
+        kit_wait(kit, 1);
+        CU_ASSERT_PTR_NOT_NULL(strstr(kit->trace, "1> follow 6"));
+        pause_ms = 2 * pause_ms < STORAGE_SNAPSHOT_PAUSE_MS_MAX ? 2 * pause_ms
+                                                                : STORAGE_SNAPSHOT_PAUSE_MS_MAX;
+    }
+    CU_ASSERT_EQUAL(pause_ms, STORAGE_SNAPSHOT_PAUSE_MS_MAX);
+    kit_inject(kit, one, &cut); /* it goes on without one */
+    CU_ASSERT_EQUAL(replica_snapshot_retry_ms(one->replica), 0);
+    lead_again(kit);
+    CU_ASSERT_PTR_NOT_NULL(strstr(kit->trace, "1> follow 6"));
+    kit_free(kit);
+}
+
 static void a_snapshot_waits_until_it_holds_what_the_standby_has(void)
 {
     struct kit *kit = kit_new();
@@ -231,5 +290,7 @@ UNIT_MAIN("replica standby",
           {"a snapshot that ends before the log does is refused",
            a_snapshot_that_ends_before_the_log_does_is_refused},
           {"a snapshot with a hole is never installed", a_snapshot_with_a_hole_is_never_installed},
+          {"after a refused snapshot nobody is followed for a while",
+           after_a_refused_snapshot_nobody_is_followed_for_a_while},
           {"a snapshot waits until it holds what the standby has",
            a_snapshot_waits_until_it_holds_what_the_standby_has})

@@ -2,12 +2,14 @@
 /* test_snapshot.c: proves storage/engine_snapshot and storage/install: a store goes over whole or
  * not at all.
  * Owns nothing but its cases. Never looks inside. */
+#include "storage/disk.h"
 #include "storage/install.h"
 #include "storage/limits.h"
 #include "tests/lib/pair_kit.h"
 #include "tests/lib/sim_disk.h"
 #include "tests/unit/unit.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -224,6 +226,74 @@ static void another_count_or_bad_pairs_drop_the_snapshot(void)
     pair_kit_done(&kit);
 }
 
+static atomic_ullong free_size;       /* of host 1's disk */
+static atomic_ullong free_size_later; /* from the given look on */
+static atomic_int look_count;
+
+static enum err_code told_free(void *arg, const char *dir, uint64_t *ret_size, struct err *err)
+{
+    (void)arg;
+    (void)dir;
+    (void)err;
+    *ret_size = atomic_fetch_sub(&look_count, 1) > 0 ? atomic_load(&free_size)
+                                                     : atomic_load(&free_size_later);
+    return ERR_OK;
+}
+
+/* Host 1's disk says that so much is free, and later, after so many looks, so much. */
+static void set_free(uint64_t now, int looks, uint64_t later)
+{
+    atomic_store(&free_size, now);
+    atomic_store(&free_size_later, later);
+    atomic_store(&look_count, looks);
+}
+
+static bool has_incoming(const struct pair_kit *kit)
+{
+    char path[256];
+
+    scratch_file(&kit->hosts[1].scratch, "incoming.mdb", path);
+    return access(path, F_OK) == 0;
+}
+
+/* The log, too, needs its head-room; and the primary pays for what is sent in vain. */
+static void a_snapshot_without_room_is_refused_and_leaves_nothing(void)
+{
+    const uint64_t some = 3 * STORAGE_MIB;
+    struct disk disk = *disk_host();
+    struct pair_kit kit;
+    struct transfer transfer;
+    struct engine_news news;
+
+    disk.free_size = told_free;
+    set_free(UINT64_MAX, 0, UINT64_MAX);
+    begin(&kit, 500);
+    kit.hosts[1].disk = &disk;
+    give_old_state(&kit);
+    set_free(0, 0, 0);
+    transfer = carry(&kit, false);
+    CU_ASSERT_EQUAL(transfer.rc, ERR_NOSPACE);
+    CU_ASSERT_EQUAL(transfer.pieces, 0); /* before the first byte */
+    CU_ASSERT_FALSE(has_incoming(&kit));
+    set_free(some, 1, 0); /* it fills up meanwhile */
+    transfer = carry(&kit, false);
+    CU_ASSERT_EQUAL(transfer.rc, ERR_NOSPACE);
+    CU_ASSERT(transfer.pieces > 0);
+    CU_ASSERT_FALSE(has_incoming(&kit));
+    set_free(some, 0, some); /* no more than the last time */
+    transfer = carry(&kit, false);
+    CU_ASSERT_EQUAL(transfer.rc, ERR_NOSPACE);
+    CU_ASSERT_EQUAL(transfer.pieces, 0);
+    engine_news(kit.hosts[1].storage, &news);
+    CU_ASSERT_FALSE(news.failed);
+    CU_ASSERT(kit_has_weak(kit.hosts[1].storage, "old", "1"));
+    set_free(UINT64_MAX, 0, UINT64_MAX);
+    transfer = carry(&kit, false);
+    CU_ASSERT_EQUAL(transfer.rc, ERR_OK);
+    CU_ASSERT_EQUAL(transfer.count, 500);
+    pair_kit_done(&kit);
+}
+
 static void a_diverged_store_is_kept_as_evidence(void)
 {
     struct pair_kit kit;
@@ -381,6 +451,8 @@ UNIT_MAIN("snapshot",
            an_unfinished_snapshot_leaves_the_old_store},
           {"another count or bad pairs drop the snapshot",
            another_count_or_bad_pairs_drop_the_snapshot},
+          {"a snapshot without room is refused and leaves nothing",
+           a_snapshot_without_room_is_refused_and_leaves_nothing},
           {"a diverged store is kept as evidence", a_diverged_store_is_kept_as_evidence},
           {"an installation is finished whatever fails meanwhile",
            an_installation_is_finished_whatever_fails_meanwhile},

@@ -252,70 +252,6 @@ static void a_full_queue_is_an_answer(void)
     scratch_done(&scratch);
 }
 
-static void with_a_standby_nothing_is_answered_before_it_acknowledges(void)
-{
-    struct rig rig = {.err = ERR_INIT};
-    struct storage_options options;
-    struct storage_status status;
-    struct kit_job job = {.keys = {"a"}, .values = {"1"}, .count = 1};
-    struct kit_job failing = {.result = ERR_CONFLICT};
-    uint8_t wrong[STORAGE_HASH_SIZE] = {0};
-
-    scratch_init(&rig.scratch);
-    options = kit_options(rig.scratch.path);
-    options.checkpoint_ms = 1; /* a checkpoint is due all the time, and must wait as well */
-    CU_ASSERT_EQUAL_FATAL(storage_open(&options, &rig.storage, &rig.err), ERR_OK);
-    CU_ASSERT_EQUAL(storage_isr_add(rig.storage, 1, &rig.err), ERR_OK);
-    CU_ASSERT_EQUAL(kit_start(rig.storage, &job), ERR_OK);
-    CU_ASSERT_EQUAL(kit_start(rig.storage, &failing), ERR_OK);
-    CU_ASSERT_FALSE(kit_wait(rig.storage, &job, 100));
-    CU_ASSERT_FALSE(failing.done);
-    storage_status(rig.storage, &status);
-    CU_ASSERT_EQUAL(status.isr_count, 2);
-    CU_ASSERT_EQUAL(status.lsn_commit, status.lsn_last - 1);
-    CU_ASSERT(status.lsn_applied < status.lsn_last);
-    CU_ASSERT_FALSE(kit_has_weak(rig.storage, "a", "1"));
-    CU_ASSERT_EQUAL(storage_acknowledge(rig.storage, 1, status.lsn_last, wrong, &rig.err),
-                    ERR_CONFLICT);
-    CU_ASSERT_EQUAL(
-        storage_acknowledge(rig.storage, 1, status.lsn_last + 1, status.hash_last, &rig.err),
-        ERR_CONFLICT);
-    CU_ASSERT_FALSE(kit_wait(rig.storage, &job, 20));
-    CU_ASSERT_EQUAL(
-        storage_acknowledge(rig.storage, 1, status.lsn_last, status.hash_last, &rig.err), ERR_OK);
-    CU_ASSERT(kit_wait(rig.storage, &failing, 30000));
-    CU_ASSERT(job.done && job.rc == ERR_OK);
-    end(&rig);
-}
-
-static void a_standby_removed_from_the_isr_is_not_waited_for(void)
-{
-    struct rig rig;
-    struct kit_job job = {.keys = {"a"}, .values = {"1"}, .count = 1};
-
-    begin(&rig);
-    CU_ASSERT_EQUAL(storage_isr_add(rig.storage, 1, &rig.err), ERR_OK);
-    CU_ASSERT_EQUAL(kit_start(rig.storage, &job), ERR_OK);
-    CU_ASSERT_FALSE(kit_wait(rig.storage, &job, 50));
-    CU_ASSERT_EQUAL(storage_isr_remove(rig.storage, 1, &rig.err), ERR_OK);
-    CU_ASSERT(kit_wait(rig.storage, &job, 30000));
-    CU_ASSERT_EQUAL(job.rc, ERR_OK);
-    end(&rig);
-}
-
-static void closing_before_the_standby_acknowledged_says_unknown(void)
-{
-    struct rig rig;
-    struct kit_job job = {.keys = {"a"}, .values = {"1"}, .count = 1};
-
-    begin(&rig);
-    CU_ASSERT_EQUAL(storage_isr_add(rig.storage, 1, &rig.err), ERR_OK);
-    CU_ASSERT_EQUAL(kit_start(rig.storage, &job), ERR_OK);
-    end(&rig);
-    CU_ASSERT(job.done);
-    CU_ASSERT_EQUAL(job.rc, ERR_UNKNOWN_FATE);
-}
-
 static void too_little_room_refuses_writes_and_not_reads(void)
 {
     struct scratch scratch;
@@ -581,12 +517,6 @@ UNIT_MAIN(
      the_state_is_the_fold_of_the_log_wherever_it_lies},
     {"a scan sees all layers in order", a_scan_sees_all_layers_in_order},
     {"a full queue is an answer", a_full_queue_is_an_answer},
-    {"with a standby nothing is answered before it acknowledges",
-     with_a_standby_nothing_is_answered_before_it_acknowledges},
-    {"a standby removed from the ISR is not waited for",
-     a_standby_removed_from_the_isr_is_not_waited_for},
-    {"closing before the standby acknowledged says unknown",
-     closing_before_the_standby_acknowledged_says_unknown},
     {"too little room refuses writes and not reads", too_little_room_refuses_writes_and_not_reads},
     {"a reclaiming job goes on where writes are refused",
      a_reclaiming_job_goes_on_where_writes_are_refused},

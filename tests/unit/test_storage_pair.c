@@ -397,10 +397,7 @@ static void a_store_of_one_host_becomes_the_pairs_first(void)
     }
     CU_ASSERT(kit_has(storage, "a", "1"));
     storage_close(storage);
-    /* And back. */
-    CU_ASSERT_EQUAL_FATAL(storage_open(&options, &alone, &err), ERR_OK);
-    CU_ASSERT(kit_has(alone, "a", "1"));
-    storage_close(alone);
+    CU_ASSERT_EQUAL(storage_open(&options, &alone, &err), ERR_CONFLICT); /* and stays it */
     scratch_done(&scratch);
 }
 
@@ -501,8 +498,64 @@ static void start_records_alone_are_folded_too(void)
     pair_kit_done(&kit);
 }
 
+static void with_a_standby_nothing_is_answered_before_it_acknowledges(void)
+{
+    struct pair_kit kit;
+    struct kit_job job = {.keys = {"a"}, .values = {"1"}, .count = 1};
+    struct kit_job failing = {.result = ERR_CONFLICT};
+    struct storage_status status;
+
+    begin_pair(&kit);
+    CU_ASSERT(pair_equal(&kit));
+    kit.hold_acks = true;
+    CU_ASSERT_EQUAL(kit_start(pair_primary(&kit), &job), ERR_OK);
+    CU_ASSERT_EQUAL(kit_start(pair_primary(&kit), &failing), ERR_OK);
+    pair_pass(&kit, 100);
+    CU_ASSERT_FALSE(job.done);
+    CU_ASSERT_FALSE(failing.done); /* it may have seen what is not committed */
+    storage_status(pair_primary(&kit), &status);
+    CU_ASSERT_EQUAL(status.isr_count, 2);
+    CU_ASSERT_EQUAL(status.lsn_commit, status.lsn_last - 1);
+    CU_ASSERT(status.lsn_applied < status.lsn_last);
+    CU_ASSERT_FALSE(kit_has_weak(pair_primary(&kit), "a", "1"));
+    kit.hold_acks = false;
+    CU_ASSERT(pair_wait(&kit, &failing));
+    CU_ASSERT(job.done && job.rc == ERR_OK);
+    CU_ASSERT_EQUAL(failing.rc, ERR_CONFLICT);
+    pair_kit_done(&kit);
+}
+
+/* What is there may be less than what the other host was answered, or more: nobody alone can say.
+ */
+static void a_store_of_a_pair_is_not_opened_alone(void)
+{
+    for (uint32_t i = 0; i < 2; i++) {
+        struct pair_kit kit;
+        struct storage_options options;
+        struct storage *alone = NULL;
+        struct err err = ERR_INIT;
+
+        begin_pair(&kit);
+        put_many(&kit, 0, 30);
+        CU_ASSERT(pair_equal(&kit));
+        put_many(&kit, 30, 40);
+        CU_ASSERT_EQUAL(engine_promise(pair_standby(&kit), 1, 1, &err), ERR_OK);
+        storage_close(kit.hosts[i].storage);
+        kit.hosts[i].storage = NULL;
+        options = kit_options(kit.hosts[i].scratch.path);
+        CU_ASSERT_EQUAL(storage_open(&options, &alone, &err), ERR_CONFLICT);
+        CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "belongs to a pair"));
+        storage_close(alone);
+        CU_ASSERT_EQUAL_FATAL(pair_reopen(&kit, i), ERR_OK);
+        pair_kit_done(&kit);
+    }
+}
+
 UNIT_MAIN(
     "storage_pair",
+    {"with a standby nothing is answered before it acknowledges",
+     with_a_standby_nothing_is_answered_before_it_acknowledges},
+    {"a store of a pair is not opened alone", a_store_of_a_pair_is_not_opened_alone},
     {"an idle storage refuses jobs and serves weak reads",
      an_idle_storage_refuses_jobs_and_serves_weak_reads},
     {"without the peer a granted host serves by itself",
