@@ -438,7 +438,7 @@ static void perform_crashed(struct sup *sup, const struct watch_crash *crash)
                LOG_TEXT("cause", watch_cause_word(crash->cause)),
                LOG_TEXT("reason", crash->reason));
     sup->value.tally = sup->watch.tally;
-    (void)sup_remember(sup); /* a failure has ended us already */
+    sup_remember(sup);
 }
 
 static void perform_safe(struct sup *sup, bool on, const char *reason)
@@ -453,7 +453,7 @@ static void perform_safe(struct sup *sup, bool on, const char *reason)
                LOG_TEXT("reason", reason));
     if (!on) {
         sup->value.tally = sup->watch.tally;
-        (void)sup_remember(sup); /* a failure has ended us already */
+        sup_remember(sup);
     }
 }
 
