@@ -133,6 +133,14 @@ static void pet_device(struct sup *sup)
     }
 }
 
+static void tell_stuck(struct sup *sup, uint64_t now)
+{
+    if (now >= sup->stuck_told_ms) {
+        sup->stuck_told_ms = now + SUP_STUCK_TELL_MS;
+        log_fields(LOG_LEVEL_ERROR, "sup", "child_unkillable", LOG_NUMBER("pid", sup->child.pid));
+    }
+}
+
 /* A supervisor whose loop turns and whose child can be ended deserves a sign of life. */
 static void tick_watchdogs(struct sup *sup, uint64_t now)
 {
@@ -146,9 +154,10 @@ static void tick_watchdogs(struct sup *sup, uint64_t now)
         sup->notify_next_ms = now + sup->notify_ms / 3;
     }
     if (watch_is_stuck(&sup->watch, now)) {
-        log_fields(LOG_LEVEL_ERROR, "sup", "child_unkillable", LOG_NUMBER("pid", sup->child.pid));
+        tell_stuck(sup, now);
         return;
     }
+    sup->stuck_told_ms = 0;
     if (device) {
         pet_device(sup);
     }

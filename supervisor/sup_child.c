@@ -221,7 +221,7 @@ static void take_packet(struct sup *sup, struct span packet)
 /* Four check-ins that did not come: far from a hang, but the peer may know more. */
 uint64_t sup_quiet_deadline_ms(const struct sup *sup)
 {
-    uint64_t quiet_ms = sup_config_number(sup->config, "child", "checkin") / 4;
+    uint64_t quiet_ms = watch_checkin_ms(&sup->watch) / 4;
 
     return sup->watch.state == WATCH_UP && !sup->quiet ? sup->heard_ms + quiet_ms : UINT64_MAX;
 }

@@ -32,8 +32,9 @@ struct event_base;
 #define SUP_RELAY_MS (FAILOVER_VIP_STAY_MS - 20U)
 /* So much longer while somebody waits to be accepted: he would be reset. */
 #define SUP_RELAY_MORE_MS 5U
-#define SUP_LEAVE_MORE_MS 1000 /* beyond a handover: for what comes late, and a busy host */
-#define SUP_HOUSE_MS      1000 /* between two looks at what has no event of its own */
+#define SUP_LEAVE_MORE_MS 1000  /* beyond a handover: for what comes late, and a busy host */
+#define SUP_HOUSE_MS      1000  /* between two looks at what has no event of its own */
+#define SUP_STUCK_TELL_MS 60000 /* a child that cannot be killed is told of again */
 
 #define SUP_LISTEN_SIZE (SUP_ADDRESS_SIZE + 128)
 
@@ -123,7 +124,8 @@ struct sup {
     struct watchdog *watchdog; /* owned; NULL: none */
     char watchdog_problem[ERR_MESSAGE_SIZE];
     uint64_t watchdog_next_ms;
-    uint64_t notify_ms; /* of systemd's watchdog; 0: none */
+    uint64_t stuck_told_ms; /* when it is said again that the child cannot be killed */
+    uint64_t notify_ms;     /* of systemd's watchdog; 0: none */
     uint64_t notify_next_ms;
 
     struct control *control;                    /* owned */

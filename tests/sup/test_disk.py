@@ -194,6 +194,20 @@ class Disk(unittest.TestCase):
             self.assertEqual(numbers(host, "GRANT"), [epoch, epoch + 2])
             self.assertEqual(host.stop(), 0)
 
+    def test_a_child_that_cannot_be_killed_is_told_once(self):
+        with HurtHost(self.arbiter, self.authority) as host:
+            self.lead(host)
+            stuck = Unkillable(host.child())
+            try:
+                os.kill(host.child(), signal.SIGSTOP)
+                host.wait(lambda: "child_unkillable" in host.log(), "it is told", 40)
+                turned = time.monotonic() + 3  # the loop turns each second at least
+                host.wait(lambda: host.status() and time.monotonic() > turned, "it turns")
+                self.assertEqual(host.log().count("child_unkillable"), 1)
+            finally:
+                stuck.over.set()
+                stuck.join()
+
     def test_the_operator_is_answered_when_the_disk_has_it(self):
         with HurtHost(self.arbiter, self.authority) as host:
             host.start()
