@@ -129,6 +129,7 @@ void sup_vip_tend(struct sup *sup)
     if (sup->vip == NULL) {
         return;
     }
+    read_vip(sup); /* and asks for what could not be asked for */
     sup_vip_check(sup);
     if (repair_track(sup) && (sup->eligible || !vip_is_here(sup->vip))) {
         sup->vip_problem[0] = '\0'; /* all is as it has to be */
