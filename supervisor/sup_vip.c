@@ -143,6 +143,26 @@ void sup_vip_deny(struct sup *sup)
     }
 }
 
+void sup_deny_default(void)
+{
+    struct sup_config *config = NULL;
+    struct memory *memory = NULL;
+    struct err err = ERR_INIT;
+    const char *path;
+
+    if (sup_config_parse("defaults", "", &config, &err) != ERR_OK) {
+        return; /* no memory: nothing can be done */
+    }
+    path = sup_config_text(config, "vip", "track_file");
+    if (keepalived_track_says(path, true) &&
+        memory_open(sup_config_text(config, "", "state_dir"), &memory, &err) != ERR_BUSY &&
+        keepalived_track(path, false, &err) != ERR_OK) {
+        (void)unlink(path); /* a missing file counts as 0 too */
+    }
+    memory_close(memory);
+    sup_config_free(config);
+}
+
 void sup_vip_eligible(struct sup *sup, bool eligible)
 {
     if (sup->vip == NULL) {
