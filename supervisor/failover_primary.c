@@ -248,9 +248,13 @@ void proposal_failed(struct failover *f)
     f->change.kind = CHANGE_NONE;
 }
 
+/* A child that says so does nothing any more, neither lead nor follow. That holds too when its host
+ * was taken for a standby already (K): only a primary is deposed. */
 void primary_on_deposed(struct failover *f, uint64_t epoch)
 {
-    if (f->child_up && !f->options.alone && f->granted > 0 && epoch > f->authority.epoch) {
+    bool higher = f->granted == 0 || epoch > f->authority.epoch;
+
+    if (f->child_up && !f->options.alone && higher) {
         authority_revoke(f, "the peer knows a higher epoch: deposed");
     }
 }

@@ -39,6 +39,12 @@
 /* Events in one turn of the loop, before the loop may look at descriptors again. A step may cause a
  * step: a chain longer than this is a mistake. */
 #define SUP_EVENT_COUNT_MAX 64
+/* Effects of the failover core that wait for the disk. Each kind comes once in a while: a CAS at a
+ * time, a handful of messages in a child's life, replies to two dozen operators at most. More means
+ * that the disk has hung for minutes: then everything is given up. */
+#define SUP_ACT_COUNT_MAX 64
+/* At the end a save that hangs is waited for so long. */
+#define SUP_SAVE_END_MS 1000
 /* Messages read from the child in one turn. */
 #define SUP_MESSAGE_PASS_MAX 64
 /* Messages of the child that wait at most: its socket buffer, 208 KiB, counts no less than 768

@@ -170,6 +170,9 @@ static int act(enum action action, const char *file)
     }
     if (sup_config_load(file, &config, &err) != ERR_OK) {
         (void)complain(&err); /* EX_CONFIG stands for it */
+        if (action == ACTION_RUN) {
+            sup_deny_default();
+        }
         return EX_CONFIG;
     }
     if (action == ACTION_RUN) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sup.c: the life of the supervisor: what is opened in which order, the timer, the signals, and the
  * queue through which the failover core gets its events.
- * Owns struct sup. Never decides about authority (failover.c) or about the child (watch.c). The one
- * thing here that blocks is making the memory durable: what stands behind it must wait. */
+ * Owns struct sup. Never decides about authority (failover.c) or about the child (watch.c). Nothing
+ * here waits for the disk once the loop runs. */
 #include "supervisor/sup.h"
 
 #include "base/assert.h"
@@ -48,17 +48,6 @@ void sup_fail(struct sup *sup, const struct err *err)
     sup_vip_eligible(sup, false); /* ahead of the child's end, which a hung disk can put off */
     sup_child_drop(sup);
     (void)event_base_loopbreak(sup->base); /* before the loop runs, sup_run looks at the failure */
-}
-
-bool sup_remember(struct sup *sup)
-{
-    struct err err = ERR_INIT;
-
-    if (memory_save(sup->memory, &sup->value, &err) == ERR_OK) {
-        return true;
-    }
-    sup_fail(sup, &err);
-    return false;
 }
 
 struct failover_event *sup_queue(struct sup *sup, enum failover_event_type type)
@@ -107,6 +96,9 @@ static void step_failover(struct sup *sup)
 
     event->now_ms = sup_now_ms();
     event->random = sup_random();
+    if (event->type == FAILOVER_EVENT_CHILD_UP) {
+        sup->incarnation_known = event->u.child.incarnation;
+    }
     failover_step(sup->failover, event, &effects);
     failover_invariant(sup->failover);
     sup->queue_first = (sup->queue_first + 1) % SUP_EVENT_COUNT_MAX;
@@ -141,6 +133,14 @@ static void pet_device(struct sup *sup)
     }
 }
 
+static void tell_stuck(struct sup *sup, uint64_t now)
+{
+    if (now >= sup->stuck_told_ms) {
+        sup->stuck_told_ms = now + SUP_STUCK_TELL_MS;
+        log_fields(LOG_LEVEL_ERROR, "sup", "child_unkillable", LOG_NUMBER("pid", sup->child.pid));
+    }
+}
+
 /* A supervisor whose loop turns and whose child can be ended deserves a sign of life. */
 static void tick_watchdogs(struct sup *sup, uint64_t now)
 {
@@ -154,9 +154,10 @@ static void tick_watchdogs(struct sup *sup, uint64_t now)
         sup->notify_next_ms = now + sup->notify_ms / 3;
     }
     if (watch_is_stuck(&sup->watch, now)) {
-        log_fields(LOG_LEVEL_ERROR, "sup", "child_unkillable", LOG_NUMBER("pid", sup->child.pid));
+        tell_stuck(sup, now);
         return;
     }
+    sup->stuck_told_ms = 0;
     if (device) {
         pet_device(sup);
     }
@@ -172,6 +173,7 @@ static void tick_house(struct sup *sup, uint64_t now)
     }
     sup->house_ms = now + SUP_HOUSE_MS;
     control_tick(sup->control, now);
+    sup_keep_tend(sup);
     sup_vip_tend(sup);
     sup_tell_digest(sup);
     sup_sockets_tend(sup);
@@ -416,6 +418,9 @@ static enum err_code open_all(struct sup *sup, struct err *err)
     if (rc == ERR_OK) {
         rc = sup_arbiter_open(sup, err);
     }
+    if (rc == ERR_OK) {
+        rc = sup_keep_open(sup, err);
+    }
     return rc == ERR_OK ? open_control(sup, err) : rc;
 }
 
@@ -454,18 +459,32 @@ static void start(struct sup *sup)
     sup->armed_before = sup->value.armed;
     sup->value.running = true;
     sup->value.armed = sup->watchdog != NULL;
-    if (sup_remember(sup)) {
-        sup_queue(sup, FAILOVER_EVENT_START)->u.memory = sup->value.failover;
-        sup_watch_start(sup);
-        sup_pump(sup);
-        notify_ready();
+    sup_remember(sup);
+    sup_bind(sup);
+    sup_queue(sup, FAILOVER_EVENT_START)->u.memory = sup->value.failover;
+    sup_watch_start(sup);
+    sup_pump(sup);
+    notify_ready();
+}
+
+/* That it was a clean end is remembered last. */
+static bool is_over(struct sup *sup)
+{
+    if (!sup->stopping || sup->watch.state != WATCH_STOPPED) {
+        return false;
     }
+    if (sup->value.running) {
+        sup->value.running = false;
+        sup->value.armed = false;
+        sup_remember(sup);
+    }
+    return sup_is_saved(sup);
 }
 
 enum err_code sup_run(struct sup *sup, struct err *err)
 {
     start(sup);
-    while (sup->failure.code == ERR_OK && !(sup->stopping && sup->watch.state == WATCH_STOPPED)) {
+    while (sup->failure.code == ERR_OK && !is_over(sup)) {
         if (event_base_loop(sup->base, EVLOOP_ONCE) < 0) {
             return err_set(err, ERR_FATAL, "event loop");
         }
@@ -475,9 +494,7 @@ enum err_code sup_run(struct sup *sup, struct err *err)
         *err = sup->failure;
         return err->code;
     }
-    sup->value.running = false;
-    sup->value.armed = false;
-    return memory_save(sup->memory, &sup->value, err);
+    return ERR_OK;
 }
 
 static void free_event(struct event *event)
@@ -493,6 +510,7 @@ void sup_free(struct sup *sup)
         return;
     }
     sup_child_drop(sup);
+    sup_keep_free(sup);
     control_free(sup->control);
     arbiter_free(sup->arbiter);
     sup_vip_free(sup);

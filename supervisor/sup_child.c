@@ -221,7 +221,7 @@ static void take_packet(struct sup *sup, struct span packet)
 /* Four check-ins that did not come: far from a hang, but the peer may know more. */
 uint64_t sup_quiet_deadline_ms(const struct sup *sup)
 {
-    uint64_t quiet_ms = sup_config_number(sup->config, "child", "checkin") / 4;
+    uint64_t quiet_ms = watch_checkin_ms(&sup->watch) / 4;
 
     return sup->watch.state == WATCH_UP && !sup->quiet ? sup->heard_ms + quiet_ms : UINT64_MAX;
 }
@@ -438,7 +438,7 @@ static void perform_crashed(struct sup *sup, const struct watch_crash *crash)
                LOG_TEXT("cause", watch_cause_word(crash->cause)),
                LOG_TEXT("reason", crash->reason));
     sup->value.tally = sup->watch.tally;
-    (void)sup_remember(sup); /* a failure has ended us already */
+    sup_remember(sup);
 }
 
 static void perform_safe(struct sup *sup, bool on, const char *reason)
@@ -453,7 +453,7 @@ static void perform_safe(struct sup *sup, bool on, const char *reason)
                LOG_TEXT("reason", reason));
     if (!on) {
         sup->value.tally = sup->watch.tally;
-        (void)sup_remember(sup); /* a failure has ended us already */
+        sup_remember(sup);
     }
 }
 

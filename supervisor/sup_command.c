@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "supervisor/sup_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void answer_status(struct sup *sup, uint64_t client)
@@ -37,14 +38,18 @@ void sup_ask_failover(struct sup *sup, uint64_t client, enum failover_command co
 }
 
 /* The core answers each command once, in their order. */
-void sup_reply(struct sup *sup, bool ok, const char *message)
+uint64_t sup_take_asker(struct sup *sup)
 {
-    uint64_t client;
+    uint64_t client = sup->askers[0];
 
     ASSERT(sup->asker_count > 0);
-    client = sup->askers[0];
     sup->asker_count--;
     memmove(sup->askers, sup->askers + 1, sup->asker_count * sizeof(sup->askers[0]));
+    return client;
+}
+
+void sup_reply(struct sup *sup, uint64_t client, bool ok, const char *message)
+{
     log_fields(LOG_LEVEL_INFO, "failover", "reply", LOG_TEXT("ok", ok ? "yes" : "no"),
                LOG_TEXT("message", message));
     control_reply(sup->control, client, ok, message);
@@ -64,6 +69,21 @@ static void switchover(struct sup *sup, uint64_t client)
         return;
     }
     sup_ask_failover(sup, client, FAILOVER_SWITCHOVER);
+}
+
+/* Said when it would outlive this supervisor. */
+static void forgive(struct sup *sup, uint64_t client)
+{
+    struct sup_act act = {.effect = {.type = FAILOVER_EFFECT_REPLY}, .client = client};
+
+    sup_watch(sup, WATCH_EVENT_CLEAR_SAFE, "");
+    sup->value.tally = sup->watch.tally;
+    sup_remember(sup);
+    sup_bind(sup);
+    act.effect.u.reply.ok = true;
+    (void)snprintf(act.effect.u.reply.reason, sizeof(act.effect.u.reply.reason), "%s", /* fits */
+                   "crashes so far are forgiven");
+    sup_act_when_saved(sup, &act);
 }
 
 void sup_command(void *arg, uint64_t client, enum control_command command)
@@ -105,8 +125,7 @@ void sup_command(void *arg, uint64_t client, enum control_command command)
         sup_ask_failover(sup, client, FAILOVER_MAINTENANCE_OFF);
         break;
     case CONTROL_SAFE_MODE_CLEAR:
-        sup_watch(sup, WATCH_EVENT_CLEAR_SAFE, "");
-        control_reply(sup->control, client, true, "crashes so far are forgiven");
+        forgive(sup, client);
         break;
     }
     sup_pump(sup);

@@ -232,61 +232,134 @@ static void tell_change(struct sup *sup, const char *reason)
     notify_status(text);
 }
 
-static bool perform(struct sup *sup, const struct failover_effect *effect)
+/* Such a host may have been found not to be eligible while the disk was waited for. */
+static void take_eligible(struct sup *sup)
 {
+    struct failover_status status;
+
+    failover_status(sup->failover, &status);
+    if (status.eligible) {
+        sup_vip_eligible(sup, true);
+    }
+}
+
+static bool is_for_child(enum failover_effect_type type)
+{
+    switch (type) {
+    case FAILOVER_EFFECT_REGISTER:
+    case FAILOVER_EFFECT_SEAL:
+    case FAILOVER_EFFECT_GRANT:
+    case FAILOVER_EFFECT_REFUSED:
+    case FAILOVER_EFFECT_HANDOVER:
+    case FAILOVER_EFFECT_RESUME:
+        return true;
+    case FAILOVER_EFFECT_PERSIST:
+    case FAILOVER_EFFECT_READ:
+    case FAILOVER_EFFECT_CAS:
+    case FAILOVER_EFFECT_REVOKE:
+    case FAILOVER_EFFECT_RESYNC:
+    case FAILOVER_EFFECT_ASK_HANDOVER:
+    case FAILOVER_EFFECT_ELIGIBLE:
+    case FAILOVER_EFFECT_CHANGED:
+    case FAILOVER_EFFECT_ALARM:
+    case FAILOVER_EFFECT_REPLY:
+        break;
+    }
+    return false;
+}
+
+/* Does it promise something, or may somebody act on it? */
+static bool waits_for_disk(enum failover_effect_type type)
+{
+    return is_for_child(type) || type == FAILOVER_EFFECT_CAS || type == FAILOVER_EFFECT_ELIGIBLE ||
+           type == FAILOVER_EFFECT_REPLY;
+}
+
+static void tell_child(struct sup *sup, const struct failover_effect *effect)
+{
+    switch (effect->type) {
+    case FAILOVER_EFFECT_REGISTER:
+        send_register(sup, &effect->u.value);
+        break;
+    case FAILOVER_EFFECT_SEAL:
+        send_epoch(sup, CONTRACT_SEAL, effect->u.epoch);
+        break;
+    case FAILOVER_EFFECT_GRANT:
+        send_grant(sup, &effect->u.value);
+        break;
+    case FAILOVER_EFFECT_REFUSED:
+        send_epoch(sup, CONTRACT_REFUSED, effect->u.epoch);
+        break;
+    case FAILOVER_EFFECT_HANDOVER:
+        send_epoch(sup, CONTRACT_HANDOVER, 0);
+        break;
+    case FAILOVER_EFFECT_RESUME:
+        send_epoch(sup, CONTRACT_RESUME, 0);
+        break;
+    case FAILOVER_EFFECT_PERSIST:
+    case FAILOVER_EFFECT_READ:
+    case FAILOVER_EFFECT_CAS:
+    case FAILOVER_EFFECT_REVOKE:
+    case FAILOVER_EFFECT_RESYNC:
+    case FAILOVER_EFFECT_ASK_HANDOVER:
+    case FAILOVER_EFFECT_ELIGIBLE:
+    case FAILOVER_EFFECT_CHANGED:
+    case FAILOVER_EFFECT_ALARM:
+    case FAILOVER_EFFECT_REPLY:
+        break; /* not for the child */
+    }
+}
+
+void sup_act(struct sup *sup, const struct sup_act *act)
+{
+    const struct failover_effect *effect = &act->effect;
+
     switch (effect->type) {
     case FAILOVER_EFFECT_PERSIST:
         sup->value.failover = effect->u.memory;
-        return sup_remember(sup);
+        sup_remember(sup);
+        sup_bind(sup);
+        break;
     case FAILOVER_EFFECT_READ:
         arbiter_read(sup->arbiter);
-        return true;
+        break;
     case FAILOVER_EFFECT_CAS:
         arbiter_cas(sup->arbiter, &effect->u.cas.value, effect->u.cas.revision);
-        return true;
+        break;
     case FAILOVER_EFFECT_REGISTER:
-        send_register(sup, &effect->u.value);
-        return true;
     case FAILOVER_EFFECT_SEAL:
-        send_epoch(sup, CONTRACT_SEAL, effect->u.epoch);
-        return true;
     case FAILOVER_EFFECT_GRANT:
-        send_grant(sup, &effect->u.value);
-        return true;
     case FAILOVER_EFFECT_REFUSED:
-        send_epoch(sup, CONTRACT_REFUSED, effect->u.epoch);
-        return true;
     case FAILOVER_EFFECT_HANDOVER:
-        send_epoch(sup, CONTRACT_HANDOVER, 0);
-        return true;
     case FAILOVER_EFFECT_RESUME:
-        send_epoch(sup, CONTRACT_RESUME, 0);
-        return true;
+        if (act->incarnation == sup->incarnation) { /* else it was for one that has ended */
+            tell_child(sup, effect);
+        }
+        break;
     case FAILOVER_EFFECT_REVOKE:
-        return true; /* give_up has done it */
+        break; /* give_up has done it */
     case FAILOVER_EFFECT_RESYNC:
         sup->resync_next = true;
         sup_watch(sup, WATCH_EVENT_REVOKE, "the store is to be fetched anew");
-        return true;
+        break;
     case FAILOVER_EFFECT_ASK_HANDOVER:
         sup_relay_switchover(sup);
-        return true;
+        break;
     case FAILOVER_EFFECT_ELIGIBLE:
         if (effect->u.eligible) { /* else give_up has done it */
-            sup_vip_eligible(sup, true);
+            take_eligible(sup);
         }
-        return true;
+        break;
     case FAILOVER_EFFECT_CHANGED:
         tell_change(sup, effect->u.reason);
-        return true;
+        break;
     case FAILOVER_EFFECT_ALARM:
         take_alarm(sup, effect);
-        return true;
+        break;
     case FAILOVER_EFFECT_REPLY:
-        sup_reply(sup, effect->u.reply.ok, effect->u.reply.reason);
-        return true;
+        sup_reply(sup, act->client, effect->u.reply.ok, effect->u.reply.reason);
+        break;
     }
-    return true;
 }
 
 /* Who waits is refused while the address is still here. */
@@ -306,13 +379,19 @@ static void give_up(struct sup *sup, const struct failover_effects *effects)
     }
 }
 
-/* What could not be made durable is not spoken of: the effects behind it are not carried out. */
 void sup_perform(struct sup *sup, const struct failover_effects *effects)
 {
     give_up(sup, effects);
     for (size_t i = 0; i < effects->count && sup->failure.code == ERR_OK; i++) {
-        if (!perform(sup, &effects->items[i])) {
-            return;
+        struct sup_act act = {.effect = effects->items[i], .incarnation = sup->incarnation_known};
+
+        if (act.effect.type == FAILOVER_EFFECT_REPLY) {
+            act.client = sup_take_asker(sup);
+        }
+        if (waits_for_disk(act.effect.type)) {
+            sup_act_when_saved(sup, &act);
+        } else {
+            sup_act(sup, &act);
         }
     }
 }

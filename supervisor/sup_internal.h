@@ -10,6 +10,7 @@
 #include "supervisor/digest.h"
 #include "supervisor/failover.h"
 #include "supervisor/keepalived.h"
+#include "supervisor/keeper.h"
 #include "supervisor/limits.h"
 #include "supervisor/memory.h"
 #include "supervisor/sup.h"
@@ -31,8 +32,9 @@ struct event_base;
 #define SUP_RELAY_MS (FAILOVER_VIP_STAY_MS - 20U)
 /* So much longer while somebody waits to be accepted: he would be reset. */
 #define SUP_RELAY_MORE_MS 5U
-#define SUP_LEAVE_MORE_MS 1000 /* beyond a handover: for what comes late, and a busy host */
-#define SUP_HOUSE_MS      1000 /* between two looks at what has no event of its own */
+#define SUP_LEAVE_MORE_MS 1000  /* beyond a handover: for what comes late, and a busy host */
+#define SUP_HOUSE_MS      1000  /* between two looks at what has no event of its own */
+#define SUP_STUCK_TELL_MS 60000 /* a child that cannot be killed is told of again */
 
 #define SUP_LISTEN_SIZE (SUP_ADDRESS_SIZE + 128)
 
@@ -51,6 +53,14 @@ struct sup_alarm {
     char reason[FAILOVER_REASON_SIZE];
 };
 
+/* An effect of the failover core that waits for a save. */
+struct sup_act {
+    struct failover_effect effect;
+    uint64_t wants;       /* the save */
+    uint64_t incarnation; /* of the child that the core knew */
+    uint64_t client;      /* REPLY: who is answered */
+};
+
 struct sup {
     struct sup_config *config; /* owned */
     char *file;                /* owned */
@@ -60,8 +70,17 @@ struct sup {
     struct event *timer;
     uint64_t house_ms; /* the next look */
 
-    struct memory *memory; /* owned */
+    struct memory *memory; /* owned; NULL: the keeper's */
     struct memory_value value;
+    struct keeper *keeper; /* owned */
+    struct event *keeper_event;
+    uint64_t asked;   /* the last save that was asked for, */
+    uint64_t saved;   /* the last known to be durable, */
+    uint64_t bound;   /* and the one for which effects of the failover core wait */
+    uint32_t hangs_s; /* the disk has not answered for so many looks of the house */
+    struct sup_act acts[SUP_ACT_COUNT_MAX]; /* what waits, in its order */
+    size_t act_first;
+    size_t act_count;
     enum memory_end last_end;
     bool armed_before; /* the last supervisor had armed the watchdog, and ended without disarming it
                         */
@@ -77,6 +96,7 @@ struct sup {
     struct child_user user;
     uint64_t heard_ms; /* when the child last said something */
     uint64_t incarnation;
+    uint64_t incarnation_known; /* to the failover core, by the last CHILD_UP that it took */
     uint32_t start_count;
     int contract_fd;        /* owned; -1: none */
     struct event *contract; /* readable */
@@ -104,7 +124,8 @@ struct sup {
     struct watchdog *watchdog; /* owned; NULL: none */
     char watchdog_problem[ERR_MESSAGE_SIZE];
     uint64_t watchdog_next_ms;
-    uint64_t notify_ms; /* of systemd's watchdog; 0: none */
+    uint64_t stuck_told_ms; /* when it is said again that the child cannot be killed */
+    uint64_t notify_ms;     /* of systemd's watchdog; 0: none */
     uint64_t notify_next_ms;
 
     struct control *control;                    /* owned */
@@ -141,9 +162,6 @@ void sup_pump(struct sup *sup);
 void sup_fail(struct sup *sup, const struct err *err);
 /* Begins the clean stop. */
 void sup_stop(struct sup *sup);
-/* Makes sup->value durable. On failure sup_fail has been called. */
-bool sup_remember(struct sup *sup);
-
 /* sup_child.c */
 struct watch_event;
 void sup_watch(struct sup *sup, enum watch_event_type type, const char *reason);
@@ -163,10 +181,27 @@ void sup_quiet_check(struct sup *sup, uint64_t now_ms);
 /* Passes on a reload that is owed to the child, when it is up. */
 void sup_child_reload(struct sup *sup);
 
+/* sup_keep.c: a disk that hangs blocks nothing but what depends on it. */
+enum err_code sup_keep_open(struct sup *sup, struct err *err) WARN_UNUSED;
+void sup_keep_free(struct sup *sup);
+/* Asks for sup->value to be made durable. When that fails, sup_fail follows. */
+void sup_remember(struct sup *sup);
+/* The effects of the failover core from now on wait for the last sup_remember. */
+void sup_bind(struct sup *sup);
+/* Carries the effect out, by sup_act, when what it depends on is durable: at once, or later. */
+void sup_act_when_saved(struct sup *sup, const struct sup_act *act);
+/* Is all durable that was asked for? */
+bool sup_is_saved(const struct sup *sup);
+/* About once a second: says that the disk hangs. */
+void sup_keep_tend(struct sup *sup);
+
 /* sup_failover.c: what gives authority up (closing the service sockets, ELIGIBLE false, REVOKE) is
- * carried out first: it needs no durability, and must not wait for a disk that hangs. The rest
- * follows in the core's order, PERSIST ahead: nothing is granted or said before it is durable. */
+ * carried out first: it needs no durability, and must not wait for a disk that hangs. Of the rest,
+ * what promises or may be acted on (SEAL, GRANT, CAS, the operator's reply, …) follows in the
+ * core's order when the memory of this step, and of all before it, is durable; what only asks or
+ * tells (READ, CHANGED, ALARM) does not wait. */
 void sup_perform(struct sup *sup, const struct failover_effects *effects);
+void sup_act(struct sup *sup, const struct sup_act *act);
 enum err_code sup_arbiter_open(struct sup *sup, struct err *err) WARN_UNUSED;
 /* Asks the peer, which leads, to hand over. */
 void sup_relay_switchover(struct sup *sup);
@@ -215,6 +250,8 @@ void sup_tell_summary(struct sup *sup);
 void sup_command(void *arg, uint64_t client, enum control_command command);
 /* A command for the failover core; client 0: nobody waits for the reply. */
 void sup_ask_failover(struct sup *sup, uint64_t client, enum failover_command command);
-void sup_reply(struct sup *sup, bool ok, const char *message);
+/* The client whose command the core has answered now. */
+uint64_t sup_take_asker(struct sup *sup);
+void sup_reply(struct sup *sup, uint64_t client, bool ok, const char *message);
 
 #endif

@@ -129,6 +129,7 @@ void sup_vip_tend(struct sup *sup)
     if (sup->vip == NULL) {
         return;
     }
+    read_vip(sup); /* and asks for what could not be asked for */
     sup_vip_check(sup);
     if (repair_track(sup) && (sup->eligible || !vip_is_here(sup->vip))) {
         sup->vip_problem[0] = '\0'; /* all is as it has to be */
@@ -140,6 +141,26 @@ void sup_vip_deny(struct sup *sup)
     if (sup_config_has_vip(sup->config)) {
         (void)write_track(sup); /* told; there is no other way to say it */
     }
+}
+
+void sup_deny_default(void)
+{
+    struct sup_config *config = NULL;
+    struct memory *memory = NULL;
+    struct err err = ERR_INIT;
+    const char *path;
+
+    if (sup_config_parse("defaults", "", &config, &err) != ERR_OK) {
+        return; /* no memory: nothing can be done */
+    }
+    path = sup_config_text(config, "vip", "track_file");
+    if (keepalived_track_says(path, true) &&
+        memory_open(sup_config_text(config, "", "state_dir"), &memory, &err) != ERR_BUSY &&
+        keepalived_track(path, false, &err) != ERR_OK) {
+        (void)unlink(path); /* a missing file counts as 0 too */
+    }
+    memory_close(memory);
+    sup_config_free(config);
 }
 
 void sup_vip_eligible(struct sup *sup, bool eligible)

@@ -33,6 +33,8 @@ struct vip {
     bool here;
     bool seen; /* during the dump under way */
     bool dumping;
+    bool again; /* what the dump under way says is not the whole */
+    uint32_t dump_sequence;
     uint32_t sequence;
 };
 
@@ -84,9 +86,20 @@ static enum err_code dump(struct vip *vip, struct err *err)
         .body = {.ifa_family = (uint8_t)vip->family},
     };
 
-    vip->dumping = true;
+    /* The kernel refuses a second one beside it. */
+    vip->again = vip->dumping;
+    if (vip->dumping) {
+        return ERR_OK;
+    }
     vip->seen = false;
-    return send_request(vip, &request, err);
+    vip->again = true; /* unless it can be asked */
+    if (send_request(vip, &request, err) != ERR_OK) {
+        return err->code;
+    }
+    vip->again = false;
+    vip->dumping = true;
+    vip->dump_sequence = vip->sequence;
+    return ERR_OK;
 }
 
 static enum err_code open_socket(struct vip *vip, struct err *err)
@@ -186,23 +199,45 @@ static void take_address(struct vip *vip, struct nlmsghdr *header)
     }
 }
 
+static bool is_of_dump(const struct vip *vip, const struct nlmsghdr *header)
+{
+    return vip->dumping && header->nlmsg_seq == vip->dump_sequence;
+}
+
+/* What was lost meanwhile may be our address: only a dump without a gap says that it is not here.
+ */
+static enum err_code end_dump(struct vip *vip, struct err *err)
+{
+    vip->dumping = false;
+    if (vip->again) {
+        return dump(vip, err);
+    }
+    vip->here = vip->seen;
+    return ERR_OK;
+}
+
 static enum err_code take_message(struct vip *vip, struct nlmsghdr *header, struct err *err)
 {
     const struct nlmsgerr *answer = NLMSG_DATA(header);
 
+    if (is_of_dump(vip, header) && (header->nlmsg_flags & NLM_F_DUMP_INTR) != 0) {
+        vip->again = true; /* something changed while it was made */
+    }
     switch (header->nlmsg_type) {
     case RTM_NEWADDR:
     case RTM_DELADDR:
         take_address(vip, header);
         return ERR_OK;
     case NLMSG_DONE:
-        vip->here = vip->dumping ? vip->seen : vip->here;
-        vip->dumping = false;
-        return ERR_OK;
+        return is_of_dump(vip, header) ? end_dump(vip, err) : ERR_OK;
     case NLMSG_ERROR:
         if (header->nlmsg_len < NLMSG_LENGTH(sizeof(*answer)) || answer->error == 0 ||
             answer->error == -EADDRNOTAVAIL) {
             return ERR_OK; /* done, or gone already */
+        }
+        if (is_of_dump(vip, header)) {
+            vip->dumping = false;
+            vip->again = true;
         }
         return err_set_errno(err, answer->error == -EPERM ? ERR_DENIED : ERR_IO, -answer->error,
                              "vip: the kernel refuses");
@@ -230,7 +265,7 @@ enum err_code vip_read(struct vip *vip, struct err *err)
         struct nlmsghdr align;
         char bytes[RECEIVE_SIZE];
     } room;
-    enum err_code rc = ERR_OK;
+    enum err_code rc = vip->again && !vip->dumping ? dump(vip, err) : ERR_OK;
 
     for (size_t i = 0; rc == ERR_OK && i < PASS_MAX; i++) {
         struct sockaddr_nl from = {.nl_family = AF_NETLINK};

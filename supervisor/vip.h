@@ -21,7 +21,8 @@ enum err_code vip_new(const char *address,
 void vip_free(struct vip *vip); /* NULL is allowed */
 /* To be watched for reading. Borrowed. */
 int vip_fd(const struct vip *vip);
-/* Takes in what the kernel says; never waits. After an overflow it asks anew by itself. */
+/* Takes in what the kernel says; never waits. What was lost by an overflow it asks for anew, by
+ * itself; what it could not ask for, with the next call. */
 enum err_code vip_read(struct vip *vip, struct err *err) WARN_UNUSED;
 /* As far as read. */
 bool vip_is_here(const struct vip *vip);

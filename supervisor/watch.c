@@ -52,6 +52,7 @@ static void start(struct watch *watch, uint64_t now_ms, struct watch_effects *ef
     watch->kill_task = 0;
     watch->kill_reason[0] = '\0';
     watch->closed_ms = UINT64_MAX;
+    watch->checkin_ms = watch->options.checkin_ms;
     watch->shown = true;
     move(watch, WATCH_STARTING, now_ms, watch->options.start_ms);
     (void)emit(effects, WATCH_EFFECT_FORK); /* carries nothing */
@@ -331,7 +332,7 @@ tick_up(struct watch *watch, const struct watch_event *event, struct watch_effec
     size_t task = slowest_task(watch);
     char reason[WATCH_REASON_SIZE];
 
-    if (event->now_ms >= watch->turned_ms[task] + watch->options.checkin_ms) {
+    if (event->now_ms >= watch->turned_ms[task] + watch_checkin_ms(watch)) {
         (void)snprintf(reason, sizeof(reason), "task %s did not check in for %" PRIu64 " ms",
                        watch_task_word((uint8_t)task), event->now_ms - watch->turned_ms[task]);
         watch->kill_task = (uint8_t)task;
@@ -437,6 +438,13 @@ void watch_set_options(struct watch *watch, const struct watch_options *options)
     watch->options = *options;
 }
 
+uint32_t watch_checkin_ms(const struct watch *watch)
+{
+    uint32_t told = watch->checkin_ms;
+
+    return told > watch->options.checkin_ms ? told : watch->options.checkin_ms;
+}
+
 void watch_step(struct watch *watch, const struct watch_event *event, struct watch_effects *effects)
 {
     effects->count = 0;
@@ -449,7 +457,7 @@ uint64_t watch_deadline_ms(const struct watch *watch)
     uint64_t deadline = watch->until_ms;
 
     if (watch->state == WATCH_UP) {
-        deadline = watch->turned_ms[slowest_task(watch)] + watch->options.checkin_ms;
+        deadline = watch->turned_ms[slowest_task(watch)] + watch_checkin_ms(watch);
     }
     if ((watch->state == WATCH_UP || watch->state == WATCH_STARTING) &&
         watch->closed_ms < deadline) {

@@ -133,6 +133,7 @@ struct watch {
     uint64_t since_ms;     /* of the state */
     uint64_t until_ms;     /* of STARTING, STOPPING, BACKOFF */
     uint64_t closed_ms;    /* STARTING, UP: when it has to have ended; UINT64_MAX */
+    uint32_t checkin_ms;   /* as it was when the child was started: how often it checks in */
     uint32_t crash_streak; /* crashes without a healthy time between */
     uint64_t turns[CONTRACT_TASK_COUNT];
     uint64_t turned_ms[CONTRACT_TASK_COUNT]; /* 0: has not checked in yet */
@@ -147,8 +148,11 @@ void watch_init(struct watch *watch, const struct watch_options *options);
 void watch_step(struct watch *watch,
                 const struct watch_event *event,
                 struct watch_effects *effects);
-/* New options from the next event on (reload). */
+/* New options from the next event on (reload). A shorter checkin_ms is for the next child: this one
+ * checks in as often as it was told when it started, and would be taken for one that hangs. */
 void watch_set_options(struct watch *watch, const struct watch_options *options);
+/* The limit for the child that is there. */
+uint32_t watch_checkin_ms(const struct watch *watch);
 /* When to send TICK; UINT64_MAX: never. */
 uint64_t watch_deadline_ms(const struct watch *watch);
 void watch_invariant(const struct watch *watch);

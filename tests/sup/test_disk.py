@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""test_disk.py: a supervisor whose own disk hangs or fails while it has to give up.
+"""test_disk.py: a supervisor whose own disk hangs or fails.
 
 Owns its benches and its etcd. Hurts no disk but that of its own supervisors (tests/cluster/hurt.c).
 """
+import concurrent.futures
+import contextlib
 import ctypes
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -79,6 +82,32 @@ class Unkillable(threading.Thread):
         ptrace(hurt.PTRACE_DETACH, self.pid, None, None)
 
 
+def numbers(host, word):
+    """What its children were told with that word, in order."""
+    return [number for _pid, told, number in host.trace() if told == word]
+
+
+class Manager(threading.Thread):
+    """systemd's end: counts the signs of life that it is given."""
+
+    def __init__(self, path):
+        super().__init__(daemon=True)
+        self.path, self.kicks = path, 0
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(path)
+        self.start()
+
+    def run(self):
+        while said := self.socket.recv(4096):
+            self.kicks += b"WATCHDOG=1" in said
+
+    def close(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
+            last.sendto(b"", self.path)
+        self.join()
+        self.socket.close()
+
+
 @unittest.skipUnless(TOOLS, "needs etcd, openssl and curl")
 class Disk(unittest.TestCase):
     def setUp(self):
@@ -118,6 +147,80 @@ class Disk(unittest.TestCase):
             host.hurt.clear()
             host.wait(lambda: host.status()["child"]["state"] == "up", "it goes on")
             self.assertFalse(host.status()["serving"])
+
+    def test_a_crash_to_be_remembered_on_a_hung_disk_holds_nothing_up(self):
+        """Watchdogs, the operator's questions, the next child, and the address."""
+        with HurtHost(self.arbiter, self.authority) as host, \
+                contextlib.closing(Manager(host.path("notify"))) as manager:
+            host.prefix += ["NOTIFY_SOCKET=" + host.path("notify"), "WATCHDOG_USEC=600000"]
+            self.lead(host)
+            epoch, pid = host.register()["epoch"], host.child()
+            host.hurt.slow_sync(HANG_MS, hurt.OTHER)
+            begun = time.monotonic()
+            os.kill(pid, signal.SIGKILL)
+            host.wait(lambda: host.status()["child"]["state"] == "up" and host.child() != pid,
+                      "another child is up", 30)
+            host.wait(lambda: host.register()["epoch"] > epoch, "it takes authority", 30)
+            kicks = manager.kicks
+            host.wait(lambda: manager.kicks > kicks + 2, "it gives signs of life")
+            self.assertNotIn(epoch + 1, numbers(host, "SEAL"))  # the epoch is not durable yet
+            self.depose(host)
+            os.kill(host.child(), signal.SIGSTOP)
+            host.wait(lambda: host.track() == "0\n", "the address is given up", 30)
+            self.assertLess(time.monotonic() - begun, HANG_MS / 1000)
+            host.hurt.clear()
+            host.wait(lambda: "disk_answers" in host.log(), "the disk answers", 60)
+            host.wait(lambda: host.status()["child"]["state"] == "up", "it goes on")
+            self.assertIn("disk_hangs", host.log())
+            self.assertNotIn(epoch + 1, numbers(host, "GRANT"))
+
+    def test_what_waits_for_the_disk_reaches_the_child_that_it_was_for_or_none(self):
+        with HurtHost(self.arbiter, self.authority) as host:
+            self.lead(host)
+            epoch, first = host.register()["epoch"], host.child()
+            host.hurt.slow_sync(HANG_MS, hurt.OTHER)
+            os.kill(first, signal.SIGKILL)
+            host.wait(lambda: host.register()["epoch"] == epoch + 1, "the second child leads", 30)
+            second = host.child()
+            os.kill(second, signal.SIGKILL)
+            host.wait(lambda: host.child() not in (0, second) and
+                      host.status()["child"]["state"] == "up", "the third child is up", 30)
+            third = host.child()
+            self.assertEqual(numbers(host, "SEAL"), [epoch])
+            host.hurt.clear()
+            host.wait(lambda: host.status()["serving"], "it serves", 30)
+            self.assertEqual(host.child(), third)
+            self.assertEqual(numbers(host, "SEAL"), [epoch, epoch + 2])
+            self.assertEqual(numbers(host, "GRANT"), [epoch, epoch + 2])
+            self.assertEqual(host.stop(), 0)
+
+    def test_a_child_that_cannot_be_killed_is_told_once(self):
+        with HurtHost(self.arbiter, self.authority) as host:
+            self.lead(host)
+            stuck = Unkillable(host.child())
+            try:
+                os.kill(host.child(), signal.SIGSTOP)
+                host.wait(lambda: "child_unkillable" in host.log(), "it is told", 40)
+                turned = time.monotonic() + 3  # the loop turns each second at least
+                host.wait(lambda: host.status() and time.monotonic() > turned, "it turns")
+                self.assertEqual(host.log().count("child_unkillable"), 1)
+            finally:
+                stuck.over.set()
+                stuck.join()
+
+    def test_the_operator_is_answered_when_the_disk_has_it(self):
+        with HurtHost(self.arbiter, self.authority) as host:
+            host.start()
+            for command in ("maintenance on", "safe-mode-clear"):
+                host.hurt.slow_sync(1500, hurt.OTHER)
+                begun = time.monotonic()
+                with concurrent.futures.ThreadPoolExecutor() as pool:
+                    answer = pool.submit(host.command, command)
+                    host.status()
+                    self.assertLess(time.monotonic() - begun, 1.4, command)
+                    self.assertTrue(answer.result()["ok"], command)
+                self.assertGreater(time.monotonic() - begun, 1.4, command)
+                host.hurt.clear()
 
     def test_a_register_that_cannot_be_kept_is_told_after_a_reload_too(self):
         """With freed memory overwritten: what is told must not come from the old configuration."""

@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -305,6 +306,39 @@ class Keepalived(unittest.TestCase):
             finally:
                 daemon.terminate()
                 daemon.wait(20)
+
+
+
+@unittest.skipUnless(os.geteuid() == 0, "needs root, for a mount namespace")
+class Broken(unittest.TestCase):
+    """A configuration that cannot be read, and the default places, on file systems of their own."""
+
+    SCRIPT = """
+        set -e
+        mount -t tmpfs none /run && mount -t tmpfs none /var/lib
+        mkdir -p /run/approvald && echo 1 > /run/approvald/vip-eligible
+        mkdir -m 700 /var/lib/approvald-supervisor
+        "$@" || code=$?
+        cat /run/approvald/vip-eligible
+        exit "$code"
+    """
+
+    def start(self, *prefix):
+        """What the track file says after a start."""
+        with tempfile.NamedTemporaryFile("w", suffix=".conf") as conf:
+            conf.write("nonsense = 1\n")
+            conf.flush()
+            done = subprocess.run(
+                ["unshare", "-m", "sh", "-c", self.SCRIPT, "sh", *prefix, bench.SUPERVISOR, "-c",
+                 conf.name], capture_output=True, text=True, timeout=20, check=False)
+        self.assertEqual(done.returncode, 78, done.stderr)
+        return done.stdout
+
+    def test_a_former_life_s_word_is_taken_back(self):
+        self.assertEqual(self.start(), "0\n")
+
+    def test_the_word_of_one_that_runs_stays(self):
+        self.assertEqual(self.start("flock", "/var/lib/approvald-supervisor"), "1\n")
 
 
 if __name__ == "__main__":

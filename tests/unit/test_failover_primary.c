@@ -308,6 +308,25 @@ static void the_peers_lead_may_be_heard_before_the_register_is_read(void)
     kit_free(&kit);
 }
 
+/* Such a child neither leads nor follows: left alone, the pair would stay without a standby. */
+static void a_child_that_is_deposed_when_it_was_taken_for_a_standby_is_ended(void)
+{
+    struct failover_link leads = kit_peer('B', 8, 103, 8, true);
+    struct kit kit;
+
+    unit_paired(&kit);
+    kit_command(&kit, FAILOVER_SWITCHOVER);
+    kit_epoch(&kit, FAILOVER_EVENT_DRAINED, 7);
+    kit_read(&kit, &kit.won);
+    kit_link(&kit, &leads);
+    EXPECT_ROLE(&kit, FAILOVER_STANDBY);
+    kit_epoch(&kit, FAILOVER_EVENT_DEPOSED, 8);
+    EXPECT(&kit, "REVOKE; ELIGIBLE 0");
+    kit_epoch(&kit, FAILOVER_EVENT_DEPOSED, 8); /* the dying child's last words */
+    EXPECT(&kit, "");
+    kit_free(&kit);
+}
+
 static void a_handover_that_changes_nothing_is_resumed(void)
 {
     struct kit kit;
@@ -512,6 +531,8 @@ UNIT_MAIN("failover_primary",
           {"C a newer epoch in an idle read ends the child",
            a_newer_epoch_in_an_idle_read_ends_the_child},
           {"C a peer that knows a higher epoch deposes", a_peer_that_knows_a_higher_epoch_deposes},
+          {"K a child that is deposed when it was taken for a standby is ended",
+           a_child_that_is_deposed_when_it_was_taken_for_a_standby_is_ended},
           {"C what moves while the child seals is given up without a kill",
            what_moves_while_the_child_seals_is_given_up_without_a_kill},
           {"L the child of a primary that died needs a CAS of its own",

@@ -167,6 +167,31 @@ static void a_hang_of_any_task_is_killed_at_the_deadline(void)
     }
 }
 
+static void a_shorter_checkin_is_for_the_next_child_and_a_longer_one_at_once(void)
+{
+    struct watch_options options = sample_options();
+    struct bench bench;
+    uint64_t last;
+
+    go_up(&bench);
+    last = bench.now_ms;
+    options.checkin_ms = 50;
+    bench.now_ms += 150;
+    watch_set_options(&bench.watch, &options);
+    CU_ASSERT_EQUAL(watch_checkin_ms(&bench.watch), 200); /* as it was told when it started */
+    CU_ASSERT_STRING_EQUAL(feed(&bench, WATCH_EVENT_TICK), "");
+    CU_ASSERT_STRING_EQUAL(pass(&bench), "down kill");
+    CU_ASSERT_EQUAL(bench.now_ms, last + 200);
+    CU_ASSERT_STRING_EQUAL(feed_exit(&bench, true, 9), "crashed fork");
+    CU_ASSERT_STRING_EQUAL(feed(&bench, WATCH_EVENT_READY), "up");
+    last = bench.now_ms;
+    CU_ASSERT_EQUAL(watch_checkin_ms(&bench.watch), 50);
+    options.checkin_ms = 80;
+    watch_set_options(&bench.watch, &options);
+    CU_ASSERT_STRING_EQUAL(pass(&bench), "down kill");
+    CU_ASSERT_EQUAL(bench.now_ms, last + 80);
+}
+
 static void turns_that_go_on_keep_the_child_alive(void)
 {
     struct bench bench;
@@ -436,6 +461,7 @@ UNIT_MAIN("watch",
           CASE(a_child_is_started_comes_up_and_is_stopped),
           CASE(a_child_that_does_not_stop_is_killed_at_the_limit),
           CASE(a_hang_of_any_task_is_killed_at_the_deadline),
+          CASE(a_shorter_checkin_is_for_the_next_child_and_a_longer_one_at_once),
           CASE(turns_that_go_on_keep_the_child_alive),
           CASE(a_child_that_is_not_up_in_time_is_killed),
           CASE(the_first_restart_is_at_once_and_later_ones_wait_longer),

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* keeper.c: the thread that makes the supervisor's memory durable.
+ * Owns the memory from the start of the thread on. The lock guards the hand-over of values and
+ * nothing else: it is never held while the disk is used. Never decides what waits for a save.
+ * Never saves again after a failed save: what the disk holds is then unknown. */
+#include "supervisor/keeper.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+struct keeper {
+    struct memory *memory; /* owned; the thread's */
+    int fd;                /* owned; an eventfd */
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t wake;
+    struct memory_value value; /* the newest */
+    uint64_t asked;            /* its number */
+    uint64_t saved;
+    struct err failure;
+    bool closing;
+    bool ended;
+};
+
+static void lock(struct keeper *keeper)
+{
+    int failed = pthread_mutex_lock(&keeper->lock);
+
+    ASSERT(failed == 0);
+}
+
+static void unlock(struct keeper *keeper)
+{
+    int failed = pthread_mutex_unlock(&keeper->lock);
+
+    ASSERT(failed == 0);
+}
+
+static void tell(const struct keeper *keeper)
+{
+    const uint64_t one = 1;
+
+    (void)!write(keeper->fd, &one, sizeof(one)); /* full means told already */
+}
+
+/* Lock held: waits for a value. False: the end; what was asked for before is still saved. */
+static bool next(struct keeper *keeper, struct memory_value *ret_value, uint64_t *ret_number)
+{
+    while (!keeper->closing && keeper->asked == keeper->saved) {
+        (void)pthread_cond_wait(&keeper->wake, &keeper->lock); /* cannot fail: we hold the lock */
+    }
+    *ret_value = keeper->value;
+    *ret_number = keeper->asked;
+    return keeper->asked != keeper->saved;
+}
+
+static void *keeper_main(void *arg)
+{
+    struct keeper *keeper = arg;
+    struct err err = ERR_INIT;
+    struct memory_value value;
+    uint64_t number;
+
+    lock(keeper);
+    while (err.code == ERR_OK && next(keeper, &value, &number)) {
+        unlock(keeper);
+        err_ignore(memory_save(keeper->memory, &value, &err)); /* err keeps it */
+        lock(keeper);
+        keeper->saved = err.code == ERR_OK ? number : keeper->saved;
+        keeper->failure = err;
+        tell(keeper);
+    }
+    keeper->ended = true;
+    tell(keeper);
+    unlock(keeper);
+    return NULL;
+}
+
+/* Signals stay with the loop. */
+static enum err_code start(struct keeper *keeper, struct err *err)
+{
+    sigset_t all;
+    sigset_t before;
+    int number;
+
+    (void)sigfillset(&all); /* none of these can fail with these arguments */
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    number = pthread_create(&keeper->thread, NULL, keeper_main, keeper);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return number == 0 ? ERR_OK : err_set_errno(err, ERR_NOMEM, number, "state_dir: thread");
+}
+
+static void dispose(struct keeper *keeper)
+{
+    (void)close(keeper->fd);
+    (void)pthread_cond_destroy(&keeper->wake);  /* nobody waits */
+    (void)pthread_mutex_destroy(&keeper->lock); /* nobody holds it */
+    mem_free(keeper);
+}
+
+enum err_code keeper_new(struct memory *memory_take, struct keeper **ret_keeper, struct err *err)
+{
+    struct keeper *keeper = mem_new(1, sizeof(*keeper));
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    enum err_code rc;
+
+    if (keeper == NULL || fd < 0) {
+        (void)(fd >= 0 && close(fd) == 0);
+        mem_free(keeper);
+        return err_set(err, ERR_NOMEM, "state_dir: thread");
+    }
+    keeper->fd = fd;
+    keeper->memory = memory_take;
+    (void)pthread_mutex_init(&keeper->lock, NULL); /* cannot fail with these arguments on Linux */
+    (void)pthread_cond_init(&keeper->wake, NULL);
+    rc = start(keeper, err);
+    if (rc != ERR_OK) {
+        dispose(keeper);
+        return rc;
+    }
+    *ret_keeper = keeper;
+    return ERR_OK;
+}
+
+static bool has_ended(struct keeper *keeper)
+{
+    bool ended;
+
+    lock(keeper);
+    ended = keeper->ended;
+    unlock(keeper);
+    return ended;
+}
+
+static void take_told(const struct keeper *keeper)
+{
+    uint64_t count;
+
+    (void)!read(keeper->fd, &count, sizeof(count)); /* nothing there: nothing new */
+}
+
+/* False: the disk does not let it go. */
+static bool await_end(struct keeper *keeper, uint32_t limit_ms)
+{
+    struct pollfd look = {.fd = keeper->fd, .events = POLLIN};
+    uint64_t now_ms = clock_boot_ms(clock_host());
+    uint64_t end_ms = now_ms + limit_ms;
+
+    while (!has_ended(keeper)) {
+        if (now_ms >= end_ms) {
+            return false;
+        }
+        (void)poll(&look, 1, (int)(end_ms - now_ms)); /* the flag and the clock say the rest */
+        take_told(keeper);
+        now_ms = clock_boot_ms(clock_host());
+    }
+    return true;
+}
+
+void keeper_free(struct keeper *keeper, uint32_t limit_ms)
+{
+    if (keeper == NULL) {
+        return;
+    }
+    lock(keeper);
+    keeper->closing = true;
+    (void)pthread_cond_signal(&keeper->wake); /* a signal cannot fail */
+    unlock(keeper);
+    if (!await_end(keeper, limit_ms)) {
+        return; /* the thread still uses it */
+    }
+    (void)pthread_join(keeper->thread, NULL); /* it exists and nobody else joins it */
+    memory_close(keeper->memory);
+    dispose(keeper);
+}
+
+int keeper_fd(const struct keeper *keeper)
+{
+    return keeper->fd;
+}
+
+uint64_t keeper_save(struct keeper *keeper, const struct memory_value *value)
+{
+    uint64_t number;
+
+    lock(keeper);
+    keeper->value = *value;
+    number = ++keeper->asked;
+    (void)pthread_cond_signal(&keeper->wake); /* a signal cannot fail */
+    unlock(keeper);
+    return number;
+}
+
+enum err_code keeper_look(struct keeper *keeper, uint64_t *ret_saved, struct err *err)
+{
+    enum err_code rc;
+
+    take_told(keeper); /* before the look: what is told later is read later */
+    lock(keeper);
+    ASSERT(keeper->saved <= keeper->asked);
+    *ret_saved = keeper->saved;
+    rc = keeper->failure.code;
+    if (rc != ERR_OK) {
+        *err = keeper->failure;
+    }
+    unlock(keeper);
+    return rc;
+}
