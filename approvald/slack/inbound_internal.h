@@ -124,7 +124,7 @@ inbound_handler_fn inbound_on_submission; /* view_submission */
 inbound_handler_fn inbound_on_command;    /* slash commands */
 inbound_handler_fn inbound_on_event;      /* event_callback */
 
-/* An ephemeral sentence, best effort: by response_url, else chat.postEphemeral. */
+/* inbound_say.c: an ephemeral sentence, best effort: by response_url, else chat.postEphemeral. */
 void inbound_say(struct slack_inbound *inbound,
                  const struct payload *payload,
                  const char *sentence);
