@@ -295,7 +295,9 @@ void inbound_on_press(struct inflight *flight, const struct payload *payload)
 
 /* The modal comes back. */
 
-static void reply_view(struct inflight *flight, const struct request *request, const char *sentence)
+void inbound_reply_view(struct inflight *flight,
+                        const struct request *request,
+                        const char *sentence)
 {
     AUTO_BUF struct buf *body = NULL;
     struct err err = ERR_INIT;
@@ -319,7 +321,7 @@ static void reply_reason_error(struct inflight *flight, const char *sentence)
     enum err_code rc = buf_new(SLACK_VIEW_SIZE_MAX, &body, &err);
 
     if (rc == ERR_OK) {
-        rc = view_reason_error(sentence, body, &err);
+        rc = view_field_error(VIEW_REASON_BLOCK, sentence, body, &err);
     }
     if (rc == ERR_OK) {
         inbound_reply_json(flight, buf_span(body));
@@ -340,7 +342,7 @@ on_rejected(void *arg, enum err_code rc, const struct err *err, const struct ser
             inbox_worker_poke(flight->inbound->worker);
         }
     } else if (refusal != REFUSAL_NONE && inbound_is_durable(rc)) {
-        reply_view(flight, answer->request, refusal_sentence(refusal));
+        inbound_reply_view(flight, answer->request, refusal_sentence(refusal));
     } else if (rc == ERR_INVALID) {
         reply_reason_error(flight, err->message);
     } else {
@@ -412,10 +414,14 @@ void inbound_on_submission(struct inflight *flight, const struct payload *payloa
         inbound_reply_empty(flight);
         return;
     }
+    if (span_is(payload->callback_id, VIEW_ASK_CALLBACK)) {
+        inbound_on_ask(flight, payload);
+        return;
+    }
     if (!span_is(payload->callback_id, VIEW_REJECT_CALLBACK) ||
         !view_place_parse(payload->private_metadata, &place, &metadata)) {
-        reply_view(flight, NULL,
-                   "This window is out of date. Close it and press the button again.");
+        inbound_reply_view(flight, NULL,
+                           "This window is out of date. Close it and press the button again.");
         return;
     }
     count = text_count(reason);

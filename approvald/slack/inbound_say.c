@@ -99,3 +99,15 @@ void inbound_say(struct slack_inbound *inbound, const struct payload *payload, c
         log_err(LOG_LEVEL_INFO, MODULE, "not_said", &err);
     }
 }
+
+void inbound_tell(struct inflight *flight, const char *sentence)
+{
+    struct place place = {.response_url = flight->text == NULL ? SPAN_NONE : buf_span(flight->text),
+                          .channel = slack_id_span(&flight->channel),
+                          .user = slack_id_span(&flight->user)};
+    struct err err = ERR_INIT;
+
+    if (say(flight->inbound, &place, sentence, &err) != ERR_OK) {
+        log_err(LOG_LEVEL_INFO, MODULE, "not_said", &err);
+    }
+}

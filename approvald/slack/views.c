@@ -259,14 +259,15 @@ enum err_code view_state_update(const struct request *request,
     return rc == ERR_OK ? view_print(root, SLACK_VIEW_SIZE_MAX, body, err) : rc;
 }
 
-enum err_code view_reason_error(const char *sentence, struct buf *body, struct err *err)
+enum err_code
+view_field_error(const char *block, const char *sentence, struct buf *body, struct err *err)
 {
     AUTO_JSON struct json *root = json_new_object();
     struct json *errors;
 
     json_add_text(root, "response_action", SPAN_LITERAL("errors"));
     errors = json_add_object(root, "errors");
-    json_add_text(errors, VIEW_REASON_BLOCK, text_prefix(span_text(sentence), ERROR_SIZE_MAX));
+    json_add_text(errors, block, text_prefix(span_text(sentence), ERROR_SIZE_MAX));
     return json_print(root, body, err);
 }
 
@@ -290,6 +291,59 @@ static enum err_code check_label(const struct json *view, const char *path, stru
         return ERR_OK;
     }
     return check_count(text, SLACK_VIEW_TITLE_COUNT_MAX, path, err);
+}
+
+static enum err_code check_option(const struct json *option, struct err *err)
+{
+    enum err_code rc =
+        check_count(json_text(option, "text.text"), SLACK_OPTION_TEXT_COUNT_MAX, "option", err);
+
+    if (rc == ERR_OK) {
+        rc = check_count(json_text(option, "description.text"), SLACK_OPTION_TEXT_COUNT_MAX,
+                         "description", err);
+    }
+    if (rc == ERR_OK) {
+        rc = check_count(json_text(option, "value"), SLACK_OPTION_TEXT_COUNT_MAX, "value", err);
+    }
+    if (rc == ERR_OK &&
+        (json_text(option, "text.text").size == 0 || json_text(option, "value").size == 0)) {
+        rc = err_set(err, ERR_INVALID, "an option needs a text and a value");
+    }
+    return rc;
+}
+
+static enum err_code check_options(const struct json *options, struct err *err)
+{
+    enum err_code rc = ERR_OK;
+
+    if (json_count(options) > SLACK_OPTION_COUNT_MAX) {
+        return err_set(err, ERR_TOO_LARGE, "more than %d options", SLACK_OPTION_COUNT_MAX);
+    }
+    for (const struct json *option = json_first(options); rc == ERR_OK && option != NULL;
+         option = json_next(option)) {
+        rc = check_option(option, err);
+    }
+    return rc;
+}
+
+/* The element of an input; NULL: the block is another one. */
+static enum err_code check_element(const struct json *element, struct err *err)
+{
+    const struct json *groups = json_get(element, "option_groups");
+    enum err_code rc =
+        check_count(json_text(element, "action_id"), SLACK_ID_COUNT_MAX, "action_id", err);
+
+    if (rc == ERR_OK) {
+        rc = check_options(json_get(element, "options"), err);
+    }
+    if (rc == ERR_OK && json_count(groups) > SLACK_OPTION_COUNT_MAX) {
+        rc = err_set(err, ERR_TOO_LARGE, "more than %d groups", SLACK_OPTION_COUNT_MAX);
+    }
+    for (const struct json *group = json_first(groups); rc == ERR_OK && group != NULL;
+         group = json_next(group)) {
+        rc = check_options(json_get(group, "options"), err);
+    }
+    return rc;
 }
 
 static bool id_is_repeated(const struct json *block)
@@ -317,8 +371,7 @@ static enum err_code check_block(const struct json *block, struct err *err)
         rc = check_count(json_text(block, "text.text"), SLACK_VIEW_TEXT_COUNT_MAX, "text", err);
     }
     if (rc == ERR_OK) {
-        rc = check_count(json_text(block, "element.action_id"), SLACK_ID_COUNT_MAX, "action_id",
-                         err);
+        rc = check_element(json_get(block, "element"), err);
     }
     if (rc == ERR_OK && json_get(block, "text") != NULL &&
         json_text(block, "text.text").size == 0) {
