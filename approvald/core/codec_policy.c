@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* codec_policy.c: the stored forms of a policy's version and of the retention.
  * Owns their layouts: policy: u8 version (1) | text name | u32 version | u8 flags (1 deleted,
- *   2 self_approval, 4 direct_requester, 8 require_reason) | text title, channel | u8 quorum |
- *   u64 expires_after, lapses_after | lists of text users, groups, webhooks | u64 applied_ms |
- *   text applied_by. retention: u8 version (1) | u32 version | u64 requests_ms, audit_ms,
- *   applied_ms | text applied_by
- * Never judges whether a policy makes sense: policy_check does, before it is stored. */
+ *   2 self_approval, 4 direct_requester, 8 require_reason, 16 ask_in_slack) | text title, channel |
+ *   u8 quorum | u64 expires_after, lapses_after | lists of text users, groups, webhooks | u64
+ * applied_ms | text applied_by. retention: u8 version (1) | u32 version | u64 requests_ms,
+ * audit_ms, applied_ms | text applied_by Never judges whether a policy makes sense: policy_check
+ * does, before it is stored. */
 #include "approvald/core/codec.h"
 #include "approvald/core/codec_io.h"
 
@@ -20,7 +20,8 @@ enum policy_flag {
     FLAG_SELF_APPROVAL = 2,
     FLAG_DIRECT_REQUESTER = 4,
     FLAG_REQUIRE_REASON = 8,
-    FLAG_ALL = 15,
+    FLAG_ASK_IN_SLACK = 16,
+    FLAG_ALL = 31,
 };
 
 static uint8_t policy_flags(const struct policy *policy)
@@ -31,6 +32,7 @@ static uint8_t policy_flags(const struct policy *policy)
     flags |= policy->self_approval ? FLAG_SELF_APPROVAL : 0U;
     flags |= policy->direct_requester ? FLAG_DIRECT_REQUESTER : 0U;
     flags |= policy->require_reason ? FLAG_REQUIRE_REASON : 0U;
+    flags |= policy->ask_in_slack ? FLAG_ASK_IN_SLACK : 0U;
     return (uint8_t)flags;
 }
 
@@ -76,6 +78,7 @@ enum err_code codec_policy_decode(struct span bytes, struct policy *ret_policy, 
     ret_policy->self_approval = (flags & FLAG_SELF_APPROVAL) != 0;
     ret_policy->direct_requester = (flags & FLAG_DIRECT_REQUESTER) != 0;
     ret_policy->require_reason = (flags & FLAG_REQUIRE_REASON) != 0;
+    ret_policy->ask_in_slack = (flags & FLAG_ASK_IN_SLACK) != 0;
     ret_policy->title = unpack_text(&unpack);
     ret_policy->channel = unpack_text(&unpack);
     ret_policy->quorum = codec_range(&unpack, 1, CORE_QUORUM_MAX);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* eligible.c: who may decide.
+/* eligible.c: who may decide, and who may ask from Slack.
  * Owns the order in which a decision is refused: what the person is, then whether he asked himself,
  * then whether he is named, then whether the request is still open.
  * Never guesses: an unknown fact that matters is asked for, never assumed. */
@@ -113,4 +113,9 @@ enum refusal eligible_check(const struct request *request,
     }
     *ret_need_facts = named == NAMED_UNKNOWN || event->facts == NULL || !event->facts->user_known;
     return REFUSAL_NONE;
+}
+
+enum refusal eligible_ask(const struct facts *facts)
+{
+    return facts == NULL || !facts->user_known ? REFUSAL_FACTS_UNKNOWN : check_person(facts);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* eligible.h: may this person decide this request now? Pure. */
+/* eligible.h: may this person decide this request now, may he ask at all? Pure. */
 #ifndef APPROVALD_CORE_ELIGIBLE_H
 #define APPROVALD_CORE_ELIGIBLE_H
 
@@ -11,5 +11,9 @@ enum refusal eligible_check(const struct request *request,
                             const struct policy *policy,
                             const struct approval_event *event,
                             bool *ret_need_facts);
+
+/* May this person ask at all? REFUSAL_FACTS_UNKNOWN until it is known what he is. Whether a policy
+ * takes requests from people is the policy's ask_in_slack. */
+enum refusal eligible_ask(const struct facts *facts);
 
 #endif

@@ -211,6 +211,7 @@ enum field {
     FIELD_SELF_APPROVAL,
     FIELD_DIRECT_REQUESTER,
     FIELD_REQUIRE_REASON,
+    FIELD_ASK_IN_SLACK,
     FIELD_EXPIRES_AFTER,
     FIELD_LAPSES_AFTER,
     FIELD_WEBHOOKS,
@@ -224,6 +225,7 @@ static const char *const field_names[] = {
     [FIELD_SELF_APPROVAL] = "self_approval",
     [FIELD_DIRECT_REQUESTER] = "direct_requester",
     [FIELD_REQUIRE_REASON] = "require_reason",
+    [FIELD_ASK_IN_SLACK] = "ask_in_slack",
     [FIELD_EXPIRES_AFTER] = "expires_after",
     [FIELD_LAPSES_AFTER] = "lapses_after",
     [FIELD_WEBHOOKS] = "webhooks",
@@ -301,6 +303,8 @@ policy_field_format(const struct policy *policy, size_t index, struct buf *buf, 
         return format_bool(policy->direct_requester, buf, err);
     case FIELD_REQUIRE_REASON:
         return format_bool(policy->require_reason, buf, err);
+    case FIELD_ASK_IN_SLACK:
+        return format_bool(policy->ask_in_slack, buf, err);
     case FIELD_EXPIRES_AFTER:
         return policy_format_ms(policy->expires_after_ms, buf, err);
     case FIELD_LAPSES_AFTER:
@@ -341,6 +345,8 @@ bool policy_field_equal(const struct policy *a, const struct policy *b, size_t i
         return a->direct_requester == b->direct_requester;
     case FIELD_REQUIRE_REASON:
         return a->require_reason == b->require_reason;
+    case FIELD_ASK_IN_SLACK:
+        return a->ask_in_slack == b->ask_in_slack;
     case FIELD_EXPIRES_AFTER:
         return a->expires_after_ms == b->expires_after_ms;
     case FIELD_LAPSES_AFTER:

@@ -19,7 +19,7 @@ bool slack_channel_is_valid(struct span id);
 enum err_code policy_check(const struct policy *policy, struct err *err) WARN_UNUSED;
 
 /* The fields that people set, in the order in which a difference shows them. */
-#define POLICY_FIELD_COUNT 10
+#define POLICY_FIELD_COUNT 11
 /* As in the policy's text; index < POLICY_FIELD_COUNT. */
 const char *policy_field_name(size_t index);
 /* Appends the value of a field for people: "2", "24h", "U1, S2", "yes". */

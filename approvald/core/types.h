@@ -100,6 +100,7 @@ struct policy {
     bool self_approval;        /* may the requester approve? default: no */
     bool direct_requester;     /* direct message to the requester about the outcome; default: yes */
     bool require_reason;       /* a request must say why */
+    bool ask_in_slack;         /* may people ask under it from Slack? default: no */
     uint64_t expires_after_ms; /* a pending request expires */
     uint64_t lapses_after_ms;  /* an unclaimed approval lapses; 0: never */
     uint32_t user_count;
@@ -140,10 +141,10 @@ struct facts {
       "You have already decided this request; one person counts once.")                            \
     X(REFUSAL_ENDED, "ended", "This request is already decided; nothing was changed.")             \
     X(REFUSAL_EXPIRED, "expired", "This request has expired; the requester can ask again.")        \
-    X(REFUSAL_GUEST, "guest", "Guests of this workspace cannot decide requests.")                  \
-    X(REFUSAL_BOT, "bot", "Bots cannot decide requests.")                                          \
-    X(REFUSAL_DEACTIVATED, "deactivated", "A deactivated account cannot decide requests.")         \
-    X(REFUSAL_FOREIGN, "foreign", "Only people of this organisation can decide requests here.")    \
+    X(REFUSAL_GUEST, "guest", "Guests of this workspace can neither ask nor decide here.")         \
+    X(REFUSAL_BOT, "bot", "Bots can neither ask nor decide here.")                                 \
+    X(REFUSAL_DEACTIVATED, "deactivated", "A deactivated account can neither ask nor decide.")     \
+    X(REFUSAL_FOREIGN, "foreign", "Only people of this organisation can ask or decide here.")      \
     X(REFUSAL_NOT_APPROVED, "not_approved", "There is no approval to use.")                        \
     X(REFUSAL_NOT_ASKER, "not_asker", "Only the asker of this request can do this.")               \
     X(REFUSAL_WRONG_HASH, "wrong_hash",                                                            \
@@ -158,7 +159,8 @@ struct facts {
     X(REFUSAL_TOO_MANY, "too_many_open", "Too many requests are open; try again later.")           \
     X(REFUSAL_CONSUMED, "consumed", "Another result of this approval is recorded already.")        \
     X(REFUSAL_FACTS_UNKNOWN, "facts_unknown",                                                      \
-      "Slack did not tell us in time whether you may decide this; please press again.")
+      "Slack did not tell us in time whether you may do this; please press again.")                \
+    X(REFUSAL_NOT_ASKABLE, "not_askable", "This policy takes no requests from Slack.")
 
 enum refusal {
 #define REFUSAL_ENUM(code, word, sentence) code,

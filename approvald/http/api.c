@@ -94,7 +94,7 @@ static const uint16_t refusal_statuses[] = {
     [REFUSAL_POLICY_DELETED] = 409,  [REFUSAL_UNKNOWN_POLICY] = 404,
     [REFUSAL_SCOPE] = 403,           [REFUSAL_KEY_REUSED] = 409,
     [REFUSAL_TOO_MANY] = 429,        [REFUSAL_CONSUMED] = 409,
-    [REFUSAL_FACTS_UNKNOWN] = 503,
+    [REFUSAL_FACTS_UNKNOWN] = 503,   [REFUSAL_NOT_ASKABLE] = 403,
 };
 
 static uint32_t code_status(enum err_code rc)

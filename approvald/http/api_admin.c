@@ -157,6 +157,7 @@ static void add_policy(struct json *list, const struct policy *policy)
     json_add_bool(object, "self_approval", policy->self_approval);
     json_add_bool(object, "direct_requester", policy->direct_requester);
     json_add_bool(object, "require_reason", policy->require_reason);
+    json_add_bool(object, "ask_in_slack", policy->ask_in_slack);
     json_add_u64(object, "expires_after_s", policy->expires_after_ms / 1000);
     json_add_u64(object, "lapses_after_s", policy->lapses_after_ms / 1000);
     add_names(object, "users", policy->users, policy->user_count);

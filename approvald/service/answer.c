@@ -188,6 +188,7 @@ enum err_code refusal_code(enum refusal refusal)
     case REFUSAL_NOT_ASKER:
     case REFUSAL_SCOPE:
     case REFUSAL_FACTS_UNKNOWN:
+    case REFUSAL_NOT_ASKABLE:
         return ERR_DENIED;
     case REFUSAL_ALREADY_DECIDED:
     case REFUSAL_ENDED:

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* create.c: a new request.
  * Owns the order of its checks: the same intent again, then room, then the policy.
- * Never lets one idempotency key make two requests. */
+ * Never lets one idempotency key make two requests, never lets a person ask from Slack under a
+ * policy that does not say so. */
+#include "approvald/core/eligible.h"
 #include "approvald/core/policy.h"
 #include "approvald/core/request_id.h"
 #include "approvald/service/answer.h"
@@ -11,21 +13,45 @@
 #include "base/metrics.h"
 #include "base/rng.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct create_job {
     struct request_job base;
     struct service_create create; /* spans point to the job's copies */
+    enum refusal person;          /* over Slack: why he may not ask at all, judged on the loop */
     uint8_t random[REQUEST_ID_RANDOM_SIZE];
     bool has_intent;
     uint8_t intent[INTENT_SIZE];
 };
 static_assert(sizeof(struct create_job) <= JOB_BLOCK_SIZE, "a job must fit in its block");
 
-static enum err_code refuse(struct work *work, enum refusal refusal)
+static bool is_from_slack(const struct create_job *job)
 {
+    return job->create.actor.via == VIA_SLACK;
+}
+
+static enum err_code audit_refusal(struct work *work, struct create_job *job, enum refusal refusal)
+{
+    char detail[64];
+    int size = snprintf(detail, sizeof detail, "create: %s", refusal_word(refusal));
+    struct audit_write write = {.action = span_text(audit_action_word(AUDIT_REFUSED)),
+                                .actor = &job->create.actor,
+                                .detail = span_text(detail)};
+
+    ASSERT(size > 0 && (size_t)size < sizeof detail);
+    return work_audit(work, &write, NULL, NULL);
+}
+
+static enum err_code refuse(struct work *work, struct create_job *job, enum refusal refusal)
+{
+    enum err_code rc = ERR_OK;
+
     work->job->refusal = refusal;
-    return answer_subject(work, NULL);
+    if (is_from_slack(job)) {
+        rc = audit_refusal(work, job, refusal);
+    }
+    return rc == ERR_OK ? answer_subject(work, NULL) : rc;
 }
 
 /* The value of an intent: id, hash of the body. */
@@ -41,7 +67,7 @@ static enum err_code answer_again(struct work *work, struct create_job *job, str
         return err_set(work->err, ERR_CORRUPT, "a stored intent does not decode");
     }
     if (memcmp(value.data + REQUEST_ID_SIZE, job->create.body_hash, 32) != 0) {
-        return refuse(work, REFUSAL_KEY_REUSED);
+        return refuse(work, job, REFUSAL_KEY_REUSED);
     }
     memcpy(id.bytes, value.data, REQUEST_ID_SIZE);
     rc = subject_load(work, &id, &subject);
@@ -132,19 +158,32 @@ static enum err_code store(struct work *work, struct create_job *job, struct sub
     return rc == ERR_OK ? answer_subject(work, subject) : rc;
 }
 
+static enum refusal refusal_of(const struct create_job *job, const struct policy *policy)
+{
+    if (policy->deleted) {
+        return REFUSAL_POLICY_DELETED;
+    }
+    return is_from_slack(job) && !policy->ask_in_slack ? REFUSAL_NOT_ASKABLE : REFUSAL_NONE;
+}
+
 static enum err_code make(struct work *work, struct create_job *job)
 {
     const struct service_create *create = &job->create;
     struct subject subject = {.link = 0};
+    enum refusal refusal;
     uint32_t version = 0;
     enum err_code rc;
 
+    /* The person before the policy: a stranger does not even learn which ones there are. */
+    if (is_from_slack(job) && job->person != REFUSAL_NONE) {
+        return refuse(work, job, job->person);
+    }
     if (work->writer->state.counts.pending >= work->writer->open_count_max) {
-        return refuse(work, REFUSAL_TOO_MANY);
+        return refuse(work, job, REFUSAL_TOO_MANY);
     }
     rc = work_policy_head(work, create->policy, &version);
     if (rc == ERR_NOT_FOUND) {
-        return refuse(work, REFUSAL_UNKNOWN_POLICY);
+        return refuse(work, job, REFUSAL_UNKNOWN_POLICY);
     }
     if (rc == ERR_OK) {
         rc = work_policy_get(work, create->policy, version, &subject.policy);
@@ -152,8 +191,9 @@ static enum err_code make(struct work *work, struct create_job *job)
     if (rc != ERR_OK) {
         return rc;
     }
-    if (subject.policy.deleted) {
-        return refuse(work, REFUSAL_POLICY_DELETED);
+    refusal = refusal_of(job, &subject.policy);
+    if (refusal != REFUSAL_NONE) {
+        return refuse(work, job, refusal);
     }
     if (subject.policy.require_reason && create->reason.size == 0) {
         return err_set(work->err, ERR_INVALID, "reason: policy %.*s wants to know why",
@@ -218,6 +258,8 @@ static void check(struct create_job *job)
     };
     bool ok =
         input_actor(base, &create->actor) &&
+        input_require(base, create->actor.via != VIA_SLACK || create->actor.user.size > 0,
+                      "user: over Slack a person asks") &&
         input_require(base, create->requester.size == 0 || slack_user_is_valid(create->requester),
                       "requester: not a Slack user id (U… or W…)") &&
         input_require(base, create->idempotency_key.size <= CORE_KEY_SIZE_MAX,
@@ -232,6 +274,8 @@ static void check(struct create_job *job)
     for (size_t i = 0; ok && i < INPUT_SLOT_COUNT; i++) {
         ok = input_clean(base, (enum input_slot)i, &texts[i]);
     }
+    job->person = eligible_ask(create->facts);
+    create->facts = NULL; /* the caller's */
     job->has_intent = create->idempotency_key.size > 0;
     if (ok && job->has_intent) {
         intent_make(create->token_id, create->idempotency_key, job->intent);

@@ -31,6 +31,8 @@ static const struct conf_option options[] = {
      "Whether the requester gets a direct message about the outcome."},
     {"policy", "require_reason", CONF_BOOL, "false", 0, 0, NULL,
      "Whether a request has to say why."},
+    {"policy", "ask_in_slack", CONF_BOOL, "false", 0, 0, NULL,
+     "Whether every member of the workspace may ask under it with the form in Slack."},
     {"policy", "expires_after", CONF_DURATION, "24h", CORE_EXPIRES_MS_MIN, CORE_EXPIRES_MS_MAX,
      NULL, "When a request that nobody ended expires."},
     {"policy", "lapses_after", CONF_DURATION, "24h", 0, CORE_LAPSES_MS_MAX, NULL,
@@ -103,6 +105,7 @@ read_policy(const struct conf_section *section, struct policy *policy, struct er
                               .self_approval = conf_bool(section, "self_approval"),
                               .direct_requester = conf_bool(section, "direct_requester"),
                               .require_reason = conf_bool(section, "require_reason"),
+                              .ask_in_slack = conf_bool(section, "ask_in_slack"),
                               .expires_after_ms = conf_number(section, "expires_after"),
                               .lapses_after_ms = conf_number(section, "lapses_after")};
     if (webhook_count > CORE_POLICY_WEBHOOK_COUNT_MAX) {

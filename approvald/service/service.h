@@ -59,8 +59,12 @@ typedef void service_request_fn(void *arg,
                                 const struct err *err,
                                 const struct service_answer *answer);
 
+/* In the place of a token's id: idempotency keys of requests from Slack are their own. */
+#define SERVICE_SLACK_ID UINT64_MAX
+
 struct service_create {
     struct actor actor;
+    const struct facts *facts;   /* VIA_SLACK: of the person who asks; else NULL */
     uint64_t token_id;           /* 0 on the local socket */
     struct span idempotency_key; /* may be empty: then each call is an intent of its own */
     uint8_t body_hash[32];       /* of the request body, to tell one intent from another */
@@ -75,6 +79,8 @@ struct service_create {
     uint8_t bind_hash[32];
     uint64_t expires_after_ms; /* 0: the policy's; never longer than the policy's */
 };
+/* Over Slack a person asks, for himself: only under policies that say ask_in_slack, only when the
+ * facts say that he is somebody who may, and a refusal is audited. */
 enum err_code service_create(struct service *service,
                              const struct service_create *create,
                              service_request_fn *done,

@@ -209,6 +209,7 @@ bool inflight_keep(struct inflight *flight, const struct payload *payload)
     return copy_id(&flight->user, payload->user) &&
            copy_id(&flight->user_team, payload->user_team) &&
            copy_id(&flight->channel, payload->channel) &&
+           copy_word(&flight->view, payload->view_id) &&
            copy_word(&flight->message_ts, payload->message_ts) &&
            copy_word(&flight->thread_ts, payload->thread_ts);
 }
@@ -241,6 +242,10 @@ static void on_unknown(struct inflight *flight, const struct payload *payload)
 
 static void on_shortcut(struct inflight *flight, const struct payload *payload)
 {
+    if (payload->kind == PAYLOAD_SHORTCUT && span_is(payload->callback_id, VIEW_ASK_SHORTCUT)) {
+        inbound_ask(flight, payload);
+        return;
+    }
     inbound_say(flight->inbound, payload,
                 "There is nothing to do here. `/approval help` shows what can be done.");
     inbound_reply_empty(flight);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* inbound_command.c: /approval help, list, show, cancel.
+/* inbound_command.c: /approval help, request, list, show, cancel.
  * Owns the words of the answers; every answer is for the asker alone (ephemeral).
  * Never shows a request to somebody who has nothing to do with it, never lets text from people act
  * as markup. */
@@ -25,6 +25,7 @@
 
 #define HELP                                                                                       \
     "*What you can do here*\n"                                                                     \
+    "`request` opens a form to ask for an approval\n"                                              \
     "`list` shows your requests that wait for a decision\n"                                        \
     "`show ID` shows a request that you asked for or may decide\n"                                 \
     "`cancel ID` takes back a request of yours\n"                                                  \
@@ -430,6 +431,10 @@ void inbound_on_command(struct inflight *flight, const struct payload *payload)
 
     if (!inflight_keep(flight, payload)) {
         inbound_reply_problem(flight, 400, "A field is longer than any of Slack's.");
+        return;
+    }
+    if (span_is(word, "request")) {
+        inbound_ask(flight, payload);
         return;
     }
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {

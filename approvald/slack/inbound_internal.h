@@ -9,6 +9,7 @@
 #include "approvald/slack/inbound.h"
 #include "approvald/slack/payload.h"
 #include "approvald/slack/verify.h"
+#include "approvald/slack/views_ask.h"
 
 #include <sys/queue.h>
 
@@ -45,7 +46,10 @@ struct inflight {
     struct slack_word thread_ts;
     char trigger[SLACK_TRIGGER_SIZE_MAX];
     size_t trigger_size;
-    struct buf *text; /* owned: an answer under construction, or NULL */
+    enum refusal refusal;   /* of a person who may not ask */
+    struct slack_word view; /* id of the modal, or empty */
+    struct view_ask ask;    /* a submitted form; borrows from text */
+    struct buf *text; /* owned: an answer under construction, a response_url, a form; or NULL */
     uint32_t count;   /* list: shown */
     uint32_t pages;   /* list: read */
 };
@@ -123,11 +127,21 @@ inbound_handler_fn inbound_on_press;      /* block_actions */
 inbound_handler_fn inbound_on_submission; /* view_submission */
 inbound_handler_fn inbound_on_command;    /* slash commands */
 inbound_handler_fn inbound_on_event;      /* event_callback */
+inbound_handler_fn inbound_ask;           /* a shortcut or a command that opens the form */
+inbound_handler_fn inbound_on_ask;        /* view_submission of the form */
 
-/* An ephemeral sentence, best effort: by response_url, else chat.postEphemeral. */
+/* inbound_say.c: an ephemeral sentence, best effort: by response_url, else chat.postEphemeral. */
 void inbound_say(struct slack_inbound *inbound,
                  const struct payload *payload,
                  const char *sentence);
+/* The same when the payload is gone: by the response_url kept in flight->text, else where the
+ * person is, else as a direct message. */
+void inbound_tell(struct inflight *flight, const char *sentence);
+/* Puts another view in the place of the one submitted: the sentence, and how the request stands;
+ * request may be NULL. */
+void inbound_reply_view(struct inflight *flight,
+                        const struct request *request,
+                        const char *sentence);
 /* A durable ephemeral sentence about the delivery's request. */
 void inbound_notice(struct inflight *flight, const char *sentence);
 void inbound_refresh(struct inflight *flight);

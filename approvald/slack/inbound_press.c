@@ -29,57 +29,6 @@
 
 /* Sentences. */
 
-static void on_said(void *arg, const struct webapi_answer *answer)
-{
-    (void)arg;    /* nobody waits for it */
-    (void)answer; /* best effort: the client has counted and logged it */
-}
-
-static enum err_code say_ephemeral(struct slack_inbound *inbound,
-                                   const struct payload *payload,
-                                   const char *sentence,
-                                   struct err *err)
-{
-    AUTO_BUF struct buf *body = NULL;
-    AUTO_JSON struct json *json = json_new_object();
-    struct webapi_call call = {.method = WEBAPI_CHAT_POST_EPHEMERAL, .priority = WEBAPI_URGENT};
-    bool by_url = payload->response_url.size > 0;
-    enum err_code rc = buf_new(SLACK_VIEW_SIZE_MAX, &body, err);
-
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    json_add_text(json, "text", span_text(sentence));
-    if (by_url) {
-        json_add_text(json, "response_type", SPAN_LITERAL("ephemeral"));
-        json_add_bool(json, "replace_original", false);
-    } else {
-        json_add_text(json, "channel", payload->channel);
-        json_add_text(json, "user", payload->user);
-    }
-    rc = json_print(json, body, err);
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    call.body = buf_span(body);
-    return by_url ? webapi_respond(inbound->webapi, payload->response_url, call.body, on_said, NULL,
-                                   err)
-                  : webapi_call(inbound->webapi, &call, on_said, NULL, err);
-}
-
-void inbound_say(struct slack_inbound *inbound, const struct payload *payload, const char *sentence)
-{
-    struct err err = ERR_INIT;
-
-    if (payload->response_url.size == 0 &&
-        (payload->channel.size == 0 || payload->user.size == 0)) {
-        return; /* the home tab and global shortcuts have no place to say it */
-    }
-    if (say_ephemeral(inbound, payload, sentence, &err) != ERR_OK) {
-        log_err(LOG_LEVEL_INFO, MODULE, "not_said", &err);
-    }
-}
-
 static void on_owed(void *arg, enum err_code rc, const struct err *err)
 {
     struct inflight *flight = arg;
@@ -346,7 +295,9 @@ void inbound_on_press(struct inflight *flight, const struct payload *payload)
 
 /* The modal comes back. */
 
-static void reply_view(struct inflight *flight, const struct request *request, const char *sentence)
+void inbound_reply_view(struct inflight *flight,
+                        const struct request *request,
+                        const char *sentence)
 {
     AUTO_BUF struct buf *body = NULL;
     struct err err = ERR_INIT;
@@ -370,7 +321,7 @@ static void reply_reason_error(struct inflight *flight, const char *sentence)
     enum err_code rc = buf_new(SLACK_VIEW_SIZE_MAX, &body, &err);
 
     if (rc == ERR_OK) {
-        rc = view_reason_error(sentence, body, &err);
+        rc = view_field_error(VIEW_REASON_BLOCK, sentence, body, &err);
     }
     if (rc == ERR_OK) {
         inbound_reply_json(flight, buf_span(body));
@@ -391,7 +342,7 @@ on_rejected(void *arg, enum err_code rc, const struct err *err, const struct ser
             inbox_worker_poke(flight->inbound->worker);
         }
     } else if (refusal != REFUSAL_NONE && inbound_is_durable(rc)) {
-        reply_view(flight, answer->request, refusal_sentence(refusal));
+        inbound_reply_view(flight, answer->request, refusal_sentence(refusal));
     } else if (rc == ERR_INVALID) {
         reply_reason_error(flight, err->message);
     } else {
@@ -463,10 +414,14 @@ void inbound_on_submission(struct inflight *flight, const struct payload *payloa
         inbound_reply_empty(flight);
         return;
     }
+    if (span_is(payload->callback_id, VIEW_ASK_CALLBACK)) {
+        inbound_on_ask(flight, payload);
+        return;
+    }
     if (!span_is(payload->callback_id, VIEW_REJECT_CALLBACK) ||
         !view_place_parse(payload->private_metadata, &place, &metadata)) {
-        reply_view(flight, NULL,
-                   "This window is out of date. Close it and press the button again.");
+        inbound_reply_view(flight, NULL,
+                           "This window is out of date. Close it and press the button again.");
         return;
     }
     count = text_count(reason);

@@ -100,6 +100,10 @@
 #define SLACK_VIEW_TEXT_COUNT_MAX     3000
 #define SLACK_VIEW_INPUT_COUNT_MAX    3000
 #define SLACK_VIEW_SIZE_MAX           (16UL * 1024) /* ours are small; also fits a Socket Mode reply */
+#define SLACK_ASK_VIEW_SIZE_MAX       (160UL * 1024) /* 256 policies of 600 bytes: views.open only */
+#define SLACK_ASK_SIZE_MAX            (16UL * 1024)  /* bytes of a filled-in form, at its longest */
+#define SLACK_OPTION_TEXT_COUNT_MAX   75  /* also of a value: sources differ, the smaller one */
+#define SLACK_OPTION_COUNT_MAX        100 /* options, and groups of options */
 #define SLACK_BLOCK_COUNT_MAX         50
 #define SLACK_MODAL_BLOCK_COUNT_MAX   100
 #define SLACK_ID_COUNT_MAX            255 /* block_id, action_id, callback_id */
@@ -126,6 +130,17 @@ static_assert(SLACK_MESSAGE_SIZE_MAX < SLACK_CALL_SIZE_MAX, "a message fits in a
 static_assert(SLACK_REPLY_BUDGET_MS < 3000, "Slack shows a warning after 3 s");
 static_assert(CORE_REASON_COUNT_MAX <= SLACK_VIEW_INPUT_COUNT_MAX,
               "a reason must fit in its input");
+static_assert(CORE_DETAILS_COUNT_MAX <= SLACK_VIEW_INPUT_COUNT_MAX,
+              "details must fit in their input");
+static_assert(CORE_NAME_SIZE_MAX <= SLACK_OPTION_TEXT_COUNT_MAX, "a policy is an option's value");
+static_assert(CORE_SLACK_ID_SIZE_MAX + 1 + SLACK_TRIGGER_SIZE_MAX < SLACK_EVENT_KEY_SIZE_MAX,
+              "a person and his trigger are an identity");
+static_assert(SLACK_ASK_VIEW_SIZE_MAX < SLACK_CALL_SIZE_MAX, "the form fits in a call");
+static_assert(4UL * (CORE_TITLE_COUNT_MAX + CORE_TARGET_COUNT_MAX + CORE_REASON_COUNT_MAX +
+                     CORE_DETAILS_COUNT_MAX + CORE_NAME_SIZE_MAX) +
+                      256 <
+                  SLACK_ASK_SIZE_MAX,
+              "the longest form is kept whole");
 static_assert(SLACK_GROUP_REFRESH_MS < SLACK_GROUP_FRESH_MS, "refresh comes before staleness");
 static_assert(SLACK_LOOKUP_COUNT_MAX < SLACK_QUEUE_COUNT_MAX, "lookups leave room for posts");
 static_assert(SLACK_INBOX_RETRY_MS % 1000 == 0, "its timer counts whole seconds");

@@ -301,6 +301,11 @@ struct span payload_input(const struct payload *payload, const char *block, cons
     return json_text(json_get(json_get(payload->values, block), action), "value");
 }
 
+struct span payload_choice(const struct payload *payload, const char *block, const char *action)
+{
+    return json_text(json_get(json_get(payload->values, block), action), "selected_option.value");
+}
+
 bool payload_ts_seconds(struct span ts, uint64_t *ret_s)
 {
     const char *dot = ts.size == 0 ? NULL : memchr(ts.data, '.', ts.size);

@@ -7,6 +7,7 @@
 
 #include "approvald/core/approval.h"
 #include "approvald/core/request_id.h"
+#include "approvald/slack/views_internal.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/json.h"
@@ -56,8 +57,7 @@ static enum err_code place_format(const struct view_place *place, struct buf *bu
     return rc;
 }
 
-/* {"type":"plain_text",…} under name. */
-static void add_plain(struct json *parent, const char *name, struct span text)
+void view_add_plain(struct json *parent, const char *name, struct span text)
 {
     struct json *plain = json_add_object(parent, name);
 
@@ -66,7 +66,7 @@ static void add_plain(struct json *parent, const char *name, struct span text)
     json_add_bool(plain, "emoji", false);
 }
 
-static struct json *add_block(struct json *blocks, const char *type, const char *id)
+struct json *view_add_block(struct json *blocks, const char *type, const char *id)
 {
     struct json *block = json_add_object(blocks, NULL);
 
@@ -77,13 +77,13 @@ static struct json *add_block(struct json *blocks, const char *type, const char 
 
 static void add_section(struct json *blocks, const char *id, struct span text)
 {
-    add_plain(add_block(blocks, "section", id), "text", text);
+    view_add_plain(view_add_block(blocks, "section", id), "text", text);
 }
 
 /* A line of mrkdwn in small print; the text is ours. */
 static void add_context(struct json *blocks, const char *id, struct span mrkdwn)
 {
-    struct json *elements = json_add_array(add_block(blocks, "context", id), "elements");
+    struct json *elements = json_add_array(view_add_block(blocks, "context", id), "elements");
     struct json *element = json_add_object(elements, NULL);
 
     json_add_text(element, "type", SPAN_LITERAL("mrkdwn"));
@@ -127,12 +127,12 @@ static enum err_code add_origin(struct json *blocks, const struct request *reque
 
 static void add_reason_input(struct json *blocks)
 {
-    struct json *input = add_block(blocks, "input", VIEW_REASON_BLOCK);
+    struct json *input = view_add_block(blocks, "input", VIEW_REASON_BLOCK);
     struct json *element;
 
     json_add_bool(input, "optional", true);
-    add_plain(input, "label", SPAN_LITERAL("Reason"));
-    add_plain(input, "hint", SPAN_LITERAL("The requester and the channel see this text."));
+    view_add_plain(input, "label", SPAN_LITERAL("Reason"));
+    view_add_plain(input, "hint", SPAN_LITERAL("The requester and the channel see this text."));
     element = json_add_object(input, "element");
     json_add_text(element, "type", SPAN_LITERAL("plain_text_input"));
     json_add_text(element, "action_id", SPAN_LITERAL(VIEW_REASON_BLOCK));
@@ -140,14 +140,15 @@ static void add_reason_input(struct json *blocks)
     json_add_u64(element, "max_length", CORE_REASON_COUNT_MAX);
 }
 
-static void begin_view(struct json *view, const char *callback, const char *title)
+void view_begin(struct json *view, const char *callback, const char *title)
 {
     json_add_text(view, "type", SPAN_LITERAL("modal"));
     json_add_text(view, "callback_id", span_text(callback));
-    add_plain(view, "title", span_text(title));
+    view_add_plain(view, "title", span_text(title));
 }
 
-static enum err_code print_checked(const struct json *root, struct buf *body, struct err *err)
+enum err_code
+view_print(const struct json *root, size_t size_max, struct buf *body, struct err *err)
 {
     size_t before = buf_size(body);
     enum err_code rc = json_print(root, body, err);
@@ -155,7 +156,7 @@ static enum err_code print_checked(const struct json *root, struct buf *body, st
     if (rc == ERR_OK) {
         rc = view_check(json_get(root, "view"), err);
     }
-    if (rc == ERR_OK && buf_size(body) - before > SLACK_VIEW_SIZE_MAX) {
+    if (rc == ERR_OK && buf_size(body) - before > size_max) {
         rc = err_set(err, ERR_TOO_LARGE, "view of %zu bytes", buf_size(body) - before);
     }
     return rc == ERR_OK ? ERR_OK : err_wrap(err, rc, "view");
@@ -181,9 +182,9 @@ enum err_code view_reject_open(const struct request *request,
     }
     json_add_text(root, "trigger_id", trigger_id);
     view = json_add_object(root, "view");
-    begin_view(view, VIEW_REJECT_CALLBACK, TITLE_REJECT);
-    add_plain(view, "submit", SPAN_LITERAL("Reject"));
-    add_plain(view, "close", SPAN_LITERAL("Cancel"));
+    view_begin(view, VIEW_REJECT_CALLBACK, TITLE_REJECT);
+    view_add_plain(view, "submit", SPAN_LITERAL("Reject"));
+    view_add_plain(view, "close", SPAN_LITERAL("Cancel"));
     json_add_text(view, "private_metadata", buf_span(metadata));
     blocks = json_add_array(view, "blocks");
     rc = add_title(blocks, request, err);
@@ -191,7 +192,7 @@ enum err_code view_reject_open(const struct request *request,
         rc = add_origin(blocks, request, err);
     }
     add_reason_input(blocks);
-    return rc == ERR_OK ? print_checked(root, body, err) : rc;
+    return rc == ERR_OK ? view_print(root, SLACK_VIEW_SIZE_MAX, body, err) : rc;
 }
 
 /* "Rejected by <@U…>." The last decision of the kind that ended it is the one that counts. */
@@ -248,24 +249,25 @@ enum err_code view_state_update(const struct request *request,
 
     json_add_text(root, "response_action", SPAN_LITERAL("update"));
     view = json_add_object(root, "view");
-    begin_view(view, VIEW_STATE_CALLBACK, TITLE_STATE);
-    add_plain(view, "close", SPAN_LITERAL("Close"));
+    view_begin(view, VIEW_STATE_CALLBACK, TITLE_STATE);
+    view_add_plain(view, "close", SPAN_LITERAL("Close"));
     blocks = json_add_array(view, "blocks");
     add_section(blocks, "sentence", text_prefix(span_text(sentence), SLACK_VIEW_TEXT_COUNT_MAX));
     if (request != NULL) {
         rc = add_state(blocks, request, err);
     }
-    return rc == ERR_OK ? print_checked(root, body, err) : rc;
+    return rc == ERR_OK ? view_print(root, SLACK_VIEW_SIZE_MAX, body, err) : rc;
 }
 
-enum err_code view_reason_error(const char *sentence, struct buf *body, struct err *err)
+enum err_code
+view_field_error(const char *block, const char *sentence, struct buf *body, struct err *err)
 {
     AUTO_JSON struct json *root = json_new_object();
     struct json *errors;
 
     json_add_text(root, "response_action", SPAN_LITERAL("errors"));
     errors = json_add_object(root, "errors");
-    json_add_text(errors, VIEW_REASON_BLOCK, text_prefix(span_text(sentence), ERROR_SIZE_MAX));
+    json_add_text(errors, block, text_prefix(span_text(sentence), ERROR_SIZE_MAX));
     return json_print(root, body, err);
 }
 
@@ -289,6 +291,59 @@ static enum err_code check_label(const struct json *view, const char *path, stru
         return ERR_OK;
     }
     return check_count(text, SLACK_VIEW_TITLE_COUNT_MAX, path, err);
+}
+
+static enum err_code check_option(const struct json *option, struct err *err)
+{
+    enum err_code rc =
+        check_count(json_text(option, "text.text"), SLACK_OPTION_TEXT_COUNT_MAX, "option", err);
+
+    if (rc == ERR_OK) {
+        rc = check_count(json_text(option, "description.text"), SLACK_OPTION_TEXT_COUNT_MAX,
+                         "description", err);
+    }
+    if (rc == ERR_OK) {
+        rc = check_count(json_text(option, "value"), SLACK_OPTION_TEXT_COUNT_MAX, "value", err);
+    }
+    if (rc == ERR_OK &&
+        (json_text(option, "text.text").size == 0 || json_text(option, "value").size == 0)) {
+        rc = err_set(err, ERR_INVALID, "an option needs a text and a value");
+    }
+    return rc;
+}
+
+static enum err_code check_options(const struct json *options, struct err *err)
+{
+    enum err_code rc = ERR_OK;
+
+    if (json_count(options) > SLACK_OPTION_COUNT_MAX) {
+        return err_set(err, ERR_TOO_LARGE, "more than %d options", SLACK_OPTION_COUNT_MAX);
+    }
+    for (const struct json *option = json_first(options); rc == ERR_OK && option != NULL;
+         option = json_next(option)) {
+        rc = check_option(option, err);
+    }
+    return rc;
+}
+
+/* The element of an input; NULL: the block is another one. */
+static enum err_code check_element(const struct json *element, struct err *err)
+{
+    const struct json *groups = json_get(element, "option_groups");
+    enum err_code rc =
+        check_count(json_text(element, "action_id"), SLACK_ID_COUNT_MAX, "action_id", err);
+
+    if (rc == ERR_OK) {
+        rc = check_options(json_get(element, "options"), err);
+    }
+    if (rc == ERR_OK && json_count(groups) > SLACK_OPTION_COUNT_MAX) {
+        rc = err_set(err, ERR_TOO_LARGE, "more than %d groups", SLACK_OPTION_COUNT_MAX);
+    }
+    for (const struct json *group = json_first(groups); rc == ERR_OK && group != NULL;
+         group = json_next(group)) {
+        rc = check_options(json_get(group, "options"), err);
+    }
+    return rc;
 }
 
 static bool id_is_repeated(const struct json *block)
@@ -316,8 +371,7 @@ static enum err_code check_block(const struct json *block, struct err *err)
         rc = check_count(json_text(block, "text.text"), SLACK_VIEW_TEXT_COUNT_MAX, "text", err);
     }
     if (rc == ERR_OK) {
-        rc = check_count(json_text(block, "element.action_id"), SLACK_ID_COUNT_MAX, "action_id",
-                         err);
+        rc = check_element(json_get(block, "element"), err);
     }
     if (rc == ERR_OK && json_get(block, "text") != NULL &&
         json_text(block, "text.text").size == 0) {

@@ -40,9 +40,11 @@ enum err_code view_state_update(const struct request *request,
                                 const char *sentence,
                                 struct buf *body,
                                 struct err *err) WARN_UNUSED;
-/* Appends {"response_action":"errors",…}: what is wrong with the reason and how to fix it. */
-enum err_code
-view_reason_error(const char *sentence, struct buf *body, struct err *err) WARN_UNUSED;
+/* Appends {"response_action":"errors",…}: what is wrong with an input and how to fix it. */
+enum err_code view_field_error(const char *block,
+                               const char *sentence,
+                               struct buf *body,
+                               struct err *err) WARN_UNUSED;
 
 /* Slack's limits of a modal (reference: Block Kit). The message names what is too long. */
 enum err_code view_check(const struct json *view, struct err *err) WARN_UNUSED;

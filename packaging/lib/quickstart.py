@@ -218,6 +218,7 @@ policy demo {{
     channel = "{channel}"
     approvers = {{{names}}}
     quorum = 1
+    ask_in_slack = true
 }}
 """)
         self.ctl("policy", "apply", policy)

@@ -3,6 +3,7 @@
  * as the JSON inside the form, which the fuzzer would hardly encode by itself.
  * Owns nothing; never keeps state between inputs. */
 #include "approvald/slack/payload.h"
+#include "approvald/slack/views_ask.h"
 #include "approvald/slack/webapi.h"
 #include "base/assert.h"
 #include "base/buf.h"
@@ -20,6 +21,7 @@ static void try_parse(parse_fn *parse, struct span body)
 {
     struct payload payload;
     struct err err = ERR_INIT;
+    struct view_ask ask;
     uint64_t time_s;
 
     if (parse(body, &payload, &err) != ERR_OK) {
@@ -30,6 +32,10 @@ static void try_parse(parse_fn *parse, struct span body)
     (void)payload_input(&payload, "reason", "reason");     /* must not crash */
     (void)payload_ts_seconds(payload.action_ts, &time_s);  /* must not crash */
     (void)payload_ts_seconds(payload.message_ts, &time_s); /* must not crash */
+    if (view_ask_read(&payload, &ask, &err) == ERR_OK) {
+        ASSERT(ask.fields[ASK_POLICY].size > 0);
+        ASSERT(view_ask_expires_ms(&ask) > 0 || ask.fields[ASK_EXPIRES_IN].size == 0);
+    }
     payload_done(&payload);
 }
 

@@ -7,6 +7,7 @@
 #include "approvald/core/audit.h"
 #include "approvald/slack/message.h"
 #include "approvald/slack/views.h"
+#include "approvald/slack/views_ask.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/json.h"
@@ -15,7 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LINE_SIZE_MAX (512UL * 1024)
+#define LINE_SIZE_MAX     (512UL * 1024)
+#define FORM_POLICY_COUNT 150
 
 /* The kinds of messages. */
 enum kind { CARD, PLAIN, DIRECT, RESCUE, REPLY, OUTCOME, NOTICE, KIND_COUNT };
@@ -123,6 +125,33 @@ static enum err_code emit_views(const struct request *request, const char *sampl
     return rc == ERR_OK ? emit_line(state, name) : rc;
 }
 
+/* The form with which a person asks, of one policy and of more than one list of options takes. */
+static enum err_code emit_form(const struct policy *policy, size_t count, const char *sample)
+{
+    const struct policy *policies[FORM_POLICY_COUNT];
+    struct policy askable = *policy;
+    AUTO_BUF struct buf *form = NULL;
+    struct err err = ERR_INIT;
+    char name[64];
+    enum err_code rc = buf_new(LINE_SIZE_MAX, &form, &err);
+
+    ASSERT(count <= FORM_POLICY_COUNT);
+    askable.ask_in_slack = true;
+    askable.deleted = false;
+    for (size_t i = 0; i < count; i++) {
+        policies[i] = &askable;
+    }
+    if (rc == ERR_OK) {
+        rc = view_ask_open(policies, count, SPAN_LITERAL("1.2.3"), form, &err);
+    }
+    (void)snprintf(name, sizeof name, "ask %zu %s", count, sample); /* short words */
+    if (rc != ERR_OK) {
+        (void)fprintf(stderr, "%s: %s\n", name, err.message);
+        return rc;
+    }
+    return emit_line(form, name);
+}
+
 static enum err_code
 emit_all(const struct request *request, const struct policy *policy, const char *sample)
 {
@@ -136,7 +165,10 @@ emit_all(const struct request *request, const struct policy *policy, const char 
     for (int kind = CARD; kind < KIND_COUNT && rc == ERR_OK; kind++) {
         rc = emit((enum kind)kind, request, policy, sample, &item);
     }
-    return rc == ERR_OK ? emit_views(request, sample) : rc;
+    if (rc == ERR_OK) {
+        rc = emit_views(request, sample);
+    }
+    return rc == ERR_OK ? emit_form(policy, 1, sample) : rc;
 }
 
 static enum err_code emit_replies(const struct request *request, const struct policy *policy)
@@ -179,6 +211,9 @@ int main(void)
     }
     if (rc == ERR_OK) {
         rc = emit_replies(&request, &policy);
+    }
+    if (rc == ERR_OK) {
+        rc = emit_form(&policy, FORM_POLICY_COUNT, "many");
     }
     if (rc == ERR_OK) {
         rc = emit_hostile(&room, SAMPLE_PARTIAL);

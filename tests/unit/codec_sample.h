@@ -62,6 +62,7 @@ static inline struct policy codec_sample_policy(void)
                            .channel = SPAN_LITERAL("C0CARDS"),
                            .quorum = 2,
                            .direct_requester = true,
+                           .ask_in_slack = true,
                            .expires_after_ms = 1000,
                            .lapses_after_ms = 2000,
                            .user_count = 2,

@@ -11,11 +11,12 @@
 
 #define FAKE_FETCH_CALL_COUNT_MAX 64
 #define FAKE_FETCH_TEXT_SIZE      4096
+#define FAKE_FETCH_BODY_SIZE      16384 /* a modal with all its inputs */
 
 struct fetch_call {
     bool open; /* not answered or cancelled yet */
     char url[FAKE_FETCH_TEXT_SIZE];
-    char body[FAKE_FETCH_TEXT_SIZE];
+    char body[FAKE_FETCH_BODY_SIZE];
     char bearer[FAKE_FETCH_TEXT_SIZE];
     char content_type[FAKE_FETCH_TEXT_SIZE];
     fetch_done_fn *done;

@@ -2,6 +2,7 @@
 /* test_manifest.c: proves ctl/manifest.
  * Owns nothing but its cases; never speaks with Slack. */
 #include "approvald/ctl/manifest.h"
+#include "approvald/slack/views_ask.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "tests/unit/unit.h"
@@ -27,6 +28,11 @@ static void the_manifest_is_json_with_our_urls(void)
     CU_ASSERT_TRUE(
         span_is(json_string(json_at(json_path(json, "oauth_config.scopes.bot"), 0)), "chat:write"));
     CU_ASSERT_TRUE(span_is(json_text(json, "features.bot_user.display_name"), "approvald"));
+    CU_ASSERT_TRUE(
+        span_is(json_text(json_at(json_path(json, "features.shortcuts"), 0), "type"), "global"));
+    CU_ASSERT_TRUE(
+        span_is(json_text(json_at(json_path(json, "features.shortcuts"), 0), "callback_id"),
+                VIEW_ASK_SHORTCUT));
 }
 
 static void for_socket_mode_it_has_no_urls(void)

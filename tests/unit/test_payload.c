@@ -136,6 +136,23 @@ static void views_shortcuts_and_options_are_read(void)
     payload_done(&payload);
 }
 
+static void what_was_filled_in_is_read(void)
+{
+    struct payload payload;
+
+    parse_sample("slack/view_submission_ask.json", &payload);
+    CU_ASSERT_EQUAL(payload.kind, PAYLOAD_VIEW_SUBMISSION);
+    CU_ASSERT(span_is(payload.callback_id, "ask"));
+    CU_ASSERT(span_is(payload_choice(&payload, "policy", "policy"), "prod-deploy"));
+    CU_ASSERT(span_is(payload_input(&payload, "title", "title"), "Restart \xe2\x80\x9c"
+                                                                 "billing\xe2\x80\x9d & co"));
+    CU_ASSERT_EQUAL(payload_choice(&payload, "expires_in", "expires_in").size, 0); /* null */
+    CU_ASSERT_EQUAL(payload_choice(&payload, "title", "title").size, 0);           /* no select */
+    CU_ASSERT_EQUAL(payload_input(&payload, "policy", "policy").size, 0);
+    CU_ASSERT_EQUAL(payload_choice(&payload, "nowhere", "policy").size, 0);
+    payload_done(&payload);
+}
+
 static void events_are_read(void)
 {
     struct payload payload;
@@ -271,6 +288,7 @@ UNIT_MAIN("payload",
           {"the wire form is read", the_wire_form_is_read},
           {"the places of a press are told apart", the_places_of_a_press_are_told_apart},
           {"views, shortcuts and options are read", views_shortcuts_and_options_are_read},
+          {"what was filled in is read", what_was_filled_in_is_read},
           {"events are read", events_are_read},
           {"a command is read", a_command_is_read},
           {"nulls and wrong types are absent", nulls_and_wrong_types_are_absent},

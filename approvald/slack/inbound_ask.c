@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* inbound_ask.c: a person asks for an approval: the shortcut or /approval request opens a form, and
+ * the form comes back.
+ * Owns what the person sees of it. Opening changes nothing, so nothing is written for it: a
+ * trigger serves once, so a repeated delivery opens no second window.
+ * Never decides who may ask: that is the service's one transaction; never acknowledges a form whose
+ * request is not durable. */
+#include "approvald/core/approval.h"
+#include "approvald/core/eligible.h"
+#include "approvald/core/inbox.h"
+#include "approvald/service/service.h"
+#include "approvald/slack/directory.h"
+#include "approvald/slack/inbound_internal.h"
+#include "approvald/slack/limits.h"
+#include "approvald/slack/views.h"
+#include "approvald/slack/webapi.h"
+#include "base/assert.h"
+#include "base/buf.h"
+#include "base/crypto.h"
+#include "base/log.h"
+#include "base/metrics.h"
+
+#include <stdio.h>
+
+#define MODULE        "slack_ask"
+#define BODY_SIZE_MAX (SLACK_ASK_VIEW_SIZE_MAX + SLACK_TRIGGER_SIZE_MAX + 64UL)
+#define NO_POLICY                                                                                  \
+    "No policy takes requests from Slack. An administrator can allow it with `ask_in_slack`."
+#define TOO_LATE "Opening the form took too long. Please try again."
+#define NOT_OPENED                                                                                 \
+    "The form could not be opened. Try again in a moment, or use approvalctl request."
+
+static void refuse(struct inflight *flight, const struct err *err)
+{
+    log_err(LOG_LEVEL_WARNING, MODULE, "not_stored", err);
+    inbound_reply_busy(flight, INBOUND_UNAVAILABLE);
+}
+
+/* The form opens. */
+
+static void failed_to_open(struct inflight *flight, const char *sentence)
+{
+    metric_add(flight->inbound->modal_failures, 1);
+    inbound_tell(flight, sentence);
+}
+
+static void on_opened(void *arg, const struct webapi_answer *answer)
+{
+    struct inflight *flight = arg;
+
+    /* exchanged: another delivery of the same has opened it. */
+    if (answer->outcome != WEBAPI_OK && !span_is(answer->error, "exchanged_trigger_id")) {
+        bool late = span_is(answer->error, "expired_trigger_id") ||
+                    span_is(answer->error, "queue_wait") || span_is(answer->error, "timeout");
+
+        failed_to_open(flight, late ? TOO_LATE : NOT_OPENED);
+    }
+    inflight_drop(flight);
+}
+
+static enum err_code open_form(struct inflight *flight,
+                               const struct policy *const *policies,
+                               size_t count,
+                               struct err *err)
+{
+    AUTO_BUF struct buf *body = NULL;
+    struct webapi_call call = {
+        .method = WEBAPI_VIEWS_OPEN, .priority = WEBAPI_URGENT, .wait_ms_max = SLACK_MODAL_WAIT_MS};
+    enum err_code rc = buf_new(BODY_SIZE_MAX, &body, err);
+
+    if (rc == ERR_OK) {
+        rc = view_ask_open(policies, count, span_of(flight->trigger, flight->trigger_size), body,
+                           err);
+    }
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    call.body = buf_span(body);
+    inflight_hold(flight);
+    rc = webapi_call(flight->inbound->webapi, &call, on_opened, flight, err);
+    if (rc != ERR_OK) {
+        inflight_drop(flight);
+    }
+    return rc;
+}
+
+static void on_policies(void *arg,
+                        enum err_code rc,
+                        const struct err *err,
+                        const struct policy *const *policies,
+                        size_t count)
+{
+    struct inflight *flight = arg;
+    struct err failure = ERR_INIT;
+
+    if (rc != ERR_OK) {
+        refuse(flight, err);
+        inflight_drop(flight);
+        return;
+    }
+    inbound_reply_empty(flight);
+    rc = open_form(flight, policies, count, &failure);
+    if (rc == ERR_NOT_FOUND) {
+        inbound_tell(flight, NO_POLICY);
+    } else if (rc != ERR_OK) {
+        log_err(LOG_LEVEL_WARNING, MODULE, "form_not_opened", &failure);
+        failed_to_open(flight, NOT_OPENED);
+    }
+    inflight_drop(flight);
+}
+
+/* Where the person can be told something when the payload is gone. */
+static enum err_code
+keep_url(struct inflight *flight, const struct payload *payload, struct err *err)
+{
+    if (payload->response_url.size == 0 || payload->response_url.size > SLACK_URL_SIZE_MAX) {
+        return ERR_OK;
+    }
+    if (buf_new(SLACK_URL_SIZE_MAX, &flight->text, err) != ERR_OK) {
+        return err->code;
+    }
+    return buf_append_span(flight->text, payload->response_url, err);
+}
+
+/* Asks Slack who that is. */
+static enum err_code
+fetch_person(struct inflight *flight, directory_done_fn *done, void *arg, struct err *err)
+{
+    struct directory_need need = {.kind = DIRECTORY_USER, .id = slack_id_span(&flight->user)};
+
+    return directory_fetch(flight->inbound->directory, &need, 1, done, arg, err);
+}
+
+static void on_known(void *arg)
+{
+    (void)arg; /* the cache is what counts */
+}
+
+/* The form opens all the same: a trigger does not wait, and the form is judged when it is back. */
+static void prepare(struct inflight *flight)
+{
+    struct err err = ERR_INIT;
+
+    if (fetch_person(flight, on_known, NULL, &err) != ERR_OK) {
+        log_err(LOG_LEVEL_INFO, MODULE, "person_not_fetched", &err);
+    }
+}
+
+static void on_refused(void *arg, enum err_code rc, const struct err *err)
+{
+    struct inflight *flight = arg;
+
+    if (rc == ERR_OK || rc == ERR_EXISTS) {
+        inbound_reply_empty(flight);
+    } else {
+        refuse(flight, err);
+    }
+    if (rc == ERR_OK) {
+        inbound_tell(flight, refusal_sentence(flight->refusal));
+    }
+    inflight_drop(flight);
+}
+
+/* Audited, and told once, however often the delivery comes. */
+static void refuse_person(struct inflight *flight, const struct payload *payload)
+{
+    struct service_note note = {
+        .key = {.kind = flight->kind == PAYLOAD_COMMAND ? INBOX_COMMAND : INBOX_SHORTCUT,
+                .time_s = flight->time_s},
+        .actor = inflight_actor(flight),
+        .audit = true,
+        .action = span_text(audit_action_word(AUDIT_REFUSED)),
+    };
+    struct err err = ERR_INIT;
+    char identity[SLACK_EVENT_KEY_SIZE_MAX];
+    char detail[64];
+
+    /* Both fit: what is in them was kept, or is ours. */
+    (void)snprintf(identity, sizeof identity, "%.*s %.*s", SPAN_ARGS(payload->user),
+                   SPAN_ARGS(payload->trigger_id));
+    (void)snprintf(detail, sizeof detail, "ask: %s", refusal_word(flight->refusal));
+    note.key.text = span_text(identity);
+    note.detail = span_text(detail);
+    (void)payload_ts_seconds(payload->action_ts, &note.key.time_s); /* a command has none */
+    inflight_hold(flight);
+    if (service_note(flight->inbound->service, &note, on_refused, flight, &err) != ERR_OK) {
+        refuse(flight, &err);
+        inflight_drop(flight);
+    }
+}
+
+static enum err_code begin_form(struct inflight *flight, struct err *err)
+{
+    enum err_code rc;
+
+    inflight_hold(flight);
+    rc = service_policy_list(flight->inbound->service, SPAN_NONE, on_policies, flight, err);
+    if (rc != ERR_OK) {
+        inflight_drop(flight);
+    }
+    return rc;
+}
+
+void inbound_ask(struct inflight *flight, const struct payload *payload)
+{
+    struct facts facts;
+    struct err err = ERR_INIT;
+
+    if (!inflight_keep(flight, payload) || flight->user.size == 0 || flight->trigger_size == 0) {
+        inbound_reply_problem(flight, 400, "A field is missing or longer than any of Slack's.");
+        return;
+    }
+    if (keep_url(flight, payload, &err) != ERR_OK) {
+        refuse(flight, &err);
+        return;
+    }
+    directory_facts(flight->inbound->directory, slack_id_span(&flight->user),
+                    slack_id_span(&flight->user_team), &facts);
+    flight->refusal = eligible_ask(&facts);
+    if (flight->refusal == REFUSAL_FACTS_UNKNOWN) {
+        prepare(flight);
+    } else if (flight->refusal != REFUSAL_NONE) {
+        refuse_person(flight, payload);
+        return;
+    }
+    if (begin_form(flight, &err) != ERR_OK) {
+        refuse(flight, &err);
+    }
+}
+
+/* The form comes back. */
+
+static void reply_made(struct inflight *flight, const struct service_answer *answer)
+{
+    bool told = answer->policy != NULL && answer->policy->direct_requester;
+
+    inbound_reply_view(flight, answer->request,
+                       told ? "You have asked. A direct message will tell you the outcome."
+                            : "You have asked.");
+}
+
+static void reply_error(struct inflight *flight, struct span message)
+{
+    AUTO_BUF struct buf *body = NULL;
+    struct err err = ERR_INIT;
+    enum err_code rc = buf_new(SLACK_VIEW_SIZE_MAX, &body, &err);
+
+    if (rc == ERR_OK) {
+        rc = view_ask_error(message, body, &err);
+    }
+    if (rc == ERR_OK) {
+        inbound_reply_json(flight, buf_span(body));
+    } else {
+        refuse(flight, &err);
+    }
+}
+
+/* What another choice or another moment mends stands at a field, and what was typed stays; what
+ * nothing mends takes the form's place. */
+static void reply_refused(struct inflight *flight, enum refusal refusal)
+{
+    bool mends = refusal == REFUSAL_UNKNOWN_POLICY || refusal == REFUSAL_POLICY_DELETED ||
+                 refusal == REFUSAL_NOT_ASKABLE || refusal == REFUSAL_TOO_MANY ||
+                 refusal == REFUSAL_FACTS_UNKNOWN;
+
+    if (mends) {
+        reply_error(flight, span_text(refusal_sentence(refusal)));
+    } else if (refusal == REFUSAL_KEY_REUSED) {
+        inbound_reply_view(flight, NULL,
+                           "This form has asked already, and what was changed since is not in it. "
+                           "/approval list shows your requests.");
+    } else {
+        inbound_reply_view(flight, NULL, refusal_sentence(refusal));
+    }
+}
+
+static void
+on_created(void *arg, enum err_code rc, const struct err *err, const struct service_answer *answer)
+{
+    struct inflight *flight = arg;
+    enum refusal refusal = answer == NULL ? REFUSAL_NONE : answer->refusal;
+
+    if (rc == ERR_OK) {
+        ASSERT(answer != NULL);
+        reply_made(flight, answer);
+    } else if (refusal != REFUSAL_NONE) {
+        reply_refused(flight, refusal);
+    } else if (rc == ERR_INVALID) {
+        reply_error(flight, span_text(err->message));
+    } else {
+        refuse(flight, err);
+    }
+    inflight_drop(flight);
+}
+
+/* One form asks once: its key is the window and its person, whichever way and however often it
+ * comes. */
+static void create(struct inflight *flight)
+{
+    const struct span *fields = flight->ask.fields;
+    struct span text = buf_span(flight->text);
+    char key[CORE_KEY_SIZE_MAX];
+    struct facts facts;
+    struct service_create create = {.actor = inflight_actor(flight),
+                                    .facts = &facts,
+                                    .token_id = SERVICE_SLACK_ID,
+                                    .policy = fields[ASK_POLICY],
+                                    .title = fields[ASK_TITLE],
+                                    .reason = fields[ASK_REASON],
+                                    .target = fields[ASK_TARGET],
+                                    .details = fields[ASK_DETAILS],
+                                    .expires_after_ms = view_ask_expires_ms(&flight->ask)};
+    struct err err = ERR_INIT;
+    int size = snprintf(key, sizeof key, "%.*s %.*s", SPAN_ARGS(slack_id_span(&flight->user)),
+                        SPAN_ARGS(slack_word_span(&flight->view)));
+
+    ASSERT(size > 0 && (size_t)size < sizeof key);
+    create.idempotency_key = span_of(key, (size_t)size);
+    crypto_sha256(text.data, text.size, create.body_hash);
+    directory_facts(flight->inbound->directory, slack_id_span(&flight->user),
+                    slack_id_span(&flight->user_team), &facts);
+    inflight_hold(flight);
+    if (service_create(flight->inbound->service, &create, on_created, flight, &err) != ERR_OK) {
+        refuse(flight, &err);
+        inflight_drop(flight);
+    }
+}
+
+static void on_person(void *arg)
+{
+    struct inflight *flight = arg;
+
+    create(flight); /* or not known even now: then he is told so, and the form stays */
+    inflight_drop(flight);
+}
+
+/* The fields one after another, each with a NUL behind it: also what tells one form's content from
+ * another's. No JSON text holds a NUL. */
+static enum err_code
+keep_fields(struct inflight *flight, const struct view_ask *ask, struct err *err)
+{
+    size_t at[ASK_FIELD_COUNT];
+    enum err_code rc = buf_new(SLACK_ASK_SIZE_MAX, &flight->text, err);
+
+    for (size_t i = 0; rc == ERR_OK && i < ASK_FIELD_COUNT; i++) {
+        at[i] = buf_size(flight->text);
+        rc = buf_append_span(flight->text, ask->fields[i], err);
+        if (rc == ERR_OK) {
+            rc = buf_append(flight->text, "", 1, err);
+        }
+    }
+    for (size_t i = 0; rc == ERR_OK && i < ASK_FIELD_COUNT; i++) {
+        flight->ask.fields[i] = span_of(buf_at(flight->text, at[i]), ask->fields[i].size);
+    }
+    return rc;
+}
+
+void inbound_on_ask(struct inflight *flight, const struct payload *payload)
+{
+    struct view_ask ask;
+    struct facts facts;
+    struct err err = ERR_INIT;
+
+    if (!inflight_keep(flight, payload) || flight->user.size == 0 || flight->view.size == 0) {
+        inbound_reply_problem(flight, 400, "A field is missing or longer than any of Slack's.");
+        return;
+    }
+    if (view_ask_read(payload, &ask, &err) != ERR_OK) {
+        reply_error(flight, span_text(err.message));
+        return;
+    }
+    if (keep_fields(flight, &ask, &err) != ERR_OK) {
+        refuse(flight, &err);
+        return;
+    }
+    directory_facts(flight->inbound->directory, slack_id_span(&flight->user),
+                    slack_id_span(&flight->user_team), &facts);
+    inflight_hold(flight);
+    if (facts.user_known || fetch_person(flight, on_person, flight, &err) != ERR_OK) {
+        on_person(flight);
+    }
+}

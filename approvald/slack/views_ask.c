@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* views_ask.c: the form with which a person asks for an approval in Slack.
+ * Owns its fields, their words and what a submitted one may hold.
+ * Never judges what the service judges: whether somebody may ask, whether a policy is there, how
+ * long a text is when it is clean. Text from people stands in plain_text only. */
+#include "approvald/slack/views_ask.h"
+
+#include "approvald/slack/payload.h"
+#include "approvald/slack/views.h"
+#include "approvald/slack/views_internal.h"
+#include "base/assert.h"
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define TITLE_ASK          "Ask for Approval"
+#define ERROR_SIZE_MAX     512
+#define CHARACTER_SIZE_MAX 4 /* bytes in UTF-8 */
+
+enum input { INPUT_CHOICE, INPUT_LINE, INPUT_LINES };
+
+static const struct {
+    const char *name; /* as in the API, and in the service's messages */
+    const char *label;
+    const char *hint;
+    enum input input;
+    bool optional;
+    size_t count_max;
+} fields[ASK_FIELD_COUNT] = {
+    [ASK_POLICY] = {"policy", "Policy", "Who decides, and under which rules.", INPUT_CHOICE, false,
+                    CORE_NAME_SIZE_MAX},
+    [ASK_TITLE] = {"title", "What", "What you want to do, in one line.", INPUT_LINE, false,
+                   CORE_TITLE_COUNT_MAX},
+    [ASK_TARGET] = {"target", "Target", "On what: a host, a service, an environment.", INPUT_LINE,
+                    true, CORE_TARGET_COUNT_MAX},
+    [ASK_REASON] = {"reason", "Why", "Who decides sees this; some policies need it.", INPUT_LINES,
+                    true, CORE_REASON_COUNT_MAX},
+    [ASK_DETAILS] = {"details", "Details", "More, or the command that you will run.", INPUT_LINES,
+                     true, CORE_DETAILS_COUNT_MAX},
+    [ASK_EXPIRES_IN] = {"expires_in", "Expires in", "Never later than the policy says.",
+                        INPUT_CHOICE, true, 8},
+};
+
+static const struct {
+    const char *text;
+    const char *value; /* seconds */
+    uint64_t ms;
+} durations[] = {
+    {"15 minutes", "900", 15 * CORE_MINUTE_MS}, {"1 hour", "3600", 60 * CORE_MINUTE_MS},
+    {"4 hours", "14400", 240 * CORE_MINUTE_MS}, {"1 day", "86400", CORE_DAY_MS},
+    {"3 days", "259200", 3 * CORE_DAY_MS},      {"7 days", "604800", 7 * CORE_DAY_MS},
+};
+#define DURATION_COUNT (sizeof durations / sizeof durations[0])
+
+/* The modal. */
+
+static struct json *add_input(struct json *blocks, enum ask_field field, bool optional)
+{
+    struct json *block = view_add_block(blocks, "input", fields[field].name);
+    struct json *element;
+
+    json_add_bool(block, "optional", optional);
+    view_add_plain(block, "label", span_text(fields[field].label));
+    view_add_plain(block, "hint", span_text(fields[field].hint));
+    element = json_add_object(block, "element");
+    json_add_text(element, "type",
+                  fields[field].input == INPUT_CHOICE ? SPAN_LITERAL("static_select")
+                                                      : SPAN_LITERAL("plain_text_input"));
+    json_add_text(element, "action_id", span_text(fields[field].name));
+    return element;
+}
+
+static void add_text_input(struct json *blocks, enum ask_field field, bool optional)
+{
+    struct json *element = add_input(blocks, field, optional);
+
+    json_add_bool(element, "multiline", fields[field].input == INPUT_LINES);
+    json_add_u64(element, "max_length", fields[field].count_max);
+}
+
+static void fill_option(struct json *option, struct span text, struct span value, bool described)
+{
+    view_add_plain(option, "text", text);
+    json_add_text(option, "value", value);
+    if (described) {
+        view_add_plain(option, "description", value);
+    }
+}
+
+static bool is_blank(struct span text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] != ' ') {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* By its title, with the name below; by its name alone when it has none. */
+static enum err_code
+add_policy(struct json *option, const struct policy *policy, struct buf *title, struct err *err)
+{
+    enum err_code rc;
+
+    buf_clear(title);
+    rc = text_clean(title, policy->title, false, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    if (is_blank(buf_span(title))) {
+        fill_option(option, policy->name, policy->name, false);
+    } else {
+        fill_option(option, text_prefix(buf_span(title), SLACK_OPTION_TEXT_COUNT_MAX), policy->name,
+                    true);
+    }
+    return ERR_OK;
+}
+
+static bool is_askable(const struct policy *policy)
+{
+    return !policy->deleted && policy->ask_in_slack;
+}
+
+/* What matters of all policies that may be chosen. */
+struct choice {
+    size_t count;
+    const struct policy *last;
+    bool reason_needed; /* by each of them */
+    uint64_t expires_ms_max;
+};
+
+static struct choice look(const struct policy *const *policies, size_t count)
+{
+    struct choice choice = {.reason_needed = true};
+
+    for (size_t i = 0; i < count; i++) {
+        if (!is_askable(policies[i])) {
+            continue;
+        }
+        choice.count++;
+        choice.last = policies[i];
+        choice.reason_needed = choice.reason_needed && policies[i]->require_reason;
+        if (policies[i]->expires_after_ms > choice.expires_ms_max) {
+            choice.expires_ms_max = policies[i]->expires_after_ms;
+        }
+    }
+    return choice;
+}
+
+/* A select takes so many options, and as many groups of so many. */
+static struct json *add_group(struct json *groups, size_t first, size_t count)
+{
+    struct json *group = json_add_object(groups, NULL);
+    size_t last = first + SLACK_OPTION_COUNT_MAX < count ? first + SLACK_OPTION_COUNT_MAX : count;
+    char label[64];
+
+    (void)snprintf(label, sizeof label, "Policies %zu to %zu", first + 1, last); /* fits */
+    view_add_plain(group, "label", span_text(label));
+    return json_add_array(group, "options");
+}
+
+static enum err_code add_options(struct json *element,
+                                 const struct policy *const *policies,
+                                 size_t count,
+                                 const struct choice *choice,
+                                 struct buf *title,
+                                 struct err *err)
+{
+    bool grouped = choice->count > SLACK_OPTION_COUNT_MAX;
+    struct json *list = json_add_array(element, grouped ? "option_groups" : "options");
+    struct json *options = list;
+    enum err_code rc = ERR_OK;
+    size_t added = 0;
+
+    for (size_t i = 0; rc == ERR_OK && i < count; i++) {
+        if (!is_askable(policies[i])) {
+            continue;
+        }
+        if (grouped && added % SLACK_OPTION_COUNT_MAX == 0) {
+            options = add_group(list, added, choice->count);
+        }
+        rc = add_policy(json_add_object(options, NULL), policies[i], title, err);
+        added++;
+    }
+    return rc;
+}
+
+static enum err_code add_policy_input(struct json *blocks,
+                                      const struct policy *const *policies,
+                                      size_t count,
+                                      const struct choice *choice,
+                                      struct err *err)
+{
+    struct json *element = add_input(blocks, ASK_POLICY, false);
+    AUTO_BUF struct buf *title = NULL;
+    enum err_code rc = buf_new(CORE_TEXT_SIZE_MAX, &title, err);
+
+    view_add_plain(element, "placeholder", SPAN_LITERAL("Choose a policy"));
+    if (rc == ERR_OK) {
+        rc = add_options(element, policies, count, choice, title, err);
+    }
+    if (rc == ERR_OK && choice->count == 1) {
+        rc = add_policy(json_add_object(element, "initial_option"), choice->last, title, err);
+    }
+    return rc;
+}
+
+/* Only what is shorter than some policy's own time is a choice. */
+static void add_expiry_input(struct json *blocks, uint64_t expires_ms_max)
+{
+    struct json *element;
+    struct json *options;
+
+    if (durations[0].ms >= expires_ms_max) {
+        return;
+    }
+    element = add_input(blocks, ASK_EXPIRES_IN, true);
+    view_add_plain(element, "placeholder", SPAN_LITERAL("As the policy says"));
+    options = json_add_array(element, "options");
+    for (size_t i = 0; i < DURATION_COUNT && durations[i].ms < expires_ms_max; i++) {
+        fill_option(json_add_object(options, NULL), span_text(durations[i].text),
+                    span_text(durations[i].value), false);
+    }
+}
+
+enum err_code view_ask_open(const struct policy *const *policies,
+                            size_t count,
+                            struct span trigger_id,
+                            struct buf *body,
+                            struct err *err)
+{
+    AUTO_JSON struct json *root = json_new_object();
+    struct choice choice = look(policies, count);
+    struct json *blocks;
+    struct json *view;
+    enum err_code rc;
+
+    if (choice.count == 0) {
+        return err_set(err, ERR_NOT_FOUND, "no policy takes requests from Slack");
+    }
+    json_add_text(root, "trigger_id", trigger_id);
+    view = json_add_object(root, "view");
+    view_begin(view, VIEW_ASK_CALLBACK, TITLE_ASK);
+    view_add_plain(view, "submit", SPAN_LITERAL("Ask"));
+    view_add_plain(view, "close", SPAN_LITERAL("Cancel"));
+    blocks = json_add_array(view, "blocks");
+    rc = add_policy_input(blocks, policies, count, &choice, err);
+    add_text_input(blocks, ASK_TITLE, false);
+    add_text_input(blocks, ASK_TARGET, true);
+    add_text_input(blocks, ASK_REASON, !choice.reason_needed);
+    add_text_input(blocks, ASK_DETAILS, true);
+    add_expiry_input(blocks, choice.expires_ms_max);
+    return rc == ERR_OK ? view_print(root, SLACK_ASK_VIEW_SIZE_MAX, body, err) : rc;
+}
+
+/* What comes back. */
+
+enum err_code
+view_ask_read(const struct payload *payload, struct view_ask *ret_ask, struct err *err)
+{
+    struct view_ask ask;
+
+    for (size_t i = 0; i < ASK_FIELD_COUNT; i++) {
+        const char *name = fields[i].name;
+
+        ask.fields[i] = fields[i].input == INPUT_CHOICE ? payload_choice(payload, name, name)
+                                                        : payload_input(payload, name, name);
+        /* Slack's client keeps to the length; who does not is not worth the memory. */
+        if (ask.fields[i].size > fields[i].count_max * CHARACTER_SIZE_MAX) {
+            return err_set(err, ERR_INVALID, "%s: at most %zu characters", name,
+                           fields[i].count_max);
+        }
+    }
+    if (ask.fields[ASK_POLICY].size == 0) {
+        return err_set(err, ERR_INVALID, "policy: choose one");
+    }
+    if (ask.fields[ASK_EXPIRES_IN].size > 0 && view_ask_expires_ms(&ask) == 0) {
+        return err_set(err, ERR_INVALID, "expires_in: choose one of the list");
+    }
+    *ret_ask = ask;
+    return ERR_OK;
+}
+
+uint64_t view_ask_expires_ms(const struct view_ask *ask)
+{
+    for (size_t i = 0; i < DURATION_COUNT; i++) {
+        if (span_is(ask->fields[ASK_EXPIRES_IN], durations[i].value)) {
+            return durations[i].ms;
+        }
+    }
+    return 0;
+}
+
+/* Cuts "field: " off a message; NULL: it names no field of ours. */
+static const char *cut_field(struct span *message)
+{
+    for (size_t i = 0; i < ASK_FIELD_COUNT; i++) {
+        size_t size = strlen(fields[i].name);
+
+        if (message->size > size + 2 && memcmp(message->data, fields[i].name, size) == 0 &&
+            memcmp(message->data + size, ": ", 2) == 0) {
+            *message = span_of(message->data + size + 2, message->size - size - 2);
+            return fields[i].name;
+        }
+    }
+    return NULL;
+}
+
+enum err_code view_ask_error(struct span message, struct buf *body, struct err *err)
+{
+    const char *name = cut_field(&message);
+    char sentence[ERROR_SIZE_MAX];
+
+    (void)snprintf(sentence, sizeof sentence, "%.*s", SPAN_ARGS(message)); /* cut: bounded */
+    if (sentence[0] >= 'a' && sentence[0] <= 'z') {
+        sentence[0] = (char)(sentence[0] - 'a' + 'A');
+    }
+    return view_field_error(name == NULL ? fields[ASK_POLICY].name : name, sentence, body, err);
+}

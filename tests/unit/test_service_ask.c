@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_service_ask.c: proves who may ask over Slack, and that one window asks once.
+ * Owns nothing but its cases; never speaks with Slack: the facts are given. */
+#include "approvald/core/eligible.h"
+#include "approvald/core/request_id.h"
+#include "tests/unit/service_kit.h"
+#include "tests/unit/unit.h"
+
+#include <string.h>
+
+#define POLICIES                                                                                   \
+    "policy open { approvers = {\"U0ANN\"} ask_in_slack = true }\n"                                \
+    "policy shut { approvers = {\"U0ANN\"} }\n"                                                    \
+    "policy strict { approvers = {\"U0ANN\"} ask_in_slack = true require_reason = true }\n"
+
+static const struct facts member = {.user_known = true};
+
+static struct service_create ask(const char *policy, const char *key, const struct facts *facts)
+{
+    return (struct service_create){
+        .actor = {.kind = ACTOR_PERSON, .via = VIA_SLACK, .user = SPAN_LITERAL("U0REQ")},
+        .facts = facts,
+        .token_id = SERVICE_SLACK_ID,
+        .idempotency_key = span_text(key),
+        .policy = span_text(policy),
+        .title = SPAN_LITERAL("Deploy shop"),
+    };
+}
+
+static struct kit_answer create(struct service_kit *kit, const struct service_create *create)
+{
+    struct kit_answer answer = {.done = false};
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL_FATAL(service_create(kit->service, create, kit_on_request, &answer, &err),
+                          ERR_OK);
+    service_kit_wait(kit, &answer.done);
+    return answer;
+}
+
+static void open_kit(struct service_kit *kit)
+{
+    service_kit_open(kit);
+    CU_ASSERT_EQUAL_FATAL(kit_apply(kit, POLICIES, false, false).rc, ERR_OK);
+}
+
+static void a_member_asks_for_himself_under_a_policy_that_says_so(void)
+{
+    struct service_kit kit;
+    struct service_create wanted = ask("open", "", &member);
+    struct kit_answer made;
+
+    open_kit(&kit);
+    made = create(&kit, &wanted);
+    CU_ASSERT_EQUAL(made.rc, ERR_OK);
+    CU_ASSERT_EQUAL(made.state, REQUEST_PENDING);
+    /* He is the requester, so the policy's word on self-approval holds. */
+    CU_ASSERT_EQUAL(kit_approve(&kit, &made.id, "U0REQ").refusal, REFUSAL_SELF_APPROVAL);
+    CU_ASSERT_EQUAL(kit_approve(&kit, &made.id, "U0ANN").state, REQUEST_APPROVED);
+    wanted.requester = SPAN_LITERAL("U0OTHER");
+    CU_ASSERT_EQUAL(create(&kit, &wanted).rc, ERR_INVALID);
+    wanted = ask("open", "", &member);
+    wanted.actor.user = SPAN_NONE;
+    CU_ASSERT_EQUAL(create(&kit, &wanted).rc, ERR_INVALID);
+    service_kit_close(&kit);
+}
+
+static void a_policy_has_to_say_that_people_may_ask(void)
+{
+    struct service_kit kit;
+    struct service_create wanted = ask("shut", "V1", &member);
+    struct service_create other = ask("open", "V2", &member);
+
+    open_kit(&kit);
+    CU_ASSERT_EQUAL(create(&kit, &wanted).refusal, REFUSAL_NOT_ASKABLE);
+    wanted.policy = SPAN_LITERAL("none");
+    CU_ASSERT_EQUAL(create(&kit, &wanted).refusal, REFUSAL_UNKNOWN_POLICY);
+    /* What another version of the policy said when the window was opened does not count. */
+    CU_ASSERT_EQUAL(kit_apply(&kit, "policy open { approvers = {\"U0ANN\"} }", false, false).rc,
+                    ERR_OK);
+    CU_ASSERT_EQUAL(create(&kit, &other).refusal, REFUSAL_NOT_ASKABLE);
+    CU_ASSERT_EQUAL(
+        kit_apply(&kit, "policy shut { approvers = {\"U0ANN\"} ask_in_slack = true }", false, true)
+            .rc,
+        ERR_OK);
+    CU_ASSERT_EQUAL(create(&kit, &other).refusal, REFUSAL_POLICY_DELETED);
+    wanted.policy = SPAN_LITERAL("shut");
+    CU_ASSERT_EQUAL(create(&kit, &wanted).rc, ERR_OK); /* refused before, so the key is free */
+    /* A token asks under any policy, as ever. */
+    CU_ASSERT_EQUAL(kit_apply(&kit, POLICIES, false, false).rc, ERR_OK);
+    CU_ASSERT_EQUAL(kit_create(&kit, "shut", "").rc, ERR_OK);
+    service_kit_close(&kit);
+}
+
+static void who_may_not_ask_is_refused_and_audited(void)
+{
+    static const struct {
+        struct facts facts;
+        enum refusal refusal;
+    } people[] = {
+        {{.user_known = false}, REFUSAL_FACTS_UNKNOWN},
+        {{.user_known = true, .foreign = true}, REFUSAL_FOREIGN},
+        {{.user_known = true, .guest = true}, REFUSAL_GUEST},
+        {{.user_known = true, .bot = true}, REFUSAL_BOT},
+        {{.user_known = true, .deactivated = true}, REFUSAL_DEACTIVATED},
+    };
+    struct service_kit kit;
+    struct service_create wanted = ask("open", "V1", NULL);
+    size_t before;
+
+    open_kit(&kit);
+    before = kit_audit(&kit, NULL).count;
+    for (size_t i = 0; i < sizeof people / sizeof people[0]; i++) {
+        wanted.facts = &people[i].facts;
+        wanted.policy = SPAN_LITERAL("open");
+        CU_ASSERT_EQUAL(create(&kit, &wanted).refusal, people[i].refusal);
+        wanted.policy = SPAN_LITERAL("none"); /* nor does he learn which policies there are */
+        CU_ASSERT_EQUAL(create(&kit, &wanted).refusal, people[i].refusal);
+    }
+    wanted.facts = NULL;
+    CU_ASSERT_EQUAL(create(&kit, &wanted).refusal, REFUSAL_FACTS_UNKNOWN);
+    CU_ASSERT_EQUAL(kit_audit(&kit, NULL).count, before + 11);
+    CU_ASSERT(kit_audit(&kit, NULL).sound);
+    CU_ASSERT_PTR_NOT_NULL(strstr(kit_audit(&kit, NULL).actions, "refused"));
+    CU_ASSERT_EQUAL(eligible_ask(&member), REFUSAL_NONE);
+    service_kit_close(&kit);
+}
+
+static void one_window_asks_once(void)
+{
+    struct service_kit kit;
+    struct service_create wanted = ask("strict", "U0REQ V1", &member);
+    struct kit_answer first;
+    struct kit_answer again;
+
+    open_kit(&kit);
+    CU_ASSERT_EQUAL(create(&kit, &wanted).rc, ERR_INVALID); /* no reason; the key stays free */
+    wanted.reason = SPAN_LITERAL("it is stuck");
+    wanted.body_hash[0] = 1;
+    first = create(&kit, &wanted);
+    CU_ASSERT_EQUAL(first.rc, ERR_OK);
+    service_kit_restart(&kit);
+    again = create(&kit, &wanted);
+    CU_ASSERT(again.replayed);
+    CU_ASSERT_EQUAL(memcmp(&first.id, &again.id, sizeof first.id), 0);
+    wanted.body_hash[0] = 2;
+    CU_ASSERT_EQUAL(create(&kit, &wanted).refusal, REFUSAL_KEY_REUSED);
+    /* The same key on the local socket is another intent. */
+    wanted.actor = kit_root;
+    wanted.facts = NULL;
+    wanted.token_id = 0;
+    again = create(&kit, &wanted);
+    CU_ASSERT_EQUAL(again.rc, ERR_OK);
+    CU_ASSERT_FALSE(again.replayed);
+    service_kit_close(&kit);
+}
+
+UNIT_MAIN("service_ask",
+          {"a member asks for himself under a policy that says so",
+           a_member_asks_for_himself_under_a_policy_that_says_so},
+          {"a policy has to say that people may ask", a_policy_has_to_say_that_people_may_ask},
+          {"who may not ask is refused and audited", who_may_not_ask_is_refused_and_audited},
+          {"one window asks once", one_window_asks_once})
