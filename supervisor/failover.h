@@ -33,10 +33,13 @@
  * operator how good this host's log was when it was last heard.
  *
  * An arbiter that is another one, went back or lost the register is ARBITER_WRONG and counts as
- * unavailable from then on. RESEED, given while it answers, ends that: on the host that leads (it
- * writes its ISR, the epoch raised); without a primary on the host with the later log end while
- * the peer is there (ISR {self}); on the other host then again, to accept what the first has
- * written; and, after PEER_OFF, on a host without its peer: ISR {self} and another lineage. */
+ * unavailable from then on. RESEED, given while it answers, ends that: on the host that leads and
+ * hears who is in its ISR (it writes that ISR, an addition of unknown fate included); without a
+ * primary on the host with the later log end while the peer is there (ISR {self}); on the other
+ * host then again, to accept what the first has written; on a host whose store is named there by a
+ * reseed that it has not heard of, to accept that; and, after PEER_OFF, on a host without its peer:
+ * ISR {self} and another lineage. The epoch is raised by more than the old arbiter may have given
+ * away unheard. */
 #ifndef SUPERVISOR_FAILOVER_H
 #define SUPERVISOR_FAILOVER_H
 

@@ -14,6 +14,7 @@ static uint64_t max_of(uint64_t a, uint64_t b)
 }
 
 #define LINEAGE_SHIFT 20U /* see first_epoch */
+#define RESEED_RAISE  16U /* see reseed_write */
 
 /* Another draw out of the event's, for the lineage beside the nonce. */
 static uint64_t new_lineage(const struct failover *f)
@@ -163,15 +164,48 @@ static const char *do_force(struct failover *f, bool other_lineage)
     return NULL;
 }
 
+/* The highest epoch that this host or the peer's store speaks of. */
+static uint64_t highest_epoch(const struct failover *f)
+{
+    uint64_t epoch = max_of(f->memory.epoch, max_of(f->child.promised, f->child.last_epoch));
+
+    return max_of(epoch, max_of(f->link.peer_promised, f->link.peer_last_epoch));
+}
+
 /* The peer has written the new arbiter's register and leads under it. */
 static bool reseeded_by_peer(const struct failover *f)
+{
+    const struct register_value *value = &f->foreign_answer.value;
+
+    return value->primary == peer_host(f) && link_alive(f) && f->link.peer_leads &&
+           f->link.peer_epoch == value->epoch;
+}
+
+/* A reseed that names this very store, and that this host has not heard of: its own whose answer
+ * was lost, or one of a peer that ended before this host had accepted it. It is higher than
+ * anything that is known here, so no old copy; who leads by it is its arbiter's to say, as if the
+ * answer had come and this host had ended right behind it. */
+static bool reseeded_unheard(const struct failover *f)
+{
+    const struct register_value *value = &f->foreign_answer.value;
+    bool ours = value->primary == f->options.host;
+
+    if (link_alive(f) && f->link.peer_leads) {
+        return false; /* it is to write there what it leads */
+    }
+    return register_has(value, f->options.host, f->child.store_id) &&
+           (ours || value->lineage == f->memory.lineage) && value->epoch > f->memory.epoch &&
+           value->epoch >= highest_epoch(f);
+}
+
+/* The new arbiter's register has been written already, and is to be followed. */
+static bool is_reseeded(const struct failover *f)
 {
     const struct failover_answer *answer = &f->foreign_answer;
 
     return f->foreign && answer->outcome == FAILOVER_DONE && register_is_legal(&answer->value) &&
-           answer->value.primary == peer_host(f) && link_alive(f) && f->link.peer_leads &&
-           f->link.peer_epoch == answer->value.epoch && f->phase == AUTHORITY_NONE &&
-           memcmp(answer->value.cluster_id, f->options.cluster_id, REGISTER_ID_SIZE) == 0;
+           memcmp(answer->value.cluster_id, f->options.cluster_id, REGISTER_ID_SIZE) == 0 &&
+           f->phase == AUTHORITY_NONE && (reseeded_by_peer(f) || reseeded_unheard(f));
 }
 
 static const char *reseed_adopt(struct failover *f)
@@ -211,18 +245,32 @@ static bool peer_agrees(const struct failover *f)
            f->child.lineage == f->memory.lineage && longer;
 }
 
+/* A peer of the ISR that is not heard may have taken over at the old arbiter, and lead alone. */
+static const char *reseed_obstacle_leading(const struct failover *f)
+{
+    if (f->authority.isr[peer_host(f) - 1].present && !link_alive(f)) {
+        return "the other host is not heard and may lead: start it; if it is lost: restart "
+               "approvald-supervisor here, then peer-off and reseed";
+    }
+    if (f->change.unresolved && f->change.kind != CHANGE_NONE &&
+        !(link_alive(f) && f->link.in_sync)) {
+        return "a change at the old arbiter is unresolved and the other host is not in sync";
+    }
+    return NULL;
+}
+
 /* Why the same lineage may not be written to the new arbiter; NULL: it may. */
 static const char *reseed_obstacle(const struct failover *f)
 {
     if (f->phase == AUTHORITY_GRANTED) {
-        if (f->change.unresolved && f->change.kind != CHANGE_NONE &&
-            !(link_alive(f) && f->link.in_sync)) {
-            return "a change at the old arbiter is unresolved and the other host is not in sync";
-        }
-        return NULL;
+        return reseed_obstacle_leading(f);
     }
-    if (f->phase != AUTHORITY_NONE || f->change.kind != CHANGE_NONE) {
-        return "a change of the register is under way or unresolved";
+    if (f->phase != AUTHORITY_NONE) {
+        return "a change of the register is under way";
+    }
+    if (f->change.kind != CHANGE_NONE) {
+        return "a change at the old arbiter is unresolved: restart approvald-supervisor here, then "
+               "run it again";
     }
     if (peer_agrees(f)) {
         return NULL;
@@ -238,15 +286,28 @@ static const char *reseed_obstacle(const struct failover *f)
     return "the other host has the newer log, or leads: run it there";
 }
 
+/* Whose ISR is written. An addition of unknown fate at the old arbiter is written too (D): the peer
+ * is required for it already, and in sync. */
+static struct register_value reseed_base(const struct failover *f)
+{
+    const struct change *change = &f->change;
+
+    if (f->phase != AUTHORITY_GRANTED) {
+        return f->value;
+    }
+    return change->kind == CHANGE_ADD && change->unresolved ? change->value : f->authority;
+}
+
+/* The old arbiter may have given epochs away of which nobody here has heard: to a change of this
+ * host's earlier life, to a peer that has not sealed yet. None of them may be written twice. */
 static void reseed_write(struct failover *f, bool same_lineage)
 {
-    struct register_value value = f->phase == AUTHORITY_GRANTED ? f->authority : f->value;
+    struct register_value value = reseed_base(f);
     struct register_member *self = &value.isr[f->options.host - 1];
     uint64_t revision =
         f->foreign_answer.outcome == FAILOVER_ABSENT ? 0 : f->foreign_answer.revision;
-    uint64_t epoch = max_of(f->memory.epoch, max_of(f->child.promised, f->child.last_epoch));
+    uint64_t epoch = highest_epoch(f);
 
-    epoch = max_of(epoch, max_of(f->link.peer_promised, f->link.peer_last_epoch));
     if (f->foreign_answer.outcome != FAILOVER_ABSENT) {
         epoch = max_of(epoch, f->foreign_answer.value.epoch);
     }
@@ -254,8 +315,9 @@ static void reseed_write(struct failover *f, bool same_lineage)
         memset(value.isr, 0, sizeof value.isr);
     }
     memcpy(value.cluster_id, f->options.cluster_id, REGISTER_ID_SIZE);
-    value.epoch = same_lineage ? epoch + 1 : first_epoch(f, epoch);
-    value.lineage = same_lineage ? f->child.lineage : new_lineage(f);
+    value.epoch = same_lineage ? epoch + RESEED_RAISE : first_epoch(f, epoch);
+    /* No store has one: nothing was ever written. */
+    value.lineage = same_lineage && f->child.lineage != 0 ? f->child.lineage : new_lineage(f);
     value.primary = f->options.host;
     self->present = true;
     memcpy(self->store_id, f->child.store_id, REGISTER_ID_SIZE);
@@ -277,20 +339,18 @@ static const char *do_reseed(struct failover *f)
     if (f->cas_out || f->change.kind == CHANGE_RESEED) {
         return "a change of the register is under way";
     }
-    if (reseeded_by_peer(f)) {
+    if (is_reseeded(f)) {
         return reseed_adopt(f);
     }
     obstacle = reseed_obstacle(f);
-    if (obstacle != NULL && f->peer_off) {
-        f->change.kind = CHANGE_NONE; /* with the old arbiter */
+    if (obstacle == NULL) {
+        reseed_write(f, true);
+    } else if (f->peer_off && f->phase == AUTHORITY_NONE) {
+        f->change.kind = CHANGE_NONE; /* gone with the old arbiter; it was to take authority */
         obstacle = force_obstacle(f);
         if (obstacle == NULL) {
             reseed_write(f, false);
         }
-        return obstacle;
-    }
-    if (obstacle == NULL) {
-        reseed_write(f, true);
     }
     return obstacle;
 }

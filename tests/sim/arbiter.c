@@ -16,6 +16,8 @@ struct question {
     uint32_t arbiter_life;
     bool cas;
     uint64_t revision;
+    struct register_value before; /* what was read under that revision */
+    bool has_before;
     struct register_value value;
     char text[REGISTER_TEXT_SIZE_MAX];
     uint64_t sent_order;
@@ -27,6 +29,7 @@ struct response {
     bool cas;
     struct failover_answer answer;
     uint64_t sent_order;
+    bool is_true; /* answered by the arbiter that counts */
 };
 
 void arbiter_init(struct world *world)
@@ -44,6 +47,21 @@ bool arbiter_value(const struct world *world, struct register_value *ret_value)
     }
     ASSERT(register_parse(span_text(arbiter->text), ret_value, NULL) == ERR_OK);
     return true;
+}
+
+/* What the next CAS is compared with, as arbiter_etcd.c keeps it. */
+static void note_seen(struct supervisor *supervisor, const struct response *reply)
+{
+    const struct failover_answer *answer = &reply->answer;
+
+    if (answer->outcome != FAILOVER_DONE && answer->outcome != FAILOVER_CONFLICT) {
+        return;
+    }
+    supervisor->seen = answer->value;
+    supervisor->seen_revision = answer->revision;
+    if (reply->is_true && answer->value.epoch > supervisor->seen_epoch) {
+        supervisor->seen_epoch = answer->value.epoch;
+    }
 }
 
 static void deliver(struct world *world, struct event *event)
@@ -66,6 +84,7 @@ static void deliver(struct world *world, struct event *event)
     if (!reply->cas && reply->answer.outcome <= FAILOVER_ABSENT) {
         supervisor->seen_order = reply->sent_order;
     }
+    note_seen(supervisor, reply);
     if (reply->answer.outcome == FAILOVER_UNKNOWN) {
         world->totals.ambiguous++;
     }
@@ -118,6 +137,21 @@ static void swap(struct world *world, const struct host *host, const struct ques
     checker_step(world);
 }
 
+/* etcd: the revision is the expected one, and so is the value. */
+static bool is_expected(const struct sim_arbiter *arbiter, const struct question *request)
+{
+    char text[REGISTER_TEXT_SIZE_MAX];
+
+    if (!arbiter->exists || request->revision != arbiter->revision) {
+        return !arbiter->exists && request->revision == 0;
+    }
+    if (!request->has_before) {
+        return true;
+    }
+    register_format(&request->before, text);
+    return strcmp(text, arbiter->text) == 0;
+}
+
 static void execute(struct world *world, struct event *event)
 {
     struct sim_arbiter *arbiter = &world->arbiter;
@@ -125,8 +159,6 @@ static void execute(struct world *world, struct event *event)
     const struct question *request = event->data;
     struct response content = {
         .number = request->number, .cas = request->cas, .sent_order = request->sent_order};
-    bool matches =
-        arbiter->exists ? request->revision == arbiter->revision : request->revision == 0;
 
     checker_cas_landed(world, event->a);
     if (arbiter->down || arbiter->silent || arbiter->life != request->arbiter_life) {
@@ -134,12 +166,13 @@ static void execute(struct world *world, struct event *event)
     }
     content.answer.outcome = FAILOVER_DONE;
     content.answer.nonce = request->value.nonce;
-    if (request->cas && matches) {
+    if (request->cas && is_expected(arbiter, request)) {
         swap(world, host, request);
     } else if (request->cas) {
         content.answer.outcome = FAILOVER_CONFLICT;
     }
     answer_current(world, &content.answer);
+    content.is_true = !arbiter->restored;
     if (!host->arbiter_cut && !fault_strikes(world, FAULT_ARBITER_LOSE, 12) &&
         request->life == world->processes[supervisor_process(host)].life) {
         reply(world, host, &content, prng_range(&world->prng, 200, 4000));
@@ -280,6 +313,8 @@ void arbiter_ask_cas(struct world *world,
 
     request->cas = true;
     request->revision = revision;
+    request->before = host->supervisor.seen;
+    request->has_before = revision != 0 && revision == host->supervisor.seen_revision;
     request->value = *value;
     register_format(value, request->text);
     host->supervisor.cas_nonce = value->nonce;

@@ -125,6 +125,32 @@ static bool halted(const struct host *host)
     return status.role == FAILOVER_HALTED || status.alarms[FAILOVER_ALARM_NEEDS_OPERATOR];
 }
 
+/* As the core says where both hosts are not of one lineage: the one that does not hold everything
+ * is switched off, the other one writes another lineage. True: he is at it. */
+static bool operator_reseeds_alone(struct world *world)
+{
+    for (size_t i = 0; i < HOST_COUNT; i++) {
+        struct host *host = &world->hosts[i];
+        struct host *peer = host_peer(world, host);
+
+        if (!says_wrong(host) || !host->child.up || host->child.engine.last.lsn == 0 ||
+            !checker_holds_all(world, host->number)) {
+            continue;
+        }
+        if (peer->powered) {
+            host_power_off(world, peer);
+            nemesis_power_later(world, peer, 5 * SECOND_US);
+            return true;
+        }
+        world->nemesis.reseeding[i] = true;
+        world->nemesis.forcing[i] = true;
+        supervisor_command(world, host, FAILOVER_PEER_OFF);
+        supervisor_command(world, host, FAILOVER_RESEED);
+        return true;
+    }
+    return false;
+}
+
 /* Some put the true state back and restart the supervisors, which go on refusing until then; some
  * reseed. */
 static void operator_mends_arbiter(struct world *world)
@@ -133,6 +159,10 @@ static void operator_mends_arbiter(struct world *world)
      * the true state after all. */
     if (++world->nemesis.reseed_tries > 3) {
         world->nemesis.reseed = !world->nemesis.reseed;
+    }
+    if (world->nemesis.reseed_tries > 5 && !world->arbiter.restored &&
+        operator_reseeds_alone(world)) {
+        return;
     }
     if (world->arbiter.restored && !world->nemesis.reseed) {
         arbiter_restore_true(world);

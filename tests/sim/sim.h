@@ -277,7 +277,10 @@ struct supervisor {
     bool registered;     /* a register was read by this life (rule A) */
     uint64_t seen_order; /* when the last answered READ was sent */
     uint64_t read_order; /* when the last finished request was sent */
-    bool resync;         /* the next child begins an empty store */
+    struct register_value seen;
+    uint64_t seen_revision; /* of it; 0: none yet */
+    uint64_t seen_epoch;    /* the highest that the arbiter that counts has told */
+    bool resync;            /* the next child begins an empty store */
     uint32_t child_failures;
 };
 

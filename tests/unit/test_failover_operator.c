@@ -167,15 +167,15 @@ static void the_primary_reseeds_with_its_isr_and_a_raised_epoch(void)
     step_answer(&kit, &answer);
     EXPECT(&kit, "ALARM arbiter wrong");
     kit_command(&kit, FAILOVER_RESEED);
-    EXPECT(&kit, "OK: writes the register to the new arbiter; CAS 8 p1 AB");
+    EXPECT(&kit, "OK: writes the register to the new arbiter; CAS 23 p1 AB");
     CU_ASSERT_EQUAL(kit.cas_revision, 0);
     answer = foreign(FAILOVER_DONE, &kit.cas_value, 4);
     step_cas_answer(&kit, &answer);
-    EXPECT(&kit, "PERSIST 8; SEAL 8; OVER arbiter wrong");
+    EXPECT(&kit, "PERSIST 23; SEAL 23; OVER arbiter wrong");
     CU_ASSERT_EQUAL(kit.memory.arbiter_id, 88);
     CU_ASSERT_EQUAL(kit.memory.revision, 4);
-    kit_epoch(&kit, FAILOVER_EVENT_SEALED, 8);
-    EXPECT(&kit, "GRANT 8 p1 AB");
+    kit_epoch(&kit, FAILOVER_EVENT_SEALED, 23);
+    EXPECT(&kit, "GRANT 23 p1 AB");
     kit_free(&kit);
 }
 
@@ -192,10 +192,10 @@ static void a_reseed_ends_the_handover_that_is_under_way(void)
     step_answer(&kit, &answer);
     EXPECT(&kit, "ALARM arbiter wrong");
     kit_command(&kit, FAILOVER_RESEED);
-    EXPECT(&kit, "OK: writes the register to the new arbiter; CAS 8 p1 AB");
+    EXPECT(&kit, "OK: writes the register to the new arbiter; CAS 23 p1 AB");
     answer = foreign(FAILOVER_DONE, &kit.cas_value, 4);
     step_cas_answer(&kit, &answer);
-    EXPECT(&kit, "PERSIST 8; RESUME; SEAL 8; OVER arbiter wrong");
+    EXPECT(&kit, "PERSIST 23; RESUME; SEAL 23; OVER arbiter wrong");
     EXPECT_ROLE(&kit, FAILOVER_PRIMARY);
     kit_free(&kit);
 }
@@ -240,7 +240,7 @@ static void without_a_primary_the_later_log_end_reseeds_beside_its_peer(void)
     kit_link(&kit, &lower);
     EXPECT(&kit, "");
     kit_command(&kit, FAILOVER_RESEED);
-    EXPECT(&kit, "OK: writes the register to the new arbiter; CAS 6 p1 A-");
+    EXPECT(&kit, "OK: writes the register to the new arbiter; CAS 21 p1 A-");
     kit_free(&kit);
 }
 
