@@ -37,7 +37,7 @@ QUICK = (
     " seek_outside_isr stop_before_cas accept_regression forget_nonces lead_over_higher"
     " offer_outlives_grant outdated_seeks seek_unread speak_deposed step_down_undrained"
 ).split()
-UNIT_S = 30  # for one unit test program
+UNIT_S = 30  # for one unit test program; how far it came is seen: its output is not buffered
 CONTROL_SEEDS = 2000  # the unchanged program must pass these, or a catch proves nothing
 MUTANT = re.compile(r"MUTANT\((\w+)\)")
 
@@ -114,7 +114,7 @@ class Builder:
 def unit_passes(builder, test, case, mutant, changed):
     """Whether that case of the unit test passes with the rule missing; the case must be run."""
     program = builder.unit(test, mutant, changed)
-    with subprocess.Popen([program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
+    with subprocess.Popen(["stdbuf", "-o0", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
         try:
             output = run.communicate(timeout=UNIT_S)[0]
         except subprocess.TimeoutExpired: # where nothing comes of a case it has not passed

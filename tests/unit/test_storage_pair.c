@@ -555,7 +555,6 @@ UNIT_MAIN(
     "storage_pair",
     {"with a standby nothing is answered before it acknowledges",
      with_a_standby_nothing_is_answered_before_it_acknowledges},
-    {"a store of a pair is not opened alone", a_store_of_a_pair_is_not_opened_alone},
     {"an idle storage refuses jobs and serves weak reads",
      an_idle_storage_refuses_jobs_and_serves_weak_reads},
     {"without the peer a granted host serves by itself",
@@ -585,4 +584,5 @@ UNIT_MAIN(
     {"start records alone are folded too", start_records_alone_are_folded_too},
     {"after a halt nothing goes on", after_a_halt_nothing_goes_on},
     {"a store of one host becomes the pair's first", a_store_of_one_host_becomes_the_pairs_first},
+    {"a store of a pair is not opened alone", a_store_of_a_pair_is_not_opened_alone},
     {"the threads take turns however idle", the_threads_take_turns_however_idle})
