@@ -143,7 +143,8 @@ class Written(unittest.TestCase):
         urls = set(re.findall(re.escape(base) + r"(/[a-z/]+)", json.dumps(manifest)))
         self.assertEqual(urls, {t for t in pages.inline(SETUP) if t.startswith("/slack/")})
         commands = {c["command"] for c in manifest["features"]["slash_commands"]}
-        self.assertEqual(commands, {t for t in pages.inline(SETUP) if t.startswith("/appr")})
+        self.assertEqual(commands, {t.split()[0] for t in pages.inline(SETUP)
+                                    if t.startswith("/appr")})
 
 
 class Run(unittest.TestCase):
