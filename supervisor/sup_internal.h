@@ -66,7 +66,6 @@ struct sup {
     char *file;                /* owned */
     struct event_base *base;   /* owned, as all events */
     struct event *signals[SUP_SIGNAL_COUNT];
-    int timer_fd; /* CLOCK_BOOTTIME */
     struct event *timer;
     uint64_t house_ms; /* the next look */
 
@@ -81,9 +80,8 @@ struct sup {
     struct sup_act acts[SUP_ACT_COUNT_MAX]; /* what waits, in its order */
     size_t act_first;
     size_t act_count;
+    int timer_fd; /* CLOCK_BOOTTIME */
     enum memory_end last_end;
-    bool armed_before; /* the last supervisor had armed the watchdog, and ended without disarming it
-                        */
 
     struct watch watch;
     struct failover *failover; /* owned */
@@ -135,6 +133,7 @@ struct sup {
     struct digest peer; /* what the other supervisor said last, */
     uint64_t peer_ms;   /* and when; 0: nothing yet */
 
+    uint64_t leave_ms; /* to be stopped, and handing over first: until then at the latest; 0: not */
     struct err failure;
 
     /* Flags stand together, for the padding. */
@@ -146,7 +145,8 @@ struct sup {
     bool serving_open; /* the service sockets listen */
     bool eligible;
     bool trouble;      /* sup_watch_later */
-    uint64_t leave_ms; /* to be stopped, and handing over first: until then at the latest; 0: not */
+    bool armed_before; /* the last supervisor had armed the watchdog, and ended without disarming it
+                        */
     bool stopping;
 };
 

@@ -23,7 +23,7 @@ static bool disk_hangs;
 static int disk_errno;
 static unsigned disk_syncs; /* that have begun */
 
-int fdatasync(int fd)
+int fdatasync(int fildes)
 {
     int failure;
 
@@ -36,7 +36,7 @@ int fdatasync(int fd)
     failure = disk_errno;
     (void)pthread_mutex_unlock(&disk_lock);
     errno = failure;
-    return failure == 0 ? fsync(fd) : -1;
+    return failure == 0 ? fsync(fildes) : -1;
 }
 
 static void disk_set(bool hangs, int failure)
