@@ -156,6 +156,7 @@ class Socket(SocketCase):
         opened = self.press(request_id, ANA, action="reject", wait_modal=5)
         self.assertIsNotNone(opened["modal"], opened)
         self.press(request_id, BEN)
+        self.wait_state(request_id, "approved")  # a press is acknowledged before it is decided
         block = next(b for b in opened["modal"]["blocks"] if b["type"] == "input")
         values = {block["block_id"]: {block["element"]["action_id"]: "Too late"}}
         sent = self.world.control("POST", "/submit", {"user": ANA, "values": values})
