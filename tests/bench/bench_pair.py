@@ -24,7 +24,7 @@ from lib import harness  # noqa: E402
 
 FLOOR_PORT, PEER_PORT = 8300, 8301
 LARGER = {"256M": "2G", "64M": "256M"}
-LIMITS = "limits {\n    open_requests = 1000000\n}\n"
+LIMITS = "limits {\n    open_requests = 4000000\n}\n"
 
 
 class PairBench:
