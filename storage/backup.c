@@ -8,11 +8,11 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "storage/disk.h"
 #include "storage/engine.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -292,17 +292,10 @@ static enum err_code fill_paths(struct backup *backup, const char *path, struct 
     return ERR_OK;
 }
 
-/* Signals stay with the caller's thread. */
 static enum err_code start(struct backup *backup, struct err *err)
 {
-    sigset_t all;
-    sigset_t before;
-    int number;
+    int number = thread_start(&backup->thread, backup_main, backup);
 
-    (void)sigfillset(&all); /* none of these can fail with these arguments */
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    number = pthread_create(&backup->thread, NULL, backup_main, backup);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return number == 0 ? ERR_OK : err_set_errno(err, ERR_NOMEM, number, "backup: thread");
 }
 

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "base/tls_peer.h"
 
 #include <errno.h>
@@ -542,5 +543,5 @@ static void *link_main(void *arg)
 
 int link_thread_start(struct link *link)
 {
-    return pthread_create(&link->thread, NULL, link_main, link);
+    return thread_start(&link->thread, link_main, link);
 }

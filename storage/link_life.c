@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -253,15 +252,10 @@ enum err_code link_start(struct link *link, struct err *err)
 {
     const struct engine_link callbacks = {
         .arg = link, .wake = wake, .dispatch = dispatch, .stop = stop, .free = release};
-    sigset_t all;
-    sigset_t before;
     int number;
 
     engine_attach(link->storage, &callbacks);
-    (void)sigfillset(&all); /* none of these can fail with these arguments */
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before); /* signals stay with the caller's thread */
     number = link_thread_start(link);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     link->running = number == 0;
     return number == 0 ? ERR_OK : err_set_errno(err, ERR_NOMEM, number, "thread");
 }

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "base/thread.h"
 #include "storage/disk.h"
 #include "storage/engine.h"
 #include "storage/install.h"
@@ -16,7 +17,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -259,10 +259,10 @@ static void make_ballast(struct storage *storage)
     o->disk->close(o->disk->arg, file);
 }
 
-static enum err_code start_thread(struct storage *storage, void *(*run)(void *), struct err *err)
+static enum err_code start_thread(struct storage *storage, thread_fn *run, struct err *err)
 {
     pthread_t *thread = &storage->threads[storage->thread_count];
-    int number = pthread_create(thread, NULL, run, storage);
+    int number = thread_start(thread, run, storage);
 
     if (number != 0) {
         return err_set_errno(err, ERR_NOMEM, number, "thread");
@@ -271,23 +271,16 @@ static enum err_code start_thread(struct storage *storage, void *(*run)(void *),
     return ERR_OK;
 }
 
-/* Signals stay with the caller's thread. */
 static enum err_code start_threads(struct storage *storage, struct err *err)
 {
-    sigset_t all;
-    sigset_t before;
-    enum err_code rc;
+    enum err_code rc = start_thread(storage, writer_main, err);
 
-    (void)sigfillset(&all); /* none of these can fail with these arguments */
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    rc = start_thread(storage, writer_main, err);
     if (rc == ERR_OK) {
         rc = start_thread(storage, syncer_main, err);
     }
     if (rc == ERR_OK) {
         rc = start_thread(storage, checkpointer_main, err);
     }
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return rc;
 }
 

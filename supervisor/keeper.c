@@ -8,11 +8,11 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -84,17 +84,10 @@ static void *keeper_main(void *arg)
     return NULL;
 }
 
-/* Signals stay with the loop. */
 static enum err_code start(struct keeper *keeper, struct err *err)
 {
-    sigset_t all;
-    sigset_t before;
-    int number;
+    int number = thread_start(&keeper->thread, keeper_main, keeper);
 
-    (void)sigfillset(&all); /* none of these can fail with these arguments */
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    number = pthread_create(&keeper->thread, NULL, keeper_main, keeper);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return number == 0 ? ERR_OK : err_set_errno(err, ERR_NOMEM, number, "state_dir: thread");
 }
 
