@@ -133,10 +133,11 @@
  * by TCP_NOTSENT_LOWAT. One frame may go beyond: a record can be that large. */
 #define LINK_BULK_SIZE   (128UL * STORAGE_KIB)
 #define LINK_UNSENT_SIZE (64UL * STORAGE_KIB)
-/* Bytes sent, after which the thread lets others have its processor: catching up is in no hurry,
- * and whoever presses waits for the other threads. Where a processor is free this costs nothing; on
- * a host whose only one is busy presses waited up to three times as long without it (the 99th
- * percentile during a catch-up), and at 16 KiB the catch-up took twice as long as at this. */
+/* Bytes sent to a peer that is not required, after which the thread lets others have its processor:
+ * catching up is in no hurry, and whoever presses waits for the other threads. Where a processor is
+ * free this costs nothing; on a host whose only one is busy presses waited up to three times as
+ * long without it (the 99th percentile during a catch-up), and at 16 KiB the catch-up took twice as
+ * long as at this. */
 #define LINK_YIELD_SIZE (256UL * STORAGE_KIB)
 /* Room behind that for everything else (pings, acknowledgements, one piece of data): thousands of
  * them. A peer that lets this fill up is as good as gone. */

@@ -449,6 +449,16 @@ bool link_conn_pending(const struct link *link)
     return link->conn.state == CONN_UP && may_read(link) && tls_peer_pending(link->conn.tls);
 }
 
+/* While no press waits for the peer, this thread is in nobody's way. */
+static void give_way(struct link *link, size_t sent)
+{
+    link->yield_size += sent;
+    if (link->yield_size >= LINK_YIELD_SIZE && !replica_requires_peer(link->replica)) {
+        link->yield_size = 0;
+        (void)sched_yield(); /* it cannot fail on Linux */
+    }
+}
+
 void link_conn_flush(struct link *link)
 {
     struct err failure = ERR_INIT;
@@ -462,11 +472,7 @@ void link_conn_flush(struct link *link)
         }
         link_buf_consume(&link->out, sent);
         link->sent_size += sent;
-        link->yield_size += sent;
-        if (link->yield_size >= LINK_YIELD_SIZE) {
-            link->yield_size = 0;
-            (void)sched_yield(); /* it cannot fail on Linux */
-        }
+        give_way(link, sent);
     }
 }
 
