@@ -78,9 +78,7 @@ static const struct conf_option options[] = {
     {"arbiter", "key", CONF_TEXT, "", 0, PATH_MAX_TEXT, NULL, "PEM file: its private key."},
     {"arbiter", "ca", CONF_TEXT, "", 0, PATH_MAX_TEXT, NULL, "PEM file: etcd's CA."},
     {"arbiter", "user_file", CONF_TEXT, "", 0, PATH_MAX_TEXT, NULL,
-     "File with NAME:PASSWORD, one line of at most 511 bytes, for an etcd that asks for one; "
-     "empty: "
-     "none."},
+     "File with NAME:PASSWORD, one line of at most 511 bytes; empty: etcd asks for none."},
     {"arbiter", "prefix", CONF_TEXT, "/approvald/", 1, 128, NULL,
      "What the register's key begins with; the cluster id follows."},
 

@@ -275,9 +275,25 @@ static bool waits_for_disk(enum failover_effect_type type)
            type == FAILOVER_EFFECT_REPLY;
 }
 
-static void tell_child(struct sup *sup, const struct failover_effect *effect)
+void sup_act(struct sup *sup, const struct sup_act *act)
 {
+    const struct failover_effect *effect = &act->effect;
+
+    if (is_for_child(effect->type) && act->incarnation != sup->incarnation) {
+        return; /* it was for one that has ended */
+    }
     switch (effect->type) {
+    case FAILOVER_EFFECT_PERSIST:
+        sup->value.failover = effect->u.memory;
+        sup_remember(sup);
+        sup_bind(sup);
+        break;
+    case FAILOVER_EFFECT_READ:
+        arbiter_read(sup->arbiter);
+        break;
+    case FAILOVER_EFFECT_CAS:
+        arbiter_cas(sup->arbiter, &effect->u.cas.value, effect->u.cas.revision);
+        break;
     case FAILOVER_EFFECT_REGISTER:
         send_register(sup, &effect->u.value);
         break;
@@ -295,46 +311,6 @@ static void tell_child(struct sup *sup, const struct failover_effect *effect)
         break;
     case FAILOVER_EFFECT_RESUME:
         send_epoch(sup, CONTRACT_RESUME, 0);
-        break;
-    case FAILOVER_EFFECT_PERSIST:
-    case FAILOVER_EFFECT_READ:
-    case FAILOVER_EFFECT_CAS:
-    case FAILOVER_EFFECT_REVOKE:
-    case FAILOVER_EFFECT_RESYNC:
-    case FAILOVER_EFFECT_ASK_HANDOVER:
-    case FAILOVER_EFFECT_ELIGIBLE:
-    case FAILOVER_EFFECT_CHANGED:
-    case FAILOVER_EFFECT_ALARM:
-    case FAILOVER_EFFECT_REPLY:
-        break; /* not for the child */
-    }
-}
-
-void sup_act(struct sup *sup, const struct sup_act *act)
-{
-    const struct failover_effect *effect = &act->effect;
-
-    switch (effect->type) {
-    case FAILOVER_EFFECT_PERSIST:
-        sup->value.failover = effect->u.memory;
-        sup_remember(sup);
-        sup_bind(sup);
-        break;
-    case FAILOVER_EFFECT_READ:
-        arbiter_read(sup->arbiter);
-        break;
-    case FAILOVER_EFFECT_CAS:
-        arbiter_cas(sup->arbiter, &effect->u.cas.value, effect->u.cas.revision);
-        break;
-    case FAILOVER_EFFECT_REGISTER:
-    case FAILOVER_EFFECT_SEAL:
-    case FAILOVER_EFFECT_GRANT:
-    case FAILOVER_EFFECT_REFUSED:
-    case FAILOVER_EFFECT_HANDOVER:
-    case FAILOVER_EFFECT_RESUME:
-        if (act->incarnation == sup->incarnation) { /* else it was for one that has ended */
-            tell_child(sup, effect);
-        }
         break;
     case FAILOVER_EFFECT_REVOKE:
         break; /* give_up has done it */
