@@ -146,6 +146,23 @@ void inflight_drop(struct inflight *flight)
     TAILQ_INSERT_HEAD(&inbound->spare, flight, link);
 }
 
+enum err_code
+inflight_open_view(struct inflight *flight, struct span body, webapi_done_fn *done, struct err *err)
+{
+    const struct webapi_call call = {.method = WEBAPI_VIEWS_OPEN,
+                                     .priority = WEBAPI_URGENT,
+                                     .wait_ms_max = SLACK_MODAL_WAIT_MS,
+                                     .body = body};
+    enum err_code rc;
+
+    inflight_hold(flight);
+    rc = webapi_call(flight->inbound->webapi, &call, done, flight, err);
+    if (rc != ERR_OK) {
+        inflight_drop(flight);
+    }
+    return rc;
+}
+
 static void arm_budget(struct slack_inbound *inbound)
 {
     const struct inflight *oldest = TAILQ_FIRST(&inbound->unanswered);

@@ -13,7 +13,6 @@
 #include "approvald/slack/inbound_internal.h"
 #include "approvald/slack/limits.h"
 #include "approvald/slack/views.h"
-#include "approvald/slack/webapi.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/crypto.h"
@@ -64,24 +63,13 @@ static enum err_code open_form(struct inflight *flight,
                                struct err *err)
 {
     AUTO_BUF struct buf *body = NULL;
-    struct webapi_call call = {
-        .method = WEBAPI_VIEWS_OPEN, .priority = WEBAPI_URGENT, .wait_ms_max = SLACK_MODAL_WAIT_MS};
     enum err_code rc = buf_new(BODY_SIZE_MAX, &body, err);
 
     if (rc == ERR_OK) {
         rc = view_ask_open(policies, count, span_of(flight->trigger, flight->trigger_size), body,
                            err);
     }
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    call.body = buf_span(body);
-    inflight_hold(flight);
-    rc = webapi_call(flight->inbound->webapi, &call, on_opened, flight, err);
-    if (rc != ERR_OK) {
-        inflight_drop(flight);
-    }
-    return rc;
+    return rc == ERR_OK ? inflight_open_view(flight, buf_span(body), on_opened, err) : rc;
 }
 
 static void on_policies(void *arg,

@@ -10,6 +10,7 @@
 #include "approvald/slack/payload.h"
 #include "approvald/slack/verify.h"
 #include "approvald/slack/views_ask.h"
+#include "approvald/slack/webapi.h"
 
 #include <sys/queue.h>
 
@@ -107,6 +108,11 @@ void inbound_reply_busy(struct inflight *flight, enum inbound_refusal why);
 /* A hold for each callback to come; the last drop gives the place back. */
 void inflight_hold(struct inflight *flight);
 void inflight_drop(struct inflight *flight);
+/* Opens a modal (body: views.open's); done gets the flight, which is held until then. */
+enum err_code inflight_open_view(struct inflight *flight,
+                                 struct span body,
+                                 webapi_done_fn *done,
+                                 struct err *err) WARN_UNUSED;
 /* Copies what a handler needs after the payload is gone. False: a field is longer than Slack's. */
 bool inflight_keep(struct inflight *flight, const struct payload *payload);
 static inline struct span slack_word_span(const struct slack_word *word)

@@ -171,24 +171,13 @@ open_modal(struct inflight *flight, const struct request *request, struct err *e
                                .channel = slack_id_span(&flight->channel),
                                .ts = slack_word_span(&flight->message_ts),
                                .thread = slack_word_span(&flight->thread_ts)};
-    struct webapi_call call = {
-        .method = WEBAPI_VIEWS_OPEN, .priority = WEBAPI_URGENT, .wait_ms_max = SLACK_MODAL_WAIT_MS};
     enum err_code rc = buf_new(BODY_SIZE_MAX, &body, err);
 
     if (rc == ERR_OK) {
         rc = view_reject_open(request, &place, span_of(flight->trigger, flight->trigger_size), body,
                               err);
     }
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    call.body = buf_span(body);
-    inflight_hold(flight);
-    rc = webapi_call(flight->inbound->webapi, &call, on_opened, flight, err);
-    if (rc != ERR_OK) {
-        inflight_drop(flight);
-    }
-    return rc;
+    return rc == ERR_OK ? inflight_open_view(flight, buf_span(body), on_opened, err) : rc;
 }
 
 /* May this person reject at all? Then no window is opened only to be refused. */
