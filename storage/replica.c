@@ -369,7 +369,7 @@ const char *replica_phase(const struct replica *replica)
         return "halted";
     }
     if (standby_holds(replica)) {
-        return "no-room";
+        return "snapshot-refused";
     }
     return replica->role == REPLICA_PRIMARY ? primary_word(&replica->primary)
                                             : words[replica->standby.phase];

@@ -17,11 +17,10 @@
  * (the log), lock, ballast, and failed (why the last process stopped serving; removed by the next
  * start); as one of two also promise-0 and -1 (promise.h), for a moment wal-cut (wal.h),
  * incoming.mdb and installing (install.h), and after a divergence diverged-<LSN>.mdb with
- * diverged-<LSN>-<number>.seg; while a backup is being put in place, restoring, and then
- * restored (restore.h). Below
- * the head-room writes are refused with ERR_NOSPACE and reads go on. The admin may then delete
- * ballast, which frees its size at once; within a second writes go on. The next start with plenty
- * of room makes it again. */
+ * diverged-<LSN>-<number>.seg; while a backup is being put in place, restoring, and then restored
+ * (restore.h). Below the head-room writes are refused with ERR_NOSPACE and reads go on. The admin
+ * may then delete ballast, which frees its size at once; within a second writes go on. The next
+ * start with plenty of room makes it again. */
 #ifndef STORAGE_STORAGE_H
 #define STORAGE_STORAGE_H
 

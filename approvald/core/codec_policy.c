@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* codec_policy.c: the stored forms of a policy's version and of the retention.
  * Owns their layouts: policy: u8 version (1) | text name | u32 version | u8 flags (1 deleted,
- *   2 self_approval, 4 direct_requester, 8 require_reason, 16 ask_in_slack) | text title, channel |
- *   u8 quorum | u64 expires_after, lapses_after | lists of text users, groups, webhooks | u64
- * applied_ms | text applied_by. retention: u8 version (1) | u32 version | u64 requests_ms,
- * audit_ms, applied_ms | text applied_by Never judges whether a policy makes sense: policy_check
- * does, before it is stored. */
+ *   2 self_approval, 4 direct_requester, 8 require_reason, 16 ask_in_slack) |
+ *   text title, channel | u8 quorum | u64 expires_after, lapses_after |
+ *   lists of text users, groups, webhooks | u64 applied_ms | text applied_by.
+ * retention: u8 version (1) | u32 version | u64 requests_ms, audit_ms, applied_ms |
+ *   text applied_by.
+ * Never judges whether a policy makes sense: policy_check does, before it is stored. */
 #include "approvald/core/codec.h"
 #include "approvald/core/codec_io.h"
 

@@ -114,7 +114,7 @@ static enum err_code show(const struct json *status,
         rc = say("  version   ", status, "version", err);
     }
     if (rc == ERR_OK && json_text(status, "pair.snapshot_refused").size > 0) {
-        rc = say("  NO ROOM   ", status, "pair.snapshot_refused", err);
+        rc = say("  SNAPSHOT  ", status, "pair.snapshot_refused", err);
     }
     if (rc == ERR_OK && !paired) {
         rc = say("  role      ", status, "role", err);

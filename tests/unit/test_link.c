@@ -360,7 +360,7 @@ static bool is_refused(void *arg)
 
     storage_pair_status(host->storage, &status);
     return strstr(status.snapshot_refused, "no room for the other host's state") != NULL &&
-           strcmp(status.phase, "no-room") == 0;
+           strcmp(status.phase, "snapshot-refused") == 0;
 }
 
 /* It says why, stays alive, does not ask all the time, and takes it when there is room. */

@@ -216,7 +216,7 @@ static void refuse_one(struct kit *kit)
     kit_command(kit, one, REPLICA_EVENT_SNAPSHOT_REFUSED);
     lead_again(kit);
     CU_ASSERT_PTR_NULL(strstr(kit->trace, "1> follow"));
-    CU_ASSERT_STRING_EQUAL(replica_phase(one->replica), "no-room");
+    CU_ASSERT_STRING_EQUAL(replica_phase(one->replica), "snapshot-refused");
 }
 
 /* Each try costs the primary a look at its state and a part of the transfer. */
