@@ -129,6 +129,9 @@ class Life(unittest.TestCase):
         with Bench() as sup:
             sup.start()
             pid = sup.child()
+            state = sup.path("state")
+            sup.wait(lambda: {"supervisor-0", "supervisor-1"} & set(os.listdir(state)) and
+                     "supervisor.new" not in os.listdir(state), "the start is remembered")
             for name in ("supervisor-0", "supervisor-1", "supervisor.new"):
                 if os.path.exists(sup.path("state/" + name)):
                     os.unlink(sup.path("state/" + name))
@@ -136,7 +139,11 @@ class Life(unittest.TestCase):
             os.kill(pid, signal.SIGKILL)  # the crash has to be remembered
             self.assertEqual(sup.process.wait(20), 74, sup.log())
             self.assertIn("fatal", sup.log())
-            self.assertEqual(len({p for p, _word, _n in sup.trace()}), 1)  # no other was started
+            # The next child does not wait for the disk; but it does not outlive the supervisor.
+            for child in {p for p, _word, _n in sup.trace()} | {pid}:
+                self.assertFalse(alive(child))
+            with self.assertRaises(ConnectionRefusedError):
+                sup.connect()
 
     def test_second_supervisor_is_kept_out(self):
         with Bench() as sup:
