@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sender.c: works on what the outbox owes until nothing is owed.
- * Owns the loop: what changed, what is listed, what is under way, when to look again.
- * Never decides what a result means (sendfate, core/outbox), which row is next (sendplan) or what a
- * message says (card, message). Never calls before the attempt is durable. */
+ * Owns the loop: what is under way and when to look again.
+ * Never decides what a result means (sendfate, core/outbox), what is listed (sendlist), which row
+ * is next (sendplan) or what a message says (card, message). Never calls before the attempt is
+ * durable. */
 #include "approvald/slack/sender.h"
 
 #include "approvald/core/audit.h"
-#include "approvald/core/request_id.h"
 #include "approvald/slack/post.h"
 #include "approvald/slack/sender_metrics.h"
 #include "approvald/slack/sendfate.h"
+#include "approvald/slack/sendlist.h"
 #include "approvald/slack/sendplan.h"
 #include "approvald/slack/webapi.h"
 #include "base/assert.h"
@@ -46,20 +47,8 @@ struct sender {
     struct sendplan plan;
     struct sender_job jobs[SLACK_SEND_SLACK_COUNT_MAX + SLACK_SEND_WEBHOOK_COUNT_MAX];
     uint32_t job_count;
-    struct request_id dirty[SLACK_SEND_DIRTY_COUNT_MAX];
-    uint32_t dirty_count;
-    struct request_id looked[SERVICE_LOOK_COUNT_MAX]; /* whose rows are being listed */
-    uint32_t looked_count;
-    struct service_row_key after;
-    bool running; /* between start and stop */
-    bool listing; /* a list is under way */
-    bool scan_wanted;
-    bool scanning;    /* between the first and the last page */
-    bool scan_on;     /* after holds the key to go on from */
-    bool overflow;    /* rows are owed that the plan had no place for */
-    uint64_t scan_ms; /* boot: when the next scan is due */
-    uint64_t list_ms; /* boot: no list before, the service had no room */
-    uint64_t look_ms; /* boot: changes are not looked at before, they gather */
+    struct sendlist list;
+    bool running;     /* between start and stop */
     uint64_t wake_ms; /* boot: when the timer is due */
     struct sender_metrics metrics;
 };
@@ -78,27 +67,13 @@ static void wake(struct sender *sender, uint64_t delay_ms)
     (void)event_add(sender->timer, &delay); /* fails only without memory; the next change wakes */
 }
 
-/* Notes a request to look at. Too many: everything will be scanned. */
-static void mark(struct sender *sender, const struct request_id *id)
-{
-    for (uint32_t i = 0; i < sender->dirty_count; i++) {
-        if (request_id_equal(&sender->dirty[i], id)) {
-            return;
-        }
-    }
-    if (sender->dirty_count == SLACK_SEND_DIRTY_COUNT_MAX) {
-        sender->scan_wanted = true;
-        return;
-    }
-    sender->dirty[sender->dirty_count++] = *id;
-}
-
 /* A change in a quiet moment is looked at at once; those right behind it gather for a moment, so
  * that looking does not stand in the way of the next press. */
 static void wake_to_look(struct sender *sender)
 {
     uint64_t boot_ms = clock_boot_ms(sender->clock);
-    uint64_t delay_ms = sender->look_ms > boot_ms ? sender->look_ms - boot_ms : 0;
+    uint64_t look_ms = sendlist_look_ms(&sender->list);
+    uint64_t delay_ms = look_ms > boot_ms ? look_ms - boot_ms : 0;
 
     if (delay_ms == 0 || boot_ms + delay_ms < sender->wake_ms) {
         wake(sender, delay_ms);
@@ -110,7 +85,7 @@ static void on_changed(void *arg, const struct request_id *id)
     struct sender *sender = arg;
 
     if (sender->running) {
-        mark(sender, id);
+        sendlist_mark(&sender->list, id);
         wake_to_look(sender);
     }
 }
@@ -141,160 +116,6 @@ static struct sendplan_limits limits_of(const struct sender *sender)
     return limits;
 }
 
-/* Rows of a surface that nobody can send would only fill the plan. */
-static bool is_sendable(const struct sender *sender, const struct outbox_row *row)
-{
-    return row->surface == SURFACE_WEBHOOK ? sender->webhook != NULL : sender->webapi != NULL;
-}
-
-static void put_rows(struct sender *sender, const struct outbox_row *rows, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (is_sendable(sender, &rows[i]) &&
-            !sendplan_put(&sender->plan, &rows[i], wall_ms(sender))) {
-            sender->overflow = true;
-        }
-    }
-}
-
-static void
-put_look(struct sender *sender, const struct service_look *look, const struct outbox_row *rows)
-{
-    sendplan_list_begin(&sender->plan, &look->request);
-    put_rows(sender, rows, look->row_count);
-    if (look->ended) {
-        sendplan_hurry(&sender->plan, &look->request);
-    }
-    sendplan_list_end(&sender->plan, &look->request, wall_ms(sender));
-}
-
-/* Those that were not shown are asked for again. */
-static void take_looks(struct sender *sender, enum err_code rc, const struct service_looks *found)
-{
-    const struct outbox_row *rows = found->rows;
-
-    for (size_t i = 0; i < found->count; i++) {
-        put_look(sender, &found->looks[i], rows);
-        rows += found->looks[i].row_count;
-    }
-    for (uint32_t i = (uint32_t)found->count; i < sender->looked_count; i++) {
-        mark(sender, &sender->looked[i]);
-        sender->look_ms = 0;
-    }
-    if (rc != ERR_OK) {
-        sender->list_ms = clock_boot_ms(sender->clock) + SLACK_SEND_LOCAL_MS;
-    }
-}
-
-static void on_page(struct sender *sender, enum err_code rc, const struct service_rows *found)
-{
-    if (rc != ERR_OK) {
-        sender->scanning = false;
-        sender->scan_wanted = true;
-        sender->list_ms = clock_boot_ms(sender->clock) + SLACK_SEND_LOCAL_MS;
-        return;
-    }
-    put_rows(sender, found->rows, found->count);
-    sender->scanning = found->more && found->count > 0;
-    if (sender->scanning) {
-        const struct outbox_row *last = &found->rows[found->count - 1];
-
-        sender->scan_on = true;
-        sender->after =
-            (struct service_row_key){.request = last->request, .surface = last->surface};
-        (void)snprintf(sender->after.target, sizeof sender->after.target, "%.*s",
-                       SPAN_ARGS(last->target)); /* fits: the store bounds it so */
-    }
-}
-
-static void end_list(struct sender *sender, enum err_code rc, const struct err *err)
-{
-    ASSERT(sender->listing);
-    sender->listing = false;
-    if (rc != ERR_OK) {
-        log_err(LOG_LEVEL_WARNING, "slack", "outbox_list_failed", err);
-    }
-    if (sender->running) {
-        wake(sender, 0);
-    }
-}
-
-static void
-on_scanned(void *arg, enum err_code rc, const struct err *err, const struct service_rows *found)
-{
-    struct sender *sender = arg;
-
-    on_page(sender, rc, found);
-    end_list(sender, rc, err);
-}
-
-static void
-on_looked(void *arg, enum err_code rc, const struct err *err, const struct service_looks *found)
-{
-    struct sender *sender = arg;
-
-    take_looks(sender, rc, found);
-    end_list(sender, rc, err);
-}
-
-static void scan(struct sender *sender)
-{
-    struct err err = ERR_INIT;
-    enum err_code rc =
-        service_outbox_list(sender->service, sender->scan_on ? &sender->after : NULL, NULL, false,
-                            SLACK_SEND_PAGE_COUNT, on_scanned, sender, &err);
-
-    sender->listing = rc == ERR_OK;
-    if (rc != ERR_OK) {
-        on_page(sender, rc, NULL);
-    }
-}
-
-/* The oldest of what has changed, in one question. */
-static void look(struct sender *sender)
-{
-    uint32_t count =
-        sender->dirty_count < SERVICE_LOOK_COUNT_MAX ? sender->dirty_count : SERVICE_LOOK_COUNT_MAX;
-    struct err err = ERR_INIT;
-    enum err_code rc;
-
-    memcpy(sender->looked, sender->dirty, count * sizeof sender->dirty[0]);
-    sender->looked_count = count;
-    sender->dirty_count -= count;
-    memmove(sender->dirty, sender->dirty + count, sender->dirty_count * sizeof sender->dirty[0]);
-    rc = service_outbox_look(sender->service, sender->looked, count, on_looked, sender, &err);
-    sender->listing = rc == ERR_OK;
-    if (rc != ERR_OK) {
-        take_looks(sender, rc, &(struct service_looks){.count = 0});
-    }
-}
-
-/* One list at a time: first what changed, then the pages of a scan. */
-static void list_next(struct sender *sender)
-{
-    uint64_t now_ms = clock_boot_ms(sender->clock);
-    bool drained = sender->overflow && sender->plan.count < SLACK_SEND_ROW_COUNT_MAX / 2;
-
-    if (sender->listing || now_ms < sender->list_ms) {
-        return;
-    }
-    if (sender->dirty_count > 0 && now_ms >= sender->look_ms) {
-        look(sender);
-        sender->look_ms = sender->dirty_count == 0 ? now_ms + SLACK_SEND_GATHER_MS : 0;
-        return;
-    }
-    if (!sender->scanning && (sender->scan_wanted || drained || now_ms >= sender->scan_ms)) {
-        sender->scanning = true;
-        sender->scan_on = false;
-        sender->scan_wanted = false;
-        sender->overflow = false;
-        sender->scan_ms = now_ms + SLACK_SEND_SCAN_MS;
-    }
-    if (sender->scanning) {
-        scan(sender);
-    }
-}
-
 /* The end of an attempt, recorded or not. The row is listed again, whatever happened. */
 static void job_over(struct sender_job *job)
 {
@@ -306,8 +127,8 @@ static void job_over(struct sender_job *job)
     job->row = NULL;
     ASSERT(sender->job_count > 0);
     sender->job_count--;
-    mark(sender, &id);
-    sender->look_ms = 0;
+    sendlist_mark(&sender->list, &id);
+    sendlist_hurry(&sender->list);
     if (sender->running) {
         wake(sender, 0);
     }
@@ -442,29 +263,30 @@ static void begin(struct sender *sender, struct sendplan_row *row)
     }
 }
 
-/* Sleeps until a row is due or the next scan. */
+/* Sleeps until a row is due or something is to be listed. */
 static void sleep_until_due(struct sender *sender, const struct sendplan_limits *limits)
 {
     uint64_t boot_ms = clock_boot_ms(sender->clock);
-    uint64_t delay_ms = sender->scan_ms > boot_ms ? sender->scan_ms - boot_ms : 0;
+    uint64_t list_ms = sendlist_due_ms(&sender->list);
+    uint64_t delay_ms = list_ms > boot_ms ? list_ms - boot_ms : 0;
     uint64_t now_ms = wall_ms(sender);
     uint64_t due_ms = sendplan_due_ms(&sender->plan, limits);
 
-    if (sender->listing) {
-        delay_ms = SLACK_SEND_SCAN_MS; /* its answer wakes */
-    } else if (sender->scanning || sender->scan_wanted) {
-        delay_ms = sender->list_ms > boot_ms ? sender->list_ms - boot_ms : 0;
-    } else if (sender->dirty_count > 0) {
-        uint64_t look_ms = sender->look_ms > sender->list_ms ? sender->look_ms : sender->list_ms;
-
-        delay_ms = look_ms > boot_ms ? look_ms - boot_ms : 0;
-    }
     if (due_ms != UINT64_MAX) {
         uint64_t due_delay_ms = due_ms > now_ms ? due_ms - now_ms : 0;
 
         delay_ms = due_delay_ms < delay_ms ? due_delay_ms : delay_ms;
     }
-    wake(sender, delay_ms);
+    wake(sender, delay_ms < SLACK_SEND_SCAN_MS ? delay_ms : SLACK_SEND_SCAN_MS);
+}
+
+static void on_listed(void *arg)
+{
+    struct sender *sender = arg;
+
+    if (sender->running) {
+        wake(sender, 0);
+    }
 }
 
 static void on_timer(evutil_socket_t fd, short events, void *arg)
@@ -478,7 +300,7 @@ static void on_timer(evutil_socket_t fd, short events, void *arg)
     if (!sender->running) {
         return;
     }
-    list_next(sender);
+    sendlist_next(&sender->list);
     limits = limits_of(sender);
     while ((row = sendplan_next(&sender->plan, &limits, wall_ms(sender))) != NULL) {
         begin(sender, row);
@@ -545,6 +367,13 @@ sender_new(const struct sender_options *options, struct sender **ret_sender, str
     sender->webhook_driver = options->webhook_driver;
     sender->clock = options->clock == NULL ? clock_host() : options->clock;
     sendplan_init(&sender->plan);
+    sendlist_init(&sender->list, &(struct sendlist_options){.service = options->service,
+                                                            .clock = sender->clock,
+                                                            .plan = &sender->plan,
+                                                            .slack = options->webapi != NULL,
+                                                            .webhook = options->webhook != NULL,
+                                                            .listed = on_listed,
+                                                            .arg = sender});
     sender_metrics_init(&sender->metrics, options->metrics);
     sender->timer = event_new(options->base, -1, 0, on_timer, sender);
     if (sender->timer == NULL) {
@@ -581,7 +410,7 @@ void sender_start(struct sender *sender)
 {
     ASSERT(!sender->running);
     sender->running = true;
-    sender->scan_wanted = true;
+    sendlist_scan(&sender->list);
     if (sender->webapi != NULL) {
         ask_identity(sender);
     }
@@ -596,5 +425,5 @@ void sender_stop(struct sender *sender)
 
 bool sender_is_idle(const struct sender *sender)
 {
-    return sender->job_count == 0 && !sender->listing;
+    return sender->job_count == 0 && !sendlist_is_busy(&sender->list);
 }

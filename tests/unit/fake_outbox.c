@@ -34,6 +34,7 @@ static struct service {
     enum err_code refuse;
     size_t look_max; /* requests shown at once; 0: as many as the service shows */
     size_t look_count;
+    size_t page_count;
 } fake;
 
 /* A call that is answered on the loop. */
@@ -83,6 +84,11 @@ void fake_outbox_show(size_t count_max)
 size_t fake_outbox_looks(void)
 {
     return fake.look_count;
+}
+
+size_t fake_outbox_pages(void)
+{
+    return fake.page_count;
 }
 
 struct request_id fake_outbox_id(uint32_t number)
@@ -187,6 +193,7 @@ static void answer_list(const struct answer *answer)
     bool past = !answer->has_key;
     bool more = false;
 
+    fake.page_count++;
     ASSERT(rows != NULL);
     for (size_t i = 0; i < fake.count; i++) {
         const struct outbox_row *row = &fake.rows[i].row;

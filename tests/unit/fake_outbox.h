@@ -41,7 +41,8 @@ void fake_outbox_touch(uint32_t number);
 void fake_outbox_refuse(enum err_code rc);
 /* A look shows this many requests at most (0: all that are asked for), as when rows are many. */
 void fake_outbox_show(size_t count_max);
-/* Looks answered since the reset. */
+/* Looks, and pages of scans, answered since the reset. */
 size_t fake_outbox_looks(void);
+size_t fake_outbox_pages(void);
 
 #endif

@@ -449,6 +449,54 @@ static void more_than_fits_in_memory_is_sent_in_the_end(void)
     bench_teardown(&bench);
 }
 
+static void owe_cards(uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        fake_outbox_raise(i, SURFACE_CARD, CHANNEL, 1);
+    }
+}
+
+static void a_scan_pauses_between_pages_while_enough_is_at_hand(void)
+{
+    const uint32_t count = 7 * SLACK_SEND_PAGE_COUNT;
+    struct bench bench;
+    size_t pages;
+
+    bench_setup(&bench);
+    owe_cards(count);
+    bench_turn(&bench);
+    pages = fake_outbox_pages();
+    bench_pass(&bench, SLACK_SEND_SCAN_MS);
+    CU_ASSERT_EQUAL(fake_outbox_pages(), pages + 1); /* each is a read before the next press */
+    bench_rush(&bench);
+    CU_ASSERT_EQUAL(fake_outbox_pages(), pages + 1);
+    for (size_t i = 2; i <= count / SLACK_SEND_PAGE_COUNT; i++) {
+        size_t looks = fake_outbox_looks();
+
+        bench_pass(&bench, SLACK_SEND_PACE_MS);
+        CU_ASSERT_EQUAL(fake_outbox_pages(), pages + i);
+        CU_ASSERT(fake_outbox_looks() > looks); /* a change does not wait for the scan's end */
+    }
+    bench_pass(&bench, SLACK_SEND_PACE_MS);
+    CU_ASSERT_EQUAL(fake_outbox_pages(), pages + count / SLACK_SEND_PAGE_COUNT); /* its end */
+    bench_teardown(&bench);
+}
+
+static void a_scan_for_a_plan_with_room_does_not_pause(void)
+{
+    const uint32_t count = SLACK_SEND_ROW_COUNT_MAX / 2 - 1;
+    struct bench bench;
+    size_t pages;
+
+    bench_setup(&bench);
+    owe_cards(count);
+    bench_turn(&bench);
+    pages = fake_outbox_pages();
+    bench_pass(&bench, SLACK_SEND_SCAN_MS);
+    CU_ASSERT_EQUAL(fake_outbox_pages(), pages + 2);
+    bench_teardown(&bench);
+}
+
 static void a_stop_lets_what_is_under_way_end(void)
 {
     struct bench bench;
@@ -495,4 +543,7 @@ UNIT_MAIN(
     {"a refused token pauses and a new one resumes", a_refused_token_pauses_and_a_new_one_resumes},
     {"what people see comes before what is new", what_people_see_comes_before_what_is_new},
     {"more than fits in memory is sent in the end", more_than_fits_in_memory_is_sent_in_the_end},
+    {"a scan pauses between pages while enough is at hand",
+     a_scan_pauses_between_pages_while_enough_is_at_hand},
+    {"a scan for a plan with room does not pause", a_scan_for_a_plan_with_room_does_not_pause},
     {"a stop lets what is under way end", a_stop_lets_what_is_under_way_end})
