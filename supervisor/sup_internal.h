@@ -194,6 +194,8 @@ void sup_act_when_saved(struct sup *sup, const struct sup_act *act);
 bool sup_is_saved(const struct sup *sup);
 /* About once a second: says that the disk hangs. */
 void sup_keep_tend(struct sup *sup);
+/* For how long the disk has kept a save waiting, in seconds; 0: it is well. */
+uint32_t sup_keep_hangs_s(const struct sup *sup);
 
 /* sup_failover.c: what gives authority up (closing the service sockets, ELIGIBLE false, REVOKE) is
  * carried out first: it needs no durability, and must not wait for a disk that hangs. Of the rest,

@@ -12,8 +12,8 @@
 
 #include <event2/event.h>
 
-#define HANGS_S      2  /* a healthy disk takes milliseconds */
-#define HANGS_LOOK_S 60 /* said again */
+#define HANGS_S      2U  /* a healthy disk takes milliseconds */
+#define HANGS_LOOK_S 60U /* said again */
 
 static void act_those_saved(struct sup *sup)
 {
@@ -32,7 +32,7 @@ static void note_saved(struct sup *sup, uint64_t saved)
     if (saved == sup->saved) {
         return;
     }
-    if (sup->hangs_s >= HANGS_S) {
+    if (sup_keep_hangs_s(sup) > 0) {
         log_fields(LOG_LEVEL_INFO, "sup", "disk_answers", LOG_NUMBER("hung_s", sup->hangs_s));
     }
     sup->saved = saved;
@@ -112,6 +112,11 @@ void sup_act_when_saved(struct sup *sup, const struct sup_act *act)
 bool sup_is_saved(const struct sup *sup)
 {
     return sup->saved == sup->asked;
+}
+
+uint32_t sup_keep_hangs_s(const struct sup *sup)
+{
+    return sup->hangs_s >= HANGS_S ? sup->hangs_s : 0;
 }
 
 void sup_keep_tend(struct sup *sup)

@@ -74,6 +74,23 @@ static void add_register(struct json *root, const struct failover_status *status
 static const char *const alarm_words[FAILOVER_ALARM_COUNT] = {"unprotected", "arbiter_down",
                                                               "arbiter_wrong", "needs_operator"};
 
+/* The supervisor's own disk, of which the failover core knows nothing. */
+static void add_disk_alarm(struct json *alarms, const struct sup *sup)
+{
+    uint32_t hangs_s = sup_keep_hangs_s(sup);
+    struct json *entry;
+    char reason[80];
+
+    if (hangs_s == 0) {
+        return;
+    }
+    entry = json_add_object(alarms, NULL);
+    (void)snprintf(reason, sizeof(reason), "state_dir: a save has waited for %" PRIu32 " s",
+                   hangs_s); /* fits */
+    add_text(entry, "alarm", "disk_hangs");
+    add_text(entry, "reason", reason);
+}
+
 static void add_alarms(struct json *root, const struct sup *sup)
 {
     struct json *parent = json_add_array(root, "alarms");
@@ -86,6 +103,7 @@ static void add_alarms(struct json *root, const struct sup *sup)
             add_text(entry, "reason", sup->alarms[i].reason);
         }
     }
+    add_disk_alarm(parent, sup);
 }
 
 static void add_link(struct json *root, const struct sup *sup)

@@ -87,6 +87,10 @@ def numbers(host, word):
     return [number for _pid, told, number in host.trace() if told == word]
 
 
+def alarms(host):
+    return [entry["alarm"] for entry in host.status()["alarms"]]
+
+
 class Manager(threading.Thread):
     """systemd's end: counts the signs of life that it is given."""
 
@@ -168,8 +172,10 @@ class Disk(unittest.TestCase):
             os.kill(host.child(), signal.SIGSTOP)
             host.wait(lambda: host.track() == "0\n", "the address is given up", 30)
             self.assertLess(time.monotonic() - begun, HANG_MS / 1000)
+            host.wait(lambda: "disk_hangs" in alarms(host), "an alarm says so", 30)
             host.hurt.clear()
             host.wait(lambda: "disk_answers" in host.log(), "the disk answers", 60)
+            self.assertNotIn("disk_hangs", alarms(host))
             host.wait(lambda: host.status()["child"]["state"] == "up", "it goes on")
             self.assertIn("disk_hangs", host.log())
             self.assertNotIn(epoch + 1, numbers(host, "GRANT"))
