@@ -39,7 +39,7 @@ struct arbiter_status {
 /* What a kind is made of. */
 struct arbiter_ops {
     void (*read)(struct arbiter *arbiter);
-    void (*cas)(struct arbiter *arbiter, const struct register_value *value, uint64_t revision);
+    void (*cas)(struct arbiter *arbiter, const struct failover_cas *swap);
     void (*peer)(struct arbiter *arbiter, struct span bytes); /* NULL: needs no peer */
     void (*peer_up)(struct arbiter *arbiter, bool up);        /* likewise */
     void (*confirm_off)(struct arbiter *arbiter);             /* NULL: no such thing */
@@ -59,11 +59,10 @@ static inline void arbiter_read(struct arbiter *arbiter)
     arbiter->ops->read(arbiter);
 }
 
-/* *value is copied. revision 0: create it, if there is none. */
-static inline void
-arbiter_cas(struct arbiter *arbiter, const struct register_value *value, uint64_t revision)
+/* *swap is copied. */
+static inline void arbiter_cas(struct arbiter *arbiter, const struct failover_cas *swap)
 {
-    arbiter->ops->cas(arbiter, value, revision);
+    arbiter->ops->cas(arbiter, swap);
 }
 
 /* A message of the peer's arbiter of this kind has come over the pair link. */

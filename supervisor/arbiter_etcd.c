@@ -23,9 +23,9 @@
 /* One read or CAS. */
 struct request {
     bool active;
-    bool not_started;      /* to be told by the loop */
-    struct etcd_swap swap; /* CAS */
-    uint32_t tries;        /* endpoints asked so far */
+    bool not_started;         /* to be told by the loop */
+    struct failover_cas swap; /* CAS */
+    uint32_t tries;           /* endpoints asked so far */
     uint32_t logins;
     uint64_t begun_ms;
     struct fetch_call *call;
@@ -45,8 +45,6 @@ struct etcd {
     char *password;
     char token[TOKEN_SIZE]; /* "Authorization: …", or empty */
     uint32_t timeout_ms;
-    struct register_value seen; /* the last value told, and its revision; 0: none yet */
-    uint64_t seen_revision;
     struct request requests[2]; /* by enum arbiter_request */
     struct arbiter_status status;
 };
@@ -79,10 +77,6 @@ static void finish(struct request *request, struct failover_answer *answer)
         etcd->status.place = etcd->endpoints[etcd->endpoint];
         etcd->status.answered_ms = now_ms();
         etcd->status.latency_ms = (uint32_t)(etcd->status.answered_ms - request->begun_ms);
-    }
-    if (answer->outcome == FAILOVER_DONE || answer->outcome == FAILOVER_CONFLICT) {
-        etcd->seen = answer->value;
-        etcd->seen_revision = answer->revision;
     }
     etcd->arbiter.answer(etcd->arbiter.arg, request->kind, answer);
 }
@@ -287,17 +281,14 @@ static void etcd_read(struct arbiter *arbiter)
     begin(etcd, ARBITER_READ);
 }
 
-static void etcd_cas(struct arbiter *arbiter, const struct register_value *value, uint64_t revision)
+static void etcd_cas(struct arbiter *arbiter, const struct failover_cas *swap)
 {
     struct etcd *etcd = (struct etcd *)arbiter;
     struct request *request = &etcd->requests[ARBITER_CAS];
 
     ASSERT(!request->active);
-    ASSERT(register_is_legal(value));
-    request->swap = (struct etcd_swap){.value = *value,
-                                       .revision = revision,
-                                       .before = etcd->seen,
-                                       .has_before = revision == etcd->seen_revision};
+    ASSERT(register_is_legal(&swap->value));
+    request->swap = *swap;
     begin(etcd, ARBITER_CAS);
 }
 

@@ -286,14 +286,14 @@ static void manual_read(struct arbiter *arbiter)
     step(manual, &event);
 }
 
-static void
-manual_cas(struct arbiter *arbiter, const struct register_value *value, uint64_t revision)
+/* before is not looked at: of one revision there is one value, or the pair is split. */
+static void manual_cas(struct arbiter *arbiter, const struct failover_cas *swap)
 {
     struct manual *manual = (struct manual *)arbiter;
     struct mirror_event event = {.type = MIRROR_EVENT_CAS,
-                                 .u.cas = {.value = *value, .revision = revision}};
+                                 .u.cas = {.value = swap->value, .revision = swap->revision}};
 
-    ASSERT(register_is_legal(value));
+    ASSERT(register_is_legal(&swap->value));
     manual->asked_ms = clock_boot_ms(clock_host());
     step(manual, &event);
 }

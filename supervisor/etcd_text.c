@@ -79,7 +79,8 @@ static void encode(const struct register_value *value, char encoded[VALUE_TEXT_S
 }
 
 /* What has to be true of the key, as the list of one transaction. */
-static void format_compare(const char *key, const struct etcd_swap *swap, char *text, size_t room)
+static void
+format_compare(const char *key, const struct failover_cas *swap, char *text, size_t room)
 {
     char encoded[VALUE_TEXT_SIZE];
     int size;
@@ -89,11 +90,6 @@ static void format_compare(const char *key, const struct etcd_swap *swap, char *
                         "{\"key\":\"%s\",\"result\":\"EQUAL\",\"target\":\"VERSION\","
                         "\"version\":\"0\"}",
                         key);
-    } else if (!swap->has_before) {
-        size = snprintf(text, room,
-                        "{\"key\":\"%s\",\"result\":\"EQUAL\",\"target\":\"MOD\","
-                        "\"mod_revision\":\"%llu\"}",
-                        key, (unsigned long long)swap->revision);
     } else {
         encode(&swap->before, encoded);
         size = snprintf(text, room,
@@ -105,7 +101,7 @@ static void format_compare(const char *key, const struct etcd_swap *swap, char *
     ASSERT(size > 0 && (size_t)size < room);
 }
 
-void etcd_txn_body(const char *key, const struct etcd_swap *swap, char ret_body[ETCD_BODY_SIZE])
+void etcd_txn_body(const char *key, const struct failover_cas *swap, char ret_body[ETCD_BODY_SIZE])
 {
     char encoded[VALUE_TEXT_SIZE];
     char compare[COMPARE_SIZE];

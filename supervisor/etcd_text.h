@@ -4,8 +4,8 @@
  * Source: etcd 3.4 and 3.5 documentation, "gRPC gateway" and "etcd API": keys and values are
  * base64; 64-bit numbers are decimal strings; fields that are zero or false are left out. A
  * transaction compares the key's mod_revision (or, to create it, that its version is 0) and either
- * puts the new value or reads the current one. It compares the value too, when that is known: an
- * etcd that was restored from a backup counts the same revisions again, with other values. */
+ * puts the new value or reads the current one. It compares the value too: an etcd that was restored
+ * from a backup counts the same revisions again, with other values. */
 #ifndef SUPERVISOR_ETCD_TEXT_H
 #define SUPERVISOR_ETCD_TEXT_H
 
@@ -31,13 +31,7 @@ enum err_code etcd_check_user(const char *user, const char *password, struct err
 
 /* Bodies of requests, with their NUL. */
 void etcd_range_body(const char *key, char ret_body[ETCD_BODY_SIZE]);
-struct etcd_swap {
-    struct register_value value;
-    uint64_t revision;            /* 0: the key is to be made */
-    struct register_value before; /* what stood there at that revision */
-    bool has_before;
-};
-void etcd_txn_body(const char *key, const struct etcd_swap *swap, char ret_body[ETCD_BODY_SIZE]);
+void etcd_txn_body(const char *key, const struct failover_cas *swap, char ret_body[ETCD_BODY_SIZE]);
 void etcd_login_body(const char *user, const char *password, char ret_body[ETCD_BODY_SIZE]);
 
 /* Answers. ERR_PROTOCOL: not to be understood; ERR_CORRUPT: the key holds no register. */

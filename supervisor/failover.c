@@ -274,6 +274,7 @@ static void invariant_change(const struct failover *f)
         /* A newer register would have resolved it. */
         ASSERT(change->value.epoch == f->value.epoch + 1 || change->kind == CHANGE_FORCE);
         ASSERT(change->revision == f->revision);
+        ASSERT(register_equal(&change->before, &f->value));
     }
 }
 

@@ -188,6 +188,14 @@ struct failover_event {
     } u;
 };
 
+/* A compare-and-swap: value takes the place of before, if that still stands there under revision.
+ * Both count: an arbiter that was restored from a backup counts the same revisions again. */
+struct failover_cas {
+    struct register_value value;
+    struct register_value before; /* nothing when revision is 0 */
+    uint64_t revision;            /* 0: create if absent (bootstrap, reseed) */
+};
+
 enum failover_effect_type {
     FAILOVER_EFFECT_PERSIST,  /* u.memory: durable before the effects behind it */
     FAILOVER_EFFECT_READ,     /* linearizably, then EVENT_READ */
@@ -220,10 +228,7 @@ struct failover_effect {
     enum failover_effect_type type;
     union {
         struct failover_memory memory;
-        struct {
-            struct register_value value;
-            uint64_t revision; /* expected; 0: create if absent (bootstrap, reseed) */
-        } cas;
+        struct failover_cas cas;
         struct register_value value;
         uint64_t epoch;
         bool eligible;

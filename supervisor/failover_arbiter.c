@@ -125,31 +125,29 @@ bool change_possible(const struct failover *f)
     return f->change.kind == CHANGE_NONE && !f->cas_out;
 }
 
-struct register_value register_next(const struct failover *f)
+struct failover_cas register_next(const struct failover *f)
 {
-    struct register_value value = f->value;
-    struct register_member *self = &value.isr[f->options.host - 1];
+    struct failover_cas swap = {.value = f->value, .before = f->value, .revision = f->revision};
+    struct register_member *self = &swap.value.isr[f->options.host - 1];
 
-    memset(value.isr, 0, sizeof value.isr);
-    value.epoch++;
-    value.primary = f->options.host;
+    memset(swap.value.isr, 0, sizeof swap.value.isr);
+    swap.value.epoch++;
+    swap.value.primary = f->options.host;
     self->present = true;
     memcpy(self->store_id, f->child.store_id, REGISTER_ID_SIZE);
-    return value;
+    return swap;
 }
 
-void change_begin(struct failover *f,
-                  enum change_kind kind,
-                  const struct register_value *value,
-                  uint64_t revision)
+void change_begin(struct failover *f, enum change_kind kind, const struct failover_cas *swap)
 {
     ASSERT(f->change.kind == CHANGE_NONE);
     ASSERT(f->child_up);
-    ASSERT(value->primary == f->options.host);
+    ASSERT(swap->value.primary == f->options.host);
     memset(&f->change, 0, sizeof f->change);
     f->change.kind = kind;
-    f->change.value = *value;
-    f->change.revision = revision;
+    f->change.value = swap->value;
+    f->change.before = swap->before;
+    f->change.revision = swap->revision;
     f->change.incarnation = f->child.incarnation;
     f->change.retry_ms = f->now_ms;
 }
@@ -171,6 +169,7 @@ static void change_attempt(struct failover *f)
     f->cas_floor = floor_now(f);
     effect = effect_add(f, FAILOVER_EFFECT_CAS);
     effect->u.cas.value = change->value;
+    effect->u.cas.before = change->before;
     effect->u.cas.revision = change->revision;
 }
 
@@ -257,6 +256,14 @@ static void attempt_unknown(struct failover *f)
     f->change.retry_ms = f->now_ms + f->options.retry_ms;
 }
 
+/* What the change is to replace stands there still. The revision alone does not say so: an arbiter
+ * that was restored from a backup and written anew has come to the same one by another value. */
+static bool
+is_before(const struct change *change, const struct register_value *value, uint64_t revision)
+{
+    return revision == change->revision && register_equal(value, &change->before);
+}
+
 /* The same value under a newer revision: no attempt against the older one can land any more. A
  * proposal is made against the newer one, anything else is thought over. */
 static void change_rebase(struct failover *f)
@@ -276,10 +283,10 @@ static void change_rebase(struct failover *f)
 static void change_resolve(struct failover *f)
 {
     if (f->change.kind == CHANGE_NONE || f->change.kind == CHANGE_RESEED || !f->known ||
-        f->revision == f->change.revision) {
+        is_before(&f->change, &f->value, f->revision)) {
         return;
     }
-    if (f->change.value.epoch == f->value.epoch + 1 && f->change.kind != CHANGE_BOOTSTRAP) {
+    if (register_equal(&f->value, &f->change.before)) {
         change_rebase(f);
         return;
     }
@@ -294,7 +301,7 @@ static void change_resolve(struct failover *f)
 static bool reseed_resolve(struct failover *f, const struct failover_answer *answer)
 {
     if (f->change.kind != CHANGE_RESEED || !carries_value(answer) ||
-        answer->revision == f->change.revision) {
+        is_before(&f->change, &answer->value, answer->revision)) {
         return false;
     }
     if (!change_has_nonce(&f->change, answer->value.nonce)) {
@@ -338,7 +345,7 @@ static void cas_answered(struct failover *f, const struct failover_answer *answe
     }
     answer_trusted(f, answer);
     if (!carries_value(answer) || (answer->outcome == FAILOVER_CONFLICT && attempt_is_ours(f) &&
-                                   answer->revision == f->change.revision)) {
+                                   is_before(&f->change, &answer->value, answer->revision))) {
         attempt_unknown(f); /* an answer that says nothing */
         return;
     }

@@ -64,7 +64,8 @@ static const char *do_peer_off(struct failover *f)
 
 static const char *do_bootstrap(struct failover *f)
 {
-    struct register_value value;
+    struct failover_cas swap = {.revision = 0};
+    struct register_value *value = &swap.value;
 
     if (f->wrong) {
         return "the arbiter is another one, or its register is gone: approvalctl arbiter reseed "
@@ -79,15 +80,14 @@ static const char *do_bootstrap(struct failover *f)
     if (!change_possible(f)) {
         return "a change of the register is under way";
     }
-    memset(&value, 0, sizeof value);
-    memcpy(value.cluster_id, f->options.cluster_id, REGISTER_ID_SIZE);
-    value.lineage = f->child.lineage != 0 ? f->child.lineage : new_lineage(f);
-    value.epoch = max_of(f->child.promised, f->child.last_epoch) + 1;
-    value.primary = f->options.host;
-    value.isr[f->options.host - 1].present = true;
-    memcpy(value.isr[f->options.host - 1].store_id, f->child.store_id, REGISTER_ID_SIZE);
+    memcpy(value->cluster_id, f->options.cluster_id, REGISTER_ID_SIZE);
+    value->lineage = f->child.lineage != 0 ? f->child.lineage : new_lineage(f);
+    value->epoch = max_of(f->child.promised, f->child.last_epoch) + 1;
+    value->primary = f->options.host;
+    value->isr[f->options.host - 1].present = true;
+    memcpy(value->isr[f->options.host - 1].store_id, f->child.store_id, REGISTER_ID_SIZE);
     say(f, "creates the register");
-    change_begin(f, CHANGE_BOOTSTRAP, &value, 0);
+    change_begin(f, CHANGE_BOOTSTRAP, &swap);
     return NULL;
 }
 
@@ -131,7 +131,7 @@ static const char *force_obstacle(const struct failover *f)
 static const char *do_force(struct failover *f, bool other_lineage)
 {
     const char *obstacle = force_obstacle(f);
-    struct register_value value;
+    struct failover_cas swap;
 
     if (obstacle != NULL) {
         return obstacle;
@@ -153,14 +153,14 @@ static const char *do_force(struct failover *f, bool other_lineage)
         return "this host's store is of another lineage; if the register's is lost: promote "
                "--force --other-lineage";
     }
-    value = register_next(f);
+    swap = register_next(f);
     if (!MUTANT(force_keeps_lineage)) {
-        value.lineage = new_lineage(f);
-        value.epoch = first_epoch(f, f->value.epoch);
+        swap.value.lineage = new_lineage(f);
+        swap.value.epoch = first_epoch(f, f->value.epoch);
     }
     say(f, "forced promotion, new lineage; this host was %sin sync when it was last heard",
         f->synced ? "" : "not known to be ");
-    change_begin(f, CHANGE_FORCE, &value, f->revision);
+    change_begin(f, CHANGE_FORCE, &swap);
     return NULL;
 }
 
@@ -302,28 +302,30 @@ static struct register_value reseed_base(const struct failover *f)
  * host's earlier life, to a peer that has not sealed yet. None of them may be written twice. */
 static void reseed_write(struct failover *f, bool same_lineage)
 {
-    struct register_value value = reseed_base(f);
-    struct register_member *self = &value.isr[f->options.host - 1];
-    uint64_t revision =
-        f->foreign_answer.outcome == FAILOVER_ABSENT ? 0 : f->foreign_answer.revision;
+    const struct failover_answer *there = &f->foreign_answer;
+    struct failover_cas swap = {.value = reseed_base(f)};
+    struct register_value *value = &swap.value;
+    struct register_member *self = &value->isr[f->options.host - 1];
     uint64_t epoch = highest_epoch(f);
 
-    if (f->foreign_answer.outcome != FAILOVER_ABSENT) {
-        epoch = max_of(epoch, f->foreign_answer.value.epoch);
+    if (there->outcome != FAILOVER_ABSENT) {
+        epoch = max_of(epoch, there->value.epoch);
+        swap.before = there->value;
+        swap.revision = there->revision;
     }
     if (f->phase != AUTHORITY_GRANTED) {
-        memset(value.isr, 0, sizeof value.isr);
+        memset(value->isr, 0, sizeof value->isr);
     }
-    memcpy(value.cluster_id, f->options.cluster_id, REGISTER_ID_SIZE);
-    value.epoch = same_lineage ? epoch + RESEED_RAISE : first_epoch(f, epoch);
+    memcpy(value->cluster_id, f->options.cluster_id, REGISTER_ID_SIZE);
+    value->epoch = same_lineage ? epoch + RESEED_RAISE : first_epoch(f, epoch);
     /* No store has one: nothing was ever written. */
-    value.lineage = same_lineage && f->child.lineage != 0 ? f->child.lineage : new_lineage(f);
-    value.primary = f->options.host;
+    value->lineage = same_lineage && f->child.lineage != 0 ? f->child.lineage : new_lineage(f);
+    value->primary = f->options.host;
     self->present = true;
     memcpy(self->store_id, f->child.store_id, REGISTER_ID_SIZE);
     f->change.kind = CHANGE_NONE;
     say(f, "writes the register to the new arbiter");
-    change_begin(f, CHANGE_RESEED, &value, revision);
+    change_begin(f, CHANGE_RESEED, &swap);
 }
 
 static const char *do_reseed(struct failover *f)

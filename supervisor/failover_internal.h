@@ -36,9 +36,10 @@ struct change {
     bool slow;            /* REMOVE: the peer is slow, not silent */
     uint64_t incarnation; /* for which it is made */
     uint64_t proposed;    /* ADD, REMOVE: the epoch of the child's proposal */
-    uint64_t revision;    /* expected */
+    uint64_t revision;    /* expected; 0: none */
     uint64_t retry_ms;    /* not before */
     struct register_value value;
+    struct register_value before; /* under that revision: what the change is made of */
     size_t nonce_count;
     uint64_t nonces[FAILOVER_NONCE_COUNT]; /* of attempts that may have landed */
 };
@@ -210,14 +211,11 @@ bool peer_supplies(const struct failover *f);
 void arbiter_on_read(struct failover *f, const struct failover_answer *answer);
 void arbiter_on_cas(struct failover *f, const struct failover_answer *answer);
 void arbiter_run(struct failover *f); /* retries and reads that are due */
-/* Begins a change of the value that is given; its nonce is the core's to choose. */
-void change_begin(struct failover *f,
-                  enum change_kind kind,
-                  const struct register_value *value,
-                  uint64_t revision);
+/* Begins a change; the nonce of swap's value is the core's to choose. */
+void change_begin(struct failover *f, enum change_kind kind, const struct failover_cas *swap);
 bool change_possible(const struct failover *f);
-/* The register as it would be after this change: epoch raised, primary self, ISR {self}. */
-struct register_value register_next(const struct failover *f);
+/* The register as it is now, and as it would be: epoch raised, primary self, ISR {self}. */
+struct failover_cas register_next(const struct failover *f);
 
 /* failover_seek.c */
 void seek_run(struct failover *f);

@@ -196,7 +196,7 @@ void primary_on_proposal(struct failover *f,
                          enum change_kind kind,
                          const struct failover_proposal *proposal)
 {
-    struct register_value value;
+    struct failover_cas swap;
     struct register_member *peer;
     const char *fault;
 
@@ -226,13 +226,13 @@ void primary_on_proposal(struct failover *f,
     if (f->handover != HANDOVER_NONE) {
         handover_abort(f, "the standby is lost");
     }
-    value = register_next(f);
-    peer = &value.isr[peer_host(f) - 1];
+    swap = register_next(f);
+    peer = &swap.value.isr[peer_host(f) - 1];
     if (kind == CHANGE_ADD) {
         peer->present = true;
         memcpy(peer->store_id, proposal->peer_store_id, REGISTER_ID_SIZE);
     }
-    change_begin(f, kind, &value, f->revision);
+    change_begin(f, kind, &swap);
     f->change.proposed = proposal->epoch;
     f->change.slow = proposal->slow;
 }

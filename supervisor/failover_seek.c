@@ -284,14 +284,14 @@ static void wait_leading(struct failover *f)
 
 static void seek_begin(struct failover *f, enum wish wish)
 {
-    struct register_value value = register_next(f);
+    struct failover_cas swap = register_next(f);
 
     if (wish == WISH_BOTH) {
-        value.isr[peer_host(f) - 1] = *peer_member(f);
+        swap.value.isr[peer_host(f) - 1] = *peer_member(f);
     }
-    say(f, "seeks epoch %" PRIu64 "%s", value.epoch,
+    say(f, "seeks epoch %" PRIu64 "%s", swap.value.epoch,
         wish == WISH_BOTH ? " with both in the ISR" : ", alone in the ISR");
-    change_begin(f, CHANGE_SEEK, &value, f->revision);
+    change_begin(f, CHANGE_SEEK, &swap);
 }
 
 void seek_run(struct failover *f)

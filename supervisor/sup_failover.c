@@ -292,7 +292,7 @@ void sup_act(struct sup *sup, const struct sup_act *act)
         arbiter_read(sup->arbiter);
         break;
     case FAILOVER_EFFECT_CAS:
-        arbiter_cas(sup->arbiter, &effect->u.cas.value, effect->u.cas.revision);
+        arbiter_cas(sup->arbiter, &effect->u.cas);
         break;
     case FAILOVER_EFFECT_REGISTER:
         send_register(sup, &effect->u.value);

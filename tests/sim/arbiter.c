@@ -15,10 +15,7 @@ struct question {
     uint32_t life; /* of the supervisor */
     uint32_t arbiter_life;
     bool cas;
-    uint64_t revision;
-    struct register_value before; /* what was read under that revision */
-    bool has_before;
-    struct register_value value;
+    struct failover_cas swap;
     char text[REGISTER_TEXT_SIZE_MAX];
     uint64_t sent_order;
     uint64_t incarnation; /* of the child for which it is asked */
@@ -49,17 +46,12 @@ bool arbiter_value(const struct world *world, struct register_value *ret_value)
     return true;
 }
 
-/* What the next CAS is compared with, as arbiter_etcd.c keeps it. */
 static void note_seen(struct supervisor *supervisor, const struct response *reply)
 {
     const struct failover_answer *answer = &reply->answer;
+    bool has_value = answer->outcome == FAILOVER_DONE || answer->outcome == FAILOVER_CONFLICT;
 
-    if (answer->outcome != FAILOVER_DONE && answer->outcome != FAILOVER_CONFLICT) {
-        return;
-    }
-    supervisor->seen = answer->value;
-    supervisor->seen_revision = answer->revision;
-    if (reply->is_true && answer->value.epoch > supervisor->seen_epoch) {
+    if (has_value && reply->is_true && answer->value.epoch > supervisor->seen_epoch) {
         supervisor->seen_epoch = answer->value.epoch;
     }
 }
@@ -121,7 +113,7 @@ static void swap(struct world *world, const struct host *host, const struct ques
 {
     struct sim_arbiter *arbiter = &world->arbiter;
 
-    checker_register(world, host->number, &request->value);
+    checker_register(world, host->number, &request->swap.value);
     memcpy(arbiter->text, request->text, sizeof arbiter->text);
     arbiter->exists = true;
     arbiter->restored = false; /* whoever wrote that was told to by the operator */
@@ -129,11 +121,11 @@ static void swap(struct world *world, const struct host *host, const struct ques
     ASSERT(arbiter->history_count < ARBITER_HISTORY_MAX);
     arbiter->revisions[arbiter->history_count] = arbiter->revision;
     arbiter->incarnations[arbiter->history_count] = request->incarnation;
-    arbiter->history[arbiter->history_count++] = request->value;
+    arbiter->history[arbiter->history_count++] = request->swap.value;
     TRACE(world, "ARBITER: host %u: epoch %llu primary %u isr {%s%s} rev %llu", host->number,
-          (unsigned long long)request->value.epoch, request->value.primary,
-          request->value.isr[0].present ? "1" : "", request->value.isr[1].present ? "2" : "",
-          (unsigned long long)arbiter->revision);
+          (unsigned long long)request->swap.value.epoch, request->swap.value.primary,
+          request->swap.value.isr[0].present ? "1" : "",
+          request->swap.value.isr[1].present ? "2" : "", (unsigned long long)arbiter->revision);
     checker_step(world);
 }
 
@@ -142,13 +134,10 @@ static bool is_expected(const struct sim_arbiter *arbiter, const struct question
 {
     char text[REGISTER_TEXT_SIZE_MAX];
 
-    if (!arbiter->exists || request->revision != arbiter->revision) {
-        return !arbiter->exists && request->revision == 0;
+    if (!arbiter->exists || request->swap.revision != arbiter->revision) {
+        return !arbiter->exists && request->swap.revision == 0;
     }
-    if (!request->has_before) {
-        return true;
-    }
-    register_format(&request->before, text);
+    register_format(&request->swap.before, text);
     return strcmp(text, arbiter->text) == 0;
 }
 
@@ -165,7 +154,7 @@ static void execute(struct world *world, struct event *event)
         return; /* a restored arbiter is another process: the connection is gone */
     }
     content.answer.outcome = FAILOVER_DONE;
-    content.answer.nonce = request->value.nonce;
+    content.answer.nonce = request->swap.value.nonce;
     if (request->cas && is_expected(arbiter, request)) {
         swap(world, host, request);
     } else if (request->cas) {
@@ -218,10 +207,10 @@ static void ask_mirror(struct world *world, struct host *host, const struct ques
     }
     /* A proposal may be under way for so long. */
     supervisor->cas_flight =
-        checker_cas_sent(world, host->number, &request->value, request->revision);
+        checker_cas_sent(world, host->number, &request->swap.value, request->swap.revision);
     world_at(world, 3 * SECOND_US,
              (struct event){.fn = flown, .process = PROCESS_WORLD, .a = supervisor->cas_flight});
-    manual_cas(world, host, &request->value, request->revision);
+    manual_cas(world, host, &request->swap);
 }
 
 void arbiter_answer(struct world *world,
@@ -267,7 +256,7 @@ static void send(struct world *world, struct host *host, struct question *reques
         struct response refused = {.number = request->number,
                                    .cas = request->cas,
                                    .answer.outcome = FAILOVER_NOT_SENT,
-                                   .answer.nonce = request->value.nonce};
+                                   .answer.nonce = request->swap.value.nonce};
 
         reply(world, host, &refused, prng_range(&world->prng, 100, 1000));
         free(request);
@@ -281,7 +270,8 @@ static void send(struct world *world, struct host *host, struct question *reques
         delay_us += prng_range(&world->prng, 100, 6000) * MS_US;
     }
     if (request->cas) {
-        in_flight = checker_cas_sent(world, host->number, &request->value, request->revision);
+        in_flight =
+            checker_cas_sent(world, host->number, &request->swap.value, request->swap.revision);
     }
     world_at(world, delay_us,
              (struct event){.fn = execute,
@@ -304,26 +294,21 @@ void arbiter_ask_read(struct world *world, struct host *host)
     send(world, host, request_new());
 }
 
-void arbiter_ask_cas(struct world *world,
-                     struct host *host,
-                     const struct register_value *value,
-                     uint64_t revision)
+void arbiter_ask_cas(struct world *world, struct host *host, const struct failover_cas *swap)
 {
     struct question *request = request_new();
+    const struct register_value *value = &request->swap.value;
 
     request->cas = true;
-    request->revision = revision;
-    request->before = host->supervisor.seen;
-    request->has_before = revision != 0 && revision == host->supervisor.seen_revision;
-    request->value = *value;
+    request->swap = *swap;
     register_format(value, request->text);
     host->supervisor.cas_nonce = value->nonce;
     checker_cas_asked(world, host->number);
-    checker_change_asked(world, host, value, revision);
+    checker_change_asked(world, host, value, swap->revision);
     request->incarnation = host->supervisor.change_incarnation;
     TRACE(world, "host %u: cas epoch %llu primary %u isr {%s%s} on rev %llu", host->number,
           (unsigned long long)value->epoch, value->primary, value->isr[0].present ? "1" : "",
-          value->isr[1].present ? "2" : "", (unsigned long long)revision);
+          value->isr[1].present ? "2" : "", (unsigned long long)swap->revision);
     send(world, host, request);
 }
 

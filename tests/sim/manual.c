@@ -205,13 +205,10 @@ void manual_read(struct world *world, struct host *host)
     step(world, host, &event);
 }
 
-void manual_cas(struct world *world,
-                struct host *host,
-                const struct register_value *value,
-                uint64_t revision)
+void manual_cas(struct world *world, struct host *host, const struct failover_cas *swap)
 {
     struct mirror_event event = {.type = MIRROR_EVENT_CAS,
-                                 .u.cas = {.value = *value, .revision = revision}};
+                                 .u.cas = {.value = swap->value, .revision = swap->revision}};
 
     step(world, host, &event);
 }

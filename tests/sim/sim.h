@@ -277,10 +277,8 @@ struct supervisor {
     bool registered;     /* a register was read by this life (rule A) */
     uint64_t seen_order; /* when the last answered READ was sent */
     uint64_t read_order; /* when the last finished request was sent */
-    struct register_value seen;
-    uint64_t seen_revision; /* of it; 0: none yet */
-    uint64_t seen_epoch;    /* the highest that the arbiter that counts has told */
-    bool resync;            /* the next child begins an empty store */
+    uint64_t seen_epoch; /* the highest that the arbiter that counts has told */
+    bool resync;         /* the next child begins an empty store */
     uint32_t child_failures;
 };
 
@@ -550,10 +548,7 @@ void link_dial(struct world *world);
 /* arbiter.c */
 void arbiter_init(struct world *world);
 void arbiter_ask_read(struct world *world, struct host *host);
-void arbiter_ask_cas(struct world *world,
-                     struct host *host,
-                     const struct register_value *value,
-                     uint64_t revision);
+void arbiter_ask_cas(struct world *world, struct host *host, const struct failover_cas *swap);
 /* The current value. False: there is none. */
 bool arbiter_value(const struct world *world, struct register_value *ret_value);
 void arbiter_restore_old(struct world *world);
@@ -570,10 +565,7 @@ void arbiter_answer(struct world *world,
 void manual_start(struct world *world, struct host *host);
 void manual_link(struct world *world, struct host *host, bool up);
 void manual_read(struct world *world, struct host *host);
-void manual_cas(struct world *world,
-                struct host *host,
-                const struct register_value *value,
-                uint64_t revision);
+void manual_cas(struct world *world, struct host *host, const struct failover_cas *swap);
 /* The operator says that the peer is off, if it is. */
 void manual_confirm(struct world *world, struct host *host);
 

@@ -136,7 +136,7 @@ static void perform(struct world *world, struct host *host, const struct failove
         arbiter_ask_read(world, host);
         break;
     case FAILOVER_EFFECT_CAS:
-        arbiter_ask_cas(world, host, &effect->u.cas.value, effect->u.cas.revision);
+        arbiter_ask_cas(world, host, &effect->u.cas);
         break;
     case FAILOVER_EFFECT_REGISTER:
     case FAILOVER_EFFECT_SEAL:

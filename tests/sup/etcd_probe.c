@@ -3,7 +3,7 @@
  * Usage: etcd_probe CLUSTER TIMEOUT_MS CA CERTIFICATE KEY ENDPOINT… ("-" for no CA, certificate,
  * key; user and password from ETCD_USER and ETCD_PASSWORD). Lines on standard input:
  *   read
- *   cas REVISION EPOCH PRIMARY NONCE
+ *   cas REVISION EPOCH PRIMARY NONCE      instead of the value that was told last
  *   both REVISION EPOCH PRIMARY NONCE     a read and a CAS at once
  * Each answer is a line: REQUEST OUTCOME revision=… epoch=… primary=… nonce=… head=… id=… then
  * "# " and the problem. Owns one arbiter. Never decides anything. */
@@ -20,6 +20,7 @@
 struct probe {
     struct event_base *base;
     struct arbiter *arbiter;
+    struct register_value told; /* the last value of an answer */
     uint8_t cluster_id[REGISTER_ID_SIZE];
     int waiting;
 };
@@ -39,6 +40,9 @@ static void on_answer(void *arg, enum arbiter_request request, const struct fail
            request == ARBITER_READ ? "read" : "cas", words[answer->outcome], answer->revision,
            answer->value.epoch, answer->value.primary, answer->value.nonce, answer->revision_head,
            answer->arbiter_id, status.problem);
+    if (answer->outcome == FAILOVER_DONE || answer->outcome == FAILOVER_CONFLICT) {
+        probe->told = answer->value;
+    }
     probe->waiting--;
     if (probe->waiting == 0) {
         (void)event_base_loopbreak(probe->base); /* the loop is running */
@@ -67,24 +71,27 @@ static uint64_t next_number(const char **line)
 
 static void cas(struct probe *probe, const char *line)
 {
-    struct register_value value = {.lineage = 1};
-    uint64_t revision;
+    struct failover_cas swap = {.value.lineage = 1, .before = probe->told};
+    struct register_value *value = &swap.value;
     uint64_t primary;
 
-    memcpy(value.cluster_id, probe->cluster_id, REGISTER_ID_SIZE);
-    revision = next_number(&line);
-    value.epoch = next_number(&line);
+    memcpy(value->cluster_id, probe->cluster_id, REGISTER_ID_SIZE);
+    swap.revision = next_number(&line);
+    value->epoch = next_number(&line);
     primary = next_number(&line);
-    value.nonce = next_number(&line);
+    value->nonce = next_number(&line);
     if (primary < 1 || primary > 2) {
         (void)fputs("etcd_probe: bad line\n", stderr);
         exit(2);
     }
-    value.primary = (uint8_t)primary;
-    value.isr[primary - 1].present = true;
-    memset(value.isr[primary - 1].store_id, 0xab, REGISTER_ID_SIZE);
+    value->primary = (uint8_t)primary;
+    value->isr[primary - 1].present = true;
+    memset(value->isr[primary - 1].store_id, 0xab, REGISTER_ID_SIZE);
+    if (probe->told.epoch == 0) {
+        swap.before = *value; /* which is nowhere yet */
+    }
     probe->waiting++;
-    arbiter_cas(probe->arbiter, &value, revision);
+    arbiter_cas(probe->arbiter, &swap);
 }
 
 static void run(struct probe *probe, const char *line)

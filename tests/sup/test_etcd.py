@@ -89,7 +89,9 @@ class EtcdCase(unittest.TestCase):
         outcomes = []
 
         def attempt(number):
-            outcomes.append(self.probe().ask(f"cas {first.revision} 2 1 {number}").outcome)
+            probe = self.probe()
+            probe.ask("read")
+            outcomes.append(probe.ask(f"cas {first.revision} 2 1 {number}").outcome)
 
         threads = [threading.Thread(target=attempt, args=(100 + i,)) for i in range(6)]
         for thread in threads:

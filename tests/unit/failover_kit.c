@@ -85,6 +85,7 @@ static void check_cas(struct kit *kit, const struct failover_effect *effect)
         same.nonce = value->nonce;
         ASSERT(register_equal(&same, value));
         ASSERT(effect->u.cas.revision == kit->cas_revision);
+        ASSERT(kit->cas_revision == 0 || register_equal(&effect->u.cas.before, &kit->cas_before));
     } else {
         kit->cas_incarnation = kit->incarnation;
         kit->nonce_count = 0;
@@ -95,6 +96,7 @@ static void check_cas(struct kit *kit, const struct failover_effect *effect)
     }
     kit->cas_out = true;
     kit->cas_value = *value;
+    kit->cas_before = effect->u.cas.before;
     kit->cas_revision = effect->u.cas.revision;
 }
 

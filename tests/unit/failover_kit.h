@@ -31,6 +31,7 @@ struct kit {
     bool read_counts;
     bool cas_out;
     struct register_value cas_value; /* of the last attempt */
+    struct register_value cas_before;
     uint64_t cas_revision;
     bool cas_over; /* a read has resolved the change before the attempt's answer */
     bool unresolved;

@@ -127,6 +127,60 @@ static void a_newer_value_of_the_peer_ends_an_unknown_cas(void)
     kit_free(&kit);
 }
 
+/* The arbiter was restored from a backup, in which the other host has written the register anew:
+ * its revisions came to the one that this host knows, by another value. */
+static void another_value_at_the_same_revision_ends_a_cas(void)
+{
+    struct failover_link silence = kit_silence();
+    struct register_value old = kit_value(5, 2, "AB");
+    struct register_value theirs = kit_value(21, 2, "AB");
+    struct failover_answer answer = {.outcome = FAILOVER_CONFLICT,
+                                     .value = theirs,
+                                     .revision = 15,
+                                     .revision_head = 15,
+                                     .arbiter_id = KIT_ARBITER};
+    struct kit kit;
+
+    unit_standby(&kit);
+    kit_link(&kit, &silence);
+    kit_wait(&kit, 250);
+    EXPECT(&kit, "CAS 6 p1 A-");
+    CU_ASSERT_EQUAL(kit.cas_revision, 15);
+    CU_ASSERT(register_equal(&kit.cas_before, &old));
+    step_cas_answer(&kit, &answer);
+    EXPECT(&kit, "PERSIST 21; READ; REGISTER 21 p2 AB; ELIGIBLE 0");
+    answer.outcome = FAILOVER_DONE;
+    step_answer(&kit, &answer);
+    EXPECT(&kit, "ELIGIBLE 1");
+    kit_wait(&kit, 1000);
+    EXPECT(&kit, "CAS 22 p1 A-"); /* a wish of its own, made of what stands there now */
+    CU_ASSERT_EQUAL(kit.cas_revision, 15);
+    CU_ASSERT(register_equal(&kit.cas_before, &theirs));
+    kit_free(&kit);
+}
+
+static void another_value_at_the_same_revision_ends_an_unknown_cas(void)
+{
+    struct failover_link silence = kit_silence();
+    struct register_value theirs = kit_value(21, 2, "AB");
+    struct failover_answer answer = {.outcome = FAILOVER_DONE,
+                                     .value = theirs,
+                                     .revision = 15,
+                                     .revision_head = 15,
+                                     .arbiter_id = KIT_ARBITER};
+    struct kit kit;
+
+    unit_standby(&kit);
+    kit_link(&kit, &silence);
+    kit_wait(&kit, 250);
+    kit_cas(&kit, FAILOVER_UNKNOWN, NULL);
+    EXPECT(&kit, "READ; ALARM arbiter down");
+    kit.unresolved = false; /* the judge's: this read says so */
+    step_answer(&kit, &answer);
+    EXPECT(&kit, "PERSIST 21; READ; REGISTER 21 p2 AB; OVER arbiter down");
+    kit_free(&kit);
+}
+
 static void what_was_not_sent_is_wished_anew(void)
 {
     struct failover_link silence = kit_silence();
@@ -253,6 +307,10 @@ UNIT_MAIN("failover_cas",
            the_old_value_in_a_read_resolves_nothing_and_a_newer_one_does},
           {"D a newer value of the peer ends an unknown CAS",
            a_newer_value_of_the_peer_ends_an_unknown_cas},
+          {"D another value at the same revision ends a CAS",
+           another_value_at_the_same_revision_ends_a_cas},
+          {"D another value at the same revision ends an unknown CAS",
+           another_value_at_the_same_revision_ends_an_unknown_cas},
           {"D what was not sent is wished anew", what_was_not_sent_is_wished_anew},
           {"D an unresolved seek rests while the peer leads",
            an_unresolved_seek_rests_while_the_peer_leads},
