@@ -26,7 +26,7 @@ struct config_webhook {
 
 const struct conf_schema *config_schema(void);
 
-/* Parses file (and conf.d beside it), checks what belongs together and reads the secrets. Errors
+/* Parses file (and file.d), checks what belongs together and reads the secrets. Errors
  * name file and line, or the secret's file. Blocks (disk). */
 enum err_code
 config_load(const char *file, struct config **ret_config, struct err *err) WARN_UNUSED;

@@ -29,7 +29,7 @@ static const char help[] =
     "Approvals in Slack: takes requests over HTTP, asks the right people, answers once.\n"
     "\n"
     "  -c, --config FILE      configuration; default " PKGSYSCONFDIR "/approvald.conf,\n"
-    "                         with conf.d/*.conf beside it\n"
+    "                         and, beside it, approvald.conf.d/*.conf\n"
     "      --check-config     read the configuration and its secrets, say what is wrong, start\n"
     "                         nothing\n"
     "      --dump-config      print the configuration in force, defaults included\n"

@@ -2,9 +2,9 @@
 /* conf.h: one table of options makes parser, defaults, check, dump and the manual's table. The one
  * file over libConfuse (sections with titles, lists, include()).
  *
- * A program declares its sections and options; conf_load parses FILE and then FILE's conf.d
- * directory, *.conf in name order into a new struct conf, validates it whole and hands it over; the
- * old one stays valid until its owner frees it. Unknown keys, wrong types and values outside the
+ * A program declares its sections and options; conf_load parses FILE and then *.conf of FILE.d, in
+ * the order of their names, into a new struct conf, validates it whole and hands it over; the old
+ * one stays valid until its owner frees it. Unknown keys, wrong types and values outside the
  * limits are ERR_INVALID with file:line. Files are at most CONF_SIZE_MAX bytes.
  *
  * A scalar given again, and a list given again with "=", replaces the former; "+=" appends to a
@@ -53,13 +53,13 @@ struct conf_schema {
     uint32_t section_count_max;        /* of each titled kind */
 };
 
-/* ERR_NOT_FOUND when there is no FILE; no conf.d is fine. include("OTHER") at the top level is read
+/* ERR_NOT_FOUND when there is no FILE; no FILE.d is fine. include("OTHER") at the top level is read
  * in its place, relative to its file's directory. Blocks (disk). */
 enum err_code conf_load(const struct conf_schema *schema,
                         const char *file,
                         struct conf **ret_conf,
                         struct err *err) WARN_UNUSED;
-/* As conf_load from memory; name stands for the file in messages. No conf.d, and include() is
+/* As conf_load from memory; name stands for the file in messages. No FILE.d, and include() is
  * refused. */
 enum err_code conf_parse(const struct conf_schema *schema,
                          const char *name,

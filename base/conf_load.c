@@ -249,13 +249,14 @@ static int is_conf_file(const struct dirent *entry)
 
 static enum err_code load_folder(struct load *load, const char *file)
 {
-    AUTO_FREE char *folder = path_beside(file, SPAN_LITERAL("conf.d"));
+    char folder[CONF_TEXT_SIZE_MAX];
+    int folder_size = snprintf(folder, sizeof folder, "%s.d", file);
     struct dirent **entries = NULL;
     enum err_code rc = ERR_OK;
     int count;
 
-    if (folder == NULL) {
-        return err_set(load->err, ERR_NOMEM, "%s", file);
+    if (folder_size < 0 || (size_t)folder_size >= sizeof folder) {
+        return err_set(load->err, ERR_INVALID, "%s: path is too long", file);
     }
     count = scandir(folder, &entries, is_conf_file, alphasort);
     if (count < 0) {

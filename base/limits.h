@@ -32,7 +32,7 @@
 
 /* conf: bytes of one file; a thousand policies of 200 bytes fit. */
 #define CONF_SIZE_MAX ((size_t)256 * 1024)
-/* conf: files of one load, with conf.d and includes; more is a loop or a mistake. */
+/* conf: files of one load, with FILE.d and includes; more is a loop or a mistake. */
 #define CONF_FILE_COUNT_MAX    64
 #define CONF_INCLUDE_DEPTH_MAX 4
 /* conf: bytes of one text, where the option says nothing: PATH_MAX. */

@@ -24,7 +24,7 @@ static const char help[] =
     "Keeps approvald alive, and decides with the other host which of them may write.\n"
     "\n"
     "  -c, --config FILE      configuration; default " PKGSYSCONFDIR "/supervisor.conf,\n"
-    "                         with conf.d/*.conf beside it\n"
+    "                         and, beside it, supervisor.conf.d/*.conf\n"
     "      --check-config     read the configuration, say what is wrong, start nothing\n"
     "      --dump-config      print the configuration in force, defaults included\n"
     "      --describe-config  print every option: type, default, limits, meaning\n"

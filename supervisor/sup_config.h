@@ -13,7 +13,7 @@
 struct sup_config;
 
 const struct conf_schema *sup_config_schema(void);
-/* Parses file (and conf.d beside it) and checks it whole. Errors name file and line. Blocks. */
+/* Parses file (and file.d) and checks it whole. Errors name file and line. Blocks. */
 enum err_code
 sup_config_load(const char *file, struct sup_config **ret_config, struct err *err) WARN_UNUSED;
 /* From memory, for tests; name stands for the file. */

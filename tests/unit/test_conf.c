@@ -229,9 +229,14 @@ static void remove_files(const char *folder, const char *const *names)
 
 static void files_are_read_in_order_and_includes_in_their_place(void)
 {
-    static const char *const names[] = {
-        "main.conf",       "part",   "deep", "conf.d/10-a.conf", "conf.d/20-b.conf",
-        "conf.d/30-c.txt", "conf.d", NULL};
+    static const char *const names[] = {"main.conf",
+                                        "part",
+                                        "deep",
+                                        "main.conf.d/10-a.conf",
+                                        "main.conf.d/20-b.conf",
+                                        "main.conf.d/30-c.txt",
+                                        "main.conf.d",
+                                        NULL};
     char folder[] = "/tmp/test_conf.XXXXXX";
     char path[200];
     char want[300];
@@ -239,15 +244,15 @@ static void files_are_read_in_order_and_includes_in_their_place(void)
     struct err err = ERR_INIT;
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
-    (void)snprintf(path, sizeof path, "%s/conf.d", folder);
+    (void)snprintf(path, sizeof path, "%s/main.conf.d", folder);
     CU_ASSERT_EQUAL(mkdir(path, 0700), 0);
     write_file(folder, "main.conf",
                "workers = 1\ndata_dir = a\ninclude(\"part\") http { idle = 1s }\ndata_dir = d\n");
     write_file(folder, "part", "workers = 2\nhttp {\n idle = 2s\n}\ninclude(\"deep\")\n");
     write_file(folder, "deep", "data_dir = c\nhttp { tls = false }");
-    write_file(folder, "conf.d/20-b.conf", "workers = 20\n");
-    write_file(folder, "conf.d/10-a.conf", "workers = 10\nhttp { body_max = 2K }\n");
-    write_file(folder, "conf.d/30-c.txt", "workers = 30\n");
+    write_file(folder, "main.conf.d/20-b.conf", "workers = 20\n");
+    write_file(folder, "main.conf.d/10-a.conf", "workers = 10\nhttp { body_max = 2K }\n");
+    write_file(folder, "main.conf.d/30-c.txt", "workers = 30\n");
     (void)snprintf(path, sizeof path, "%s/main.conf", folder);
     CU_ASSERT_EQUAL_FATAL(conf_load(&schema, path, &conf, &err), ERR_OK);
     CU_ASSERT_EQUAL(conf_number(conf_section(conf, ""), "workers"), 20);
