@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct {
@@ -22,6 +23,14 @@ static const struct {
     {"local", false, true},   {"pair", false, false},
 };
 
+/* The socket that we have made belongs to the service's group already: its unit says so. */
+static bool is_groups(const struct sup *sup, const char *path)
+{
+    struct stat about;
+
+    return stat(path, &about) == 0 && about.st_gid == sup->user.gid;
+}
+
 /* root administers over it, and so may the service's own user. */
 static enum err_code bind_local(struct sup *sup, struct sup_socket *socket, struct err *err)
 {
@@ -30,7 +39,8 @@ static enum err_code bind_local(struct sup *sup, struct sup_socket *socket, stru
     if (rc != ERR_OK) {
         return rc;
     }
-    if (sup->user.change && chown(socket->address, sup->user.uid, sup->user.gid) != 0) {
+    if (sup->user.change && !is_groups(sup, socket->address) &&
+        chown(socket->address, sup->user.uid, sup->user.gid) != 0) {
         return err_set(err, ERR_IO, "%s: its owner cannot be set", socket->address);
     }
     return ERR_OK;
