@@ -37,6 +37,9 @@ value_fault(const struct failover *f, const struct register_value *value, const 
     if (value->epoch < floor->epoch) {
         return "the register's epoch went back";
     }
+    if (value->epoch > FAILOVER_EPOCH_MAX) {
+        return "the register's epoch is out of range";
+    }
     if (f->known && value->epoch == f->value.epoch && !register_equal(value, &f->value)) {
         return "the register has another value under the same epoch";
     }
@@ -185,6 +188,15 @@ static bool change_has_nonce(const struct change *change, uint64_t nonce)
     return false;
 }
 
+/* The value is what an attempt of the change has written. */
+static bool change_has(const struct change *change, const struct register_value *value)
+{
+    struct register_value attempt = change->value;
+
+    attempt.nonce = value->nonce;
+    return change_has_nonce(change, value->nonce) && register_equal(&attempt, value);
+}
+
 static void change_won(struct failover *f)
 {
     uint64_t incarnation = f->change.incarnation;
@@ -290,7 +302,7 @@ static void change_resolve(struct failover *f)
         change_rebase(f);
         return;
     }
-    if (change_has_nonce(&f->change, f->value.nonce)) {
+    if (change_has(&f->change, &f->value)) {
         change_won(f);
     } else {
         change_lost(f);
@@ -304,7 +316,7 @@ static bool reseed_resolve(struct failover *f, const struct failover_answer *ans
         is_before(&f->change, &answer->value, answer->revision)) {
         return false;
     }
-    if (!change_has_nonce(&f->change, answer->value.nonce)) {
+    if (!change_has(&f->change, &answer->value)) {
         f->change.kind = CHANGE_NONE;
         answer_distrusted(f, answer);
         say(f, "reseed: somebody else has written that register: give the command again");

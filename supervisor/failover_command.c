@@ -204,6 +204,7 @@ static bool is_reseeded(const struct failover *f)
     const struct failover_answer *answer = &f->foreign_answer;
 
     return f->foreign && answer->outcome == FAILOVER_DONE && register_is_legal(&answer->value) &&
+           answer->value.epoch <= FAILOVER_EPOCH_MAX &&
            memcmp(answer->value.cluster_id, f->options.cluster_id, REGISTER_ID_SIZE) == 0 &&
            f->phase == AUTHORITY_NONE && (reseeded_by_peer(f) || reseeded_unheard(f));
 }
@@ -309,7 +310,7 @@ static void reseed_write(struct failover *f, bool same_lineage)
     uint64_t epoch = highest_epoch(f);
 
     if (there->outcome != FAILOVER_ABSENT) {
-        epoch = max_of(epoch, there->value.epoch);
+        epoch = there->value.epoch > FAILOVER_EPOCH_MAX ? epoch : max_of(epoch, there->value.epoch);
         swap.before = there->value;
         swap.revision = there->revision;
     }

@@ -18,6 +18,10 @@
  * each stops writing for a moment. */
 #define FAILOVER_HANDOVER_PAUSES 10U
 
+/* No pair gets there: every change of the register raises the epoch, by 2^20 at most. An arbiter
+ * that says a higher one is a wrong one; from here on no sum of what it says overflows. */
+#define FAILOVER_EPOCH_MAX (1ULL << 62U)
+
 enum change_kind {
     CHANGE_NONE,
     CHANGE_SEEK,
