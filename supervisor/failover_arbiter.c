@@ -273,7 +273,8 @@ static void attempt_unknown(struct failover *f)
 static bool
 is_before(const struct change *change, const struct register_value *value, uint64_t revision)
 {
-    return revision == change->revision && register_equal(value, &change->before);
+    return revision == change->revision &&
+           (register_equal(value, &change->before) || MUTANT(match_by_revision));
 }
 
 /* The same value under a newer revision: no attempt against the older one can land any more. A

@@ -14,6 +14,7 @@
  *  D    unknown_is_failed     an attempt of unknown fate is not a failed one
  *  D    accept_regression     an arbiter that went back, or another one, is refused
  *  D    absent_is_gone        an answer from before the bootstrap is no lost register
+ *  D    match_by_revision     what a change replaces is known by its value, not only its revision
  *  D    forget_nonces         an earlier attempt's nonce in the register means that it landed
  *  E    outdated_seeks        an OUTDATED host never promotes itself
  *  E    word_adds_up          the operator's word, said again, makes no older copy the newer one

@@ -339,34 +339,60 @@ void arbiter_replace(struct world *world)
     TRACE(world, "ARBITER: another one");
 }
 
-/* Only to what both hosts can recognise as old: what only one of them could is beyond the protocol
- * (docs/pair.md). */
-void arbiter_restore_old(struct world *world)
+/* How many values both hosts can recognise as old: what only one of them could is beyond the
+ * protocol (docs/pair.md). */
+static uint32_t old_count(const struct world *world)
 {
-    struct sim_arbiter *arbiter = &world->arbiter;
+    const struct sim_arbiter *arbiter = &world->arbiter;
     uint64_t seen = world->hosts[0].memory.revision < world->hosts[1].memory.revision
                         ? world->hosts[0].memory.revision
                         : world->hosts[1].memory.revision;
-    uint32_t older = 0;
+    uint32_t count = 0;
 
-    while (older < arbiter->history_count && arbiter->revisions[older] < seen) {
-        older++;
+    while (count < arbiter->history_count && arbiter->revisions[count] < seen) {
+        count++;
     }
-    if (arbiter->restored || !arbiter->exists || seen == 0) {
+    return count;
+}
+
+static void restore(struct world *world, uint32_t index)
+{
+    struct sim_arbiter *arbiter = &world->arbiter;
+
+    put_away(world);
+    register_format(&arbiter->history[index], arbiter->text);
+    arbiter->revision = arbiter->revisions[index];
+    arbiter->head = arbiter->revision;
+    TRACE(world, "ARBITER: restored to rev %llu", (unsigned long long)arbiter->revision);
+}
+
+void arbiter_restore_old(struct world *world)
+{
+    struct sim_arbiter *arbiter = &world->arbiter;
+    uint32_t count = old_count(world);
+
+    if (arbiter->restored || !arbiter->exists || world->hosts[0].memory.revision == 0 ||
+        world->hosts[1].memory.revision == 0) {
         return;
     }
-    put_away(world);
-    if (older == 0 || prng_once_in(&world->prng, 3)) {
+    if (count == 0 || prng_once_in(&world->prng, 3)) {
+        put_away(world);
         arbiter->exists = false;
         arbiter->head = 1;
         TRACE(world, "ARBITER: wiped");
         return;
     }
-    older = (uint32_t)prng_below(&world->prng, older);
-    register_format(&arbiter->history[older], arbiter->text);
-    arbiter->revision = arbiter->revisions[older];
-    arbiter->head = arbiter->revision;
-    TRACE(world, "ARBITER: restored to rev %llu", (unsigned long long)arbiter->revision);
+    restore(world, (uint32_t)prng_below(&world->prng, count));
+}
+
+/* The copy that is hardest to recognise: one change, and it counts the revisions that both know. */
+void arbiter_restore_last(struct world *world)
+{
+    uint32_t count = old_count(world);
+
+    if (count > 0) {
+        restore(world, count - 1);
+    }
 }
 
 void arbiter_restore_true(struct world *world)

@@ -299,8 +299,10 @@ static void block(struct world *world, struct event *event)
     }
 }
 
-/* Where the register is to be written anew another arbiter stands, once in a run, even while a
- * handover is under way. When nobody could write it in time the old one is found again. */
+/* Where the register is to be written anew another arbiter stands, or an old copy, once in a run,
+ * even while a handover is under way. When nobody could write it in time the old one is found
+ * again.
+ */
 static void replace(struct world *world)
 {
     if (world->totals.restores > 0 || !is_known(world)) {
@@ -308,7 +310,11 @@ static void replace(struct world *world)
     }
     supervisor_command(world, &world->hosts[0], FAILOVER_SWITCHOVER);
     supervisor_command(world, &world->hosts[1], FAILOVER_SWITCHOVER);
-    arbiter_replace(world);
+    if (prng_once_in(&world->more, 2)) {
+        arbiter_replace(world);
+    } else {
+        arbiter_restore_last(world);
+    }
     mend_later(world, NULL, MEND_ARBITER_RESTORE, 4 * SECOND_US);
     world_at(world, prng_range(&world->more, 1, 1600) * MS_US,
              (struct event){.fn = block, .process = PROCESS_WORLD});

@@ -552,6 +552,7 @@ void arbiter_ask_cas(struct world *world, struct host *host, const struct failov
 /* The current value. False: there is none. */
 bool arbiter_value(const struct world *world, struct register_value *ret_value);
 void arbiter_restore_old(struct world *world);
+void arbiter_restore_last(struct world *world);
 void arbiter_replace(struct world *world);
 void arbiter_restore_true(struct world *world);
 
