@@ -23,6 +23,7 @@
 /* The first byte of a copy. */
 #define COPY_PRESENT 1U
 #define COPY_RAISED  2U
+#define COPY_ADDING  4U
 /* A step answers a read and a CAS at most, and one more of each may be asked before the loop runs.
  */
 #define ANSWER_COUNT_MAX 4U
@@ -84,7 +85,8 @@ static enum err_code save(struct manual *manual, const struct mirror_copy *value
     bool exists = manual->exists[manual->next];
     enum err_code rc;
 
-    body[0] = (uint8_t)((value->present ? COPY_PRESENT : 0U) | (value->raised ? COPY_RAISED : 0U));
+    body[0] = (uint8_t)((value->present ? COPY_PRESENT : 0U) | (value->raised ? COPY_RAISED : 0U) |
+                        (value->adding ? COPY_ADDING : 0U));
     for (size_t i = 0; i < 8; i++) {
         body[1 + i] = (uint8_t)(value->generation >> (8 * i));
     }
@@ -138,6 +140,7 @@ static enum err_code decode(struct span body, struct mirror_copy *ret_copy, stru
     memset(ret_copy, 0, sizeof(*ret_copy));
     ret_copy->present = (at[0] & COPY_PRESENT) != 0;
     ret_copy->raised = (at[0] & COPY_RAISED) != 0;
+    ret_copy->adding = (at[0] & COPY_ADDING) != 0;
     for (size_t i = 0; i < 8; i++) {
         ret_copy->generation |= (uint64_t)at[1 + i] << (8 * i);
     }

@@ -12,6 +12,11 @@
 #define ASKS_IF_OFF                                                                                \
     "the arbiter waits for the operator: is the other host off? then approvalctl peer-off"
 
+/* The operator has said so already. */
+#define MAY_BE_ADDED                                                                               \
+    "the other host may have been added and gone on alone: start it, or approvalctl promote "      \
+    "--force"
+
 enum wish { WISH_NONE, WISH_SOLO, WISH_BOTH };
 
 /* Negative: our log ends before the peer's. The epoch counts first: length alone says nothing. */
@@ -313,7 +318,7 @@ void seek_run(struct failover *f)
         return;
     }
     if (f->cas_refused) {
-        wait_for(f, ASKS_IF_OFF, true);
+        wait_for(f, f->peer_off ? MAY_BE_ADDED : ASKS_IF_OFF, true);
     }
     if (!change_possible(f)) {
         return;

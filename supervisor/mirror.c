@@ -209,6 +209,20 @@ merge(struct mirror *mirror, struct mirror_effects *effects, const struct mirror
     }
 }
 
+/* The other host's copy, as it is after all that was ever proposed: an addition was not accepted.
+ */
+static void settle_addition(struct mirror *mirror,
+                            struct mirror_effects *effects,
+                            const struct mirror_copy *theirs)
+{
+    struct mirror_copy next = mirror->copy;
+
+    if (next.adding && !mirror->split && mirror_revision(theirs) <= mirror_revision(&next)) {
+        next.adding = false;
+        store(mirror, effects, &next);
+    }
+}
+
 static void
 on_hello(struct mirror *mirror, const struct message *message, struct mirror_effects *effects)
 {
@@ -217,6 +231,7 @@ on_hello(struct mirror *mirror, const struct message *message, struct mirror_eff
     if (mirror->peer_incarnation != message->from) {
         mirror->peer_incarnation = message->from;
         merge(mirror, effects, &message->copy);
+        settle_addition(mirror, effects, &message->copy);
     } else {
         note_known(mirror, effects, &message->copy);
     }
@@ -270,6 +285,7 @@ on_refused(struct mirror *mirror, const struct message *message, struct mirror_e
 {
     merge(mirror, effects, &message->copy);
     if (mirror->changing && message->number == mirror->cas_number) {
+        settle_addition(mirror, effects, &message->copy);
         mirror->proposed = false;
         answer_cas(mirror, effects, FAILOVER_CONFLICT);
     }
@@ -353,6 +369,46 @@ static bool may_change_alone(const struct mirror *mirror)
            (!mirror->copy.present && !reachable(mirror) && !mirror->split && !mirror->proposed);
 }
 
+static bool has_other(const struct mirror *mirror, const struct register_value *value)
+{
+    return value->isr[host_other(mirror->options.host) - 1].present;
+}
+
+static void change_alone(struct mirror *mirror, struct mirror_effects *effects)
+{
+    struct mirror_copy next = {
+        .present = true, .generation = mirror->copy.generation, .value = mirror->cas_value};
+    bool forced = mirror->copy.present && next.value.lineage != mirror->copy.value.lineage;
+
+    if (mirror->copy.adding && !forced && !has_other(mirror, &next.value)) {
+        problem(effects, "the other host may have been added and gone on alone: start it, or "
+                         "promote this one by force");
+        answer_cas(mirror, effects, FAILOVER_REFUSED);
+        return;
+    }
+    if (forced) {
+        next.generation = ((next.generation >> FORCED_SHIFT) + 1) << FORCED_SHIFT;
+    } else if (!mirror->copy.present && mirror->alone) {
+        next.generation = 1; /* by that word: what the other host may have accepted is void */
+        next.raised = true;
+    }
+    store(mirror, effects, &next);
+    mirror->proposed = false;
+    answer_cas(mirror, effects, FAILOVER_DONE);
+}
+
+/* Durable before the other host hears of it. */
+static void note_addition(struct mirror *mirror, struct mirror_effects *effects)
+{
+    struct mirror_copy next = mirror->copy;
+
+    if (next.present && !next.adding && has_other(mirror, &mirror->cas_value) &&
+        !has_other(mirror, &next.value)) {
+        next.adding = true;
+        store(mirror, effects, &next);
+    }
+}
+
 static void
 on_cas(struct mirror *mirror, const struct mirror_event *event, struct mirror_effects *effects)
 {
@@ -366,15 +422,11 @@ on_cas(struct mirror *mirror, const struct mirror_event *event, struct mirror_ef
     if (event->u.cas.revision != mirror_revision(&mirror->copy)) {
         answer_cas(mirror, effects, FAILOVER_CONFLICT);
     } else if (may_change_alone(mirror)) {
-        if (mirror->copy.present && next.value.lineage != mirror->copy.value.lineage) {
-            next.generation = ((next.generation >> FORCED_SHIFT) + 1) << FORCED_SHIFT;
-        }
-        store(mirror, effects, &next);
-        mirror->proposed = false;
-        answer_cas(mirror, effects, FAILOVER_DONE);
+        change_alone(mirror, effects);
     } else if (!reachable(mirror)) {
         answer_cas(mirror, effects, FAILOVER_REFUSED);
     } else {
+        note_addition(mirror, effects);
         mirror->changing = true;
         mirror->proposed = true;
         mirror->cas_number = ++mirror->number;

@@ -39,9 +39,15 @@
  * other host has not told that it has this copy, it adds nothing. A host that has missed what the
  * other one did alone could otherwise be talked into having the newer copy. A forced promotion
  * (another lineage) raises it by a thousand: it counts however often the other host was given that
- * word. */
+ * word.
+ *
+ * An addition of the other host that was proposed to it stands there, may be, and it may have gone
+ * on alone with an operator's word about this one. A host that has forgotten its proposal by a
+ * restart is not talked into changing this copy, which leaves the other one out, alone: it hears
+ * the other host first, or promotes by force. */
 struct mirror_copy {
     bool present;
+    bool adding;         /* such an addition: proposed, not known to be refused */
     bool raised;         /* by that word, and neither changed nor known to the other host since */
     uint64_t generation; /* how often an operator has said that the other host is off */
     struct register_value value;

@@ -126,23 +126,48 @@ static inline void settle(struct world *world)
     }
 }
 
+static inline struct register_value
+next_value(const struct world *world, unsigned int at, uint64_t nonce)
+{
+    const struct mirror_copy *copy = &world->hosts[at].mirror.copy;
+    struct register_value value = {.lineage = 1,
+                                   .epoch = copy->present ? copy->value.epoch + 1 : 1,
+                                   .nonce = nonce,
+                                   .primary = (uint8_t)(at + 1)};
+
+    memset(value.cluster_id, 0xc1, REGISTER_ID_SIZE);
+    value.isr[at].present = true;
+    memset(value.isr[at].store_id, 0xa0 + (int)at, REGISTER_ID_SIZE);
+    return value;
+}
+
+static inline void
+begin_change(struct world *world, unsigned int at, const struct register_value *value)
+{
+    struct mirror_event event = {.type = MIRROR_EVENT_CAS, .u.cas.value = *value};
+
+    event.u.cas.revision = mirror_revision(&world->hosts[at].mirror.copy);
+    world->hosts[at].cas_answered = false;
+    step(world, at, &event);
+}
+
 static inline void
 begin_cas_of(struct world *world, unsigned int at, uint64_t nonce, uint64_t lineage)
 {
-    struct mirror_event event = {.type = MIRROR_EVENT_CAS};
-    struct register_value *value = &event.u.cas.value;
-    const struct mirror_copy *copy = &world->hosts[at].mirror.copy;
+    struct register_value value = next_value(world, at, nonce);
 
-    *value = (struct register_value){.lineage = lineage,
-                                     .epoch = copy->present ? copy->value.epoch + 1 : 1,
-                                     .nonce = nonce,
-                                     .primary = (uint8_t)(at + 1)};
-    memset(value->cluster_id, 0xc1, REGISTER_ID_SIZE);
-    value->isr[at].present = true;
-    memset(value->isr[at].store_id, 0xa0 + (int)at, REGISTER_ID_SIZE);
-    event.u.cas.revision = mirror_revision(copy);
-    world->hosts[at].cas_answered = false;
-    step(world, at, &event);
+    value.lineage = lineage;
+    begin_change(world, at, &value);
+}
+
+/* With both hosts in the ISR. */
+static inline void begin_addition(struct world *world, unsigned int at, uint64_t nonce)
+{
+    struct register_value value = next_value(world, at, nonce);
+
+    value.isr[1 - at].present = true;
+    memset(value.isr[1 - at].store_id, 0xa0 + (int)(1 - at), REGISTER_ID_SIZE);
+    begin_change(world, at, &value);
 }
 
 static inline void begin_cas(struct world *world, unsigned int at, uint64_t nonce)

@@ -422,6 +422,91 @@ static void whatever_happens_there_is_one_register(void)
     CU_ASSERT(changes > 3000); /* or the schedules exercise nothing */
 }
 
+/* The other host may have gone on with both in the ISR, and then alone by a word of its own. */
+static void the_word_does_not_undo_an_addition_that_was_forgotten(void)
+{
+    struct world world;
+
+    begin(&world);
+    begin_addition(&world, 0, 7);
+    deliver(&world, 1); /* accepted there */
+    set_link(&world, false);
+    CU_ASSERT_EQUAL(world.hosts[0].cas.outcome, FAILOVER_UNKNOWN);
+    start(&world, 0);
+    confirm_off(&world, 0);
+    begin_read(&world, 0);
+    CU_ASSERT_EQUAL(world.hosts[0].read.value.epoch, 1);
+    begin_cas(&world, 0, 8);
+    CU_ASSERT_EQUAL(world.hosts[0].cas.outcome, FAILOVER_REFUSED);
+    CU_ASSERT_EQUAL(world.hosts[0].disk.value.epoch, 1);
+    CU_ASSERT(world.hosts[0].problem[0] != '\0');
+    start(&world, 0); /* nor another life of it */
+    confirm_off(&world, 0);
+    begin_cas(&world, 0, 8);
+    CU_ASSERT_EQUAL(world.hosts[0].cas.outcome, FAILOVER_REFUSED);
+    begin_cas_of(&world, 0, 9, 2); /* by force */
+    CU_ASSERT_EQUAL(world.hosts[0].cas.outcome, FAILOVER_DONE);
+    set_link(&world, true);
+    settle(&world);
+    CU_ASSERT_EQUAL(world.hosts[1].disk.value.nonce, 9);
+}
+
+static void an_addition_can_be_finished_alone(void)
+{
+    struct world world;
+
+    begin(&world);
+    begin_addition(&world, 0, 7);
+    deliver(&world, 1);
+    set_link(&world, false);
+    confirm_off(&world, 0);
+    begin_addition(&world, 0, 8);
+    CU_ASSERT_EQUAL(world.hosts[0].cas.outcome, FAILOVER_DONE);
+    begin_cas(&world, 0, 9); /* who leads with both in the ISR knows what is committed */
+    CU_ASSERT_EQUAL(world.hosts[0].cas.outcome, FAILOVER_DONE);
+}
+
+static void an_addition_that_the_other_host_did_not_get_is_over(void)
+{
+    struct world world;
+
+    begin(&world);
+    begin_addition(&world, 0, 7);
+    CU_ASSERT(world.hosts[0].disk.adding); /* before it is heard of */
+    set_link(&world, false);               /* lost on its way */
+    start(&world, 0);
+    set_link(&world, true);
+    settle(&world);
+    CU_ASSERT_FALSE(world.hosts[0].disk.adding);
+    set_link(&world, false);
+    confirm_off(&world, 0);
+    begin_cas(&world, 0, 8);
+    CU_ASSERT_EQUAL(world.hosts[0].cas.outcome, FAILOVER_DONE);
+}
+
+static void the_first_register_by_the_word_counts_more_than_one_that_was_accepted(void)
+{
+    struct world world;
+
+    memset(&world, 0, sizeof(world));
+    start(&world, 0);
+    start(&world, 1);
+    set_link(&world, true);
+    settle(&world);
+    begin_cas(&world, 0, 100);
+    deliver(&world, 1); /* accepted there */
+    set_link(&world, false);
+    start(&world, 0);
+    confirm_off(&world, 0);
+    begin_cas(&world, 0, 101);
+    CU_ASSERT_EQUAL(world.hosts[0].cas.outcome, FAILOVER_DONE);
+    set_link(&world, true);
+    settle(&world);
+    CU_ASSERT_EQUAL(world.hosts[0].disk.value.nonce, 101);
+    CU_ASSERT_EQUAL(world.hosts[1].disk.value.nonce, 101);
+    CU_ASSERT_STRING_EQUAL(world.hosts[0].problem, "");
+}
+
 UNIT_MAIN("mirror",
           {"the first register is made by one and taken by the other",
            the_first_register_is_made_by_one_and_taken_by_the_other},
@@ -450,6 +535,13 @@ UNIT_MAIN("mirror",
            the_word_counts_again_when_the_other_host_was_heard},
           {"the first register is not made alone while a proposal of it may be taken",
            the_first_register_is_not_made_alone_while_a_proposal_of_it_may_be_taken},
+          {"the word does not undo an addition that was forgotten",
+           the_word_does_not_undo_an_addition_that_was_forgotten},
+          {"an addition can be finished alone", an_addition_can_be_finished_alone},
+          {"an addition that the other host did not get is over",
+           an_addition_that_the_other_host_did_not_get_is_over},
+          {"the first register by the word counts more than one that was accepted",
+           the_first_register_by_the_word_counts_more_than_one_that_was_accepted},
           {"the word ends when the link is up", the_word_ends_when_the_link_is_up},
           {"a host that answers is not off", a_host_that_answers_is_not_off},
           {"silence ends a request", silence_ends_a_request},
