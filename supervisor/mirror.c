@@ -436,6 +436,17 @@ on_cas(struct mirror *mirror, const struct mirror_event *event, struct mirror_ef
     }
 }
 
+/* By how much the word raises. The other host's word raises a copy that it has accepted and nobody
+ * here knows of by one: where that is void, it stays below. It is so where the other host cannot
+ * have gone on alone: it is not in the ISR and was not proposed for it, or (proposed in this life)
+ * this host was not off since. */
+static uint64_t raise_of(const struct mirror *mirror)
+{
+    bool alone_in_isr = !has_other(mirror, &mirror->copy.value) && !mirror->copy.adding;
+
+    return (mirror->proposed || alone_in_isr) ? 2 : 1;
+}
+
 static void on_confirm(struct mirror *mirror, struct mirror_effects *effects)
 {
     struct mirror_copy next = mirror->copy;
@@ -447,7 +458,7 @@ static void on_confirm(struct mirror *mirror, struct mirror_effects *effects)
     mirror->alone = true;
     mirror->split = false;
     if (next.present && (!next.raised || MUTANT(word_adds_up))) {
-        next.generation++;
+        next.generation += raise_of(mirror);
         next.raised = true;
         store(mirror, effects, &next);
     }

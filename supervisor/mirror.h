@@ -37,9 +37,10 @@
  *
  * The operator's word raises the generation once: said again while the copy has not changed and the
  * other host has not told that it has this copy, it adds nothing. A host that has missed what the
- * other one did alone could otherwise be talked into having the newer copy. A forced promotion
- * (another lineage) raises it by a thousand: it counts however often the other host was given that
- * word.
+ * other one did alone could otherwise be talked into having the newer copy. Where nothing that the
+ * other host has accepted unheard can count it raises by two: a word to that host, which raises its
+ * copy by one, does not bring it back. A forced promotion (another lineage) raises by a thousand:
+ * it counts however often the other host was given that word.
  *
  * An addition of the other host that was proposed to it stands there, may be, and it may have gone
  * on alone with an operator's word about this one. A host that has forgotten its proposal by a

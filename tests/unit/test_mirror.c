@@ -135,11 +135,19 @@ static void an_accepted_proposal_gives_way_to_the_operators_word(void)
     CU_ASSERT_STRING_EQUAL(world.hosts[1].problem, "");
 }
 
+static void begin_both(struct world *world)
+{
+    begin(world);
+    begin_addition(world, 0, 50);
+    settle(world);
+    CU_ASSERT_EQUAL(world->hosts[0].cas.outcome, FAILOVER_DONE);
+}
+
 static void the_other_of_a_split_pair_is_not_off_while_it_answers(void)
 {
     struct world world;
 
-    begin(&world);
+    begin_both(&world);
     set_link(&world, false);
     confirm_off(&world, 0);
     confirm_off(&world, 1);
@@ -159,7 +167,7 @@ static void two_hosts_changed_alone_wait_for_the_operator(void)
 {
     struct world world;
 
-    begin(&world);
+    begin_both(&world);
     set_link(&world, false);
     confirm_off(&world, 0);
     confirm_off(&world, 1);
@@ -507,6 +515,38 @@ static void the_first_register_by_the_word_counts_more_than_one_that_was_accepte
     CU_ASSERT_STRING_EQUAL(world.hosts[0].problem, "");
 }
 
+/* Each host was off when the other one was given the word. What the other host had accepted for a
+ * host that is alone in the ISR, or goes on in the life in which it was proposed, is void. */
+static void a_word_to_the_other_host_brings_back_nothing_that_is_void(void)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        struct world world;
+
+        begin(&world);
+        if (i == 0) {
+            begin_addition(&world, 0, 7);
+            deliver(&world, 1); /* accepted there */
+            set_link(&world, false);
+        } else {
+            begin_cas(&world, 0, 7);
+            deliver(&world, 1);
+            set_link(&world, false);
+            start(&world, 0);
+        }
+        confirm_off(&world, 0);
+        if (i == 1) {
+            begin_cas(&world, 0, 8);
+            CU_ASSERT_EQUAL(world.hosts[0].cas.outcome, FAILOVER_DONE);
+        }
+        confirm_off(&world, 1);
+        set_link(&world, true);
+        settle(&world);
+        CU_ASSERT_EQUAL(world.hosts[0].disk.value.nonce, i == 0 ? 100 : 8);
+        CU_ASSERT(register_equal(&world.hosts[0].disk.value, &world.hosts[1].disk.value));
+        CU_ASSERT_STRING_EQUAL(world.hosts[0].problem, "");
+    }
+}
+
 UNIT_MAIN("mirror",
           {"the first register is made by one and taken by the other",
            the_first_register_is_made_by_one_and_taken_by_the_other},
@@ -540,6 +580,8 @@ UNIT_MAIN("mirror",
           {"an addition can be finished alone", an_addition_can_be_finished_alone},
           {"an addition that the other host did not get is over",
            an_addition_that_the_other_host_did_not_get_is_over},
+          {"a word to the other host brings back nothing that is void",
+           a_word_to_the_other_host_brings_back_nothing_that_is_void},
           {"the first register by the word counts more than one that was accepted",
            the_first_register_by_the_word_counts_more_than_one_that_was_accepted},
           {"the word ends when the link is up", the_word_ends_when_the_link_is_up},
