@@ -69,7 +69,7 @@ static void check_required(struct world *world, const struct host *host)
         if (value->epoch < granted || value->lineage != checker->value.lineage) {
             break;
         }
-        if (value->primary == host->number && value->isr[peer].present) {
+        if (value->primary == host->number && value->isr[peer].present && !arbiter->voids[i - 1]) {
             check_fail(world, "5 required",
                        "host %u, granted epoch %llu, commits alone although the register named the"
                        " peer at epoch %llu",

@@ -34,8 +34,10 @@ void checker_step(struct world *world);
 
 /* ---- the arbiter (check_register.c) ---- */
 void checker_register(struct world *world, uint8_t host, const struct register_value *value);
-/* The last change is void: this value is the register again. */
+/* By the operator's word this value is the register, or the one that is changed; NULL: none. */
 void checker_register_void(struct world *world, const struct register_value *value);
+/* By the operator's word that value counts, whatever was written after it. */
+void checker_register_chosen(struct world *world, const struct register_value *value);
 /* A supervisor asks for a CAS. */
 void checker_cas_asked(struct world *world, uint8_t host);
 /* A CAS is under way that may land; returns its number. */

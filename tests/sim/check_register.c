@@ -116,7 +116,15 @@ void checker_register(struct world *world, uint8_t host, const struct register_v
 
 void checker_register_void(struct world *world, const struct register_value *value)
 {
-    world->checker->value = *value;
+    world->checker->exists = value != NULL;
+    if (value != NULL) {
+        world->checker->value = *value;
+    }
+}
+
+void checker_register_chosen(struct world *world, const struct register_value *value)
+{
+    check_members(world, value);
 }
 
 void checker_cas_asked(struct world *world, uint8_t host)

@@ -15,7 +15,7 @@ static void step(struct world *world, struct host *host, struct mirror_event *ev
 
 /* ---- what is in the register ---- */
 
-static bool was_current(const struct sim_arbiter *arbiter, const struct register_value *value)
+static bool was_written(const struct sim_arbiter *arbiter, const struct register_value *value)
 {
     for (uint32_t i = 0; i < arbiter->history_count; i++) {
         if (register_equal(&arbiter->history[i], value)) {
@@ -25,49 +25,68 @@ static bool was_current(const struct sim_arbiter *arbiter, const struct register
     return false;
 }
 
-/* What the other host has accepted before it was off, and nobody knows of, is void by the
- * operator's word. */
+/* A new value is made of what its first holder had: by the operator's word that may be another one
+ * than what counts, on the other host. */
+static void write_new(struct world *world, const struct host *host, const struct mirror_copy *copy)
+{
+    struct sim_arbiter *arbiter = &world->arbiter;
+
+    checker_register_void(world, host->copy.present ? &host->copy.value : NULL);
+    checker_register(world, copy->value.primary, &copy->value);
+    ASSERT(arbiter->history_count < ARBITER_HISTORY_MAX);
+    arbiter->revisions[arbiter->history_count] = mirror_revision(copy);
+    arbiter->incarnations[arbiter->history_count] =
+        world->hosts[copy->value.primary - 1].supervisor.change_incarnation;
+    arbiter->history[arbiter->history_count++] = copy->value;
+    TRACE(world, "MIRROR: host %u: epoch %llu primary %u isr {%s%s} rev %llx", host->number,
+          (unsigned long long)copy->value.epoch, copy->value.primary,
+          copy->value.isr[0].present ? "1" : "", copy->value.isr[1].present ? "2" : "",
+          (unsigned long long)mirror_revision(copy));
+}
+
+/* By the operator's word this copy is the register: what is later on its line is of no account. */
 static void take_back(struct world *world, const struct mirror_copy *copy)
 {
     struct sim_arbiter *arbiter = &world->arbiter;
 
-    while (arbiter->history_count > 1 &&
-           !register_equal(&arbiter->history[arbiter->history_count - 1], &copy->value)) {
-        arbiter->history_count--;
-        checker_register_void(world, &arbiter->history[arbiter->history_count - 1]);
+    for (uint32_t i = 0; i < arbiter->history_count; i++) {
+        const struct register_value *value = &arbiter->history[i];
+
+        if (register_equal(value, &copy->value)) {
+            arbiter->voids[i] = false;
+        } else if (value->epoch >= copy->value.epoch) {
+            arbiter->voids[i] = true;
+        }
     }
-    register_format(&arbiter->history[arbiter->history_count - 1], arbiter->text);
+    checker_register_chosen(world, &copy->value);
 }
 
+/* The highest copy is the register: what the other host has accepted before it was off, and nobody
+ * knows of, is void by the operator's word, until that host is given it too. */
 static void store(struct world *world, struct host *host, const struct mirror_copy *copy)
 {
     struct sim_arbiter *arbiter = &world->arbiter;
     uint64_t revision = mirror_revision(copy);
+    struct register_value current;
 
+    if (copy->present && !was_written(arbiter, &copy->value)) {
+        write_new(world, host, copy);
+    }
     host->copy = *copy;
-    if (!copy->present) {
+    if (!copy->present || world->failed) {
         return;
     }
-    if (copy->raised && revision > arbiter->revision) {
-        take_back(world, copy);
-    }
-    if (!was_current(arbiter, &copy->value)) {
-        checker_register(world, copy->value.primary, &copy->value);
+    if (revision > arbiter->revision) {
+        if (copy->raised) {
+            take_back(world, copy);
+        }
         register_format(&copy->value, arbiter->text);
         arbiter->exists = true;
-        ASSERT(arbiter->history_count < ARBITER_HISTORY_MAX);
-        arbiter->revisions[arbiter->history_count] = revision;
-        arbiter->incarnations[arbiter->history_count] =
-            world->hosts[copy->value.primary - 1].supervisor.change_incarnation;
-        arbiter->history[arbiter->history_count++] = copy->value;
-        TRACE(world, "MIRROR: host %u: epoch %llu primary %u isr {%s%s} rev %llx", host->number,
-              (unsigned long long)copy->value.epoch, copy->value.primary,
-              copy->value.isr[0].present ? "1" : "", copy->value.isr[1].present ? "2" : "",
-              (unsigned long long)revision);
+        arbiter->revision = revision;
+        arbiter->head = revision;
     }
-    if (register_equal(&arbiter->history[arbiter->history_count - 1], &copy->value)) {
-        arbiter->revision = revision > arbiter->revision ? revision : arbiter->revision;
-        arbiter->head = arbiter->revision;
+    if (arbiter_value(world, &current)) {
+        checker_register_void(world, &current);
     }
     checker_step(world);
 }
@@ -217,11 +236,7 @@ void manual_confirm(struct world *world, struct host *host)
 {
     struct mirror_event event = {.type = MIRROR_EVENT_CONFIRM_OFF};
 
-    /* Two hosts that were given the word one after the other without hearing of each other, or one
-     * that has taken what the other's word made void, are more than one word can mend. */
     if (host->supervisor.running && !host_peer(world, host)->powered &&
-        !host_peer(world, host)->copy.raised && host->copy.present &&
-        was_current(&world->arbiter, &host->copy.value) &&
         !world->processes[supervisor_process(host)].paused) {
         TRACE(world, "host %u: the operator: the other host is off", host->number);
         step(world, host, &event);

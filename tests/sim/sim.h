@@ -317,6 +317,7 @@ struct sim_arbiter {
     struct register_value history[ARBITER_HISTORY_MAX]; /* every value that was ever current */
     uint64_t revisions[ARBITER_HISTORY_MAX];
     uint64_t incarnations[ARBITER_HISTORY_MAX]; /* of the child for which it was asked */
+    bool voids[ARBITER_HISTORY_MAX];            /* manual: of no account by the operator's word */
     uint32_t history_count;
     bool restored; /* an old copy or nothing is there now */
     uint64_t true_revision;
