@@ -56,3 +56,22 @@ def rows(page, heading):
     part = read(page).split("# " + heading + "\n", 1)[1].split("\n#", 1)[0]
     table = [line for line in part.split("\n") if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
+
+
+def named_tests(cell):
+    """What a cell names as tests: (file, case), the case in quotes behind its file; None: the file alone."""
+    path = ""
+    for name, case in re.findall(r'`(tests/[^`]+)`|"([^"]+)"', cell):
+        path = name or path
+        yield path, case or None
+
+
+def is_test(path, case):
+    """Whether this file or folder exists and, unless it is None, has the case."""
+    whole = os.path.join(ROOT, path)
+    if case is None:
+        return os.path.exists(whole)
+    if not os.path.isfile(whole):
+        return False
+    wanted = f"def {case}(self)" if case.startswith("test_") else f'{{"{case}",'
+    return wanted in read(path)

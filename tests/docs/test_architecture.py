@@ -36,14 +36,9 @@ class Promises(unittest.TestCase):
     def test_files_and_cases_exist(self):
         count = 0
         for promise, guards in pages.rows(PAGE, "Promise → test"):
-            source = ""
-            for path, case in re.findall(r'`(tests/[^`]+)`|"([^"]+)"', guards):
-                if path and not os.path.isdir(os.path.join(pages.ROOT, path)):
-                    source = pages.read(path)
-                elif case:
-                    wanted = f"def {case}(self)" if case.startswith("test_") else f'{{"{case}",'
-                    self.assertTrue(wanted in source, f"{promise}: {case}")
-                    count += 1
+            for path, case in pages.named_tests(guards):
+                self.assertTrue(pages.is_test(path, case), f"{promise}: {path} {case}")
+                count += case is not None
         self.assertGreater(count, 20)
 
     def test_every_inbound_sample_is_delivered(self):
