@@ -107,7 +107,7 @@ static void keep_user(struct directory_user_entry *entry, const struct json *jso
     entry->stranger = json_bool(user, "is_stranger", false);
     entry->guest =
         json_bool(user, "is_restricted", false) || json_bool(user, "is_ultra_restricted", false);
-    entry->bot = json_bool(user, "is_bot", false) || json_bool(user, "is_app_user", false);
+    entry->bot = json_bool(user, "is_bot", false); /* is_app_user: has authorised the app */
     entry->deactivated = json_bool(user, "deleted", false);
     (void)slack_id_set(&entry->team, json_text(user, "team_id")); /* absent: empty */
     (void)slack_id_set(&entry->enterprise,
@@ -425,7 +425,7 @@ static void check_team(struct directory *directory)
                    LOG_SPAN("configured", slack_id_span(directory->org_configured.size > 0
                                                             ? &directory->org_configured
                                                             : &directory->team_configured)),
-                   LOG_SPAN("token", slack_id_span(&directory->team)),
+                   LOG_SPAN("actual", slack_id_span(&directory->team)),
                    LOG_TEXT("hint", "the token is of another workspace; nobody can decide here"));
     }
     directory->identity_mismatch = mismatch;

@@ -172,6 +172,21 @@ static void flags_of_a_person_are_kept_and_grow_stale(void)
     teardown(&bench);
 }
 
+/* Slack's is_app_user says that somebody has authorised the app, such as whoever installed it. */
+static void who_has_authorised_the_app_is_no_bot(void)
+{
+    struct bench bench;
+    struct facts facts;
+
+    setup(&bench);
+    fetch_user(&bench);
+    answer_user(&bench, ",\"is_app_user\":true,\"is_bot\":false");
+    directory_facts(bench.directory, USER, TEAM, &facts);
+    CU_ASSERT(facts.user_known);
+    CU_ASSERT_FALSE(facts.bot);
+    teardown(&bench);
+}
+
 static void one_lookup_serves_all_who_wait(void)
 {
     struct bench bench;
@@ -430,6 +445,7 @@ static void the_places_to_wait_have_an_end(void)
 UNIT_MAIN("directory",
           {"nothing is known before it was fetched", nothing_is_known_before_it_was_fetched},
           {"flags of a person are kept and grow stale", flags_of_a_person_are_kept_and_grow_stale},
+          {"who has authorised the app is no bot", who_has_authorised_the_app_is_no_bot},
           {"one lookup serves all who wait", one_lookup_serves_all_who_wait},
           {"members of a group are found", members_of_a_group_are_found},
           {"a deleted group has no members", a_deleted_group_has_no_members},
