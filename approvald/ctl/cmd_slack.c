@@ -52,17 +52,27 @@ static enum err_code line(
     return rc == ERR_OK ? ctl_print_line("", buf_span(text), err) : rc;
 }
 
+/* Slack has said who we are, and the last call reached it. */
+static bool is_signed_in(const struct json *slack)
+{
+    return span_is(json_text(slack, "state"), "up") && json_text(slack, "team").size > 0 &&
+           json_text(slack, "error").size == 0;
+}
+
 static enum err_code check_sign_in(const struct json *slack, bool *ret_ok, struct err *err)
 {
     struct span state = json_text(slack, "state");
     enum err_code rc;
 
-    *ret_ok = span_is(state, "up");
-    if (span_is(state, "unreachable")) {
-        return line("FAIL", "Slack cannot be reached (proxy? DNS?): ", slack, "error", err);
+    *ret_ok = is_signed_in(slack);
+    if (span_is(state, "refused")) {
+        return line("FAIL", "Slack refuses the bot token: ", slack, "error", err);
+    }
+    if (!*ret_ok && json_text(slack, "error").size > 0) {
+        return line("FAIL", "Slack cannot be reached: ", slack, "error", err);
     }
     if (!*ret_ok) {
-        return line("FAIL", "Slack refuses the bot token: ", slack, "error", err);
+        return line("FAIL", "Slack has not answered yet; try again in a moment", slack, NULL, err);
     }
     rc = line("ok", "signed in to team ", slack, "team", err);
     return rc == ERR_OK ? line("ok", "as bot ", slack, "bot_user", err) : rc;
@@ -142,7 +152,7 @@ int cmd_slack_check(struct ctl *ctl)
     }
     if (ctl->json) {
         ctl_print_json(reply->body);
-        return span_is(json_text(slack, "state"), "up") ? CTL_OK : CTL_INTERNAL;
+        return is_signed_in(slack) ? CTL_OK : CTL_INTERNAL;
     }
     if (check_sign_in(slack, &ok, &err) != ERR_OK || check_rest(slack, &ok, &err) != ERR_OK ||
         check_socket(slack, &ok, &err) != ERR_OK) {

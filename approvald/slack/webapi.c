@@ -83,7 +83,8 @@ static void update_state(struct webapi *webapi)
     webapi->state = state;
     metric_set(webapi->state_gauge, state);
     log_fields(state == WEBAPI_UP ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, MODULE, "state",
-               LOG_TEXT("state", words[state]), LOG_TEXT("error", webapi->dead_error));
+               LOG_TEXT("state", words[state]),
+               LOG_TEXT("error", webapi->dead ? webapi->dead_error : webapi->lost_error));
     for (size_t i = 0; i < webapi->listener_count; i++) {
         webapi->listeners[i].changed(webapi->listeners[i].arg, state);
     }
@@ -117,7 +118,7 @@ void webapi_status(const struct webapi *webapi, struct webapi_status *ret_status
 {
     *ret_status = (struct webapi_status){
         .state = webapi->state,
-        .error = webapi->dead_error,
+        .error = webapi->dead ? webapi->dead_error : webapi->lost_error,
         .missing_scope = webapi->missing_scope,
         .skew_known = webapi->skew_known,
         .skew_s = webapi->skew_s,
@@ -175,17 +176,30 @@ static void item_speak(struct webapi_item *item, struct answer *answer)
     answer_done(answer);
 }
 
+/* Did it reach Slack? If not, why: the admin asks for the last reason. */
+static void note_reach(struct webapi *webapi, const struct answer *answer)
+{
+    const struct webapi_answer *view = &answer->view;
+    struct span why = view->detail.size > 0 ? view->detail : view->error;
+
+    if (answer->reached) {
+        rate_reached(webapi->rate);
+        webapi->lost_error[0] = '\0';
+        return;
+    }
+    rate_failed(webapi->rate, clock_boot_ms(webapi->clock),
+                (uint32_t)rng_below(rng_host(), UINT32_MAX));
+    (void)snprintf(webapi->lost_error, sizeof webapi->lost_error, "%.*s",
+                   SPAN_ARGS(why)); /* cut at worst */
+}
+
 static void
 note_answer(struct webapi *webapi, const struct webapi_item *item, struct answer *answer)
 {
     uint64_t now_ms = clock_boot_ms(webapi->clock);
     const struct webapi_answer *view = &answer->view;
 
-    if (answer->reached) {
-        rate_reached(webapi->rate);
-    } else {
-        rate_failed(webapi->rate, now_ms, (uint32_t)rng_below(rng_host(), UINT32_MAX));
-    }
+    note_reach(webapi, answer);
     if (answer->rate_limited) {
         metric_add(webapi->limited, 1);
         rate_limited(webapi->rate, item->method, span_of(item->channel, item->channel_size), now_ms,

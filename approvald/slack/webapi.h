@@ -152,7 +152,9 @@ enum webapi_state {
 };
 struct webapi_status {
     enum webapi_state state;
-    const char *error;         /* why it is dead (Slack's word), else "" */
+    /* Why it is dead (Slack's word); else why the last call did not reach Slack (the proxy's or the
+     * certificate's fault in words), "" when it did. */
+    const char *error;
     const char *missing_scope; /* the last scope that Slack missed, else "" */
     bool skew_known;
     int64_t skew_s; /* Slack's clock minus ours, from the last Date header */

@@ -60,6 +60,7 @@ struct webapi {
     bool stopped;
     enum webapi_state state;
     char dead_error[SLACK_SLUG_SIZE_MAX];
+    char lost_error[SLACK_DETAIL_SIZE_MAX]; /* why the last call did not reach Slack, or "" */
     char missing_scope[SLACK_SLUG_SIZE_MAX];
     bool skew_known;
     bool skew_warned;

@@ -310,6 +310,34 @@ static void failures_in_a_row_open_the_circuit(void)
     teardown(&bench);
 }
 
+static void why_slack_was_not_reached_is_known_until_it_is(void)
+{
+    struct bench bench;
+    struct err err = {.code = ERR_UNAVAILABLE, .message = "h: the proxy wants credentials (407)"};
+    struct fetch_response lost = {.outcome = FETCH_NOT_SENT, .err = &err};
+    struct fetch_response broken = {.outcome = FETCH_ANSWERED, .status = 503};
+    struct webapi_status status;
+
+    setup(&bench);
+    CU_ASSERT_EQUAL(call(&bench, WEBAPI_AUTH_TEST, ""), ERR_OK);
+    turn(&bench);
+    fake_fetch_answer(fake_fetch_find("auth.test"), &lost);
+    webapi_status(bench.webapi, &status);
+    CU_ASSERT_EQUAL(status.state, WEBAPI_UP); /* one is no outage */
+    CU_ASSERT_STRING_EQUAL(status.error, "h: the proxy wants credentials (407)");
+    CU_ASSERT_EQUAL(call(&bench, WEBAPI_AUTH_TEST, ""), ERR_OK);
+    turn(&bench);
+    fake_fetch_answer(fake_fetch_find("auth.test"), &broken);
+    webapi_status(bench.webapi, &status);
+    CU_ASSERT_STRING_EQUAL(status.error, "http_503");
+    CU_ASSERT_EQUAL(call(&bench, WEBAPI_AUTH_TEST, ""), ERR_OK);
+    turn(&bench);
+    CU_ASSERT(fake_fetch_ok("auth.test", "{\"ok\":false,\"error\":\"ratelimited\"}"));
+    webapi_status(bench.webapi, &status);
+    CU_ASSERT_STRING_EQUAL(status.error, "");
+    teardown(&bench);
+}
+
 static void a_call_that_waits_too_long_is_given_back(void)
 {
     struct bench bench;
@@ -453,6 +481,8 @@ UNIT_MAIN("webapi",
           {"a good auth.test revives a token that was refused",
            a_good_auth_test_revives_a_token_that_was_refused},
           {"failures in a row open the circuit", failures_in_a_row_open_the_circuit},
+          {"why Slack was not reached is known until it is",
+           why_slack_was_not_reached_is_known_until_it_is},
           {"a call that waits too long is given back", a_call_that_waits_too_long_is_given_back},
           {"a host that hands over waits for no answer",
            a_host_that_hands_over_waits_for_no_answer},

@@ -210,7 +210,8 @@ class Control:
     def do_config(self, **wanted):
         """app_url, ack_timeout_s, event_retry_delays_s, rate_limits (off | real), trigger_life_s, and to rotate
         secrets signing_secret_file, bot_token_file; of Socket Mode socket_mode, app_token_error, socket_lifetime_s,
-        socket_fragments, socket_redeliver, socket_ack_timeout_s, socket_oversize (drop | close)."""
+        socket_fragments, socket_redeliver, socket_ack_timeout_s, socket_oversize (drop | close). date_skew_s: how far
+        Slack's clock, as its Date headers tell it, is from this host's."""
         push = self._standin.push
         for key, value in wanted.items():
             if key == "app_url":
@@ -226,6 +227,8 @@ class Control:
                 self._world.trigger_life_s = float(value)
             elif key == "socket_mode":
                 self._world.socket_mode = bool(value)
+            elif key == "date_skew_s":
+                self._world.date_skew_s = float(value)
             elif key == "app_token_error":
                 self._world.app_token_error = value
             elif key in ("socket_lifetime_s", "socket_fragments", "socket_redeliver", "socket_ack_timeout_s",

@@ -9,6 +9,7 @@ import json
 import socket
 import sys
 import threading
+import time
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -56,6 +57,7 @@ class StandIn:
         self.sockets.reset()
         with self.world.lock:
             self.world.app_token_error = ""
+            self.world.date_skew_s = 0.0
             self.rate_limits.reset()
             self.world.token_state = "valid"
             self.world.scopes = list(state.ALL_SCOPES)
@@ -119,6 +121,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format, *args):
         """Silent: request lines may hold response URLs."""
+
+    def date_time_string(self, timestamp=None):
+        """The Date header: by Slack's clock, which may be another than this host's."""
+        now = time.time() if timestamp is None else timestamp
+        return super().date_time_string(now + self.server.standin.world.date_skew_s)
 
     def do_GET(self):
         self._route("GET")

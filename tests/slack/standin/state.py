@@ -53,6 +53,7 @@ class World:
         self.socket_mode = False
         self.app_token = None
         self.app_token_error = ""
+        self.date_skew_s = 0.0  # of the clock that the Date headers tell
         self.socket_tickets = {}
         self.clear()
 

@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""e2e_cases.py: awkward cases of Slack (docs/slack-cases.md) that have no room elsewhere.
+
+Owns nothing but its cases and what stands between approvald and Slack. Never looks into approvald.
+"""
+import tempfile
+
+from e2e import EndToEnd, harness, main
+from lib import tunnel
+from lib.harness import ANA, press
+
+
+class Clock(EndToEnd):
+    def slack(self):
+        return self.world.admin("GET", "/v1/status").json()["slack"]
+
+    def restart(self, skew_s):
+        self.world.control("POST", "/config", {"date_skew_s": skew_s})
+        self.world.daemon.stop()
+        self.world.start()
+        harness.World.wait(lambda: self.slack()["bot_user"], "Slack has said who we are")
+
+    def test_a_clock_that_is_off_is_told_before_presses_fail(self):
+        self.restart(-90)
+        self.assertAlmostEqual(self.slack()["skew_s"], -90, delta=2)
+        checked = self.world.ctl("slack", "check")
+        self.assertNotEqual(checked.returncode, 0)
+        self.assertRegex(checked.stdout, r"FAIL  seconds between this clock and Slack's: -\d+")
+        with open(self.world.path("approvald.log"), encoding="utf-8") as log:
+            self.assertIn("check NTP", log.read())
+        self.restart(30)
+        self.assertIn("ok    seconds between", self.world.ctl("slack", "check", check=0).stdout)
+
+
+class Barred(EndToEnd):
+    """Slack calls us; between us and Slack is a proxy that wants credentials, and TLS of its own."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.keep = tempfile.TemporaryDirectory(prefix="approvald-tls-")
+        cls.addClassCleanup(cls.keep.cleanup)
+        cls.front = tunnel.TlsFront(cls.keep.name)
+        cls.proxy = tunnel.Proxy("host", "p@ss")
+        cls.addClassCleanup(cls.front.close)
+        cls.addClassCleanup(cls.proxy.close)
+        cls.options = {"public_url": f"https://localhost:{cls.front.port}",
+                       "slack_config": cls.network("host:wrong")}
+        super().setUpClass()
+
+    @classmethod
+    def network(cls, credentials, ca=True):
+        return (f'proxy = "http://{credentials}@127.0.0.1:{cls.proxy.port}"\n' +
+                (f'ca_file = "{cls.front.certificate}"\n' if ca else ""))
+
+    @classmethod
+    def begin(cls):
+        cls.front.target = cls.world.slack_port
+        super().begin()
+
+    def checked(self, slack_config, status):
+        """What slack check says behind this network, once Slack was tried."""
+        self.world.daemon.stop()
+        self.world.write_config("", slack_config)
+        self.world.start()
+        told = lambda: (lambda s: s["error"] or s["bot_user"])(
+            self.world.admin("GET", "/v1/status").json()["slack"])
+        harness.World.wait(told, "Slack was tried")
+        return self.world.ctl("slack", "check", check=status).stdout
+
+    def test_what_bars_the_way_to_slack_is_named(self):
+        said = self.checked(self.network("host:wrong"), 119)
+        self.assertIn("FAIL  Slack cannot be reached: localhost: the proxy wants credentials (407)",
+                      said)
+        self.assertNotIn("signed in", said)
+        said = self.checked(self.network("host:p%40ss", ca=False), 119)
+        self.assertRegex(said, "FAIL  Slack cannot be reached: localhost: .*certificate.*CA file")
+        said = self.checked(self.network("host:p%40ss"), 0)
+        self.assertIn("ok    signed in to team T", said)
+        self.assertNotIn("FAIL", said)
+
+
+class Cards(EndToEnd):
+    def test_an_old_button_is_explained_and_its_card_drawn_anew(self):
+        request_id = self.ask(title="Old buttons")
+        card = self.card(request_id)
+        before = len(self.updates(card))
+        answer = self.world.slack(press(request_id, ANA, action="approve_v1", ts=card["ts"]))
+        self.assertEqual((answer.status, answer.body), (200, b""))
+        self.wait_for("ephemeral", to=ANA, contains="out of date")
+        harness.World.wait(lambda: len(self.updates(card)) > before, "the card is drawn anew")
+        self.assertEqual(self.get(request_id)["state"], "pending")
+        self.card(request_id, contains="Old buttons")
+
+    def updates(self, card):
+        calls = self.world.control("POST", "/calls", {"method": "chat.update", "outcome": "ok"})
+        return [c for c in calls["calls"] if c["args"].get("ts") == card["ts"]]
+
+
+if __name__ == "__main__":
+    main()
