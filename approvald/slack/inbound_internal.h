@@ -7,6 +7,7 @@
 #include "approvald/core/types.h"
 #include "approvald/slack/directory_internal.h"
 #include "approvald/slack/inbound.h"
+#include "approvald/slack/limits.h"
 #include "approvald/slack/payload.h"
 #include "approvald/slack/verify.h"
 #include "approvald/slack/views_ask.h"
@@ -56,6 +57,17 @@ struct inflight {
 };
 TAILQ_HEAD(inflights, inflight);
 
+/* A sentence on its way to a person. */
+enum saying_way { SAYING_RESPONSE, SAYING_EPHEMERAL, SAYING_DIRECT, SAYING_NOWHERE };
+struct saying {
+    struct slack_inbound *inbound;
+    bool used;
+    enum saying_way way;  /* under way, or the last one tried */
+    const char *sentence; /* constant */
+    struct slack_id user;
+    struct slack_id channel;
+};
+
 enum inbound_refusal {
     INBOUND_CONTENT_TYPE,
     INBOUND_BODY,
@@ -82,6 +94,7 @@ struct slack_inbound {
     struct inflights answered;
     struct event *budget_timer;  /* owned */
     struct inbox_worker *worker; /* owned */
+    struct saying sayings[SLACK_SAYING_COUNT_MAX];
 
     uint64_t last_ms[SLACK_TRANSPORT_COUNT]; /* wall */
 
@@ -136,12 +149,12 @@ inbound_handler_fn inbound_on_event;      /* event_callback */
 inbound_handler_fn inbound_ask;           /* a shortcut or a command that opens the form */
 inbound_handler_fn inbound_on_ask;        /* view_submission of the form */
 
-/* inbound_say.c: an ephemeral sentence, best effort: by response_url, else chat.postEphemeral. */
+/* inbound_say.c: an ephemeral sentence, best effort: by response_url, else chat.postEphemeral, else
+ * as a direct message. It has to be constant: its ways are tried one after the other. */
 void inbound_say(struct slack_inbound *inbound,
                  const struct payload *payload,
                  const char *sentence);
-/* The same when the payload is gone: by the response_url kept in flight->text, else where the
- * person is, else as a direct message. */
+/* The same when the payload is gone: the response_url is kept in flight->text. */
 void inbound_tell(struct inflight *flight, const char *sentence);
 /* Puts another view in the place of the one submitted: the sentence, and how the request stands;
  * request may be NULL. */

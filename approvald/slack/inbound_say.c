@@ -1,113 +1,145 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* inbound_say.c: a sentence for one person about what he has just done.
- * Owns the choice of the way: response_url, else an ephemeral message where he is, else a direct
- * one. Best effort: what must arrive is owed by the service (service_notice).
- * Never carries text of people: all sentences are ours. */
+ * Owns the ways and their order: response_url, else an ephemeral message where he is, else a direct
+ * one. A way that has certainly failed (the address is spent, old or not Slack's; the app is not in
+ * the channel) is followed by the next one, once. Best effort: what must arrive is owed by the
+ * service (service_notice).
+ * Never carries text of people: all sentences are ours and constant. */
 #include "approvald/slack/inbound_internal.h"
 #include "approvald/slack/limits.h"
 #include "approvald/slack/webapi.h"
+#include "base/assert.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/log.h"
 
 #define MODULE "slack_inbound"
 
-struct place {
-    struct span response_url; /* or empty */
-    struct span channel;      /* or empty */
-    struct span user;
-};
-
-static void on_said(void *arg, const struct webapi_answer *answer)
+static struct span channel_of(const struct saying *saying, enum saying_way way)
 {
-    (void)arg;    /* nobody waits for it */
-    (void)answer; /* best effort: the client has counted and logged it */
+    return slack_id_span(way == SAYING_DIRECT ? &saying->user : &saying->channel);
 }
 
-static enum err_code respond(struct slack_inbound *inbound,
-                             struct span url,
-                             const char *sentence,
-                             struct buf *body,
-                             struct err *err)
+static bool is_passable(const struct saying *saying, enum saying_way way, struct span url)
 {
-    AUTO_JSON struct json *json = json_new_object();
-    enum err_code rc;
-
-    json_add_text(json, "text", span_text(sentence));
-    json_add_text(json, "response_type", SPAN_LITERAL("ephemeral"));
-    json_add_bool(json, "replace_original", false);
-    rc = json_print(json, body, err);
-    return rc == ERR_OK ? webapi_respond(inbound->webapi, url, buf_span(body), on_said, NULL, err)
-                        : rc;
-}
-
-/* Where there is no channel, to the person himself: Slack opens the conversation. */
-static enum err_code post(struct slack_inbound *inbound,
-                          const struct place *place,
-                          const char *sentence,
-                          struct buf *body,
-                          struct err *err)
-{
-    AUTO_JSON struct json *json = json_new_object();
-    bool direct = place->channel.size == 0;
-    struct webapi_call call = {.method =
-                                   direct ? WEBAPI_CHAT_POST_MESSAGE : WEBAPI_CHAT_POST_EPHEMERAL,
-                               .priority = WEBAPI_URGENT,
-                               .channel = direct ? place->user : SPAN_NONE};
-    enum err_code rc;
-
-    json_add_text(json, "text", span_text(sentence));
-    json_add_text(json, "channel", direct ? place->user : place->channel);
-    if (!direct) {
-        json_add_text(json, "user", place->user);
+    switch (way) {
+    case SAYING_RESPONSE:
+        return url.size > 0;
+    case SAYING_EPHEMERAL:
+        return saying->user.size > 0 && saying->channel.size > 0;
+    case SAYING_DIRECT: /* Slack opens the conversation */
+        return saying->user.size > 0;
+    case SAYING_NOWHERE:
+        break;
     }
-    rc = json_print(json, body, err);
-    call.body = buf_span(body);
-    return rc == ERR_OK ? webapi_call(inbound->webapi, &call, on_said, NULL, err) : rc;
+    return false;
 }
 
-/* A response_url that is not Slack's is not used, and the sentence is said all the same. */
 static enum err_code
-say(struct slack_inbound *inbound, const struct place *place, const char *sentence, struct err *err)
+make_body(const struct saying *saying, enum saying_way way, struct buf *body, struct err *err)
+{
+    AUTO_JSON struct json *json = json_new_object();
+
+    json_add_text(json, "text", span_text(saying->sentence));
+    if (way == SAYING_RESPONSE) {
+        json_add_text(json, "response_type", SPAN_LITERAL("ephemeral"));
+        json_add_bool(json, "replace_original", false);
+    } else {
+        json_add_text(json, "channel", channel_of(saying, way));
+    }
+    if (way == SAYING_EPHEMERAL) {
+        json_add_text(json, "user", slack_id_span(&saying->user));
+    }
+    return json_print(json, body, err);
+}
+
+static webapi_done_fn on_said;
+
+static enum err_code
+try_way(struct saying *saying, enum saying_way way, struct span url, struct err *err)
 {
     AUTO_BUF struct buf *body = NULL;
+    struct webapi *webapi = saying->inbound->webapi;
+    struct webapi_call call = {
+        .method = way == SAYING_DIRECT ? WEBAPI_CHAT_POST_MESSAGE : WEBAPI_CHAT_POST_EPHEMERAL,
+        .priority = WEBAPI_URGENT,
+        .channel = way == SAYING_DIRECT ? channel_of(saying, way) : SPAN_NONE};
     enum err_code rc = buf_new(SLACK_VIEW_SIZE_MAX, &body, err);
 
+    if (rc == ERR_OK) {
+        rc = make_body(saying, way, body, err);
+    }
     if (rc != ERR_OK) {
         return rc;
     }
-    if (place->response_url.size > 0) {
-        rc = respond(inbound, place->response_url, sentence, body, err);
-        if (rc != ERR_INVALID || place->user.size == 0) {
-            return rc;
+    saying->way = way;
+    call.body = buf_span(body);
+    return way == SAYING_RESPONSE
+               ? webapi_respond(webapi, url, buf_span(body), on_said, saying, err)
+               : webapi_call(webapi, &call, on_said, saying, err);
+}
+
+/* By the first way from here on that takes it. url: only for the first one. */
+static void say_from(struct saying *saying, enum saying_way way, struct span url)
+{
+    struct err err = ERR_INIT;
+
+    for (; way != SAYING_NOWHERE; way++) {
+        if (is_passable(saying, way, url) && try_way(saying, way, url, &err) == ERR_OK) {
+            return;
         }
-        buf_clear(body);
     }
-    return post(inbound, place, sentence, body, err);
+    if (err.code != ERR_OK) {
+        log_err(LOG_LEVEL_INFO, MODULE, "not_said", &err);
+    }
+    saying->used = false;
+}
+
+/* What may have been said is not said again: a response_url answers with a word and no JSON. */
+static void on_said(void *arg, const struct webapi_answer *answer)
+{
+    struct saying *saying = arg;
+
+    ASSERT(saying->used);
+    if (answer->outcome == WEBAPI_PERMANENT || answer->outcome == WEBAPI_RETRY) {
+        say_from(saying, saying->way + 1, SPAN_NONE);
+    } else {
+        saying->used = false;
+    }
+}
+
+static void say(struct slack_inbound *inbound, const struct saying *what, struct span url)
+{
+    for (size_t i = 0; i < SLACK_SAYING_COUNT_MAX; i++) {
+        struct saying *saying = &inbound->sayings[i];
+
+        if (!saying->used) {
+            *saying = *what;
+            saying->used = true;
+            saying->inbound = inbound;
+            say_from(saying, SAYING_RESPONSE, url);
+            return;
+        }
+    }
+    log_fields(LOG_LEVEL_INFO, MODULE, "not_said", LOG_TEXT("reason", "too many under way"));
 }
 
 void inbound_say(struct slack_inbound *inbound, const struct payload *payload, const char *sentence)
 {
-    struct place place = {
-        .response_url = payload->response_url, .channel = payload->channel, .user = payload->user};
-    struct err err = ERR_INIT;
+    struct saying saying = {.sentence = sentence};
 
-    if (place.response_url.size == 0 && (place.channel.size == 0 || place.user.size == 0)) {
+    /* An id that is too long is none, and stays empty. */
+    (void)slack_id_set(&saying.user, payload->user);
+    (void)slack_id_set(&saying.channel, payload->channel);
+    if (payload->response_url.size == 0 && !is_passable(&saying, SAYING_EPHEMERAL, SPAN_NONE)) {
         return; /* an old button of the home tab: not worth a message of its own */
     }
-    if (say(inbound, &place, sentence, &err) != ERR_OK) {
-        log_err(LOG_LEVEL_INFO, MODULE, "not_said", &err);
-    }
+    say(inbound, &saying, payload->response_url);
 }
 
 void inbound_tell(struct inflight *flight, const char *sentence)
 {
-    struct place place = {.response_url = flight->text == NULL ? SPAN_NONE : buf_span(flight->text),
-                          .channel = slack_id_span(&flight->channel),
-                          .user = slack_id_span(&flight->user)};
-    struct err err = ERR_INIT;
+    struct saying saying = {.sentence = sentence, .user = flight->user, .channel = flight->channel};
 
-    if (say(flight->inbound, &place, sentence, &err) != ERR_OK) {
-        log_err(LOG_LEVEL_INFO, MODULE, "not_said", &err);
-    }
+    say(flight->inbound, &saying, flight->text == NULL ? SPAN_NONE : buf_span(flight->text));
 }

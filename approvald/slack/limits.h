@@ -17,6 +17,7 @@
 #define SLACK_URL_SIZE_MAX       512   /* bytes: response_urls seen have 90 */
 #define SLACK_EVENT_KEY_SIZE_MAX 200   /* bytes: user, two timestamps and an action */
 #define SLACK_CHALLENGE_SIZE_MAX 256   /* bytes: those seen have 52 */
+#define SLACK_SAYING_COUNT_MAX   32    /* sentences on their way: a press owes one at most */
 #define SLACK_LIST_COUNT_MAX     10    /* requests shown by /approval list: one screen of a phone */
 #define SLACK_INBOX_PAGE_COUNT   16    /* entries read at a time */
 #define SLACK_INBOX_SLOT_COUNT   64    /* entries resolved at a time: each may wait for Slack */

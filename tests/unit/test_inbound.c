@@ -319,6 +319,39 @@ static void an_old_button_is_explained_and_its_card_repaired(void)
     bench_close(&bench);
 }
 
+/* The answer of a response_url, or of a call: its status and body. */
+static void answer_call(struct bench *bench, const char *end, uint32_t status, const char *body)
+{
+    struct fetch_response response = {
+        .outcome = FETCH_ANSWERED, .status = status, .body = span_text(body)};
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(fake_fetch_find(end));
+    fake_fetch_answer(fake_fetch_find(end), &response);
+    bench_turn(bench);
+}
+
+static void a_sentence_finds_another_way_when_its_address_is_spent(void)
+{
+    static const char not_found[] = "{\"ok\":false,\"error\":\"channel_not_found\"}";
+    struct bench bench;
+
+    bench_open(&bench);
+    bench_interact(&bench, bench_press_json(ANA, "approve", "no request", TS1));
+    answer_call(&bench, "/actions/T/1/x", 404, "{\"ok\":false,\"error\":\"used_url\"}");
+    CU_ASSERT(bench_call_says("chat.postEphemeral", "out of date"));
+    CU_ASSERT(bench_call_says("chat.postEphemeral", "\"user\":\"" ANA "\""));
+    answer_call(&bench, "chat.postEphemeral", 200, not_found);
+    CU_ASSERT(bench_call_says("chat.postMessage", "\"channel\":\"" ANA "\""));
+    answer_call(&bench, "chat.postMessage", 200, not_found);
+    CU_ASSERT_PTR_NULL(fake_fetch_find("chat.postMessage"));
+    for (size_t i = 0; i <= SLACK_SAYING_COUNT_MAX; i++) { /* each gives its place back */
+        bench_interact(&bench, bench_press_json(ANA, "approve", "no request", TS2));
+        answer_call(&bench, "/actions/T/1/x", 200, "ok"); /* Slack's own word, no JSON */
+        CU_ASSERT_PTR_NULL(fake_fetch_find("chat.postEphemeral"));
+    }
+    bench_close(&bench);
+}
+
 static void a_lost_token_stops_sending_once(void)
 {
     static const char event[] =
@@ -404,6 +437,8 @@ UNIT_MAIN("inbound",
            who_may_not_decide_is_told_so_and_changes_nothing},
           {"an old button is explained and its card repaired",
            an_old_button_is_explained_and_its_card_repaired},
+          {"a sentence finds another way when its address is spent",
+           a_sentence_finds_another_way_when_its_address_is_spent},
           {"a lost token stops sending once", a_lost_token_stops_sending_once},
           {"a late commit is never a 200", a_late_commit_is_never_a_200},
           {"places have an end and a client may go", places_have_an_end_and_a_client_may_go})
