@@ -11,15 +11,16 @@
 
 #define ADVICE_INVITE                                                                              \
     "the app is not in the channel of this policy: write /invite @approvald there, then replay"
+/* A row keeps the channel that the policy named when the request was made. */
 #define ADVICE_CHANNEL                                                                             \
-    "Slack knows no such channel, or it is private and the app is not in it: correct the "         \
-    "policy's "                                                                                    \
-    "channel or write /invite @approvald there, then replay"
+    "Slack knows no such channel, or it is private and the app is not in it: write /invite "       \
+    "@approvald there, then replay; another channel in the policy is for new requests"
 #define ADVICE_ARCHIVED                                                                            \
-    "the channel is archived: unarchive it or give the policy another channel, then replay"
+    "the channel is archived: unarchive it, then replay; another channel in the policy is for "    \
+    "new requests"
 #define ADVICE_RESTRICTED                                                                          \
-    "the workspace does not let apps post in this channel: ask its admins or give the policy "     \
-    "another channel, then replay"
+    "the workspace does not let apps post in this channel: ask its admins, then replay; another "  \
+    "channel in the policy is for new requests"
 #define ADVICE_TAB                                                                                 \
     "direct messages to the app are off: turn on the Messages Tab under App Home of the app's "    \
     "settings"
