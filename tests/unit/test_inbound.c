@@ -191,6 +191,39 @@ static void an_approver_who_is_known_approves_with_one_press(void)
     bench_close(&bench);
 }
 
+/* An app of a whole organisation: no team in the payload, and a person with an id of the Grid. */
+static void a_press_that_names_no_workspace_counts_for_its_person(void)
+{
+    struct bench bench;
+    struct kit_answer made;
+    char id[REQUEST_ID_TEXT_SIZE];
+    char json[BENCH_PAYLOAD];
+
+    bench_open(&bench);
+    CU_ASSERT_EQUAL(kit_apply(&bench.kit,
+                              "policy org {\nchannel = \"C0APV00001\"\n"
+                              "approvers = {\"W0APR00001\"}\n}\n",
+                              false, false)
+                        .rc,
+                    ERR_OK);
+    made = kit_create(&bench.kit, "org", "");
+    CU_ASSERT_EQUAL_FATAL(made.rc, ERR_OK);
+    request_id_format(&made.id, id);
+    bench_know(&bench, "W0APR00001", ",\"enterprise_user\":{\"enterprise_id\":\"E0GRID0001\"}");
+    (void)snprintf(json, sizeof json,
+                   "{\"type\":\"block_actions\",\"team\":null,\"is_enterprise_install\":true,"
+                   "\"enterprise\":{\"id\":\"E0GRID0001\",\"name\":\"Grid\"},"
+                   "\"user\":{\"id\":\"W0APR00001\"},\"trigger_id\":\"1.2.abc\",\"channel\":null,"
+                   "\"container\":{\"type\":\"message\",\"message_ts\":\"1799999000.000100\","
+                   "\"channel_id\":\"C0APV00001\"},\"actions\":[{\"type\":\"button\","
+                   "\"action_id\":\"approve\",\"value\":\"%s\",\"action_ts\":\"" TS1 "\"}]}",
+                   id);
+    bench_interact(&bench, json);
+    CU_ASSERT_EQUAL(bench.reply.status, 200);
+    CU_ASSERT_EQUAL(kit_get(&bench.kit, &made.id).state, REQUEST_APPROVED);
+    bench_close(&bench);
+}
+
 static void a_press_delivered_twice_counts_once(void)
 {
     struct bench bench;
@@ -426,6 +459,8 @@ UNIT_MAIN("inbound",
           {"a challenge is given back as text", a_challenge_is_given_back_as_text},
           {"an approver who is known approves with one press",
            an_approver_who_is_known_approves_with_one_press},
+          {"a press that names no workspace counts for its person",
+           a_press_that_names_no_workspace_counts_for_its_person},
           {"a press delivered twice counts once", a_press_delivered_twice_counts_once},
           {"a press of somebody unknown waits for Slack's word",
            a_press_of_somebody_unknown_waits_for_slacks_word},

@@ -50,6 +50,28 @@ static void for_socket_mode_it_has_no_urls(void)
     CU_ASSERT_PTR_NULL(strstr(buf_text(buf), "url\""));
 }
 
+/* Events that nobody reads would be delivered all the same, and a rotating token cannot be undone.
+ */
+static void it_asks_for_no_messages_and_no_rotating_token(void)
+{
+    AUTO_BUF struct buf *buf = NULL;
+    AUTO_JSON struct json *json = NULL;
+    struct err err = ERR_INIT;
+    const struct json *events;
+
+    CU_ASSERT_EQUAL_FATAL(buf_new(100000, &buf, &err), ERR_OK);
+    CU_ASSERT_EQUAL_FATAL(manifest_print(&usual, buf, &err), ERR_OK);
+    CU_ASSERT_EQUAL_FATAL(json_parse(buf_span(buf), 100000, &json, &err), ERR_OK);
+    events = json_path(json, "settings.event_subscriptions.bot_events");
+    CU_ASSERT(json_count(events) >= 2);
+    for (const struct json *event = json_first(events); event != NULL; event = json_next(event)) {
+        CU_ASSERT_PTR_NULL(memmem(json_string(event).data, json_string(event).size, "message", 7));
+    }
+    CU_ASSERT_PTR_NULL(json_path(json, "settings.event_subscriptions.user_events"));
+    CU_ASSERT_FALSE(json_bool(json, "settings.token_rotation_enabled", true));
+    CU_ASSERT_FALSE(json_bool(json, "settings.org_deploy_enabled", true));
+}
+
 static void it_is_indented_for_people(void)
 {
     AUTO_BUF struct buf *buf = NULL;
@@ -89,5 +111,7 @@ static void what_slack_would_not_take_is_refused(void)
 UNIT_MAIN("manifest",
           {"the manifest is JSON with our URLs", the_manifest_is_json_with_our_urls},
           {"for Socket Mode it has no URLs", for_socket_mode_it_has_no_urls},
+          {"it asks for no messages and no rotating token",
+           it_asks_for_no_messages_and_no_rotating_token},
           {"it is indented for people", it_is_indented_for_people},
           {"what Slack would not take is refused", what_slack_would_not_take_is_refused})

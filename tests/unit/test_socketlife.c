@@ -222,6 +222,25 @@ static void silence_is_death_and_pings_keep_time(void)
     socketlife_free(bench.life);
 }
 
+/* The clock counts the sleep; nobody was there to ping, and no timer fired meanwhile. */
+static void a_host_that_slept_asks_for_one_socket_and_then_the_next(void)
+{
+    struct bench bench;
+
+    bench_live(&bench);
+    bench.now_ms += 8UL * HOUR_S * 1000;
+    SEND(&bench, TIMEOUT, .slot = 0);
+    TRACE(&bench, "drop 0, drop 1, ask 0");
+    SEND(&bench, TIMEOUT, .slot = 0);
+    TRACE(&bench, "");
+    greet(&bench, 0);
+    TRACE(&bench, "dial 0, ask 1");
+    greet(&bench, 1);
+    TRACE(&bench, "dial 1");
+    CU_ASSERT_EQUAL(status_of(&bench).live, 2);
+    socketlife_free(bench.life);
+}
+
 static void a_lost_socket_is_replaced_at_once_or_after_a_short_jitter(void)
 {
     struct bench bench;
@@ -411,6 +430,8 @@ UNIT_MAIN("socketlife",
           {"without a replacement the old one stays", without_a_replacement_the_old_one_stays},
           {"lifetimes end staggered and one at a time", lifetimes_end_staggered_and_one_at_a_time},
           {"silence is death and pings keep time", silence_is_death_and_pings_keep_time},
+          {"a host that slept asks for one socket and then the next",
+           a_host_that_slept_asks_for_one_socket_and_then_the_next},
           {"a lost socket is replaced at once or after a short jitter",
            a_lost_socket_is_replaced_at_once_or_after_a_short_jitter},
           {"back-off doubles and what never arrived is tried sooner",
