@@ -27,7 +27,8 @@ class Sdk(EndToEnd):
         self.assertGreaterEqual(int(re.search(r"^. pass (\d+)", done.stdout, re.M).group(1)), 15)
         self.assertEqual(int(re.search(r"^. skipped (\d+)", done.stdout, re.M).group(1)), 0)
 
-    def test_every_message_and_view_we_emit_fits_slacks_types(self):
+    def emitted(self):
+        """A file of everything that we show, hostile texts of people in it."""
         samples = self.world.path("samples.jsonl")
         with open(samples, "wb") as out:
             subprocess.run([os.path.join(BUILD, "tests/slack/emit_samples")], stdout=out,
@@ -35,8 +36,16 @@ class Sdk(EndToEnd):
         with open(samples, encoding="utf-8") as lines:
             count = sum(1 for _ in lines)
         self.assertGreater(count, 100, "all variants of card, message and view")
-        done = run("typecheck", samples)
+        return samples
+
+    def test_every_message_and_view_we_emit_fits_slacks_types(self):
+        done = run("typecheck", self.emitted())
         self.assertEqual(done.returncode, 0, done.stdout[-3000:] + done.stderr[-2000:])
+
+    def test_no_text_of_people_forges_a_mention_a_link_or_a_mark(self):
+        done = run("mrkdwn", self.emitted())
+        self.assertEqual(done.returncode, 0, done.stdout[-3000:] + done.stderr[-2000:])
+        self.assertGreater(int(done.stdout.split()[0]), 500, "texts were found")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 # run.sh: Slack's own SDKs against the stand-in.
 # Owns finding a Node that is new enough and installing the packages named in package-lock.json. Never installs
 # anything outside this folder. APP_URL (with SIGNING_SECRET_FILE) also points the signature tests at a real app.
-# "typecheck FILE" (JSON lines, see typecheck.mjs) checks blocks and views against Slack's types.
+# "typecheck FILE" (JSON lines, see typecheck.mjs) checks blocks and views against Slack's types, "mrkdwn FILE" what a
+# parser sees in their texts.
 # Needs npm and, the first time, a package registry or its mirror as npm is configured.
 set -eu
 cd "$(dirname "$0")"
@@ -40,9 +41,12 @@ if ! cmp -s package-lock.json "$stamp"; then
     cp package-lock.json "$stamp"
 fi
 exec 9>&-
-# "run.sh typecheck FILE" checks what a program emitted; anything else names test files.
-if [ "${1:-}" = typecheck ]; then
+# "run.sh typecheck FILE" and "run.sh mrkdwn FILE" check what a program emitted; anything else names test files.
+case ${1:-} in
+typecheck | mrkdwn)
+    check=$1
     shift
-    exec node typecheck.mjs "$@"
-fi
+    exec node "$check.mjs" "$@"
+    ;;
+esac
 exec node --test "$@"
