@@ -10,6 +10,7 @@
 #include "approvald/service/service.h"
 #include "approvald/slack/inbound_internal.h"
 #include "approvald/slack/limits.h"
+#include "approvald/slack/prose.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -65,15 +66,18 @@ static void answer_trouble(struct inflight *flight, const struct err *err)
     answer_words(flight, "This could not be done just now. Try again in a moment.");
 }
 
+/* Text from people, as on a card: escaped, its marks disarmed. */
 static enum err_code add_escaped(struct buf *text, struct span value, size_t max, struct err *err)
 {
-    AUTO_BUF struct buf *clean = NULL;
-    enum err_code rc = buf_new(TEXT_SIZE_MAX, &clean, err);
+    AUTO_PROSE struct prose prose = {.err = ERR_INIT};
+    enum err_code rc = prose_init(&prose, err);
 
     if (rc == ERR_OK) {
-        rc = text_clean(clean, value, false, err);
+        prose_begin(&prose, max);
+        prose_add_text(&prose, value, max);
+        rc = prose_status(&prose, err);
     }
-    return rc == ERR_OK ? text_escape_mrkdwn(text, buf_span(clean), max, err) : rc;
+    return rc == ERR_OK ? buf_append_span(text, prose_take(&prose), err) : rc;
 }
 
 static enum err_code add_date(struct buf *text, uint64_t wall_ms, struct err *err)

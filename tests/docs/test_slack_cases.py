@@ -37,9 +37,9 @@ class Cases(unittest.TestCase):
             self.assertTrue(tests or answer.startswith("*None:*"), number)
 
     def test_files_and_cases_exist(self):
-        for number, _, _, guards in self.rows:
-            for path, case in pages.named_tests(guards):
-                self.assertTrue(pages.is_test(path, case), f"{number}: {path} {case}")
+        for row in self.rows + pages.rows(PAGE, "Text of people"):
+            for path, case in pages.named_tests(row[-1]):
+                self.assertTrue(pages.is_test(path, case), f"{row[0]}: {path} {case}")
 
 
 if __name__ == "__main__":

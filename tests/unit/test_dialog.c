@@ -198,10 +198,13 @@ static void text_of_people_cannot_act_as_markup(void)
                                     .policy = SPAN_LITERAL("deploy"),
                                     .requester = SPAN_LITERAL(ASKER),
                                     .title = SPAN_LITERAL("<!channel> & <@U1>"),
-                                    .target = SPAN_LITERAL("<http://x|y>")};
+                                    .target =
+                                        SPAN_LITERAL("*Approved* by _all_ :tada: <http://x|y>")};
     struct kit_answer made = {.done = false};
     struct bench bench;
     struct err err = ERR_INIT;
+    char id[REQUEST_ID_TEXT_SIZE];
+    char text[64];
 
     bench_open(&bench);
     CU_ASSERT_EQUAL(service_create(bench.kit.service, &create, kit_on_request, &made, &err),
@@ -211,6 +214,13 @@ static void text_of_people_cannot_act_as_markup(void)
     bench_command(&bench, ASKER, "list");
     CU_ASSERT(says(&bench, "&lt;!channel&gt; &amp; &lt;@U1&gt;"));
     CU_ASSERT_FALSE(says(&bench, "<!channel>"));
+    request_id_format(&made.id, id);
+    (void)snprintf(text, sizeof text, "show %s", id);
+    bench_command(&bench, ASKER, text);
+    CU_ASSERT(says(&bench, "Approved"));
+    CU_ASSERT_FALSE(says(&bench, "*Approved*"));
+    CU_ASSERT_FALSE(says(&bench, "_all_"));
+    CU_ASSERT_FALSE(says(&bench, ":tada:"));
     bench_close(&bench);
 }
 

@@ -18,7 +18,7 @@ const FORGED_USER = "U0EVIL0001";
 const OUR_COMMANDS = ["date", "subteam"];
 const OUR_LINKS = "https://acme.slack.com/archives/C";
 const FORGED_MARKS = ["*Approved*", "_everyone_", "`code`"]; // ours are around other words
-const ZERO_WIDTH_SPACE = "\u200b";
+const EMOJI_NAME = /^(?!\d\d$)[a-z0-9_+-]+$/; // a zero-width space in it ends the name
 
 function usage(words) {
   process.stderr.write("mrkdwn: " + words + "\n");
@@ -38,8 +38,8 @@ function forged(node) {
       return OUR_COMMANDS.includes(node.name) ? "" : "the command " + node.name;
     case NodeType.URL:
       return node.url.startsWith(OUR_LINKS) ? "" : "a link to " + node.url;
-    case NodeType.Emoji: // no emoji has such a name: this parser takes any character for one of a name
-      return node.name.includes(ZERO_WIDTH_SPACE) ? "" : "the emoji " + node.name;
+    case NodeType.Emoji: // this parser takes any characters for a name, such as the minutes of a time
+      return EMOJI_NAME.test(node.name) ? "the emoji " + node.name : "";
     case NodeType.Bold:
     case NodeType.Italic:
     case NodeType.Code:
