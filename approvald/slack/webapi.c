@@ -176,6 +176,20 @@ static void item_speak(struct webapi_item *item, struct answer *answer)
     answer_done(answer);
 }
 
+/* A scope is missed until the method that missed it succeeds: whoever adds one gets the same token.
+ */
+static void
+note_scope(struct webapi *webapi, const struct webapi_item *item, const struct webapi_answer *view)
+{
+    if (span_is(view->error, "missing_scope")) {
+        (void)snprintf(webapi->missing_scope, sizeof webapi->missing_scope, "%.*s",
+                       SPAN_ARGS(view->needed)); /* cut: scopes are short */
+        webapi->missing_method = item->method;
+    } else if (view->outcome == WEBAPI_OK && item->method == webapi->missing_method) {
+        webapi->missing_scope[0] = '\0';
+    }
+}
+
 /* Did it reach Slack? If not, why: the admin asks for the last reason. */
 static void note_reach(struct webapi *webapi, const struct answer *answer)
 {
@@ -212,10 +226,7 @@ note_answer(struct webapi *webapi, const struct webapi_item *item, struct answer
                    LOG_NUMBER("status", view->status),
                    LOG_NUMBER("retry_after_ms", view->retry_after_ms));
     }
-    if (span_is(view->error, "missing_scope")) {
-        (void)snprintf(webapi->missing_scope, sizeof webapi->missing_scope, "%.*s",
-                       SPAN_ARGS(view->needed)); /* cut: scopes are short */
-    }
+    note_scope(webapi, item, view);
     if (view->outcome == WEBAPI_REFUSED) {
         webapi_mark_dead(webapi, answer->slug);
     } else if (view->outcome == WEBAPI_OK && webapi->dead && item->method == WEBAPI_AUTH_TEST) {

@@ -155,7 +155,7 @@ struct webapi_status {
     /* Why it is dead (Slack's word); else why the last call did not reach Slack (the proxy's or the
      * certificate's fault in words), "" when it did. */
     const char *error;
-    const char *missing_scope; /* the last scope that Slack missed, else "" */
+    const char *missing_scope; /* the last one, until its method succeeds or a token is set; "" */
     bool skew_known;
     int64_t skew_s; /* Slack's clock minus ours, from the last Date header */
     uint32_t waiting_count;

@@ -60,8 +60,9 @@ struct webapi {
     bool stopped;
     enum webapi_state state;
     char dead_error[SLACK_SLUG_SIZE_MAX];
-    char lost_error[SLACK_DETAIL_SIZE_MAX]; /* why the last call did not reach Slack, or "" */
-    char missing_scope[SLACK_SLUG_SIZE_MAX];
+    char lost_error[SLACK_DETAIL_SIZE_MAX];  /* why the last call did not reach Slack, or "" */
+    char missing_scope[SLACK_SLUG_SIZE_MAX]; /* or "" */
+    enum webapi_method missing_method;       /* by which it was missed */
     bool skew_known;
     bool skew_warned;
     int64_t skew_s;

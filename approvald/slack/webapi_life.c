@@ -46,6 +46,7 @@ enum err_code webapi_set_token(struct webapi *webapi, struct span token, struct 
         memcpy(webapi->token, token.data, token.size);
     }
     webapi->token[token.size] = '\0';
+    webapi->missing_scope[0] = '\0'; /* it may have what the last one had not */
     if (token.size == 0) {
         webapi_mark_dead(webapi, "not_authed");
     } else {

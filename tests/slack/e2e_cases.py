@@ -80,6 +80,23 @@ class Barred(EndToEnd):
         self.assertNotIn("FAIL", said)
 
 
+class Scopes(EndToEnd):
+    def test_a_missing_scope_is_named_and_what_needs_it_waits(self):
+        self.world.control("POST", "/scopes", {"remove": ["usergroups:read"]})
+        self.world.daemon.stop()
+        self.world.start()
+        said = harness.World.wait(
+            lambda: (lambda out: out if "usergroups:read" in out else None)(
+                self.world.ctl("slack", "check", check=119).stdout), "the scope is named", step=0.2)
+        self.assertIn("FAIL  add this scope and install the app again: usergroups:read", said)
+        request_id = self.ask(policy="two-people")
+        self.assertTrue(self.press(request_id, ANA)["acked"], "the press is kept")
+        self.assertEqual(self.get(request_id)["decisions"], [])
+        self.world.control("POST", "/scopes", {"add": ["usergroups:read"]})
+        harness.World.wait(lambda: self.get(request_id)["decisions"], "it counts after all", 30)
+        self.world.ctl("slack", "check", check=0)
+
+
 class Cards(EndToEnd):
     def test_an_old_button_is_explained_and_its_card_drawn_anew(self):
         request_id = self.ask(title="Old buttons")

@@ -338,6 +338,37 @@ static void why_slack_was_not_reached_is_known_until_it_is(void)
     teardown(&bench);
 }
 
+static void a_scope_is_missed_until_its_method_succeeds(void)
+{
+    static const char missed[] =
+        "{\"ok\":false,\"error\":\"missing_scope\",\"needed\":\"usergroups:read\"}";
+    struct bench bench;
+    struct webapi_status status;
+    struct err err = ERR_INIT;
+
+    setup(&bench);
+    CU_ASSERT_EQUAL(call(&bench, WEBAPI_USERGROUPS_USERS_LIST, "usergroup=S1"), ERR_OK);
+    turn(&bench);
+    CU_ASSERT(fake_fetch_ok("usergroups.users.list", missed));
+    CU_ASSERT_EQUAL(call(&bench, WEBAPI_USERS_INFO, "user=U1"), ERR_OK);
+    turn(&bench);
+    CU_ASSERT(fake_fetch_ok("users.info", "{\"ok\":true}"));
+    webapi_status(bench.webapi, &status);
+    CU_ASSERT_STRING_EQUAL(status.missing_scope, "usergroups:read");
+    CU_ASSERT_EQUAL(call(&bench, WEBAPI_USERGROUPS_USERS_LIST, "usergroup=S1"), ERR_OK);
+    turn(&bench);
+    CU_ASSERT(fake_fetch_ok("usergroups.users.list", "{\"ok\":true}"));
+    webapi_status(bench.webapi, &status);
+    CU_ASSERT_STRING_EQUAL(status.missing_scope, "");
+    CU_ASSERT_EQUAL(call(&bench, WEBAPI_USERGROUPS_USERS_LIST, "usergroup=S1"), ERR_OK);
+    turn(&bench);
+    CU_ASSERT(fake_fetch_ok("usergroups.users.list", missed));
+    CU_ASSERT_EQUAL(webapi_set_token(bench.webapi, SPAN_LITERAL("xoxb-test"), &err), ERR_OK);
+    webapi_status(bench.webapi, &status);
+    CU_ASSERT_STRING_EQUAL(status.missing_scope, "");
+    teardown(&bench);
+}
+
 static void a_call_that_waits_too_long_is_given_back(void)
 {
     struct bench bench;
@@ -466,27 +497,27 @@ static void form_values_are_encoded(void)
     CU_ASSERT_STRING_EQUAL(buf_text(form), "user=U1&x=a%20b%26c%3D%C3%A9");
 }
 
-UNIT_MAIN("webapi",
-          {"every answer is sorted by what it says about the call",
-           every_answer_is_sorted_by_what_it_says_about_the_call},
-          {"no answer is unknown only when something was sent",
-           no_answer_is_unknown_only_when_something_was_sent},
-          {"details of a refusal are kept", details_of_a_refusal_are_kept},
-          {"Retry-After is seconds, a date or a default",
-           retry_after_is_seconds_a_date_or_a_default},
-          {"dates of HTTP are read strictly", dates_of_http_are_read_strictly},
-          {"a call carries the token and the bytes", a_call_carries_the_token_and_the_bytes},
-          {"a refused token stops everything until a new one comes",
-           a_refused_token_stops_everything_until_a_new_one_comes},
-          {"a good auth.test revives a token that was refused",
-           a_good_auth_test_revives_a_token_that_was_refused},
-          {"failures in a row open the circuit", failures_in_a_row_open_the_circuit},
-          {"why Slack was not reached is known until it is",
-           why_slack_was_not_reached_is_known_until_it_is},
-          {"a call that waits too long is given back", a_call_that_waits_too_long_is_given_back},
-          {"a host that hands over waits for no answer",
-           a_host_that_hands_over_waits_for_no_answer},
-          {"the queue has an end", the_queue_has_an_end},
-          {"only Slack's response URLs are posted to", only_slacks_response_urls_are_posted_to},
-          {"Slack's clock is compared with ours", slacks_clock_is_compared_with_ours},
-          {"form values are encoded", form_values_are_encoded})
+UNIT_MAIN(
+    "webapi",
+    {"every answer is sorted by what it says about the call",
+     every_answer_is_sorted_by_what_it_says_about_the_call},
+    {"no answer is unknown only when something was sent",
+     no_answer_is_unknown_only_when_something_was_sent},
+    {"details of a refusal are kept", details_of_a_refusal_are_kept},
+    {"Retry-After is seconds, a date or a default", retry_after_is_seconds_a_date_or_a_default},
+    {"dates of HTTP are read strictly", dates_of_http_are_read_strictly},
+    {"a call carries the token and the bytes", a_call_carries_the_token_and_the_bytes},
+    {"a refused token stops everything until a new one comes",
+     a_refused_token_stops_everything_until_a_new_one_comes},
+    {"a good auth.test revives a token that was refused",
+     a_good_auth_test_revives_a_token_that_was_refused},
+    {"failures in a row open the circuit", failures_in_a_row_open_the_circuit},
+    {"why Slack was not reached is known until it is",
+     why_slack_was_not_reached_is_known_until_it_is},
+    {"a scope is missed until its method succeeds", a_scope_is_missed_until_its_method_succeeds},
+    {"a call that waits too long is given back", a_call_that_waits_too_long_is_given_back},
+    {"a host that hands over waits for no answer", a_host_that_hands_over_waits_for_no_answer},
+    {"the queue has an end", the_queue_has_an_end},
+    {"only Slack's response URLs are posted to", only_slacks_response_urls_are_posted_to},
+    {"Slack's clock is compared with ours", slacks_clock_is_compared_with_ours},
+    {"form values are encoded", form_values_are_encoded})
