@@ -2,13 +2,14 @@
 /* socketmode_ticket.c: apps.connections.open.
  * Owns the call and the sorting of its answers.
  * Never repeats a call by itself, never keeps or logs the URL beyond the slot that will use it. */
+#include "approvald/slack/answer.h"
 #include "approvald/slack/socketmode_internal.h"
+#include "base/clock.h"
 #include "base/fetch.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
-#include "base/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -87,16 +88,6 @@ static void read_answer(struct socket_slot *slot, const struct json *json)
     }
 }
 
-static uint32_t retry_after_ms(const struct fetch_response *response)
-{
-    uint64_t seconds = 0;
-
-    if (!text_parse_u64(response->retry_after, &seconds) || seconds > SOCKET_RETRY_MS_MAX / 1000) {
-        return SLACK_RETRY_AFTER_MS;
-    }
-    return (uint32_t)seconds * 1000;
-}
-
 static void on_answer(void *arg, const struct fetch_response *response)
 {
     struct socket_slot *slot = arg;
@@ -109,7 +100,8 @@ static void on_answer(void *arg, const struct fetch_response *response)
         refuse(slot, response->outcome == FETCH_NOT_SENT ? SOCKETLIFE_UNREACHED : SOCKETLIFE_FAILED,
                span_text(response->err->message));
     } else if (response->status == 429) {
-        slot->news.retry_after_ms = retry_after_ms(response);
+        slot->news.retry_after_ms =
+            answer_retry_after_ms(response->retry_after, clock_wall_ms(slot->mode->clock) / 1000);
         refuse(slot, SOCKETLIFE_LIMITED, SPAN_LITERAL("ratelimited"));
     } else if (response->status != 200) {
         (void)snprintf(word, sizeof word, "http_%u", response->status); /* fits */

@@ -301,6 +301,41 @@ static void refuse(const char *api_url, const char *answer, const char *state, c
     close_sockets(&sockets);
 }
 
+/* Slack asks for a pause; how long the next ticket is not asked for, in seconds. */
+static void limit(const char *retry_after, uint32_t pause_s)
+{
+    struct fetch_response limited = {
+        .outcome = FETCH_ANSWERED, .status = 429, .retry_after = span_text(retry_after)};
+    struct sockets sockets = {.mode = NULL};
+
+    fake_stream_reset();
+    bench_open(&sockets.bench);
+    make(&sockets, "https://slack.com/api/");
+    socketmode_start(sockets.mode);
+    turn(&sockets);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(fake_fetch_find(OPEN));
+    fake_fetch_answer(fake_fetch_find(OPEN), &limited);
+    turn(&sockets);
+    service_kit_pass(&sockets.bench.kit, pause_s * 1000 - 1);
+    turn(&sockets);
+    CU_ASSERT_PTR_NULL(fake_fetch_find(OPEN));
+    service_kit_pass(&sockets.bench.kit, 1);
+    turn(&sockets);
+    CU_ASSERT_PTR_NOT_NULL(fake_fetch_find(OPEN));
+    close_sockets(&sockets);
+}
+
+static void a_pause_that_slack_asks_for_is_kept_and_a_garbled_one_has_a_length(void)
+{
+    limit("7", 7);
+    limit("600", 600);
+    limit("", 30);
+    limit("soon", 30);
+    limit("-5", 30);
+    limit("99999999", 600);
+    limit("Fri, 15 Jan 2027 08:01:30 GMT", 90);
+}
+
 static void refused_tickets_are_sorted(void)
 {
     refuse("https://slack.com/api/", "{\"ok\":true,\"url\":\"ws://wss.slack.com/?ticket=T\"}",
@@ -331,4 +366,6 @@ UNIT_MAIN("socketmode",
           {"what is no envelope is ignored and what is no payload not acknowledged",
            what_is_no_envelope_is_ignored_and_what_is_no_payload_not_acknowledged},
           {"nothing before hello is taken", nothing_before_hello_is_taken},
+          {"a pause that Slack asks for is kept and a garbled one has a length",
+           a_pause_that_slack_asks_for_is_kept_and_a_garbled_one_has_a_length},
           {"refused tickets are sorted", refused_tickets_are_sorted})
