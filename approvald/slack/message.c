@@ -251,6 +251,7 @@ enum err_code message_add_notice(const struct card *card,
         prose_add(&prose, "Nothing was changed.");
     }
     if (card->request != NULL) {
+        story_decider(&prose, card->request); /* whoever was second wants to know the first */
         prose_add(&prose, "\nThis is about: ");
         prose_add_text(&prose, card->request->title, MESSAGE_TITLE_COUNT_MAX);
     }

@@ -10,6 +10,8 @@
 #include "approvald/slack/prose.h"
 #include "base/assert.h"
 
+#include <string.h>
+
 /* Code points after escaping, in text that stands alone: together they fit in its limit. */
 #define STORY_TITLE_COUNT_MAX   300 /* a title of 140, each character escaped twice as long */
 #define STORY_TARGET_COUNT_MAX  400
@@ -272,6 +274,18 @@ void story_status(struct prose *prose,
     }
 }
 
+void story_decider(struct prose *prose, const struct request *request)
+{
+    bool decided = request->state == REQUEST_APPROVED || request->state == REQUEST_REJECTED;
+
+    if (decided && request->decision_count > 0) {
+        prose_add(prose, request->state == REQUEST_APPROVED ? " It was approved by "
+                                                            : " It was rejected by ");
+        prose_add_person(prose, request->decisions[request->decision_count - 1].user);
+        prose_add(prose, ".");
+    }
+}
+
 struct span story_outcome_reason(const struct request *request)
 {
     if (request->state == REQUEST_CANCELLED) {
@@ -288,12 +302,28 @@ struct span story_outcome_reason(const struct request *request)
     return SPAN_NONE;
 }
 
+/* What people wrote may have brought its own full stop, or was cut with an ellipsis. */
+static bool ends_a_sentence(const struct prose *prose)
+{
+    static const char *const ends[] = {".", "!", "?", "\xe2\x80\xa6"};
+    struct span text = prose_take(prose);
+
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        size_t size = strlen(ends[i]);
+
+        if (text.size >= size && memcmp(text.data + text.size - size, ends[i], size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void say_labelled(struct prose *prose, const char *label, struct span text, size_t count_max)
 {
     if (text.size > 0) {
         prose_add(prose, label);
         say_text(prose, text, count_max, "(unreadable)");
-        prose_add(prose, ".");
+        prose_add(prose, ends_a_sentence(prose) ? "" : ".");
     }
 }
 

@@ -45,6 +45,8 @@ void story_summary(struct prose *prose,
                    const struct request *request,
                    const struct policy *policy,
                    const char *answer);
+/* " It was approved by @ben.", behind a sentence; nothing while nobody has decided it. */
+void story_decider(struct prose *prose, const struct request *request);
 /* The reason to show with the outcome (of a rejection, a cancellation), or an empty span. */
 struct span story_outcome_reason(const struct request *request);
 

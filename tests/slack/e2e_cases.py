@@ -8,7 +8,7 @@ import tempfile
 
 from e2e import EndToEnd, harness, main
 from lib import tunnel
-from lib.harness import ANA, press
+from lib.harness import ANA, BEN, press
 
 
 class Clock(EndToEnd):
@@ -108,6 +108,15 @@ class Cards(EndToEnd):
         harness.World.wait(lambda: len(self.updates(card)) > before, "the card is drawn anew")
         self.assertEqual(self.get(request_id)["state"], "pending")
         self.card(request_id, contains="Old buttons")
+
+    def test_whoever_is_second_is_told_who_was_first(self):
+        request_id = self.ask(title="Two at once")
+        card = self.card(request_id)
+        for user in (ANA, BEN):
+            self.assertEqual(self.world.slack(press(request_id, user, ts=card["ts"])).status, 200)
+        said = self.wait_for("ephemeral", to=BEN, contains="Two at once")[0]["text"]
+        self.assertIn(f"already decided; nothing was changed. It was approved by <@{ANA}>.", said)
+        self.assertEqual([d["user"] for d in self.get(request_id)["decisions"]], [ANA])
 
     def updates(self, card):
         calls = self.world.control("POST", "/calls", {"method": "chat.update", "outcome": "ok"})

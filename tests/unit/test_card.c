@@ -175,6 +175,34 @@ static void a_notice_about_a_request_that_is_gone_still_speaks(void)
     expect_good(&attempt, "notice without request");
 }
 
+static void a_notice_names_who_had_decided(void)
+{
+    static const struct {
+        enum sample sample;
+        const char *said;
+    } cases[] = {
+        {SAMPLE_PENDING, "Nothing was changed.\nThis is about: Deploy"},
+        {SAMPLE_APPROVED, "Nothing was changed. It was approved by <@U0APR00002>.\nThis is"},
+        {SAMPLE_REJECTED, "Nothing was changed. It was rejected by <@U0APR00002>.\nThis is"},
+        {SAMPLE_EXPIRED, "Nothing was changed.\nThis is about: Deploy"},
+    };
+    AUTO_BUF struct buf *out = NULL;
+    struct err err = ERR_INIT;
+    struct request request;
+    struct attempt attempt;
+
+    CU_ASSERT_EQUAL_FATAL(buf_new(PRINT_SIZE_MAX, &out, &err), ERR_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        AUTO_JSON struct json *json = NULL;
+
+        sample_request(cases[i].sample, &request);
+        make(&attempt, KIND_NOTICE, &request, NULL, out);
+        attempt.item.text = SPAN_LITERAL("Nothing was changed.");
+        json = render(&attempt);
+        CU_ASSERT(has(json_text(json, "text"), cases[i].said));
+    }
+}
+
 static void every_kind_of_reply_says_something(void)
 {
     AUTO_BUF struct buf *out = NULL;
@@ -269,7 +297,8 @@ static void the_text_alone_tells_what_who_why_and_how(void)
     text = json_text(json, "text");
     CU_ASSERT(has(text, "Approval needed: Deploy billing-api 4.2.1 to production.\n"));
     CU_ASSERT(has(text, "Asked by <@U0REQ00001>"));
-    CU_ASSERT(has(text, "Reason: Fixes the rounding of invoices &amp; totals &lt; 0."));
+    CU_ASSERT(has(text, "Target: billing-api on prod_eu_1.\nReason: Fixes the rounding of invoices "
+                        "&amp; totals &lt; 0.\n")); /* one full stop each */
     CU_ASSERT(has(text, "Answer with the Approve or Reject button of this message."));
     CU_ASSERT(has(text, "Details: ansible-playbook"));
     CU_ASSERT_FALSE(has(text, "*"));
@@ -423,6 +452,7 @@ UNIT_MAIN("card",
           {"hostile text of any length forges nothing", hostile_text_of_any_length_forges_nothing},
           {"a notice about a request that is gone still speaks",
            a_notice_about_a_request_that_is_gone_still_speaks},
+          {"a notice names who had decided", a_notice_names_who_had_decided},
           {"every kind of reply says something", every_kind_of_reply_says_something},
           {"a pending card asks in three seconds", a_pending_card_asks_in_three_seconds},
           {"the text alone tells what, who, why and how",
