@@ -8,8 +8,13 @@
 
 /* A quorum above ten is a meeting, not an approval; refusals by distinct people also take a place
  * when a policy wants more than one. */
-#define CORE_DECISION_COUNT_MAX       16
-#define CORE_QUORUM_MAX               10
+#define CORE_DECISION_COUNT_MAX 16
+#define CORE_QUORUM_MAX         10
+/* Security, operations, the owner, a director, and as many for the other way; more needs than that
+ * nobody can read on a card. All their people together are at most CORE_QUORUM_MAX. */
+#define CORE_NEED_COUNT_MAX 8
+/* Rejections by distinct people; each takes a place among the decisions beside the approvals. */
+#define CORE_REJECTIONS_MAX           6
 #define CORE_POLICY_USER_COUNT_MAX    64 /* more people are a user group's business */
 #define CORE_POLICY_GROUP_COUNT_MAX   8  /* each costs a Slack call a minute to keep fresh */
 #define CORE_POLICY_WEBHOOK_COUNT_MAX 4  /* each outcome is sent to all of them */
@@ -53,7 +58,9 @@
 #define CORE_GIVE_UP_MS        (4 * CORE_DAY_MS)
 #define CORE_GIVE_UP_NOTICE_MS (10 * CORE_MINUTE_MS)
 
-static_assert(CORE_QUORUM_MAX < CORE_DECISION_COUNT_MAX, "a quorum must fit in the decisions");
+static_assert(CORE_QUORUM_MAX + CORE_REJECTIONS_MAX <= CORE_DECISION_COUNT_MAX,
+              "a quorum and the rejections beside it must fit in the decisions");
+static_assert(CORE_NEED_COUNT_MAX <= 8, "a set of needs is stored in a byte");
 static_assert(CORE_DECISION_COUNT_MAX + 8 <= CORE_OUTBOX_ITEM_COUNT_MAX,
               "every decision, the outcome, claim and consume must fit in one ordered list");
 
