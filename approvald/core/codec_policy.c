@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* codec_policy.c: the stored forms of a policy's version and of the retention.
  * Owns their layouts: policy: u8 version (1) | text name | u32 version | u8 flags (1 deleted,
- *   2 self_approval, 4 direct_requester, 8 require_reason, 16 ask_in_slack) |
+ *   2 self_approval, 4 direct_requester, 8 require_reason, 16 ask_in_slack, 32 needs) |
  *   text title, channel | u8 quorum | u64 expires_after, lapses_after |
- *   lists of text users, groups, webhooks | u64 applied_ms | text applied_by.
- * retention: u8 version (1) | u32 version | u64 requests_ms, audit_ms, applied_ms |
- *   text applied_by.
- * Never judges whether a policy makes sense: policy_check does, before it is stored. */
+ *   lists of text users, groups, webhooks | u64 applied_ms | text applied_by |
+ *   with flag 32, which says that one of them is not the default: u8 rejections (default 1) |
+ *     list of text excludes | list of (text name | u8 quorum | u8 alternative | u64 users | u8
+ * groups). retention: u8 version (1) | u32 version | u64 requests_ms, audit_ms, applied_ms | text
+ * applied_by. Never judges whether a policy makes sense: policy_check does, before it is stored. */
 #include "approvald/core/codec.h"
-#include "approvald/core/codec_io.h"
+#include "approvald/core/codec_need.h"
 
 #include "base/assert.h"
 
@@ -22,8 +23,49 @@ enum policy_flag {
     FLAG_DIRECT_REQUESTER = 4,
     FLAG_REQUIRE_REASON = 8,
     FLAG_ASK_IN_SLACK = 16,
-    FLAG_ALL = 31,
+    FLAG_NEEDS = 32,
+    FLAG_ALL = 63,
 };
+
+static bool has_needs(const struct policy *policy)
+{
+    return policy->need_count > 0 || policy->exclude_count > 0 || policy->rejections != 1;
+}
+
+static void write_needs(struct codec_writer *writer, const struct policy *policy)
+{
+    codec_u8(writer, (uint8_t)policy->rejections);
+    codec_texts(writer, policy->excludes, policy->exclude_count);
+    codec_u8(writer, (uint8_t)policy->need_count);
+    for (uint32_t i = 0; i < policy->need_count; i++) {
+        const struct policy_need *need = &policy->needs[i];
+
+        codec_need_write(writer, &need->need);
+        codec_u64(writer, need->users);
+        codec_u8(writer, (uint8_t)need->groups);
+    }
+}
+
+static void read_needs(struct unpack *unpack, struct policy *policy)
+{
+    policy->rejections = codec_range(unpack, 1, CORE_REJECTIONS_MAX);
+    policy->exclude_count = codec_read_texts(unpack, policy->excludes, CORE_POLICY_GROUP_COUNT_MAX);
+    policy->need_count = codec_count(unpack, CORE_NEED_COUNT_MAX);
+    for (uint32_t i = 0; i < policy->need_count; i++) {
+        struct policy_need *need = &policy->needs[i];
+
+        codec_need_read(unpack, i == 0 ? NULL : &policy->needs[i - 1].need, &need->need);
+        need->users = unpack_u64(unpack);
+        need->groups = unpack_u8(unpack);
+        if (codec_bits_past(need->users, policy->user_count) ||
+            codec_bits_past(need->groups, policy->group_count)) {
+            unpack->failed = true;
+        }
+    }
+    if (!has_needs(policy)) {
+        unpack->failed = true; /* no encoder says that there is nothing to say */
+    }
+}
 
 static uint8_t policy_flags(const struct policy *policy)
 {
@@ -34,6 +76,7 @@ static uint8_t policy_flags(const struct policy *policy)
     flags |= policy->direct_requester ? FLAG_DIRECT_REQUESTER : 0U;
     flags |= policy->require_reason ? FLAG_REQUIRE_REASON : 0U;
     flags |= policy->ask_in_slack ? FLAG_ASK_IN_SLACK : 0U;
+    flags |= has_needs(policy) ? FLAG_NEEDS : 0U;
     return (uint8_t)flags;
 }
 
@@ -45,6 +88,9 @@ enum err_code codec_policy_encode(const struct policy *policy, struct buf *buf, 
     ASSERT(policy->user_count <= CORE_POLICY_USER_COUNT_MAX);
     ASSERT(policy->group_count <= CORE_POLICY_GROUP_COUNT_MAX);
     ASSERT(policy->webhook_count <= CORE_POLICY_WEBHOOK_COUNT_MAX);
+    ASSERT(policy->rejections >= 1 && policy->rejections <= CORE_REJECTIONS_MAX);
+    ASSERT(policy->need_count <= CORE_NEED_COUNT_MAX);
+    ASSERT(policy->exclude_count <= CORE_POLICY_GROUP_COUNT_MAX);
 
     codec_u8(&writer, VERSION);
     codec_text(&writer, policy->name);
@@ -60,6 +106,9 @@ enum err_code codec_policy_encode(const struct policy *policy, struct buf *buf, 
     codec_texts(&writer, policy->webhooks, policy->webhook_count);
     codec_u64(&writer, policy->applied_ms);
     codec_text(&writer, policy->applied_by);
+    if (has_needs(policy)) {
+        write_needs(&writer, policy);
+    }
     return writer.rc;
 }
 
@@ -93,6 +142,10 @@ enum err_code codec_policy_decode(struct span bytes, struct policy *ret_policy, 
         codec_read_texts(&unpack, ret_policy->webhooks, CORE_POLICY_WEBHOOK_COUNT_MAX);
     ret_policy->applied_ms = unpack_u64(&unpack);
     ret_policy->applied_by = unpack_text(&unpack);
+    ret_policy->rejections = 1;
+    if ((flags & FLAG_NEEDS) != 0) {
+        read_needs(&unpack, ret_policy);
+    }
     return codec_end(&unpack, "policy", err);
 }
 

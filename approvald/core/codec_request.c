@@ -5,16 +5,27 @@
  *   u8 bound | 32 bind_hash when bound | text key_hash (0 or 32) |
  *   u64 created, expires, lapses, ended, claimed | text claim_hash (0 or 32) | u64 consumed |
  *   u32 consume_result | text end_actor, end_reason | u8 quorum |
- *   list of (u8 verdict | u8 via | u64 at_ms | text user, reason)
+ *   list of (u8 verdict | u8 via | u64 at_ms | text user, reason) |
+ *   in version 2: u8 parts, those that are not all defaults, in this order:
+ *     1: u8 rejections (default 1) | list of needs (text name | u8 quorum | u8 alternative) |
+ *        with needs: for each decision u8 bit set of needs.
  * Never judges whether the request makes sense: request_invariant does. */
 #include "approvald/core/codec.h"
-#include "approvald/core/codec_io.h"
+#include "approvald/core/codec_need.h"
 
 #include "base/assert.h"
 
 #include <string.h>
 
-#define VERSION 1
+#define VERSION      1
+#define VERSION_MORE 2
+
+enum part { PART_NEEDS = 1, PART_ALL = 1 };
+
+static bool has_needs(const struct request *request)
+{
+    return request->need_count > 0 || request->rejections != 1;
+}
 
 static void write_decisions(struct codec_writer *writer, const struct request *request)
 {
@@ -30,9 +41,38 @@ static void write_decisions(struct codec_writer *writer, const struct request *r
     }
 }
 
+static uint8_t parts_of(const struct request *request)
+{
+    return has_needs(request) ? PART_NEEDS : 0;
+}
+
+static void write_needs(struct codec_writer *writer, const struct request *request)
+{
+    codec_u8(writer, (uint8_t)request->rejections);
+    codec_u8(writer, (uint8_t)request->need_count);
+    for (uint32_t i = 0; i < request->need_count; i++) {
+        codec_need_write(writer, &request->needs[i]);
+    }
+    for (uint32_t i = 0; request->need_count > 0 && i < request->decision_count; i++) {
+        codec_u8(writer, (uint8_t)request->decisions[i].needs);
+    }
+}
+
+static void write_parts(struct codec_writer *writer, const struct request *request)
+{
+    uint8_t parts = parts_of(request);
+
+    if (parts != 0) {
+        codec_u8(writer, parts);
+    }
+    if ((parts & PART_NEEDS) != 0) {
+        write_needs(writer, request);
+    }
+}
+
 static void write_head(struct codec_writer *writer, const struct request *request)
 {
-    codec_u8(writer, VERSION);
+    codec_u8(writer, parts_of(request) != 0 ? VERSION_MORE : VERSION);
     codec_bytes(writer, request->id.bytes, REQUEST_ID_SIZE);
     codec_u32(writer, request->revision);
     codec_u8(writer, (uint8_t)request->state);
@@ -59,6 +99,8 @@ enum err_code codec_request_encode(const struct request *request, struct buf *bu
     ASSERT(request != NULL);
     ASSERT(request->decision_count <= CORE_DECISION_COUNT_MAX);
     ASSERT(request->quorum <= CORE_QUORUM_MAX);
+    ASSERT(request->rejections >= 1 && request->rejections <= CORE_REJECTIONS_MAX);
+    ASSERT(request->need_count <= CORE_NEED_COUNT_MAX);
 
     write_head(&writer, request);
     codec_u64(&writer, request->created_ms);
@@ -73,6 +115,7 @@ enum err_code codec_request_encode(const struct request *request, struct buf *bu
     codec_text(&writer, request->end_reason);
     codec_u8(&writer, (uint8_t)request->quorum);
     write_decisions(&writer, request);
+    write_parts(&writer, request);
     return writer.rc;
 }
 
@@ -90,9 +133,37 @@ static void read_decisions(struct unpack *unpack, struct request *request)
     }
 }
 
-static void read_head(struct unpack *unpack, struct request *request)
+static void read_needs(struct unpack *unpack, struct request *request)
 {
-    (void)codec_range(unpack, VERSION, VERSION); /* a failure is remembered by the cursor */
+    request->rejections = codec_range(unpack, 1, CORE_REJECTIONS_MAX);
+    request->need_count = codec_count(unpack, CORE_NEED_COUNT_MAX);
+    for (uint32_t i = 0; i < request->need_count; i++) {
+        codec_need_read(unpack, i == 0 ? NULL : &request->needs[i - 1], &request->needs[i]);
+    }
+    for (uint32_t i = 0; request->need_count > 0 && i < request->decision_count; i++) {
+        request->decisions[i].needs = unpack_u8(unpack);
+        if (codec_bits_past(request->decisions[i].needs, request->need_count)) {
+            unpack->failed = true;
+        }
+    }
+}
+
+static void read_parts(struct unpack *unpack, struct request *request)
+{
+    uint8_t parts = codec_range(unpack, 1, PART_ALL);
+
+    if ((parts & PART_NEEDS) != 0) {
+        read_needs(unpack, request);
+    }
+    if (parts_of(request) != parts) {
+        unpack->failed = true; /* no encoder says that there is nothing to say */
+    }
+}
+
+static uint8_t read_head(struct unpack *unpack, struct request *request)
+{
+    uint8_t version = codec_range(unpack, VERSION, VERSION_MORE);
+
     unpack_copy(unpack, request->id.bytes, REQUEST_ID_SIZE);
     request->revision = unpack_u32(unpack);
     request->state = codec_range(unpack, REQUEST_PENDING, REQUEST_CANCELLED);
@@ -110,16 +181,18 @@ static void read_head(struct unpack *unpack, struct request *request)
         unpack_copy(unpack, request->bind_hash, sizeof request->bind_hash);
     }
     request->key_hash = codec_read_hash(unpack);
+    return version;
 }
 
 enum err_code codec_request_decode(struct span bytes, struct request *ret_request, struct err *err)
 {
     struct unpack unpack;
+    uint8_t version;
 
     ASSERT(ret_request != NULL);
     memset(ret_request, 0, sizeof *ret_request);
     unpack_init(&unpack, bytes);
-    read_head(&unpack, ret_request);
+    version = read_head(&unpack, ret_request);
     ret_request->created_ms = unpack_u64(&unpack);
     ret_request->expires_ms = unpack_u64(&unpack);
     ret_request->lapses_ms = unpack_u64(&unpack);
@@ -132,5 +205,9 @@ enum err_code codec_request_decode(struct span bytes, struct request *ret_reques
     ret_request->end_reason = unpack_text(&unpack);
     ret_request->quorum = codec_range(&unpack, 1, CORE_QUORUM_MAX);
     read_decisions(&unpack, ret_request);
+    ret_request->rejections = 1;
+    if (version == VERSION_MORE) {
+        read_parts(&unpack, ret_request);
+    }
     return codec_end(&unpack, "request", err);
 }

@@ -47,9 +47,19 @@ struct actor {
     struct span token; /* the token's name, or empty */
 };
 
+/* Approvals by distinct people of one kind. The needs of one alternative are all needed; one
+ * alternative is enough. Bit sets of needs are of their indexes. core/quorum.h judges them. */
+struct need {
+    struct span name;     /* for people: "security" */
+    uint32_t quorum;      /* how many people */
+    uint32_t alternative; /* from 0 on, without gaps, never decreasing */
+};
+
 struct decision {
     enum verdict verdict;
     enum via via;
+    uint32_t needs; /* bit set: those of the request that this person may fill, by what was known
+                       when he decided; 0 when the request has none */
     uint64_t at_ms;
     struct span user;
     struct span reason; /* may be empty */
@@ -84,9 +94,21 @@ struct request {
     struct span end_actor;  /* user id or token name that cancelled; empty otherwise */
     struct span end_reason; /* of a cancellation */
 
-    uint32_t quorum; /* approvals needed, copied from the policy's version */
+    /* Copied from the policy's version. */
+    uint32_t quorum;     /* approvals needed; with needs: the fewest that can be enough */
+    uint32_t rejections; /* by as many distinct people it is rejected */
+    uint32_t need_count; /* 0: whoever may decide counts, and quorum says how many */
+    struct need needs[CORE_NEED_COUNT_MAX];
+
     uint32_t decision_count;
     struct decision decisions[CORE_DECISION_COUNT_MAX]; /* in order */
+};
+
+/* Who may fill a need: bit sets of the policy's users and groups. */
+struct policy_need {
+    struct need need;
+    uint64_t users;
+    uint32_t groups;
 };
 
 /* One version of a policy. A request pins the version that it was made under. */
@@ -96,7 +118,8 @@ struct policy {
     bool deleted;              /* no new requests; old ones go on */
     struct span title;         /* for people */
     struct span channel;       /* Slack channel id of the card */
-    uint32_t quorum;           /* distinct people */
+    uint32_t quorum;           /* distinct people; with needs: the fewest that can be enough */
+    uint32_t rejections;       /* distinct people who end a request by rejecting it */
     bool self_approval;        /* may the requester approve? default: no */
     bool direct_requester;     /* direct message to the requester about the outcome; default: yes */
     bool require_reason;       /* a request must say why */
@@ -107,6 +130,10 @@ struct policy {
     struct span users[CORE_POLICY_USER_COUNT_MAX]; /* Slack user ids who may decide */
     uint32_t group_count;
     struct span groups[CORE_POLICY_GROUP_COUNT_MAX]; /* Slack user group ids (S…) */
+    uint32_t need_count; /* 0: each of the users and the groups' members counts for the quorum */
+    struct policy_need needs[CORE_NEED_COUNT_MAX];
+    uint32_t exclude_count; /* groups whose members do not decide what a member has asked for */
+    struct span excludes[CORE_POLICY_GROUP_COUNT_MAX];
     uint32_t webhook_count;
     struct span webhooks[CORE_POLICY_WEBHOOK_COUNT_MAX]; /* names of configured destinations */
     uint64_t applied_ms;
@@ -125,6 +152,10 @@ struct facts {
     struct span known[CORE_FACT_GROUP_COUNT_MAX];
     uint32_t member_count; /* those of them that the person is in */
     struct span member[CORE_FACT_GROUP_COUNT_MAX];
+    /* Of the requester, when somebody has looked: decisions come from the inbox then. */
+    bool requester_known;     /* his membership of all known groups of the policy */
+    uint32_t requester_count; /* those that he is in */
+    struct span requester[CORE_POLICY_GROUP_COUNT_MAX];
 };
 
 /* Why a press or a call changes nothing: the word for programs, the sentence for people. The
@@ -160,7 +191,11 @@ struct facts {
     X(REFUSAL_CONSUMED, "consumed", "Another result of this approval is recorded already.")        \
     X(REFUSAL_FACTS_UNKNOWN, "facts_unknown",                                                      \
       "Slack did not tell us in time whether you may do this; please press again.")                \
-    X(REFUSAL_NOT_ASKABLE, "not_askable", "This policy takes no requests from Slack.")
+    X(REFUSAL_NOT_ASKABLE, "not_askable", "This policy takes no requests from Slack.")             \
+    X(REFUSAL_NOT_NEEDED, "not_needed",                                                            \
+      "What you may approve here is approved already; other people have to approve the rest.")     \
+    X(REFUSAL_SAME_GROUP, "same_group",                                                            \
+      "You are in a group with the requester that may not decide its own requests.")
 
 enum refusal {
 #define REFUSAL_ENUM(code, word, sentence) code,

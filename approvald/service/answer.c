@@ -189,9 +189,11 @@ enum err_code refusal_code(enum refusal refusal)
     case REFUSAL_SCOPE:
     case REFUSAL_FACTS_UNKNOWN:
     case REFUSAL_NOT_ASKABLE:
+    case REFUSAL_SAME_GROUP:
         return ERR_DENIED;
     case REFUSAL_ALREADY_DECIDED:
     case REFUSAL_ENDED:
+    case REFUSAL_NOT_NEEDED:
     case REFUSAL_NOT_APPROVED:
     case REFUSAL_WRONG_HASH:
     case REFUSAL_CLAIMED:

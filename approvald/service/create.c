@@ -131,7 +131,12 @@ static void fill(const struct work *work,
                                     .bound = create->bound,
                                     .created_ms = work->now_ms,
                                     .expires_ms = work->now_ms + expires_after_ms,
-                                    .quorum = policy->quorum};
+                                    .quorum = policy->quorum,
+                                    .rejections = policy->rejections,
+                                    .need_count = policy->need_count};
+    for (uint32_t i = 0; i < policy->need_count; i++) {
+        ret_request->needs[i] = policy->needs[i].need;
+    }
     request_id_make(work->now_ms, job->random, &ret_request->id);
     if (create->bound) {
         memcpy(ret_request->bind_hash, create->bind_hash, sizeof create->bind_hash);

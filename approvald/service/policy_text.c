@@ -102,6 +102,7 @@ read_policy(const struct conf_section *section, struct policy *policy, struct er
                               .title = text_of(section, "title"),
                               .channel = text_of(section, "channel"),
                               .quorum = (uint32_t)conf_number(section, "quorum"),
+                              .rejections = 1,
                               .self_approval = conf_bool(section, "self_approval"),
                               .direct_requester = conf_bool(section, "direct_requester"),
                               .require_reason = conf_bool(section, "require_reason"),

@@ -27,6 +27,7 @@ void sample_policy(struct policy *ret_policy)
         .title = SPAN_LITERAL("Production deploys"),
         .channel = SPAN_LITERAL("C0APV00001"),
         .quorum = 2,
+        .rejections = 1,
         .direct_requester = true,
         .expires_after_ms = 3600000,
         .lapses_after_ms = 1800000,
@@ -154,6 +155,7 @@ void sample_request(enum sample sample, struct request *ret_request)
         .created_ms = START_MS,
         .expires_ms = START_MS + 3600000,
         .quorum = 2,
+        .rejections = 1,
     };
     advance(ret_request, sample);
 }

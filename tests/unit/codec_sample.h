@@ -40,6 +40,7 @@ static inline struct request codec_sample_request(void)
         .consumed_ms = 12,
         .consume_result = -7,
         .quorum = 2,
+        .rejections = 1,
         .decision_count = 2,
         .decisions = {{.verdict = VERDICT_APPROVE,
                        .via = VIA_SLACK,
@@ -61,6 +62,7 @@ static inline struct policy codec_sample_policy(void)
                            .title = SPAN_LITERAL("Deployments"),
                            .channel = SPAN_LITERAL("C0CARDS"),
                            .quorum = 2,
+                           .rejections = 1,
                            .direct_requester = true,
                            .ask_in_slack = true,
                            .expires_after_ms = 1000,
@@ -73,6 +75,38 @@ static inline struct policy codec_sample_policy(void)
                            .webhooks = {SPAN_LITERAL("ci")},
                            .applied_ms = 3,
                            .applied_by = SPAN_LITERAL("root")};
+}
+
+/* The same with what newer versions have added: their stored forms have another end. */
+static inline struct request codec_sample_request_needs(void)
+{
+    struct request request = codec_sample_request();
+
+    request.rejections = 2;
+    request.need_count = 3;
+    request.needs[0] = (struct need){.name = SPAN_LITERAL("security"), .quorum = 1};
+    request.needs[1] = (struct need){.name = SPAN_LITERAL("ops"), .quorum = 1};
+    request.needs[2] =
+        (struct need){.name = SPAN_LITERAL("director"), .quorum = 2, .alternative = 1};
+    request.decisions[0].needs = 3;
+    request.decisions[1].needs = 1;
+    return request;
+}
+
+static inline struct policy codec_sample_policy_needs(void)
+{
+    struct policy policy = codec_sample_policy();
+    struct request request = codec_sample_request_needs();
+
+    policy.rejections = request.rejections;
+    policy.exclude_count = 1;
+    policy.excludes[0] = SPAN_LITERAL("S0TEAM");
+    policy.need_count = request.need_count;
+    for (uint32_t i = 0; i < policy.need_count; i++) {
+        policy.needs[i] = (struct policy_need){.need = request.needs[i], .users = 1 + i};
+    }
+    policy.needs[1].groups = 1;
+    return policy;
 }
 
 static inline struct outbox_row codec_sample_row(void)

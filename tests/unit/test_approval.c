@@ -16,6 +16,7 @@ static struct policy policy_of(uint32_t quorum)
         .version = 3,
         .channel = SPAN_LITERAL("C0CARDS"),
         .quorum = quorum,
+        .rejections = 1,
         .direct_requester = true,
         .expires_after_ms = 3600000,
         .lapses_after_ms = 600000,
@@ -41,7 +42,8 @@ static struct request request_of(const struct policy *policy)
                               .title = SPAN_LITERAL("Deploy"),
                               .created_ms = NOW,
                               .expires_ms = NOW + policy->expires_after_ms,
-                              .quorum = policy->quorum};
+                              .quorum = policy->quorum,
+                              .rejections = policy->rejections};
 
     return request;
 }

@@ -9,17 +9,29 @@
 
 #include <string.h>
 
-static enum err_code encode(uint32_t kind, struct buf *buf, struct err *err)
+/* Beside the plain sample of each kind: a request and a policy with needs. */
+#define SAMPLE_REQUEST_NEEDS CODEC_KIND_COUNT
+#define SAMPLE_POLICY_NEEDS  (CODEC_KIND_COUNT + 1)
+#define SAMPLE_COUNT         (CODEC_KIND_COUNT + 2)
+
+static uint32_t kind_of(uint32_t sample)
 {
-    const struct request request = codec_sample_request();
-    const struct policy policy = codec_sample_policy();
+    return sample < CODEC_KIND_COUNT ? sample : sample - CODEC_KIND_COUNT;
+}
+
+static enum err_code encode(uint32_t sample, struct buf *buf, struct err *err)
+{
+    const struct request request =
+        sample == SAMPLE_REQUEST_NEEDS ? codec_sample_request_needs() : codec_sample_request();
+    const struct policy policy =
+        sample == SAMPLE_POLICY_NEEDS ? codec_sample_policy_needs() : codec_sample_policy();
     const struct outbox_row row = codec_sample_row();
     const struct token_record token = codec_sample_token();
     const struct inbox_entry inbox = codec_sample_inbox();
     const struct retention retention = codec_sample_retention();
     const struct audit_entry audit = codec_sample_audit();
 
-    switch (kind) {
+    switch (kind_of(sample)) {
     case 0:
         return codec_request_encode(&request, buf, err);
     case 1:
@@ -42,14 +54,14 @@ struct pair {
     struct buf *again;
 };
 
-static struct pair pair_of(uint32_t kind)
+static struct pair pair_of(uint32_t sample)
 {
     struct pair pair = {.bytes = NULL};
     struct err err = ERR_INIT;
 
     CU_ASSERT_EQUAL_FATAL(buf_new(65536, &pair.bytes, &err), ERR_OK);
     CU_ASSERT_EQUAL_FATAL(buf_new(65536, &pair.again, &err), ERR_OK);
-    CU_ASSERT_EQUAL_FATAL(encode(kind, pair.bytes, &err), ERR_OK);
+    CU_ASSERT_EQUAL_FATAL(encode(sample, pair.bytes, &err), ERR_OK);
     return pair;
 }
 
@@ -61,8 +73,9 @@ static void pair_done(struct pair *pair)
 
 static void what_goes_in_comes_out(void)
 {
-    for (uint32_t kind = 0; kind < CODEC_KIND_COUNT; kind++) {
-        struct pair pair = pair_of(kind);
+    for (uint32_t sample = 0; sample < SAMPLE_COUNT; sample++) {
+        uint32_t kind = kind_of(sample);
+        struct pair pair = pair_of(sample);
         struct err err = ERR_INIT;
 
         CU_ASSERT_EQUAL(codec_round(kind, buf_span(pair.bytes), pair.again, &err), ERR_OK);
@@ -87,6 +100,47 @@ static void every_field_of_a_request_survives(void)
     CU_ASSERT_EQUAL(out.lapses_ms, 90);
     CU_ASSERT(out.decision_count == 2 && span_is(out.decisions[1].user, "U0BOB"));
     CU_ASSERT_EQUAL(out.decisions[1].via, VIA_CLI);
+    pair_done(&pair);
+}
+
+static void needs_survive(void)
+{
+    struct request request;
+    struct policy policy;
+    struct pair pair = pair_of(SAMPLE_REQUEST_NEEDS);
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL_FATAL(codec_request_decode(buf_span(pair.bytes), &request, &err), ERR_OK);
+    CU_ASSERT(request.rejections == 2 && request.need_count == 3);
+    CU_ASSERT(span_is(request.needs[1].name, "ops") && request.needs[1].quorum == 1);
+    CU_ASSERT(request.needs[2].alternative == 1 && request.needs[1].alternative == 0);
+    CU_ASSERT(request.decisions[0].needs == 3 && request.decisions[1].needs == 1);
+    pair_done(&pair);
+    pair = pair_of(SAMPLE_POLICY_NEEDS);
+    CU_ASSERT_EQUAL_FATAL(codec_policy_decode(buf_span(pair.bytes), &policy, &err), ERR_OK);
+    CU_ASSERT(policy.rejections == 2 && policy.need_count == 3 && policy.exclude_count == 1);
+    CU_ASSERT(policy.needs[2].users == 3 && policy.needs[1].groups == 1);
+    CU_ASSERT_EQUAL(policy.needs[2].need.quorum, 2);
+    pair_done(&pair);
+}
+
+/* What a version without needs wrote: nothing of theirs is in it, and it reads as the default. */
+static void older_records_have_no_needs_and_stay_as_they_were(void)
+{
+    struct request request;
+    struct policy policy;
+    struct pair pair = pair_of(0);
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL(*buf_at(pair.bytes, 0), 1);
+    CU_ASSERT_EQUAL_FATAL(codec_request_decode(buf_span(pair.bytes), &request, &err), ERR_OK);
+    CU_ASSERT(request.rejections == 1 && request.need_count == 0);
+    CU_ASSERT(request.decisions[0].needs == 0);
+    pair_done(&pair);
+    pair = pair_of(1);
+    CU_ASSERT_EQUAL_FATAL(codec_policy_decode(buf_span(pair.bytes), &policy, &err), ERR_OK);
+    CU_ASSERT(policy.rejections == 1 && policy.need_count == 0 && policy.exclude_count == 0);
+    CU_ASSERT_EQUAL(buf_size(pair.bytes), 95);
     pair_done(&pair);
 }
 
@@ -116,8 +170,9 @@ static void cut_everywhere(uint32_t kind, struct pair *pair)
 
 static void a_cut_record_is_refused(void)
 {
-    for (uint32_t kind = 0; kind < CODEC_KIND_COUNT; kind++) {
-        struct pair pair = pair_of(kind);
+    for (uint32_t sample = 0; sample < SAMPLE_COUNT; sample++) {
+        uint32_t kind = kind_of(sample);
+        struct pair pair = pair_of(sample);
         size_t size = buf_size(pair.bytes);
 
         cut_everywhere(kind, &pair);
@@ -145,8 +200,9 @@ static void change_everywhere(uint32_t kind, struct pair *pair)
 
 static void a_changed_byte_is_refused_or_another_record(void)
 {
-    for (uint32_t kind = 0; kind < CODEC_KIND_COUNT; kind++) {
-        struct pair pair = pair_of(kind);
+    for (uint32_t sample = 0; sample < SAMPLE_COUNT; sample++) {
+        uint32_t kind = kind_of(sample);
+        struct pair pair = pair_of(sample);
 
         change_everywhere(kind, &pair);
         pair_done(&pair);
@@ -155,10 +211,11 @@ static void a_changed_byte_is_refused_or_another_record(void)
 
 static void another_version_is_refused(void)
 {
-    for (uint32_t kind = 0; kind < CODEC_KIND_COUNT; kind++) {
-        struct pair pair = pair_of(kind);
+    for (uint32_t sample = 0; sample < SAMPLE_COUNT; sample++) {
+        uint32_t kind = kind_of(sample);
+        struct pair pair = pair_of(sample);
 
-        *buf_at(pair.bytes, 0) = 2;
+        *buf_at(pair.bytes, 0) = *buf_at(pair.bytes, 0) == 2 ? 1 : 2;
         CU_ASSERT_EQUAL(round_exact(kind, buf_text(pair.bytes), buf_size(pair.bytes), pair.again),
                         ERR_CORRUPT);
         pair_done(&pair);
@@ -168,6 +225,9 @@ static void another_version_is_refused(void)
 UNIT_MAIN("codec",
           {"what goes in comes out", what_goes_in_comes_out},
           {"every field of a request survives", every_field_of_a_request_survives},
+          {"needs survive", needs_survive},
+          {"older records have no needs and stay as they were",
+           older_records_have_no_needs_and_stay_as_they_were},
           {"a cut record is refused", a_cut_record_is_refused},
           {"a changed byte is refused or another record",
            a_changed_byte_is_refused_or_another_record},

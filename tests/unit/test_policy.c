@@ -13,6 +13,7 @@ static struct policy good(void)
         .name = SPAN_LITERAL("deploy"),
         .channel = SPAN_LITERAL("C0CARDS"),
         .quorum = 1,
+        .rejections = 1,
         .expires_after_ms = 3600000,
         .lapses_after_ms = 3600000,
         .user_count = 3,
