@@ -5,6 +5,7 @@
  * Assumes that events of one request are applied one after the other. */
 #include "approvald/core/approval.h"
 #include "approvald/core/eligible.h"
+#include "approvald/core/needs.h"
 
 #include "base/assert.h"
 
@@ -158,16 +159,6 @@ apply_time(const struct policy *policy, uint64_t now_ms, struct approval_effects
     raise_webhooks(effects, policy, audit, SPAN_NONE, SPAN_NONE);
 }
 
-static uint32_t approvals_of(const struct request *request)
-{
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < request->decision_count; i++) {
-        count += request->decisions[i].verdict == VERDICT_APPROVE ? 1U : 0U;
-    }
-    return count;
-}
-
 static void
 end_approved(const struct policy *policy, const struct approval_event *event, struct request *after)
 {
@@ -178,33 +169,49 @@ end_approved(const struct policy *policy, const struct approval_event *event, st
     }
 }
 
+/* Which needs this person fills is settled now: later changes in the groups change nothing. */
+static void
+add_decision(const struct policy *policy, const struct approval_event *event, struct request *after)
+{
+    uint32_t unknown;
+    uint32_t needs = needs_of_person(policy, event->actor.user, event->facts, &unknown);
+
+    ASSERT(needs != 0);
+    ASSERT(unknown == 0 || event->verdict == VERDICT_REJECT || after->need_count == 0);
+    ASSERT(after->decision_count < CORE_DECISION_COUNT_MAX);
+    after->decisions[after->decision_count++] =
+        (struct decision){.verdict = event->verdict,
+                          .via = event->actor.via,
+                          .needs = after->need_count == 0 ? 0 : needs,
+                          .at_ms = event->now_ms,
+                          .user = event->actor.user,
+                          .reason = event->reason};
+    after->revision++;
+}
+
 static void decide(const struct policy *policy,
                    const struct approval_event *event,
                    struct approval_effects *effects)
 {
     struct request *after = &effects->after;
     bool approves = event->verdict == VERDICT_APPROVE;
+    struct quorum_result result;
     uint32_t audit;
 
     effects->refusal = eligible_check(after, policy, event, &effects->need_facts);
     if (effects->refusal != REFUSAL_NONE || effects->need_facts) {
         return;
     }
-    ASSERT(after->decision_count < CORE_DECISION_COUNT_MAX);
-    after->decisions[after->decision_count++] = (struct decision){.verdict = event->verdict,
-                                                                  .via = event->actor.via,
-                                                                  .at_ms = event->now_ms,
-                                                                  .user = event->actor.user,
-                                                                  .reason = event->reason};
-    after->revision++;
+    add_decision(policy, event, after);
+    needs_judge(after, after->decision_count, &result);
     effects->changed = true;
     audit = add_audit(effects, approves ? AUDIT_APPROVAL : AUDIT_REJECTION, false, event->reason);
     raise_card(effects, policy, audit, event->actor.user, event->reason);
 
-    if (!approves) {
+    if (needs_rejections(after, after->decision_count) >= after->rejections) {
         move_state(after, REQUEST_REJECTED, event->now_ms);
         audit = add_audit(effects, AUDIT_REJECTED, false, SPAN_NONE);
-    } else if (approvals_of(after) >= after->quorum) {
+    } else if (result.satisfied) {
         end_approved(policy, event, after);
         audit = add_audit(effects, AUDIT_APPROVED, false, SPAN_NONE);
     } else {

@@ -79,6 +79,7 @@ struct inbox_entry {
     struct span thread;
     uint32_t group_count; /* of the pinned policy: whose members must be known */
     struct span groups[CORE_POLICY_GROUP_COUNT_MAX];
+    struct span requester; /* when his groups must be known too; else empty */
 };
 enum err_code
 codec_inbox_encode(const struct inbox_entry *entry, struct buf *buf, struct err *err) WARN_UNUSED;

@@ -1,41 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* eligible.c: who may decide, and who may ask from Slack.
  * Owns the order in which a decision is refused: what the person is, then whether he asked himself,
- * then whether he is named, then whether the request is still open.
+ * then whether he is named, then whether the request is still open, then whether he is too near to
+ * the requester, and at last whether his approval would help.
  * Never guesses: an unknown fact that matters is asked for, never assumed. */
 #include "approvald/core/eligible.h"
+#include "approvald/core/needs.h"
 
 #include "base/assert.h"
-
-enum named { NAMED_NO = 1, NAMED_YES, NAMED_UNKNOWN };
-
-static bool contains(const struct span *spans, uint32_t count, struct span span)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (span_equal(spans[i], span)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static enum named named_by(const struct policy *policy, struct span user, const struct facts *facts)
-{
-    enum named named = NAMED_NO;
-
-    if (contains(policy->users, policy->user_count, user)) {
-        return NAMED_YES;
-    }
-    for (uint32_t i = 0; i < policy->group_count; i++) {
-        if (facts != NULL && contains(facts->member, facts->member_count, policy->groups[i])) {
-            return NAMED_YES;
-        }
-        if (facts == NULL || !contains(facts->known, facts->known_count, policy->groups[i])) {
-            named = NAMED_UNKNOWN;
-        }
-    }
-    return named;
-}
 
 static enum refusal check_person(const struct facts *facts)
 {
@@ -84,6 +56,36 @@ static bool is_person(const struct actor *actor)
     return (actor->kind == ACTOR_PERSON || actor->kind == ACTOR_TOKEN) && actor->user.size > 0;
 }
 
+/* REFUSAL_NONE with *ret_unknown set: more facts may say otherwise. */
+static enum refusal check_named(const struct request *request,
+                                const struct policy *policy,
+                                const struct approval_event *event,
+                                bool *ret_unknown)
+{
+    bool rejects = event->verdict == VERDICT_REJECT;
+    uint32_t unknown;
+    uint32_t needs = needs_of_person(policy, event->actor.user, event->facts, &unknown);
+    enum known excluded = needs_excluded(policy, request->requester, event->facts);
+    enum refusal state = check_state(request, event);
+
+    if (needs == 0 && unknown == 0) {
+        return REFUSAL_NOT_APPROVER;
+    }
+    if (state != REFUSAL_NONE) {
+        return state;
+    }
+    if (excluded == KNOWN_YES) {
+        return REFUSAL_SAME_GROUP;
+    }
+    /* Whoever may fill one need may reject; what an approval fills must be known in full, for it
+     * is recorded and never looked at again. */
+    *ret_unknown = excluded == KNOWN_UNKNOWN || (rejects ? needs == 0 : unknown != 0);
+    if (!rejects && unknown == 0 && !needs_helps(request, needs)) {
+        return REFUSAL_NOT_NEEDED;
+    }
+    return REFUSAL_NONE;
+}
+
 enum refusal eligible_check(const struct request *request,
                             const struct policy *policy,
                             const struct approval_event *event,
@@ -91,8 +93,7 @@ enum refusal eligible_check(const struct request *request,
 {
     struct span user = event->actor.user;
     enum refusal refusal = check_person(event->facts);
-    enum named named = named_by(policy, user, event->facts);
-    enum refusal state = check_state(request, event);
+    bool unknown = false;
 
     ASSERT(ret_need_facts != NULL);
     *ret_need_facts = false;
@@ -105,14 +106,11 @@ enum refusal eligible_check(const struct request *request,
     if (span_equal(user, request->requester) && !policy->self_approval) {
         return REFUSAL_SELF_APPROVAL;
     }
-    if (named == NAMED_NO) {
-        return REFUSAL_NOT_APPROVER;
+    refusal = check_named(request, policy, event, &unknown);
+    if (refusal == REFUSAL_NONE) {
+        *ret_need_facts = unknown || event->facts == NULL || !event->facts->user_known;
     }
-    if (state != REFUSAL_NONE) {
-        return state;
-    }
-    *ret_need_facts = named == NAMED_UNKNOWN || event->facts == NULL || !event->facts->user_known;
-    return REFUSAL_NONE;
+    return refusal;
 }
 
 enum refusal eligible_ask(const struct facts *facts)

@@ -3,6 +3,7 @@
  * Owns the relations between state, use, decisions and times.
  * Never repairs anything: a record that fails is corrupt. */
 #include "approvald/core/approval.h"
+#include "approvald/core/needs.h"
 
 static bool decided_before(const struct request *request, uint32_t index)
 {
@@ -24,25 +25,31 @@ static bool deciders_are_distinct(const struct request *request)
     return true;
 }
 
-/* One reject ends a request, so only the last decision can be one, and only of a rejected one. */
+struct tally {
+    bool approved; /* there are enough approvals */
+    bool rejected; /* there are enough rejections */
+};
+
+static struct tally tally_of(const struct request *request, uint32_t decision_count)
+{
+    struct quorum_result result;
+
+    needs_judge(request, decision_count, &result);
+    return (struct tally){.approved = result.satisfied,
+                          .rejected =
+                              needs_rejections(request, decision_count) >= request->rejections};
+}
+
+/* The decision that is enough is the last one, and it ends the request. */
 static bool decisions_fit(const struct request *request)
 {
-    uint32_t rejects = request->state == REQUEST_REJECTED ? 1 : 0;
-    uint32_t approvals;
+    uint32_t count = request->decision_count;
+    struct tally now = tally_of(request, count);
+    struct tally before = count == 0 ? now : tally_of(request, count - 1);
 
-    if (request->decision_count > CORE_DECISION_COUNT_MAX || request->decision_count < rejects) {
-        return false;
-    }
-    approvals = request->decision_count - rejects;
-    for (uint32_t i = 0; i < request->decision_count; i++) {
-        enum verdict expected = i < approvals ? VERDICT_APPROVE : VERDICT_REJECT;
-
-        if (request->decisions[i].verdict != expected) {
-            return false;
-        }
-    }
-    return request->state == REQUEST_APPROVED ? approvals == request->quorum
-                                              : approvals < request->quorum;
+    return now.approved == (request->state == REQUEST_APPROVED) &&
+           now.rejected == (request->state == REQUEST_REJECTED) &&
+           (count == 0 || (!before.approved && !before.rejected));
 }
 
 static bool use_fits(const struct request *request)
@@ -83,5 +90,6 @@ bool request_invariant(const struct request *request)
            request->state <= REQUEST_CANCELLED && request->quorum >= 1 &&
            request->quorum <= CORE_QUORUM_MAX && request->created_ms > 0 &&
            request->expires_ms > request->created_ms && end_fits(request) && use_fits(request) &&
+           request->decision_count <= CORE_DECISION_COUNT_MAX && needs_invariant(request) &&
            decisions_fit(request) && deciders_are_distinct(request);
 }

@@ -102,7 +102,8 @@ static enum err_code check_approvers(const struct policy *policy, struct err *er
     }
     if (policy->user_count + policy->group_count == 0) {
         return err_set(err, ERR_INVALID,
-                       "approvers: name at least one Slack user (U…) or user group (S…)");
+                       "approvers: name at least one Slack user (U…) or user group (S…), here or "
+                       "in needs");
     }
     rc = check_list(policy->users, policy->user_count, slack_user_is_valid,
                     "a Slack user id (U… or W…, from the profile's menu \"Copy member ID\")", err);
@@ -121,7 +122,7 @@ static enum err_code check_quorum(const struct policy *policy, struct err *err)
     if (policy->quorum < 1 || policy->quorum > CORE_QUORUM_MAX) {
         return err_set(err, ERR_INVALID, "quorum: from 1 to %d", CORE_QUORUM_MAX);
     }
-    if (policy->group_count > 0) {
+    if (policy->group_count > 0 || policy->need_count > 0) {
         return ERR_OK; /* how many are in a group changes; the card shows when it is too few */
     }
     if (reach > 1 && !policy->self_approval) {
@@ -192,6 +193,9 @@ enum err_code policy_check(const struct policy *policy, struct err *err)
         rc = check_approvers(policy, err);
     }
     if (rc == ERR_OK) {
+        rc = policy_needs_check(policy, err);
+    }
+    if (rc == ERR_OK) {
         rc = check_quorum(policy, err);
     }
     if (rc == ERR_OK) {
@@ -207,7 +211,10 @@ enum field {
     FIELD_TITLE,
     FIELD_CHANNEL,
     FIELD_APPROVERS,
+    FIELD_NEEDS,
     FIELD_QUORUM,
+    FIELD_REJECTIONS,
+    FIELD_EXCLUDES,
     FIELD_SELF_APPROVAL,
     FIELD_DIRECT_REQUESTER,
     FIELD_REQUIRE_REASON,
@@ -221,7 +228,10 @@ static const char *const field_names[] = {
     [FIELD_TITLE] = "title",
     [FIELD_CHANNEL] = "channel",
     [FIELD_APPROVERS] = "approvers",
+    [FIELD_NEEDS] = "needs",
     [FIELD_QUORUM] = "quorum",
+    [FIELD_REJECTIONS] = "rejections",
+    [FIELD_EXCLUDES] = "exclude_requester_groups",
     [FIELD_SELF_APPROVAL] = "self_approval",
     [FIELD_DIRECT_REQUESTER] = "direct_requester",
     [FIELD_REQUIRE_REASON] = "require_reason",
@@ -293,10 +303,19 @@ policy_field_format(const struct policy *policy, size_t index, struct buf *buf, 
     case FIELD_CHANNEL:
         return buf_append_span(buf, policy->channel, err);
     case FIELD_APPROVERS:
+        if (policy->need_count > 0) {
+            return ERR_OK; /* the needs name them */
+        }
         rc = format_list(policy->users, policy->user_count, buf, err);
         return rc == ERR_OK ? format_list(policy->groups, policy->group_count, buf, err) : rc;
+    case FIELD_NEEDS:
+        return policy_needs_format(policy, buf, err);
     case FIELD_QUORUM:
         return buf_append_format(buf, err, "%u", policy->quorum);
+    case FIELD_REJECTIONS:
+        return buf_append_format(buf, err, "%u", policy->rejections);
+    case FIELD_EXCLUDES:
+        return format_list(policy->excludes, policy->exclude_count, buf, err);
     case FIELD_SELF_APPROVAL:
         return format_bool(policy->self_approval, buf, err);
     case FIELD_DIRECT_REQUESTER:
@@ -326,6 +345,12 @@ lists_equal(const struct span *a, uint32_t a_count, const struct span *b, uint32
     return equal;
 }
 
+static bool names_equal(const struct policy *a, const struct policy *b)
+{
+    return lists_equal(a->users, a->user_count, b->users, b->user_count) &&
+           lists_equal(a->groups, a->group_count, b->groups, b->group_count);
+}
+
 bool policy_field_equal(const struct policy *a, const struct policy *b, size_t index)
 {
     ASSERT(index < POLICY_FIELD_COUNT);
@@ -335,10 +360,15 @@ bool policy_field_equal(const struct policy *a, const struct policy *b, size_t i
     case FIELD_CHANNEL:
         return span_equal(a->channel, b->channel);
     case FIELD_APPROVERS:
-        return lists_equal(a->users, a->user_count, b->users, b->user_count) &&
-               lists_equal(a->groups, a->group_count, b->groups, b->group_count);
+        return a->need_count > 0 ? b->need_count > 0 : b->need_count == 0 && names_equal(a, b);
+    case FIELD_NEEDS:
+        return policy_needs_equal(a, b) && (a->need_count == 0 || names_equal(a, b));
     case FIELD_QUORUM:
         return a->quorum == b->quorum;
+    case FIELD_REJECTIONS:
+        return a->rejections == b->rejections;
+    case FIELD_EXCLUDES:
+        return lists_equal(a->excludes, a->exclude_count, b->excludes, b->exclude_count);
     case FIELD_SELF_APPROVAL:
         return a->self_approval == b->self_approval;
     case FIELD_DIRECT_REQUESTER:

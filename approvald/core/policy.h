@@ -18,8 +18,18 @@ bool slack_channel_is_valid(struct span id);
 /* ERR_INVALID: the message names the field, says what is wrong and how to put it right. */
 enum err_code policy_check(const struct policy *policy, struct err *err) WARN_UNUSED;
 
+/* The fewest people who can be enough: a policy's quorum; with needs it has to be the quorum. */
+uint32_t policy_fewest(const struct policy *policy);
+/* The parts of policy_check, policy_field_format and policy_field_equal that are about needs,
+ * rejections and excluded groups: policy_needs.c. Equal when both name the same users and groups
+ * too. As in the text: "security: 1 of S0SEC, ops: 2 of S0OPS U0BOB, or, director: 1 of U0DIR". */
+enum err_code policy_needs_check(const struct policy *policy, struct err *err) WARN_UNUSED;
+enum err_code
+policy_needs_format(const struct policy *policy, struct buf *buf, struct err *err) WARN_UNUSED;
+bool policy_needs_equal(const struct policy *a, const struct policy *b);
+
 /* The fields that people set, in the order in which a difference shows them. */
-#define POLICY_FIELD_COUNT 11
+#define POLICY_FIELD_COUNT 14
 /* As in the policy's text; index < POLICY_FIELD_COUNT. */
 const char *policy_field_name(size_t index);
 /* Appends the value of a field for people: "2", "24h", "U1, S2", "yes". */

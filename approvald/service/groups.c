@@ -4,6 +4,7 @@
  * that version is open at most its expires_after longer.
  * Never asks Slack who is in a group. */
 #include "approvald/service/groups.h"
+#include "approvald/core/needs.h"
 #include "approvald/service/answer.h"
 
 #include "base/assert.h"
@@ -91,8 +92,11 @@ struct load_visit {
 /* No request pins the version that says a policy is deleted. */
 static void add_policy(struct groups *groups, const struct policy *policy, uint64_t until_ms)
 {
-    for (uint32_t i = 0; i < policy->group_count && !policy->deleted; i++) {
-        add(groups, policy->groups[i], until_ms);
+    struct span needed[2 * CORE_POLICY_GROUP_COUNT_MAX];
+    uint32_t count = policy->deleted ? 0 : needs_groups(policy, needed);
+
+    for (uint32_t i = 0; i < count; i++) {
+        add(groups, needed[i], until_ms);
     }
 }
 

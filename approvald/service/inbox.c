@@ -70,6 +70,7 @@ static void list_answer(struct job *base, enum err_code rc, const struct err *er
         entry->at_ms = stored.at_ms;
         entry->id = stored.id;
         entry->user = stored.actor.user;
+        entry->requester = stored.requester;
         entry->group_count = stored.group_count;
         for (uint32_t i = 0; i < stored.group_count; i++) {
             entry->groups[i] = stored.groups[i];
@@ -165,6 +166,7 @@ enum err_code service_inbox_resolve(struct service *service,
 
     ASSERT(facts->known_count <= CORE_FACT_GROUP_COUNT_MAX);
     ASSERT(facts->member_count <= CORE_FACT_GROUP_COUNT_MAX);
+    ASSERT(facts->requester_count <= CORE_POLICY_GROUP_COUNT_MAX);
     rc = job_new(service, sizeof *job, resolve_run, resolve_answer, &base, err);
     if (rc != ERR_OK) {
         return rc;

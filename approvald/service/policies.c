@@ -2,6 +2,7 @@
 /* policies.c: applying and listing policies.
  * Owns versions: each change is a new one, old ones stay for the requests that pin them.
  * Never applies half a text: it is one transaction. */
+#include "approvald/core/needs.h"
 #include "approvald/core/policy.h"
 #include "approvald/service/answer.h"
 #include "approvald/service/groups.h"
@@ -155,21 +156,24 @@ struct totals {
 
 static enum err_code add_total(struct totals *totals, const struct policy *policy, struct err *err)
 {
+    struct span groups[2 * CORE_POLICY_GROUP_COUNT_MAX];
+    uint32_t count = needs_groups(policy, groups);
+
     if (policy->deleted) {
         return ERR_OK;
     }
     totals->policy_count++;
-    for (uint32_t i = 0; i < policy->group_count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         size_t at = 0;
 
-        while (at < totals->group_count && !span_equal(totals->groups[at], policy->groups[i])) {
+        while (at < totals->group_count && !span_equal(totals->groups[at], groups[i])) {
             at++;
         }
         if (at == CORE_FACT_GROUP_COUNT_MAX) {
             return err_set(err, ERR_INVALID, "all policies together name more than %d groups",
                            CORE_FACT_GROUP_COUNT_MAX);
         }
-        totals->groups[at] = policy->groups[i];
+        totals->groups[at] = groups[i];
         totals->group_count += at == totals->group_count ? 1 : 0;
     }
     if (totals->policy_count > SERVICE_POLICY_COUNT_MAX) {

@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "base/text.h"
 
-#define VALUE_SIZE_MAX 8192 /* the longest field: 72 ids of 24 bytes and commas */
+#define VALUE_SIZE_MAX 16384 /* the longest field: 8 needs of 72 ids of 24 bytes and spaces */
 
 enum policy_change policy_change_of(const struct policy *before, const struct policy *after)
 {

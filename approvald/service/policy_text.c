@@ -6,6 +6,7 @@
 
 #include "approvald/core/policy.h"
 #include "approvald/service/limits.h"
+#include "approvald/service/policy_needs.h"
 
 #include "base/assert.h"
 #include "base/conf.h"
@@ -14,6 +15,7 @@
 #include <string.h>
 
 #define APPROVER_COUNT_MAX (CORE_POLICY_USER_COUNT_MAX + CORE_POLICY_GROUP_COUNT_MAX)
+#define NEED_ITEM_MAX      (2 * CORE_NEED_COUNT_MAX - 1)        /* an "or" between each two */
 #define TITLE_SIZE_MAX     ((uint64_t)4 * CORE_TITLE_COUNT_MAX) /* four bytes a character */
 
 static const struct conf_option options[] = {
@@ -21,10 +23,17 @@ static const struct conf_option options[] = {
      "What the policy is for, in a line for people."},
     {"policy", "channel", CONF_TEXT, "", 0, CORE_SLACK_ID_SIZE_MAX, NULL,
      "Slack channel id of the cards; without one there is no card."},
-    {"policy", "approvers", CONF_LIST, NULL, 1, APPROVER_COUNT_MAX, NULL,
+    {"policy", "approvers", CONF_LIST, "", 0, APPROVER_COUNT_MAX, NULL,
      "Who may decide: Slack user ids (U…, W…) and user group ids (S…)."},
     {"policy", "quorum", CONF_NUMBER, "1", 1, CORE_QUORUM_MAX, NULL,
-     "How many different people have to approve; one rejection ends a request."},
+     "How many different people have to approve."},
+    {"policy", "needs", CONF_LIST, "", 0, NEED_ITEM_MAX, NULL,
+     "Instead of approvers and quorum: how many different people of each kind have to approve, as "
+     "\"security: 1 of S0SECURITY\"; behind an \"or\" alone other needs that are enough as well."},
+    {"policy", "rejections", CONF_NUMBER, "1", 1, CORE_REJECTIONS_MAX, NULL,
+     "How many different people have to reject before a request is rejected."},
+    {"policy", "exclude_requester_groups", CONF_LIST, "", 0, CORE_POLICY_GROUP_COUNT_MAX, NULL,
+     "User groups whose members do not decide what one of their members asked for."},
     {"policy", "self_approval", CONF_BOOL, "false", 0, 0, NULL,
      "Whether the requester may decide his own request."},
     {"policy", "direct_requester", CONF_BOOL, "true", 0, 0, NULL,
@@ -93,6 +102,47 @@ read_approvers(const struct conf_section *section, struct policy *policy, struct
 }
 
 static enum err_code
+read_needs(const struct conf_section *section, struct policy *policy, struct err *err)
+{
+    size_t count = conf_list_count(section, "needs");
+    uint32_t alternative = 0;
+    enum err_code rc = ERR_OK;
+
+    if (count > 0 && (policy->user_count > 0 || policy->group_count > 0)) {
+        return err_set(err, ERR_INVALID, "needs: name people there or in approvers, not in both");
+    }
+    if (count > 0 && policy->quorum != 1) {
+        return err_set(err, ERR_INVALID, "quorum: leave it out; each need says how many");
+    }
+    for (size_t i = 0; rc == ERR_OK && i < count; i++) {
+        rc = policy_needs_parse(span_text(conf_list(section, "needs", i)), policy, &alternative,
+                                err);
+    }
+    if (rc == ERR_OK && policy->need_count > 0 &&
+        policy->needs[policy->need_count - 1].need.alternative != alternative) {
+        return err_set(err, ERR_INVALID, "needs: nothing stands behind the last \"or\"");
+    }
+    policy->quorum = policy_fewest(policy);
+    return rc;
+}
+
+static enum err_code
+read_excludes(const struct conf_section *section, struct policy *policy, struct err *err)
+{
+    size_t count = conf_list_count(section, "exclude_requester_groups");
+
+    if (count > CORE_POLICY_GROUP_COUNT_MAX) {
+        return err_set(err, ERR_INVALID, "exclude_requester_groups: at most %d",
+                       CORE_POLICY_GROUP_COUNT_MAX);
+    }
+    for (size_t i = 0; i < count; i++) {
+        policy->excludes[policy->exclude_count++] =
+            span_text(conf_list(section, "exclude_requester_groups", i));
+    }
+    return ERR_OK;
+}
+
+static enum err_code
 read_policy(const struct conf_section *section, struct policy *policy, struct err *err)
 {
     size_t webhook_count = conf_list_count(section, "webhooks");
@@ -102,7 +152,7 @@ read_policy(const struct conf_section *section, struct policy *policy, struct er
                               .title = text_of(section, "title"),
                               .channel = text_of(section, "channel"),
                               .quorum = (uint32_t)conf_number(section, "quorum"),
-                              .rejections = 1,
+                              .rejections = (uint32_t)conf_number(section, "rejections"),
                               .self_approval = conf_bool(section, "self_approval"),
                               .direct_requester = conf_bool(section, "direct_requester"),
                               .require_reason = conf_bool(section, "require_reason"),
@@ -116,6 +166,12 @@ read_policy(const struct conf_section *section, struct policy *policy, struct er
         policy->webhooks[policy->webhook_count++] = span_text(conf_list(section, "webhooks", i));
     }
     rc = read_approvers(section, policy, err);
+    if (rc == ERR_OK) {
+        rc = read_needs(section, policy, err);
+    }
+    if (rc == ERR_OK) {
+        rc = read_excludes(section, policy, err);
+    }
     return rc == ERR_OK ? policy_check(policy, err) : rc;
 }
 

@@ -3,6 +3,7 @@
  * Owns the order: rules, their effects, refusal's notice, the event's key, the request's row.
  * Never asks whether the event is new: its caller has. */
 #include "approvald/service/press.h"
+#include "approvald/core/needs.h"
 
 #include "base/assert.h"
 #include "base/buf.h"
@@ -50,8 +51,8 @@ put_inbox(struct work *work, const struct press *press, struct subject *subject)
                                 .has_key = press->has_key,
                                 .key = press->key,
                                 .channel = press->channel,
-                                .thread = press->thread,
-                                .group_count = subject->policy.group_count};
+                                .thread = press->thread};
+    struct span groups[2 * CORE_POLICY_GROUP_COUNT_MAX];
     struct audit_write write = {.action = span_text(audit_action_word(AUDIT_DEFERRED)),
                                 .actor = &press->actor,
                                 .id = &press->id};
@@ -60,8 +61,13 @@ put_inbox(struct work *work, const struct press *press, struct subject *subject)
     if (counts->inbox_depth >= SERVICE_INBOX_COUNT_MAX) {
         return err_set(work->err, ERR_FULL, "too many presses wait for facts from Slack");
     }
+    entry.group_count = needs_groups(&subject->policy, groups);
+    ASSERT(entry.group_count <= CORE_POLICY_GROUP_COUNT_MAX); /* policy_check has seen to it */
     for (uint32_t i = 0; i < entry.group_count; i++) {
-        entry.groups[i] = subject->policy.groups[i];
+        entry.groups[i] = groups[i];
+    }
+    if (subject->policy.exclude_count > 0) {
+        entry.requester = subject->request.requester;
     }
     rc = work_audit(work, &write, subject, NULL);
     if (rc != ERR_OK) {

@@ -165,6 +165,7 @@ struct service_inbox_entry {
     struct span user;
     uint32_t group_count; /* whose members must be known */
     struct span groups[CORE_POLICY_GROUP_COUNT_MAX];
+    struct span requester; /* whose membership in them must be known too, or empty */
 };
 /* The oldest entries after seq (0: from the first), at most count_max (≤ SERVICE_PAGE_COUNT_MAX).
  */

@@ -22,6 +22,7 @@ struct inbox_slot {
     uint64_t seq;
     uint64_t at_ms; /* wall */
     struct slack_id user;
+    struct slack_id requester; /* empty: does not matter */
     uint32_t group_count;
     struct slack_id groups[CORE_POLICY_GROUP_COUNT_MAX];
 };
@@ -83,6 +84,28 @@ static bool knows_groups(const struct inbox_slot *slot, const struct facts *fact
     return found == slot->group_count;
 }
 
+/* What is known of the person, and of the requester where that matters. */
+static void get_facts(struct inbox_slot *slot, struct facts *ret_facts)
+{
+    struct directory *directory = slot->worker->inbound->directory;
+    struct facts requester;
+
+    directory_facts(directory, slack_id_span(&slot->user), SPAN_NONE, ret_facts);
+    if (slot->requester.size == 0 || !knows_groups(slot, ret_facts)) {
+        return;
+    }
+    directory_facts(directory, slack_id_span(&slot->requester), SPAN_NONE, &requester);
+    ret_facts->requester_known = true;
+    for (uint32_t i = 0; i < slot->group_count; i++) {
+        for (uint32_t j = 0; j < requester.member_count; j++) {
+            if (span_equal(requester.member[j], slack_id_span(&slot->groups[i]))) {
+                ret_facts->requester[ret_facts->requester_count++] =
+                    slack_id_span(&slot->groups[i]);
+            }
+        }
+    }
+}
+
 /* Lets the service decide with what is known. False: nothing was begun. */
 static bool resolve(struct inbox_slot *slot, const struct facts *facts)
 {
@@ -107,8 +130,7 @@ static void on_fetched(void *arg)
     struct inbox_slot *slot = arg;
     struct facts facts;
 
-    directory_facts(slot->worker->inbound->directory, slack_id_span(&slot->user), SPAN_NONE,
-                    &facts);
+    get_facts(slot, &facts);
     if (!resolve(slot, &facts)) {
         slot_done(slot); /* it stays in the inbox for the next walk */
     }
@@ -121,7 +143,7 @@ static void begin_slot(struct inbox_slot *slot)
     struct facts facts;
     struct err err = ERR_INIT;
 
-    directory_facts(inbound->directory, slack_id_span(&slot->user), SPAN_NONE, &facts);
+    get_facts(slot, &facts);
     if (facts.user_known && knows_groups(slot, &facts) && resolve(slot, &facts)) {
         return;
     }
@@ -142,7 +164,8 @@ static void fill_slot(struct inbox_slot *slot, const struct service_inbox_entry 
     slot->busy = true;
     slot->seq = entry->seq;
     slot->at_ms = entry->at_ms;
-    (void)slack_id_set(&slot->user, entry->user); /* the service has checked it */
+    (void)slack_id_set(&slot->user, entry->user);           /* the service has checked it */
+    (void)slack_id_set(&slot->requester, entry->requester); /* likewise; empty: none */
     slot->group_count = entry->group_count;
     for (uint32_t i = 0; i < entry->group_count; i++) {
         (void)slack_id_set(&slot->groups[i], entry->groups[i]); /* likewise */

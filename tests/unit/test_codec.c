@@ -9,14 +9,17 @@
 
 #include <string.h>
 
-/* Beside the plain sample of each kind: a request and a policy with needs. */
-#define SAMPLE_REQUEST_NEEDS CODEC_KIND_COUNT
-#define SAMPLE_POLICY_NEEDS  (CODEC_KIND_COUNT + 1)
-#define SAMPLE_COUNT         (CODEC_KIND_COUNT + 2)
+/* Beside the plain sample of each kind: those with another end, behind the kinds in their order. */
+#define SAMPLE_REQUEST_NEEDS   CODEC_KIND_COUNT
+#define SAMPLE_POLICY_NEEDS    (CODEC_KIND_COUNT + 1)
+#define SAMPLE_INBOX_REQUESTER (CODEC_KIND_COUNT + 2)
+#define SAMPLE_COUNT           (CODEC_KIND_COUNT + 3)
 
 static uint32_t kind_of(uint32_t sample)
 {
-    return sample < CODEC_KIND_COUNT ? sample : sample - CODEC_KIND_COUNT;
+    static const uint32_t others[] = {0, 1, 4};
+
+    return sample < CODEC_KIND_COUNT ? sample : others[sample - CODEC_KIND_COUNT];
 }
 
 static enum err_code encode(uint32_t sample, struct buf *buf, struct err *err)
@@ -27,10 +30,13 @@ static enum err_code encode(uint32_t sample, struct buf *buf, struct err *err)
         sample == SAMPLE_POLICY_NEEDS ? codec_sample_policy_needs() : codec_sample_policy();
     const struct outbox_row row = codec_sample_row();
     const struct token_record token = codec_sample_token();
-    const struct inbox_entry inbox = codec_sample_inbox();
+    struct inbox_entry inbox = codec_sample_inbox();
     const struct retention retention = codec_sample_retention();
     const struct audit_entry audit = codec_sample_audit();
 
+    if (sample == SAMPLE_INBOX_REQUESTER) {
+        inbox.requester = SPAN_LITERAL("U0ASK");
+    }
     switch (kind_of(sample)) {
     case 0:
         return codec_request_encode(&request, buf, err);

@@ -93,6 +93,126 @@ static void every_field_has_its_limits(void)
     refused(&policy, "webhooks");
 }
 
+/* security: 1 of U0ANN; ops: 1 of U0ANN or W0BOB; or director: 2 of S0DIR. */
+static struct policy good_needs(void)
+{
+    struct policy policy = good();
+
+    policy.quorum = 2;
+    policy.group_count = 1;
+    policy.groups[0] = SPAN_LITERAL("S0DIR");
+    policy.need_count = 3;
+    policy.needs[0] =
+        (struct policy_need){.need = {.name = SPAN_LITERAL("security"), .quorum = 1}, .users = 1};
+    policy.needs[1] =
+        (struct policy_need){.need = {.name = SPAN_LITERAL("ops"), .quorum = 1}, .users = 3};
+    policy.needs[2] = (struct policy_need){
+        .need = {.name = SPAN_LITERAL("director"), .quorum = 2, .alternative = 1}, .groups = 1};
+    return policy;
+}
+
+static void needs_have_their_limits(void)
+{
+    struct policy policy = good_needs();
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL(policy_check(&policy, &err), ERR_OK);
+    CU_ASSERT_EQUAL(policy_fewest(&policy), 2);
+    policy.quorum = 3;
+    refused(&policy, "quorum: leave it out");
+    policy = good_needs();
+    policy.needs[1].need.name = policy.needs[0].need.name;
+    refused(&policy, "needs: \"security\" is given twice");
+    policy.needs[2].need.name = policy.needs[0].need.name; /* in another alternative it may be */
+    policy.needs[1].need.name = SPAN_LITERAL("ops");
+    CU_ASSERT_EQUAL(policy_check(&policy, &err), ERR_OK);
+    policy.needs[0].need.name = SPAN_LITERAL("Security");
+    refused(&policy, "needs: \"Security\" is not a name");
+    policy = good_needs();
+    policy.needs[2].groups = 0;
+    refused(&policy, "needs: director: name at least one");
+    policy = good_needs();
+    policy.needs[2].need.quorum = 9;
+    refused(&policy, "needs: at most 10 people");
+    policy.needs[2].need.quorum = 0;
+    refused(&policy, "needs: director: from 1");
+}
+
+static void needs_have_to_be_reachable_by_different_people(void)
+{
+    struct policy policy = good_needs();
+    struct err err = ERR_INIT;
+
+    policy.needs[1].users = 1; /* U0ANN alone would have to be two people */
+    refused(&policy,
+            "needs: security and others: 2 approvals cannot be reached by the 1 different");
+    policy.needs[1].need.alternative = 1; /* one of the two ways is enough */
+    policy.quorum = 1;
+    CU_ASSERT_EQUAL(policy_check(&policy, &err), ERR_OK);
+    policy = good_needs();
+    policy.needs[1].groups = 1;
+    policy.needs[1].users = 1;
+    CU_ASSERT_EQUAL(policy_check(&policy, &err), ERR_OK);
+    policy = good_needs();
+    policy.needs[1].need.quorum = 2; /* one of the two may be the requester */
+    refused(&policy, "needs: ops: 2 approvals cannot");
+    policy.self_approval = true;
+    refused(&policy, "needs: security and others: 3 approvals cannot be reached by the 2");
+}
+
+static void rejections_and_excluded_groups_have_their_limits(void)
+{
+    struct policy policy = good();
+    struct err err = ERR_INIT;
+
+    policy.rejections = 2;
+    CU_ASSERT_EQUAL(policy_check(&policy, &err), ERR_OK);
+    policy.rejections = 3;
+    refused(&policy, "rejections: 3 cannot be reached");
+    policy.rejections = 0;
+    refused(&policy, "rejections: from 1");
+    policy.rejections = CORE_REJECTIONS_MAX + 1;
+    refused(&policy, "rejections: from 1");
+    policy = good();
+    policy.exclude_count = 1;
+    policy.excludes[0] = SPAN_LITERAL("U0ANN");
+    refused(&policy, "exclude_requester_groups: \"U0ANN\"");
+    policy.excludes[0] = SPAN_LITERAL("S0TEAM");
+    CU_ASSERT_EQUAL(policy_check(&policy, &err), ERR_OK);
+    policy.exclude_count = 2;
+    policy.excludes[1] = policy.excludes[0];
+    refused(&policy, "exclude_requester_groups: \"S0TEAM\" is given twice");
+}
+
+static void needs_are_shown_as_they_are_written(void)
+{
+    struct policy policy = good_needs();
+    struct policy other = good_needs();
+    AUTO_BUF struct buf *buf = NULL;
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL_FATAL(buf_new(1024, &buf, &err), ERR_OK);
+    CU_ASSERT_EQUAL(policy_needs_format(&policy, buf, &err), ERR_OK);
+    CU_ASSERT(span_is(buf_span(buf), "security: 1 of U0ANN, ops: 1 of U0ANN W0BOB, or, "
+                                     "director: 2 of S0DIR"));
+    CU_ASSERT(policy_equal(&policy, &other));
+    other.needs[1].users = 2;
+    CU_ASSERT_FALSE(policy_equal(&policy, &other));
+    other = good_needs();
+    other.users[0] = SPAN_LITERAL("U0NEW");
+    CU_ASSERT_FALSE(policy_equal(&policy, &other));
+    other = good_needs();
+    other.need_count = 0;
+    CU_ASSERT_FALSE(policy_equal(&policy, &other));
+    other = good_needs();
+    other.rejections = 2;
+    CU_ASSERT_FALSE(policy_equal(&policy, &other));
+    other = good_needs();
+    other.exclude_count = 1;
+    other.excludes[0] = SPAN_LITERAL("S0TEAM");
+    CU_ASSERT_FALSE(policy_equal(&policy, &other));
+}
+
 static void names_and_ids_are_strict(void)
 {
     CU_ASSERT(policy_name_is_valid(SPAN_LITERAL("a.b_c-1")));
@@ -146,5 +266,11 @@ static void a_difference_names_the_changed_fields(void)
 UNIT_MAIN("policy",
           {"a quorum has to be reachable", a_quorum_has_to_be_reachable},
           {"every field has its limits", every_field_has_its_limits},
+          {"needs have their limits", needs_have_their_limits},
+          {"needs have to be reachable by different people",
+           needs_have_to_be_reachable_by_different_people},
+          {"rejections and excluded groups have their limits",
+           rejections_and_excluded_groups_have_their_limits},
+          {"needs are shown as they are written", needs_are_shown_as_they_are_written},
           {"names and ids are strict", names_and_ids_are_strict},
           {"a difference names the changed fields", a_difference_names_the_changed_fields})

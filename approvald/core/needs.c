@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* needs.c: a request's needs, and who may fill them.
+ * Owns the one need that stands for none.
+ * Never guesses: a membership that is not known is neither. */
+#include "approvald/core/needs.h"
+
+#include "base/assert.h"
+
+#include <string.h>
+
+static void
+quorum_of(const struct request *request, uint32_t decision_count, struct quorum *ret_quorum)
+{
+    ASSERT(decision_count <= request->decision_count);
+    ASSERT(decision_count <= CORE_DECISION_COUNT_MAX);
+    memset(ret_quorum, 0, sizeof *ret_quorum);
+    ret_quorum->need_count = request->need_count == 0 ? 1 : request->need_count;
+    ret_quorum->places[0] = request->quorum;
+    for (uint32_t i = 0; i < request->need_count; i++) {
+        ret_quorum->places[i] = request->needs[i].quorum;
+        ret_quorum->alternatives[i] = request->needs[i].alternative;
+    }
+    ret_quorum->person_count = decision_count;
+    for (uint32_t i = 0; i < decision_count; i++) {
+        const struct decision *decision = &request->decisions[i];
+        uint32_t may_fill = request->need_count == 0 ? 1 : decision->needs;
+
+        ret_quorum->may_fill[i] = decision->verdict == VERDICT_APPROVE ? may_fill : 0;
+    }
+}
+
+void needs_judge(const struct request *request,
+                 uint32_t decision_count,
+                 struct quorum_result *ret_result)
+{
+    struct quorum quorum;
+
+    quorum_of(request, decision_count, &quorum);
+    quorum_judge(&quorum, ret_result);
+}
+
+bool needs_helps(const struct request *request, uint32_t may_fill)
+{
+    struct quorum quorum;
+
+    quorum_of(request, request->decision_count, &quorum);
+    return quorum_helps(&quorum, may_fill);
+}
+
+uint32_t needs_rejections(const struct request *request, uint32_t decision_count)
+{
+    uint32_t count = 0;
+
+    ASSERT(decision_count <= request->decision_count);
+    for (uint32_t i = 0; i < decision_count; i++) {
+        count += request->decisions[i].verdict == VERDICT_REJECT ? 1U : 0U;
+    }
+    return count;
+}
+
+static bool are_ordered(const struct request *request)
+{
+    uint32_t alternative = 0;
+    uint32_t sum = 0;
+
+    for (uint32_t i = 0; i < request->need_count; i++) {
+        const struct need *need = &request->needs[i];
+        bool next = i > 0 && need->alternative == alternative + 1;
+
+        if (need->quorum < 1 || need->quorum > CORE_QUORUM_MAX ||
+            (need->alternative != alternative && !next)) {
+            return false;
+        }
+        alternative = need->alternative;
+        sum += need->quorum;
+    }
+    return sum <= CORE_QUORUM_MAX;
+}
+
+bool needs_invariant(const struct request *request)
+{
+    if (request->need_count > CORE_NEED_COUNT_MAX || !are_ordered(request) ||
+        request->rejections < 1 || request->rejections > CORE_REJECTIONS_MAX) {
+        return false;
+    }
+    for (uint32_t i = 0; i < request->decision_count; i++) {
+        uint32_t needs = request->decisions[i].needs;
+
+        /* Who may decide may fill something. */
+        if (needs >> request->need_count != 0 || (needs == 0) != (request->need_count == 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool contains(const struct span *spans, uint32_t count, struct span span)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (span_equal(spans[i], span)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum known in_group(const struct facts *facts, struct span group)
+{
+    if (facts == NULL) {
+        return KNOWN_UNKNOWN;
+    }
+    if (contains(facts->member, facts->member_count, group)) {
+        return KNOWN_YES;
+    }
+    return contains(facts->known, facts->known_count, group) ? KNOWN_NO : KNOWN_UNKNOWN;
+}
+
+/* Named by one of the policy's users or groups in the bit sets? */
+static enum known named_by(const struct policy *policy,
+                           uint64_t users,
+                           uint32_t groups,
+                           struct span user,
+                           const struct facts *facts)
+{
+    enum known named = KNOWN_NO;
+
+    for (uint32_t i = 0; i < policy->user_count; i++) {
+        if ((users >> i & 1) != 0 && span_equal(policy->users[i], user)) {
+            return KNOWN_YES;
+        }
+    }
+    for (uint32_t i = 0; named != KNOWN_YES && i < policy->group_count; i++) {
+        enum known member = (groups >> i & 1) == 0 ? KNOWN_NO : in_group(facts, policy->groups[i]);
+
+        named = member == KNOWN_NO ? named : member;
+    }
+    return named;
+}
+
+uint32_t needs_of_person(const struct policy *policy,
+                         struct span user,
+                         const struct facts *facts,
+                         uint32_t *ret_unknown)
+{
+    uint32_t count = policy->need_count == 0 ? 1 : policy->need_count;
+    uint32_t may_fill = 0;
+
+    *ret_unknown = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        bool any = policy->need_count == 0;
+        enum known named = named_by(policy, any ? UINT64_MAX : policy->needs[i].users,
+                                    any ? UINT32_MAX : policy->needs[i].groups, user, facts);
+
+        may_fill |= named == KNOWN_YES ? UINT32_C(1) << i : 0;
+        *ret_unknown |= named == KNOWN_UNKNOWN ? UINT32_C(1) << i : 0;
+    }
+    return may_fill;
+}
+
+enum known
+needs_excluded(const struct policy *policy, struct span requester, const struct facts *facts)
+{
+    enum known excluded = KNOWN_NO;
+
+    if (requester.size == 0) {
+        return KNOWN_NO; /* a program asked for itself */
+    }
+    for (uint32_t i = 0; i < policy->exclude_count; i++) {
+        enum known member = in_group(facts, policy->excludes[i]);
+
+        if (member == KNOWN_YES && facts->requester_known) {
+            if (contains(facts->requester, facts->requester_count, policy->excludes[i])) {
+                return KNOWN_YES;
+            }
+            member = KNOWN_NO;
+        }
+        excluded = member == KNOWN_NO ? excluded : KNOWN_UNKNOWN;
+    }
+    return excluded;
+}
+
+uint32_t needs_groups(const struct policy *policy,
+                      struct span ret_groups[2 * CORE_POLICY_GROUP_COUNT_MAX])
+{
+    uint32_t count = policy->group_count;
+
+    ASSERT(policy->group_count <= CORE_POLICY_GROUP_COUNT_MAX);
+    ASSERT(policy->exclude_count <= CORE_POLICY_GROUP_COUNT_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        ret_groups[i] = policy->groups[i];
+    }
+    for (uint32_t i = 0; i < policy->exclude_count; i++) {
+        if (!contains(ret_groups, count, policy->excludes[i])) {
+            ret_groups[count++] = policy->excludes[i];
+        }
+    }
+    return count;
+}
