@@ -97,6 +97,7 @@ static enum err_code show_decision(const struct json *decision, struct err *err)
 {
     AUTO_BUF struct buf *line = NULL;
     struct span reason = json_text(decision, "reason");
+    struct span need = json_text(decision, "need");
     bool yes = span_is(json_text(decision, "verdict"), "approve");
     enum err_code rc = buf_new(CTL_BODY_SIZE_MAX, &line, err);
 
@@ -104,6 +105,9 @@ static enum err_code show_decision(const struct json *decision, struct err *err)
         rc = buf_append_format(
             line, err, "%.*s by %.*s (%.*s)", SPAN_ARGS(json_text(decision, "at")),
             SPAN_ARGS(json_text(decision, "user")), SPAN_ARGS(json_text(decision, "via")));
+    }
+    if (rc == ERR_OK && need.size > 0) {
+        rc = buf_append_format(line, err, " for %.*s", SPAN_ARGS(need));
     }
     if (rc == ERR_OK && reason.size > 0) {
         rc = buf_append_format(line, err, ": %.*s", SPAN_ARGS(reason));
@@ -113,21 +117,75 @@ static enum err_code show_decision(const struct json *decision, struct err *err)
                : rc;
 }
 
+static enum err_code add_count(
+    const struct json *json, const char *part, const char *whole, struct buf *line, struct err *err)
+{
+    uint64_t count = 0;
+    uint64_t of = 1;
+
+    (void)json_u64(json, part, &count); /* absent: as an older approvald */
+    (void)json_u64(json, whole, &of);
+    return buf_append_format(line, err, "%llu of %llu", (unsigned long long)count,
+                             (unsigned long long)of);
+}
+
+static enum err_code add_needs(const struct json *needs, struct buf *line, struct err *err)
+{
+    uint64_t last = 0;
+    enum err_code rc = ERR_OK;
+
+    for (const struct json *at = json_first(needs); rc == ERR_OK && at != NULL;
+         at = json_next(at)) {
+        uint64_t alternative = last;
+        bool first = at == json_first(needs);
+
+        (void)json_u64(at, "alternative", &alternative);
+        rc = buf_append_format(line, err, "%s%s%.*s ", first ? "" : ", ",
+                               alternative != last ? "or " : "", SPAN_ARGS(json_text(at, "name")));
+        if (rc == ERR_OK) {
+            rc = add_count(at, "approvals", "quorum", line, err);
+        }
+        last = alternative;
+    }
+    return rc;
+}
+
+enum err_code show_progress_add(const struct json *request, struct buf *line, struct err *err)
+{
+    const struct json *needs = json_get(request, "needs");
+    uint64_t rejections = 0;
+    uint64_t quorum = 1;
+    enum err_code rc;
+
+    if (json_count(needs) > 0) {
+        rc = add_needs(needs, line, err);
+    } else {
+        rc = add_count(request, "approvals", "quorum", line, err);
+    }
+    if (rc == ERR_OK) {
+        rc = buf_append_text(line, json_count(needs) > 0 ? " approved" : " approvals", err);
+    }
+    (void)json_u64(request, "rejections", &rejections); /* absent: as an older approvald */
+    (void)json_u64(request, "rejection_quorum", &quorum);
+    if (rc == ERR_OK && quorum > 1 && rejections > 0) {
+        rc = buf_append_format(line, err, ", %llu of %llu rejections",
+                               (unsigned long long)rejections, (unsigned long long)quorum);
+    }
+    return rc;
+}
+
 static enum err_code show_head(const struct json *request, struct err *err)
 {
     AUTO_BUF struct buf *line = NULL;
     struct span use = json_text(request, "use");
     enum err_code rc = buf_new(CTL_BODY_SIZE_MAX, &line, err);
-    uint64_t quorum = 1;
-    uint64_t approvals = 0;
 
-    (void)json_u64(request, "quorum", &quorum);
-    (void)json_u64(request, "approvals", &approvals);
     if (rc == ERR_OK) {
-        rc = buf_append_format(line, err, "%.*s  %.*s, %llu of %llu approvals",
-                               SPAN_ARGS(json_text(request, "id")),
-                               SPAN_ARGS(json_text(request, "state")),
-                               (unsigned long long)approvals, (unsigned long long)quorum);
+        rc = buf_append_format(line, err, "%.*s  %.*s, ", SPAN_ARGS(json_text(request, "id")),
+                               SPAN_ARGS(json_text(request, "state")));
+    }
+    if (rc == ERR_OK) {
+        rc = show_progress_add(request, line, err);
     }
     if (rc == ERR_OK && use.size > 0 && !span_is(use, "none")) {
         rc = buf_append_format(line, err, ", %.*s", SPAN_ARGS(use));

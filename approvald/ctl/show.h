@@ -5,12 +5,18 @@
 
 #include "approvald/ctl/ctl.h"
 
+struct buf;
 struct json;
 
 /* Prints a request as approvald renders it. */
 enum err_code show_request(const struct json *request, struct err *err) WARN_UNUSED;
 /* With --json the body, else show_request. */
 int show_reply(const struct ctl *ctl, const struct client_reply *reply);
+
+/* Appends how far it is: "1 of 2 approvals", or with needs "security 1 of 1, ops 0 of 2, or
+ * director 0 of 1"; and how many rejections, where one is not enough. */
+enum err_code
+show_progress_add(const struct json *request, struct buf *line, struct err *err) WARN_UNUSED;
 
 /* The exit code that tells the outcome; CTL_TIMEOUT when there is none yet. */
 int show_outcome(const struct json *request);

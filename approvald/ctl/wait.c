@@ -47,17 +47,15 @@ static enum err_code progress_text(const struct wait_options *options,
                                    struct buf *line,
                                    struct err *err)
 {
-    uint64_t approvals = 0;
-    uint64_t quorum = 1;
     int64_t expires_s;
     char left[SHOW_SPAN_SIZE];
     enum err_code rc;
 
-    (void)json_u64(request, "approvals", &approvals);
-    (void)json_u64(request, "quorum", &quorum);
-    rc = buf_append_format(line, err, "%s: %.*s, %llu of %llu approvals", options->id,
-                           SPAN_ARGS(json_text(request, "state")), (unsigned long long)approvals,
-                           (unsigned long long)quorum);
+    rc = buf_append_format(line, err, "%s: %.*s, ", options->id,
+                           SPAN_ARGS(json_text(request, "state")));
+    if (rc == ERR_OK) {
+        rc = show_progress_add(request, line, err);
+    }
     if (rc == ERR_OK) {
         rc = add_deciders(line, request, err);
     }

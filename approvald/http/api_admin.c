@@ -144,6 +144,38 @@ add_names(struct json *object, const char *name, const struct span *names, uint3
     }
 }
 
+static void add_need(struct json *list, const struct policy *policy, uint32_t index)
+{
+    const struct policy_need *need = &policy->needs[index];
+    struct json *object = json_add_object(list, NULL);
+    struct json *names;
+
+    json_add_text(object, "name", need->need.name);
+    json_add_u64(object, "alternative", need->need.alternative);
+    json_add_u64(object, "quorum", need->need.quorum);
+    names = json_add_array(object, "users");
+    for (uint32_t i = 0; i < policy->user_count; i++) {
+        if ((need->users >> i & 1) != 0) {
+            json_add_text(names, NULL, policy->users[i]);
+        }
+    }
+    names = json_add_array(object, "groups");
+    for (uint32_t i = 0; i < policy->group_count; i++) {
+        if ((need->groups >> i & 1) != 0) {
+            json_add_text(names, NULL, policy->groups[i]);
+        }
+    }
+}
+
+static void add_needs(struct json *object, const struct policy *policy)
+{
+    struct json *list = json_add_array(object, "needs");
+
+    for (uint32_t i = 0; i < policy->need_count; i++) {
+        add_need(list, policy, i);
+    }
+}
+
 static void add_policy(struct json *list, const struct policy *policy)
 {
     struct json *object = json_add_object(list, NULL);
@@ -154,6 +186,9 @@ static void add_policy(struct json *list, const struct policy *policy)
     add_text_or_null(object, "title", policy->title);
     add_text_or_null(object, "channel", policy->channel);
     json_add_u64(object, "quorum", policy->quorum);
+    add_needs(object, policy);
+    json_add_u64(object, "rejections", policy->rejections);
+    add_names(object, "exclude_requester_groups", policy->excludes, policy->exclude_count);
     json_add_bool(object, "self_approval", policy->self_approval);
     json_add_bool(object, "direct_requester", policy->direct_requester);
     json_add_bool(object, "require_reason", policy->require_reason);

@@ -6,6 +6,7 @@
 
 #include "approvald/core/approval.h"
 #include "approvald/core/audit.h"
+#include "approvald/core/needs.h"
 #include "approvald/core/request_id.h"
 #include "base/assert.h"
 #include "base/crypto.h"
@@ -55,7 +56,25 @@ static void add_time(struct json *parent, const char *name, uint64_t wall_ms)
     json_add_text(parent, name, span_text(text));
 }
 
-static void add_decisions(struct json *parent, const struct request *request)
+static void
+add_needs(struct json *parent, const struct request *request, const struct quorum_result *result)
+{
+    struct json *list = json_add_array(parent, "needs");
+
+    for (uint32_t i = 0; i < request->need_count; i++) {
+        const struct need *need = &request->needs[i];
+        struct json *node = json_add_object(list, NULL);
+
+        json_add_text(node, "name", need->name);
+        json_add_u64(node, "alternative", need->alternative);
+        json_add_u64(node, "quorum", need->quorum);
+        json_add_u64(node, "approvals", result->filled[i]);
+    }
+}
+
+static void add_decisions(struct json *parent,
+                          const struct request *request,
+                          const struct quorum_result *result)
 {
     struct json *list = json_add_array(parent, "decisions");
 
@@ -65,6 +84,9 @@ static void add_decisions(struct json *parent, const struct request *request)
 
         add_text(node, "user", decision->user);
         json_add_text(node, "verdict", span_text(render_verdict(decision->verdict)));
+        add_text(node, "need",
+                 result->fills[i] < request->need_count ? request->needs[result->fills[i]].name
+                                                        : SPAN_NONE);
         add_time(node, "at", decision->at_ms);
         json_add_text(node, "via", span_text(audit_via_word(decision->via)));
         add_text(node, "reason", decision->reason);
@@ -99,14 +121,19 @@ static void add_question(struct json *parent, const struct request *request)
 static void add_answer(struct json *parent, const struct request *request)
 {
     bool cancelled = request->state == REQUEST_CANCELLED;
+    struct quorum_result result;
 
+    needs_judge(request, request->decision_count, &result);
     add_time(parent, "lapses_at", request->lapses_ms);
     add_time(parent, "ended_at", request->ended_ms);
     add_time(parent, "claimed_at", request->claimed_ms);
     add_time(parent, "consumed_at", request->consumed_ms);
     json_add_u64(parent, "quorum", request->quorum);
     json_add_u64(parent, "approvals", render_approval_count(request));
-    add_decisions(parent, request);
+    add_needs(parent, request, &result);
+    json_add_u64(parent, "rejection_quorum", request->rejections);
+    json_add_u64(parent, "rejections", needs_rejections(request, request->decision_count));
+    add_decisions(parent, request, &result);
     add_text(parent, "cancelled_by", cancelled ? request->end_actor : SPAN_NONE);
     add_text(parent, "cancel_reason", cancelled ? request->end_reason : SPAN_NONE);
     if (request->use == USE_CONSUMED) {

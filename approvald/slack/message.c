@@ -5,8 +5,8 @@
 #include "approvald/slack/message.h"
 
 #include "approvald/core/audit.h"
+#include "approvald/core/needs.h"
 #include "approvald/core/request_id.h"
-#include "approvald/service/render.h"
 #include "approvald/slack/blocks.h"
 #include "approvald/slack/limits.h"
 #include "approvald/slack/prose.h"
@@ -99,15 +99,13 @@ enum err_code message_add_rescue(const struct card *card, struct json *message, 
     return prose_status(&prose, err);
 }
 
-/* How many had approved when the item happened: the item tells the moment, the request the rest. */
-static uint32_t approvals_at(const struct request *request, uint64_t at_ms)
+/* How many had decided when the item happened: the item tells the moment, the request the rest. */
+static uint32_t decisions_at(const struct request *request, uint64_t at_ms)
 {
     uint32_t count = 0;
 
-    for (uint32_t i = 0; i < request->decision_count; i++) {
-        const struct decision *decision = &request->decisions[i];
-
-        count += decision->verdict == VERDICT_APPROVE && decision->at_ms <= at_ms;
+    while (count < request->decision_count && request->decisions[count].at_ms <= at_ms) {
+        count++;
     }
     return count;
 }
@@ -141,6 +139,21 @@ static void say_consumed(struct prose *prose, const struct request *request)
     prose_add(prose, text);
 }
 
+/* Where one is not enough, how many there were then. */
+static void
+say_rejection(struct prose *prose, const struct request *request, const struct outbox_item *item)
+{
+    say_who(prose, item->user, "rejected this");
+    if (request->rejections > 1) {
+        prose_add(prose, " (");
+        prose_add_number(prose, needs_rejections(request, decisions_at(request, item->at_ms)));
+        prose_add(prose, " of ");
+        prose_add_number(prose, request->rejections);
+        prose_add(prose, ")");
+    }
+    prose_add(prose, ".");
+}
+
 /* The words of an item; the codes are core's. */
 static void
 say_item(struct prose *prose, const struct request *request, const struct outbox_item *item)
@@ -148,13 +161,11 @@ say_item(struct prose *prose, const struct request *request, const struct outbox
     switch (item->kind) {
     case AUDIT_APPROVAL:
         say_who(prose, item->user, "approved (");
-        prose_add_number(prose, approvals_at(request, item->at_ms));
-        prose_add(prose, " of ");
-        prose_add_number(prose, request->quorum);
+        story_progress(prose, request, decisions_at(request, item->at_ms));
         prose_add(prose, ").");
         return;
     case AUDIT_REJECTION:
-        say_who(prose, item->user, "rejected this.");
+        say_rejection(prose, request, item);
         return;
     case AUDIT_APPROVED:
         prose_add(prose, "\xe2\x9c\x85 Approved: it may be used now.");

@@ -4,8 +4,8 @@
  * Never builds JSON, never decides anything. Pure. */
 #include "approvald/slack/story.h"
 
+#include "approvald/core/needs.h"
 #include "approvald/core/request_id.h"
-#include "approvald/service/render.h"
 #include "approvald/slack/limits.h"
 #include "approvald/slack/prose.h"
 #include "base/assert.h"
@@ -102,29 +102,91 @@ void story_asker(struct prose *prose, const struct request *request)
     }
 }
 
-/* Groups first: they stay true when people come and go. */
-static void say_deciders(struct prose *prose, const struct policy *policy)
+/* How many more people and groups there is room to name. */
+struct names {
+    uint32_t left;
+    uint32_t hidden;
+};
+
+/* Returns true when it was named, and says what stands before it. */
+static bool name_one(struct prose *prose, struct names *names, bool first)
 {
-    uint32_t count = policy->group_count + policy->user_count;
-    uint32_t shown = count < STORY_MENTION_COUNT_MAX ? count : STORY_MENTION_COUNT_MAX;
+    if (names->left == 0) {
+        names->hidden++;
+        return false;
+    }
+    names->left--;
+    prose_add(prose, first ? "" : ", ");
+    return true;
+}
+
+/* Groups first: they stay true when people come and go. */
+static void say_names(struct prose *prose,
+                      const struct policy *policy,
+                      uint64_t users,
+                      uint32_t groups,
+                      struct names *names)
+{
+    bool first = true;
 
     ASSERT(policy->group_count <= CORE_POLICY_GROUP_COUNT_MAX);
     ASSERT(policy->user_count <= CORE_POLICY_USER_COUNT_MAX);
-    if (count == 0) {
+    for (uint32_t i = 0; i < policy->group_count; i++) {
+        if ((groups >> i & 1) != 0 && name_one(prose, names, first)) {
+            prose_add_group(prose, policy->groups[i]);
+            first = false;
+        }
+    }
+    for (uint32_t i = 0; i < policy->user_count; i++) {
+        if ((users >> i & 1) != 0 && name_one(prose, names, first)) {
+            prose_add_person(prose, policy->users[i]);
+            first = false;
+        }
+    }
+}
+
+/* "security: @sec; ops: @ops, @bob": of the needs for which one more person would help. That may be
+ * one whose places are taken, when somebody there can fill another. */
+static void say_missing_names(struct prose *prose,
+                              const struct request *request,
+                              const struct policy *policy,
+                              struct names *names)
+{
+    bool first = true;
+
+    for (uint32_t i = 0; i < policy->need_count; i++) {
+        const struct policy_need *need = &policy->needs[i];
+
+        if (!needs_helps(request, UINT32_C(1) << i)) {
+            continue;
+        }
+        if (names->left > 0) {
+            prose_add(prose, first ? "" : "; ");
+            prose_add_text(prose, need->need.name, CORE_NAME_SIZE_MAX);
+            prose_add(prose, ": ");
+        }
+        say_names(prose, policy, need->users, need->groups, names);
+        first = false;
+    }
+}
+
+static void
+say_deciders(struct prose *prose, const struct request *request, const struct policy *policy)
+{
+    struct names names = {.left = STORY_MENTION_COUNT_MAX};
+
+    if (policy->group_count + policy->user_count == 0) {
         return;
     }
     prose_add(prose, " May decide: ");
-    for (uint32_t i = 0; i < shown; i++) {
-        prose_add(prose, i == 0 ? "" : ", ");
-        if (i < policy->group_count) {
-            prose_add_group(prose, policy->groups[i]);
-        } else {
-            prose_add_person(prose, policy->users[i - policy->group_count]);
-        }
+    if (policy->need_count == 0) {
+        say_names(prose, policy, UINT64_MAX, UINT32_MAX, &names);
+    } else {
+        say_missing_names(prose, request, policy, &names);
     }
-    if (count > shown) {
+    if (names.hidden > 0) {
         prose_add(prose, " and ");
-        prose_add_number(prose, count - shown);
+        prose_add_number(prose, names.hidden);
         prose_add(prose, " more");
     }
     prose_add(prose, ".");
@@ -147,28 +209,74 @@ static void say_via(struct prose *prose, enum via via)
 
 static void say_decisions(struct prose *prose, const struct request *request)
 {
+    struct quorum_result result;
+
     ASSERT(request->decision_count <= CORE_DECISION_COUNT_MAX);
+    needs_judge(request, request->decision_count, &result);
     for (uint32_t i = 0; i < request->decision_count; i++) {
         const struct decision *decision = &request->decisions[i];
 
         prose_add(prose,
                   decision->verdict == VERDICT_APPROVE ? "\nApproved by " : "\nRejected by ");
         prose_add_person(prose, decision->user);
+        if (result.fills[i] < request->need_count) {
+            prose_add(prose, " for ");
+            prose_add_text(prose, request->needs[result.fills[i]].name, CORE_NAME_SIZE_MAX);
+        }
         say_via(prose, decision->via);
         prose_add(prose, ", ");
         prose_add_date(prose, decision->at_ms);
     }
 }
 
+static void say_of(struct prose *prose, uint32_t count, uint32_t of)
+{
+    prose_add_number(prose, count);
+    prose_add(prose, " of ");
+    prose_add_number(prose, of);
+}
+
+void story_progress(struct prose *prose, const struct request *request, uint32_t decision_count)
+{
+    struct quorum_result result;
+    bool first = true;
+
+    needs_judge(request, decision_count, &result);
+    if (request->need_count == 0) {
+        say_of(prose, result.filled[0], request->quorum);
+        return;
+    }
+    for (uint32_t i = 0; i < request->need_count; i++) {
+        const struct need *need = &request->needs[i];
+        bool other = i > 0 && need->alternative != request->needs[i - 1].alternative;
+
+        if (result.satisfied && need->alternative != result.alternative) {
+            continue;
+        }
+        prose_add(prose, first ? "" : ", ");
+        prose_add(prose, other && !first ? "or " : "");
+        prose_add_text(prose, need->name, CORE_NAME_SIZE_MAX);
+        prose_add(prose, " ");
+        say_of(prose, result.filled[i], need->quorum);
+        first = false;
+    }
+}
+
+/* "1 of 2 approved.", and where one rejection is not enough how many there are. */
 static void say_count(struct prose *prose, const struct request *request, const char *bold)
 {
+    uint32_t rejections = needs_rejections(request, request->decision_count);
+
     prose_add(prose, bold);
-    prose_add_number(prose, render_approval_count(request));
-    prose_add(prose, " of ");
-    prose_add_number(prose, request->quorum);
+    story_progress(prose, request, request->decision_count);
     prose_add(prose, " approved");
     prose_add(prose, bold);
     prose_add(prose, ".");
+    if (rejections > 0) {
+        prose_add(prose, " ");
+        say_of(prose, rejections, request->rejections);
+        prose_add(prose, " rejected.");
+    }
 }
 
 /* "*Approved* 2 of 2." */
@@ -244,7 +352,7 @@ void story_status(struct prose *prose,
     case REQUEST_PENDING:
         say_count(prose, request, bold);
         if (policy != NULL) {
-            say_deciders(prose, policy);
+            say_deciders(prose, request, policy);
         }
         say_decisions(prose, request);
         break;
@@ -262,9 +370,7 @@ void story_status(struct prose *prose,
         say_head(prose, "Expired", bold);
         say_ended(prose, request);
         prose_add(prose, " There were not enough approvals (");
-        prose_add_number(prose, render_approval_count(request));
-        prose_add(prose, " of ");
-        prose_add_number(prose, request->quorum);
+        story_progress(prose, request, request->decision_count);
         prose_add(prose, "), so nothing will run. It can be asked for again.");
         say_decisions(prose, request);
         break;

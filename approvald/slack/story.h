@@ -39,6 +39,9 @@ void story_status(struct prose *prose,
                   const struct request *request,
                   const struct policy *policy,
                   const char *bold);
+/* How far the first decision_count decisions go: "1 of 2", or with needs "security 1 of 1, ops 0 of
+ * 2, or directors 0 of 1"; once one alternative is complete, that one alone. */
+void story_progress(struct prose *prose, const struct request *request, uint32_t decision_count);
 /* The whole request in a few sentences, for text that stands alone. answer is how to decide it
  * (shown while it is pending). */
 void story_summary(struct prose *prose,

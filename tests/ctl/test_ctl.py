@@ -311,6 +311,24 @@ class Showing(CtlTest):
         self.serve(sequence(problem(404, "no such path")))
         self.assertIn("local socket", self.check(115, "token", "list").err)
 
+    def test_show_says_which_needs_are_met_and_by_whom(self):
+        needs = [
+            {"name": "security", "alternative": 0, "quorum": 1, "approvals": 1},
+            {"name": "ops", "alternative": 0, "quorum": 2, "approvals": 0},
+            {"name": "director", "alternative": 1, "quorum": 1, "approvals": 0},
+        ]
+        decision = {"user": "U1", "verdict": "approve", "need": "security", "via": "slack"}
+        shown = request_json(
+            needs=needs, approvals=1, rejection_quorum=2, rejections=1, decisions=[decision]
+        )
+        self.serve(sequence((200, shown)))
+        done = self.check(0, "show", ID)
+        line = "pending, security 1 of 1, ops 0 of 2, or director 0 of 1 approved, 1 of 2 rejections"
+        self.assertIn(line, done.out)
+        self.assertIn("by U1 (slack) for security", done.out)
+        self.serve(sequence((200, request_json())))
+        self.assertIn("pending, 0 of 1 approvals\n", self.check(0, "show", ID).out)
+
     def test_policy_test(self):
         policy = {"name": "p", "users": ["U1"], "groups": [], "self_approval": False}
         self.serve(sequence((200, {"policies": [policy]})))

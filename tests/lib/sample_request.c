@@ -160,6 +160,52 @@ void sample_request(enum sample sample, struct request *ret_request)
     advance(ret_request, sample);
 }
 
+static void set_needs(struct policy *policy)
+{
+    const struct policy_need needs[] = {
+        {.need = {.name = SPAN_LITERAL("security"), .quorum = 1}, .groups = 1},
+        {.need = {.name = SPAN_LITERAL("ops"), .quorum = 2}, .users = 2, .groups = 2},
+        {.need = {.name = SPAN_LITERAL("director"), .quorum = 1, .alternative = 1}, .users = 4},
+    };
+
+    policy->users[2] = SPAN_LITERAL("U0APR00003");
+    policy->user_count = 3;
+    policy->groups[0] = SPAN_LITERAL("S0SEC00001");
+    policy->groups[1] = SPAN_LITERAL("S0OPS00001");
+    policy->group_count = 2;
+    policy->need_count = 3;
+    memcpy(policy->needs, needs, sizeof needs);
+    policy->quorum = 1;
+    policy->rejections = 2;
+}
+
+void sample_needs(enum sample sample, struct request *ret_request, struct policy *ret_policy)
+{
+    sample_policy(ret_policy);
+    set_needs(ret_policy);
+    sample_request(SAMPLE_PENDING, ret_request);
+    ret_request->quorum = ret_policy->quorum;
+    ret_request->rejections = ret_policy->rejections;
+    ret_request->need_count = ret_policy->need_count;
+    for (uint32_t i = 0; i < ret_policy->need_count; i++) {
+        ret_request->needs[i] = ret_policy->needs[i].need;
+    }
+    if (sample == SAMPLE_PENDING) {
+        return;
+    }
+    decide(ret_request, VERDICT_APPROVE, "U0APR00001", VIA_SLACK, SPAN_NONE);
+    decide(ret_request, VERDICT_APPROVE, "U0APR00009", VIA_SLACK, SPAN_NONE);
+    ret_request->decisions[0].needs = 3;
+    ret_request->decisions[1].needs = 1;
+    ret_request->revision += 2;
+    if (sample == SAMPLE_PARTIAL) {
+        return;
+    }
+    decide(ret_request, VERDICT_APPROVE, "U0APR00002", VIA_CLI, SPAN_NONE);
+    ret_request->decisions[2].needs = 2;
+    set_state(ret_request, REQUEST_APPROVED, USE_UNUSED);
+}
+
 const char *sample_hostile_unit(uint32_t kind)
 {
     static const char *const units[SAMPLE_HOSTILE_COUNT] = {

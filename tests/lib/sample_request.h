@@ -30,6 +30,10 @@ const char *sample_word(enum sample sample);
 /* Texts are static. */
 void sample_policy(struct policy *ret_policy);
 void sample_request(enum sample sample, struct request *ret_request);
+/* "security: 1 of S0SEC00001, ops: 2 of S0OPS00001 U0APR00002, or, director: 1 of U0APR00003", two
+ * rejections. U0APR00001 may fill security or ops. Partial: he and U0APR00009, of security, have
+ * approved. Approved, or pending. */
+void sample_needs(enum sample sample, struct request *ret_request, struct policy *ret_policy);
 
 /* The hostile kinds of text. */
 #define SAMPLE_HOSTILE_COUNT 8

@@ -345,6 +345,77 @@ static void an_ended_card_has_no_buttons_and_says_how_it_ended(void)
     CU_ASSERT(has(buf_span(out), "The build was replaced by a newer one."));
 }
 
+/* The status of the card of such a request. */
+static void expect_status(const struct request *request,
+                          const struct policy *policy,
+                          struct buf *out,
+                          const char *status)
+{
+    struct attempt attempt;
+
+    make(&attempt, KIND_CARD, request, policy, out);
+    expect_good(&attempt, "needs");
+    CU_ASSERT(has(buf_span(out), status));
+    if (!has(buf_span(out), status)) {
+        (void)fprintf(stderr, "no \"%s\" in\n%s\n", status, buf_text(out));
+    }
+}
+
+static void needs_are_shown_with_who_fills_them_and_who_is_missing(void)
+{
+    AUTO_BUF struct buf *out = NULL;
+    struct err err = ERR_INIT;
+    struct request request;
+    struct policy policy;
+
+    CU_ASSERT_EQUAL_FATAL(buf_new(PRINT_SIZE_MAX, &out, &err), ERR_OK);
+    sample_needs(SAMPLE_PENDING, &request, &policy);
+    expect_status(&request, &policy, out,
+                  "*security 0 of 1, ops 0 of 2, or director 0 of 1 approved*. May decide: "
+                  "security: <!subteam^S0SEC00001>; ops: <!subteam^S0OPS00001>, <@U0APR00002>; "
+                  "director: <@U0APR00003>.");
+    sample_needs(SAMPLE_PARTIAL, &request, &policy);
+    expect_status(&request, &policy, out,
+                  "*security 1 of 1, ops 1 of 2, or director 0 of 1 approved*. May decide: ops: ");
+    CU_ASSERT(has(buf_span(out), "Approved by <@U0APR00001> for ops, <!date^"));
+    CU_ASSERT(has(buf_span(out), "Approved by <@U0APR00009> for security, <!date^"));
+    request.decision_count = 1; /* he may yet move to ops: somebody of security would help */
+    expect_status(&request, &policy, out,
+                  "*security 1 of 1, ops 0 of 2, or director 0 of 1 approved*. May decide: "
+                  "security: <!subteam^S0SEC00001>; ops: ");
+    sample_needs(SAMPLE_APPROVED, &request, &policy);
+    expect_status(&request, &policy, out, "*security 1 of 1, ops 2 of 2 approved*.");
+    CU_ASSERT(has(buf_span(out), "Approved by <@U0APR00002> for ops with approvalctl, <!date^"));
+    request.state = REQUEST_EXPIRED;
+    request.decision_count = 1;
+    expect_status(&request, &policy, out, "(security 1 of 1, ops 0 of 2, or director 0 of 1), so");
+}
+
+static void a_rejection_that_is_not_enough_is_counted(void)
+{
+    AUTO_BUF struct buf *out = NULL;
+    struct err err = ERR_INIT;
+    struct request request;
+    struct policy policy;
+    struct attempt attempt;
+
+    CU_ASSERT_EQUAL_FATAL(buf_new(PRINT_SIZE_MAX, &out, &err), ERR_OK);
+    sample_needs(SAMPLE_PARTIAL, &request, &policy);
+    request.decisions[1].verdict = VERDICT_REJECT;
+    expect_status(
+        &request, &policy, out,
+        "*security 1 of 1, ops 0 of 2, or director 0 of 1 approved*. 1 of 2 rejected. May");
+    CU_ASSERT(has(buf_span(out), "Rejected by <@U0APR00009>, <!date^"));
+    make(&attempt, KIND_REPLY, &request, &policy, out);
+    attempt.item.at_ms = request.decisions[1].at_ms;
+    CU_ASSERT_EQUAL(print(&attempt), ERR_OK);
+    CU_ASSERT(has(buf_span(out), "rejected this (1 of 2)."));
+    attempt.item.kind = AUDIT_APPROVAL;
+    attempt.item.at_ms = request.decisions[0].at_ms;
+    CU_ASSERT_EQUAL(print(&attempt), ERR_OK);
+    CU_ASSERT(has(buf_span(out), "approved (security 1 of 1, ops 0 of 2, or director 0 of 1)."));
+}
+
 static void the_outcome_reaches_the_requester_with_its_reason_and_a_link(void)
 {
     AUTO_BUF struct buf *out = NULL;
@@ -459,6 +530,9 @@ UNIT_MAIN("card",
            the_text_alone_tells_what_who_why_and_how},
           {"an ended card has no buttons and says how it ended",
            an_ended_card_has_no_buttons_and_says_how_it_ended},
+          {"needs are shown with who fills them and who is missing",
+           needs_are_shown_with_who_fills_them_and_who_is_missing},
+          {"a rejection that is not enough is counted", a_rejection_that_is_not_enough_is_counted},
           {"the outcome reaches the requester with its reason and a link",
            the_outcome_reaches_the_requester_with_its_reason_and_a_link},
           {"marks are disarmed and names stay as they are",
