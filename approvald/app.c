@@ -158,6 +158,8 @@ static enum err_code open_api(struct app *app, struct err *err)
         .metrics = app->metrics,
         .wait_count_max = (uint32_t)config_number(app->config, "http", "long_polls"),
         .facts = app_facts,
+        .learn = app_learn,
+        .group_size = app_group_size,
         .status = app_status,
         .ready = app_ready,
         .collect = app_collect,

@@ -187,6 +187,14 @@ enum err_code app_slack_check(struct app *app, struct config *config, struct err
 enum err_code
 app_slack_apply(struct app *app, const struct config *config, struct err *err) WARN_UNUSED;
 void app_facts(void *arg, struct span user, struct facts *ret_facts);
+enum err_code app_learn(void *arg,
+                        struct span user,
+                        const struct span *groups,
+                        uint32_t count,
+                        void (*done)(void *done_arg),
+                        void *done_arg,
+                        struct err *err) WARN_UNUSED;
+bool app_group_size(void *arg, struct span group, uint32_t *ret_count);
 
 /* app_status.c */
 void app_metrics(struct app *app); /* registers */

@@ -370,3 +370,34 @@ void app_facts(void *arg, struct span user, struct facts *ret_facts)
         *ret_facts = (struct facts){.user_known = true};
     }
 }
+
+enum err_code app_learn(void *arg,
+                        struct span user,
+                        const struct span *groups,
+                        uint32_t count,
+                        void (*done)(void *done_arg),
+                        void *done_arg,
+                        struct err *err)
+{
+    struct app *app = arg;
+    struct directory_need needs[DIRECTORY_NEED_COUNT_MAX];
+    size_t need_count = 0;
+
+    if (app->directory == NULL) {
+        return err_set(err, ERR_UNAVAILABLE, "approvald is not set up for Slack");
+    }
+    if (user.size > 0) {
+        needs[need_count++] = (struct directory_need){.kind = DIRECTORY_USER, .id = user};
+    }
+    for (uint32_t i = 0; i < count && need_count < DIRECTORY_NEED_COUNT_MAX; i++) {
+        needs[need_count++] = (struct directory_need){.kind = DIRECTORY_GROUP, .id = groups[i]};
+    }
+    return directory_fetch(app->directory, needs, need_count, done, done_arg, err);
+}
+
+bool app_group_size(void *arg, struct span group, uint32_t *ret_count)
+{
+    const struct app *app = arg;
+
+    return app->directory != NULL && directory_group_size(app->directory, group, ret_count);
+}

@@ -113,6 +113,31 @@ enum refusal eligible_check(const struct request *request,
     return refusal;
 }
 
+enum refusal eligible_try(const struct policy *policy,
+                          struct span requester,
+                          struct span user,
+                          const struct facts *facts,
+                          uint32_t *ret_needs,
+                          bool *ret_need_facts)
+{
+    struct request request = {.state = REQUEST_PENDING,
+                              .requester = requester,
+                              .quorum = policy->quorum,
+                              .rejections = policy->rejections,
+                              .need_count = policy->need_count};
+    struct approval_event event = {.kind = APPROVAL_DECIDE,
+                                   .actor = {.kind = ACTOR_PERSON, .via = VIA_API, .user = user},
+                                   .verdict = VERDICT_APPROVE,
+                                   .facts = facts};
+    uint32_t unknown;
+
+    for (uint32_t i = 0; i < policy->need_count; i++) {
+        request.needs[i] = policy->needs[i].need;
+    }
+    *ret_needs = needs_of_person(policy, user, facts, &unknown);
+    return eligible_check(&request, policy, &event, ret_need_facts);
+}
+
 enum refusal eligible_ask(const struct facts *facts)
 {
     return facts == NULL || !facts->user_known ? REFUSAL_FACTS_UNKNOWN : check_person(facts);

@@ -12,6 +12,15 @@ enum refusal eligible_check(const struct request *request,
                             const struct approval_event *event,
                             bool *ret_need_facts);
 
+/* Could this person approve, if the requester (or a program: empty) asked now? *ret_needs: the
+ * needs that he may fill, by what is known. As eligible_check otherwise. */
+enum refusal eligible_try(const struct policy *policy,
+                          struct span requester,
+                          struct span user,
+                          const struct facts *facts,
+                          uint32_t *ret_needs,
+                          bool *ret_need_facts);
+
 /* May this person ask at all? REFUSAL_FACTS_UNKNOWN until it is known what he is. Whether a policy
  * takes requests from people is the policy's ask_in_slack. */
 enum refusal eligible_ask(const struct facts *facts);

@@ -179,6 +179,25 @@ needs_excluded(const struct policy *policy, struct span requester, const struct 
     return excluded;
 }
 
+void needs_add_requester(const struct span *groups,
+                         uint32_t count,
+                         const struct facts *requester,
+                         struct facts *facts)
+{
+    ASSERT(count <= CORE_POLICY_GROUP_COUNT_MAX);
+    facts->requester_known = true;
+    facts->requester_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        enum known member = in_group(requester, groups[i]);
+
+        facts->requester_known = facts->requester_known && member != KNOWN_UNKNOWN;
+        if (member == KNOWN_YES) {
+            facts->requester[facts->requester_count++] = groups[i];
+        }
+    }
+    facts->requester_count = facts->requester_known ? facts->requester_count : 0;
+}
+
 uint32_t needs_groups(const struct policy *policy,
                       struct span ret_groups[2 * CORE_POLICY_GROUP_COUNT_MAX])
 {

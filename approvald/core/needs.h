@@ -32,6 +32,13 @@ uint32_t needs_of_person(const struct policy *policy,
 enum known
 needs_excluded(const struct policy *policy, struct span requester, const struct facts *facts);
 
+/* Adds to a person's facts in which of the groups (at most CORE_POLICY_GROUP_COUNT_MAX) the
+ * requester is, by what is known of him; nothing when one of the groups is not known. */
+void needs_add_requester(const struct span *groups,
+                         uint32_t count,
+                         const struct facts *requester,
+                         struct facts *facts);
+
 /* The groups whose members matter: the policy's and the excluded ones, each once. */
 uint32_t needs_groups(const struct policy *policy,
                       struct span ret_groups[2 * CORE_POLICY_GROUP_COUNT_MAX]);

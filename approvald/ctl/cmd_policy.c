@@ -7,7 +7,6 @@
 #include "base/json.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #define POLICY_FILE_SIZE_MAX ((size_t)1 << 20) /* bytes: hundreds of policies */
 
@@ -198,86 +197,176 @@ int cmd_policy_show(struct ctl *ctl)
     return show_policies(ctl, ctl->options.arguments[0]);
 }
 
-static bool has_text(const struct json *list, struct span text)
-{
-    for (const struct json *at = json_first(list); at != NULL; at = json_next(at)) {
-        if (span_equal(json_string(at), text)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The newest version; NULL when there is none. */
-static const struct json *newest(const struct json *policies, const char *name)
-{
-    for (const struct json *at = json_first(policies); at != NULL; at = json_next(at)) {
-        if (span_is(json_text(at, "name"), name)) {
-            return at;
-        }
-    }
-    return NULL;
-}
-
-static int judge(const struct ctl *ctl, const struct json *policy, struct span user)
+/* "    S0OPS (12 members)" */
+static enum err_code show_group(const char *prefix, const struct json *group, struct err *err)
 {
     AUTO_BUF struct buf *line = NULL;
-    const struct json *groups = json_get(policy, "groups");
-    bool named = has_text(json_get(policy, "users"), user);
-    bool deleted = json_bool(policy, "deleted", false);
-    const char *verdict = named ? "yes" : (json_count(groups) > 0 ? "maybe" : "no");
-    struct err err = ERR_INIT;
-    enum err_code rc = buf_new(CTL_BODY_SIZE_MAX, &line, &err);
+    uint64_t members;
+    enum err_code rc = buf_new(CTL_BODY_SIZE_MAX, &line, err);
 
-    verdict = deleted ? "no" : verdict;
     if (rc == ERR_OK) {
-        rc = buf_append_format(line, &err, "%s: %.*s ", verdict, SPAN_ARGS(user));
+        rc = buf_append_span(line, json_text(group, "id"), err);
     }
-    if (rc == ERR_OK && deleted) {
-        rc = buf_append_text(line, "decides nothing: this policy takes no new requests", &err);
-    } else if (rc == ERR_OK && named) {
-        rc = buf_append_text(line, "is named by the policy", &err);
-    } else if (rc == ERR_OK && json_count(groups) > 0) {
-        rc = buf_append_text(line, "may decide as a member of ", &err);
-        if (rc == ERR_OK) {
-            rc = ctl_cell(line, policy, "groups", &err);
-        }
+    if (rc == ERR_OK && json_u64(group, "members", &members)) {
+        rc = buf_append_format(line, err, " (%llu members)", (unsigned long long)members);
     } else if (rc == ERR_OK) {
-        rc = buf_append_text(line, "is not named, and the policy names no group", &err);
+        rc = buf_append_text(line, " (who is in it is not known now)", err);
     }
-    if (rc == ERR_OK && !deleted && !json_bool(policy, "self_approval", false)) {
-        rc = buf_append_text(line, "; never for an own request", &err);
+    return rc == ERR_OK ? ctl_print_line(prefix, buf_span(line), err) : rc;
+}
+
+static enum err_code show_need(const struct json *need, bool other, struct err *err)
+{
+    AUTO_BUF struct buf *line = NULL;
+    struct span name = json_text(need, "name");
+    uint64_t quorum = 1;
+    enum err_code rc = buf_new(CTL_BODY_SIZE_MAX, &line, err);
+
+    (void)json_u64(need, "quorum", &quorum); /* always there */
+    if (rc == ERR_OK) {
+        rc = buf_append_format(line, err, "%.*s%s%llu of", SPAN_ARGS(name),
+                               name.size > 0 ? ": " : "", (unsigned long long)quorum);
     }
     if (rc == ERR_OK) {
-        rc = ctl_print_line("", buf_span(line), &err);
+        rc = ctl_print_line(other ? "or " : "", buf_span(line), err);
+    }
+    for (const struct json *at = json_first(json_get(need, "users")); rc == ERR_OK && at != NULL;
+         at = json_next(at)) {
+        rc = ctl_print_line("    ", json_string(at), err);
+    }
+    for (const struct json *at = json_first(json_get(need, "groups")); rc == ERR_OK && at != NULL;
+         at = json_next(at)) {
+        rc = show_group("    ", at, err);
+    }
+    return rc;
+}
+
+static enum err_code show_rules(const struct json *test, struct err *err)
+{
+    const struct json *excludes = json_get(test, "exclude_requester_groups");
+    uint64_t rejections = 1;
+    uint64_t last = 0;
+    enum err_code rc = ERR_OK;
+
+    for (const struct json *at = json_first(json_get(test, "needs")); rc == ERR_OK && at != NULL;
+         at = json_next(at)) {
+        uint64_t alternative = 0;
+
+        (void)json_u64(at, "alternative", &alternative); /* always there */
+        rc = show_need(at, alternative != last, err);
+        last = alternative;
+    }
+    (void)json_u64(test, "rejections", &rejections); /* always there */
+    (void)printf("rejected by %llu of them; the requester %s\n", (unsigned long long)rejections,
+                 json_bool(test, "self_approval", false) ? "may decide too" : "does not decide");
+    for (const struct json *at = json_first(excludes); rc == ERR_OK && at != NULL;
+         at = json_next(at)) {
+        rc = show_group("does not decide what its own members ask for: ", at, err);
+    }
+    return rc;
+}
+
+/* "U0APR00001: yes, for security or ops", "U0APR00001: no: You are not …" */
+static enum err_code show_approver(const struct json *approver, struct err *err)
+{
+    AUTO_BUF struct buf *line = NULL;
+    struct span detail = json_text(approver, "detail");
+    const struct json *needs = json_get(approver, "needs");
+    enum err_code rc = buf_new(CTL_BODY_SIZE_MAX, &line, err);
+
+    if (rc == ERR_OK) {
+        rc = buf_append_format(line, err, "%.*s: %.*s", SPAN_ARGS(json_text(approver, "user")),
+                               SPAN_ARGS(json_text(approver, "may")));
+    }
+    if (rc == ERR_OK && detail.size > 0) {
+        rc = buf_append_format(line, err, ": %.*s", SPAN_ARGS(detail));
+    }
+    for (const struct json *at = json_first(needs); rc == ERR_OK && at != NULL;
+         at = json_next(at)) {
+        rc = buf_append_format(line, err, "%s%.*s", at == json_first(needs) ? ", for " : " or ",
+                               SPAN_ARGS(json_string(at)));
+    }
+    return rc == ERR_OK ? ctl_print_line("", buf_span(line), err) : rc;
+}
+
+static int get_test(struct ctl *ctl, const char *approver, const struct client_reply **ret_reply)
+{
+    const char *requester = options_text(&ctl->options, OPTION_REQUESTER);
+    struct client_call call = {.method = "GET", .local = true};
+    AUTO_BUF struct buf *path = NULL;
+    struct err err = ERR_INIT;
+    enum err_code rc = buf_new(1024, &path, &err);
+
+    if (rc == ERR_OK) {
+        rc = buf_append_text(path, "/v1/policies/", &err);
+    }
+    if (rc == ERR_OK) {
+        rc = ctl_segment(path, ctl->options.arguments[0], &err);
+    }
+    if (rc == ERR_OK) {
+        rc = buf_append_text(path, "/test", &err);
+    }
+    if (rc == ERR_OK) {
+        rc = ctl_query(path, "requester", requester, &err);
+    }
+    if (rc == ERR_OK) {
+        rc = ctl_query(path, "approver", approver, &err);
     }
     if (rc != ERR_OK) {
         return ctl_fail_err(ctl, &err);
     }
-    return strcmp(verdict, "no") == 0 ? CTL_REFUSED : CTL_OK;
+    call.path = buf_text(path);
+    return ctl_call(ctl, &call, ret_reply);
+}
+
+/* The answer about one approver; the rules with the first one. */
+static int show_test(const struct ctl *ctl, const struct client_reply *reply, bool first)
+{
+    const struct json *approver = json_get(reply->json, "approver");
+    bool no = span_is(json_text(approver, "may"), "no");
+    struct err err = ERR_INIT;
+    enum err_code rc = ERR_OK;
+
+    if (ctl->json) {
+        ctl_print_json(reply->body);
+        return no ? CTL_REFUSED : CTL_OK;
+    }
+    if (first) {
+        rc = show_rules(reply->json, &err);
+    }
+    if (rc == ERR_OK && first && json_bool(reply->json, "deleted", false)) {
+        (void)printf("This policy takes no new requests.\n"); /* main looks at ferror */
+    }
+    if (rc == ERR_OK && json_text(approver, "user").size > 0) {
+        rc = show_approver(approver, &err);
+    }
+    if (rc != ERR_OK) {
+        return ctl_fail_err(ctl, &err);
+    }
+    return no ? CTL_REFUSED : CTL_OK;
 }
 
 int cmd_policy_test(struct ctl *ctl)
 {
-    const char *user = options_text(&ctl->options, OPTION_AS);
-    const char *name = ctl->options.arguments[0];
-    const struct client_reply *reply = NULL;
-    const struct json *policy;
-    struct err err = ERR_INIT;
-    int code;
+    const char *approver = options_nth(&ctl->options, OPTION_APPROVER, 0);
+    int worst = CTL_OK;
+    size_t index = 0;
 
-    if (user == NULL) {
-        return ctl_usage(ctl, "missing: --as U… (a Slack user id)");
-    }
-    code = get_policies(ctl, name, &reply);
-    if (code != CTL_OK) {
-        return code;
-    }
-    ASSERT(reply != NULL);
-    policy = newest(json_get(reply->json, "policies"), name);
-    if (policy == NULL) {
-        (void)err_set(&err, ERR_NOT_FOUND, "there is no policy '%s'", name);
-        return ctl_fail(ctl, CTL_REFUSED, &err);
-    }
-    return judge(ctl, policy, span_text(user));
+    do {
+        const struct client_reply *reply = NULL;
+        int code = get_test(ctl, approver, &reply);
+
+        if (code != CTL_OK) {
+            return code;
+        }
+        ASSERT(reply != NULL);
+        code = show_test(ctl, reply, index == 0);
+        if (code != CTL_OK && code != CTL_REFUSED) {
+            return code;
+        }
+        worst = code == CTL_OK ? worst : code;
+        index++;
+        approver = options_nth(&ctl->options, OPTION_APPROVER, index);
+    } while (approver != NULL);
+    return worst;
 }

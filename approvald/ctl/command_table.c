@@ -178,12 +178,14 @@ static const struct command table[] = {
      cmd_policy_show},
     {{"policy", "test"},
      "NAME",
-     "say whether a person could decide under a policy, and why",
-     "Exit code 0: could; 115: could not. Members of user groups are known to Slack only: the\n"
-     "answer then names the groups.\n"
+     "explain who could approve a request under a policy, and why",
+     "As root on the primary: it asks Slack who is in the groups, as far as it is not known yet.\n"
+     "Says who may fill each need, and of each --approver whether he could approve what\n"
+     "--requester (without: a program) asks. Exit code 115: one of them could not.\n"
      "\n"
-     "  approvalctl policy test prod-deploy --as U0APR00001\n",
-     CONNECTED | BIT(AS),
+     "  approvalctl policy test prod-deploy\n"
+     "  approvalctl policy test db-restore --requester U0REQ00001 --approver U0APR00001\n",
+     CONNECTED | BIT(REQUESTER) | BIT(APPROVER),
      1,
      1,
      false,

@@ -46,7 +46,7 @@
     X(OPTION_OUTPUT, "output", "FILE", "write the secret there (mode 0600), not on the screen")    \
     X(OPTION_DRY_RUN, "dry-run", NULL, "show the difference, change nothing")                      \
     X(OPTION_DELETE_ABSENT, "delete-absent", NULL, "policies that the file lacks are deleted")     \
-    X(OPTION_AS, "as", "USER", "Slack user id")                                                    \
+    X(OPTION_APPROVER, "approver", "USER", "Slack user id of who would approve; may be repeated")  \
     X(OPTION_DEAD, "dead", NULL, "only what was given up")                                         \
     X(OPTION_ALL, "all", NULL, "every one of them")                                                \
     X(OPTION_FROM, "from", "N", "first entry")                                                     \

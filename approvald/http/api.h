@@ -25,6 +25,18 @@ struct api_options {
     /* What the directory knows of a Slack user; spans are valid until the next call. Unknown facts
      * send a decision to the inbox. */
     void (*facts)(void *arg, struct span user, struct facts *ret_facts);
+    /* Lets the directory fetch what Slack says of a user (may be empty) and of groups. done is
+     * called once, not from inside, when all of it is there or cannot be had; not after an error.
+     * NULL: there is nobody to ask. */
+    enum err_code (*learn)(void *arg,
+                           struct span user,
+                           const struct span *groups,
+                           uint32_t count,
+                           void (*done)(void *done_arg),
+                           void *done_arg,
+                           struct err *err);
+    /* How many members a group has; false: not known. NULL: never. */
+    bool (*group_size)(void *arg, struct span group, uint32_t *ret_count);
     /* Adds the members of /v1/status to an object. */
     void (*status)(void *arg, struct json *object);
     /* True when this process may write; else *ret_why is a fixed text. */

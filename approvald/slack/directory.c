@@ -103,6 +103,18 @@ static void group_facts(const struct directory *directory,
     ASSERT(facts->known_count <= CORE_FACT_GROUP_COUNT_MAX);
 }
 
+bool directory_group_size(const struct directory *directory, struct span group, uint32_t *ret_count)
+{
+    uint32_t slot = lru_find(directory->group_index, group);
+
+    if (slot == LRU_NONE ||
+        directory->groups[slot].fresh_until_ms <= clock_boot_ms(directory->clock)) {
+        return false;
+    }
+    *ret_count = directory->groups[slot].member_count;
+    return true;
+}
+
 void directory_facts(struct directory *directory,
                      struct span user,
                      struct span team,

@@ -59,6 +59,11 @@ void directory_facts(struct directory *directory,
                      struct span team,
                      struct facts *ret_facts);
 
+/* How many members a group has; false when that is not known or stale. */
+bool directory_group_size(const struct directory *directory,
+                          struct span group,
+                          uint32_t *ret_count);
+
 enum directory_kind { DIRECTORY_USER = 1, DIRECTORY_GROUP, DIRECTORY_CHANNEL };
 #define DIRECTORY_NEED_COUNT_MAX 10 /* a user, a policy's groups, a channel */
 struct directory_need {

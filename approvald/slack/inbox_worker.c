@@ -2,6 +2,7 @@
 /* inbox_worker.c: events that were accepted before all facts were known.
  * Owns the walk over the inbox: fetch what an entry needs, then let the service decide it.
  * Never keeps an entry itself: the inbox is durable, and a new walk begins at its start. */
+#include "approvald/core/needs.h"
 #include "approvald/service/service.h"
 #include "approvald/slack/inbound_internal.h"
 #include "approvald/slack/limits.h"
@@ -88,22 +89,18 @@ static bool knows_groups(const struct inbox_slot *slot, const struct facts *fact
 static void get_facts(struct inbox_slot *slot, struct facts *ret_facts)
 {
     struct directory *directory = slot->worker->inbound->directory;
+    struct span groups[CORE_POLICY_GROUP_COUNT_MAX];
     struct facts requester;
 
     directory_facts(directory, slack_id_span(&slot->user), SPAN_NONE, ret_facts);
-    if (slot->requester.size == 0 || !knows_groups(slot, ret_facts)) {
+    if (slot->requester.size == 0) {
         return;
     }
     directory_facts(directory, slack_id_span(&slot->requester), SPAN_NONE, &requester);
-    ret_facts->requester_known = true;
     for (uint32_t i = 0; i < slot->group_count; i++) {
-        for (uint32_t j = 0; j < requester.member_count; j++) {
-            if (span_equal(requester.member[j], slack_id_span(&slot->groups[i]))) {
-                ret_facts->requester[ret_facts->requester_count++] =
-                    slack_id_span(&slot->groups[i]);
-            }
-        }
+        groups[i] = slack_id_span(&slot->groups[i]);
     }
+    needs_add_requester(groups, slot->group_count, &requester, ret_facts);
 }
 
 /* Lets the service decide with what is known. False: nothing was begun. */

@@ -329,14 +329,33 @@ class Showing(CtlTest):
         self.serve(sequence((200, request_json())))
         self.assertIn("pending, 0 of 1 approvals\n", self.check(0, "show", ID).out)
 
-    def test_policy_test(self):
-        policy = {"name": "p", "users": ["U1"], "groups": [], "self_approval": False}
-        self.serve(sequence((200, {"policies": [policy]})))
-        self.assertIn("yes: U1 is named", self.check(0, "policy", "test", "p", "--as", "U1").out)
-        self.assertIn("no: U2", self.check(115, "policy", "test", "p", "--as", "U2").out)
-        policy["groups"] = ["S1", "S2"]
-        done = self.check(0, "policy", "test", "p", "--as", "U2")
-        self.assertIn("maybe: U2 may decide as a member of S1, S2", done.out)
+    def test_policy_test_explains_needs_and_each_approver(self):
+        needs = [
+            {"name": "security", "alternative": 0, "quorum": 1, "users": ["U1"], "groups": []},
+            {
+                "name": "ops",
+                "alternative": 1,
+                "quorum": 2,
+                "users": [],
+                "groups": [{"id": "S1", "members": 12}, {"id": "S2", "members": None}],
+            },
+        ]
+        rules = {"needs": needs, "rejections": 2, "exclude_requester_groups": [{"id": "S3"}]}
+        yes = {"user": "U1", "may": "yes", "detail": None, "needs": ["security", "ops"]}
+        no = {"user": "U2", "may": "no", "detail": "You are not it.", "needs": []}
+        self.serve(sequence((200, {**rules, "approver": yes}), (200, {**rules, "approver": no})))
+        people = ("--requester", "U9", "--approver", "U1", "--approver", "U2")
+        done = self.check(115, "policy", "test", "p", *people)
+        self.assertIn("security: 1 of\n    U1\nor ops: 2 of\n    S1 (12 members)\n", done.out)
+        self.assertIn("rejected by 2 of them; the requester does not decide\n", done.out)
+        self.assertIn("its own members ask for: S3 (who is in it is not known now)\n", done.out)
+        self.assertIn("U1: yes, for security or ops\nU2: no: You are not it.\n", done.out)
+        paths = [call["path"] for call in self.server.calls]
+        self.assertEqual(paths[0], "/v1/policies/p/test?requester=U9&approver=U1")
+        self.assertEqual(paths[1], "/v1/policies/p/test?requester=U9&approver=U2")
+        self.serve(sequence((200, {**rules, "approver": None})))
+        self.assertIn("security: 1 of", self.check(0, "policy", "test", "p").out)
+        self.assertEqual(self.server.calls[0]["path"], "/v1/policies/p/test")
 
     def test_policy_apply_sends_the_text_and_shows_the_difference(self):
         fields = [{"name": "quorum", "before": "1", "after": "2"}]

@@ -23,7 +23,9 @@
 static const char policies[] = "policy p { title = \"P\" channel = \"C0APV00001\"\n"
                                "  approvers = {\"U0APR00001\", \"U0APR00002\"} }\n"
                                "policy q { title = \"Q\" channel = \"C0APV00001\"\n"
-                               "  approvers = {\"U0APR00001\"} }\n";
+                               "  approvers = {\"U0APR00001\"} }\n"
+                               "policy n { exclude_requester_groups = {\"S0TEAM\"}\n"
+                               "  needs = {\"sec: 1 of S0SEC\", \"boss: 1 of U0APR00001\"} }\n";
 
 struct bench {
     struct service_kit kit;
@@ -35,13 +37,47 @@ struct bench {
     char reader[TOKEN_SIZE];
     char decider[TOKEN_SIZE];
     char answer[ANSWER_SIZE_MAX];
+    uint32_t learned; /* groups that Slack has been asked about */
+    char groups[4][CORE_SLACK_ID_SIZE_MAX + 1];
+    void (*done)(void *done_arg); /* to be told that they are known; NULL: nobody waits */
+    void *done_arg;
 };
 
+/* Once learned, everybody but U0APR00001 is in all groups. */
 static void facts(void *arg, struct span user, struct facts *ret_facts)
 {
-    (void)arg;
-    (void)user;
+    const struct bench *bench = arg;
+
     *ret_facts = (struct facts){.user_known = true};
+    for (uint32_t i = 0; i < bench->learned; i++) {
+        ret_facts->known[ret_facts->known_count++] = span_text(bench->groups[i]);
+        if (!span_is(user, "U0APR00001")) {
+            ret_facts->member[ret_facts->member_count++] = span_text(bench->groups[i]);
+        }
+    }
+}
+
+static enum err_code learn(void *arg,
+                           struct span user,
+                           const struct span *groups,
+                           uint32_t count,
+                           void (*done)(void *done_arg),
+                           void *done_arg,
+                           struct err *err)
+{
+    struct bench *bench = arg;
+
+    CU_ASSERT_FATAL(count <= 4);
+    if (span_is(user, "U0NOSLACK")) {
+        return err_set(err, ERR_UNAVAILABLE, "no Slack");
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        (void)snprintf(bench->groups[i], sizeof bench->groups[i], "%.*s", SPAN_ARGS(groups[i]));
+    }
+    bench->learned = count;
+    bench->done = done;
+    bench->done_arg = done_arg;
+    return ERR_OK;
 }
 
 static int listen_at(const char *path)
@@ -74,6 +110,10 @@ static void turn(struct bench *bench)
     (void)event_base_loopexit(bench->base, &pause);
     (void)event_base_dispatch(bench->base);
     storage_dispatch(bench->kit.storage);
+    if (bench->done != NULL) {
+        bench->done(bench->done_arg);
+        bench->done = NULL;
+    }
     api_tick(bench->api);
 }
 
@@ -179,7 +219,7 @@ static void setup(struct bench *bench)
 {
     struct err err = ERR_INIT;
     struct http_server_options options = {0};
-    struct api_options api = {.facts = facts};
+    struct api_options api = {.facts = facts, .learn = learn, .arg = bench};
     int status;
 
     (void)sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
@@ -226,9 +266,9 @@ static void teardown(struct bench *bench)
     (void)unlink(bench->path[1]);
 }
 
-#define BODY "{\"policy\":\"p\",\"title\":\"Deploy\",\"reason\":\"why not\",\"more\":[1]}"
-
 static struct bench bench;
+
+#define BODY "{\"policy\":\"p\",\"title\":\"Deploy\",\"reason\":\"why not\",\"more\":[1]}"
 
 static int post(const char *token, const char *key, const char *body, const char **ret_answer)
 {
@@ -500,6 +540,45 @@ static void a_list_is_paged_and_filtered(void)
     teardown(&bench);
 }
 
+static const char *test_policy(const char *query, const char *token, int *ret_status)
+{
+    char path[128];
+
+    (void)snprintf(path, sizeof(path), "/v1/policies/%s", query);
+    return call(&bench, &(struct ask){HTTP_LOCAL, "GET", path, token, NULL, NULL, NULL},
+                ret_status);
+}
+
+static void who_could_approve_is_explained(void)
+{
+    const char *answer;
+    int status;
+
+    setup(&bench);
+    answer = test_policy("n/test?approver=U0NOSLACK", NULL, &status);
+    CU_ASSERT(status == 200 && says(answer, "approver.may", "unknown"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer, "{\"id\":\"S0SEC\",\"members\":null}"));
+    answer = test_policy("n/test?approver=U0APR00002", NULL, &status);
+    CU_ASSERT(status == 200 && says(answer, "approver.may", "yes"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer, "\"needs\":[\"sec\"]}"));
+    answer = test_policy("n/test?approver=U0APR00002&requester=U0REQ00001", NULL, &status);
+    CU_ASSERT(status == 200 && says(answer, "approver.refusal", "same_group"));
+    answer = test_policy("n/test?approver=U0APR00002&requester=U0APR00002", NULL, &status);
+    CU_ASSERT(status == 200 && says(answer, "approver.refusal", "self_approval"));
+    answer = test_policy("n/test?approver=U0APR00001&requester=U0REQ00001", NULL, &status);
+    CU_ASSERT(status == 200 && says(answer, "approver.may", "yes"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer, "\"needs\":[\"boss\"]}"));
+    (void)test_policy("n/test?approver=ann", NULL, &status);
+    CU_ASSERT_EQUAL(status, 400);
+    (void)test_policy("none/test", NULL, &status);
+    CU_ASSERT_EQUAL(status, 404);
+    (void)test_policy("n/test", bench.reader, &status);
+    CU_ASSERT_EQUAL(status, 403);
+    answer = test_policy("n/test", NULL, &status);
+    CU_ASSERT(status == 200 && strstr(answer, "\"approver\":null") != NULL);
+    teardown(&bench);
+}
+
 UNIT_MAIN("api",
           {"the same key gives the same request", the_same_key_gives_the_same_request},
           {"mistakes name the field", mistakes_name_the_field},
@@ -510,4 +589,5 @@ UNIT_MAIN("api",
           {"a long poll ends with the outcome", a_long_poll_ends_with_the_outcome},
           {"long polls are bounded and end with a drain",
            long_polls_are_bounded_and_end_with_a_drain},
+          {"who could approve is explained", who_could_approve_is_explained},
           {"a list is paged and filtered", a_list_is_paged_and_filtered})

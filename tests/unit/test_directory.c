@@ -218,6 +218,7 @@ static void members_of_a_group_are_found(void)
     AUTO_BUF struct buf *body = fixture_read("slack/usergroups_users_list_ok.json");
     struct bench bench;
     struct facts facts;
+    uint32_t size = 0;
     struct directory_need need = {.kind = DIRECTORY_GROUP, .id = GROUP};
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(body);
@@ -231,9 +232,13 @@ static void members_of_a_group_are_found(void)
     directory_facts(bench.directory, SPAN_LITERAL("U0APR0000"), TEAM, &facts);
     CU_ASSERT_EQUAL(facts.known_count, 1);
     CU_ASSERT_EQUAL(facts.member_count, 0);
+    CU_ASSERT(directory_group_size(bench.directory, GROUP, &size));
+    CU_ASSERT_EQUAL(size, 3);
+    CU_ASSERT_FALSE(directory_group_size(bench.directory, SPAN_LITERAL("S0OTHER"), &size));
     bench.now.boot_ms += 120000;
     directory_facts(bench.directory, SPAN_LITERAL("U0APR00002"), TEAM, &facts);
     CU_ASSERT_EQUAL(facts.known_count, 0);
+    CU_ASSERT_FALSE(directory_group_size(bench.directory, GROUP, &size));
     teardown(&bench);
 }
 

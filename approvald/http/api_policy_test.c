@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api_policy_test.c: who could approve under a policy, and why.
+ * Owns the steps: read the policy, let the directory fetch what it needs, read it again, judge.
+ * Root alone, over the local socket: the answer tells who is in which group. Never decides, stores
+ * or audits anything. */
+#include "approvald/core/approval.h"
+#include "approvald/core/eligible.h"
+#include "approvald/core/needs.h"
+#include "approvald/core/policy.h"
+#include "approvald/http/api_internal.h"
+#include "approvald/http/limits.h"
+#include "base/json.h"
+
+/* The value of a parameter into text; empty when it is absent. False: answered with 400. */
+static bool get_user(struct call *call, const char *name, char text[API_PARAM_SIZE_MAX])
+{
+    struct err err = ERR_INIT;
+    bool bad = false;
+
+    if (!call_param(call, name, text, &bad)) {
+        text[0] = '\0';
+    }
+    if (bad || (text[0] != '\0' && !slack_user_is_valid(span_text(text)))) {
+        call_fail(call,
+                  err_set(&err, ERR_INVALID, "%s: has to be a Slack user id (U… or W…)", name),
+                  REFUSAL_NONE, &err);
+        return false;
+    }
+    return true;
+}
+
+static void add_group(struct json *list, const struct call *call, struct span group)
+{
+    const struct api_options *options = &call->api->options;
+    struct json *node = json_add_object(list, NULL);
+    uint32_t count = 0;
+
+    json_add_text(node, "id", group);
+    if (options->group_size != NULL && options->group_size(options->arg, group, &count)) {
+        json_add_u64(node, "members", count);
+    } else {
+        json_add_null(node, "members");
+    }
+}
+
+/* index 0 of a policy without needs is the need of all its people. */
+static void
+add_need(struct json *list, const struct call *call, const struct policy *policy, uint32_t index)
+{
+    const struct policy_need *need = policy->need_count == 0 ? NULL : &policy->needs[index];
+    struct json *node = json_add_object(list, NULL);
+    struct json *names;
+
+    if (need == NULL) {
+        json_add_null(node, "name");
+    } else {
+        json_add_text(node, "name", need->need.name);
+    }
+    json_add_u64(node, "alternative", need == NULL ? 0 : need->need.alternative);
+    json_add_u64(node, "quorum", need == NULL ? policy->quorum : need->need.quorum);
+    names = json_add_array(node, "users");
+    for (uint32_t i = 0; i < policy->user_count; i++) {
+        if (need == NULL || (need->users >> i & 1) != 0) {
+            json_add_text(names, NULL, policy->users[i]);
+        }
+    }
+    names = json_add_array(node, "groups");
+    for (uint32_t i = 0; i < policy->group_count; i++) {
+        if (need == NULL || (need->groups >> i & 1) != 0) {
+            add_group(names, call, policy->groups[i]);
+        }
+    }
+}
+
+static void
+add_verdict(struct json *node, const struct policy *policy, enum refusal refusal, bool unknown)
+{
+    if (policy->deleted && refusal == REFUSAL_NONE) {
+        refusal = REFUSAL_POLICY_DELETED;
+    }
+    if (refusal != REFUSAL_NONE) {
+        json_add_text(node, "may", SPAN_LITERAL("no"));
+        json_add_text(node, "refusal", span_text(refusal_word(refusal)));
+        json_add_text(node, "detail", span_text(refusal_sentence(refusal)));
+        return;
+    }
+    json_add_text(node, "may", unknown ? SPAN_LITERAL("unknown") : SPAN_LITERAL("yes"));
+    json_add_null(node, "refusal");
+    if (unknown) {
+        json_add_text(node, "detail",
+                      SPAN_LITERAL("Slack has not said all that has to be known of this person."));
+    } else {
+        json_add_null(node, "detail");
+    }
+}
+
+/* What is known of the person, and of the requester where that matters. */
+static void get_facts(const struct call *call,
+                      const struct policy *policy,
+                      struct span requester,
+                      struct span user,
+                      struct facts *ret_facts)
+{
+    const struct api_options *options = &call->api->options;
+    struct facts other;
+
+    options->facts(options->arg, user, ret_facts);
+    if (policy->exclude_count > 0 && requester.size > 0) {
+        options->facts(options->arg, requester, &other);
+        needs_add_requester(policy->excludes, policy->exclude_count, &other, ret_facts);
+    }
+}
+
+static void add_approver(struct json *object,
+                         const struct call *call,
+                         const struct policy *policy,
+                         struct span requester,
+                         struct span user)
+{
+    struct json *node = json_add_object(object, "approver");
+    struct facts facts = {.user_known = false};
+    enum refusal refusal;
+    uint32_t needs = 0;
+    bool unknown = false;
+    struct json *names;
+
+    if (call->api->options.facts != NULL) {
+        get_facts(call, policy, requester, user, &facts);
+    }
+    refusal = eligible_try(policy, requester, user, &facts, &needs, &unknown);
+    json_add_text(node, "user", user);
+    add_verdict(node, policy, refusal, unknown);
+    names = json_add_array(node, "needs");
+    for (uint32_t i = 0; i < policy->need_count; i++) {
+        if ((needs >> i & 1) != 0) {
+            json_add_text(names, NULL, policy->needs[i].need.name);
+        }
+    }
+}
+
+static void answer(struct call *call, const struct policy *policy)
+{
+    char requester[API_PARAM_SIZE_MAX];
+    char user[API_PARAM_SIZE_MAX];
+    struct json *object;
+    struct json *list;
+
+    if (!get_user(call, "requester", requester) || !get_user(call, "approver", user)) {
+        return;
+    }
+    object = json_new_object();
+    json_add_text(object, "policy", policy->name);
+    json_add_u64(object, "version", policy->version);
+    json_add_bool(object, "deleted", policy->deleted);
+    json_add_bool(object, "self_approval", policy->self_approval);
+    list = json_add_array(object, "needs");
+    for (uint32_t i = 0; i == 0 || i < policy->need_count; i++) {
+        add_need(list, call, policy, i);
+    }
+    json_add_u64(object, "rejections", policy->rejections);
+    list = json_add_array(object, "exclude_requester_groups");
+    for (uint32_t i = 0; i < policy->exclude_count; i++) {
+        add_group(list, call, policy->excludes[i]);
+    }
+    if (user[0] == '\0') {
+        json_add_null(object, "approver");
+    } else {
+        add_approver(object, call, policy, span_text(requester), span_text(user));
+    }
+    call_json(call, 200, object);
+}
+
+static void on_second(void *arg,
+                      enum err_code rc,
+                      const struct err *err,
+                      const struct policy *const *policies,
+                      size_t count)
+{
+    struct call *call = arg;
+
+    if (rc != ERR_OK || count == 0) {
+        call_fail(call, rc == ERR_OK ? ERR_NOT_FOUND : rc,
+                  rc == ERR_OK || rc == ERR_NOT_FOUND ? REFUSAL_UNKNOWN_POLICY : REFUSAL_NONE, err);
+        return;
+    }
+    answer(call, policies[0]);
+}
+
+static void list(struct call *call, service_policies_fn *done)
+{
+    struct err err = ERR_INIT;
+    struct span name = http_request_param(call->request, 0);
+
+    if (call->api->options.service == NULL) {
+        call_fail(call, ERR_UNAVAILABLE, REFUSAL_NONE, NULL); /* this host lost its authority */
+        return;
+    }
+    if (name.size > CORE_NAME_SIZE_MAX) {
+        call_fail(call, ERR_NOT_FOUND, REFUSAL_UNKNOWN_POLICY, NULL);
+        return;
+    }
+    call_check(call, service_policy_list(call->api->options.service, name, done, call, &err), &err);
+}
+
+static void on_learned(void *arg)
+{
+    list(arg, on_second);
+}
+
+/* Which groups there are is known now: they are fetched, then the policy is read again, for what is
+ * given to a callback is gone with it. Without Slack what is known is enough. */
+static void on_first(void *arg,
+                     enum err_code rc,
+                     const struct err *err,
+                     const struct policy *const *policies,
+                     size_t count)
+{
+    struct call *call = arg;
+    const struct api_options *options = &call->api->options;
+    struct span groups[2 * CORE_POLICY_GROUP_COUNT_MAX];
+    char user[API_PARAM_SIZE_MAX];
+    struct err failed = ERR_INIT;
+    uint32_t group_count;
+
+    if (rc != ERR_OK || count == 0 || options->learn == NULL) {
+        on_second(arg, rc, err, policies, count);
+        return;
+    }
+    if (!get_user(call, "approver", user)) {
+        return;
+    }
+    group_count = needs_groups(policies[0], groups);
+    if (options->learn(options->arg, span_text(user), groups, group_count, on_learned, call,
+                       &failed) != ERR_OK) {
+        answer(call, policies[0]);
+    }
+}
+
+static void test(void *arg, struct http_request *request)
+{
+    struct call *call = call_begin(arg, request, SCOPE_ROOT);
+    char text[API_PARAM_SIZE_MAX];
+
+    if (call != NULL && get_user(call, "requester", text) && get_user(call, "approver", text)) {
+        list(call, on_first);
+    }
+}
+
+const struct http_route *api_policy_test_routes(void)
+{
+    static const struct http_route routes[] = {
+        {HTTP_GET, "/v1/policies/?/test", HTTP_ON_LOCAL, 0, NULL, test},
+        {.pattern = NULL},
+    };
+
+    return routes;
+}
