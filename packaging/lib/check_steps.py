@@ -308,11 +308,14 @@ def conformance(run):
 
 
 def quickstart(run):
-    """one request from approvalctl to the pressed card"""
-    output = run.must(["packaging/quickstart", "--once"], env=_environment(run), timeout_s=300)
-    if not re.search(r"^[1-9]\d* passed, 0 failed$", output, re.MULTILINE):
-        raise StepFailed("quickstart did not say that it passed")
-    return Result(passed=1)
+    """one request from approvalctl to the pressed card, over HTTP and over Socket Mode"""
+    ways = ([], ["--socket"])
+    for way in ways:
+        output = run.must(["packaging/quickstart", "--once", *way], env=_environment(run),
+                          timeout_s=300)
+        if not re.search(r"^[1-9]\d* passed, 0 failed$", output, re.MULTILINE):
+            raise StepFailed(f"quickstart {' '.join(way)} did not say that it passed")
+    return Result(passed=len(ways))
 
 
 def distcheck(run):

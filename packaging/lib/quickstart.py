@@ -30,6 +30,9 @@ prints where to look and which button to press. Runs until Ctrl-C.
 With --once one request goes all the way without a person: asked with approvalctl, shown as a card,
 approved with a signed press, answered to `approvalctl wait`, the card updated; then it ends.
 
+With --socket Slack comes over Socket Mode: approvald opens the connections itself and nothing has to
+reach it. Together with --once the same request goes all the way over those sockets.
+
 With --pair (as root) it starts two hosts that share a virtual IP, an arbiter and clients, each in a
 network namespace of this machine, and tells how to watch them and how to kill one. With --pair
 --once a request goes all the way while the primary loses its power between the press and the
@@ -37,7 +40,8 @@ answer; exit code 0 only if nothing was lost or doubled.
 
 With SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET in the environment it uses the real Slack: then also
 set APPROVALD_CHANNEL (C...) and APPROVALD_APPROVERS (U...,U...), and let APPROVALD_PUBLIC_URL lead
-to the address that is printed (docs/slack-setup.md)."""
+to the address that is printed (docs/slack-setup.md). With --socket it is SLACK_APP_TOKEN in the place
+of SLACK_SIGNING_SECRET, and no public address."""
 
 
 class Failed(Exception):
@@ -108,16 +112,20 @@ class Child:
 class Quickstart:
     """One approvald, and a stand-in unless real credentials are given."""
 
-    def __init__(self, once):
+    def __init__(self, once, socket_mode=False):
         self.once = once
+        self.socket_mode = socket_mode
         self.children = []
         self.slack_port = None
         self.port = free_port()
         self.real = not once and all(
-            os.environ.get(name) for name in ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET")
+            os.environ.get(name) for name in ("SLACK_BOT_TOKEN", self.secret_variable())
         )
         self.folder = tempfile.mkdtemp(prefix="approvald-quickstart-")
         self.build = None
+
+    def secret_variable(self):
+        return "SLACK_APP_TOKEN" if self.socket_mode else "SLACK_SIGNING_SECRET"
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -149,23 +157,30 @@ class Quickstart:
         secret = self.write("signing-secret", os.urandom(16).hex() + "\n")
         token = self.write("bot-token", "xoxb-quickstart-" + os.urandom(8).hex() + "\n")
         self.slack_port = free_port()
+        # Over Socket Mode the stand-in is given an address where nobody listens.
+        app_port = free_port() if self.socket_mode else self.port
         command = [
             sys.executable, os.path.join(ROOT, "tests/slack/standin.py"),
-            "--port", str(self.slack_port), "--app-url", f"http://127.0.0.1:{self.port}",
+            "--port", str(self.slack_port), "--app-url", f"http://127.0.0.1:{app_port}",
             "--signing-secret-file", secret, "--bot-token-file", token,
         ]  # fmt: skip
+        if self.socket_mode:
+            app_token = self.write("app-token", "xapp-1-quickstart-" + os.urandom(8).hex() + "\n")
+            command += ["--app-token-file", app_token]
         address = f"http://127.0.0.1:{self.slack_port}/control/counters"
         self.start("standin", command, lambda: self.answers(address))
         return f'    api_url = "http://127.0.0.1:{self.slack_port}/api/"\n    team_id = "{TEAM}"\n'
 
     def use_real_slack(self):
-        self.write("signing-secret", os.environ["SLACK_SIGNING_SECRET"] + "\n")
+        name = "app-token" if self.socket_mode else "signing-secret"
+        self.write(name, os.environ[self.secret_variable()] + "\n")
         self.write("bot-token", os.environ["SLACK_BOT_TOKEN"] + "\n")
         return ""
 
     def start_approvald(self, slack):
         os.makedirs(self.path("data"), 0o700)
         management = free_port()
+        way_in = "app_token" if self.socket_mode else "signing_secret"
         config = self.write("approvald.conf", f"""\
 data_dir = "{self.path('data')}"
 log_target = "text"
@@ -175,7 +190,7 @@ http {{
     socket = "{self.path('approvald.sock')}"
 }}
 slack {{
-{slack}    signing_secret_file = "{self.path('signing-secret')}"
+{slack}    {way_in}_file = "{self.path(way_in.replace('_', '-'))}"
     bot_token_file = "{self.path('bot-token')}"
 }}
 storage {{
@@ -188,8 +203,22 @@ storage {{
         address = f"http://127.0.0.1:{management}/readyz"
         command = [program, "--config", config]
         self.start("approvald", command, lambda: self.answers(address))
+        if self.socket_mode:
+            self.wait_live()
 
-    def ctl(self, *words, token=False, code=0):
+    def slack_status(self):
+        """What approvalctl status says of Slack, also while it is not well."""
+        return json.loads(self.ctl("status", "--json", codes=(0, 119)))["slack"]
+
+    def wait_live(self):
+        """Both sockets to Slack are open."""
+        end = time.monotonic() + START_S
+        while (told := self.slack_status()["socket"])["live"] < 2:
+            if time.monotonic() > end:
+                raise Failed(f"the sockets to Slack are not open after {START_S} s: {told}")
+            time.sleep(0.05)
+
+    def ctl(self, *words, token=False, codes=(0,)):
         """Runs approvalctl, as root over the socket or with the asker's token; its output."""
         command = [os.path.join(self.build, "approvald", "ctl", "approvalctl"), *words]
         if token:
@@ -200,7 +229,7 @@ storage {{
             [*command, *where], stdin=subprocess.DEVNULL, capture_output=True, text=True,
             timeout=60, check=False,
         )  # fmt: skip
-        if done.returncode != code:
+        if done.returncode not in codes:
             raise Failed(f"approvalctl {' '.join(words)}: {done.returncode}: {done.stderr}")
         return done.stdout.strip()
 
@@ -292,6 +321,11 @@ def run_once(quickstart):
     after = quickstart.card(request_id, ts=card["ts"], lacks="Approval needed")
     step("the same card says who approved and has no buttons", after["ts"] == card["ts"]
          and ANA in json.dumps(after) and not buttons(after))  # fmt: skip
+    if quickstart.socket_mode:
+        status = quickstart.slack_status()
+        step("all of it over two sockets that approvald opened; Slack called nothing here",
+             status["socket"]["live"] == 2 and not status["http"]["configured"]
+             and not status["http"]["last_event_at"] and status["socket"]["last_event_at"])
     chain = quickstart.ctl("audit", "verify")
     step(f"the audit log verifies: {chain}", chain.startswith("ok"))
     print(f"{steps} passed, 0 failed")
@@ -301,7 +335,9 @@ def show(quickstart, request_id):
     """Where to look and what to press."""
     ctl = os.path.relpath(os.path.join(quickstart.build, "approvald", "ctl", "approvalctl"))
     address = f"--url http://127.0.0.1:{quickstart.port} --token-file {quickstart.path('token')}"
-    if quickstart.real:
+    if quickstart.real and quickstart.socket_mode:
+        print("\n  A card is in your channel; presses come over the sockets that approvald holds.")
+    elif quickstart.real:
         print(f"\n  A card is in your channel. Slack has to reach http://127.0.0.1:{quickstart.port}")
         print("  through APPROVALD_PUBLIC_URL: /slack/interactions, /slack/commands, /slack/events.")
     else:
@@ -378,12 +414,15 @@ def main():
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("--once", action="store_true", help="one request to the end, then stop")
+    parser.add_argument("--socket", action="store_true", help="Slack comes over Socket Mode")
     parser.add_argument("--pair", action="store_true", help="two hosts, as root")
     quickstart_args = parser.parse_args()
     signal.signal(signal.SIGTERM, interrupted)
+    if quickstart_args.pair and quickstart_args.socket:
+        parser.error("--socket is for one host here; --pair shows the failover over HTTP")
     if quickstart_args.pair:
         return run_pair(quickstart_args.once)
-    quickstart = Quickstart(quickstart_args.once)
+    quickstart = Quickstart(quickstart_args.once, quickstart_args.socket)
     try:
         run(quickstart)
     except KeyboardInterrupt:
