@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* codec_policy.c: the stored forms of a policy's version and of the retention.
  * Owns their layouts: policy: u8 version (1) | text name | u32 version | u8 flags (1 deleted,
- *   2 self_approval, 4 direct_requester, 8 require_reason, 16 ask_in_slack, 32 needs) |
+ *   2 self_approval, 4 direct_requester, 8 require_reason, 16 ask_in_slack, 32 needs,
+ *   128 fields) |
  *   text title, channel | u8 quorum | u64 expires_after, lapses_after |
  *   lists of text users, groups, webhooks | u64 applied_ms | text applied_by |
  *   with flag 32, which says that one of them is not the default: u8 rejections (default 1) |
- *     list of text excludes | list of (text name | u8 quorum | u8 alternative | u64 users | u8
- * groups). retention: u8 version (1) | u32 version | u64 requests_ms, audit_ms, applied_ms | text
- * applied_by. Never judges whether a policy makes sense: policy_check does, before it is stored. */
+ *     list of text excludes |
+ *     list of (text name | u8 quorum | u8 alternative | u64 users | u8 groups) |
+ *   with flag 128: text fields (codec_fields.c).
+ * retention: u8 version (1) | u32 version | u64 requests_ms, audit_ms, applied_ms |
+ *   text applied_by.
+ * Never judges whether a policy makes sense: policy_check does, before it is stored. */
 #include "approvald/core/codec.h"
 #include "approvald/core/codec_need.h"
+#include "approvald/core/fields.h"
 
 #include "base/assert.h"
 
@@ -24,7 +29,8 @@ enum policy_flag {
     FLAG_REQUIRE_REASON = 8,
     FLAG_ASK_IN_SLACK = 16,
     FLAG_NEEDS = 32,
-    FLAG_ALL = 63,
+    FLAG_FIELDS = 128,
+    FLAG_ALL = 63 + 128,
 };
 
 static bool has_needs(const struct policy *policy)
@@ -77,6 +83,7 @@ static uint8_t policy_flags(const struct policy *policy)
     flags |= policy->require_reason ? FLAG_REQUIRE_REASON : 0U;
     flags |= policy->ask_in_slack ? FLAG_ASK_IN_SLACK : 0U;
     flags |= has_needs(policy) ? FLAG_NEEDS : 0U;
+    flags |= policy->fields.size > 0 ? FLAG_FIELDS : 0U;
     return (uint8_t)flags;
 }
 
@@ -109,7 +116,32 @@ enum err_code codec_policy_encode(const struct policy *policy, struct buf *buf, 
     if (has_needs(policy)) {
         write_needs(&writer, policy);
     }
+    if (policy->fields.size > 0) {
+        codec_text(&writer, policy->fields);
+    }
     return writer.rc;
+}
+
+/* Those of the flags that there are; others are a later version's. */
+static uint8_t read_flags(struct unpack *unpack)
+{
+    uint8_t flags = unpack_u8(unpack);
+
+    if ((flags & (unsigned int)~FLAG_ALL) != 0) {
+        unpack->failed = true;
+    }
+    return flags;
+}
+
+static struct span read_fields(struct unpack *unpack)
+{
+    struct span fields = unpack_text(unpack);
+    struct field_set set;
+
+    if (fields.size == 0 || field_set_decode(fields, &set, NULL) != ERR_OK) {
+        unpack->failed = true;
+    }
+    return fields;
 }
 
 enum err_code codec_policy_decode(struct span bytes, struct policy *ret_policy, struct err *err)
@@ -123,7 +155,7 @@ enum err_code codec_policy_decode(struct span bytes, struct policy *ret_policy, 
     (void)codec_range(&unpack, VERSION, VERSION); /* a failure is remembered by the cursor */
     ret_policy->name = unpack_text(&unpack);
     ret_policy->version = unpack_u32(&unpack);
-    flags = codec_range(&unpack, 0, FLAG_ALL);
+    flags = read_flags(&unpack);
     ret_policy->deleted = (flags & FLAG_DELETED) != 0;
     ret_policy->self_approval = (flags & FLAG_SELF_APPROVAL) != 0;
     ret_policy->direct_requester = (flags & FLAG_DIRECT_REQUESTER) != 0;
@@ -145,6 +177,9 @@ enum err_code codec_policy_decode(struct span bytes, struct policy *ret_policy, 
     ret_policy->rejections = 1;
     if ((flags & FLAG_NEEDS) != 0) {
         read_needs(&unpack, ret_policy);
+    }
+    if ((flags & FLAG_FIELDS) != 0) {
+        ret_policy->fields = read_fields(&unpack);
     }
     return codec_end(&unpack, "policy", err);
 }

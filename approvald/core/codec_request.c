@@ -9,9 +9,11 @@
  *   in version 2: u8 parts, those that are not all defaults, in this order:
  *     1: u8 rejections (default 1) | list of needs (text name | u8 quorum | u8 alternative) |
  *        with needs: for each decision u8 bit set of needs.
+ *     4: text fields (codec_fields.c), not empty.
  * Never judges whether the request makes sense: request_invariant does. */
 #include "approvald/core/codec.h"
 #include "approvald/core/codec_need.h"
+#include "approvald/core/fields.h"
 
 #include "base/assert.h"
 
@@ -20,7 +22,7 @@
 #define VERSION      1
 #define VERSION_MORE 2
 
-enum part { PART_NEEDS = 1, PART_ALL = 1 };
+enum part { PART_NEEDS = 1, PART_FIELDS = 4, PART_ALL = 5 };
 
 static bool has_needs(const struct request *request)
 {
@@ -43,7 +45,8 @@ static void write_decisions(struct codec_writer *writer, const struct request *r
 
 static uint8_t parts_of(const struct request *request)
 {
-    return has_needs(request) ? PART_NEEDS : 0;
+    return (uint8_t)((has_needs(request) ? PART_NEEDS : 0) |
+                     (request->fields.size > 0 ? PART_FIELDS : 0));
 }
 
 static void write_needs(struct codec_writer *writer, const struct request *request)
@@ -67,6 +70,9 @@ static void write_parts(struct codec_writer *writer, const struct request *reque
     }
     if ((parts & PART_NEEDS) != 0) {
         write_needs(writer, request);
+    }
+    if ((parts & PART_FIELDS) != 0) {
+        codec_text(writer, request->fields);
     }
 }
 
@@ -148,12 +154,26 @@ static void read_needs(struct unpack *unpack, struct request *request)
     }
 }
 
+static struct span read_fields(struct unpack *unpack)
+{
+    struct span fields = unpack_text(unpack);
+    struct field_values values;
+
+    if (field_values_decode(fields, &values, NULL) != ERR_OK) {
+        unpack->failed = true;
+    }
+    return fields;
+}
+
 static void read_parts(struct unpack *unpack, struct request *request)
 {
     uint8_t parts = codec_range(unpack, 1, PART_ALL);
 
     if ((parts & PART_NEEDS) != 0) {
         read_needs(unpack, request);
+    }
+    if ((parts & PART_FIELDS) != 0) {
+        request->fields = read_fields(unpack);
     }
     if (parts_of(request) != parts) {
         unpack->failed = true; /* no encoder says that there is nothing to say */

@@ -34,6 +34,20 @@
 #define CORE_TEXT_SIZE_MAX          4000  /* bytes of a reason or a notice: 1,000 code points */
 #define CORE_DETAILS_SIZE_MAX       10000 /* bytes: 2,500 code points */
 
+/* Fields of a policy: what a person fills in on a phone without giving up. A value is one line and
+ * stands whole in a section's field of 2,000, escaped five times as long. */
+#define CORE_FIELD_COUNT_MAX        6
+#define CORE_FIELD_OPTION_COUNT_MAX 50
+#define CORE_FIELD_OPTION_SIZE_MAX  75 /* code points: Slack's limit of an option */
+#define CORE_FIELD_NAME_SIZE_MAX    32 /* bytes: as a column of the terminal's table */
+#define CORE_FIELD_LABEL_COUNT_MAX  48
+#define CORE_FIELD_HINT_COUNT_MAX   150 /* Slack's limit of a placeholder */
+#define CORE_FIELD_VALUE_COUNT_MAX  300
+#define CORE_FIELD_VALUE_SIZE_MAX   (4UL * CORE_FIELD_VALUE_COUNT_MAX) /* bytes */
+#define CORE_FIELD_NUMBER_MAX       INT64_C(1000000000000000)          /* exact in JavaScript too */
+#define CORE_FIELD_SET_SIZE_MAX     4096  /* bytes of a policy's definitions, all together */
+#define CORE_FIELD_VALUES_SIZE_MAX  10240 /* bytes of a request's values with their labels */
+
 #define CORE_MINUTE_MS UINT64_C(60000)
 #define CORE_DAY_MS    (UINT64_C(86400) * 1000)
 /* Who looks at the screen answers in five seconds, nobody does in less; longer than a month the
@@ -61,6 +75,10 @@
 static_assert(CORE_QUORUM_MAX + CORE_REJECTIONS_MAX <= CORE_DECISION_COUNT_MAX,
               "a quorum and the rejections beside it must fit in the decisions");
 static_assert(CORE_NEED_COUNT_MAX <= 8, "a set of needs is stored in a byte");
+static_assert(CORE_FIELD_COUNT_MAX * (CORE_FIELD_NAME_SIZE_MAX + 4 * CORE_FIELD_LABEL_COUNT_MAX +
+                                      CORE_FIELD_VALUE_SIZE_MAX + 6) <
+                  CORE_FIELD_VALUES_SIZE_MAX,
+              "the longest values of a request are kept whole");
 static_assert(CORE_DECISION_COUNT_MAX + 8 <= CORE_OUTBOX_ITEM_COUNT_MAX,
               "every decision, the outcome, claim and consume must fit in one ordered list");
 

@@ -4,6 +4,7 @@
  * Never stores, never numbers a version, never asks Slack whether an id exists. */
 #include "approvald/core/policy.h"
 
+#include "approvald/core/fields.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/text.h"
@@ -183,6 +184,18 @@ static enum err_code check_webhooks(const struct policy *policy, struct err *err
     return rc == ERR_OK ? ERR_OK : err_wrap(err, rc, "webhooks");
 }
 
+static enum err_code check_fields(const struct policy *policy, struct err *err)
+{
+    struct field_set set;
+    enum err_code rc = field_set_decode(policy->fields, &set, err);
+
+    if (rc == ERR_OK && policy->fields.size > CORE_FIELD_SET_SIZE_MAX) {
+        return err_set(err, ERR_INVALID, "fields: all their texts together are at most %d bytes",
+                       CORE_FIELD_SET_SIZE_MAX);
+    }
+    return rc == ERR_OK ? field_set_check(&set, err) : rc;
+}
+
 enum err_code policy_check(const struct policy *policy, struct err *err)
 {
     enum err_code rc;
@@ -204,6 +217,9 @@ enum err_code policy_check(const struct policy *policy, struct err *err)
     if (rc == ERR_OK) {
         rc = check_webhooks(policy, err);
     }
+    if (rc == ERR_OK) {
+        rc = check_fields(policy, err);
+    }
     return rc;
 }
 
@@ -222,6 +238,7 @@ enum field {
     FIELD_EXPIRES_AFTER,
     FIELD_LAPSES_AFTER,
     FIELD_WEBHOOKS,
+    FIELD_FIELDS,
 };
 
 static const char *const field_names[] = {
@@ -239,6 +256,7 @@ static const char *const field_names[] = {
     [FIELD_EXPIRES_AFTER] = "expires_after",
     [FIELD_LAPSES_AFTER] = "lapses_after",
     [FIELD_WEBHOOKS] = "webhooks",
+    [FIELD_FIELDS] = "fields",
 };
 
 static_assert(sizeof field_names / sizeof field_names[0] == POLICY_FIELD_COUNT,
@@ -291,6 +309,14 @@ static enum err_code format_bool(bool value, struct buf *buf, struct err *err)
     return buf_append_text(buf, value ? "yes" : "no", err);
 }
 
+static enum err_code format_fields(const struct policy *policy, struct buf *buf, struct err *err)
+{
+    struct field_set set;
+    enum err_code rc = field_set_decode(policy->fields, &set, err);
+
+    return rc == ERR_OK ? field_set_format(&set, buf, err) : rc;
+}
+
 enum err_code
 policy_field_format(const struct policy *policy, size_t index, struct buf *buf, struct err *err)
 {
@@ -330,6 +356,8 @@ policy_field_format(const struct policy *policy, size_t index, struct buf *buf, 
         return policy_format_ms(policy->lapses_after_ms, buf, err);
     case FIELD_WEBHOOKS:
         return format_list(policy->webhooks, policy->webhook_count, buf, err);
+    case FIELD_FIELDS:
+        return format_fields(policy, buf, err);
     }
     return ERR_OK;
 }
@@ -383,6 +411,8 @@ bool policy_field_equal(const struct policy *a, const struct policy *b, size_t i
         return a->lapses_after_ms == b->lapses_after_ms;
     case FIELD_WEBHOOKS:
         return lists_equal(a->webhooks, a->webhook_count, b->webhooks, b->webhook_count);
+    case FIELD_FIELDS:
+        return span_equal(a->fields, b->fields);
     }
     return true;
 }

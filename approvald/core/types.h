@@ -93,6 +93,7 @@ struct request {
     int32_t consume_result; /* the asker's exit code, when consumed */
     struct span end_actor;  /* user id or token name that cancelled; empty otherwise */
     struct span end_reason; /* of a cancellation */
+    struct span fields;     /* the policy's: field_values of core/fields.h, stored form, or empty */
 
     /* Copied from the policy's version. */
     uint32_t quorum;     /* approvals needed; with needs: the fewest that can be enough */
@@ -136,6 +137,7 @@ struct policy {
     struct span excludes[CORE_POLICY_GROUP_COUNT_MAX];
     uint32_t webhook_count;
     struct span webhooks[CORE_POLICY_WEBHOOK_COUNT_MAX]; /* names of configured destinations */
+    struct span fields; /* asked for besides: field_set of core/fields.h, stored form, or empty */
     uint64_t applied_ms;
     struct span applied_by;
 };

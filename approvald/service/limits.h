@@ -42,7 +42,7 @@
 
 static_assert(SERVICE_PAGE_COUNT_MAX <= SERVICE_SCAN_COUNT_MAX, "a page must be reachable");
 static_assert(CORE_DECISION_COUNT_MAX * CORE_TEXT_SIZE_MAX + CORE_DETAILS_SIZE_MAX +
-                      4 * CORE_TEXT_SIZE_MAX <
+                      4 * CORE_TEXT_SIZE_MAX + CORE_FIELD_VALUES_SIZE_MAX <
                   SERVICE_ROW_SIZE_MAX,
               "the longest request must fit in a row");
 

@@ -228,12 +228,37 @@ static void another_version_is_refused(void)
     }
 }
 
+/* So that a host of an older version reads it, and what it has written is read. */
+static void without_fields_a_record_is_as_it_always_was(void)
+{
+    struct request request = codec_sample_request();
+    struct policy policy = codec_sample_policy();
+    struct pair pair = pair_of(0);
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL(*buf_at(pair.bytes, 0), 2);
+    request.fields = SPAN_NONE;
+    CU_ASSERT_EQUAL_FATAL(codec_request_encode(&request, pair.again, &err), ERR_OK);
+    CU_ASSERT_EQUAL(*buf_at(pair.again, 0), 1);
+    CU_ASSERT_EQUAL(codec_request_decode(buf_span(pair.again), &request, &err), ERR_OK);
+    CU_ASSERT_EQUAL(request.fields.size, 0);
+    buf_clear(pair.again);
+    policy.fields = SPAN_NONE;
+    CU_ASSERT_EQUAL_FATAL(codec_policy_encode(&policy, pair.again, &err), ERR_OK);
+    CU_ASSERT_EQUAL(codec_policy_decode(buf_span(pair.again), &policy, &err), ERR_OK);
+    CU_ASSERT_EQUAL(policy.fields.size, 0);
+    CU_ASSERT(span_is(policy.applied_by, "root"));
+    pair_done(&pair);
+}
+
 UNIT_MAIN("codec",
           {"what goes in comes out", what_goes_in_comes_out},
           {"every field of a request survives", every_field_of_a_request_survives},
           {"needs survive", needs_survive},
           {"older records have no needs and stay as they were",
            older_records_have_no_needs_and_stay_as_they_were},
+          {"without fields a record is as it always was",
+           without_fields_a_record_is_as_it_always_was},
           {"a cut record is refused", a_cut_record_is_refused},
           {"a changed byte is refused or another record",
            a_changed_byte_is_refused_or_another_record},
