@@ -5,6 +5,7 @@
 #include "approvald/core/request_id.h"
 #include "approvald/http/api_internal.h"
 #include "approvald/http/body.h"
+#include "approvald/service/render.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/json.h"
@@ -198,6 +199,7 @@ static void add_policy(struct json *list, const struct policy *policy)
     add_names(object, "users", policy->users, policy->user_count);
     add_names(object, "groups", policy->groups, policy->group_count);
     add_names(object, "webhooks", policy->webhooks, policy->webhook_count);
+    render_policy_fields(policy, object);
     add_time(object, "applied_at", policy->applied_ms);
     add_text_or_null(object, "applied_by", policy->applied_by);
 }

@@ -91,6 +91,29 @@ static enum err_code member_hash(const struct json *json,
     return ERR_OK;
 }
 
+/* {"name": "value"}: which names there are, and what fits, is the policy's word. */
+static enum err_code
+member_fields(const struct json *json, struct field_values *values, struct err *err)
+{
+    const struct json *object = json_get(json, "fields");
+
+    if (object == NULL || json_is_null(object)) {
+        return ERR_OK;
+    }
+    if (!json_is_object(object) || json_count(object) > CORE_FIELD_COUNT_MAX) {
+        return err_set(err, ERR_INVALID, "fields: has to be an object of at most %d texts",
+                       CORE_FIELD_COUNT_MAX);
+    }
+    for (const struct json *at = json_first(object); at != NULL; at = json_next(at)) {
+        if (!json_is_string(at)) {
+            return err_set(err, ERR_INVALID, "fields.%.64s: has to be a text", json_name(at));
+        }
+        values->items[values->count++] =
+            (struct field_value){.name = span_text(json_name(at)), .value = json_string(at)};
+    }
+    return ERR_OK;
+}
+
 static enum err_code
 fill_create(const struct json *json, struct service_create *create, struct err *err)
 {
@@ -111,6 +134,9 @@ fill_create(const struct json *json, struct service_create *create, struct err *
 
     for (size_t i = 0; rc == ERR_OK && i < sizeof(texts) / sizeof(texts[0]); i++) {
         rc = member_text(json, texts[i].name, texts[i].size_max, texts[i].target, err);
+    }
+    if (rc == ERR_OK) {
+        rc = member_fields(json, &create->fields, err);
     }
     if (rc == ERR_OK) {
         rc = member_hash(json, "bind_hash", &create->bound, create->bind_hash, err);

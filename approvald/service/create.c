@@ -10,6 +10,7 @@
 #include "approvald/service/input.h"
 
 #include "base/assert.h"
+#include "base/buf.h"
 #include "base/metrics.h"
 #include "base/rng.h"
 
@@ -19,6 +20,7 @@
 struct create_job {
     struct request_job base;
     struct service_create create; /* spans point to the job's copies */
+    struct span fields;           /* values in their stored form, cleaned and not yet judged */
     enum refusal person;          /* over Slack: why he may not ask at all, judged on the loop */
     uint8_t random[REQUEST_ID_RANDOM_SIZE];
     bool has_intent;
@@ -171,8 +173,33 @@ static enum refusal refusal_of(const struct create_job *job, const struct policy
     return is_from_slack(job) && !policy->ask_in_slack ? REFUSAL_NOT_ASKABLE : REFUSAL_NONE;
 }
 
+/* The values as the policy's fields want them, in stored, which the request borrows from. */
+static enum err_code judge_fields(struct work *work,
+                                  const struct create_job *job,
+                                  struct subject *subject,
+                                  struct buf *stored)
+{
+    struct field_values given;
+    struct field_values values;
+    struct field_set set;
+    enum err_code rc = field_set_decode(subject->policy.fields, &set, work->err);
+
+    if (rc == ERR_OK) {
+        rc = field_values_decode(job->fields, &given, work->err);
+    }
+    if (rc == ERR_OK) {
+        rc = field_values_judge(&set, &given, &values, work->err);
+    }
+    if (rc == ERR_OK) {
+        rc = field_values_encode(&values, stored, work->err);
+    }
+    subject->request.fields = buf_span(stored);
+    return rc;
+}
+
 static enum err_code make(struct work *work, struct create_job *job)
 {
+    AUTO_BUF struct buf *stored = NULL;
     const struct service_create *create = &job->create;
     struct subject subject = {.link = 0};
     enum refusal refusal;
@@ -205,7 +232,11 @@ static enum err_code make(struct work *work, struct create_job *job)
                        SPAN_ARGS(create->policy));
     }
     fill(work, job, &subject.policy, &subject.request);
-    return store(work, job, &subject);
+    rc = buf_new(CORE_FIELD_VALUES_SIZE_MAX, &stored, work->err);
+    if (rc == ERR_OK) {
+        rc = judge_fields(work, job, &subject, stored);
+    }
+    return rc == ERR_OK ? store(work, job, &subject) : rc;
 }
 
 static enum err_code run(struct work *work)
@@ -255,7 +286,7 @@ static void check(struct create_job *job)
 {
     struct service_create *create = &job->create;
     struct job *base = &job->base.job;
-    const struct input_text texts[INPUT_SLOT_COUNT] = {
+    const struct input_text texts[INPUT_FIELDS] = {
         [INPUT_TITLE] = {"title", CORE_TITLE_COUNT_MAX, false, true, &create->title},
         [INPUT_REASON] = {"reason", CORE_REASON_COUNT_MAX, true, false, &create->reason},
         [INPUT_TARGET] = {"target", CORE_TARGET_COUNT_MAX, false, false, &create->target},
@@ -276,9 +307,11 @@ static void check(struct create_job *job)
                       CORE_NAME_SIZE_MAX) &&
         bind_requester(base, create);
 
-    for (size_t i = 0; ok && i < INPUT_SLOT_COUNT; i++) {
+    for (size_t i = 0; ok && i < INPUT_FIELDS; i++) {
         ok = input_clean(base, (enum input_slot)i, &texts[i]);
     }
+    ok = ok && input_fields(base, &create->fields, &job->fields);
+    create->fields.count = 0; /* job->fields has them */
     job->person = eligible_ask(create->facts);
     create->facts = NULL; /* the caller's */
     job->has_intent = create->idempotency_key.size > 0;
@@ -308,10 +341,10 @@ enum err_code service_create(struct service *service,
     rng_fill(service->rng, job->random, sizeof job->random);
     check(job);
     if (base->refuse.code == ERR_OK) {
-        struct span *spans[] = {&job->create.actor.user, &job->create.actor.token,
-                                &job->create.policy,     &job->create.requester,
-                                &job->create.title,      &job->create.reason,
-                                &job->create.target,     &job->create.details};
+        struct span *spans[] = {
+            &job->create.actor.user, &job->create.actor.token, &job->create.policy,
+            &job->create.requester,  &job->create.title,       &job->create.reason,
+            &job->create.target,     &job->create.details,     &job->fields};
 
         rc = job_keep(base, spans, sizeof spans / sizeof spans[0], err);
     }

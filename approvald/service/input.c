@@ -4,6 +4,7 @@
  * Never trusts that a caller has checked anything, never touches the store. */
 #include "approvald/service/input.h"
 
+#include "approvald/core/fields.h"
 #include "approvald/core/policy.h"
 #include "base/assert.h"
 #include "base/buf.h"
@@ -61,6 +62,52 @@ bool input_clean(struct job *job, enum input_slot slot, const struct input_text 
     }
     return input_require(job, !input->required || !is_blank(*input->text), "%s: must not be empty",
                          input->name);
+}
+
+/* A value after the other in one buffer, which grows: so its places are kept until it is whole. */
+static bool clean_values(struct job *job, struct field_values *values, struct buf *text)
+{
+    size_t at[CORE_FIELD_COUNT_MAX + 1] = {0};
+
+    for (uint32_t i = 0; i < values->count; i++) {
+        const struct field_value *item = &values->items[i];
+        struct span name = text_prefix(item->name, CORE_FIELD_NAME_SIZE_MAX);
+
+        if (!input_require(job, item->name.size == name.size && text_is_utf8(name),
+                           "fields: \"%.*s\" is the name of none", SPAN_ARGS(name)) ||
+            !input_require(job, item->value.size <= CORE_TEXT_SIZE_MAX,
+                           "fields.%.*s: at most %d characters", SPAN_ARGS(name),
+                           CORE_FIELD_VALUE_COUNT_MAX) ||
+            !input_require(job, text_is_utf8(item->value), "fields.%.*s: not valid UTF-8",
+                           SPAN_ARGS(name)) ||
+            text_clean(text, item->value, false, &job->refuse) != ERR_OK) {
+            return false;
+        }
+        at[i + 1] = buf_size(text);
+    }
+    for (uint32_t i = 0; i < values->count; i++) {
+        values->items[i].value = span_of(buf_text(text) + at[i], at[i + 1] - at[i]);
+    }
+    return true;
+}
+
+bool input_fields(struct job *job, const struct field_values *values, struct span *ret_stored)
+{
+    struct buf *buf = job->service->texts[INPUT_FIELDS];
+    struct field_values clean = *values;
+    AUTO_BUF struct buf *text = NULL;
+
+    buf_clear(buf);
+    *ret_stored = SPAN_NONE;
+    if (!input_require(job, values->count <= CORE_FIELD_COUNT_MAX, "fields: at most %d",
+                       CORE_FIELD_COUNT_MAX) ||
+        buf_new(SERVICE_TEXT_SIZE_MAX, &text, &job->refuse) != ERR_OK ||
+        !clean_values(job, &clean, text) ||
+        field_values_encode(&clean, buf, &job->refuse) != ERR_OK) {
+        return false;
+    }
+    *ret_stored = buf_span(buf);
+    return true;
 }
 
 bool input_event_key(struct job *job,

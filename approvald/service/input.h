@@ -16,11 +16,21 @@ struct input_text {
         *text; /* in: as given; out: cleaned, borrowed from the service until its next call */
 };
 
-enum input_slot { INPUT_TITLE, INPUT_REASON, INPUT_TARGET, INPUT_DETAILS, INPUT_SLOT_COUNT };
+enum input_slot {
+    INPUT_TITLE,
+    INPUT_REASON,
+    INPUT_TARGET,
+    INPUT_DETAILS,
+    INPUT_FIELDS,
+    INPUT_SLOT_COUNT
+};
 static_assert(INPUT_SLOT_COUNT == SERVICE_TEXT_SLOT_COUNT, "every slot has its buffer");
 
 /* Cleans into the slot's buffer. False: refused. */
 bool input_clean(struct job *job, enum input_slot slot, const struct input_text *input);
+/* Values of a policy's fields, cleaned and in their stored form, in the slot INPUT_FIELDS: whether
+ * they fit is judged where the policy is. False: refused. */
+bool input_fields(struct job *job, const struct field_values *values, struct span *ret_stored);
 /* Refuses the job unless ok. */
 bool input_require(struct job *job, bool ok, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -22,6 +22,7 @@
 #define SERVICE_POLICY_NAME_MAX    1024    /* names ever used, deleted ones included */
 #define SERVICE_VERSION_COUNT_MAX  50      /* shown of one policy; older ones stay while pinned */
 #define SERVICE_POLICY_TEXT_MAX    262144  /* bytes of one apply: 256 policies of 1 KB */
+#define SERVICE_POLICY_FIELDS_MAX  1048576 /* bytes: every policy is in one answer of 4 MiB */
 #define SERVICE_TOKEN_COUNT_MAX    1000    /* live ones; one per script or person */
 #define SERVICE_TOKEN_TEXT_SIZE    47      /* bytes: "apv_" and 43 of base64url */
 #define SERVICE_TOKEN_RATE_MAX     1000000 /* calls a minute: more than a host answers */
@@ -35,7 +36,7 @@
 #define SERVICE_ROW_SIZE_MAX       ((size_t)128 * 1024)      /* bytes of one stored record */
 
 #define SERVICE_TEXT_SIZE_MAX   65536 /* bytes of a text before it is cleaned and counted */
-#define SERVICE_TEXT_SLOT_COUNT 4     /* texts of one call: title, reason, target, details */
+#define SERVICE_TEXT_SLOT_COUNT 5 /* texts of one call: title, reason, target, details, fields */
 
 #define SERVICE_RETENTION_REQUESTS_MS (90 * CORE_DAY_MS)  /* a quarter: an incident's review */
 #define SERVICE_RETENTION_AUDIT_MS    (400 * CORE_DAY_MS) /* a year and a month: yearly audits */

@@ -150,6 +150,7 @@ static bool visit_head(void *arg, struct span key, struct span value)
 /* What will be in force afterwards has to stay within limits. */
 struct totals {
     size_t policy_count;
+    size_t fields_size; /* of deleted policies too: they are listed as well */
     size_t group_count;
     struct span groups[CORE_FACT_GROUP_COUNT_MAX];
 };
@@ -159,6 +160,12 @@ static enum err_code add_total(struct totals *totals, const struct policy *polic
     struct span groups[2 * CORE_POLICY_GROUP_COUNT_MAX];
     uint32_t count = needs_groups(policy, groups);
 
+    totals->fields_size += policy->fields.size;
+    if (totals->fields_size > SERVICE_POLICY_FIELDS_MAX) {
+        return err_set(err, ERR_INVALID,
+                       "the fields of all policies together are larger than %d bytes",
+                       SERVICE_POLICY_FIELDS_MAX);
+    }
     if (policy->deleted) {
         return ERR_OK;
     }
@@ -216,12 +223,13 @@ static enum err_code apply_others(struct work *work, struct apply_job *job, stru
         if (rc == ERR_OK) {
             rc = work_policy_get(work, others.names[i], version, &policy);
         }
-        if (rc != ERR_OK || policy.deleted) {
-            continue;
+        if (rc == ERR_OK && !policy.deleted && job->delete_absent) {
+            policy.deleted = true;
+            rc = apply_one(work, job, &policy);
         }
-        policy.deleted = job->delete_absent;
-        rc = job->delete_absent ? apply_one(work, job, &policy)
-                                : add_total(totals, &policy, work->err);
+        if (rc == ERR_OK) {
+            rc = add_total(totals, &policy, work->err);
+        }
     }
     return rc;
 }

@@ -6,6 +6,7 @@
 
 #include "approvald/core/policy.h"
 #include "approvald/service/limits.h"
+#include "approvald/service/policy_fields.h"
 #include "approvald/service/policy_needs.h"
 
 #include "base/assert.h"
@@ -48,6 +49,23 @@ static const struct conf_option options[] = {
      "When an approval that was not claimed lapses; 0s: never."},
     {"policy", "webhooks", CONF_LIST, "", 0, CORE_POLICY_WEBHOOK_COUNT_MAX, NULL,
      "Names of configured webhooks that are told of outcomes and use."},
+    {"policy", "fields", CONF_LIST, "", 0, CORE_FIELD_COUNT_MAX, NULL,
+     "Names of fields that a request has besides; each is a section field of this text."},
+    {"field", "label", CONF_TEXT, "", 0, 4 * CORE_FIELD_LABEL_COUNT_MAX, NULL,
+     "What people read beside it; without one its name."},
+    {"field", "kind", CONF_CHOICE, "text", 0, 0, "text select number date",
+     "A line of text, one of the options, a whole number, or a date as YYYY-MM-DD."},
+    {"field", "required", CONF_BOOL, "false", 0, 0, NULL, "Whether a request has to have it."},
+    {"field", "options", CONF_LIST, "", 0, CORE_FIELD_OPTION_COUNT_MAX, NULL,
+     "What can be chosen in a select."},
+    {"field", "min", CONF_TEXT, "", 0, 20, NULL,
+     "The least number, or the fewest characters of a text."},
+    {"field", "max", CONF_TEXT, "", 0, 20, NULL,
+     "The greatest number, or the most characters of a text (300 at most)."},
+    {"field", "hint", CONF_TEXT, "", 0, 4 * CORE_FIELD_HINT_COUNT_MAX, NULL,
+     "Small print below it in the form."},
+    {"field", "placeholder", CONF_TEXT, "", 0, 4 * CORE_FIELD_HINT_COUNT_MAX, NULL,
+     "Grey text in it while it is empty."},
     {"retention", "requests", CONF_DURATION, "0s", 0, CORE_RETENTION_MS_MAX, NULL,
      "How long ended requests are kept; 0s: unchanged (90d at first)."},
     {"retention", "audit", CONF_DURATION, "0s", 0, CORE_RETENTION_MS_MAX, NULL,
@@ -55,7 +73,7 @@ static const struct conf_option options[] = {
     {.name = NULL},
 };
 
-static const char *const titled[] = {"policy", NULL};
+static const char *const titled[] = {"policy", "field", NULL};
 
 static const struct conf_schema schema = {
     .options = options, .titled = titled, .section_count_max = SERVICE_POLICY_COUNT_MAX};
@@ -70,6 +88,7 @@ void policy_set_free(struct policy_set *set)
     if (set == NULL) {
         return;
     }
+    policy_fields_free(set->fields);
     conf_free(set->conf);
     mem_free(set->policies);
     mem_free(set);
@@ -143,8 +162,9 @@ read_excludes(const struct conf_section *section, struct policy *policy, struct 
 }
 
 static enum err_code
-read_policy(const struct conf_section *section, struct policy *policy, struct err *err)
+read_policy(struct policy_set *set, const struct conf_section *section, struct err *err)
 {
+    struct policy *policy = &set->policies[set->count];
     size_t webhook_count = conf_list_count(section, "webhooks");
     enum err_code rc;
 
@@ -172,6 +192,9 @@ read_policy(const struct conf_section *section, struct policy *policy, struct er
     if (rc == ERR_OK) {
         rc = read_excludes(section, policy, err);
     }
+    if (rc == ERR_OK) {
+        rc = policy_fields_read(set->fields, set->conf, section, &policy->fields, err);
+    }
     return rc == ERR_OK ? policy_check(policy, err) : rc;
 }
 
@@ -196,7 +219,7 @@ static enum err_code read_policies(struct policy_set *set, struct err *err)
         if (set->count == SERVICE_POLICY_COUNT_MAX) {
             return err_set(err, ERR_INVALID, "more than %d policies", SERVICE_POLICY_COUNT_MAX);
         }
-        rc = read_policy(section, &set->policies[set->count], err);
+        rc = read_policy(set, section, err);
         if (rc == ERR_OK) {
             rc = check_twice(set, err);
         }
@@ -205,7 +228,7 @@ static enum err_code read_policies(struct policy_set *set, struct err *err)
         }
         set->count++;
     }
-    return rc;
+    return rc == ERR_OK ? policy_fields_check_used(set->fields, set->conf, err) : rc;
 }
 
 static enum err_code read_retention(struct policy_set *set, struct err *err)
@@ -244,7 +267,10 @@ enum err_code policy_text_parse(struct span text, struct policy_set **ret_set, s
         policy_set_free(set);
         return err_set(err, ERR_NOMEM, "policies");
     }
-    rc = conf_parse(&schema, "policy", copy, &set->conf, err);
+    rc = policy_fields_new(&set->fields, err);
+    if (rc == ERR_OK) {
+        rc = conf_parse(&schema, "policy", copy, &set->conf, err);
+    }
     if (rc == ERR_OK) {
         rc = read_policies(set, err);
     }

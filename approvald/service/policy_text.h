@@ -6,9 +6,11 @@
 #include "approvald/core/codec.h"
 
 struct conf;
+struct policy_fields;
 struct policy_set;
 struct policy_set {
-    struct conf *conf; /* owned; spans borrow from it */
+    struct conf *conf;            /* owned; spans borrow from it */
+    struct policy_fields *fields; /* owned; spans borrow from it */
     size_t count;
     struct policy *policies;    /* owned; versions are 0 */
     struct retention retention; /* 0: not given */

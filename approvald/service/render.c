@@ -6,12 +6,15 @@
 
 #include "approvald/core/approval.h"
 #include "approvald/core/audit.h"
+#include "approvald/core/fields.h"
 #include "approvald/core/needs.h"
 #include "approvald/core/request_id.h"
 #include "base/assert.h"
 #include "base/crypto.h"
 #include "base/json.h"
 #include "base/text.h"
+
+#include <stdio.h>
 
 const char *render_verdict(enum verdict verdict)
 {
@@ -93,6 +96,50 @@ static void add_decisions(struct json *parent,
     }
 }
 
+static void add_fields(struct json *parent, const struct request *request)
+{
+    struct json *object = json_add_object(parent, "fields");
+    struct field_values values;
+    char name[CORE_FIELD_NAME_SIZE_MAX + 1];
+
+    if (field_values_decode(request->fields, &values, NULL) != ERR_OK) {
+        return; /* not so: the request's record would not have decoded */
+    }
+    for (uint32_t i = 0; i < values.count; i++) {
+        /* Fits: its name was judged. */
+        (void)snprintf(name, sizeof name, "%.*s", SPAN_ARGS(values.items[i].name));
+        json_add_text(object, name, values.items[i].value);
+    }
+}
+
+void render_policy_fields(const struct policy *policy, struct json *parent)
+{
+    struct json *list = json_add_array(parent, "fields");
+    struct field_set set;
+
+    if (field_set_decode(policy->fields, &set, NULL) != ERR_OK) {
+        return; /* not so: the policy's record would not have decoded */
+    }
+    for (uint32_t i = 0; i < set.count; i++) {
+        const struct form_field *field = &set.items[i];
+        struct json *node = json_add_object(list, NULL);
+        struct json *options;
+
+        json_add_text(node, "name", field->name);
+        json_add_text(node, "label", field->label);
+        json_add_text(node, "kind", span_text(field_kind_word(field->kind)));
+        json_add_bool(node, "required", field->required);
+        json_add_i64(node, "min", field->min);
+        json_add_i64(node, "max", field->max);
+        options = json_add_array(node, "options");
+        for (uint32_t k = 0; k < field->option_count; k++) {
+            json_add_text(options, NULL, field->options[k]);
+        }
+        add_text(node, "hint", field->hint);
+        add_text(node, "placeholder", field->placeholder);
+    }
+}
+
 /* What was asked: fixed from the first moment on. */
 static void add_question(struct json *parent, const struct request *request)
 {
@@ -107,6 +154,7 @@ static void add_question(struct json *parent, const struct request *request)
     add_text(parent, "reason", request->reason);
     add_text(parent, "target", request->target);
     add_text(parent, "details", request->details);
+    add_fields(parent, request);
     if (request->bound) {
         crypto_hex(request->bind_hash, sizeof request->bind_hash, hash);
         json_add_text(parent, "bind_hash", span_text(hash));

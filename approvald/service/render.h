@@ -11,12 +11,17 @@ struct json;
 
 /* Adds the members of the request to the object parent (which may be NULL, as with json_add_*):
  *   id, revision, state, use, policy {name, version}, requester, asker, title, reason, target,
- *   details, bind_hash (hex), created_at, expires_at, lapses_at, ended_at, claimed_at, consumed_at,
+ *   details, fields {name: value}, bind_hash (hex), created_at, expires_at, lapses_at, ended_at,
+ *   claimed_at, consumed_at,
  *   quorum, approvals (how many), needs [{name, alternative, quorum, approvals}], rejection_quorum,
  *   rejections (how many), decisions [{user, verdict, need, at, via, reason}], cancelled_by,
  *   cancel_reason, result (the asker's exit code).
  * Text is copied. A failed allocation shows in json_print, as with every json_add_*. */
 void render_request(const struct request *request, struct json *parent);
+
+/* Adds "fields" to a policy: [{name, label, kind, required, min, max, options, hint, placeholder}].
+ */
+void render_policy_fields(const struct policy *policy, struct json *parent);
 
 /* The word used above: "approve". Never NULL. */
 const char *render_verdict(enum verdict verdict);

@@ -14,6 +14,7 @@
 #ifndef APPROVALD_SERVICE_SERVICE_H
 #define APPROVALD_SERVICE_SERVICE_H
 
+#include "approvald/core/fields.h"
 #include "approvald/core/outbox.h"
 #include "approvald/core/types.h"
 #include "approvald/service/limits.h"
@@ -75,6 +76,7 @@ struct service_create {
     struct span reason;
     struct span target;
     struct span details;
+    struct field_values fields; /* of the policy; labels are not looked at */
     bool bound;
     uint8_t bind_hash[32];
     uint64_t expires_after_ms; /* 0: the policy's; never longer than the policy's */
