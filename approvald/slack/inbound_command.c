@@ -4,6 +4,7 @@
  * Never shows a request to somebody who has nothing to do with it, never lets text from people act
  * as markup. */
 #include "approvald/core/eligible.h"
+#include "approvald/core/fields.h"
 #include "approvald/core/inbox.h"
 #include "approvald/core/request_id.h"
 #include "approvald/service/limits.h"
@@ -269,6 +270,26 @@ add_field(struct buf *text, const char *name, struct span value, struct err *err
     return rc == ERR_OK ? add_escaped(text, value, TEXT_COUNT_MAX / 3, err) : rc;
 }
 
+static enum err_code add_values(struct buf *text, const struct request *request, struct err *err)
+{
+    struct field_values values;
+    enum err_code rc = field_values_decode(request->fields, &values, err);
+
+    for (uint32_t i = 0; rc == ERR_OK && i < values.count; i++) {
+        rc = buf_append_text(text, "\n", err);
+        if (rc == ERR_OK) {
+            rc = add_escaped(text, values.items[i].label, TEXT_COUNT_MAX / 3, err);
+        }
+        if (rc == ERR_OK) {
+            rc = buf_append_text(text, ": ", err);
+        }
+        if (rc == ERR_OK) {
+            rc = add_escaped(text, values.items[i].value, TEXT_COUNT_MAX / 3, err);
+        }
+    }
+    return rc;
+}
+
 static enum err_code add_decisions(struct buf *text, const struct request *request, struct err *err)
 {
     enum err_code rc = ERR_OK;
@@ -307,6 +328,9 @@ static enum err_code add_request(struct buf *text, const struct request *request
     }
     if (rc == ERR_OK) {
         rc = add_field(text, "Reason", request->reason, err);
+    }
+    if (rc == ERR_OK) {
+        rc = add_values(text, request, err);
     }
     if (rc == ERR_OK) {
         rc = add_field(text, "Policy", request->policy, err);

@@ -4,6 +4,7 @@
  * Never builds JSON, never decides anything. Pure. */
 #include "approvald/slack/story.h"
 
+#include "approvald/core/fields.h"
 #include "approvald/core/needs.h"
 #include "approvald/core/request_id.h"
 #include "approvald/slack/limits.h"
@@ -17,6 +18,7 @@
 #define STORY_TARGET_COUNT_MAX  400
 #define STORY_REASON_COUNT_MAX  1000
 #define STORY_DETAILS_COUNT_MAX 1000
+#define STORY_FIELD_COUNT_MAX   400 /* what no longer fits behind the rest is on the card */
 /* People and groups named as approvers; more would be a wall of names and wake everybody. */
 #define STORY_MENTION_COUNT_MAX 10
 
@@ -433,6 +435,20 @@ static void say_labelled(struct prose *prose, const char *label, struct span tex
     }
 }
 
+static void say_fields(struct prose *prose, const struct request *request)
+{
+    struct field_values values;
+
+    if (field_values_decode(request->fields, &values, NULL) != ERR_OK) {
+        return; /* not so: the request's record would not have decoded */
+    }
+    for (uint32_t i = 0; i < values.count; i++) {
+        prose_add(prose, "\n");
+        say_text(prose, values.items[i].label, STORY_FIELD_COUNT_MAX, "(unreadable)");
+        say_labelled(prose, ": ", values.items[i].value, STORY_FIELD_COUNT_MAX);
+    }
+}
+
 void story_summary(struct prose *prose,
                    const struct request *request,
                    const struct policy *policy,
@@ -461,5 +477,6 @@ void story_summary(struct prose *prose,
     prose_add(prose, "\nRequest ");
     prose_add(prose, id);
     prose_add(prose, ".");
+    say_fields(prose, request);
     say_labelled(prose, "\nDetails: ", request->details, STORY_DETAILS_COUNT_MAX);
 }

@@ -3,6 +3,10 @@
  * Owns their texts; never touches a store or the network. */
 #include "tests/lib/sample_request.h"
 
+#include "approvald/core/fields.h"
+#include "base/assert.h"
+#include "base/buf.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -256,6 +260,27 @@ static void crowd(struct sample_room *room, struct policy *policy)
     }
 }
 
+/* As many of the policy's fields as there can be, in their stored form. */
+static struct span ask_more(struct sample_room *room, const char *unit)
+{
+    AUTO_BUF struct buf *stored = NULL;
+    struct field_values values = {.count = CORE_FIELD_COUNT_MAX};
+    enum err_code rc = buf_new(sizeof room->fields, &stored, NULL);
+
+    for (uint32_t i = 0; i < values.count; i++) {
+        values.items[i] = (struct field_value){
+            .name = SPAN_LITERAL("more"),
+            .label = repeat(room->label, sizeof room->label, unit, CORE_FIELD_LABEL_COUNT_MAX),
+            .value = repeat(room->value, sizeof room->value, unit, CORE_FIELD_VALUE_COUNT_MAX)};
+    }
+    if (rc == ERR_OK) {
+        rc = field_values_encode(&values, stored, NULL);
+    }
+    ASSERT(rc == ERR_OK);
+    memcpy(room->fields, buf_text(stored), buf_size(stored));
+    return span_of(room->fields, buf_size(stored));
+}
+
 void sample_hostile(uint32_t kind,
                     enum sample sample,
                     struct sample_room *room,
@@ -272,6 +297,7 @@ void sample_hostile(uint32_t kind,
     ret_request->target = repeat(room->target, sizeof room->target, unit, CORE_TARGET_COUNT_MAX);
     ret_request->details =
         repeat(room->details, sizeof room->details, unit, CORE_DETAILS_COUNT_MAX);
+    ret_request->fields = ask_more(room, unit);
     ret_request->asker = ret_request->target;
     ret_request->quorum = CORE_QUORUM_MAX;
     if (sample == SAMPLE_PENDING || sample == SAMPLE_EXPIRED || sample == SAMPLE_COUNT) {

@@ -45,6 +45,9 @@ struct sample_room {
     char reason[4 * CORE_DETAILS_SIZE_MAX];
     char target[4 * CORE_DETAILS_SIZE_MAX];
     char details[4 * CORE_DETAILS_SIZE_MAX];
+    char label[4 * CORE_DETAILS_SIZE_MAX];
+    char value[4 * CORE_DETAILS_SIZE_MAX];
+    char fields[2 * CORE_FIELD_VALUES_SIZE_MAX];
     char users[CORE_POLICY_USER_COUNT_MAX][CORE_SLACK_ID_SIZE_MAX + 1];
     char groups[CORE_POLICY_GROUP_COUNT_MAX][CORE_SLACK_ID_SIZE_MAX + 1];
 };

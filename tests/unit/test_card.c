@@ -2,6 +2,7 @@
 /* test_card.c: proves approvald/slack card, message, story and prose: what people see.
  * Owns nothing but its cases; never touches a file or the network. */
 #include "approvald/core/audit.h"
+#include "approvald/core/fields.h"
 #include "approvald/slack/card.h"
 #include "approvald/slack/message.h"
 #include "approvald/slack/prose.h"
@@ -518,8 +519,45 @@ static void no_allocation_can_fail_unseen(void)
     }
 }
 
+static void what_a_policy_asks_for_besides_stands_beside_the_target(void)
+{
+    AUTO_BUF struct buf *out = NULL;
+    AUTO_BUF struct buf *stored = NULL;
+    AUTO_JSON struct json *json = NULL;
+    const struct field_values values = {.count = 2,
+                                        .items = {{.name = SPAN_LITERAL("env"),
+                                                   .label = SPAN_LITERAL("Environment"),
+                                                   .value = SPAN_LITERAL("prod <!here>")},
+                                                  {.name = SPAN_LITERAL("due"),
+                                                   .label = SPAN_LITERAL("By *when*"),
+                                                   .value = SPAN_LITERAL("2026-01-31")}}};
+    const struct json *fields;
+    struct request request;
+    struct policy policy;
+    struct attempt attempt;
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL_FATAL(buf_new(PRINT_SIZE_MAX, &out, &err), ERR_OK);
+    CU_ASSERT_EQUAL_FATAL(buf_new(PRINT_SIZE_MAX, &stored, &err), ERR_OK);
+    CU_ASSERT_EQUAL_FATAL(field_values_encode(&values, stored, &err), ERR_OK);
+    sample_policy(&policy);
+    sample_request(SAMPLE_PENDING, &request);
+    request.fields = buf_span(stored);
+    make(&attempt, KIND_CARD, &request, &policy, out);
+    json = render(&attempt);
+    fields = json_get(json_at(json_get(json, "blocks"), 1), "fields");
+    CU_ASSERT_EQUAL(json_count(fields), 4);
+    CU_ASSERT(span_is(json_text(json_at(fields, 2), "text"), "*Environment*\nprod &lt;!here&gt;"));
+    CU_ASSERT(has(json_text(json_at(fields, 3), "text"), "2026-01-31"));
+    CU_ASSERT_FALSE(has(json_text(json_at(fields, 3), "text"), "*when*"));
+    CU_ASSERT(has(json_text(json, "text"), "Environment: prod &lt;!here&gt;."));
+    expect_good(&attempt, "fields");
+}
+
 UNIT_MAIN("card",
           {"every message keeps the limits of Slack", every_message_keeps_the_limits_of_slack},
+          {"what a policy asks for besides stands beside the target",
+           what_a_policy_asks_for_besides_stands_beside_the_target},
           {"hostile text of any length forges nothing", hostile_text_of_any_length_forges_nothing},
           {"a notice about a request that is gone still speaks",
            a_notice_about_a_request_that_is_gone_still_speaks},
