@@ -14,7 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ASK_KEY_MAX 200 /* bytes: the API's limit */
+#define ASK_KEY_MAX   200 /* bytes: the API's limit */
+#define ASK_NAME_SIZE 64  /* bytes of a field's name; the longest has 32 */
 
 void ask_new_key(char ret_key[ASK_KEY_SIZE])
 {
@@ -50,6 +51,29 @@ static int add_option(const struct ctl *ctl,
     return ask_add_text(ctl, body, name, text == NULL ? fallback : text);
 }
 
+/* --field NAME=VALUE: which names there are is the policy's word. */
+static int add_fields(const struct ctl *ctl, struct json *body)
+{
+    struct json *fields = NULL;
+    const char *given;
+    int code = CTL_OK;
+
+    for (size_t i = 0;
+         code == CTL_OK && (given = options_nth(&ctl->options, OPTION_FIELD, i)) != NULL; i++) {
+        const char *equals = strchr(given, '=');
+        char name[ASK_NAME_SIZE];
+
+        if (equals == NULL || equals == given || (size_t)(equals - given) >= sizeof name) {
+            return ctl_usage(ctl, "--field: '%s' is not NAME=VALUE", given);
+        }
+        memcpy(name, given, (size_t)(equals - given));
+        name[equals - given] = '\0';
+        fields = fields == NULL ? json_add_object(body, "fields") : fields;
+        code = ask_add_text(ctl, fields, name, equals + 1);
+    }
+    return code;
+}
+
 static int fill(const struct ctl *ctl, const struct ask *ask, struct json *body)
 {
     const struct {
@@ -71,6 +95,9 @@ static int fill(const struct ctl *ctl, const struct ask *ask, struct json *body)
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0] && code == CTL_OK; i++) {
         code = add_option(ctl, body, texts[i].option, texts[i].name, texts[i].fallback);
+    }
+    if (code == CTL_OK) {
+        code = add_fields(ctl, body);
     }
     if (code != CTL_OK) {
         return code;

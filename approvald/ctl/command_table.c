@@ -8,8 +8,8 @@
 #define CONNECTED   (COMMON | BIT(TIMEOUT))
 #define SUPERVISED  (BIT(HELP) | BIT(JSON) | BIT(TIMEOUT) | BIT(SUPERVISOR))
 #define ASKING                                                                                     \
-    (CONNECTED | BIT(POLICY) | BIT(TITLE) | BIT(REASON) | BIT(TARGET) | BIT(REQUESTER) |           \
-     BIT(EXPIRES) | BIT(KEY) | BIT(QUIET))
+    (CONNECTED | BIT(POLICY) | BIT(TITLE) | BIT(REASON) | BIT(TARGET) | BIT(FIELD) |               \
+     BIT(REQUESTER) | BIT(EXPIRES) | BIT(KEY) | BIT(QUIET))
 
 static const struct command table[] = {
     {{"request", NULL},
@@ -21,7 +21,8 @@ static const struct command table[] = {
      "  approvalctl request --policy prod-deploy --title \"Deploy api 1.4.2\" --reason \"fixes "
      "login\"\n"
      "  id=$(approvalctl request --policy db-restore --title \"Restore orders\") &&\n"
-     "      approvalctl wait \"$id\" && restore-orders\n",
+     "      approvalctl wait \"$id\" && restore-orders\n"
+     "  approvalctl request --policy prod-deploy --title \"Deploy api\" --field environment=prod\n",
      ASKING | BIT(DETAILS) | BIT(BIND_HASH) | BIT(WAIT),
      0,
      0,

@@ -27,6 +27,7 @@
     X(OPTION_REASON, "reason", "TEXT", "why")                                                      \
     X(OPTION_TARGET, "target", "TEXT", "on what: a host, a service, an environment")               \
     X(OPTION_DETAILS, "details", "TEXT", "more for the approver to read, several lines")           \
+    X(OPTION_FIELD, "field", "NAME=VALUE", "a field that the policy asks for (may be repeated)")   \
     X(OPTION_REQUESTER, "requester", "USER", "Slack user id of who asks")                          \
     X(OPTION_EXPIRES, "expires", "TIME", "undecided after this time: expired")                     \
     X(OPTION_KEY, "key", "TEXT", "Idempotency-Key: the same key never asks twice")                 \

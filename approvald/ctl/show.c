@@ -93,6 +93,29 @@ static enum err_code show_rows(const struct json *request, const struct row *row
     return rc;
 }
 
+/* By their names, as --field has them. */
+static enum err_code show_fields(const struct json *request, struct err *err)
+{
+    const struct json *fields = json_get(request, "fields");
+    enum err_code rc = ERR_OK;
+
+    for (const struct json *at = json_first(fields); at != NULL && rc == ERR_OK;
+         at = json_next(at)) {
+        AUTO_BUF struct buf *line = NULL;
+
+        rc = buf_new(CTL_BODY_SIZE_MAX, &line, err);
+        if (rc == ERR_OK) {
+            rc = buf_append_format(line, err, "%-14s%s%.*s", json_name(at),
+                                   strlen(json_name(at)) < 14 ? "" : "  ",
+                                   SPAN_ARGS(json_string(at)));
+        }
+        if (rc == ERR_OK) {
+            rc = ctl_print_line("  ", buf_span(line), err);
+        }
+    }
+    return rc;
+}
+
 static enum err_code show_decision(const struct json *decision, struct err *err)
 {
     AUTO_BUF struct buf *line = NULL;
@@ -220,6 +243,9 @@ enum err_code show_request(const struct json *request, struct err *err)
 
     if (rc == ERR_OK) {
         rc = show_rows(request, question, err);
+    }
+    if (rc == ERR_OK) {
+        rc = show_fields(request, err);
     }
     for (const struct json *at = json_first(json_get(request, "decisions"));
          at != NULL && rc == ERR_OK; at = json_next(at)) {
