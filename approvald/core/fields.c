@@ -113,10 +113,12 @@ static enum err_code check_words(const struct form_field *field, struct err *err
             return err_set(err, ERR_INVALID, "%s: at most %zu characters of UTF-8", words[i].name,
                            words[i].count_max);
         }
+        if (!is_clean(words[i].text)) {
+            return err_set(err, ERR_INVALID, "%s: one line, without blanks around it",
+                           words[i].name);
+        }
     }
-    return is_clean(field->label) && field->label.size > 0
-               ? ERR_OK
-               : err_set(err, ERR_INVALID, "label: one line with something to read in it");
+    return field->label.size > 0 ? ERR_OK : err_set(err, ERR_INVALID, "label: must not be empty");
 }
 
 static bool is_repeated(const struct form_field *field, uint32_t index)

@@ -146,10 +146,13 @@ void inflight_drop(struct inflight *flight)
     TAILQ_INSERT_HEAD(&inbound->spare, flight, link);
 }
 
-enum err_code
-inflight_open_view(struct inflight *flight, struct span body, webapi_done_fn *done, struct err *err)
+static enum err_code call_view(struct inflight *flight,
+                               enum webapi_method method,
+                               struct span body,
+                               webapi_done_fn *done,
+                               struct err *err)
 {
-    const struct webapi_call call = {.method = WEBAPI_VIEWS_OPEN,
+    const struct webapi_call call = {.method = method,
                                      .priority = WEBAPI_URGENT,
                                      .wait_ms_max = SLACK_MODAL_WAIT_MS,
                                      .body = body};
@@ -161,6 +164,20 @@ inflight_open_view(struct inflight *flight, struct span body, webapi_done_fn *do
         inflight_drop(flight);
     }
     return rc;
+}
+
+enum err_code
+inflight_open_view(struct inflight *flight, struct span body, webapi_done_fn *done, struct err *err)
+{
+    return call_view(flight, WEBAPI_VIEWS_OPEN, body, done, err);
+}
+
+enum err_code inflight_update_view(struct inflight *flight,
+                                   struct span body,
+                                   webapi_done_fn *done,
+                                   struct err *err)
+{
+    return call_view(flight, WEBAPI_VIEWS_UPDATE, body, done, err);
 }
 
 static void arm_budget(struct slack_inbound *inbound)
@@ -268,6 +285,15 @@ static void on_shortcut(struct inflight *flight, const struct payload *payload)
     inbound_reply_empty(flight);
 }
 
+static void on_actions(struct inflight *flight, const struct payload *payload)
+{
+    if (span_is(payload->callback_id, VIEW_ASK_CALLBACK)) {
+        inbound_on_choice(flight, payload);
+    } else {
+        inbound_on_press(flight, payload);
+    }
+}
+
 static void on_suggestion(struct inflight *flight, const struct payload *payload)
 {
     (void)payload; /* no list of ours loads its options */
@@ -293,7 +319,7 @@ static void on_rate_limited(struct inflight *flight, const struct payload *paylo
 
 static inbound_handler_fn *const handlers[PAYLOAD_KIND_COUNT] = {
     [PAYLOAD_UNKNOWN] = on_unknown,
-    [PAYLOAD_BLOCK_ACTIONS] = inbound_on_press,
+    [PAYLOAD_BLOCK_ACTIONS] = on_actions,
     [PAYLOAD_VIEW_SUBMISSION] = inbound_on_submission,
     [PAYLOAD_VIEW_CLOSED] = on_empty,
     [PAYLOAD_SHORTCUT] = on_shortcut,

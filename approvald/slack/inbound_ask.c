@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* inbound_ask.c: a person asks for an approval: the shortcut or /approval request opens a form, and
- * the form comes back.
- * Owns what the person sees of it. Opening changes nothing, so nothing is written for it: a
- * trigger serves once, so a repeated delivery opens no second window.
+/* inbound_ask.c: a person asks for an approval: the shortcut or /approval request opens a form, it
+ * changes with the policy that is chosen in it, and it comes back.
+ * Owns what the person sees of it. Opening and choosing change nothing, so nothing is written for
+ * them: a trigger serves once, so a repeated delivery opens no second window.
  * Never decides who may ask: that is the service's one transaction; never acknowledges a form whose
  * request is not durable. */
 #include "approvald/core/approval.h"
@@ -13,6 +13,7 @@
 #include "approvald/slack/inbound_internal.h"
 #include "approvald/slack/limits.h"
 #include "approvald/slack/views.h"
+#include "approvald/slack/views_fields.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/crypto.h"
@@ -20,6 +21,7 @@
 #include "base/metrics.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define MODULE        "slack_ask"
 #define BODY_SIZE_MAX (SLACK_ASK_VIEW_SIZE_MAX + SLACK_TRIGGER_SIZE_MAX + 64UL)
@@ -28,6 +30,8 @@
 #define TOO_LATE "Opening the form took too long. Please try again."
 #define NOT_OPENED                                                                                 \
     "The form could not be opened. Try again in a moment, or use approvalctl request."
+#define OTHER_FIELDS                                                                               \
+    "policy: this policy asks for other things than the form showed; look at it again"
 
 static void refuse(struct inflight *flight, const struct err *err)
 {
@@ -62,14 +66,103 @@ static enum err_code open_form(struct inflight *flight,
                                size_t count,
                                struct err *err)
 {
+    const struct view_ask_form form = {.policies = policies, .count = count};
     AUTO_BUF struct buf *body = NULL;
     enum err_code rc = buf_new(BODY_SIZE_MAX, &body, err);
 
     if (rc == ERR_OK) {
-        rc = view_ask_open(policies, count, span_of(flight->trigger, flight->trigger_size), body,
-                           err);
+        rc = view_ask_open(&form, span_of(flight->trigger, flight->trigger_size), body, err);
     }
     return rc == ERR_OK ? inflight_open_view(flight, buf_span(body), on_opened, err) : rc;
+}
+
+static void open_first(struct inflight *flight, const struct policy *const *policies, size_t count)
+{
+    struct err err = ERR_INIT;
+    enum err_code rc;
+
+    inbound_reply_empty(flight);
+    rc = open_form(flight, policies, count, &err);
+    if (rc == ERR_NOT_FOUND) {
+        inbound_tell(flight, NO_POLICY);
+    } else if (rc != ERR_OK) {
+        log_err(LOG_LEVEL_WARNING, MODULE, "form_not_opened", &err);
+        failed_to_open(flight, NOT_OPENED);
+    }
+}
+
+/* The form changes. */
+
+static void on_changed(void *arg, const struct webapi_answer *answer)
+{
+    struct inflight *flight = arg;
+
+    /* not_found: he has closed it. */
+    if (answer->outcome != WEBAPI_OK && !span_is(answer->error, "not_found")) {
+        metric_add(flight->inbound->modal_failures, 1); /* what is sent from it is judged again */
+    }
+    inflight_drop(flight);
+}
+
+static void change(struct inflight *flight, const struct policy *const *policies, size_t count)
+{
+    const struct view_ask_form form = {
+        .policies = policies, .count = count, .chosen = flight->ask.fields[ASK_POLICY]};
+    AUTO_BUF struct buf *body = NULL;
+    struct err err = ERR_INIT;
+    enum err_code rc = buf_new(BODY_SIZE_MAX, &body, &err);
+
+    if (rc == ERR_OK) {
+        rc = view_ask_update(&form, slack_word_span(&flight->view), body, &err);
+    }
+    if (rc == ERR_OK) {
+        rc = inflight_update_view(flight, buf_span(body), on_changed, &err);
+    }
+    if (rc != ERR_OK) {
+        log_err(LOG_LEVEL_WARNING, MODULE, "form_not_changed", &err);
+        metric_add(flight->inbound->modal_failures, 1);
+    }
+}
+
+static void reply_error(struct inflight *flight, struct span message)
+{
+    AUTO_BUF struct buf *body = NULL;
+    struct err err = ERR_INIT;
+    enum err_code rc = buf_new(SLACK_VIEW_SIZE_MAX, &body, &err);
+
+    if (rc == ERR_OK) {
+        rc = view_ask_error(message, body, &err);
+    }
+    if (rc == ERR_OK) {
+        inbound_reply_json(flight, buf_span(body));
+    } else {
+        refuse(flight, &err);
+    }
+}
+
+/* An error can only stand at what the form shows: where that is not what the policy asks for,
+ * the form is changed first. */
+static void mend(struct inflight *flight, const struct policy *const *policies, size_t count)
+{
+    const struct policy *policy = NULL;
+    struct field_values unused;
+    struct field_set set;
+    struct err err = ERR_INIT;
+
+    for (size_t i = 0; i < count; i++) {
+        if (span_equal(policies[i]->name, flight->ask.fields[ASK_POLICY])) {
+            policy = policies[i];
+        }
+    }
+    if (policy == NULL || !view_fields_match(&flight->ask.more, policy)) {
+        reply_error(flight, SPAN_LITERAL(OTHER_FIELDS));
+        change(flight, policies, count);
+    } else if (field_set_decode(policy->fields, &set, &err) == ERR_OK &&
+               field_values_judge(&set, &flight->ask.more, &unused, &err) == ERR_INVALID) {
+        reply_error(flight, span_text(err.message));
+    } else {
+        reply_error(flight, SPAN_LITERAL("policy: it has just been changed; send the form again"));
+    }
 }
 
 static void on_policies(void *arg,
@@ -79,20 +172,22 @@ static void on_policies(void *arg,
                         size_t count)
 {
     struct inflight *flight = arg;
-    struct err failure = ERR_INIT;
 
     if (rc != ERR_OK) {
         refuse(flight, err);
         inflight_drop(flight);
         return;
     }
-    inbound_reply_empty(flight);
-    rc = open_form(flight, policies, count, &failure);
-    if (rc == ERR_NOT_FOUND) {
-        inbound_tell(flight, NO_POLICY);
-    } else if (rc != ERR_OK) {
-        log_err(LOG_LEVEL_WARNING, MODULE, "form_not_opened", &failure);
-        failed_to_open(flight, NOT_OPENED);
+    switch (flight->step) {
+    case ASK_OPEN:
+        open_first(flight, policies, count);
+        break;
+    case ASK_CHOOSE:
+        change(flight, policies, count);
+        break;
+    case ASK_MEND:
+        mend(flight, policies, count);
+        break;
     }
     inflight_drop(flight);
 }
@@ -177,10 +272,11 @@ static void refuse_person(struct inflight *flight, const struct payload *payload
     }
 }
 
-static enum err_code begin_form(struct inflight *flight, struct err *err)
+static enum err_code begin_form(struct inflight *flight, enum ask_step step, struct err *err)
 {
     enum err_code rc;
 
+    flight->step = step;
     inflight_hold(flight);
     rc = service_policy_list(flight->inbound->service, SPAN_NONE, on_policies, flight, err);
     if (rc != ERR_OK) {
@@ -211,8 +307,44 @@ void inbound_ask(struct inflight *flight, const struct payload *payload)
         refuse_person(flight, payload);
         return;
     }
-    if (begin_form(flight, &err) != ERR_OK) {
+    if (begin_form(flight, ASK_OPEN, &err) != ERR_OK) {
         refuse(flight, &err);
+    }
+}
+
+/* Kept in text: the choice, which is short. */
+static enum err_code keep_choice(struct inflight *flight, struct span choice, struct err *err)
+{
+    enum err_code rc = buf_new(CORE_NAME_SIZE_MAX, &flight->text, err);
+
+    if (rc == ERR_OK) {
+        rc = buf_append_span(flight->text, choice, err);
+    }
+    if (rc == ERR_OK) {
+        flight->ask.fields[ASK_POLICY] = buf_span(flight->text);
+    }
+    return rc;
+}
+
+/* Acknowledged at once: nothing is changed by it. A form that is not updated says so when it is
+ * sent. */
+void inbound_on_choice(struct inflight *flight, const struct payload *payload)
+{
+    struct err err = ERR_INIT;
+
+    if (!inflight_keep(flight, payload) || flight->view.size == 0 ||
+        payload->choice.size > CORE_NAME_SIZE_MAX) {
+        inbound_reply_problem(flight, 400, "A field is missing or longer than any of Slack's.");
+        return;
+    }
+    inbound_reply_empty(flight);
+    if (!span_is(payload->action_id, VIEW_ASK_POLICY) || payload->choice.size == 0) {
+        return;
+    }
+    if (keep_choice(flight, payload->choice, &err) != ERR_OK ||
+        begin_form(flight, ASK_CHOOSE, &err) != ERR_OK) {
+        log_err(LOG_LEVEL_WARNING, MODULE, "form_not_changed", &err);
+        metric_add(flight->inbound->modal_failures, 1);
     }
 }
 
@@ -225,22 +357,6 @@ static void reply_made(struct inflight *flight, const struct service_answer *ans
     inbound_reply_view(flight, answer->request,
                        told ? "You have asked. A direct message will tell you the outcome."
                             : "You have asked.");
-}
-
-static void reply_error(struct inflight *flight, struct span message)
-{
-    AUTO_BUF struct buf *body = NULL;
-    struct err err = ERR_INIT;
-    enum err_code rc = buf_new(SLACK_VIEW_SIZE_MAX, &body, &err);
-
-    if (rc == ERR_OK) {
-        rc = view_ask_error(message, body, &err);
-    }
-    if (rc == ERR_OK) {
-        inbound_reply_json(flight, buf_span(body));
-    } else {
-        refuse(flight, &err);
-    }
 }
 
 /* What another choice or another moment mends stands at a field, and what was typed stays; what
@@ -267,12 +383,17 @@ on_created(void *arg, enum err_code rc, const struct err *err, const struct serv
 {
     struct inflight *flight = arg;
     enum refusal refusal = answer == NULL ? REFUSAL_NONE : answer->refusal;
+    struct err failure = ERR_INIT;
 
     if (rc == ERR_OK) {
         ASSERT(answer != NULL);
         reply_made(flight, answer);
     } else if (refusal != REFUSAL_NONE) {
         reply_refused(flight, refusal);
+    } else if (rc == ERR_INVALID && strncmp(err->message, "fields", 6) == 0) {
+        if (begin_form(flight, ASK_MEND, &failure) != ERR_OK) {
+            refuse(flight, &failure);
+        }
     } else if (rc == ERR_INVALID) {
         reply_error(flight, span_text(err->message));
     } else {
@@ -297,6 +418,7 @@ static void create(struct inflight *flight)
                                     .reason = fields[ASK_REASON],
                                     .target = fields[ASK_TARGET],
                                     .details = fields[ASK_DETAILS],
+                                    .fields = flight->ask.more,
                                     .expires_after_ms = view_ask_expires_ms(&flight->ask)};
     struct err err = ERR_INIT;
     int size = snprintf(key, sizeof key, "%.*s %.*s", SPAN_ARGS(slack_id_span(&flight->user)),
@@ -327,18 +449,28 @@ static void on_person(void *arg)
 static enum err_code
 keep_fields(struct inflight *flight, const struct view_ask *ask, struct err *err)
 {
-    size_t at[ASK_FIELD_COUNT];
+    struct span *parts[ASK_FIELD_COUNT + 2 * CORE_FIELD_COUNT_MAX];
+    size_t at[ASK_FIELD_COUNT + 2 * CORE_FIELD_COUNT_MAX];
     enum err_code rc = buf_new(SLACK_ASK_SIZE_MAX, &flight->text, err);
+    size_t count = 0;
 
-    for (size_t i = 0; rc == ERR_OK && i < ASK_FIELD_COUNT; i++) {
+    flight->ask = *ask;
+    for (size_t i = 0; i < ASK_FIELD_COUNT; i++) {
+        parts[count++] = &flight->ask.fields[i];
+    }
+    for (uint32_t i = 0; i < ask->more.count; i++) {
+        parts[count++] = &flight->ask.more.items[i].name;
+        parts[count++] = &flight->ask.more.items[i].value;
+    }
+    for (size_t i = 0; rc == ERR_OK && i < count; i++) {
         at[i] = buf_size(flight->text);
-        rc = buf_append_span(flight->text, ask->fields[i], err);
+        rc = buf_append_span(flight->text, *parts[i], err);
         if (rc == ERR_OK) {
             rc = buf_append(flight->text, "", 1, err);
         }
     }
-    for (size_t i = 0; rc == ERR_OK && i < ASK_FIELD_COUNT; i++) {
-        flight->ask.fields[i] = span_of(buf_at(flight->text, at[i]), ask->fields[i].size);
+    for (size_t i = 0; rc == ERR_OK && i < count; i++) {
+        *parts[i] = span_of(buf_at(flight->text, at[i]), parts[i]->size);
     }
     return rc;
 }

@@ -26,6 +26,13 @@ struct slack_word {
     size_t size;
 };
 
+/* What a person has done with the form. */
+enum ask_step {
+    ASK_OPEN,   /* he wants one */
+    ASK_CHOOSE, /* he chose a policy in it: its fields are to be shown */
+    ASK_MEND,   /* he sent it, and the policy's fields do not take it: he is told why */
+};
+
 /* One delivery from its arrival until nothing of it is under way any more. */
 struct inflight {
     TAILQ_ENTRY(inflight) link; /* in unanswered or answered */
@@ -50,6 +57,7 @@ struct inflight {
     size_t trigger_size;
     enum refusal refusal;   /* of a person who may not ask */
     struct slack_word view; /* id of the modal, or empty */
+    enum ask_step step;     /* why the policies are read */
     struct view_ask ask;    /* a submitted form; borrows from text */
     struct buf *text; /* owned: an answer under construction, a response_url, a form; or NULL */
     uint32_t count;   /* list: shown */
@@ -126,6 +134,11 @@ enum err_code inflight_open_view(struct inflight *flight,
                                  struct span body,
                                  webapi_done_fn *done,
                                  struct err *err) WARN_UNUSED;
+/* Changes one that is open (body: views.update's). */
+enum err_code inflight_update_view(struct inflight *flight,
+                                   struct span body,
+                                   webapi_done_fn *done,
+                                   struct err *err) WARN_UNUSED;
 /* Copies what a handler needs after the payload is gone. False: a field is longer than Slack's. */
 bool inflight_keep(struct inflight *flight, const struct payload *payload);
 static inline struct span slack_word_span(const struct slack_word *word)
@@ -147,6 +160,7 @@ inbound_handler_fn inbound_on_submission; /* view_submission */
 inbound_handler_fn inbound_on_command;    /* slash commands */
 inbound_handler_fn inbound_on_event;      /* event_callback */
 inbound_handler_fn inbound_ask;           /* a shortcut or a command that opens the form */
+inbound_handler_fn inbound_on_choice;     /* a policy is chosen in the form */
 inbound_handler_fn inbound_on_ask;        /* view_submission of the form */
 
 /* inbound_say.c: an ephemeral sentence, best effort: by response_url, else chat.postEphemeral, else

@@ -102,7 +102,7 @@
 #define SLACK_VIEW_INPUT_COUNT_MAX    3000
 #define SLACK_VIEW_SIZE_MAX           (16UL * 1024) /* ours are small; also fits a Socket Mode reply */
 #define SLACK_ASK_VIEW_SIZE_MAX       (160UL * 1024) /* 256 policies of 600 bytes: views.open only */
-#define SLACK_ASK_SIZE_MAX            (16UL * 1024)  /* bytes of a filled-in form, at its longest */
+#define SLACK_ASK_SIZE_MAX            (24UL * 1024)  /* bytes of a filled-in form, at its longest */
 #define SLACK_OPTION_TEXT_COUNT_MAX   75  /* also of a value: sources differ, the smaller one */
 #define SLACK_OPTION_COUNT_MAX        100 /* options, and groups of options */
 #define SLACK_BLOCK_COUNT_MAX         50
@@ -141,6 +141,8 @@ static_assert(CORE_SLACK_ID_SIZE_MAX + 1 + SLACK_TRIGGER_SIZE_MAX < SLACK_EVENT_
 static_assert(SLACK_ASK_VIEW_SIZE_MAX < SLACK_CALL_SIZE_MAX, "the form fits in a call");
 static_assert(4UL * (CORE_TITLE_COUNT_MAX + CORE_TARGET_COUNT_MAX + CORE_REASON_COUNT_MAX +
                      CORE_DETAILS_COUNT_MAX + CORE_NAME_SIZE_MAX) +
+                      CORE_FIELD_COUNT_MAX *
+                          (CORE_FIELD_NAME_SIZE_MAX + CORE_FIELD_VALUE_SIZE_MAX + 2UL) +
                       256 <
                   SLACK_ASK_SIZE_MAX,
               "the longest form is kept whole");

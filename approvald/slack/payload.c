@@ -74,6 +74,7 @@ static void read_action(struct payload *payload)
     payload->action_ts =
         either(json_text(action, "action_ts"), json_text(payload->object, "action_ts"));
     payload->value = either(json_text(action, "value"), json_text(payload->object, "value"));
+    payload->choice = json_text(action, "selected_option.value");
     payload->action_count = json_is_array(actions) ? (uint32_t)json_count(actions) : 0;
 }
 

@@ -55,6 +55,7 @@ struct payload {
     struct span action_id; /* the first action; callback_id for shortcuts is callback_id */
     struct span action_ts;
     struct span value;
+    struct span choice; /* the option chosen in the first action, or empty */
     uint32_t action_count;
 
     struct span callback_id;

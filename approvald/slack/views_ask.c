@@ -7,6 +7,7 @@
 
 #include "approvald/slack/payload.h"
 #include "approvald/slack/views.h"
+#include "approvald/slack/views_fields.h"
 #include "approvald/slack/views_internal.h"
 #include "base/assert.h"
 #include "base/buf.h"
@@ -19,6 +20,7 @@
 #define TITLE_ASK          "Ask for Approval"
 #define ERROR_SIZE_MAX     512
 #define CHARACTER_SIZE_MAX 4 /* bytes in UTF-8 */
+#define FIELD_ID_SIZE      64
 
 enum input { INPUT_CHOICE, INPUT_LINE, INPUT_LINES };
 
@@ -57,12 +59,17 @@ static const struct {
 
 /* The modal. */
 
-static struct json *add_input(struct json *blocks, enum ask_field field, bool optional)
+/* dispatch: Slack tells at once that something is chosen. */
+static struct json *
+add_input(struct json *blocks, enum ask_field field, bool optional, bool dispatch)
 {
     struct json *block = view_add_block(blocks, "input", fields[field].name);
     struct json *element;
 
     json_add_bool(block, "optional", optional);
+    if (dispatch) {
+        json_add_bool(block, "dispatch_action", true);
+    }
     view_add_plain(block, "label", span_text(fields[field].label));
     view_add_plain(block, "hint", span_text(fields[field].hint));
     element = json_add_object(block, "element");
@@ -73,12 +80,16 @@ static struct json *add_input(struct json *blocks, enum ask_field field, bool op
     return element;
 }
 
-static void add_text_input(struct json *blocks, enum ask_field field, bool optional)
+static void
+add_text_input(struct json *blocks, enum ask_field field, bool optional, struct span initial)
 {
-    struct json *element = add_input(blocks, field, optional);
+    struct json *element = add_input(blocks, field, optional, false);
 
     json_add_bool(element, "multiline", fields[field].input == INPUT_LINES);
     json_add_u64(element, "max_length", fields[field].count_max);
+    if (initial.size > 0) {
+        json_add_text(element, "initial_value", text_prefix(initial, fields[field].count_max));
+    }
 }
 
 static void fill_option(struct json *option, struct span text, struct span value, bool described)
@@ -128,25 +139,37 @@ static bool is_askable(const struct policy *policy)
 /* What matters of all policies that may be chosen. */
 struct choice {
     size_t count;
-    const struct policy *last;
-    bool reason_needed; /* by each of them */
+    const struct policy *chosen; /* whose fields the form shows, or NULL */
+    bool more;                   /* some policy has fields: choosing one changes the form */
+    bool reason_needed;          /* by each of them, or by the chosen one */
     uint64_t expires_ms_max;
 };
 
-static struct choice look(const struct policy *const *policies, size_t count)
+static struct choice look(const struct view_ask_form *form)
 {
+    const struct policy *const *policies = form->policies;
+    const struct policy *last = NULL;
     struct choice choice = {.reason_needed = true};
 
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < form->count; i++) {
         if (!is_askable(policies[i])) {
             continue;
         }
         choice.count++;
-        choice.last = policies[i];
+        last = policies[i];
+        choice.chosen = span_equal(last->name, form->chosen) ? last : choice.chosen;
+        choice.more = choice.more || last->fields.size > 0;
         choice.reason_needed = choice.reason_needed && policies[i]->require_reason;
         if (policies[i]->expires_after_ms > choice.expires_ms_max) {
             choice.expires_ms_max = policies[i]->expires_after_ms;
         }
+    }
+    if (choice.count == 1) {
+        choice.chosen = last;
+    }
+    if (choice.chosen != NULL) {
+        choice.reason_needed = choice.chosen->require_reason;
+        choice.expires_ms_max = choice.chosen->expires_after_ms;
     }
     return choice;
 }
@@ -164,8 +187,7 @@ static struct json *add_group(struct json *groups, size_t first, size_t count)
 }
 
 static enum err_code add_options(struct json *element,
-                                 const struct policy *const *policies,
-                                 size_t count,
+                                 const struct view_ask_form *form,
                                  const struct choice *choice,
                                  struct buf *title,
                                  struct err *err)
@@ -176,35 +198,34 @@ static enum err_code add_options(struct json *element,
     enum err_code rc = ERR_OK;
     size_t added = 0;
 
-    for (size_t i = 0; rc == ERR_OK && i < count; i++) {
-        if (!is_askable(policies[i])) {
+    for (size_t i = 0; rc == ERR_OK && i < form->count; i++) {
+        if (!is_askable(form->policies[i])) {
             continue;
         }
         if (grouped && added % SLACK_OPTION_COUNT_MAX == 0) {
             options = add_group(list, added, choice->count);
         }
-        rc = add_policy(json_add_object(options, NULL), policies[i], title, err);
+        rc = add_policy(json_add_object(options, NULL), form->policies[i], title, err);
         added++;
     }
     return rc;
 }
 
 static enum err_code add_policy_input(struct json *blocks,
-                                      const struct policy *const *policies,
-                                      size_t count,
+                                      const struct view_ask_form *form,
                                       const struct choice *choice,
                                       struct err *err)
 {
-    struct json *element = add_input(blocks, ASK_POLICY, false);
+    struct json *element = add_input(blocks, ASK_POLICY, false, choice->more && choice->count > 1);
     AUTO_BUF struct buf *title = NULL;
     enum err_code rc = buf_new(CORE_TEXT_SIZE_MAX, &title, err);
 
     view_add_plain(element, "placeholder", SPAN_LITERAL("Choose a policy"));
     if (rc == ERR_OK) {
-        rc = add_options(element, policies, count, choice, title, err);
+        rc = add_options(element, form, choice, title, err);
     }
-    if (rc == ERR_OK && choice->count == 1) {
-        rc = add_policy(json_add_object(element, "initial_option"), choice->last, title, err);
+    if (rc == ERR_OK && choice->chosen != NULL) {
+        rc = add_policy(json_add_object(element, "initial_option"), choice->chosen, title, err);
     }
     return rc;
 }
@@ -218,7 +239,7 @@ static void add_expiry_input(struct json *blocks, uint64_t expires_ms_max)
     if (durations[0].ms >= expires_ms_max) {
         return;
     }
-    element = add_input(blocks, ASK_EXPIRES_IN, true);
+    element = add_input(blocks, ASK_EXPIRES_IN, true, false);
     view_add_plain(element, "placeholder", SPAN_LITERAL("As the policy says"));
     options = json_add_array(element, "options");
     for (size_t i = 0; i < DURATION_COUNT && durations[i].ms < expires_ms_max; i++) {
@@ -227,14 +248,11 @@ static void add_expiry_input(struct json *blocks, uint64_t expires_ms_max)
     }
 }
 
-enum err_code view_ask_open(const struct policy *const *policies,
-                            size_t count,
-                            struct span trigger_id,
-                            struct buf *body,
-                            struct err *err)
+/* The view under root. Its private_metadata is the policy whose fields stand in it. Ids stay the
+ * same over an update, so that what was typed stays. */
+static enum err_code add_form(struct json *root, const struct view_ask_form *form, struct err *err)
 {
-    AUTO_JSON struct json *root = json_new_object();
-    struct choice choice = look(policies, count);
+    struct choice choice = look(form);
     struct json *blocks;
     struct json *view;
     enum err_code rc;
@@ -242,18 +260,49 @@ enum err_code view_ask_open(const struct policy *const *policies,
     if (choice.count == 0) {
         return err_set(err, ERR_NOT_FOUND, "no policy takes requests from Slack");
     }
-    json_add_text(root, "trigger_id", trigger_id);
     view = json_add_object(root, "view");
     view_begin(view, VIEW_ASK_CALLBACK, TITLE_ASK);
     view_add_plain(view, "submit", SPAN_LITERAL("Ask"));
     view_add_plain(view, "close", SPAN_LITERAL("Cancel"));
+    if (choice.chosen != NULL) {
+        json_add_text(view, "private_metadata", choice.chosen->name);
+    }
     blocks = json_add_array(view, "blocks");
-    rc = add_policy_input(blocks, policies, count, &choice, err);
-    add_text_input(blocks, ASK_TITLE, false);
-    add_text_input(blocks, ASK_TARGET, true);
-    add_text_input(blocks, ASK_REASON, !choice.reason_needed);
-    add_text_input(blocks, ASK_DETAILS, true);
+    rc = add_policy_input(blocks, form, &choice, err);
+    if (choice.chosen != NULL) {
+        view_fields_add(blocks, choice.chosen);
+    }
+    add_text_input(blocks, ASK_TITLE, false, SPAN_NONE);
+    add_text_input(blocks, ASK_TARGET, true, SPAN_NONE);
+    add_text_input(blocks, ASK_REASON, !choice.reason_needed, SPAN_NONE);
+    add_text_input(blocks, ASK_DETAILS, true, form->details);
     add_expiry_input(blocks, choice.expires_ms_max);
+    return rc;
+}
+
+enum err_code view_ask_open(const struct view_ask_form *form,
+                            struct span trigger_id,
+                            struct buf *body,
+                            struct err *err)
+{
+    AUTO_JSON struct json *root = json_new_object();
+    enum err_code rc;
+
+    json_add_text(root, "trigger_id", trigger_id);
+    rc = add_form(root, form, err);
+    return rc == ERR_OK ? view_print(root, SLACK_ASK_VIEW_SIZE_MAX, body, err) : rc;
+}
+
+enum err_code view_ask_update(const struct view_ask_form *form,
+                              struct span view_id,
+                              struct buf *body,
+                              struct err *err)
+{
+    AUTO_JSON struct json *root = json_new_object();
+    enum err_code rc;
+
+    json_add_text(root, "view_id", view_id);
+    rc = add_form(root, form, err);
     return rc == ERR_OK ? view_print(root, SLACK_ASK_VIEW_SIZE_MAX, body, err) : rc;
 }
 
@@ -262,7 +311,7 @@ enum err_code view_ask_open(const struct policy *const *policies,
 enum err_code
 view_ask_read(const struct payload *payload, struct view_ask *ret_ask, struct err *err)
 {
-    struct view_ask ask;
+    struct view_ask ask = {.more = {.count = 0}};
 
     for (size_t i = 0; i < ASK_FIELD_COUNT; i++) {
         const char *name = fields[i].name;
@@ -280,6 +329,11 @@ view_ask_read(const struct payload *payload, struct view_ask *ret_ask, struct er
     }
     if (ask.fields[ASK_EXPIRES_IN].size > 0 && view_ask_expires_ms(&ask) == 0) {
         return err_set(err, ERR_INVALID, "expires_in: choose one of the list");
+    }
+    /* Fields of another policy: the form had not changed yet when it was sent. */
+    if (span_equal(payload->private_metadata, ask.fields[ASK_POLICY]) &&
+        view_fields_read(payload, &ask.more, err) != ERR_OK) {
+        return err->code;
     }
     *ret_ask = ask;
     return ERR_OK;
@@ -310,11 +364,31 @@ static const char *cut_field(struct span *message)
     return NULL;
 }
 
+/* The same for "fields.NAME: ", into room; NULL: it is none of the policy's. */
+static const char *cut_more(struct span *message, char *room, size_t size)
+{
+    size_t prefix = strlen(VIEW_FIELDS_PREFIX);
+    const char *colon = message->size == 0 ? NULL : memmem(message->data, message->size, ": ", 2);
+    size_t at = colon == NULL ? 0 : (size_t)(colon - message->data);
+
+    if (at <= prefix || at >= size || memcmp(message->data, VIEW_FIELDS_PREFIX, prefix) != 0) {
+        return NULL;
+    }
+    memcpy(room, message->data, at);
+    room[at] = '\0';
+    *message = span_of(colon + 2, message->size - at - 2);
+    return room;
+}
+
 enum err_code view_ask_error(struct span message, struct buf *body, struct err *err)
 {
-    const char *name = cut_field(&message);
+    char more[FIELD_ID_SIZE];
+    const char *name = cut_more(&message, more, sizeof more);
     char sentence[ERROR_SIZE_MAX];
 
+    if (name == NULL) {
+        name = cut_field(&message);
+    }
     (void)snprintf(sentence, sizeof sentence, "%.*s", SPAN_ARGS(message)); /* cut: bounded */
     if (sentence[0] >= 'a' && sentence[0] <= 'z') {
         sentence[0] = (char)(sentence[0] - 'a' + 'A');

@@ -5,6 +5,7 @@
 #ifndef APPROVALD_SLACK_VIEWS_ASK_H
 #define APPROVALD_SLACK_VIEWS_ASK_H
 
+#include "approvald/core/fields.h"
 #include "approvald/core/types.h"
 #include "base/err.h"
 
@@ -12,8 +13,9 @@ struct buf;
 struct payload;
 
 #define VIEW_ASK_SHORTCUT                                                                          \
-    "approval_new"              /* callback_id of the shortcut; ctl/manifest.c declares it */
-#define VIEW_ASK_CALLBACK "ask" /* of the modal */
+    "approval_new"                 /* callback_id of the shortcut; ctl/manifest.c declares it */
+#define VIEW_ASK_CALLBACK "ask"    /* of the modal */
+#define VIEW_ASK_POLICY   "policy" /* action_id of the choice of a policy */
 
 enum ask_field {
     ASK_POLICY,
@@ -27,15 +29,26 @@ enum ask_field {
 
 struct view_ask {
     struct span fields[ASK_FIELD_COUNT]; /* as typed or chosen; empty: nothing */
+    struct field_values more;            /* of the policy, as the form shows them; empty ones too */
 };
 
-/* Appends the body of views.open: those of the policies that take requests from Slack are the
- * choice. ERR_NOT_FOUND: there is none; ERR_NOMEM, ERR_TOO_LARGE, ERR_INVALID. */
-enum err_code view_ask_open(const struct policy *const *policies,
-                            size_t count,
+/* The form to show. */
+struct view_ask_form {
+    const struct policy *const *policies; /* those that take requests from Slack are the choice */
+    size_t count;
+    struct span chosen;  /* the policy whose fields stand in it; empty: the only one, or none */
+    struct span details; /* to begin with, or empty */
+};
+/* Append the body of views.open, of views.update. ERR_NOT_FOUND: there is no policy to choose;
+ * ERR_NOMEM, ERR_TOO_LARGE, ERR_INVALID. */
+enum err_code view_ask_open(const struct view_ask_form *form,
                             struct span trigger_id,
                             struct buf *body,
                             struct err *err) WARN_UNUSED;
+enum err_code view_ask_update(const struct view_ask_form *form,
+                              struct span view_id,
+                              struct buf *body,
+                              struct err *err) WARN_UNUSED;
 
 /* The fields of a submitted form; the spans borrow from the payload. ERR_INVALID: the message names
  * the field, says what is wrong and how to fix it (view_ask_error shows it there). */
@@ -45,7 +58,7 @@ view_ask_read(const struct payload *payload, struct view_ask *ret_ask, struct er
 uint64_t view_ask_expires_ms(const struct view_ask *ask);
 
 /* Appends {"response_action":"errors",…} for a message "field: what is wrong"; what names no field
- * of the form stands at its first. */
+ * of the form stands at its first. A field of the policy ("fields.NAME: …") has to stand in it. */
 enum err_code view_ask_error(struct span message, struct buf *body, struct err *err) WARN_UNUSED;
 
 #endif

@@ -71,6 +71,16 @@ class AskCase(EndToEnd):
         return found[0]
 
 
+    def mrkdwn(self, node):
+        """Every text of a tree that Slack would parse."""
+        if isinstance(node, list):
+            return [text for item in node for text in self.mrkdwn(item)]
+        if not isinstance(node, dict):
+            return []
+        own = [node["text"]] if node.get("type") == "mrkdwn" else []
+        return own + [text for item in node.values() for text in self.mrkdwn(item)]
+
+
 class Ask(AskCase):
     def test_from_the_shortcut_to_the_outcome(self):
         opened = self.shortcut()
@@ -158,15 +168,6 @@ class Ask(AskCase):
                 self.assertNotIn("<!channel>", part)
                 self.assertNotIn(f"<@{BEN}> <https", part)
                 self.assertNotIn("<https://evil.example|here>", part)
-
-    def mrkdwn(self, node):
-        """Every text of a tree that Slack would parse."""
-        if isinstance(node, list):
-            return [text for item in node for text in self.mrkdwn(item)]
-        if not isinstance(node, dict):
-            return []
-        own = [node["text"]] if node.get("type") == "mrkdwn" else []
-        return own + [text for item in node.values() for text in self.mrkdwn(item)]
 
     def test_who_may_not_ask_gets_no_form(self):
         self.press(self.ask(policy="restart"), GUEST)

@@ -10,7 +10,7 @@ import json
 
 from e2e import main
 from e2e_ask import AskCase
-from lib.harness import ANA, BEN, CHANNEL, RITA
+from lib.harness import ANA, BEN, CHANNEL, RITA, World
 
 POLICY = f"""
 policy deploy {{
@@ -117,6 +117,107 @@ class Programs(FieldsCase):
             "name": "environment", "label": "Environment", "kind": "select", "required": True,
             "min": 0, "max": 0, "options": ["eu-1", "eu-2 <!channel>"], "hint": "Where it goes",
             "placeholder": None})
+
+
+class Form(FieldsCase):
+    def blocks(self, modal):
+        return {b["block_id"]: b for b in modal["blocks"]}
+
+    def modal(self, user=RITA):
+        return self.world.control("POST", "/modals", {"to": user})["modals"][-1]["view"]
+
+    def choose(self, policy, **values):
+        """The person chooses a policy in the open form; the form when it shows its fields."""
+        pressed = self.world.control("POST", "/press", {
+            "user": RITA, "action_id": "policy", "view_id": self.modal()["id"], "value": policy,
+            "values": values})
+        self.assertTrue(pressed["acked"], pressed)
+        self.assertEqual((pressed["status"], pressed["answer"]), (200, ""))
+        return World.wait(
+            lambda: (lambda m: m if m["private_metadata"] == policy else None)(self.modal()),
+            f"the form is {policy}'s")
+
+    def test_the_form_shows_the_fields_of_the_policy_that_is_chosen(self):
+        opened = self.shortcut()["modal"]
+        self.assertFalse([b for b in self.blocks(opened) if b.startswith("fields.")])
+        changed = self.choose("deploy", title="Typed before")
+        self.assertEqual(list(self.blocks(changed))[:6], [
+            "policy", "fields.environment", "fields.ticket", "fields.hosts", "fields.due", "title"])
+        self.assertIn("Typed before", json.dumps(changed["state"]), "what was typed stays")
+        element = self.blocks(changed)["fields.environment"]["element"]
+        self.assertEqual([o["text"]["text"] for o in element["options"]],
+                         ["eu-1", "eu-2 <!channel>"])
+        self.assertEqual({b["element"]["type"] for n, b in self.blocks(changed).items()
+                          if n.startswith("fields.")},
+                         {"static_select", "plain_text_input", "number_input", "datepicker"})
+        self.assertEqual(list(self.blocks(self.choose("rotate")))[:3],
+                         ["policy", "fields.ticket", "title"])
+        self.assertEqual(list(self.blocks(self.choose("restart")))[:2], ["policy", "title"])
+
+    def test_from_the_form_to_the_card(self):
+        self.shortcut()
+        self.choose("deploy")
+        sent = self.submit(policy="deploy", title="Ship it", **{
+            "fields.environment": "eu-2 <!channel>", "fields.ticket": "<@U0APR00002> & *co*",
+            "fields.hosts": "3", "fields.due": "2026-01-31"})
+        self.assertEqual(sent["outcome"], "updated", sent)
+        made = self.one("Ship it")
+        self.assertEqual(made["fields"], {
+            "environment": "eu-2 <!channel>", "ticket": "<@U0APR00002> & *co*", "hosts": "3",
+            "due": "2026-01-31"})
+        card = self.card(made["id"])
+        for text in self.mrkdwn(card["blocks"]) + [card["text"]]:
+            for mark in ("<!channel>", "<@U0APR00002> ", "*ticket*", "*co*"):
+                self.assertNotIn(mark, text)
+        shown = self.slash(RITA, text="show " + made["id"])["answer"]
+        self.assertIn("Environment: eu-2 &lt;!channel&gt;", shown)
+
+    def test_what_is_wrong_is_said_at_the_field_and_what_was_typed_stays(self):
+        self.shortcut()
+        self.choose("deploy")
+        good = {"policy": "deploy", "title": "Mended", "fields.environment": "eu-1"}
+        sent = self.submit(**good, **{"fields.hosts": "13"})
+        self.assertEqual((sent["outcome"], sent["errors"]),
+                         ("errors", {"fields.hosts": "Has to be from 1 to 12"}))
+        sent = self.submit(**good, **{"fields.hosts": "12"})
+        self.assertEqual(sent["outcome"], "updated", sent)
+        self.assertEqual(self.one("Mended")["fields"], {"environment": "eu-1", "hosts": "12"})
+
+    def test_sent_before_the_form_had_changed(self):
+        self.shortcut()
+        self.world.control("POST", "/fault", {"method": "views.update", "kind": "error",
+                                              "error": "internal_error", "count": 1})
+        self.world.control("POST", "/press", {
+            "user": RITA, "action_id": "policy", "view_id": self.modal()["id"], "value": "deploy"})
+        sent = self.submit(policy="deploy", title="Too early")
+        self.assertEqual(sent["outcome"], "errors", sent)
+        self.assertIn("asks for other things", sent["errors"]["policy"])
+        World.wait(lambda: self.modal()["private_metadata"] == "deploy", "the form is mended")
+        sent = self.submit(**{"fields.environment": "eu-1"})
+        self.assertEqual(sent["outcome"], "updated", sent)
+        self.assertEqual(self.one("Too early")["fields"], {"environment": "eu-1"})
+
+    def test_the_policy_changes_while_the_form_is_open(self):
+        self.shortcut()
+        self.choose("rotate")
+        self.world.apply_policy(POLICY.replace('fields = {"ticket"}', 'fields = {"environment"}'))
+        sent = self.submit(policy="rotate", title="Changed", **{"fields.ticket": "OPS-1"})
+        self.assertIn("asks for other things", sent["errors"]["policy"])
+        World.wait(lambda: "fields.environment" in self.blocks(self.modal()), "the form is mended")
+        sent = self.submit(**{"fields.environment": "eu-1"})
+        self.world.apply_policy(POLICY)
+        self.assertEqual(sent["outcome"], "updated", sent)
+        self.assertEqual(self.one("Changed")["fields"], {"environment": "eu-1"})
+
+
+class FormOverSocket(Form):
+    options = {"policy": POLICY, "socket_mode": True}
+
+    @classmethod
+    def begin(cls):
+        super().begin()
+        World.wait(lambda: cls.world.admin("GET", "/v1/status").json()["slack"]["socket"]["live"],
+                   "a socket is live")
 
 
 if __name__ == "__main__":

@@ -125,15 +125,48 @@ static enum err_code emit_views(const struct request *request, const char *sampl
     return rc == ERR_OK ? emit_line(state, name) : rc;
 }
 
+/* A field of each kind. */
+static enum err_code add_fields(struct policy *policy, struct buf *stored, struct err *err)
+{
+    struct field_set set = {.count = FIELD_KIND_DATE};
+    enum err_code rc;
+
+    for (uint32_t i = 0; i < set.count; i++) {
+        struct form_field *field = &set.items[i];
+
+        field->kind = (enum field_kind)(i + 1);
+        field->name = span_text(field_kind_word(field->kind));
+        field->label = SPAN_LITERAL("Label");
+        field->hint = SPAN_LITERAL("Hint");
+        field->placeholder = SPAN_LITERAL("Placeholder");
+        field_bounds(field->kind, &field->min, &field->max);
+    }
+    set.items[FIELD_KIND_SELECT - 1].option_count = 1;
+    set.items[FIELD_KIND_SELECT - 1].options[0] = SPAN_LITERAL("prod");
+    rc = field_set_encode(&set, stored, err);
+    policy->fields = buf_span(stored);
+    return rc;
+}
+
 /* The form with which a person asks, of one policy and of more than one list of options takes. */
 static enum err_code emit_form(const struct policy *policy, size_t count, const char *sample)
 {
     const struct policy *policies[FORM_POLICY_COUNT];
     struct policy askable = *policy;
+    const struct view_ask_form asked = {
+        .policies = policies, .count = count, .chosen = policy->name, .details = policy->title};
+    AUTO_BUF struct buf *stored = NULL;
     AUTO_BUF struct buf *form = NULL;
     struct err err = ERR_INIT;
     char name[64];
     enum err_code rc = buf_new(LINE_SIZE_MAX, &form, &err);
+
+    if (rc == ERR_OK) {
+        rc = buf_new(CORE_FIELD_SET_SIZE_MAX, &stored, &err);
+    }
+    if (rc == ERR_OK) {
+        rc = add_fields(&askable, stored, &err);
+    }
 
     ASSERT(count <= FORM_POLICY_COUNT);
     askable.ask_in_slack = true;
@@ -142,7 +175,7 @@ static enum err_code emit_form(const struct policy *policy, size_t count, const 
         policies[i] = &askable;
     }
     if (rc == ERR_OK) {
-        rc = view_ask_open(policies, count, SPAN_LITERAL("1.2.3"), form, &err);
+        rc = view_ask_open(&asked, SPAN_LITERAL("1.2.3"), form, &err);
     }
     (void)snprintf(name, sizeof name, "ask %zu %s", count, sample); /* short words */
     if (rc != ERR_OK) {

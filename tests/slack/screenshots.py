@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""screenshots.py: pictures of real cards in the stand-in, to be looked at by a person.
+"""screenshots.py: pictures of real cards and of the form in the stand-in, to be looked at by a person.
 
 Run by hand, never by packaging/check: what is good in a picture only eyes can say. Owns one World
 (tests/lib/harness.py) with a pending, an approved and a rejected request, and the pictures that it
@@ -28,6 +28,33 @@ PENDING = {
     "bind_hash": hashlib.sha256(b"deploy").hexdigest()}
 APPROVED = {"policy": "prod-deploy", "title": "Restart the payment queue", "requester": RITA,
             "reason": "Workers hang since 09:40.", "target": "queue-2"}
+FORM_POLICY = f"""
+policy release {{
+    title = "Release to production"
+    channel = "{CHANNEL}"
+    approvers = {{"{ANA}", "{BEN}"}}
+    ask_in_slack = true
+    fields = {{"environment", "ticket", "hosts", "due"}}
+}}
+policy restart {{
+    title = "Restart a service"
+    channel = "{CHANNEL}"
+    approvers = {{"{ANA}", "{BEN}"}}
+    ask_in_slack = true
+}}
+field environment {{
+    label = "Environment"
+    kind = select
+    options = {{"eu-1", "eu-2"}}
+    required = true
+    hint = "Where it goes."
+}}
+field ticket {{ label = "Change ticket" min = "3" max = "20" placeholder = "OPS-1234" }}
+field hosts {{ label = "Hosts" kind = number min = "1" max = "12" hint = "How many at once." }}
+field due {{ label = "Not before" kind = date }}
+"""
+FORM = {"title": "Release api 1.4.2", "fields.environment": "eu-1", "fields.ticket": "OPS-1234",
+        "fields.due": "2026-12-01", "reason": "Fixes the login loop after password resets."}
 REJECTED = {"policy": "prod-deploy", "title": "Open port 5432 to the office network",
             "requester": RITA, "reason": "Analysts want to query the replica.", "target": "fw-1"}
 
@@ -65,16 +92,40 @@ def tell_story(world):
     return ts
 
 
-def take(world, folder, ts):
-    """Each picture when the page shows the last card."""
-    url = f"http://127.0.0.1:{world.slack_port}/?user={ANA}&at={CHANNEL}"
+def take(world, folder, what, user, selector, words):
+    """Each picture when the page shows the words."""
+    url = f"http://127.0.0.1:{world.slack_port}/?user={user}&at={CHANNEL}"
     for name, size in SIZES.items():
-        path = os.path.join(folder, f"card-{name}.png")
+        path = os.path.join(folder, f"{what}-{name}.png")
         with webdriver.Browser(*size) as browser:
             browser.open(url)
-            browser.see(f'[data-ts="{ts}"]', PENDING["title"])
+            browser.see(selector, words)
             browser.screenshot(path)
         print(path)
+
+
+def top_form(world):
+    return world.control("POST", "/modals", {"to": RITA})["modals"][-1]["view"]
+
+
+def take_form(world, folder):
+    """The form as it opens, with a policy's own fields and an error, and the card that it makes."""
+    world.apply_policy(FORM_POLICY)
+    world.wait(lambda: world.admin("GET", "/v1/status").json()["slack"]["bot_user"], "we are known")
+    world.control("POST", "/shortcut", {"user": RITA, "callback_id": "approval_new",
+                                        "wait_modal": 5})
+    take(world, folder, "form-open", RITA, "#modal-title", "Ask")
+    world.control("POST", "/press", {"user": RITA, "action_id": "policy", "value": "release",
+                                     "view_id": top_form(world)["id"]})
+    world.wait(lambda: top_form(world)["private_metadata"] == "release", "the form has changed")
+    world.control("POST", "/submit", {"user": RITA, "values": {**FORM, "fields.hosts": "13"}})
+    take(world, folder, "form-error", RITA, ".field-error", "from 1 to 12")
+    world.control("POST", "/submit", {"user": RITA, "values": {"fields.hosts": "3"}})
+    take(world, folder, "form-sent", RITA, "#modal-title", "Approval")
+    world.control("POST", "/close", {"user": RITA, "how": "x"})
+    card = world.control("POST", "/wait", {"kind": "message", "channel": CHANNEL,
+                                           "contains": FORM["title"], "timeout": 15})["found"][0]
+    take(world, folder, "form-card", ANA, f'[data-ts="{card["ts"]}"]', FORM["title"])
 
 
 def main():
@@ -83,7 +134,9 @@ def main():
     with tempfile.TemporaryDirectory() as scratch, harness.World(scratch, BUILD) as world:
         world.start()
         world.apply_policy()
-        take(world, folder, tell_story(world))
+        ts = tell_story(world)
+        take(world, folder, "card", ANA, f'[data-ts="{ts}"]', PENDING["title"])
+        take_form(world, folder)
 
 
 if __name__ == "__main__":

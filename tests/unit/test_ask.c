@@ -423,10 +423,31 @@ static void what_is_no_form_of_ours_is_refused(void)
     bench_close(&bench);
 }
 
+/* A select whose options fill what a policy may say. */
+static void longest_fields(struct buf *stored)
+{
+    struct field_set set = {.count = 1};
+    struct form_field *select = &set.items[0];
+    char options[CORE_FIELD_OPTION_COUNT_MAX][CORE_FIELD_OPTION_SIZE_MAX + 1];
+    struct err err = ERR_INIT;
+
+    *select = (struct form_field){.name = SPAN_LITERAL("environment"),
+                                  .label = SPAN_LITERAL("Environment"),
+                                  .kind = FIELD_KIND_SELECT,
+                                  .option_count = CORE_FIELD_OPTION_COUNT_MAX};
+    for (uint32_t i = 0; i < select->option_count; i++) {
+        (void)snprintf(options[i], sizeof options[i], "%075u", i);
+        select->options[i] = span_text(options[i]);
+    }
+    CU_ASSERT_EQUAL_FATAL(field_set_encode(&set, stored, &err), ERR_OK);
+}
+
 /* The modal of so many policies, each as long as it can be. */
 static struct json *form_of(size_t count, uint64_t expires_after_ms)
 {
+    AUTO_BUF struct buf *fields = NULL;
     const struct policy *list[SERVICE_POLICY_COUNT_MAX];
+    struct view_ask_form form = {.policies = list, .count = count};
     char name[CORE_NAME_SIZE_MAX];
     char title[4 * CORE_TITLE_COUNT_MAX];
     struct policy policy = {.name = span_of(name, sizeof name),
@@ -444,8 +465,14 @@ static struct json *form_of(size_t count, uint64_t expires_after_ms)
     for (size_t i = 0; i < count; i++) {
         list[i] = &policy;
     }
+    CU_ASSERT_EQUAL_FATAL(buf_new(CORE_FIELD_SET_SIZE_MAX, &fields, &err), ERR_OK);
+    longest_fields(fields);
+    if (count == SERVICE_POLICY_COUNT_MAX) {
+        policy.fields = buf_span(fields);
+        form.chosen = policy.name;
+    }
     CU_ASSERT_EQUAL_FATAL(buf_new(SLACK_CALL_SIZE_MAX, &body, &err), ERR_OK);
-    CU_ASSERT_EQUAL_FATAL(view_ask_open(list, count, SPAN_LITERAL("1.2.3"), body, &err), ERR_OK);
+    CU_ASSERT_EQUAL_FATAL(view_ask_open(&form, SPAN_LITERAL("1.2.3"), body, &err), ERR_OK);
     CU_ASSERT(buf_size(body) < SLACK_ASK_VIEW_SIZE_MAX);
     CU_ASSERT_EQUAL_FATAL(json_parse(buf_span(body), SLACK_CALL_SIZE_MAX, &json, &err), ERR_OK);
     return json;

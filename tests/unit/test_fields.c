@@ -199,6 +199,11 @@ static void definitions_have_their_limits(void)
     field = field_of(FIELD_KIND_TEXT, "env");
     field.hint = span_text(long_text);
     ill_defined(field, "field env: hint: at most");
+    field.hint = SPAN_LITERAL("\x1b[31mred");
+    ill_defined(field, "field env: hint: one line");
+    field.hint = SPAN_NONE;
+    field.placeholder = SPAN_LITERAL(" ");
+    ill_defined(field, "field env: placeholder: one line");
     field = field_of(FIELD_KIND_TEXT, "env");
     field.option_count = 1;
     ill_defined(field, "only a select");

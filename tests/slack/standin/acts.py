@@ -113,6 +113,8 @@ class Acts:
         block, element = limits.find_element(view["blocks"], action_id, block_id)
         if element is None:
             raise BadInput("no %s in view %s" % (action_id, view_id))
+        if block["type"] == "input" and not block.get("dispatch_action"):
+            raise BadInput("%s stands in an input without dispatch_action: Slack tells nobody" % action_id)
         given = dict(values)
         if value is not None and element["type"] not in payloads.STATELESS:
             given[block["block_id"]] = {action_id: value}
