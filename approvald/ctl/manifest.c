@@ -11,9 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MANIFEST_SIZE_MAX ((size_t)64 << 10) /* bytes */
-#define MANIFEST_SHORTCUT "approval_new"     /* as approvald/slack/views_ask.h has it */
-#define MANIFEST_URL_MAX  256                /* bytes of a public URL: a host and a prefix */
+#define MANIFEST_SIZE_MAX ((size_t)64 << 10)      /* bytes */
+#define MANIFEST_MESSAGE  "approval_from_message" /* as there too */
+#define MANIFEST_SHORTCUT "approval_new"          /* as approvald/slack/views_ask.h has it */
+#define MANIFEST_URL_MAX  256                     /* bytes of a public URL: a host and a prefix */
 
 /* docs/slack-setup.md says what each is for. */
 static const char *const scopes[] = {
@@ -121,6 +122,7 @@ static void add_features(const struct manifest *manifest, struct json *root)
 {
     struct json *features = json_add_object(root, "features");
     struct json *home = json_add_object(features, "app_home");
+    struct json *shortcuts;
     struct json *shortcut;
     struct json *command;
 
@@ -128,11 +130,17 @@ static void add_features(const struct manifest *manifest, struct json *root)
     json_add_bool(home, "messages_tab_enabled", true); /* else direct messages are refused */
     json_add_bool(home, "messages_tab_read_only_enabled", true);
     add_bot(manifest, features);
-    shortcut = json_add_object(json_add_array(features, "shortcuts"), NULL);
+    shortcuts = json_add_array(features, "shortcuts");
+    shortcut = json_add_object(shortcuts, NULL);
     json_add_text(shortcut, "name", SPAN_LITERAL("Ask for an approval"));
     json_add_text(shortcut, "type", SPAN_LITERAL("global"));
     json_add_text(shortcut, "callback_id", SPAN_LITERAL(MANIFEST_SHORTCUT));
     json_add_text(shortcut, "description", SPAN_LITERAL("Opens a form"));
+    shortcut = json_add_object(shortcuts, NULL);
+    json_add_text(shortcut, "name", SPAN_LITERAL("Ask for an approval"));
+    json_add_text(shortcut, "type", SPAN_LITERAL("message"));
+    json_add_text(shortcut, "callback_id", SPAN_LITERAL(MANIFEST_MESSAGE));
+    json_add_text(shortcut, "description", SPAN_LITERAL("Opens a form with the message in it"));
     command = json_add_object(json_add_array(features, "slash_commands"), NULL);
     json_add_text(command, "command", span_text(manifest->command));
     add_url(manifest, command, "url", "/slack/commands");

@@ -150,6 +150,7 @@ void directory_identity(const struct directory *directory, struct directory_iden
         .enterprise = slack_id_span(&directory->enterprise),
         .bot_user = slack_id_span(&directory->bot_user),
         .bot = slack_id_span(&directory->bot),
+        .url = span_of(directory->url, directory->url_size),
     };
 }
 

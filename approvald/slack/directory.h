@@ -47,6 +47,7 @@ struct directory_identity {
     struct span enterprise; /* empty off Enterprise Grid */
     struct span bot_user;
     struct span bot;
+    struct span url; /* of the workspace, "https://acme.slack.com/", or empty */
 };
 /* Borrowed until the next turn of the loop. */
 void directory_identity(const struct directory *directory, struct directory_identity *ret_identity);

@@ -100,6 +100,8 @@ struct directory {
     struct slack_id enterprise;
     struct slack_id bot_user;
     struct slack_id bot;
+    char url[SLACK_WORKSPACE_URL_MAX]; /* of the workspace */
+    size_t url_size;
     bool identity_known;
     bool identity_running;
     bool identity_mismatch;

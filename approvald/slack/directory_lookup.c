@@ -432,6 +432,24 @@ static void check_team(struct directory *directory)
     metric_set(directory->mismatch_metric, mismatch ? 1 : 0);
 }
 
+/* Links begin with it, so it is taken only as it should be. */
+static void take_url(struct directory *directory, struct span url)
+{
+    bool fits = url.size > 9 && url.size <= sizeof directory->url &&
+                memcmp(url.data, "https://", 8) == 0 && url.data[url.size - 1] == '/';
+
+    for (size_t i = 8; fits && i < url.size; i++) {
+        char at = url.data[i];
+
+        fits = (at >= 'a' && at <= 'z') || (at >= '0' && at <= '9') || at == '.' || at == '-' ||
+               at == '/';
+    }
+    directory->url_size = fits ? url.size : 0;
+    if (fits) {
+        memcpy(directory->url, url.data, url.size);
+    }
+}
+
 static void on_identity(void *arg, const struct webapi_answer *answer)
 {
     struct directory *directory = arg;
@@ -447,6 +465,7 @@ static void on_identity(void *arg, const struct webapi_answer *answer)
     (void)slack_id_set(&directory->enterprise, json_text(answer->json, "enterprise_id"));
     (void)slack_id_set(&directory->bot_user, json_text(answer->json, "user_id"));
     (void)slack_id_set(&directory->bot, json_text(answer->json, "bot_id"));
+    take_url(directory, json_text(answer->json, "url"));
     if (!directory->identity_known) {
         log_fields(LOG_LEVEL_INFO, MODULE, "identity",
                    LOG_SPAN("team", slack_id_span(&directory->team)),

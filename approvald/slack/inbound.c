@@ -141,6 +141,7 @@ void inflight_drop(struct inflight *flight)
     ASSERT(flight->answered);
     TAILQ_REMOVE(&inbound->answered, flight, link);
     buf_free(flight->text);
+    buf_free(flight->draft);
     memset(flight, 0, sizeof *flight);
     flight->inbound = inbound;
     TAILQ_INSERT_HEAD(&inbound->spare, flight, link);
@@ -276,7 +277,12 @@ static void on_unknown(struct inflight *flight, const struct payload *payload)
 
 static void on_shortcut(struct inflight *flight, const struct payload *payload)
 {
-    if (payload->kind == PAYLOAD_SHORTCUT && span_is(payload->callback_id, VIEW_ASK_SHORTCUT)) {
+    bool global =
+        payload->kind == PAYLOAD_SHORTCUT && span_is(payload->callback_id, VIEW_ASK_SHORTCUT);
+    bool message =
+        payload->kind == PAYLOAD_MESSAGE_ACTION && span_is(payload->callback_id, VIEW_ASK_MESSAGE);
+
+    if (global || message) {
         inbound_ask(flight, payload);
         return;
     }

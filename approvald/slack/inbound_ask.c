@@ -66,7 +66,10 @@ static enum err_code open_form(struct inflight *flight,
                                size_t count,
                                struct err *err)
 {
-    const struct view_ask_form form = {.policies = policies, .count = count};
+    const struct view_ask_form form = {.policies = policies,
+                                       .count = count,
+                                       .details = flight->draft == NULL ? SPAN_NONE
+                                                                        : buf_span(flight->draft)};
     AUTO_BUF struct buf *body = NULL;
     enum err_code rc = buf_new(BODY_SIZE_MAX, &body, err);
 
@@ -106,8 +109,10 @@ static void on_changed(void *arg, const struct webapi_answer *answer)
 
 static void change(struct inflight *flight, const struct policy *const *policies, size_t count)
 {
-    const struct view_ask_form form = {
-        .policies = policies, .count = count, .chosen = flight->ask.fields[ASK_POLICY]};
+    const struct view_ask_form form = {.policies = policies,
+                                       .count = count,
+                                       .chosen = flight->ask.fields[ASK_POLICY],
+                                       .details = flight->ask.fields[ASK_DETAILS]};
     AUTO_BUF struct buf *body = NULL;
     struct err err = ERR_INIT;
     enum err_code rc = buf_new(BODY_SIZE_MAX, &body, &err);
@@ -205,6 +210,25 @@ keep_url(struct inflight *flight, const struct payload *payload, struct err *err
     return buf_append_span(flight->text, payload->response_url, err);
 }
 
+/* A shortcut on a message: what it says, and where it is, are the details to begin with. */
+static enum err_code
+keep_message(struct inflight *flight, const struct payload *payload, struct err *err)
+{
+    struct directory_identity identity;
+    struct view_ask_message message = {.text = payload->message_text,
+                                       .channel = slack_id_span(&flight->channel),
+                                       .ts = slack_word_span(&flight->message_ts)};
+    enum err_code rc;
+
+    if (payload->kind != PAYLOAD_MESSAGE_ACTION) {
+        return ERR_OK;
+    }
+    directory_identity(flight->inbound->directory, &identity);
+    message.url = identity.url;
+    rc = buf_new(SLACK_ASK_SIZE_MAX, &flight->draft, err);
+    return rc == ERR_OK ? view_ask_draft(&message, flight->draft, err) : rc;
+}
+
 /* Asks Slack who that is. */
 static enum err_code
 fetch_person(struct inflight *flight, directory_done_fn *done, void *arg, struct err *err)
@@ -294,7 +318,8 @@ void inbound_ask(struct inflight *flight, const struct payload *payload)
         inbound_reply_problem(flight, 400, "A field is missing or longer than any of Slack's.");
         return;
     }
-    if (keep_url(flight, payload, &err) != ERR_OK) {
+    if (keep_url(flight, payload, &err) != ERR_OK ||
+        keep_message(flight, payload, &err) != ERR_OK) {
         refuse(flight, &err);
         return;
     }
@@ -312,16 +337,27 @@ void inbound_ask(struct inflight *flight, const struct payload *payload)
     }
 }
 
-/* Kept in text: the choice, which is short. */
-static enum err_code keep_choice(struct inflight *flight, struct span choice, struct err *err)
+/* Kept in text: the choice, and the details, which may still be the ones that the form began with.
+ */
+static enum err_code
+keep_choice(struct inflight *flight, const struct payload *payload, struct err *err)
 {
-    enum err_code rc = buf_new(CORE_NAME_SIZE_MAX, &flight->text, err);
+    struct span details = payload_input(payload, VIEW_ASK_DETAILS, VIEW_ASK_DETAILS);
+    size_t size = payload->choice.size;
+    enum err_code rc = buf_new(SLACK_ASK_SIZE_MAX, &flight->text, err);
 
-    if (rc == ERR_OK) {
-        rc = buf_append_span(flight->text, choice, err);
+    if (details.size > CORE_DETAILS_SIZE_MAX) {
+        details = SPAN_NONE; /* Slack's client lets nobody type so much */
     }
     if (rc == ERR_OK) {
-        flight->ask.fields[ASK_POLICY] = buf_span(flight->text);
+        rc = buf_append_span(flight->text, payload->choice, err);
+    }
+    if (rc == ERR_OK) {
+        rc = buf_append_span(flight->text, details, err);
+    }
+    if (rc == ERR_OK) {
+        flight->ask.fields[ASK_POLICY] = span_of(buf_at(flight->text, 0), size);
+        flight->ask.fields[ASK_DETAILS] = span_of(buf_at(flight->text, 0) + size, details.size);
     }
     return rc;
 }
@@ -341,7 +377,7 @@ void inbound_on_choice(struct inflight *flight, const struct payload *payload)
     if (!span_is(payload->action_id, VIEW_ASK_POLICY) || payload->choice.size == 0) {
         return;
     }
-    if (keep_choice(flight, payload->choice, &err) != ERR_OK ||
+    if (keep_choice(flight, payload, &err) != ERR_OK ||
         begin_form(flight, ASK_CHOOSE, &err) != ERR_OK) {
         log_err(LOG_LEVEL_WARNING, MODULE, "form_not_changed", &err);
         metric_add(flight->inbound->modal_failures, 1);

@@ -59,9 +59,10 @@ struct inflight {
     struct slack_word view; /* id of the modal, or empty */
     enum ask_step step;     /* why the policies are read */
     struct view_ask ask;    /* a submitted form; borrows from text */
-    struct buf *text; /* owned: an answer under construction, a response_url, a form; or NULL */
-    uint32_t count;   /* list: shown */
-    uint32_t pages;   /* list: read */
+    struct buf *text;  /* owned: an answer under construction, a response_url, a form; or NULL */
+    struct buf *draft; /* owned: details of a form to be opened, or NULL */
+    uint32_t count;    /* list: shown */
+    uint32_t pages;    /* list: read */
 };
 TAILQ_HEAD(inflights, inflight);
 

@@ -155,6 +155,7 @@ void slack_inbound_free(struct slack_inbound *inbound)
     }
     for (size_t i = 0; inbound->pool != NULL && i < SLACK_INFLIGHT_COUNT_MAX; i++) {
         buf_free(inbound->pool[i].text);
+        buf_free(inbound->pool[i].draft);
     }
     inbox_worker_free(inbound->worker);
     if (inbound->budget_timer != NULL) {

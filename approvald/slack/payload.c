@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* payload.c: reads the forms and JSON that Slack delivers.
  * Owns the knowledge of where Slack puts what; the caller owns the result.
- * Never trusts a value, never looks at blocks or texts echoed in a message, never logs. */
+ * Never trusts a value, never looks at blocks or texts echoed in a message (but the one that a
+ * person uses a shortcut on), never logs. */
 #include "approvald/slack/payload.h"
 
 #include "approvald/slack/limits.h"
@@ -96,6 +97,9 @@ static void read_interaction(struct payload *payload)
     payload->message_ts = either(payload->message_ts, json_text(json, "message_ts"));
     payload->thread_ts =
         either(json_text(json, "container.thread_ts"), json_text(json, "message.thread_ts"));
+    if (payload->kind == PAYLOAD_MESSAGE_ACTION) {
+        payload->message_text = json_text(json, "message.text");
+    }
     payload->ephemeral = json_bool(json, "container.is_ephemeral", false);
     payload->trigger_id = json_text(json, "trigger_id");
     payload->response_url = json_text(json, "response_url");

@@ -47,8 +47,9 @@ struct payload {
 
     struct span channel;
     struct span message_ts;
-    struct span thread_ts; /* of the thread that the message is in, or empty */
-    bool ephemeral;        /* the message was for one person and cannot be updated */
+    struct span message_text; /* message_action: what it says, as Slack escapes it */
+    struct span thread_ts;    /* of the thread that the message is in, or empty */
+    bool ephemeral;           /* the message was for one person and cannot be updated */
     struct span trigger_id;
     struct span response_url;
 

@@ -6,6 +6,7 @@
 #include "approvald/slack/views_ask.h"
 
 #include "approvald/slack/payload.h"
+#include "approvald/slack/prose.h"
 #include "approvald/slack/views.h"
 #include "approvald/slack/views_fields.h"
 #include "approvald/slack/views_internal.h"
@@ -21,6 +22,7 @@
 #define ERROR_SIZE_MAX     512
 #define CHARACTER_SIZE_MAX 4 /* bytes in UTF-8 */
 #define FIELD_ID_SIZE      64
+#define LINK_SIZE_MAX      256
 
 enum input { INPUT_CHOICE, INPUT_LINE, INPUT_LINES };
 
@@ -304,6 +306,86 @@ enum err_code view_ask_update(const struct view_ask_form *form,
     json_add_text(root, "view_id", view_id);
     rc = add_form(root, form, err);
     return rc == ERR_OK ? view_print(root, SLACK_ASK_VIEW_SIZE_MAX, body, err) : rc;
+}
+
+/* About a message. */
+
+/* Slack escapes three characters in a message's text; in the form they are themselves. */
+static enum err_code unescape(struct span text, struct buf *buf, struct err *err)
+{
+    static const struct {
+        struct span entity;
+        const char *text;
+    } entities[] = {{{"&lt;", 4}, "<"}, {{"&gt;", 4}, ">"}, {{"&amp;", 5}, "&"}};
+    enum err_code rc = ERR_OK;
+
+    while (rc == ERR_OK && text.size > 0) {
+        size_t taken = 0;
+
+        for (size_t i = 0; taken == 0 && i < sizeof entities / sizeof entities[0]; i++) {
+            if (text.size >= entities[i].entity.size &&
+                memcmp(text.data, entities[i].entity.data, entities[i].entity.size) == 0) {
+                taken = entities[i].entity.size;
+                rc = buf_append_text(buf, entities[i].text, err);
+            }
+        }
+        if (taken == 0) {
+            taken = 1;
+            rc = buf_append(buf, text.data, 1, err);
+        }
+        text = span_of(text.data + taken, text.size - taken);
+    }
+    return rc;
+}
+
+/* What chat.getPermalink would say, without asking: there is no time for a call. */
+static void make_link(const struct view_ask_message *message, char link[LINK_SIZE_MAX])
+{
+    char digits[SLACK_TS_SIZE_MAX + 1];
+    size_t count = 0;
+    int size;
+
+    for (size_t i = 0; i < message->ts.size && count < SLACK_TS_SIZE_MAX; i++) {
+        if (message->ts.data[i] >= '0' && message->ts.data[i] <= '9') {
+            digits[count++] = message->ts.data[i];
+        }
+    }
+    digits[count] = '\0';
+    size = snprintf(link, LINK_SIZE_MAX, "%.*sarchives/%.*s/p%s", SPAN_ARGS(message->url),
+                    SPAN_ARGS(message->channel), digits);
+    if (message->url.size == 0 || count == 0 || !prose_is_id(message->channel, "CDG") ||
+        size >= LINK_SIZE_MAX) {
+        link[0] = '\0';
+    }
+}
+
+enum err_code
+view_ask_draft(const struct view_ask_message *message, struct buf *draft, struct err *err)
+{
+    AUTO_BUF struct buf *plain = NULL;
+    AUTO_BUF struct buf *clean = NULL;
+    char link[LINK_SIZE_MAX];
+    size_t room = CORE_DETAILS_COUNT_MAX;
+    enum err_code rc = buf_new(SLACK_ASK_SIZE_MAX, &plain, err);
+
+    make_link(message, link);
+    room -= link[0] == '\0' ? 0 : strlen(link) + 2;
+    if (rc == ERR_OK) {
+        rc = buf_new(SLACK_ASK_SIZE_MAX, &clean, err);
+    }
+    if (rc == ERR_OK) {
+        rc = unescape(text_prefix(message->text, 2 * CORE_DETAILS_COUNT_MAX), plain, err);
+    }
+    if (rc == ERR_OK) {
+        rc = text_clean(clean, buf_span(plain), true, err);
+    }
+    if (rc == ERR_OK) {
+        rc = buf_append_span(draft, text_prefix(buf_span(clean), room), err);
+    }
+    if (rc == ERR_OK && link[0] != '\0') {
+        rc = buf_append_format(draft, err, "%s%s", buf_size(draft) > 0 ? "\n\n" : "", link);
+    }
+    return rc;
 }
 
 /* What comes back. */

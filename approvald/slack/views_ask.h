@@ -13,9 +13,11 @@ struct buf;
 struct payload;
 
 #define VIEW_ASK_SHORTCUT                                                                          \
-    "approval_new"                 /* callback_id of the shortcut; ctl/manifest.c declares it */
-#define VIEW_ASK_CALLBACK "ask"    /* of the modal */
-#define VIEW_ASK_POLICY   "policy" /* action_id of the choice of a policy */
+    "approval_new" /* callback_id of the shortcut; ctl/manifest.c declares it */
+#define VIEW_ASK_MESSAGE  "approval_from_message" /* of the shortcut on a message; there too */
+#define VIEW_ASK_CALLBACK "ask"                   /* of the modal */
+#define VIEW_ASK_DETAILS  "details"               /* its field for more */
+#define VIEW_ASK_POLICY   "policy"                /* action_id of the choice of a policy */
 
 enum ask_field {
     ASK_POLICY,
@@ -49,6 +51,18 @@ enum err_code view_ask_update(const struct view_ask_form *form,
                               struct span view_id,
                               struct buf *body,
                               struct err *err) WARN_UNUSED;
+
+/* Appends the details to begin with, about a message: its text, as Slack escapes it, and a link to
+ * it where url (the workspace's) is known; cut so that both fit into the field. */
+struct view_ask_message {
+    struct span text;
+    struct span url;
+    struct span channel;
+    struct span ts;
+};
+enum err_code view_ask_draft(const struct view_ask_message *message,
+                             struct buf *draft,
+                             struct err *err) WARN_UNUSED;
 
 /* The fields of a submitted form; the spans borrow from the payload. ERR_INVALID: the message names
  * the field, says what is wrong and how to fix it (view_ask_error shows it there). */

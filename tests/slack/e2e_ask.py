@@ -120,6 +120,43 @@ class Ask(AskCase):
         self.slash(text="cancel " + made["id"])
         self.wait_state(made["id"], "cancelled")
 
+    def about(self, text, **more):
+        """The form that a shortcut on a message with this text opens."""
+        said = self.world.control("POST", "/say", {"user": BEN, "channel": CHANNEL, "text": text})
+        opened = self.world.control("POST", "/message_action", {
+            "user": RITA, "channel": CHANNEL, "ts": said["ts"],
+            "callback_id": "approval_from_message", "wait_modal": 5, **more})
+        self.assertEqual((opened["status"], opened["answer"]), (200, ""))
+        details = {b["block_id"]: b for b in opened["modal"]["blocks"]}["details"]["element"]
+        link = f"https://acme.slack.com/archives/{CHANNEL}/p{said['ts'].replace('.', '')}"
+        return details["initial_value"], link
+
+    def test_a_shortcut_on_a_message_begins_the_form_with_it(self):
+        text, link = self.about("can someone restart\nqueue &lt;2&gt; &amp;amp; 3?")
+        self.assertEqual(text, f"can someone restart\nqueue <2> &amp; 3?\n\n{link}")
+        sent = self.submit(policy="restart", title="Restart queue 2")
+        self.assertEqual(sent["outcome"], "updated", sent)
+        made = self.one("Restart queue 2")
+        self.assertEqual((made["requester"], made["details"]), (RITA, text))
+        self.assertIn(link, json.dumps(self.card(made["id"])))
+
+    def test_a_hostile_or_long_message_is_only_text(self):
+        text, link = self.about("<!channel> <@U0APR00002> \u202eevil <https://evil.example|here>")
+        self.assertEqual(text, "<!channel> <@U0APR00002> evil <https://evil.example|here>"
+                               f"\n\n{link}")
+        self.submit(policy="restart", title="Hostile message")
+        card = self.card(self.one("Hostile message")["id"])
+        for part in self.mrkdwn(card["blocks"]) + [card["text"]]:
+            self.assertNotIn("<!channel>", part)
+            self.assertNotIn("<https://evil.example|here>", part)
+        self.tearDown()
+        text, link = self.about("&amp;" * 5000)
+        self.assertEqual(len(text), 1000 + 2 + len(link), "what is cut is cut before the link")
+        text, link = self.about("x" * 5000)
+        self.assertEqual((len(text), text.endswith("x\n\n" + link)), (2500, True))
+        text, link = self.about("")
+        self.assertEqual(text, link)
+
     def test_what_is_wrong_is_said_at_the_field_and_what_was_typed_stays(self):
         self.shortcut()
         sent = self.submit(policy="strict", title="Why ever")

@@ -154,6 +154,17 @@ class Form(FieldsCase):
                          ["policy", "fields.ticket", "title"])
         self.assertEqual(list(self.blocks(self.choose("restart")))[:2], ["policy", "title"])
 
+    def test_what_a_message_began_the_form_with_stays(self):
+        said = self.world.control("POST", "/say", {"user": BEN, "channel": CHANNEL,
+                                                   "text": "please deploy"})
+        self.world.control("POST", "/message_action", {
+            "user": RITA, "channel": CHANNEL, "ts": said["ts"],
+            "callback_id": "approval_from_message", "wait_modal": 5})
+        details = self.blocks(self.choose("deploy"))["details"]["element"]
+        self.assertIn("please deploy", details["initial_value"])
+        self.submit(policy="deploy", title="From a message", **{"fields.environment": "eu-1"})
+        self.assertIn("please deploy", self.one("From a message")["details"])
+
     def test_from_the_form_to_the_card(self):
         self.shortcut()
         self.choose("deploy")

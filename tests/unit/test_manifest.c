@@ -33,6 +33,11 @@ static void the_manifest_is_json_with_our_urls(void)
     CU_ASSERT_TRUE(
         span_is(json_text(json_at(json_path(json, "features.shortcuts"), 0), "callback_id"),
                 VIEW_ASK_SHORTCUT));
+    CU_ASSERT_TRUE(
+        span_is(json_text(json_at(json_path(json, "features.shortcuts"), 1), "type"), "message"));
+    CU_ASSERT_TRUE(
+        span_is(json_text(json_at(json_path(json, "features.shortcuts"), 1), "callback_id"),
+                VIEW_ASK_MESSAGE));
 }
 
 static void for_socket_mode_it_has_no_urls(void)
