@@ -31,7 +31,7 @@ press_refuse(struct work *work, const struct refused *refused, struct subject *s
     ASSERT(size > 0 && (size_t)size < sizeof detail);
     work->job->refusal = refused->refusal;
     rc = work_audit(work, &write, subject, &notice.audit_seq);
-    if (rc == ERR_OK && actor->kind == ACTOR_PERSON && actor->via == VIA_SLACK) {
+    if (rc == ERR_OK && actor->kind == ACTOR_PERSON && actor->via == VIA_SLACK && !refused->quiet) {
         rc = work_notice(work, &notice);
     }
     return rc;

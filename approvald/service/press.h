@@ -36,6 +36,7 @@ struct refused {
     enum refusal refusal;
     struct span channel;
     struct span thread;
+    bool quiet; /* the caller tells it: no notice is owed */
 };
 enum err_code
 press_refuse(struct work *work, const struct refused *refused, struct subject *subject) WARN_UNUSED;

@@ -30,15 +30,10 @@ static enum err_code refuse(struct work *work, struct use_job *job, struct subje
     struct refused refused = {.what = job->what,
                               .actor = &job->event.actor,
                               .id = &job->id,
-                              .refusal = work->job->refusal};
+                              .refusal = work->job->refusal,
+                              .quiet = true}; /* a command has an answer */
 
-    if (refused.refusal == REFUSAL_NONE) {
-        return ERR_OK;
-    }
-    if (subject != NULL) {
-        refused.channel = subject->policy.channel;
-    }
-    return press_refuse(work, &refused, subject);
+    return refused.refusal == REFUSAL_NONE ? ERR_OK : press_refuse(work, &refused, subject);
 }
 
 static enum err_code step(struct work *work, struct use_job *job, struct subject *subject)

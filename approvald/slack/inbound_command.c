@@ -233,8 +233,10 @@ static bool has_decided(const struct request *request, struct span user)
     return false;
 }
 
-/* The requester, who has decided, and who may: others learn nothing, not even that it exists. */
-static bool may_see(struct inflight *flight, const struct service_answer *found)
+/* The requester, who has decided, and who may: others learn nothing, not even that it exists.
+ * *ret_need_facts: it depends on what is not known of him. */
+static bool
+may_see(struct inflight *flight, const struct service_answer *found, bool *ret_need_facts)
 {
     struct span user = slack_id_span(&flight->user);
     struct facts facts;
@@ -243,9 +245,9 @@ static bool may_see(struct inflight *flight, const struct service_answer *found)
                                    .actor = inflight_actor(flight),
                                    .verdict = VERDICT_APPROVE,
                                    .facts = &facts};
-    bool need_facts = false;
     enum refusal refusal;
 
+    *ret_need_facts = false;
     if (span_equal(found->request->requester, user) || has_decided(found->request, user)) {
         return true;
     }
@@ -253,8 +255,8 @@ static bool may_see(struct inflight *flight, const struct service_answer *found)
         return false;
     }
     directory_facts(flight->inbound->directory, user, slack_id_span(&flight->user_team), &facts);
-    refusal = eligible_check(found->request, found->policy, &event, &need_facts);
-    return !need_facts &&
+    refusal = eligible_check(found->request, found->policy, &event, ret_need_facts);
+    return !*ret_need_facts &&
            (refusal == REFUSAL_NONE || refusal == REFUSAL_ENDED || refusal == REFUSAL_EXPIRED);
 }
 
@@ -338,43 +340,90 @@ static enum err_code add_request(struct buf *text, const struct request *request
     return rc == ERR_OK ? add_decisions(text, request, err) : rc;
 }
 
+static void answer_request(struct inflight *flight, const struct request *request)
+{
+    AUTO_BUF struct buf *text = NULL;
+    struct err err = ERR_INIT;
+    enum err_code rc = buf_new(TEXT_SIZE_MAX, &text, &err);
+
+    if (rc == ERR_OK) {
+        rc = add_request(text, request, &err);
+    }
+    if (rc == ERR_OK) {
+        answer(flight, buf_span(text));
+    } else {
+        answer_trouble(flight, &err);
+    }
+}
+
+static void begin_show(struct inflight *flight);
+
+/* Slack has said who he is, or has not: then he is told that there is nothing. */
+static void on_facts(void *arg)
+{
+    struct inflight *flight = arg;
+
+    begin_show(flight);
+    inflight_drop(flight);
+}
+
+/* Once: what Slack does not say in time is not asked again. */
+static bool ask_facts(struct inflight *flight, const struct policy *policy)
+{
+    struct directory_need needs[DIRECTORY_NEED_COUNT_MAX] = {
+        {.kind = DIRECTORY_USER, .id = slack_id_span(&flight->user)}};
+    size_t count = 1;
+    struct err err = ERR_INIT;
+
+    for (uint32_t i = 0; i < policy->group_count && count < DIRECTORY_NEED_COUNT_MAX; i++) {
+        needs[count++] = (struct directory_need){.kind = DIRECTORY_GROUP, .id = policy->groups[i]};
+    }
+    if (flight->pages > 0) {
+        return false;
+    }
+    flight->pages++;
+    inflight_hold(flight);
+    if (directory_fetch(flight->inbound->directory, needs, count, on_facts, flight, &err) !=
+        ERR_OK) {
+        inflight_drop(flight);
+        return false;
+    }
+    return true;
+}
+
 static void
 on_shown(void *arg, enum err_code rc, const struct err *err, const struct service_answer *found)
 {
     struct inflight *flight = arg;
-    AUTO_BUF struct buf *text = NULL;
-    struct err failure = ERR_INIT;
+    bool need_facts = false;
 
-    if (rc == ERR_NOT_FOUND || (rc == ERR_OK && !may_see(flight, found))) {
-        answer_words(flight, "There is no such request that you asked for or may decide.");
-    } else if (rc != ERR_OK) {
+    if (rc == ERR_OK && may_see(flight, found, &need_facts)) {
+        answer_request(flight, found->request);
+    } else if (rc != ERR_OK && rc != ERR_NOT_FOUND) {
         answer_trouble(flight, err);
-    } else {
-        rc = buf_new(TEXT_SIZE_MAX, &text, &failure);
-        if (rc == ERR_OK) {
-            rc = add_request(text, found->request, &failure);
-        }
-        if (rc == ERR_OK) {
-            answer(flight, buf_span(text));
-        } else {
-            answer_trouble(flight, &failure);
-        }
+    } else if (!need_facts || !ask_facts(flight, found->policy)) {
+        answer_words(flight, "There is no such request that you asked for or may decide.");
     }
     inflight_drop(flight);
 }
 
-static void on_show(struct inflight *flight, struct span argument)
+static void begin_show(struct inflight *flight)
 {
     struct err err = ERR_INIT;
 
-    if (!request_id_parse(argument, &flight->id)) {
-        answer_words(flight, "Which one? Write `show` and an id such as `req_…`.");
-        return;
-    }
     inflight_hold(flight);
     if (service_get(flight->inbound->service, &flight->id, on_shown, flight, &err) != ERR_OK) {
         answer_trouble(flight, &err);
         inflight_drop(flight);
+    }
+}
+
+static void on_show(struct inflight *flight, struct span argument)
+{
+    if (request_id_parse(argument, &flight->id)) {
+        begin_show(flight);
+    } else {
+        answer_words(flight, "Which one? Write `show` and an id such as `req_…`.");
     }
 }
 
@@ -447,6 +496,14 @@ static struct span cut_word(struct span *rest)
     return word;
 }
 
+/* An id that was copied from an answer of ours with the marks around it. */
+static struct span unmark(struct span word)
+{
+    bool marked = word.size > 2 && word.data[0] == '`' && word.data[word.size - 1] == '`';
+
+    return marked ? span_of(word.data + 1, word.size - 2) : word;
+}
+
 void inbound_on_command(struct inflight *flight, const struct payload *payload)
 {
     static const struct {
@@ -455,7 +512,7 @@ void inbound_on_command(struct inflight *flight, const struct payload *payload)
     } commands[] = {{"list", on_list}, {"show", on_show}, {"cancel", on_cancel}};
     struct span rest = payload->text;
     struct span word = cut_word(&rest);
-    struct span argument = cut_word(&rest);
+    struct span argument = unmark(cut_word(&rest));
 
     if (!inflight_keep(flight, payload)) {
         inbound_reply_problem(flight, 400, "A field is longer than any of Slack's.");

@@ -62,7 +62,7 @@ struct inflight {
     struct buf *text;  /* owned: an answer under construction, a response_url, a form; or NULL */
     struct buf *draft; /* owned: details of a form to be opened, or NULL */
     uint32_t count;    /* list: shown */
-    uint32_t pages;    /* list: read */
+    uint32_t pages;    /* list: read; show: Slack was asked who he is */
 };
 TAILQ_HEAD(inflights, inflight);
 

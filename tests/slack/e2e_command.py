@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""e2e_command.py: /approval help, list, show, cancel as people type them, over HTTP and over a socket.
+
+Owns nothing but its cases; the World is e2e.py's. Never builds a payload of its own.
+"""
+import json
+
+from e2e import main
+from e2e_ask import AskCase
+from lib.harness import ANA, BEN, CHANNEL, RITA, World
+
+GROUP = "S0APV00001"  # Ana and Ben are in it
+HOSTILE = f"<!channel> <@{BEN}> `x` *Approved* <https://evil.example|here>\u202e"
+POLICY = f"""
+policy deploy {{
+    title = "Deploy"
+    channel = "{CHANNEL}"
+    approvers = {{"{ANA}"}}
+    ask_in_slack = true
+}}
+policy grouped {{
+    channel = "{CHANNEL}"
+    approvers = {{"{GROUP}"}}
+}}
+"""
+NOTHING = "There is no such request that you asked for or may decide."
+
+
+class Command(AskCase):
+    options = {"policy": POLICY}
+
+    def typed(self, text, user=RITA):
+        """The text of the answer, which nobody else sees."""
+        typed = self.slash(user, text=text)
+        self.assertEqual(typed["status"], 200, typed)
+        answer = json.loads(typed["answer"])
+        self.assertEqual(answer["response_type"], "ephemeral")
+        return answer["text"]
+
+    def create(self, title, **more):
+        return self.ask(**{"policy": "deploy", "title": title, **more})
+
+    def told(self, user, contains):
+        found = self.world.control("POST", "/ephemerals", {"to": user, "contains": contains})
+        return found["messages"]
+
+    def test_help_for_help_for_nothing_and_for_what_is_unknown(self):
+        for text in ("help", "", "   ", "approve everything", HOSTILE, "x" * 3000):
+            said = self.typed(text)
+            for word in ("`request`", "`list`", "`show ID`", "`cancel ID`"):
+                self.assertIn(word, said)
+            self.assertNotIn("evil", said)
+
+    def test_list_shows_ones_own_that_wait(self):
+        self.assertIn("None of your requests", self.typed("list", BEN))
+        mine = self.create("Mine " + HOSTILE)
+        other = self.create("Somebody else's", requester=ANA)
+        done = self.create("Decided")
+        self.press(done, ANA)
+        self.wait_state(done, "approved")
+        said = self.typed("list")
+        self.assertIn(mine, said)
+        self.assertIn("Mine &lt;!channel&gt;", said)
+        self.assertNotIn(other, said)
+        self.assertNotIn(done, said)
+        for mark in ("<!channel>", f"<@{BEN}>", "<https://evil", "\u202e"):
+            self.assertNotIn(mark, said)
+        for number in range(12):
+            self.create(f"Many {number}", requester=BEN)
+        said = self.typed("list", BEN)
+        self.assertEqual(said.count("req_"), 10)
+        self.assertIn("There may be more", said)
+
+    def test_show_to_whom_it_concerns_and_to_nobody_else(self):
+        request_id = self.create("Shown " + HOSTILE, reason="why " + HOSTILE)
+        for user in (RITA, ANA):  # Ana has never been seen before
+            said = self.typed("show " + request_id, user)
+            self.assertIn("Shown &lt;!channel&gt;", said)
+            self.assertIn(f"asked by <@{RITA}>", said)
+            for mark in ("<!channel>", f"<@{BEN}> ", "<https://evil"):
+                self.assertNotIn(mark, said)
+        self.assertEqual(self.typed("show " + request_id, BEN), NOTHING)
+        self.assertEqual(self.typed("show req_00000000000000000000000000", BEN), NOTHING)
+        grouped = self.create("Of a group", policy="grouped")
+        self.assertIn("Of a group", self.typed("show " + grouped, BEN))
+        self.assertIn("Which one?", self.typed("show"))
+        self.assertIn("Which one?", self.typed("show " + HOSTILE))
+        self.assertIn("is pending", self.typed(f"show `{request_id}`"), "copied with its marks")
+        self.press(request_id, ANA)
+        self.wait_state(request_id, "approved")
+        self.assertIn(f"Approved by <@{ANA}>", self.typed("show " + request_id))
+
+    def test_cancel_ones_own_and_nobody_elses(self):
+        request_id = self.create("To cancel")
+        said = self.typed("cancel " + request_id, ANA)
+        self.assertIn("Only the asker", said)
+        self.assertEqual(self.get(request_id)["state"], "pending")
+        audit = self.world.admin("GET", f"/v1/audit?request={request_id}").json()["entries"]
+        self.assertEqual([(e["action"], e["actor"], e["detail"]) for e in audit][-1],
+                         ("refused", "user:" + ANA, "cancel: not_asker"))
+        self.assertEqual(self.typed("cancel " + request_id), "The request is cancelled.")
+        self.wait_state(request_id, "cancelled")
+        self.card(request_id, contains="Cancelled")
+        self.assertEqual(self.typed("cancel " + request_id), "The request is cancelled.",
+                         "once more is no failure")
+        ended = self.create("Decided before")
+        self.press(ended, ANA)
+        self.wait_state(ended, "approved")
+        self.assertIn("already decided", self.typed("cancel " + ended))
+        self.assertIn("not known here", self.typed("cancel req_00000000000000000000000000"))
+        self.assertIn("Which one?", self.typed("cancel everything"))
+
+    def test_a_refusal_is_said_once(self):
+        request_id = self.create("Said once")
+        self.typed("cancel " + request_id, ANA)
+        rejected = self.press(request_id, BEN)  # a notice that is owed comes behind it
+        self.assertTrue(rejected["acked"], rejected)
+        self.wait_for("ephemeral", to=BEN, contains="You are not among")
+        self.assertEqual(len(self.told(ANA, "Only the asker of this request")), 1)
+
+
+class CommandOverSocket(Command):
+    options = {"policy": POLICY, "socket_mode": True}
+
+    @classmethod
+    def begin(cls):
+        super().begin()
+        World.wait(lambda: cls.world.admin("GET", "/v1/status").json()["slack"]["socket"]["live"],
+                   "a socket is live")
+
+
+if __name__ == "__main__":
+    main()
