@@ -12,7 +12,9 @@
 
 #define TIME_SIZE 8
 #define HASH_SIZE (INBOX_KEY_SIZE - TIME_SIZE)
+#define HOUR_S    UINT64_C(3600) /* Slack repeats a delivery for minutes */
 
+static_assert(CORE_INBOX_KEEP_MS > 2 * HOUR_S * 1000, "a key outlasts the search for it");
 static_assert(HASH_SIZE == 16 && HASH_SIZE <= CRYPTO_SHA256_SIZE, "128 bits tell events apart");
 
 void inbox_key_make(uint32_t kind, uint64_t time_s, struct span identity, struct inbox_key *ret_key)
@@ -29,6 +31,22 @@ void inbox_key_make(uint32_t kind, uint64_t time_s, struct span identity, struct
     crypto_sha256_parts(parts, 2, hash);
     pack_key_u64(ret_key->bytes, time_s);
     memcpy(ret_key->bytes + TIME_SIZE, hash, HASH_SIZE);
+}
+
+uint32_t inbox_keys_make(uint32_t kind,
+                         uint64_t time_s,
+                         struct span identity,
+                         struct inbox_key ret_keys[INBOX_KEY_COUNT_MAX])
+{
+    uint64_t hour_s = time_s - time_s % HOUR_S;
+
+    if (kind != INBOX_COMMAND) {
+        inbox_key_make(kind, time_s, identity, &ret_keys[0]);
+        return 1;
+    }
+    inbox_key_make(kind, hour_s, identity, &ret_keys[0]);
+    inbox_key_make(kind, hour_s < HOUR_S ? 0 : hour_s - HOUR_S, identity, &ret_keys[1]);
+    return 2;
 }
 
 void inbox_prune_bound(uint64_t now_ms, struct inbox_key *ret_bound)

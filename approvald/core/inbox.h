@@ -31,6 +31,16 @@ void inbox_key_make(uint32_t kind,
                     uint64_t time_s,
                     struct span identity,
                     struct inbox_key *ret_key);
+/* Where an event may be found: under the first key it is stored, under the others it may have been
+ * when it was delivered before. A slash command has no time of its own, only that of its delivery:
+ * it lies in the hour of that, and a repetition looks into the hour before as well. Which event it
+ * is says its trigger_id, which is part of the payload and so the same over both transports; an
+ * envelope_id is a socket's. Returns how many keys there are. */
+#define INBOX_KEY_COUNT_MAX 2
+uint32_t inbox_keys_make(uint32_t kind,
+                         uint64_t time_s,
+                         struct span identity,
+                         struct inbox_key ret_keys[INBOX_KEY_COUNT_MAX]);
 /* All keys that sort before the result are older than CORE_INBOX_KEEP_MS and may be deleted. */
 void inbox_prune_bound(uint64_t now_ms, struct inbox_key *ret_bound);
 

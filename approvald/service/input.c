@@ -126,6 +126,21 @@ bool input_event_key(struct job *job,
     return true;
 }
 
+bool input_event_keys(struct job *job,
+                      const struct service_event_key *event,
+                      struct inbox_key ret_keys[INBOX_KEY_COUNT_MAX],
+                      uint32_t *ret_count)
+{
+    *ret_count = 0;
+    if (event->kind != INBOX_NONE) {
+        if (!input_require(job, event->text.size > 0, "event: it has no identity")) {
+            return false;
+        }
+        *ret_count = inbox_keys_make(event->kind, event->time_s, event->text, ret_keys);
+    }
+    return true;
+}
+
 bool input_place(struct job *job, struct span channel, struct span thread)
 {
     return input_require(job, channel.size <= CORE_SLACK_ID_SIZE_MAX,

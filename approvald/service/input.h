@@ -39,6 +39,11 @@ bool input_event_key(struct job *job,
                      const struct service_event_key *event,
                      struct inbox_key *ret_key,
                      bool *ret_has);
+/* The same for an event that may be a command: *ret_count is 0 when there is none. */
+bool input_event_keys(struct job *job,
+                      const struct service_event_key *event,
+                      struct inbox_key ret_keys[INBOX_KEY_COUNT_MAX],
+                      uint32_t *ret_count);
 /* Bounds on where something was pressed. */
 bool input_place(struct job *job, struct span channel, struct span thread);
 bool input_actor(struct job *job, const struct actor *actor);

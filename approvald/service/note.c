@@ -13,8 +13,8 @@
 struct note_job {
     struct done_job base;
     struct service_note note;
-    bool has_key;
-    struct inbox_key key;
+    uint32_t key_count;
+    struct inbox_key keys[INBOX_KEY_COUNT_MAX];
     bool seen;
 };
 static_assert(sizeof(struct note_job) <= JOB_BLOCK_SIZE, "a job must fit in its block");
@@ -47,14 +47,14 @@ static enum err_code note_run(struct work *work)
     struct event_seen seen = {.deferred = false};
     enum err_code rc = ERR_NOT_FOUND;
 
-    if (job->has_key) {
-        rc = event_get(work, &job->key, &seen);
+    for (uint32_t i = 0; rc == ERR_NOT_FOUND && i < job->key_count; i++) {
+        rc = event_get(work, &job->keys[i], &seen);
     }
     job->seen = rc == ERR_OK;
     if (rc != ERR_NOT_FOUND) {
         return rc;
     }
-    rc = job->has_key ? event_put(work, &job->key, &seen) : ERR_OK;
+    rc = job->key_count > 0 ? event_put(work, &job->keys[0], &seen) : ERR_OK;
     if (rc == ERR_OK && job->note.audit) {
         rc = audit_about(work, &write);
     }
@@ -129,7 +129,7 @@ enum err_code service_note(struct service *service,
     job->base.done = done;
     job->base.job.arg = arg;
     /* A refusal is noted in the job. */
-    (void)input_event_key(&job->base.job, &note->key, &job->key, &job->has_key);
+    (void)input_event_keys(&job->base.job, &note->key, job->keys, &job->key_count);
     return note_submit(job, err);
 }
 

@@ -18,8 +18,8 @@ struct use_job {
     struct request_id id;
     struct approval_event event; /* spans point to the job's copies; now_ms is the writer's */
     const char *what;
-    bool has_key;
-    struct inbox_key key;
+    uint32_t key_count;
+    struct inbox_key keys[INBOX_KEY_COUNT_MAX];
     uint8_t bind_hash[32];
     uint8_t claim_hash[32];
 };
@@ -66,10 +66,10 @@ static enum err_code first(struct work *work, struct use_job *job)
         work->job->refusal = REFUSAL_UNKNOWN_REQUEST;
         rc = refuse(work, job, NULL);
     }
-    if (rc == ERR_OK && job->has_key) {
+    if (rc == ERR_OK && job->key_count > 0) {
         struct event_seen seen = {.refusal = work->job->refusal};
 
-        rc = event_put(work, &job->key, &seen);
+        rc = event_put(work, &job->keys[0], &seen);
     }
     return rc == ERR_OK ? answer_subject(work, found ? &subject : NULL) : rc;
 }
@@ -79,8 +79,8 @@ static enum err_code run(struct work *work)
     struct use_job *job = (struct use_job *)work->job;
     enum err_code rc = ERR_NOT_FOUND;
 
-    if (job->has_key) {
-        rc = event_replay(work, &job->key, &job->id);
+    for (uint32_t i = 0; rc == ERR_NOT_FOUND && i < job->key_count; i++) {
+        rc = event_replay(work, &job->keys[i], &job->id);
     }
     return rc == ERR_NOT_FOUND ? first(work, job) : rc;
 }
@@ -155,7 +155,7 @@ enum err_code service_cancel(struct service *service,
     job->event.kind = APPROVAL_CANCEL;
     job->event.reason = cancel->reason;
     /* Refusals are noted in the job. */
-    (void)(input_event_key(&job->base.job, &cancel->key, &job->key, &job->has_key) &&
+    (void)(input_event_keys(&job->base.job, &cancel->key, job->keys, &job->key_count) &&
            input_clean(&job->base.job, INPUT_REASON,
                        &(struct input_text){"reason", CORE_REASON_COUNT_MAX, true, false,
                                             &job->event.reason}));

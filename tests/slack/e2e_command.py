@@ -5,9 +5,10 @@
 Owns nothing but its cases; the World is e2e.py's. Never builds a payload of its own.
 """
 import json
+import time
 
 from e2e import main
-from e2e_ask import AskCase
+from e2e_ask import GUEST, AskCase
 from lib.harness import ANA, BEN, CHANNEL, RITA, World
 
 GROUP = "S0APV00001"  # Ana and Ben are in it
@@ -16,9 +17,10 @@ POLICY = f"""
 policy deploy {{
     title = "Deploy"
     channel = "{CHANNEL}"
-    approvers = {{"{ANA}"}}
+    approvers = {{"{ANA}", "{GUEST}"}}
     ask_in_slack = true
 }}
+policy silent {{ approvers = {{"{ANA}"}} }}
 policy grouped {{
     channel = "{CHANNEL}"
     approvers = {{"{GROUP}"}}
@@ -67,7 +69,7 @@ class Command(AskCase):
         for mark in ("<!channel>", f"<@{BEN}>", "<https://evil", "\u202e"):
             self.assertNotIn(mark, said)
         for number in range(12):
-            self.create(f"Many {number}", requester=BEN)
+            self.create(f"Many {number}", requester=BEN, policy="silent")
         said = self.typed("list", BEN)
         self.assertEqual(said.count("req_"), 10)
         self.assertIn("There may be more", said)
@@ -113,11 +115,12 @@ class Command(AskCase):
 
     def test_a_refusal_is_said_once(self):
         request_id = self.create("Said once")
+        before = len(self.told(ANA, "Only the asker of this request"))
         self.typed("cancel " + request_id, ANA)
         rejected = self.press(request_id, BEN)  # a notice that is owed comes behind it
         self.assertTrue(rejected["acked"], rejected)
         self.wait_for("ephemeral", to=BEN, contains="You are not among")
-        self.assertEqual(len(self.told(ANA, "Only the asker of this request")), 1)
+        self.assertEqual(len(self.told(ANA, "Only the asker of this request")), before + 1)
 
 
 class CommandOverSocket(Command):
@@ -128,6 +131,48 @@ class CommandOverSocket(Command):
         super().begin()
         World.wait(lambda: cls.world.admin("GET", "/v1/status").json()["slack"]["socket"]["live"],
                    "a socket is live")
+
+    def again(self, typed):
+        """The same command in another second and another envelope, as after a lost acknowledgement."""
+        deliveries = self.world.control("POST", "/deliveries", {})["deliveries"]
+        payload = next(d["payload"] for d in deliveries if d["id"] == typed["delivery"])
+        second = int(time.time())
+        World.wait(lambda: int(time.time()) > second, "a second has passed")
+        sent = self.world.control("POST", "/envelope", {
+            "type": "slash_commands", "payload": payload, "takes_answer": True})
+        self.assertTrue(sent["acked"], sent)
+        return sent["answer"]
+
+    def audited(self, detail):
+        entries = self.world.admin("GET", "/v1/audit?limit=100").json()["entries"]
+        return len([e for e in entries if e["detail"] == detail])
+
+    def test_a_command_delivered_again_does_and_says_nothing_more(self):
+        request_id = self.create("Delivered twice")
+        before = self.audited("cancel: not_asker")
+        refused = self.slash(ANA, text="cancel " + request_id)
+        self.assertEqual(json.loads(self.again(refused)), json.loads(refused["answer"]))
+        self.assertEqual(self.audited("cancel: not_asker"), before + 1)
+        done = self.slash(RITA, text="cancel " + request_id)
+        self.assertEqual(json.loads(self.again(done)), json.loads(done["answer"]))
+        self.assertEqual(self.get(request_id)["revision"], 2)
+
+    def test_who_may_not_ask_is_told_once_however_often_it_is_delivered(self):
+        self.press(self.create("To know the guest"), GUEST)
+        self.wait_for("ephemeral", to=GUEST, contains="Guests of this workspace")
+        refused = self.slash(GUEST, text="request")
+        World.wait(lambda: len(self.told(GUEST, "Guests of this workspace")) == 2, "he is told")
+        self.again(refused)
+        self.assertEqual(self.audited("ask: guest"), 1)
+        self.assertEqual(len(self.told(GUEST, "Guests of this workspace")), 2)
+
+    def test_a_form_is_opened_once_however_often_it_is_delivered(self):
+        self.world.control("POST", "/push_fault", {"method": "slash_command", "kind": "twice"})
+        opened = self.slash(RITA, wait_modal=5)
+        self.assertEqual(opened["modal"]["callback_id"], "ask")
+        self.assertEqual(len(self.world.control("POST", "/modals", {"to": RITA})["modals"]), 1)
+        self.assertEqual(self.told(RITA, "took too long") + self.told(RITA, "could not be opened"),
+                         [])
 
 
 if __name__ == "__main__":
