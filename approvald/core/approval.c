@@ -6,6 +6,7 @@
 #include "approvald/core/approval.h"
 #include "approvald/core/eligible.h"
 #include "approvald/core/needs.h"
+#include "approvald/core/policy.h"
 
 #include "base/assert.h"
 
@@ -225,9 +226,9 @@ static bool is_asker(const struct request *request, const struct actor *actor)
 {
     switch (actor->kind) {
     case ACTOR_TOKEN:
-        return request->asker.size > 0
+        return request->asker.size > 0 && !slack_user_is_valid(request->asker)
                    ? span_equal(actor->token, request->asker)
-                   : actor->user.size > 0 && span_equal(actor->user, request->requester);
+                   : request_is_of(request, actor->user);
     case ACTOR_ROOT:
         return span_is(request->asker, "root");
     case ACTOR_PERSON:
@@ -256,7 +257,7 @@ static bool may_cancel(const struct request *request, const struct actor *actor)
 {
     switch (actor->kind) {
     case ACTOR_PERSON:
-        return actor->user.size > 0 && span_equal(actor->user, request->requester);
+        return request_is_of(request, actor->user);
     case ACTOR_TOKEN:
         return is_asker(request, actor);
     case ACTOR_ROOT:

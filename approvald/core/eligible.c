@@ -50,6 +50,13 @@ static enum refusal check_state(const struct request *request, const struct appr
     return REFUSAL_ENDED;
 }
 
+bool request_is_of(const struct request *request, struct span user)
+{
+    /* Names of tokens are in small letters, so none is a user's id. */
+    return user.size > 0 &&
+           (span_equal(user, request->requester) || span_equal(user, request->asker));
+}
+
 static bool is_person(const struct actor *actor)
 {
     /* Root decides nothing, and a token decides only for the person that it is bound to. */
@@ -103,7 +110,7 @@ enum refusal eligible_check(const struct request *request,
     if (refusal != REFUSAL_NONE) {
         return refusal;
     }
-    if (span_equal(user, request->requester) && !policy->self_approval) {
+    if (request_is_of(request, user) && !policy->self_approval) {
         return REFUSAL_SELF_APPROVAL;
     }
     refusal = check_named(request, policy, event, &unknown);

@@ -21,6 +21,8 @@ enum refusal eligible_try(const struct policy *policy,
                           uint32_t *ret_needs,
                           bool *ret_need_facts);
 
+/* Is it this person's own: asked by him, or for him? */
+bool request_is_of(const struct request *request, struct span user);
 /* May this person ask at all? REFUSAL_FACTS_UNKNOWN until it is known what he is. Whether a policy
  * takes requests from people is the policy's ask_in_slack. */
 enum refusal eligible_ask(const struct facts *facts);

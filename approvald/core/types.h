@@ -74,7 +74,8 @@ struct request {
     struct span policy; /* name */
     uint32_t policy_version;
     struct span requester; /* Slack user id; empty when a program asks for itself */
-    struct span asker;     /* name of the token that asked, "root" on the local socket, or empty */
+    struct span asker; /* name of the token that asked, "root" on the local socket, the person (U…)
+                          who asked in Slack for somebody else, or empty */
     struct span title;     /* what is asked, one line */
     struct span reason;    /* why */
     struct span target;    /* on what: a host, a service, an environment */

@@ -94,14 +94,17 @@ put_intent(struct work *work, struct create_job *job, const struct request *made
                     span_of(value, sizeof value));
 }
 
-static struct span asker_of(const struct actor *actor)
+static struct span asker_of(const struct service_create *create)
 {
+    const struct actor *actor = &create->actor;
+
     switch (actor->kind) {
     case ACTOR_TOKEN:
         return actor->token;
     case ACTOR_ROOT:
         return SPAN_LITERAL("root");
     case ACTOR_PERSON:
+        return span_equal(actor->user, create->requester) ? SPAN_NONE : actor->user;
     case ACTOR_SYSTEM:
         return SPAN_NONE;
     }
@@ -125,7 +128,7 @@ static void fill(const struct work *work,
                                     .policy = policy->name,
                                     .policy_version = policy->version,
                                     .requester = create->requester,
-                                    .asker = asker_of(&create->actor),
+                                    .asker = asker_of(create),
                                     .title = create->title,
                                     .reason = create->reason,
                                     .target = create->target,
@@ -267,11 +270,16 @@ static void answer(struct job *job, enum err_code rc, const struct err *err)
     request_job_answer(job, rc, err);
 }
 
-/* Who acts for a person asks in his name: else he could decide what he asked for himself. */
+/* Who acts for a person asks in his name: else he could decide what he asked for himself. In Slack
+ * he may ask for somebody else: then the request has both, and neither decides it. */
 static bool bind_requester(struct job *base, struct service_create *create)
 {
     struct span user = create->actor.user;
     bool same = create->requester.size == 0 || span_equal(create->requester, user);
+
+    if (!same && create->actor.via == VIA_SLACK) {
+        return true;
+    }
 
     if (user.size == 0 ||
         !input_require(base, same, "requester: this caller asks for %.*s; leave it out",

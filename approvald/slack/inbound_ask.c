@@ -390,9 +390,12 @@ static void reply_made(struct inflight *flight, const struct service_answer *ans
 {
     bool told = answer->policy != NULL && answer->policy->direct_requester;
 
+    bool other = !span_equal(answer->request->requester, slack_id_span(&flight->user));
+
     inbound_reply_view(flight, answer->request,
-                       told ? "You have asked. A direct message will tell you the outcome."
-                            : "You have asked.");
+                       !told   ? "You have asked."
+                       : other ? "You have asked. A direct message will tell them the outcome."
+                               : "You have asked. A direct message will tell you the outcome.");
 }
 
 /* What another choice or another moment mends stands at a field, and what was typed stays; what
@@ -450,6 +453,7 @@ static void create(struct inflight *flight)
                                     .facts = &facts,
                                     .token_id = SERVICE_SLACK_ID,
                                     .policy = fields[ASK_POLICY],
+                                    .requester = fields[ASK_REQUESTER],
                                     .title = fields[ASK_TITLE],
                                     .reason = fields[ASK_REASON],
                                     .target = fields[ASK_TARGET],

@@ -6,6 +6,7 @@
 #include "approvald/core/eligible.h"
 #include "approvald/core/fields.h"
 #include "approvald/core/inbox.h"
+#include "approvald/core/policy.h"
 #include "approvald/core/request_id.h"
 #include "approvald/service/limits.h"
 #include "approvald/service/service.h"
@@ -144,7 +145,7 @@ static enum err_code add_page(struct inflight *flight,
     size_t i;
 
     for (i = 0; rc == ERR_OK && i < count && flight->count < SLACK_LIST_COUNT_MAX; i++) {
-        if (span_equal(requests[i]->requester, slack_id_span(&flight->user))) {
+        if (request_is_of(requests[i], slack_id_span(&flight->user))) {
             rc = add_list_line(flight->text, requests[i], err);
             flight->count++;
         }
@@ -248,7 +249,7 @@ may_see(struct inflight *flight, const struct service_answer *found, bool *ret_n
     enum refusal refusal;
 
     *ret_need_facts = false;
-    if (span_equal(found->request->requester, user) || has_decided(found->request, user)) {
+    if (request_is_of(found->request, user) || has_decided(found->request, user)) {
         return true;
     }
     if (found->policy == NULL) {
@@ -318,7 +319,10 @@ static enum err_code add_request(struct buf *text, const struct request *request
     if (rc == ERR_OK) {
         rc = buf_append_format(text, err, "\n`%s` is %s", id, request_state_word(request->state));
     }
-    if (rc == ERR_OK && request->requester.size > 0) {
+    if (rc == ERR_OK && slack_user_is_valid(request->asker)) {
+        rc = buf_append_format(text, err, ", asked by <@%.*s> for <@%.*s>",
+                               SPAN_ARGS(request->asker), SPAN_ARGS(request->requester));
+    } else if (rc == ERR_OK && request->requester.size > 0) {
         rc = buf_append_format(text, err, ", asked by <@%.*s>", SPAN_ARGS(request->requester));
     }
     if (rc == ERR_OK && request->state == REQUEST_PENDING) {

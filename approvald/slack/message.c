@@ -3,6 +3,7 @@
  * Owns the words of replies, direct messages and notices.
  * Never sends anything, never shows text from people unguarded. Pure. */
 #include "approvald/slack/message.h"
+#include "approvald/core/policy.h"
 
 #include "approvald/core/audit.h"
 #include "approvald/core/needs.h"
@@ -43,6 +44,19 @@ static void say_link(struct prose *prose, const struct card *card)
     }
 }
 
+static void say_asked(struct prose *prose, const struct request *request)
+{
+    if (request->state != REQUEST_PENDING) {
+        return;
+    }
+    if (slack_user_is_valid(request->asker)) {
+        prose_add_person(prose, request->asker);
+        prose_add(prose, " asked for this for you. ");
+    } else {
+        prose_add(prose, "You asked for this. ");
+    }
+}
+
 enum err_code message_add_direct(const struct card *card, struct json *message, struct err *err)
 {
     AUTO_PROSE struct prose prose = {.err = ERR_INIT};
@@ -59,7 +73,7 @@ enum err_code message_add_direct(const struct card *card, struct json *message, 
     blocks_begin(&blocks, message, request->revision);
     card_head(card, &blocks, &prose);
     prose_begin(&prose, BLOCKS_MRKDWN_COUNT_MAX);
-    prose_add(&prose, request->state == REQUEST_PENDING ? "You asked for this. " : "");
+    say_asked(&prose, request);
     story_status(&prose, request, card->policy, "*");
     blocks_section(&blocks, prose_take(&prose));
     card_quote(&blocks, &prose, story_outcome_reason(request));

@@ -311,6 +311,11 @@ struct span payload_choice(const struct payload *payload, const char *block, con
     return json_text(json_get(json_get(payload->values, block), action), "selected_option.value");
 }
 
+struct span payload_person(const struct payload *payload, const char *block, const char *action)
+{
+    return json_text(json_get(json_get(payload->values, block), action), "selected_user");
+}
+
 bool payload_ts_seconds(struct span ts, uint64_t *ret_s)
 {
     const char *dot = ts.size == 0 ? NULL : memchr(ts.data, '.', ts.size);

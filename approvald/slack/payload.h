@@ -112,6 +112,8 @@ void payload_done(struct payload *payload);
 struct span payload_input(const struct payload *payload, const char *block, const char *action);
 /* The value of the option chosen in a select of a submitted view, or empty. */
 struct span payload_choice(const struct payload *payload, const char *block, const char *action);
+/* The person chosen in a select of people, or empty. */
+struct span payload_person(const struct payload *payload, const char *block, const char *action);
 /* Whole seconds of a Slack timestamp "1764752461.502117", false when it is none. */
 bool payload_ts_seconds(struct span ts, uint64_t *ret_s);
 /* True for exactly one field ssl_check with the value 1: Slack's certificate probe. */

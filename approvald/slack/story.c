@@ -6,6 +6,7 @@
 
 #include "approvald/core/fields.h"
 #include "approvald/core/needs.h"
+#include "approvald/core/policy.h"
 #include "approvald/core/request_id.h"
 #include "approvald/slack/limits.h"
 #include "approvald/slack/prose.h"
@@ -91,6 +92,12 @@ void story_asker(struct prose *prose, const struct request *request)
 {
     bool person = request->requester.size > 0;
 
+    if (person && slack_user_is_valid(request->asker)) {
+        prose_add_person(prose, request->asker);
+        prose_add(prose, " for ");
+        prose_add_person(prose, request->requester);
+        return;
+    }
     if (person) {
         prose_add_person(prose, request->requester);
     }

@@ -31,7 +31,7 @@ const char *story_word(enum story_phase phase);
 
 /* The title as mrkdwn; never nothing. */
 void story_title(struct prose *prose, const struct request *request);
-/* "@priya via deploy-bot" */
+/* "@priya via deploy-bot", "@ana for @priya" */
 void story_asker(struct prose *prose, const struct request *request);
 /* How it stands, several lines. bold is "*" in blocks and "" in text that is read aloud. policy may
  * be NULL. */

@@ -6,6 +6,7 @@
 #include "approvald/slack/views.h"
 
 #include "approvald/core/approval.h"
+#include "approvald/core/policy.h"
 #include "approvald/core/request_id.h"
 #include "approvald/slack/views_internal.h"
 #include "base/assert.h"
@@ -113,7 +114,10 @@ static enum err_code add_origin(struct json *blocks, const struct request *reque
     enum err_code rc = buf_new(LINE_SIZE_MAX, &text, err);
 
     request_id_format(&request->id, id);
-    if (rc == ERR_OK && request->requester.size > 0) {
+    if (rc == ERR_OK && slack_user_is_valid(request->asker)) {
+        rc = buf_append_format(text, err, "Asked by <@%.*s> for <@%.*s> · ",
+                               SPAN_ARGS(request->asker), SPAN_ARGS(request->requester));
+    } else if (rc == ERR_OK && request->requester.size > 0) {
         rc = buf_append_format(text, err, "Asked by <@%.*s> · ", SPAN_ARGS(request->requester));
     }
     if (rc == ERR_OK) {

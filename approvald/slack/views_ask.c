@@ -24,7 +24,7 @@
 #define FIELD_ID_SIZE      64
 #define LINK_SIZE_MAX      256
 
-enum input { INPUT_CHOICE, INPUT_LINE, INPUT_LINES };
+enum input { INPUT_CHOICE, INPUT_PERSON, INPUT_LINE, INPUT_LINES };
 
 static const struct {
     const char *name; /* as in the API, and in the service's messages */
@@ -44,6 +44,9 @@ static const struct {
                     true, CORE_REASON_COUNT_MAX},
     [ASK_DETAILS] = {"details", "Details", "More, or the command that you will run.", INPUT_LINES,
                      true, CORE_DETAILS_COUNT_MAX},
+    [ASK_REQUESTER] = {"requester", "For whom",
+                       "Yourself, unless you choose somebody. Neither of you can decide it.",
+                       INPUT_PERSON, true, CORE_SLACK_ID_SIZE_MAX},
     [ASK_EXPIRES_IN] = {"expires_in", "Expires in", "Never later than the policy says.",
                         INPUT_CHOICE, true, 8},
 };
@@ -65,6 +68,10 @@ static const struct {
 static struct json *
 add_input(struct json *blocks, enum ask_field field, bool optional, bool dispatch)
 {
+    static const char *const types[] = {[INPUT_CHOICE] = "static_select",
+                                        [INPUT_PERSON] = "users_select",
+                                        [INPUT_LINE] = "plain_text_input",
+                                        [INPUT_LINES] = "plain_text_input"};
     struct json *block = view_add_block(blocks, "input", fields[field].name);
     struct json *element;
 
@@ -75,9 +82,7 @@ add_input(struct json *blocks, enum ask_field field, bool optional, bool dispatc
     view_add_plain(block, "label", span_text(fields[field].label));
     view_add_plain(block, "hint", span_text(fields[field].hint));
     element = json_add_object(block, "element");
-    json_add_text(element, "type",
-                  fields[field].input == INPUT_CHOICE ? SPAN_LITERAL("static_select")
-                                                      : SPAN_LITERAL("plain_text_input"));
+    json_add_text(element, "type", span_text(types[fields[field].input]));
     json_add_text(element, "action_id", span_text(fields[field].name));
     return element;
 }
@@ -278,6 +283,8 @@ static enum err_code add_form(struct json *root, const struct view_ask_form *for
     add_text_input(blocks, ASK_TARGET, true, SPAN_NONE);
     add_text_input(blocks, ASK_REASON, !choice.reason_needed, SPAN_NONE);
     add_text_input(blocks, ASK_DETAILS, true, form->details);
+    view_add_plain(add_input(blocks, ASK_REQUESTER, true, false), "placeholder",
+                   SPAN_LITERAL("Yourself"));
     add_expiry_input(blocks, choice.expires_ms_max);
     return rc;
 }
@@ -390,6 +397,22 @@ view_ask_draft(const struct view_ask_message *message, struct buf *draft, struct
 
 /* What comes back. */
 
+static struct span typed(const struct payload *payload, size_t field)
+{
+    const char *name = fields[field].name;
+
+    switch (fields[field].input) {
+    case INPUT_CHOICE:
+        return payload_choice(payload, name, name);
+    case INPUT_PERSON:
+        return payload_person(payload, name, name);
+    case INPUT_LINE:
+    case INPUT_LINES:
+        break;
+    }
+    return payload_input(payload, name, name);
+}
+
 enum err_code
 view_ask_read(const struct payload *payload, struct view_ask *ret_ask, struct err *err)
 {
@@ -398,8 +421,7 @@ view_ask_read(const struct payload *payload, struct view_ask *ret_ask, struct er
     for (size_t i = 0; i < ASK_FIELD_COUNT; i++) {
         const char *name = fields[i].name;
 
-        ask.fields[i] = fields[i].input == INPUT_CHOICE ? payload_choice(payload, name, name)
-                                                        : payload_input(payload, name, name);
+        ask.fields[i] = typed(payload, i);
         /* Slack's client keeps to the length; who does not is not worth the memory. */
         if (ask.fields[i].size > fields[i].count_max * CHARACTER_SIZE_MAX) {
             return err_set(err, ERR_INVALID, "%s: at most %zu characters", name,

@@ -25,6 +25,7 @@ enum ask_field {
     ASK_TARGET,
     ASK_REASON,
     ASK_DETAILS,
+    ASK_REQUESTER,  /* for whom; empty: for himself */
     ASK_EXPIRES_IN, /* seconds, one of the form's choices; empty: the policy's */
     ASK_FIELD_COUNT
 };

@@ -87,7 +87,7 @@ class Ask(AskCase):
         self.assertEqual((opened["status"], opened["answer"]), (200, ""))
         blocks = {b["block_id"]: b for b in opened["modal"]["blocks"]}
         self.assertEqual(list(blocks), ["policy", "title", "target", "reason", "details",
-                                        "expires_in"])
+                                        "requester", "expires_in"])
         choices = blocks["policy"]["element"]["options"]
         self.assertEqual([c["value"] for c in choices], ["restart", "strict"])
         sent = self.submit(policy="restart", title="Restart the queue", target="eu-1",
@@ -119,6 +119,28 @@ class Ask(AskCase):
         made = self.one("Never mind")
         self.slash(text="cancel " + made["id"])
         self.wait_state(made["id"], "cancelled")
+
+    def test_asked_for_somebody_else_it_is_both_of_theirs(self):
+        opened = self.shortcut()["modal"]
+        block = {b["block_id"]: b for b in opened["blocks"]}["requester"]
+        self.assertEqual((block["element"]["type"], block["optional"]), ("users_select", True))
+        sent = self.submit(policy="restart", title="For Ben", requester=BEN)
+        self.assertIn("will tell them the outcome", json.dumps(sent["modal"]))
+        made = self.one("For Ben")
+        self.assertEqual((made["requester"], made["asker"]), (BEN, RITA))
+        self.assertIn(f"<@{RITA}> for <@{BEN}>", json.dumps(self.card(made["id"])))
+        for user in (RITA, BEN):
+            self.press(made["id"], user)
+            self.wait_for("ephemeral", to=user, contains="somebody else has to decide")
+            self.assertIn("For Ben", self.slash(user, text="list")["answer"])
+            self.assertIn(f"asked by <@{RITA}> for <@{BEN}>",
+                          self.slash(user, text="show " + made["id"])["answer"])
+        self.press(made["id"], ANA)
+        self.wait_state(made["id"], "approved")
+        self.wait_for("dm", to=BEN, contains="For Ben")
+        self.shortcut()
+        self.submit(policy="restart", title="For Rita", requester=RITA)
+        self.assertEqual(self.one("For Rita")["asker"], None, "that is for herself")
 
     def about(self, text, **more):
         """The form that a shortcut on a message with this text opens."""

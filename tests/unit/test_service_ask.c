@@ -10,6 +10,7 @@
 
 #define POLICIES                                                                                   \
     "policy open { approvers = {\"U0ANN\"} ask_in_slack = true }\n"                                \
+    "policy two { approvers = {\"U0ANN\", \"U0BOB\", \"U0EVE\"} ask_in_slack = true }\n"           \
     "policy shut { approvers = {\"U0ANN\"} }\n"                                                    \
     "policy strict { approvers = {\"U0ANN\"} ask_in_slack = true require_reason = true }\n"
 
@@ -57,10 +58,54 @@ static void a_member_asks_for_himself_under_a_policy_that_says_so(void)
     /* He is the requester, so the policy's word on self-approval holds. */
     CU_ASSERT_EQUAL(kit_approve(&kit, &made.id, "U0REQ").refusal, REFUSAL_SELF_APPROVAL);
     CU_ASSERT_EQUAL(kit_approve(&kit, &made.id, "U0ANN").state, REQUEST_APPROVED);
-    wanted.requester = SPAN_LITERAL("U0OTHER");
-    CU_ASSERT_EQUAL(create(&kit, &wanted).rc, ERR_INVALID);
     wanted = ask("open", "", &member);
     wanted.actor.user = SPAN_NONE;
+    CU_ASSERT_EQUAL(create(&kit, &wanted).rc, ERR_INVALID);
+    service_kit_close(&kit);
+}
+
+static struct kit_answer
+cancel_as(struct service_kit *kit, const struct request_id *id, const char *user)
+{
+    const struct service_cancel cancel = {
+        .actor = {.kind = ACTOR_PERSON, .via = VIA_SLACK, .user = span_text(user)}, .id = *id};
+    struct kit_answer answer = {.done = false};
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL_FATAL(service_cancel(kit->service, &cancel, kit_on_request, &answer, &err),
+                          ERR_OK);
+    service_kit_wait(kit, &answer.done);
+    return answer;
+}
+
+static void who_asks_for_somebody_else_decides_it_as_little_as_he(void)
+{
+    struct service_create wanted = ask("two", "", &member);
+    struct service_kit kit;
+    struct kit_answer made;
+
+    open_kit(&kit);
+    wanted.actor.user = SPAN_LITERAL("U0ANN");
+    wanted.requester = SPAN_LITERAL("U0BOB");
+    made = create(&kit, &wanted);
+    CU_ASSERT_EQUAL_FATAL(made.rc, ERR_OK);
+    CU_ASSERT_EQUAL(kit_approve(&kit, &made.id, "U0ANN").refusal, REFUSAL_SELF_APPROVAL);
+    CU_ASSERT_EQUAL(kit_approve(&kit, &made.id, "U0BOB").refusal, REFUSAL_SELF_APPROVAL);
+    CU_ASSERT_EQUAL(cancel_as(&kit, &made.id, "U0EVE").refusal, REFUSAL_NOT_ASKER);
+    CU_ASSERT_EQUAL(kit_approve(&kit, &made.id, "U0EVE").state, REQUEST_APPROVED);
+    made = create(&kit, &wanted);
+    CU_ASSERT_EQUAL(cancel_as(&kit, &made.id, "U0ANN").state, REQUEST_CANCELLED);
+    made = create(&kit, &wanted);
+    CU_ASSERT_EQUAL(cancel_as(&kit, &made.id, "U0BOB").state, REQUEST_CANCELLED);
+    wanted.requester = SPAN_LITERAL("bob");
+    CU_ASSERT_EQUAL(create(&kit, &wanted).rc, ERR_INVALID);
+    /* Who holds a token asks as its user only. */
+    wanted.requester = SPAN_LITERAL("U0BOB");
+    wanted.actor = (struct actor){.kind = ACTOR_TOKEN,
+                                  .via = VIA_API,
+                                  .user = SPAN_LITERAL("U0ANN"),
+                                  .token = SPAN_LITERAL("ann")};
+    wanted.facts = NULL;
     CU_ASSERT_EQUAL(create(&kit, &wanted).rc, ERR_INVALID);
     service_kit_close(&kit);
 }
@@ -158,6 +203,8 @@ static void one_window_asks_once(void)
 UNIT_MAIN("service_ask",
           {"a member asks for himself under a policy that says so",
            a_member_asks_for_himself_under_a_policy_that_says_so},
+          {"who asks for somebody else decides it as little as he",
+           who_asks_for_somebody_else_decides_it_as_little_as_he},
           {"a policy has to say that people may ask", a_policy_has_to_say_that_people_may_ask},
           {"who may not ask is refused and audited", who_may_not_ask_is_refused_and_audited},
           {"one window asks once", one_window_asks_once})
