@@ -45,7 +45,7 @@ static const struct {
     [ASK_DETAILS] = {"details", "Details", "More, or the command that you will run.", INPUT_LINES,
                      true, CORE_DETAILS_COUNT_MAX},
     [ASK_REQUESTER] = {"requester", "For whom",
-                       "Yourself, unless you choose somebody. Neither of you can decide it.",
+                       "Yourself, unless you choose somebody, who is then told the outcome.",
                        INPUT_PERSON, true, CORE_SLACK_ID_SIZE_MAX},
     [ASK_EXPIRES_IN] = {"expires_in", "Expires in", "Never later than the policy says.",
                         INPUT_CHOICE, true, 8},
