@@ -121,8 +121,8 @@ void checker_knows(struct world *world, struct host *host)
     if (!status.register_known || status.value.primary != host->number ||
         status.role == FAILOVER_PRIMARY || status.role == FAILOVER_SEALING ||
         status.role == FAILOVER_HANDING_OVER || world->arbiter.restored ||
-        world->nemesis.reseeding[host->index]) {
-        return; /* by the operator's word it is read, and then sought anew */
+        status.value.nonce == host->supervisor.accepted_nonce) {
+        return; /* accepted by the operator's word: it is read, and then sought anew */
     }
     if (world->checker->granted[host->index] >= status.value.epoch) {
         return; /* it has: and handed over since, the register is read later */

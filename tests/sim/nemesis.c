@@ -449,7 +449,7 @@ void nemesis_init(struct world *world)
         }
     }
     if (nemesis->reseeds && nemesis->on[FAULT_ARBITER_RESTORE]) {
-        nemesis->mean_ms[FAULT_ARBITER_RESTORE] = 300; /* one of them, when all is settled */
+        nemesis->mean_ms[FAULT_ARBITER_RESTORE] = 300; /* one, soon after both know a register */
         nemesis->on[FAULT_LAZY] = (world->options.faults_off & 1ULL << FAULT_LAZY) == 0;
         nemesis->on[FAULT_LINK_BLOCK] = (world->options.faults_off & 1ULL << FAULT_LINK_BLOCK) == 0;
     }

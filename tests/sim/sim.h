@@ -273,6 +273,7 @@ struct supervisor {
     uint64_t change_epoch; /* of the last change that was asked for, however often */
     uint64_t change_revision;
     uint64_t change_incarnation; /* of the child for which it was asked first */
+    uint64_t accepted_nonce;     /* of the register that a command made it believe; 0: none */
     bool eligible;
     bool registered;     /* a register was read by this life (rule A) */
     uint64_t seen_order; /* when the last answered READ was sent */

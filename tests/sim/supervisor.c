@@ -199,15 +199,31 @@ static bool struck(struct world *world, struct host *host)
     return true;
 }
 
+/* Only a reseed makes a command change what the register is taken for. */
+static void note_accepted(struct host *host, const struct failover_status *before)
+{
+    struct failover_status after;
+
+    failover_status(host->supervisor.core, &after);
+    if (after.value.nonce != before->value.nonce) {
+        host->supervisor.accepted_nonce = after.value.nonce;
+    }
+}
+
 void supervisor_feed(struct world *world, struct host *host, struct failover_event *event)
 {
     struct failover_effects effects;
+    struct failover_status before;
     uint32_t life = world->processes[supervisor_process(host)].life;
 
     ASSERT(host->supervisor.running);
     event->now_ms = clock_boot(world, host);
     event->random = prng_next(&world->prng);
+    failover_status(host->supervisor.core, &before);
     failover_step(host->supervisor.core, event, &effects);
+    if (event->type == FAILOVER_EVENT_COMMAND) {
+        note_accepted(host, &before);
+    }
     for (size_t i = 0; i < effects.count; i++) {
         if (world->processes[supervisor_process(host)].life != life || struck(world, host)) {
             return;
