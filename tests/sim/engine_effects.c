@@ -412,11 +412,30 @@ static void snapshot_send(struct world *world, struct host *host)
     engine_todo(world, host, &sent);
 }
 
-static void snapshot_begin(struct host *host, const struct record_position *position)
+/* There is no room for it: as the link does, the connection is ended for it. True: so it is. */
+static bool snapshot_refused(struct world *world, struct host *host)
+{
+    struct input refused = {.type = REPLICA_EVENT_SNAPSHOT_REFUSED};
+
+    if (!fault_strikes(world, FAULT_NO_ROOM, 2)) {
+        return false;
+    }
+    world->totals.refusals++;
+    drop_link(world, host, "no room for the snapshot");
+    engine_todo(world, host, &refused);
+    return true;
+}
+
+static void
+snapshot_begin(struct world *world, struct host *host, const struct record_position *position)
 {
     struct engine *engine = &host->child.engine;
 
     free(engine->incoming);
+    engine->incoming = NULL;
+    if (snapshot_refused(world, host)) {
+        return;
+    }
     engine->incoming = calloc(1, sizeof *engine->incoming);
     ASSERT(engine->incoming != NULL);
     engine->incoming_position = *position;
@@ -429,6 +448,9 @@ static void snapshot_pairs(struct world *world, struct host *host, struct span b
     struct state_change change;
 
     ASSERT(engine->incoming != NULL);
+    if (snapshot_refused(world, host)) {
+        return;
+    }
     while (bytes.size > 0) {
         if (!state_decode(&bytes, &change)) {
             check_fail(world, "snapshot", "host %u: bad pairs", host->number);
@@ -533,7 +555,7 @@ bool engine_perform(struct world *world, struct host *host, struct replica_effec
         snapshot_send(world, host);
         break;
     case REPLICA_EFFECT_SNAPSHOT_BEGIN:
-        snapshot_begin(host, &effect->u.position);
+        snapshot_begin(world, host, &effect->u.position);
         break;
     case REPLICA_EFFECT_SNAPSHOT_PAIRS:
         snapshot_pairs(world, host, effect->u.bytes);

@@ -43,7 +43,8 @@ struct world;
     X(ISOLATE, "isolate")     /* a host sees clients only: no peer, no arbiter */                  \
     X(STOP, "stop")           /* a host's processes are asked to stop, and say BYE */              \
     X(LAZY, "slow-messages")  /* between supervisor and approvald */                               \
-    X(PEER_OFF, "peer-off")   /* the operator says that a host without power is off (manual) */
+    X(PEER_OFF, "peer-off")   /* the operator says that a host without power is off (manual) */    \
+    X(NO_ROOM, "no-room")     /* a standby has no room for the snapshot that it needs */
 
 enum fault {
 #define FAULT_ENUM(name, text) FAULT_##name,

@@ -264,9 +264,9 @@ static void print_totals(const struct totals *t, uint64_t passed, uint64_t faile
         "%" PRIu64 " ambiguous cas, %" PRIu64 " restores, %" PRIu64 " fsync failures, %" PRIu64
         " power losses, %" PRIu64 " disk losses, %" PRIu64 " kills\n",
         t->ambiguous, t->restores, t->sync_failures, t->power_losses, t->disk_losses, t->kills);
-    (void)printf("%" PRIu64 " cuts, %" PRIu64 " snapshots, %" PRIu64 " resyncs, %" PRIu64
-                 " halts, %" PRIu64 " beyond the protocol\n",
-                 t->cuts, t->snapshots, t->resyncs, t->halts, t->beyond);
+    (void)printf("%" PRIu64 " cuts, %" PRIu64 " snapshots, %" PRIu64 " refused, %" PRIu64
+                 " resyncs, %" PRIu64 " halts, %" PRIu64 " beyond the protocol\n",
+                 t->cuts, t->snapshots, t->refusals, t->resyncs, t->halts, t->beyond);
     (void)printf("%" PRIu64 " passed, %" PRIu64 " failed\n", passed, failed);
 }
 

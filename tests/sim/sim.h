@@ -374,7 +374,7 @@ struct clients {
 struct totals {
     uint64_t seeds, failovers, evictions, adds, ambiguous, sync_failures, power_losses, snapshots;
     uint64_t handovers_done, handovers_aborted, forced, kills, disk_losses, operations, effects;
-    uint64_t cuts, events, restores, resyncs, records, halts;
+    uint64_t cuts, events, restores, resyncs, records, halts, refusals;
     uint64_t beyond; /* seeds that ended early: world.beyond */
 };
 
