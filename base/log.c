@@ -66,10 +66,20 @@ static const struct {
     const char *shape;
     bool shape_is_secret; /* false: the shape itself may be shown */
 } log_secrets[] = {
-    {"xoxb-", true},    {"xoxp-", true},    {"xoxa-", true},
-    {"xoxe", true},     {"xoxs-", true},    {"xapp-", true},
-    {"xwfp-", true},    {"apv_", true},     {"hooks.slack.com/", false},
-    {"Bearer ", false}, {"bearer ", false}, {"Basic ", false},
+    {"xoxb-", true},
+    {"xoxp-", true},
+    {"xoxa-", true},
+    {"xoxe", true},
+    {"xoxs-", true},
+    {"xapp-", true},
+    {"xwfp-", true},
+    {"apv_", true},
+    {"hooks.slack.com/", false},
+    {"Bearer ", false},
+    {"bearer ", false},
+    {"Basic ", false},
+    {"hooks.slack-gov.com/", false},
+    {"ticket=", false},
 };
 
 /* Fields whose value is never shown, whatever it looks like. */
@@ -144,7 +154,7 @@ static void redact(struct buf *buf, struct span text)
         size_t shown = 0;
         size_t shape = 0;
 
-        if (strchr("xahBb", text.data[plain]) != NULL) {
+        if (strchr("xahBbt", text.data[plain]) != NULL) {
             shape = secret_shape(span_of(text.data + plain, text.size - plain), &shown);
         }
         if (shape == 0) {

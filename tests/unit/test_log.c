@@ -81,12 +81,16 @@ static void secrets_do_not_pass(void)
                LOG_TEXT("b", "Authorization: Bearer SECRET"),
                LOG_TEXT("c", "https://hooks.slack.com/services/T1/SECRET ok"),
                LOG_TEXT("d", "xoxe.xoxp-1-SECRET"), LOG_TEXT("e", "apv_SECRET"),
+               LOG_TEXT("g", "wss://wss-primary.slack.com/link/?ticket=SECRET&app_id=A1 refused"),
+               LOG_TEXT("h", "https://hooks.slack-gov.com/commands/T1/SECRET"),
                LOG_TEXT("token", "SECRET"), LOG_TEXT("f", "abx harmless Base"));
     capture_end();
     CU_ASSERT_PTR_NULL(strstr(captured, "SECRET"));
     CU_ASSERT_PTR_NOT_NULL(strstr(captured, "a=\"token [redacted], then [redacted]\""));
     CU_ASSERT_PTR_NOT_NULL(strstr(captured, "b=\"Authorization: Bearer [redacted]\""));
     CU_ASSERT_PTR_NOT_NULL(strstr(captured, "c=\"https://hooks.slack.com/[redacted] ok\""));
+    CU_ASSERT_PTR_NOT_NULL(strstr(captured, "slack.com/link/?ticket=[redacted]"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(captured, "h=https://hooks.slack-gov.com/[redacted]"));
     CU_ASSERT_PTR_NOT_NULL(strstr(captured, "token=[redacted]"));
     CU_ASSERT_PTR_NOT_NULL(strstr(captured, "f=\"abx harmless Base\""));
 }
