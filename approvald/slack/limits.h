@@ -118,7 +118,6 @@
 #define SLACK_SEND_SPACING_MS        3000 /* between two changes of one message */
 #define SLACK_SEND_GATHER_MS         20   /* between two looks at changes: nobody sees so little */
 #define SLACK_SEND_PACE_MS           20 /* between two pages while much is at hand: 3,200 rows/s */
-#define SLACK_SEND_PACE_MS           20 /* between pages while much is at hand: 3,200 rows/s */
 #define SLACK_SEND_SCAN_MS           30000 /* whatever was missed is found after so long */
 #define SLACK_SEND_LOCAL_MS          1000  /* the store is full or not ready: a moment later */
 #define SLACK_SEND_PAGE_COUNT        64    /* rows per page of a scan: keeps presses quick */
