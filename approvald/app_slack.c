@@ -371,6 +371,7 @@ void app_facts(void *arg, struct span user, struct facts *ret_facts)
     }
 }
 
+/* NOLINTNEXTLINE(readability-function-size): done, its argument and err are three of them */
 enum err_code app_learn(void *arg,
                         struct span user,
                         const struct span *groups,

@@ -157,6 +157,18 @@ uint32_t needs_of_person(const struct policy *policy,
     return may_fill;
 }
 
+/* Are both in the group? The person first: that of the requester is asked for only when it matters.
+ */
+static enum known both_in_group(const struct facts *facts, struct span group)
+{
+    enum known member = in_group(facts, group);
+
+    if (member != KNOWN_YES || !facts->requester_known) {
+        return member == KNOWN_NO ? KNOWN_NO : KNOWN_UNKNOWN;
+    }
+    return contains(facts->requester, facts->requester_count, group) ? KNOWN_YES : KNOWN_NO;
+}
+
 enum known
 needs_excluded(const struct policy *policy, struct span requester, const struct facts *facts)
 {
@@ -165,16 +177,10 @@ needs_excluded(const struct policy *policy, struct span requester, const struct 
     if (requester.size == 0) {
         return KNOWN_NO; /* a program asked for itself */
     }
-    for (uint32_t i = 0; i < policy->exclude_count; i++) {
-        enum known member = in_group(facts, policy->excludes[i]);
+    for (uint32_t i = 0; excluded != KNOWN_YES && i < policy->exclude_count; i++) {
+        enum known both = both_in_group(facts, policy->excludes[i]);
 
-        if (member == KNOWN_YES && facts->requester_known) {
-            if (contains(facts->requester, facts->requester_count, policy->excludes[i])) {
-                return KNOWN_YES;
-            }
-            member = KNOWN_NO;
-        }
-        excluded = member == KNOWN_NO ? excluded : KNOWN_UNKNOWN;
+        excluded = both == KNOWN_NO ? excluded : both;
     }
     return excluded;
 }

@@ -160,6 +160,16 @@ static enum err_code check_rejections(const struct policy *policy, struct err *e
     return ERR_OK;
 }
 
+static bool is_repeated(const struct span *items, uint32_t index)
+{
+    for (uint32_t i = 0; i < index; i++) {
+        if (span_equal(items[i], items[index])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum err_code check_excludes(const struct policy *policy, struct err *err)
 {
     struct span groups[2 * CORE_POLICY_GROUP_COUNT_MAX];
@@ -170,12 +180,9 @@ static enum err_code check_excludes(const struct policy *policy, struct err *err
                            "exclude_requester_groups: \"%.*s\" is not a Slack user group id (S…)",
                            SPAN_ARGS(policy->excludes[i]));
         }
-        for (uint32_t j = 0; j < i; j++) {
-            if (span_equal(policy->excludes[i], policy->excludes[j])) {
-                return err_set(err, ERR_INVALID,
-                               "exclude_requester_groups: \"%.*s\" is given twice",
-                               SPAN_ARGS(policy->excludes[i]));
-            }
+        if (is_repeated(policy->excludes, i)) {
+            return err_set(err, ERR_INVALID, "exclude_requester_groups: \"%.*s\" is given twice",
+                           SPAN_ARGS(policy->excludes[i]));
         }
     }
     if (needs_groups(policy, groups) > CORE_POLICY_GROUP_COUNT_MAX) {

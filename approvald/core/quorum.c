@@ -7,6 +7,8 @@
 
 #include "base/assert.h"
 
+#include <string.h>
+
 #define BIT(index) (UINT32_C(1) << (index))
 
 /* One more person for the need at the queue's head. From a need one comes to those whose people
@@ -123,9 +125,7 @@ void quorum_judge(const struct quorum *quorum, struct quorum_result *ret_result)
         if (missing < ret_result->missing) {
             ret_result->missing = missing;
             ret_result->alternative = alternative;
-            for (uint32_t i = 0; i < CORE_DECISION_COUNT_MAX; i++) {
-                ret_result->fills[i] = fills[i];
-            }
+            memcpy(ret_result->fills, fills, sizeof fills);
         }
     }
     ret_result->satisfied = ret_result->missing == 0;

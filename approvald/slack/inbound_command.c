@@ -244,7 +244,8 @@ may_see(struct inflight *flight, const struct service_answer *found, bool *ret_n
     struct approval_event event = {.kind = APPROVAL_DECIDE,
                                    .now_ms = clock_wall_ms(flight->inbound->clock),
                                    .actor = inflight_actor(flight),
-                                   .verdict = VERDICT_APPROVE,
+                                   /* Who may fill what others have filled may still reject. */
+                                   .verdict = VERDICT_REJECT,
                                    .facts = &facts};
     enum refusal refusal;
 

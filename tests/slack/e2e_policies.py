@@ -74,6 +74,9 @@ class Policies(EndToEnd):
                       self.say(request_id, "security 1 of 1, ops 1 of 1 approved"))
 
     def test_an_approval_that_cannot_help_is_refused(self):
+        other = self.ask(policy="both")
+        self.press(other, DAN)
+        self.say(other, "security 1 of 1, ops 0 of 1 approved")
         request_id = self.ask(policy="both")
         self.press(request_id, CAL)
         self.say(request_id, "security 1 of 1, ops 0 of 1 approved")
@@ -82,6 +85,9 @@ class Policies(EndToEnd):
         self.assertEqual(self.needs(request_id), [("security", 1, 1), ("ops", 0, 1)])
         shown = self.world.ctl("show", request_id, token_file=self.token_file, check=0).stdout
         self.assertIn("pending, security 1 of 1, ops 0 of 1 approved\n", shown)
+        self.world.control("POST", "/slash", {"user": DAN, "command": "/approval",
+                                              "text": "show " + request_id, "channel": CHANNEL})
+        self.wait_for("ephemeral", to=DAN, contains=f"`{request_id}` is pending")
         self.press(request_id, ANA)
         self.wait_state(request_id, "approved")
 

@@ -246,6 +246,10 @@ int main(void)
         rc = emit_replies(&request, &policy);
     }
     if (rc == ERR_OK) {
+        sample_needs(SAMPLE_PARTIAL, &request, &policy);
+        rc = emit_all(&request, &policy, "needs");
+    }
+    if (rc == ERR_OK) {
         rc = emit_form(&policy, FORM_POLICY_COUNT, "many");
     }
     if (rc == ERR_OK) {

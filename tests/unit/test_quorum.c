@@ -11,7 +11,8 @@
 
 #define CASE_COUNT     120000
 #define WORST_COUNT    400
-#define WORST_REPEATS  200
+#define WORST_ROUNDS   5
+#define WORST_REPEATS  100
 #define STATE_COUNT    1024 /* with 10 places of 8 needs there are at most 576 */
 #define SEED_OF_CASES  UINT64_C(20251203)
 #define SEED_OF_WORSTS UINT64_C(7)
@@ -329,6 +330,24 @@ static void one_whole_alternative_is_enough(void)
     CU_ASSERT(result.satisfied && result.alternative == 1 && result.filled[1] == 2);
 }
 
+/* The quickest of a few rounds: others use the machine too. */
+static uint64_t time_of(const struct quorum *quorum, uint32_t *helped)
+{
+    uint64_t best_us = UINT64_MAX;
+
+    for (uint32_t round = 0; round < WORST_ROUNDS; round++) {
+        uint64_t began_us = clock_precise_us();
+        uint64_t took_us;
+
+        for (uint32_t repeat = 0; repeat < WORST_REPEATS; repeat++) {
+            *helped += quorum_helps(quorum, 1) ? 1 : 0;
+        }
+        took_us = clock_precise_us() - began_us;
+        best_us = took_us < best_us ? took_us : best_us;
+    }
+    return best_us;
+}
+
 /* Nothing is asserted of the time: it is the machine's too. The bound is in the header. */
 static void the_worst_case_is_shown(void)
 {
@@ -339,16 +358,11 @@ static void the_worst_case_is_shown(void)
     for (uint32_t i = 0; i < WORST_COUNT; i++) {
         struct quorum quorum = draw_case(&seed, CORE_NEED_COUNT_MAX - i % 4, CORE_QUORUM_MAX,
                                          CORE_DECISION_COUNT_MAX - 1);
-        uint64_t began_us = clock_precise_us();
-        uint64_t took_us;
+        uint64_t took_us = time_of(&quorum, &helped);
 
-        for (uint32_t repeat = 0; repeat < WORST_REPEATS; repeat++) {
-            helped += quorum_helps(&quorum, 1) ? 1 : 0;
-        }
-        took_us = clock_precise_us() - began_us;
         worst_us = took_us > worst_us ? took_us : worst_us;
     }
-    CU_ASSERT(helped < WORST_COUNT * WORST_REPEATS);
+    CU_ASSERT(helped < WORST_COUNT * WORST_ROUNDS * WORST_REPEATS);
     (void)printf("%.2f us for the worst of %u cases; ", (double)worst_us / WORST_REPEATS,
                  WORST_COUNT);
 }
