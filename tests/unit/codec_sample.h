@@ -39,12 +39,6 @@ static inline struct request codec_sample_request(void)
         .claim_hash = codec_sample_span(),
         .consumed_ms = 12,
         .consume_result = -7,
-        .fields = SPAN_LITERAL("\x01\x03\x00"
-                               "env"
-                               "\x0b\x00"
-                               "Environment"
-                               "\x04\x00"
-                               "prod"),
         .quorum = 2,
         .rejections = 1,
         .decision_count = 2,
@@ -58,21 +52,6 @@ static inline struct request codec_sample_request(void)
                        .at_ms = 6,
                        .user = SPAN_LITERAL("U0BOB")}},
     };
-}
-
-/* One select, in its stored form. */
-static inline struct span codec_sample_fields(void)
-{
-    return SPAN_LITERAL("\x01\x03\x00"
-                        "env"
-                        "\x02\x01"
-                        "\x00\x00\x00\x00\x00\x00\x00\x00"
-                        "\x00\x00\x00\x00\x00\x00\x00\x00"
-                        "\x03\x00"
-                        "Env"
-                        "\x00\x00\x00\x00"
-                        "\x01\x04\x00"
-                        "prod");
 }
 
 static inline struct policy codec_sample_policy(void)
@@ -94,7 +73,6 @@ static inline struct policy codec_sample_policy(void)
                            .groups = {SPAN_LITERAL("S0OPS")},
                            .webhook_count = 1,
                            .webhooks = {SPAN_LITERAL("ci")},
-                           .fields = codec_sample_fields(),
                            .applied_ms = 3,
                            .applied_by = SPAN_LITERAL("root")};
 }
@@ -128,6 +106,37 @@ static inline struct policy codec_sample_policy_needs(void)
         policy.needs[i] = (struct policy_need){.need = request.needs[i], .users = 1 + i};
     }
     policy.needs[1].groups = 1;
+    return policy;
+}
+
+/* With the policy's own fields behind the needs: one value, one select, in their stored forms. */
+static inline struct request codec_sample_request_fields(void)
+{
+    struct request request = codec_sample_request_needs();
+
+    request.fields = SPAN_LITERAL("\x01\x03\x00"
+                                  "env"
+                                  "\x0b\x00"
+                                  "Environment"
+                                  "\x04\x00"
+                                  "prod");
+    return request;
+}
+
+static inline struct policy codec_sample_policy_fields(void)
+{
+    struct policy policy = codec_sample_policy_needs();
+
+    policy.fields = SPAN_LITERAL("\x01\x03\x00"
+                                 "env"
+                                 "\x02\x01"
+                                 "\x00\x00\x00\x00\x00\x00\x00\x00"
+                                 "\x00\x00\x00\x00\x00\x00\x00\x00"
+                                 "\x03\x00"
+                                 "Env"
+                                 "\x00\x00\x00\x00"
+                                 "\x01\x04\x00"
+                                 "prod");
     return policy;
 }
 
