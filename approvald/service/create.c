@@ -176,6 +176,21 @@ static enum refusal refusal_of(const struct create_job *job, const struct policy
     return is_from_slack(job) && !policy->ask_in_slack ? REFUSAL_NOT_ASKABLE : REFUSAL_NONE;
 }
 
+/* A policy that keeps a requester's own people from deciding looks at one person: asking for
+ * somebody else would be the way around it. */
+static enum err_code
+check_for_whom(struct work *work, const struct create_job *job, const struct policy *policy)
+{
+    const struct service_create *create = &job->create;
+
+    if (is_from_slack(job) && policy->exclude_count > 0 &&
+        !span_equal(create->requester, create->actor.user)) {
+        return err_set(work->err, ERR_INVALID,
+                       "requester: this policy looks at who asks; ask for yourself");
+    }
+    return ERR_OK;
+}
+
 /* The values as the policy's fields want them, in stored, which the request borrows from. */
 static enum err_code judge_fields(struct work *work,
                                   const struct create_job *job,
@@ -229,6 +244,10 @@ static enum err_code make(struct work *work, struct create_job *job)
     refusal = refusal_of(job, &subject.policy);
     if (refusal != REFUSAL_NONE) {
         return refuse(work, job, refusal);
+    }
+    rc = check_for_whom(work, job, &subject.policy);
+    if (rc != ERR_OK) {
+        return rc;
     }
     if (subject.policy.require_reason && create->reason.size == 0) {
         return err_set(work->err, ERR_INVALID, "reason: policy %.*s wants to know why",

@@ -10,6 +10,8 @@
 
 #define POLICIES                                                                                   \
     "policy open { approvers = {\"U0ANN\"} ask_in_slack = true }\n"                                \
+    "policy apart { approvers = {\"U0EVE\"} ask_in_slack = true "                                  \
+    "exclude_requester_groups = {\"S0OPS\"} }\n"                                                   \
     "policy two { approvers = {\"U0ANN\", \"U0BOB\", \"U0EVE\"} ask_in_slack = true }\n"           \
     "policy shut { approvers = {\"U0ANN\"} }\n"                                                    \
     "policy strict { approvers = {\"U0ANN\"} ask_in_slack = true require_reason = true }\n"
@@ -97,6 +99,11 @@ static void who_asks_for_somebody_else_decides_it_as_little_as_he(void)
     CU_ASSERT_EQUAL(cancel_as(&kit, &made.id, "U0ANN").state, REQUEST_CANCELLED);
     made = create(&kit, &wanted);
     CU_ASSERT_EQUAL(cancel_as(&kit, &made.id, "U0BOB").state, REQUEST_CANCELLED);
+    wanted.policy = SPAN_LITERAL("apart");
+    made = create(&kit, &wanted);
+    CU_ASSERT_STRING_EQUAL(made.message,
+                           "requester: this policy looks at who asks; ask for yourself");
+    wanted.policy = SPAN_LITERAL("two");
     wanted.requester = SPAN_LITERAL("bob");
     CU_ASSERT_EQUAL(create(&kit, &wanted).rc, ERR_INVALID);
     /* Who holds a token asks as its user only. */
