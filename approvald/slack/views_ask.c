@@ -318,29 +318,37 @@ enum err_code view_ask_update(const struct view_ask_form *form,
 /* About a message. */
 
 /* Slack escapes three characters in a message's text; in the form they are themselves. */
+static const struct {
+    struct span entity;
+    const char *text;
+} entities[] = {{{"&lt;", 4}, "<"}, {{"&gt;", 4}, ">"}, {{"&amp;", 5}, "&"}};
+
+/* The entity that the text begins with, or NULL and its first byte in *ret_size. */
+static const char *entity_at(struct span text, size_t *ret_size)
+{
+    for (size_t i = 0; i < sizeof entities / sizeof entities[0]; i++) {
+        struct span entity = entities[i].entity;
+
+        if (text.size >= entity.size && memcmp(text.data, entity.data, entity.size) == 0) {
+            *ret_size = entity.size;
+            return entities[i].text;
+        }
+    }
+    *ret_size = 1;
+    return NULL;
+}
+
 static enum err_code unescape(struct span text, struct buf *buf, struct err *err)
 {
-    static const struct {
-        struct span entity;
-        const char *text;
-    } entities[] = {{{"&lt;", 4}, "<"}, {{"&gt;", 4}, ">"}, {{"&amp;", 5}, "&"}};
     enum err_code rc = ERR_OK;
 
     while (rc == ERR_OK && text.size > 0) {
-        size_t taken = 0;
+        size_t size;
+        const char *plain = entity_at(text, &size);
 
-        for (size_t i = 0; taken == 0 && i < sizeof entities / sizeof entities[0]; i++) {
-            if (text.size >= entities[i].entity.size &&
-                memcmp(text.data, entities[i].entity.data, entities[i].entity.size) == 0) {
-                taken = entities[i].entity.size;
-                rc = buf_append_text(buf, entities[i].text, err);
-            }
-        }
-        if (taken == 0) {
-            taken = 1;
-            rc = buf_append(buf, text.data, 1, err);
-        }
-        text = span_of(text.data + taken, text.size - taken);
+        rc = plain == NULL ? buf_append(buf, text.data, size, err)
+                           : buf_append_text(buf, plain, err);
+        text = span_of(text.data + size, text.size - size);
     }
     return rc;
 }
@@ -381,7 +389,7 @@ view_ask_draft(const struct view_ask_message *message, struct buf *draft, struct
         rc = buf_new(SLACK_ASK_SIZE_MAX, &clean, err);
     }
     if (rc == ERR_OK) {
-        rc = unescape(text_prefix(message->text, 2 * CORE_DETAILS_COUNT_MAX), plain, err);
+        rc = unescape(text_prefix(message->text, 2UL * CORE_DETAILS_COUNT_MAX), plain, err);
     }
     if (rc == ERR_OK) {
         rc = text_clean(clean, buf_span(plain), true, err);
