@@ -3,7 +3,7 @@
  * Owns the legal moves, the order of checks and what each move makes visible.
  * Never stores, sends, reads a clock or looks up a person: facts and time come with the event.
  * Assumes that events of one request are applied one after the other. */
-#include "approvald/core/approval.h"
+#include "approvald/core/approval_internal.h"
 #include "approvald/core/eligible.h"
 #include "approvald/core/needs.h"
 #include "approvald/core/policy.h"
@@ -37,77 +37,17 @@ bool approval_use_may_follow(enum request_use from, enum request_use to)
     return from <= USE_LAPSED && to <= USE_LAPSED && use_moves[from][to];
 }
 
-static void move_state(struct request *request, enum request_state to, uint64_t now_ms)
+void approval_move_state(struct request *request, enum request_state to, uint64_t now_ms)
 {
     ASSERT(approval_state_may_follow(request->state, to));
     request->state = to;
     request->ended_ms = now_ms;
 }
 
-static void move_use(struct request *request, enum request_use to)
+void approval_move_use(struct request *request, enum request_use to)
 {
     ASSERT(approval_use_may_follow(request->use, to));
     request->use = to;
-}
-
-static uint32_t add_audit(struct approval_effects *effects,
-                          enum audit_action action,
-                          bool by_system,
-                          struct span detail)
-{
-    uint32_t index = effects->audit_count;
-
-    ASSERT(index < APPROVAL_AUDIT_COUNT_MAX);
-    effects->audits[index] =
-        (struct approval_audit){.action = action, .by_system = by_system, .detail = detail};
-    effects->audit_count++;
-    return index;
-}
-
-static void add_raise(struct approval_effects *effects, struct approval_raise raise)
-{
-    ASSERT(effects->raise_count < APPROVAL_RAISE_COUNT_MAX);
-    if (raise.target.size > 0) {
-        effects->raises[effects->raise_count++] = raise;
-    }
-}
-
-/* What people see of a change: the card, and an entry under it. */
-static void raise_card(struct approval_effects *effects,
-                       const struct policy *policy,
-                       uint32_t audit,
-                       struct span user,
-                       struct span text)
-{
-    add_raise(effects, (struct approval_raise){.surface = SURFACE_CARD, .target = policy->channel});
-    add_raise(effects, (struct approval_raise){.surface = SURFACE_THREAD,
-                                               .target = policy->channel,
-                                               .audit = audit,
-                                               .user = user,
-                                               .text = text});
-}
-
-static void raise_webhooks(struct approval_effects *effects,
-                           const struct policy *policy,
-                           uint32_t audit,
-                           struct span user,
-                           struct span text)
-{
-    for (uint32_t i = 0; i < policy->webhook_count; i++) {
-        add_raise(effects, (struct approval_raise){.surface = SURFACE_WEBHOOK,
-                                                   .target = policy->webhooks[i],
-                                                   .audit = audit,
-                                                   .user = user,
-                                                   .text = text});
-    }
-}
-
-static void raise_direct(struct approval_effects *effects, const struct policy *policy)
-{
-    if (policy->direct_requester) {
-        add_raise(effects, (struct approval_raise){.surface = SURFACE_DIRECT,
-                                                   .target = effects->after.requester});
-    }
 }
 
 void approval_open(const struct request *request,
@@ -121,52 +61,17 @@ void approval_open(const struct request *request,
     memset(effects, 0, sizeof *effects);
     effects->after = *request;
     effects->changed = true;
-    (void)add_audit(effects, AUDIT_CREATED, false, request->title); /* the only one */
-    add_raise(effects, (struct approval_raise){.surface = SURFACE_CARD, .target = policy->channel});
+    approval_set_clocks(policy, &effects->after);
+    (void)effects_audit(effects, AUDIT_CREATED, false, request->title); /* the only one */
+    effects_cards(effects, policy);
 }
 
-uint64_t approval_deadline_ms(const struct request *request)
+void approval_end_approved(const struct policy *policy, uint64_t now_ms, struct request *request)
 {
-    if (request->state == REQUEST_PENDING) {
-        return request->expires_ms;
-    }
-    if (request->use == USE_UNUSED && request->lapses_ms > 0) {
-        return request->lapses_ms;
-    }
-    return UINT64_MAX;
-}
-
-/* Expiry and lapse are moves like any other: whoever comes first after the time makes them. */
-static void
-apply_time(const struct policy *policy, uint64_t now_ms, struct approval_effects *effects)
-{
-    struct request *after = &effects->after;
-    uint32_t audit;
-
-    if (now_ms < approval_deadline_ms(after)) {
-        return;
-    }
-    effects->changed = true;
-    after->revision++;
-    if (after->state == REQUEST_PENDING) {
-        move_state(after, REQUEST_EXPIRED, now_ms);
-        audit = add_audit(effects, AUDIT_EXPIRED, true, SPAN_NONE);
-        raise_direct(effects, policy);
-    } else {
-        move_use(after, USE_LAPSED);
-        audit = add_audit(effects, AUDIT_LAPSED, true, SPAN_NONE);
-    }
-    raise_card(effects, policy, audit, SPAN_NONE, SPAN_NONE);
-    raise_webhooks(effects, policy, audit, SPAN_NONE, SPAN_NONE);
-}
-
-static void
-end_approved(const struct policy *policy, const struct approval_event *event, struct request *after)
-{
-    move_state(after, REQUEST_APPROVED, event->now_ms);
-    move_use(after, USE_UNUSED);
+    approval_move_state(request, REQUEST_APPROVED, now_ms);
+    approval_move_use(request, USE_UNUSED);
     if (policy->lapses_after_ms > 0) {
-        after->lapses_ms = event->now_ms + policy->lapses_after_ms;
+        request->lapses_ms = now_ms + policy->lapses_after_ms;
     }
 }
 
@@ -175,7 +80,7 @@ static void
 add_decision(const struct policy *policy, const struct approval_event *event, struct request *after)
 {
     uint32_t unknown;
-    uint32_t needs = needs_of_person(policy, event->actor.user, event->facts, &unknown);
+    uint32_t needs = needs_of_decider(after, policy, event->actor.user, event->facts, &unknown);
 
     ASSERT(needs != 0);
     ASSERT(unknown == 0 || event->verdict == VERDICT_REJECT || after->need_count == 0);
@@ -196,6 +101,7 @@ static void decide(const struct policy *policy,
 {
     struct request *after = &effects->after;
     bool approves = event->verdict == VERDICT_APPROVE;
+    bool stops = !approves && after->clocks.effect_ms > 0; /* by one, whatever rejections says */
     struct quorum_result result;
     uint32_t audit;
 
@@ -206,20 +112,24 @@ static void decide(const struct policy *policy,
     add_decision(policy, event, after);
     needs_judge(after, after->decision_count, &result);
     effects->changed = true;
-    audit = add_audit(effects, approves ? AUDIT_APPROVAL : AUDIT_REJECTION, false, event->reason);
-    raise_card(effects, policy, audit, event->actor.user, event->reason);
+    audit =
+        effects_audit(effects, approves ? AUDIT_APPROVAL : AUDIT_REJECTION, false, event->reason);
+    effects_card(effects, policy, audit, event->actor.user, event->reason);
 
-    if (needs_rejections(after, after->decision_count) >= after->rejections) {
-        move_state(after, REQUEST_REJECTED, event->now_ms);
-        audit = add_audit(effects, AUDIT_REJECTED, false, SPAN_NONE);
+    if (stops || needs_rejections(after, after->decision_count) >= after->rejections) {
+        approval_move_state(after, REQUEST_REJECTED, event->now_ms);
+        audit = effects_audit(effects, AUDIT_REJECTED, false, SPAN_NONE);
+    } else if (result.satisfied && policy->clocks.effect_after_ms > 0) {
+        approval_delay(policy, event, effects);
+        return;
     } else if (result.satisfied) {
-        end_approved(policy, event, after);
-        audit = add_audit(effects, AUDIT_APPROVED, false, SPAN_NONE);
+        approval_end_approved(policy, event->now_ms, after);
+        audit = effects_audit(effects, AUDIT_APPROVED, false, SPAN_NONE);
     } else {
         return;
     }
-    raise_direct(effects, policy);
-    raise_webhooks(effects, policy, audit, event->actor.user, event->reason);
+    effects_direct(effects, policy);
+    effects_webhooks(effects, policy, audit, event->actor.user, event->reason);
 }
 
 static bool is_asker(const struct request *request, const struct actor *actor)
@@ -288,15 +198,15 @@ static void cancel(const struct policy *policy,
     if (effects->refusal != REFUSAL_NONE || effects->repeated) {
         return;
     }
-    move_state(after, REQUEST_CANCELLED, event->now_ms);
+    approval_move_state(after, REQUEST_CANCELLED, event->now_ms);
     after->revision++;
     after->end_actor = name;
     after->end_reason = event->reason;
     effects->changed = true;
-    audit = add_audit(effects, AUDIT_CANCELLED, false, event->reason);
-    raise_card(effects, policy, audit, event->actor.user, event->reason);
-    raise_direct(effects, policy);
-    raise_webhooks(effects, policy, audit, event->actor.user, event->reason);
+    audit = effects_audit(effects, AUDIT_CANCELLED, false, event->reason);
+    effects_card(effects, policy, audit, event->actor.user, event->reason);
+    effects_direct(effects, policy);
+    effects_webhooks(effects, policy, audit, event->actor.user, event->reason);
 }
 
 /* Why there is no approval to use; REFUSAL_NONE when there is one or was one. */
@@ -360,14 +270,14 @@ static void claim(const struct policy *policy,
     if (effects->refusal != REFUSAL_NONE || effects->repeated) {
         return;
     }
-    move_use(after, USE_CLAIMED);
+    approval_move_use(after, USE_CLAIMED);
     after->revision++;
     after->claimed_ms = event->now_ms;
     after->claim_hash = event->claim_hash;
     effects->changed = true;
-    audit = add_audit(effects, AUDIT_CLAIMED, false, SPAN_NONE);
-    raise_card(effects, policy, audit, event->actor.user, SPAN_NONE);
-    raise_webhooks(effects, policy, audit, event->actor.user, SPAN_NONE);
+    audit = effects_audit(effects, AUDIT_CLAIMED, false, SPAN_NONE);
+    effects_card(effects, policy, audit, event->actor.user, SPAN_NONE);
+    effects_webhooks(effects, policy, audit, event->actor.user, SPAN_NONE);
 }
 
 static enum refusal
@@ -409,7 +319,7 @@ static void consume(const struct policy *policy,
     if (effects->refusal != REFUSAL_NONE || effects->repeated) {
         return;
     }
-    move_use(after, USE_CONSUMED);
+    approval_move_use(after, USE_CONSUMED);
     after->revision++;
     after->consumed_ms = event->now_ms;
     after->consume_result = event->result;
@@ -417,9 +327,9 @@ static void consume(const struct policy *policy,
     size = snprintf(effects->text, sizeof effects->text, "result %d", (int)event->result);
     ASSERT(size > 0 && (size_t)size < sizeof effects->text);
     text = span_of(effects->text, (size_t)size);
-    audit = add_audit(effects, AUDIT_CONSUMED, false, text);
-    raise_card(effects, policy, audit, event->actor.user, text);
-    raise_webhooks(effects, policy, audit, event->actor.user, text);
+    audit = effects_audit(effects, AUDIT_CONSUMED, false, text);
+    effects_card(effects, policy, audit, event->actor.user, text);
+    effects_webhooks(effects, policy, audit, event->actor.user, text);
 }
 
 static void dispatch(const struct policy *policy,
@@ -455,7 +365,7 @@ void approval_step(const struct request *before,
 
     memset(effects, 0, sizeof *effects);
     effects->after = *before;
-    apply_time(policy, event->now_ms, effects);
+    approval_apply_time(policy, event, effects);
     dispatch(policy, event, effects);
 
     ASSERT(request_invariant(&effects->after));
@@ -463,6 +373,6 @@ void approval_step(const struct request *before,
     ASSERT(effects->changed == (effects->audit_count > 0));
     ASSERT(before->state == effects->after.state ||
            approval_state_may_follow(before->state, effects->after.state));
-    ASSERT(before->use == effects->after.use ||
-           approval_use_may_follow(before->use, effects->after.use));
+    /* Each move was legal; an approval may have taken effect and been claimed in one step. */
+    ASSERT(before->use <= effects->after.use);
 }

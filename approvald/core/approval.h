@@ -7,17 +7,20 @@
 #include "approvald/core/audit.h"
 #include "approvald/core/types.h"
 
+struct elapsed;
+
 enum approval_kind {
     APPROVAL_DECIDE = 1,
     APPROVAL_CANCEL,
     APPROVAL_CLAIM,
     APPROVAL_CONSUME,
-    APPROVAL_TIME, /* expires or lapses what is due; every other event does so too, first */
+    APPROVAL_TIME, /* does what is due; every other event does so too, first */
 };
 
 struct approval_event {
     enum approval_kind kind;
     uint64_t now_ms;
+    const struct elapsed *elapsed; /* borrowed, stepped to now_ms; NULL: the clock is believed */
     struct actor actor;
     /* decide */
     enum verdict verdict;
@@ -46,10 +49,14 @@ struct approval_raise {
     struct span text;   /* a reason or a result */
 };
 
-/* A decision and its outcome, or one other change. */
-#define APPROVAL_AUDIT_COUNT_MAX 2
-/* Card, thread (decision and outcome), direct, and all webhooks. */
-#define APPROVAL_RAISE_COUNT_MAX (4 + CORE_POLICY_WEBHOOK_COUNT_MAX)
+/* The policy's channel, and the one of an escalation. */
+#define APPROVAL_CHANNEL_COUNT_MAX 2
+/* Escalation and reminder, then a decision and its outcome. */
+#define APPROVAL_AUDIT_COUNT_MAX 4
+/* In each channel two cards and four entries, a direct message to the requester twice, and all
+ * webhooks twice: what time does, and then the event itself. */
+#define APPROVAL_RAISE_COUNT_MAX                                                                   \
+    (6 * APPROVAL_CHANNEL_COUNT_MAX + 2 + 2 * CORE_POLICY_WEBHOOK_COUNT_MAX)
 
 /* What has to be made durable together: the request's new state, the audit entries in order, the
  * raised surfaces in order. */
@@ -77,6 +84,13 @@ void approval_step(const struct request *before,
                    struct approval_effects *effects);
 /* When APPROVAL_TIME has something to do; UINT64_MAX: never. */
 uint64_t approval_deadline_ms(const struct request *request);
+
+/* The quorum is met, and people may stop it before it takes effect. */
+bool request_is_delayed(const struct request *request);
+/* The channels in which the request has a card now; how many. */
+uint32_t approval_channels(const struct request *request,
+                           const struct policy *policy,
+                           struct span ret_channels[APPROVAL_CHANNEL_COUNT_MAX]);
 
 /* What must hold of every request, before and after each step. False for a damaged record. */
 bool request_invariant(const struct request *request);

@@ -40,7 +40,11 @@ struct buf;
     X(AUDIT_TOKEN_REVOKED, "token_revoked")                                                        \
     X(AUDIT_OUTBOX_DEAD, "outbox_dead") /* given up: a dead letter */                              \
     X(AUDIT_OUTBOX_REPLAYED, "outbox_replayed")                                                    \
-    X(AUDIT_PRUNED, "pruned") /* old records removed by retention */
+    X(AUDIT_PRUNED, "pruned")          /* old records removed by retention */                      \
+    X(AUDIT_REMINDED, "reminded")      /* approvers, before it expires */                          \
+    X(AUDIT_ESCALATED, "escalated")    /* more people may decide */                                \
+    X(AUDIT_DELAYED, "effect_delayed") /* the quorum is met; it takes effect later */              \
+    X(AUDIT_MOVED, "effect_moved")     /* a time in which nobody could stop it does not count */
 
 enum audit_action {
     AUDIT_NONE = 0,

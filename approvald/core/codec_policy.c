@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* codec_policy.c: the stored forms of a policy's version and of the retention.
  * Owns their layouts: policy: u8 version (1) | text name | u32 version | u8 flags (1 deleted,
- *   2 self_approval, 4 direct_requester, 8 require_reason, 16 ask_in_slack, 32 needs,
+ *   2 self_approval, 4 direct_requester, 8 require_reason, 16 ask_in_slack, 32 needs, 64 clocks,
  *   128 fields) |
  *   text title, channel | u8 quorum | u64 expires_after, lapses_after |
  *   lists of text users, groups, webhooks | u64 applied_ms | text applied_by |
  *   with flag 32, which says that one of them is not the default: u8 rejections (default 1) |
  *     list of text excludes |
  *     list of (text name | u8 quorum | u8 alternative | u64 users | u8 groups) |
- *   with flag 128: text fields (codec_fields.c).
+ *   with flag 64: a section of codec_clocks | with flag 128: text fields (codec_fields.c).
  * retention: u8 version (1) | u32 version | u64 requests_ms, audit_ms, applied_ms |
  *   text applied_by.
  * Never judges whether a policy makes sense: policy_check does, before it is stored. */
 #include "approvald/core/codec.h"
+#include "approvald/core/codec_clocks.h"
 #include "approvald/core/codec_need.h"
 #include "approvald/core/fields.h"
 
@@ -29,8 +30,9 @@ enum policy_flag {
     FLAG_REQUIRE_REASON = 8,
     FLAG_ASK_IN_SLACK = 16,
     FLAG_NEEDS = 32,
+    FLAG_CLOCKS = 64,
     FLAG_FIELDS = 128,
-    FLAG_ALL = 63 + 128,
+    FLAG_ALL = 255,
 };
 
 static bool has_needs(const struct policy *policy)
@@ -83,6 +85,7 @@ static uint8_t policy_flags(const struct policy *policy)
     flags |= policy->require_reason ? FLAG_REQUIRE_REASON : 0U;
     flags |= policy->ask_in_slack ? FLAG_ASK_IN_SLACK : 0U;
     flags |= has_needs(policy) ? FLAG_NEEDS : 0U;
+    flags |= codec_policy_clocks_set(&policy->clocks) ? FLAG_CLOCKS : 0U;
     flags |= policy->fields.size > 0 ? FLAG_FIELDS : 0U;
     return (uint8_t)flags;
 }
@@ -115,6 +118,9 @@ enum err_code codec_policy_encode(const struct policy *policy, struct buf *buf, 
     codec_text(&writer, policy->applied_by);
     if (has_needs(policy)) {
         write_needs(&writer, policy);
+    }
+    if (codec_policy_clocks_set(&policy->clocks)) {
+        codec_policy_clocks_write(&writer, &policy->clocks);
     }
     if (policy->fields.size > 0) {
         codec_text(&writer, policy->fields);
@@ -177,6 +183,9 @@ enum err_code codec_policy_decode(struct span bytes, struct policy *ret_policy, 
     ret_policy->rejections = 1;
     if ((flags & FLAG_NEEDS) != 0) {
         read_needs(&unpack, ret_policy);
+    }
+    if ((flags & FLAG_CLOCKS) != 0) {
+        codec_policy_clocks_read(&unpack, &ret_policy->clocks);
     }
     if ((flags & FLAG_FIELDS) != 0) {
         ret_policy->fields = read_fields(&unpack);

@@ -9,9 +9,11 @@
  *   in version 2: u8 parts, those that are not all defaults, in this order:
  *     1: u8 rejections (default 1) | list of needs (text name | u8 quorum | u8 alternative) |
  *        with needs: for each decision u8 bit set of needs.
+ *     2: a section of codec_clocks.
  *     4: text fields (codec_fields.c), not empty.
  * Never judges whether the request makes sense: request_invariant does. */
 #include "approvald/core/codec.h"
+#include "approvald/core/codec_clocks.h"
 #include "approvald/core/codec_need.h"
 #include "approvald/core/fields.h"
 
@@ -22,7 +24,7 @@
 #define VERSION      1
 #define VERSION_MORE 2
 
-enum part { PART_NEEDS = 1, PART_FIELDS = 4, PART_ALL = 5 };
+enum part { PART_NEEDS = 1, PART_CLOCKS = 2, PART_FIELDS = 4, PART_ALL = 7 };
 
 static bool has_needs(const struct request *request)
 {
@@ -45,8 +47,12 @@ static void write_decisions(struct codec_writer *writer, const struct request *r
 
 static uint8_t parts_of(const struct request *request)
 {
-    return (uint8_t)((has_needs(request) ? PART_NEEDS : 0) |
-                     (request->fields.size > 0 ? PART_FIELDS : 0));
+    unsigned int parts = 0;
+
+    parts |= has_needs(request) ? PART_NEEDS : 0U;
+    parts |= codec_request_clocks_set(&request->clocks) ? PART_CLOCKS : 0U;
+    parts |= request->fields.size > 0 ? PART_FIELDS : 0U;
+    return (uint8_t)parts;
 }
 
 static void write_needs(struct codec_writer *writer, const struct request *request)
@@ -70,6 +76,9 @@ static void write_parts(struct codec_writer *writer, const struct request *reque
     }
     if ((parts & PART_NEEDS) != 0) {
         write_needs(writer, request);
+    }
+    if ((parts & PART_CLOCKS) != 0) {
+        codec_request_clocks_write(writer, &request->clocks);
     }
     if ((parts & PART_FIELDS) != 0) {
         codec_text(writer, request->fields);
@@ -171,6 +180,9 @@ static void read_parts(struct unpack *unpack, struct request *request)
 
     if ((parts & PART_NEEDS) != 0) {
         read_needs(unpack, request);
+    }
+    if ((parts & PART_CLOCKS) != 0) {
+        codec_request_clocks_read(unpack, &request->clocks);
     }
     if ((parts & PART_FIELDS) != 0) {
         request->fields = read_fields(unpack);

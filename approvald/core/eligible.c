@@ -28,18 +28,23 @@ static enum refusal check_person(const struct facts *facts)
 
 static enum refusal check_state(const struct request *request, const struct approval_event *event)
 {
+    bool pending = request->state == REQUEST_PENDING;
+    bool delayed = pending && request->clocks.effect_ms > 0;
+    bool stops = delayed && event->verdict == VERDICT_REJECT;
+
     for (uint32_t i = 0; i < request->decision_count; i++) {
         const struct decision *decision = &request->decisions[i];
-        bool same = decision->verdict == event->verdict || request->state == REQUEST_PENDING;
+        bool same = !stops && (decision->verdict == event->verdict || pending);
 
-        /* A double press by the one who ended it is his own decision again. */
+        /* A double press by the one who ended it is his own decision again. Whoever
+         * may decide may stop it, whatever he said before. */
         if (span_equal(decision->user, event->actor.user) && same) {
             return REFUSAL_ALREADY_DECIDED;
         }
     }
     switch (request->state) {
     case REQUEST_PENDING:
-        return REFUSAL_NONE;
+        return delayed && !stops ? REFUSAL_ENOUGH : REFUSAL_NONE;
     case REQUEST_EXPIRED:
         return REFUSAL_EXPIRED;
     case REQUEST_APPROVED:
@@ -71,7 +76,7 @@ static enum refusal check_named(const struct request *request,
 {
     bool rejects = event->verdict == VERDICT_REJECT;
     uint32_t unknown;
-    uint32_t needs = needs_of_person(policy, event->actor.user, event->facts, &unknown);
+    uint32_t needs = needs_of_decider(request, policy, event->actor.user, event->facts, &unknown);
     enum known excluded = needs_excluded(policy, request->requester, event->facts);
     enum refusal state = check_state(request, event);
 

@@ -15,14 +15,39 @@ static bool decided_before(const struct request *request, uint32_t index)
     return false;
 }
 
+/* Its last decision stopped it before it took effect. */
+static bool is_stopped(const struct request *request)
+{
+    return request->clocks.effect_ms > 0 && request->state == REQUEST_REJECTED;
+}
+
+/* Who decided may still stop it before it takes effect; nobody else decides twice. */
 static bool deciders_are_distinct(const struct request *request)
 {
-    for (uint32_t i = 0; i < request->decision_count; i++) {
-        if (request->decisions[i].user.size == 0 || decided_before(request, i)) {
+    uint32_t count = request->decision_count;
+
+    for (uint32_t i = 0; i < count; i++) {
+        bool stop = i == count - 1 && is_stopped(request);
+
+        if (request->decisions[i].user.size == 0 || (!stop && decided_before(request, i))) {
             return false;
         }
     }
     return true;
+}
+
+static bool clocks_fit(const struct request *request)
+{
+    const struct request_clocks *clocks = &request->clocks;
+
+    if (clocks->effect_from_ms > clocks->effect_ms ||
+        (clocks->effect_ms > 0) != (clocks->effect_from_ms > 0)) {
+        return false;
+    }
+    if (clocks->effect_ms > 0 && request->state == REQUEST_EXPIRED) {
+        return false;
+    }
+    return clocks->escalate_ms == 0 || clocks->escalated_ms == 0;
 }
 
 struct tally {
@@ -40,15 +65,21 @@ static struct tally tally_of(const struct request *request, uint32_t decision_co
                               needs_rejections(request, decision_count) >= request->rejections};
 }
 
-/* The decision that is enough is the last one, and it ends the request. */
+/* The decision that is enough is the last one, and it ends the request, or begins the time in which
+ * it can be stopped. */
 static bool decisions_fit(const struct request *request)
 {
-    uint32_t count = request->decision_count;
+    bool stopped = is_stopped(request);
+    bool met = request->state == REQUEST_APPROVED || request->clocks.effect_ms > 0;
+    uint32_t count = request->decision_count - (stopped && request->decision_count > 0 ? 1 : 0);
     struct tally now = tally_of(request, count);
     struct tally before = count == 0 ? now : tally_of(request, count - 1);
 
-    return now.approved == (request->state == REQUEST_APPROVED) &&
-           now.rejected == (request->state == REQUEST_REJECTED) &&
+    if (stopped && request->decisions[count].verdict != VERDICT_REJECT) {
+        return false;
+    }
+    return now.approved == met &&
+           now.rejected == (request->state == REQUEST_REJECTED && !stopped) &&
            (count == 0 || (!before.approved && !before.rejected));
 }
 
@@ -91,5 +122,5 @@ bool request_invariant(const struct request *request)
            request->quorum <= CORE_QUORUM_MAX && request->created_ms > 0 &&
            request->expires_ms > request->created_ms && end_fits(request) && use_fits(request) &&
            request->decision_count <= CORE_DECISION_COUNT_MAX && needs_invariant(request) &&
-           decisions_fit(request) && deciders_are_distinct(request);
+           clocks_fit(request) && decisions_fit(request) && deciders_are_distinct(request);
 }

@@ -17,6 +17,7 @@
 #define CORE_REJECTIONS_MAX           6
 #define CORE_POLICY_USER_COUNT_MAX    64 /* more people are a user group's business */
 #define CORE_POLICY_GROUP_COUNT_MAX   8  /* each costs a Slack call a minute to keep fresh */
+#define CORE_ESCALATE_USER_COUNT_MAX  16 /* a manager and his deputies; more are a user group */
 #define CORE_POLICY_WEBHOOK_COUNT_MAX 4  /* each outcome is sent to all of them */
 #define CORE_FACT_GROUP_COUNT_MAX     64 /* groups of all policies together */
 #define CORE_OUTBOX_ITEM_COUNT_MAX    24 /* all decisions, an outcome, claim, consume, and slack */
@@ -56,6 +57,10 @@
 #define CORE_EXPIRES_MS_MAX (30 * CORE_DAY_MS)
 #define CORE_LAPSES_MS_MIN  CORE_MINUTE_MS
 #define CORE_LAPSES_MS_MAX  (30 * CORE_DAY_MS)
+/* A reminder, an escalation and a veto window of less than a second are none; a window longer than
+ * a week is another policy. */
+#define CORE_CLOCK_MS_MIN  UINT64_C(1000)
+#define CORE_EFFECT_MS_MAX (7 * CORE_DAY_MS)
 /* Requests stay at least as long as one can be open; audit at least as long as requests. */
 #define CORE_RETENTION_MS_MIN CORE_DAY_MS
 #define CORE_RETENTION_MS_MAX (3660 * CORE_DAY_MS)
@@ -80,6 +85,7 @@ static_assert(CORE_FIELD_COUNT_MAX * (CORE_FIELD_NAME_SIZE_MAX + 4 * CORE_FIELD_
                   CORE_FIELD_VALUES_SIZE_MAX,
               "the longest values of a request are kept whole");
 static_assert(CORE_DECISION_COUNT_MAX + 8 <= CORE_OUTBOX_ITEM_COUNT_MAX,
-              "every decision, the outcome, claim and consume must fit in one ordered list");
+              "every decision, reminder, escalation, veto window, the outcome, claim and consume "
+              "must fit in one ordered list");
 
 #endif

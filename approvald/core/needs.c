@@ -169,6 +169,44 @@ static enum known both_in_group(const struct facts *facts, struct span group)
     return contains(facts->requester, facts->requester_count, group) ? KNOWN_YES : KNOWN_NO;
 }
 
+static enum known
+named_later(const struct policy_clocks *clocks, struct span user, const struct facts *facts)
+{
+    enum known named = KNOWN_NO;
+
+    if (contains(clocks->escalate_users, clocks->escalate_user_count, user)) {
+        return KNOWN_YES;
+    }
+    for (uint32_t i = 0; named != KNOWN_YES && i < clocks->escalate_group_count; i++) {
+        enum known member = in_group(facts, clocks->escalate_groups[i]);
+
+        named = member == KNOWN_NO ? named : member;
+    }
+    return named;
+}
+
+uint32_t needs_of_decider(const struct request *request,
+                          const struct policy *policy,
+                          struct span user,
+                          const struct facts *facts,
+                          uint32_t *ret_unknown)
+{
+    uint32_t count = policy->need_count == 0 ? 1 : policy->need_count;
+    uint32_t all = (UINT32_C(1) << count) - 1;
+    uint32_t may_fill = needs_of_person(policy, user, facts, ret_unknown);
+    enum known later = KNOWN_NO;
+
+    if (request->clocks.escalated_ms > 0 && may_fill != all) {
+        later = named_later(&policy->clocks, user, facts);
+    }
+    if (later == KNOWN_YES) {
+        *ret_unknown = 0;
+        return all;
+    }
+    *ret_unknown |= later == KNOWN_UNKNOWN ? all & ~may_fill : 0;
+    return may_fill;
+}
+
 enum known
 needs_excluded(const struct policy *policy, struct span requester, const struct facts *facts)
 {
@@ -207,8 +245,11 @@ void needs_add_requester(const struct span *groups,
 uint32_t needs_groups(const struct policy *policy,
                       struct span ret_groups[2 * CORE_POLICY_GROUP_COUNT_MAX])
 {
+    const struct policy_clocks *clocks = &policy->clocks;
     uint32_t count = policy->group_count;
 
+    /* policy_check: these two together are no more than one of the lists may have. */
+    ASSERT(policy->group_count + clocks->escalate_group_count <= CORE_POLICY_GROUP_COUNT_MAX);
     ASSERT(policy->group_count <= CORE_POLICY_GROUP_COUNT_MAX);
     ASSERT(policy->exclude_count <= CORE_POLICY_GROUP_COUNT_MAX);
     for (uint32_t i = 0; i < count; i++) {
@@ -217,6 +258,11 @@ uint32_t needs_groups(const struct policy *policy,
     for (uint32_t i = 0; i < policy->exclude_count; i++) {
         if (!contains(ret_groups, count, policy->excludes[i])) {
             ret_groups[count++] = policy->excludes[i];
+        }
+    }
+    for (uint32_t i = 0; i < clocks->escalate_group_count; i++) {
+        if (!contains(ret_groups, count, clocks->escalate_groups[i])) {
+            ret_groups[count++] = clocks->escalate_groups[i];
         }
     }
     return count;

@@ -28,6 +28,13 @@ uint32_t needs_of_person(const struct policy *policy,
                          struct span user,
                          const struct facts *facts,
                          uint32_t *ret_unknown);
+/* The needs of this request: as that, and once it is escalated, the people of the policy's
+ * escalate_to may fill every one. */
+uint32_t needs_of_decider(const struct request *request,
+                          const struct policy *policy,
+                          struct span user,
+                          const struct facts *facts,
+                          uint32_t *ret_unknown);
 /* Is the person in one of the policy's excluded groups together with the requester? */
 enum known
 needs_excluded(const struct policy *policy, struct span requester, const struct facts *facts);
@@ -39,7 +46,8 @@ void needs_add_requester(const struct span *groups,
                          const struct facts *requester,
                          struct facts *facts);
 
-/* The groups whose members matter: the policy's and the excluded ones, each once. */
+/* The groups whose members matter: the policy's, the excluded ones and those of escalate_to, each
+ * once. */
 uint32_t needs_groups(const struct policy *policy,
                       struct span ret_groups[2 * CORE_POLICY_GROUP_COUNT_MAX]);
 

@@ -3,6 +3,7 @@
  * Owns the limits of each field and the words for them.
  * Never stores, never numbers a version, never asks Slack whether an id exists. */
 #include "approvald/core/policy.h"
+#include "approvald/core/policy_clocks.h"
 
 #include "approvald/core/fields.h"
 #include "base/assert.h"
@@ -74,11 +75,11 @@ static bool is_repeated(const struct span *items, uint32_t index)
     return false;
 }
 
-static enum err_code check_list(const struct span *items,
-                                uint32_t count,
-                                bool (*is_valid)(struct span item),
-                                const char *what,
-                                struct err *err)
+enum err_code policy_check_ids(const struct span *items,
+                               uint32_t count,
+                               bool (*is_valid)(struct span item),
+                               const char *what,
+                               struct err *err)
 {
     for (uint32_t i = 0; i < count; i++) {
         if (!is_valid(items[i])) {
@@ -106,11 +107,12 @@ static enum err_code check_approvers(const struct policy *policy, struct err *er
                        "approvers: name at least one Slack user (U…) or user group (S…), here or "
                        "in needs");
     }
-    rc = check_list(policy->users, policy->user_count, slack_user_is_valid,
-                    "a Slack user id (U… or W…, from the profile's menu \"Copy member ID\")", err);
+    rc = policy_check_ids(policy->users, policy->user_count, slack_user_is_valid,
+                          "a Slack user id (U… or W…, from the profile's menu \"Copy member ID\")",
+                          err);
     if (rc == ERR_OK) {
-        rc = check_list(policy->groups, policy->group_count, slack_group_is_valid,
-                        "a Slack user group id (S…)", err);
+        rc = policy_check_ids(policy->groups, policy->group_count, slack_group_is_valid,
+                              "a Slack user group id (S…)", err);
     }
     return rc == ERR_OK ? ERR_OK : err_wrap(err, rc, "approvers");
 }
@@ -179,8 +181,8 @@ static enum err_code check_webhooks(const struct policy *policy, struct err *err
     if (policy->webhook_count > CORE_POLICY_WEBHOOK_COUNT_MAX) {
         return err_set(err, ERR_INVALID, "webhooks: at most %d", CORE_POLICY_WEBHOOK_COUNT_MAX);
     }
-    rc = check_list(policy->webhooks, policy->webhook_count, policy_name_is_valid,
-                    "the name of a configured webhook", err);
+    rc = policy_check_ids(policy->webhooks, policy->webhook_count, policy_name_is_valid,
+                          "the name of a configured webhook", err);
     return rc == ERR_OK ? ERR_OK : err_wrap(err, rc, "webhooks");
 }
 
@@ -206,21 +208,21 @@ enum err_code policy_check(const struct policy *policy, struct err *err)
         rc = check_approvers(policy, err);
     }
     if (rc == ERR_OK) {
+        rc = check_times(policy, err);
+    }
+    if (rc == ERR_OK) {
+        rc = policy_clocks_check(policy, err); /* bounds what the needs count */
+    }
+    if (rc == ERR_OK) {
         rc = policy_needs_check(policy, err);
     }
     if (rc == ERR_OK) {
         rc = check_quorum(policy, err);
     }
     if (rc == ERR_OK) {
-        rc = check_times(policy, err);
-    }
-    if (rc == ERR_OK) {
         rc = check_webhooks(policy, err);
     }
-    if (rc == ERR_OK) {
-        rc = check_fields(policy, err);
-    }
-    return rc;
+    return rc == ERR_OK ? check_fields(policy, err) : rc;
 }
 
 enum field {
@@ -239,6 +241,7 @@ enum field {
     FIELD_LAPSES_AFTER,
     FIELD_WEBHOOKS,
     FIELD_FIELDS,
+    FIELD_CLOCKS, /* and those behind it: policy_clocks.c's */
 };
 
 static const char *const field_names[] = {
@@ -259,13 +262,15 @@ static const char *const field_names[] = {
     [FIELD_FIELDS] = "fields",
 };
 
-static_assert(sizeof field_names / sizeof field_names[0] == POLICY_FIELD_COUNT,
+static_assert(sizeof field_names / sizeof field_names[0] + POLICY_CLOCKS_FIELD_COUNT ==
+                  POLICY_FIELD_COUNT,
               "every field has its name");
 
 const char *policy_field_name(size_t index)
 {
     ASSERT(index < POLICY_FIELD_COUNT);
-    return field_names[index];
+    return index < FIELD_CLOCKS ? field_names[index]
+                                : policy_clocks_field_name(index - FIELD_CLOCKS);
 }
 
 enum err_code policy_format_ms(uint64_t duration_ms, struct buf *buf, struct err *err)
@@ -288,8 +293,8 @@ enum err_code policy_format_ms(uint64_t duration_ms, struct buf *buf, struct err
     return buf_append_format(buf, err, "%llums", (unsigned long long)duration_ms);
 }
 
-static enum err_code
-format_list(const struct span *items, uint32_t count, struct buf *buf, struct err *err)
+enum err_code
+policy_format_ids(const struct span *items, uint32_t count, struct buf *buf, struct err *err)
 {
     enum err_code rc = ERR_OK;
 
@@ -323,6 +328,9 @@ policy_field_format(const struct policy *policy, size_t index, struct buf *buf, 
     enum err_code rc;
 
     ASSERT(index < POLICY_FIELD_COUNT);
+    if (index >= FIELD_CLOCKS) {
+        return policy_clocks_field_format(&policy->clocks, index - FIELD_CLOCKS, buf, err);
+    }
     switch ((enum field)index) {
     case FIELD_TITLE:
         return buf_append_span(buf, policy->title, err);
@@ -332,8 +340,8 @@ policy_field_format(const struct policy *policy, size_t index, struct buf *buf, 
         if (policy->need_count > 0) {
             return ERR_OK; /* the needs name them */
         }
-        rc = format_list(policy->users, policy->user_count, buf, err);
-        return rc == ERR_OK ? format_list(policy->groups, policy->group_count, buf, err) : rc;
+        rc = policy_format_ids(policy->users, policy->user_count, buf, err);
+        return rc == ERR_OK ? policy_format_ids(policy->groups, policy->group_count, buf, err) : rc;
     case FIELD_NEEDS:
         return policy_needs_format(policy, buf, err);
     case FIELD_QUORUM:
@@ -341,7 +349,7 @@ policy_field_format(const struct policy *policy, size_t index, struct buf *buf, 
     case FIELD_REJECTIONS:
         return buf_append_format(buf, err, "%u", policy->rejections);
     case FIELD_EXCLUDES:
-        return format_list(policy->excludes, policy->exclude_count, buf, err);
+        return policy_format_ids(policy->excludes, policy->exclude_count, buf, err);
     case FIELD_SELF_APPROVAL:
         return format_bool(policy->self_approval, buf, err);
     case FIELD_DIRECT_REQUESTER:
@@ -355,15 +363,16 @@ policy_field_format(const struct policy *policy, size_t index, struct buf *buf, 
     case FIELD_LAPSES_AFTER:
         return policy_format_ms(policy->lapses_after_ms, buf, err);
     case FIELD_WEBHOOKS:
-        return format_list(policy->webhooks, policy->webhook_count, buf, err);
+        return policy_format_ids(policy->webhooks, policy->webhook_count, buf, err);
     case FIELD_FIELDS:
         return format_fields(policy, buf, err);
+    case FIELD_CLOCKS:
+        break;
     }
     return ERR_OK;
 }
 
-static bool
-lists_equal(const struct span *a, uint32_t a_count, const struct span *b, uint32_t count)
+bool policy_ids_equal(const struct span *a, uint32_t a_count, const struct span *b, uint32_t count)
 {
     bool equal = a_count == count;
 
@@ -375,13 +384,16 @@ lists_equal(const struct span *a, uint32_t a_count, const struct span *b, uint32
 
 static bool names_equal(const struct policy *a, const struct policy *b)
 {
-    return lists_equal(a->users, a->user_count, b->users, b->user_count) &&
-           lists_equal(a->groups, a->group_count, b->groups, b->group_count);
+    return policy_ids_equal(a->users, a->user_count, b->users, b->user_count) &&
+           policy_ids_equal(a->groups, a->group_count, b->groups, b->group_count);
 }
 
 bool policy_field_equal(const struct policy *a, const struct policy *b, size_t index)
 {
     ASSERT(index < POLICY_FIELD_COUNT);
+    if (index >= FIELD_CLOCKS) {
+        return policy_clocks_field_equal(&a->clocks, &b->clocks, index - FIELD_CLOCKS);
+    }
     switch ((enum field)index) {
     case FIELD_TITLE:
         return span_equal(a->title, b->title);
@@ -396,7 +408,7 @@ bool policy_field_equal(const struct policy *a, const struct policy *b, size_t i
     case FIELD_REJECTIONS:
         return a->rejections == b->rejections;
     case FIELD_EXCLUDES:
-        return lists_equal(a->excludes, a->exclude_count, b->excludes, b->exclude_count);
+        return policy_ids_equal(a->excludes, a->exclude_count, b->excludes, b->exclude_count);
     case FIELD_SELF_APPROVAL:
         return a->self_approval == b->self_approval;
     case FIELD_DIRECT_REQUESTER:
@@ -410,9 +422,11 @@ bool policy_field_equal(const struct policy *a, const struct policy *b, size_t i
     case FIELD_LAPSES_AFTER:
         return a->lapses_after_ms == b->lapses_after_ms;
     case FIELD_WEBHOOKS:
-        return lists_equal(a->webhooks, a->webhook_count, b->webhooks, b->webhook_count);
+        return policy_ids_equal(a->webhooks, a->webhook_count, b->webhooks, b->webhook_count);
     case FIELD_FIELDS:
         return span_equal(a->fields, b->fields);
+    case FIELD_CLOCKS:
+        break;
     }
     return true;
 }

@@ -29,7 +29,7 @@ policy_needs_format(const struct policy *policy, struct buf *buf, struct err *er
 bool policy_needs_equal(const struct policy *a, const struct policy *b);
 
 /* The fields that people set, in the order in which a difference shows them. */
-#define POLICY_FIELD_COUNT 15
+#define POLICY_FIELD_COUNT 19
 /* As in the policy's text; index < POLICY_FIELD_COUNT. */
 const char *policy_field_name(size_t index);
 /* Appends the value of a field for people: "2", "24h", "U1, S2", "yes". */
@@ -40,6 +40,19 @@ enum err_code policy_field_format(const struct policy *policy,
 bool policy_field_equal(const struct policy *a, const struct policy *b, size_t index);
 /* All fields are equal and both are alive or both deleted. */
 bool policy_equal(const struct policy *a, const struct policy *b);
+
+/* Lists of ids, for the files of this kind: each valid (what says what it should be) and given
+ * once; appended with commas behind what is there; the same in the same order. */
+enum err_code policy_check_ids(const struct span *items,
+                               uint32_t count,
+                               bool (*is_valid)(struct span item),
+                               const char *what,
+                               struct err *err) WARN_UNUSED;
+enum err_code policy_format_ids(const struct span *items,
+                                uint32_t count,
+                                struct buf *buf,
+                                struct err *err) WARN_UNUSED;
+bool policy_ids_equal(const struct span *a, uint32_t a_count, const struct span *b, uint32_t count);
 
 /* Appends a duration in its largest exact unit: "90m", "24h", "7d"; "never" for 0. */
 enum err_code policy_format_ms(uint64_t duration_ms, struct buf *buf, struct err *err) WARN_UNUSED;

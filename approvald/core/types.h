@@ -65,6 +65,15 @@ struct decision {
     struct span reason; /* may be empty */
 };
 
+/* What time will do to a pending request, and did: core/clocks.h. All 0 without such policies. */
+struct request_clocks {
+    uint64_t remind_ms;      /* when the approvers are reminded; 0: never, or it is done */
+    uint64_t escalate_ms;    /* when more people are asked; 0: never, or it is done */
+    uint64_t escalated_ms;   /* since when the policy's escalate_to may decide too, or 0 */
+    uint64_t effect_from_ms; /* the quorum is met, and since then people may stop it, or 0 */
+    uint64_t effect_ms;      /* … until the approval takes effect, or 0 */
+};
+
 struct request {
     struct request_id id;
     uint32_t revision; /* rises with every change that people can see */
@@ -104,6 +113,19 @@ struct request {
 
     uint32_t decision_count;
     struct decision decisions[CORE_DECISION_COUNT_MAX]; /* in order */
+    struct request_clocks clocks;
+};
+
+/* What a policy says about time, besides expiry and lapse. All 0: nothing. */
+struct policy_clocks {
+    uint64_t remind_before_ms;    /* approvers are reminded so long before a request expires */
+    uint64_t escalate_after_ms;   /* the people of escalate_to are asked too, so long after it */
+    uint64_t effect_after_ms;     /* an approval can be stopped so long before it takes effect */
+    struct span escalate_channel; /* gets a card of its own, or empty */
+    uint32_t escalate_user_count;
+    struct span escalate_users[CORE_ESCALATE_USER_COUNT_MAX];
+    uint32_t escalate_group_count;
+    struct span escalate_groups[CORE_POLICY_GROUP_COUNT_MAX];
 };
 
 /* Who may fill a need: bit sets of the policy's users and groups. */
@@ -141,6 +163,7 @@ struct policy {
     struct span fields; /* asked for besides: field_set of core/fields.h, stored form, or empty */
     uint64_t applied_ms;
     struct span applied_by;
+    struct policy_clocks clocks;
 };
 
 /* What is known about the person who presses, from the directory's cache. Unknown facts that the
@@ -198,7 +221,9 @@ struct facts {
     X(REFUSAL_NOT_NEEDED, "not_needed",                                                            \
       "What you may approve here is approved already; other people have to approve the rest.")     \
     X(REFUSAL_SAME_GROUP, "same_group",                                                            \
-      "You are in a group with the requester that may not decide its own requests.")
+      "You are in a group with the requester that may not decide its own requests.")               \
+    X(REFUSAL_ENOUGH, "enough",                                                                    \
+      "Enough people have approved this; it takes effect soon unless somebody stops it.")
 
 enum refusal {
 #define REFUSAL_ENUM(code, word, sentence) code,

@@ -201,6 +201,7 @@ enum err_code refusal_code(enum refusal refusal)
     case REFUSAL_POLICY_DELETED:
     case REFUSAL_KEY_REUSED:
     case REFUSAL_CONSUMED:
+    case REFUSAL_ENOUGH:
         return ERR_CONFLICT;
     case REFUSAL_EXPIRED:
     case REFUSAL_LAPSED:

@@ -90,6 +90,8 @@ static inline struct request codec_sample_request_needs(void)
         (struct need){.name = SPAN_LITERAL("director"), .quorum = 2, .alternative = 1};
     request.decisions[0].needs = 3;
     request.decisions[1].needs = 1;
+    request.clocks = (struct request_clocks){
+        .remind_ms = 80, .escalated_ms = 4, .effect_from_ms = 7, .effect_ms = 9};
     return request;
 }
 
@@ -106,6 +108,14 @@ static inline struct policy codec_sample_policy_needs(void)
         policy.needs[i] = (struct policy_need){.need = request.needs[i], .users = 1 + i};
     }
     policy.needs[1].groups = 1;
+    policy.clocks = (struct policy_clocks){.remind_before_ms = 4000,
+                                           .escalate_after_ms = 5000,
+                                           .effect_after_ms = 6000,
+                                           .escalate_channel = SPAN_LITERAL("C0BOSS"),
+                                           .escalate_user_count = 1,
+                                           .escalate_users = {SPAN_LITERAL("U0BOSS")},
+                                           .escalate_group_count = 1,
+                                           .escalate_groups = {SPAN_LITERAL("S0BOSS")}};
     return policy;
 }
 

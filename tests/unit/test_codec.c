@@ -168,6 +168,32 @@ static void older_records_have_no_needs_and_stay_as_they_were(void)
     CU_ASSERT(span_equal(buf_span(again), old_policy));
 }
 
+static void every_time_of_a_record_survives(void)
+{
+    const struct request_clocks in = codec_sample_request_needs().clocks;
+    const struct policy_clocks of = codec_sample_policy_needs().clocks;
+    struct request request;
+    struct policy policy;
+    struct pair first = pair_of(SAMPLE_REQUEST_NEEDS);
+    struct pair second = pair_of(SAMPLE_POLICY_NEEDS);
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL_FATAL(codec_request_decode(buf_span(first.bytes), &request, &err), ERR_OK);
+    CU_ASSERT_EQUAL_FATAL(codec_policy_decode(buf_span(second.bytes), &policy, &err), ERR_OK);
+    CU_ASSERT(request.clocks.remind_ms == in.remind_ms && request.clocks.escalate_ms == 0);
+    CU_ASSERT(request.clocks.escalated_ms == in.escalated_ms);
+    CU_ASSERT(request.clocks.effect_from_ms == in.effect_from_ms);
+    CU_ASSERT(request.clocks.effect_ms == in.effect_ms);
+    CU_ASSERT(policy.clocks.remind_before_ms == of.remind_before_ms);
+    CU_ASSERT(policy.clocks.escalate_after_ms == of.escalate_after_ms);
+    CU_ASSERT(policy.clocks.effect_after_ms == of.effect_after_ms);
+    CU_ASSERT(span_is(policy.clocks.escalate_channel, "C0BOSS"));
+    CU_ASSERT(span_is(policy.clocks.escalate_users[0], "U0BOSS"));
+    CU_ASSERT(span_is(policy.clocks.escalate_groups[0], "S0BOSS"));
+    pair_done(&first);
+    pair_done(&second);
+}
+
 /* A copy of its own size, so that the sanitizers see a read beyond it. */
 static enum err_code round_exact(uint32_t kind, const char *bytes, size_t size, struct buf *again)
 {
@@ -281,6 +307,7 @@ UNIT_MAIN("codec",
            older_records_have_no_needs_and_stay_as_they_were},
           {"fields survive and leave no trace where there are none",
            fields_survive_and_leave_no_trace_where_there_are_none},
+          {"every time of a record survives", every_time_of_a_record_survives},
           {"a cut record is refused", a_cut_record_is_refused},
           {"a changed byte is refused or another record",
            a_changed_byte_is_refused_or_another_record},

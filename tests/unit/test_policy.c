@@ -213,6 +213,69 @@ static void needs_are_shown_as_they_are_written(void)
     CU_ASSERT_FALSE(policy_equal(&policy, &other));
 }
 
+static struct policy with_clocks(void)
+{
+    struct policy policy = good();
+
+    policy.clocks = (struct policy_clocks){.remind_before_ms = 600000,
+                                           .escalate_after_ms = 1200000,
+                                           .effect_after_ms = 60000,
+                                           .escalate_channel = SPAN_LITERAL("C0BOSS"),
+                                           .escalate_user_count = 1,
+                                           .escalate_users = {SPAN_LITERAL("U0BOSS")},
+                                           .escalate_group_count = 1,
+                                           .escalate_groups = {SPAN_LITERAL("S0BOSS")}};
+    return policy;
+}
+
+static void every_time_has_its_limits(void)
+{
+    struct policy policy = with_clocks();
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL(policy_check(&policy, &err), ERR_OK);
+    policy.clocks.remind_before_ms = policy.expires_after_ms;
+    refused(&policy, "remind_before");
+    policy = with_clocks();
+    policy.clocks.remind_before_ms = 999;
+    refused(&policy, "remind_before");
+    policy = with_clocks();
+    policy.clocks.escalate_after_ms = policy.expires_after_ms;
+    refused(&policy, "escalate_after");
+    policy = with_clocks();
+    policy.clocks.escalate_after_ms = 0; /* and nobody knows when */
+    refused(&policy, "escalate_after");
+    policy = good();
+    policy.clocks.escalate_after_ms = 60000; /* and nobody knows who */
+    refused(&policy, "escalate_to");
+    policy = with_clocks();
+    policy.clocks.effect_after_ms = CORE_EFFECT_MS_MAX + 1;
+    refused(&policy, "takes_effect_after");
+    policy.clocks.effect_after_ms = 1;
+    refused(&policy, "takes_effect_after");
+    policy = with_clocks();
+    policy.clocks.escalate_channel = policy.channel;
+    refused(&policy, "escalate_to");
+    policy.clocks.escalate_channel = SPAN_LITERAL("#boss");
+    refused(&policy, "escalate_to");
+    policy = with_clocks();
+    policy.clocks.escalate_users[0] = SPAN_LITERAL("boss");
+    refused(&policy, "escalate_to");
+}
+
+static void the_groups_of_approvers_and_of_escalate_to_are_bounded_together(void)
+{
+    static const char names[CORE_POLICY_GROUP_COUNT_MAX][4] = {"S01", "S02", "S03", "S04",
+                                                               "S05", "S06", "S07", "S08"};
+    struct policy policy = with_clocks();
+
+    policy.group_count = CORE_POLICY_GROUP_COUNT_MAX;
+    for (uint32_t i = 0; i < policy.group_count; i++) {
+        policy.groups[i] = span_text(names[i]);
+    }
+    refused(&policy, "escalate_to");
+}
+
 static void names_and_ids_are_strict(void)
 {
     CU_ASSERT(policy_name_is_valid(SPAN_LITERAL("a.b_c-1")));
@@ -258,6 +321,16 @@ static void a_difference_names_the_changed_fields(void)
                   span_is(buf_span(buf), "90m"));
     }
     CU_ASSERT_EQUAL(changed, 3);
+    after = with_clocks();
+    for (size_t i = POLICY_FIELD_COUNT - 4; i < POLICY_FIELD_COUNT; i++) {
+        CU_ASSERT_FALSE(policy_field_equal(&before, &after, i));
+        buf_clear(buf);
+        CU_ASSERT_EQUAL(policy_field_format(&after, i, buf, &err), ERR_OK);
+        CU_ASSERT(strcmp(policy_field_name(i), "escalate_to") != 0 ||
+                  span_is(buf_span(buf), "C0BOSS, U0BOSS, S0BOSS"));
+        CU_ASSERT(strcmp(policy_field_name(i), "takes_effect_after") != 0 ||
+                  span_is(buf_span(buf), "1m"));
+    }
     after = good();
     after.deleted = true;
     CU_ASSERT_FALSE(policy_equal(&before, &after));
@@ -272,5 +345,8 @@ UNIT_MAIN("policy",
           {"rejections and excluded groups have their limits",
            rejections_and_excluded_groups_have_their_limits},
           {"needs are shown as they are written", needs_are_shown_as_they_are_written},
+          {"every time has its limits", every_time_has_its_limits},
+          {"the groups of approvers and of escalate_to are bounded together",
+           the_groups_of_approvers_and_of_escalate_to_are_bounded_together},
           {"names and ids are strict", names_and_ids_are_strict},
           {"a difference names the changed fields", a_difference_names_the_changed_fields})

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* approval_effects.c: what a move of a request makes visible.
+ * Owns the bounds of the effects, and in which channels a request has its cards.
+ * Never moves anything, never words anything. */
+#include "approvald/core/approval_internal.h"
+
+#include "base/assert.h"
+
+uint32_t effects_audit(struct approval_effects *effects,
+                       enum audit_action action,
+                       bool by_system,
+                       struct span detail)
+{
+    uint32_t index = effects->audit_count;
+
+    ASSERT(index < APPROVAL_AUDIT_COUNT_MAX);
+    effects->audits[index] =
+        (struct approval_audit){.action = action, .by_system = by_system, .detail = detail};
+    effects->audit_count++;
+    return index;
+}
+
+static void add_raise(struct approval_effects *effects, struct approval_raise raise)
+{
+    if (raise.target.size > 0) {
+        ASSERT(effects->raise_count < APPROVAL_RAISE_COUNT_MAX);
+        effects->raises[effects->raise_count++] = raise;
+    }
+}
+
+uint32_t approval_channels(const struct request *request,
+                           const struct policy *policy,
+                           struct span ret_channels[APPROVAL_CHANNEL_COUNT_MAX])
+{
+    uint32_t count = 0;
+
+    if (policy->channel.size > 0) {
+        ret_channels[count++] = policy->channel;
+    }
+    if (request->clocks.escalated_ms > 0 && policy->clocks.escalate_channel.size > 0) {
+        ret_channels[count++] = policy->clocks.escalate_channel;
+    }
+    return count;
+}
+
+void effects_cards(struct approval_effects *effects, const struct policy *policy)
+{
+    struct span channels[APPROVAL_CHANNEL_COUNT_MAX];
+    uint32_t count = approval_channels(&effects->after, policy, channels);
+
+    for (uint32_t i = 0; i < count; i++) {
+        add_raise(effects, (struct approval_raise){.surface = SURFACE_CARD, .target = channels[i]});
+    }
+}
+
+void effects_entries(struct approval_effects *effects,
+                     const struct policy *policy,
+                     uint32_t audit,
+                     struct span user,
+                     struct span text)
+{
+    struct span channels[APPROVAL_CHANNEL_COUNT_MAX];
+    uint32_t count = approval_channels(&effects->after, policy, channels);
+
+    for (uint32_t i = 0; i < count; i++) {
+        add_raise(effects, (struct approval_raise){.surface = SURFACE_THREAD,
+                                                   .target = channels[i],
+                                                   .audit = audit,
+                                                   .user = user,
+                                                   .text = text});
+    }
+}
+
+void effects_card(struct approval_effects *effects,
+                  const struct policy *policy,
+                  uint32_t audit,
+                  struct span user,
+                  struct span text)
+{
+    effects_cards(effects, policy);
+    effects_entries(effects, policy, audit, user, text);
+}
+
+void effects_webhooks(struct approval_effects *effects,
+                      const struct policy *policy,
+                      uint32_t audit,
+                      struct span user,
+                      struct span text)
+{
+    for (uint32_t i = 0; i < policy->webhook_count; i++) {
+        add_raise(effects, (struct approval_raise){.surface = SURFACE_WEBHOOK,
+                                                   .target = policy->webhooks[i],
+                                                   .audit = audit,
+                                                   .user = user,
+                                                   .text = text});
+    }
+}
+
+void effects_direct(struct approval_effects *effects, const struct policy *policy)
+{
+    if (policy->direct_requester) {
+        add_raise(effects, (struct approval_raise){.surface = SURFACE_DIRECT,
+                                                   .target = effects->after.requester});
+    }
+}
