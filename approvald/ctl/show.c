@@ -228,6 +228,8 @@ enum err_code show_request(const struct json *request, struct err *err)
         {"version", "policy.version"},
         {"created", "created_at"},
         {"expires", "expires_at"},
+        {"escalated", "escalated_at"},
+        {"takes effect", "takes_effect_at"},
         {"ended", "ended_at"},
         {"lapses", "lapses_at"},
         {"claimed", "claimed_at"},

@@ -177,6 +177,19 @@ static void add_needs(struct json *object, const struct policy *policy)
     }
 }
 
+static void add_clocks(struct json *object, const struct policy_clocks *clocks)
+{
+    struct json *to;
+
+    json_add_u64(object, "remind_before_s", clocks->remind_before_ms / 1000);
+    json_add_u64(object, "escalate_after_s", clocks->escalate_after_ms / 1000);
+    to = json_add_object(object, "escalate_to");
+    add_text_or_null(to, "channel", clocks->escalate_channel);
+    add_names(to, "users", clocks->escalate_users, clocks->escalate_user_count);
+    add_names(to, "groups", clocks->escalate_groups, clocks->escalate_group_count);
+    json_add_u64(object, "takes_effect_after_s", clocks->effect_after_ms / 1000);
+}
+
 static void add_policy(struct json *list, const struct policy *policy)
 {
     struct json *object = json_add_object(list, NULL);
@@ -199,6 +212,7 @@ static void add_policy(struct json *list, const struct policy *policy)
     add_names(object, "users", policy->users, policy->user_count);
     add_names(object, "groups", policy->groups, policy->group_count);
     add_names(object, "webhooks", policy->webhooks, policy->webhook_count);
+    add_clocks(object, &policy->clocks);
     render_policy_fields(policy, object);
     add_time(object, "applied_at", policy->applied_ms);
     add_text_or_null(object, "applied_by", policy->applied_by);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* groups.c: the user groups of live policies and open requests.
  * Owns the list and for how long a superseded version's groups stay in it: a request made under
- * that version is open at most its expires_after longer.
+ * that version is open at most its expires_after longer, and its veto window.
  * Never asks Slack who is in a group. */
 #include "approvald/service/groups.h"
 #include "approvald/core/needs.h"
@@ -114,7 +114,9 @@ static bool visit_policy(void *arg, struct span key, struct span value)
         return true; /* damage is reported to whoever needs that version */
     }
     superseded = visit->has && span_equal(policy->name, next.name);
-    until_ms = superseded ? next.applied_ms + policy->expires_after_ms : UINT64_MAX;
+    until_ms = superseded
+                   ? next.applied_ms + policy->expires_after_ms + policy->clocks.effect_after_ms
+                   : UINT64_MAX;
     /* One whose requests are all over must not take the room of one that is needed. */
     if (visit->has && superseded != visit->heads && until_ms > visit->now_ms) {
         add_policy(visit->found, policy, until_ms);

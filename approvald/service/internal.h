@@ -5,6 +5,7 @@
 
 #include "approvald/core/audit.h"
 #include "approvald/core/codec.h"
+#include "approvald/core/elapsed.h"
 #include "approvald/service/job.h"
 #include "approvald/service/keys.h"
 #include "approvald/service/prune_clock.h"
@@ -20,6 +21,7 @@ struct writer_state {
     struct counts counts;
     uint64_t audit_seq; /* of the last entry, 0: none */
     uint8_t audit_head[AUDIT_HASH_SIZE];
+    struct elapsed elapsed; /* for what must not be cut short */
     struct prune_clock prune_clock;
     struct prune_clock prune_stored; /* as it is in the store */
     uint64_t prune_ahead_ms;         /* how far the wall clock is not believed, 0: it is */

@@ -154,12 +154,16 @@ static enum err_code run(struct storage_txn *txn, void *arg, struct err *err)
     struct writer_state before = writer->state;
     struct work work = {
         .writer = writer, .txn = txn, .job = job, .err = err, .now_ms = storage_now_ms(txn)};
-    enum err_code rc;
+    enum err_code rc = ERR_OK;
 
     if (job->refuse.code != ERR_OK) {
         return err_set(err, job->refuse.code, "%s", job->refuse.message);
     }
-    rc = job->run(&work);
+    if (!job->reads &&
+        elapsed_step(&writer->state.elapsed, work.now_ms, clock_boot_ms(job->service->clock))) {
+        rc = work_elapsed_put(&work);
+    }
+    rc = rc == ERR_OK ? job->run(&work) : rc;
     if (rc == ERR_OK && !job->recovers &&
         memcmp(&before.counts, &writer->state.counts, sizeof before.counts) != 0) {
         ASSERT(!job->reads);

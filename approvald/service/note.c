@@ -243,12 +243,17 @@ static enum err_code refresh_row(struct work *work,
 static enum err_code refresh_run(struct work *work)
 {
     struct refresh_job *job = (struct refresh_job *)work->job;
+    struct span channels[APPROVAL_CHANNEL_COUNT_MAX];
+    uint32_t count = 0;
     struct subject subject;
     enum err_code rc;
 
     rc = subject_load(work, &job->id, &subject);
     if (rc == ERR_OK) {
-        rc = refresh_row(work, &subject.request, SURFACE_CARD, subject.policy.channel);
+        count = approval_channels(&subject.request, &subject.policy, channels);
+    }
+    for (uint32_t i = 0; rc == ERR_OK && i < count; i++) {
+        rc = refresh_row(work, &subject.request, SURFACE_CARD, channels[i]);
     }
     if (rc == ERR_OK) {
         rc = refresh_row(work, &subject.request, SURFACE_DIRECT, subject.request.requester);

@@ -151,16 +151,23 @@ row_load(struct work *work, struct outbox_row *ret_row, enum row_where *ret_wher
     return rc;
 }
 
-/* The request's card, wherever it is, for its channel and ts. */
-static enum err_code answer_card(struct work *work, const struct subject *subject)
+/* The request's card, for its channel and ts: of a thread its own, else the first one. */
+static enum err_code
+answer_card(struct work *work, const struct outbox_row *row, const struct subject *subject)
 {
+    struct span channels[APPROVAL_CHANNEL_COUNT_MAX] = {SPAN_NONE};
     struct outbox_row card;
     enum row_where where = ROW_NOWHERE;
     enum err_code rc = ERR_OK;
 
-    if (subject != NULL && subject->policy.channel.size > 0) {
-        rc = work_row_get(work, &subject->request.id, SURFACE_CARD, subject->policy.channel, &card,
-                          &where);
+    if (subject != NULL) {
+        (void)approval_channels(&subject->request, &subject->policy, channels); /* the first */
+    }
+    if (subject != NULL && row->surface == SURFACE_THREAD) {
+        channels[0] = row->target;
+    }
+    if (channels[0].size > 0) {
+        rc = work_row_get(work, &row->request, SURFACE_CARD, channels[0], &card, &where);
     }
     if (rc != ERR_OK) {
         return rc;
@@ -197,7 +204,7 @@ static enum err_code begin_run(struct work *work)
         rc = answer_row(work, &row);
     }
     if (rc == ERR_OK) {
-        rc = answer_card(work, found ? &subject : NULL);
+        rc = answer_card(work, &row, found ? &subject : NULL);
     }
     return rc == ERR_OK ? answer_subject(work, found ? &subject : NULL) : rc;
 }

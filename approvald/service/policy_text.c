@@ -5,6 +5,7 @@
 #include "approvald/service/policy_text.h"
 
 #include "approvald/core/policy.h"
+#include "approvald/service/clocks_text.h"
 #include "approvald/service/limits.h"
 #include "approvald/service/policy_fields.h"
 #include "approvald/service/policy_needs.h"
@@ -49,6 +50,16 @@ static const struct conf_option options[] = {
      "When an approval that was not claimed lapses; 0s: never."},
     {"policy", "webhooks", CONF_LIST, "", 0, CORE_POLICY_WEBHOOK_COUNT_MAX, NULL,
      "Names of configured webhooks that are told of outcomes and use."},
+    {"policy", "remind_before", CONF_DURATION, "0s", 0, CORE_EXPIRES_MS_MAX, NULL,
+     "How long before a request expires its approvers are reminded, once; 0s: never."},
+    {"policy", "escalate_after", CONF_DURATION, "0s", 0, CORE_EXPIRES_MS_MAX, NULL,
+     "How long after a request the people of escalate_to are asked too; 0s: never."},
+    {"policy", "escalate_to", CONF_LIST, "", 0, CLOCKS_TEXT_ID_COUNT_MAX, NULL,
+     "Who may decide as well from then on: Slack user ids (U…, W…), user group ids (S…), and at "
+     "most one channel id (C…, G…) that gets a card too."},
+    {"policy", "takes_effect_after", CONF_DURATION, "0s", 0, CORE_EFFECT_MS_MAX, NULL,
+     "How long an approval can be stopped by those who may decide before it takes effect; 0s: it "
+     "takes effect at once."},
     {"policy", "fields", CONF_LIST, "", 0, CORE_FIELD_COUNT_MAX, NULL,
      "Names of fields that a request has besides; each is a section field of this text."},
     {"field", "label", CONF_TEXT, "", 0, 4UL * CORE_FIELD_LABEL_COUNT_MAX, NULL,
@@ -191,6 +202,9 @@ read_policy(struct policy_set *set, const struct conf_section *section, struct e
     }
     if (rc == ERR_OK) {
         rc = read_excludes(section, policy, err);
+    }
+    if (rc == ERR_OK) {
+        rc = clocks_text_read(section, policy, err);
     }
     if (rc == ERR_OK) {
         rc = policy_fields_read(set->fields, set->conf, section, &policy->fields, err);

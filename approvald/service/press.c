@@ -111,6 +111,7 @@ static enum err_code step(struct work *work,
 {
     struct approval_event event = {.kind = APPROVAL_DECIDE,
                                    .now_ms = work->now_ms,
+                                   .elapsed = &work->writer->state.elapsed,
                                    .actor = press->actor,
                                    .verdict = press->verdict,
                                    .facts = facts,

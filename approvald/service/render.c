@@ -176,6 +176,8 @@ static void add_answer(struct json *parent, const struct request *request)
     add_time(parent, "ended_at", request->ended_ms);
     add_time(parent, "claimed_at", request->claimed_ms);
     add_time(parent, "consumed_at", request->consumed_ms);
+    add_time(parent, "escalated_at", request->clocks.escalated_ms);
+    add_time(parent, "takes_effect_at", request->clocks.effect_ms);
     json_add_u64(parent, "quorum", request->quorum);
     json_add_u64(parent, "approvals", render_approval_count(request));
     add_needs(parent, request, &result);

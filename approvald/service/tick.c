@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tick.c: what time does: requests expire, approvals lapse, old records go.
+/* tick.c: what time does: approvers are reminded, others asked, requests expire, approvals take
+ * effect and lapse, old records go.
  * Owns the walk along the deadlines; each expiry is a record like any decision.
  * Never runs two ticks at once, never holds the writer longer than a bounded piece of work. */
 #include "approvald/core/request_id.h"
@@ -57,7 +58,10 @@ static bool visit_deadline(void *arg, struct span key, struct span value)
 static enum err_code end_one(struct work *work, struct tick_job *job, const struct due *due)
 {
     static const struct actor system = {.kind = ACTOR_SYSTEM, .via = VIA_SYSTEM};
-    struct approval_event event = {.kind = APPROVAL_TIME, .now_ms = work->now_ms, .actor = system};
+    struct approval_event event = {.kind = APPROVAL_TIME,
+                                   .now_ms = work->now_ms,
+                                   .elapsed = &work->writer->state.elapsed,
+                                   .actor = system};
     struct approval_effects effects;
     struct subject subject;
     struct key key = key_deadline(due->deadline_ms, &due->id);
@@ -172,7 +176,8 @@ static void answer(struct job *base, enum err_code rc, const struct err *err)
     }
     report_damage(job);
     report_clock(service, job);
-    service->deadline_ms = job->next_ms;
+    /* A move may have made a new one: a window moved, an approval that lapses. */
+    service->deadline_ms = job->next_ms < base->deadline_ms ? job->next_ms : base->deadline_ms;
     metric_add(service->metrics.expired, job->changed_count);
     for (size_t i = 0; i < job->changed_count; i++) {
         service_changed(service, &job->changed[i]);

@@ -42,6 +42,7 @@ static enum err_code step(struct work *work, struct use_job *job, struct subject
     enum err_code rc;
 
     job->event.now_ms = work->now_ms;
+    job->event.elapsed = &work->writer->state.elapsed;
     approval_step(&subject->request, &subject->policy, &job->event, &effects);
     work->job->refusal = effects.refusal;
     work->job->replayed = effects.repeated;

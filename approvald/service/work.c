@@ -14,6 +14,8 @@
 #define COUNTS_VERSION 1
 #define COUNTS_SIZE    (1 + 7 * 8)
 
+#define ELAPSED_VERSION 1
+
 enum err_code work_get(struct work *work, enum table table, struct key key, struct span *ret_value)
 {
     return storage_get(work->txn, (uint8_t)table, key_span(&key), ret_value, work->err);
@@ -86,21 +88,72 @@ static enum err_code recover_counts(struct work *work)
     return ERR_OK;
 }
 
+/* u8 version | u8 count | count times u64 at, size */
+enum err_code work_elapsed_put(struct work *work)
+{
+    const struct elapsed *elapsed = &work->writer->state.elapsed;
+    uint8_t bytes[2 + 16 * ELAPSED_JUMP_COUNT_MAX] = {ELAPSED_VERSION,
+                                                      (uint8_t)elapsed->jump_count};
+    uint8_t *at = bytes + 2;
+
+    for (size_t i = 0; i < elapsed->jump_count; i++, at += 16) {
+        pack_key_u64(at, elapsed->jumps[i].at_ms);
+        pack_key_u64(at + 8, elapsed->jumps[i].size_ms);
+    }
+    return work_put(work, TABLE_META, key_text(SPAN_LITERAL("elapsed")),
+                    span_of(bytes, (size_t)(at - bytes)));
+}
+
+static enum err_code recover_elapsed(struct work *work, uint64_t record_ms)
+{
+    struct elapsed *elapsed = &work->writer->state.elapsed;
+    const uint8_t *at;
+    struct span value;
+    enum err_code rc;
+
+    *elapsed = (struct elapsed){.counting = false};
+    elapsed_begin(elapsed, record_ms);
+    rc = work_get(work, TABLE_META, key_text(SPAN_LITERAL("elapsed")), &value);
+    if (rc != ERR_OK) {
+        return rc == ERR_NOT_FOUND ? ERR_OK : rc;
+    }
+    at = (const uint8_t *)value.data;
+    if (value.size < 2 || at[0] != ELAPSED_VERSION || at[1] > ELAPSED_JUMP_COUNT_MAX ||
+        value.size != 2 + (size_t)16 * at[1]) {
+        return err_set(work->err, ERR_CORRUPT, "stored jumps of the clock do not decode");
+    }
+    elapsed->jump_count = at[1];
+    at += 2;
+    for (size_t i = 0; i < elapsed->jump_count; i++, at += 16) {
+        elapsed->jumps[i].at_ms = unpack_key_u64(at);
+        elapsed->jumps[i].size_ms = unpack_key_u64(at + 8);
+    }
+    return ERR_OK;
+}
+
 struct last_entry {
     bool found;
     bool sound;
     uint64_t seq;
+    uint64_t at_ms;
     uint8_t hash[AUDIT_HASH_SIZE];
 };
 
 static bool visit_last_entry(void *arg, struct span key, struct span value)
 {
     struct last_entry *last = arg;
+    const size_t head_size = AUDIT_HASH_SIZE + 8; /* the hash, the link of its request */
+    struct audit_entry entry;
 
     last->found = true;
-    last->sound = value.size > AUDIT_HASH_SIZE && key_u64_parse(key, &last->seq);
+    last->sound = value.size > head_size && key_u64_parse(key, &last->seq);
     if (last->sound) {
         memcpy(last->hash, value.data, AUDIT_HASH_SIZE);
+        last->sound = audit_entry_decode(span_of(value.data + head_size, value.size - head_size),
+                                         &entry, NULL) == ERR_OK;
+    }
+    if (last->sound) {
+        last->at_ms = entry.at_ms;
     }
     return false;
 }
@@ -124,7 +177,7 @@ enum err_code work_recover(struct work *work)
     }
     state->audit_seq = last.seq;
     memcpy(state->audit_head, last.hash, sizeof last.hash);
-    return ERR_OK;
+    return recover_elapsed(work, last.at_ms);
 }
 
 enum err_code work_policy_head(struct work *work, struct span name, uint32_t *ret_version)

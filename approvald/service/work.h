@@ -31,7 +31,9 @@ enum err_code work_mark(struct work *work, enum table table, struct key key) WAR
 struct buf *work_row(struct work *work);
 
 enum err_code work_counts_put(struct work *work) WARN_UNUSED;
-/* At start: counts and audit head, from the store. */
+/* The jumps of the time of records. */
+enum err_code work_elapsed_put(struct work *work) WARN_UNUSED;
+/* At start: counts, audit head and what is known of the time, from the store. */
 enum err_code work_recover(struct work *work) WARN_UNUSED;
 
 /* A request with the version of the policy that it pins, as one job sees and changes it. */

@@ -177,6 +177,8 @@ void kit_on_request(void *arg,
     out->created_ms = request->created_ms;
     out->expires_ms = request->expires_ms;
     out->lapses_ms = request->lapses_ms;
+    out->effect_ms = request->clocks.effect_ms;
+    out->escalated_ms = request->clocks.escalated_ms;
     out->consume_result = request->consume_result;
     copy(out->title, sizeof out->title, request->title);
 }

@@ -44,6 +44,8 @@ struct kit_answer {
     uint64_t created_ms;
     uint64_t expires_ms;
     uint64_t lapses_ms;
+    uint64_t effect_ms;
+    uint64_t escalated_ms;
     char title[256];
     char text[KIT_TEXT_SIZE]; /* of text answers */
 };
