@@ -5,6 +5,7 @@
  * Never sends anything, never keeps what it was given, never shows text from people unguarded. */
 #include "approvald/slack/card.h"
 
+#include "approvald/core/approval.h"
 #include "approvald/core/fields.h"
 #include "approvald/core/request_id.h"
 #include "approvald/slack/blocks.h"
@@ -155,6 +156,7 @@ void card_buttons(const struct card *card, struct blocks *blocks, struct prose *
         .style = "primary",
     };
     struct blocks_button reject = {.action_id = CARD_ACTION_REJECT, .text = "Reject"};
+    struct blocks_button stop = {.action_id = CARD_ACTION_STOP, .text = "Stop", .style = "danger"};
 
     if (card->request->state != REQUEST_PENDING) {
         return;
@@ -162,9 +164,25 @@ void card_buttons(const struct card *card, struct blocks *blocks, struct prose *
     request_id_format(&card->request->id, id);
     approve.value = span_text(id);
     reject.value = span_text(id);
+    stop.value = span_text(id);
     actions = blocks_actions(blocks);
+    if (request_is_delayed(card->request)) {
+        add_button(actions, prose, card->request, &stop);
+        return;
+    }
     add_button(actions, prose, card->request, &approve);
     add_button(actions, prose, card->request, &reject);
+}
+
+/* Who approves learns that it can still be stopped. */
+static void add_delay(const struct card *card, struct prose *prose)
+{
+    if (card->policy != NULL && card->policy->clocks.effect_after_ms > 0 &&
+        !request_is_delayed(card->request)) {
+        prose_add(prose, " It takes effect ");
+        prose_add_duration(prose, card->policy->clocks.effect_after_ms);
+        prose_add(prose, " after the approval, unless somebody stops it.");
+    }
 }
 
 /* What a press on Approve leads to. */
@@ -174,19 +192,25 @@ static void add_promise(const struct card *card, struct json *context, struct pr
         return;
     }
     prose_begin(prose, BLOCKS_MRKDWN_COUNT_MAX);
-    prose_add(prose, card->request->bound ? "Once approved, exactly this may run once"
-                                          : "Once approved, it may run once");
+    if (request_is_delayed(card->request)) {
+        prose_add(prose,
+                  card->request->bound ? "Then exactly this may run once" : "Then it may run once");
+    } else {
+        prose_add(prose, card->request->bound ? "Once approved, exactly this may run once"
+                                              : "Once approved, it may run once");
+    }
     if (card->policy != NULL && card->policy->lapses_after_ms > 0) {
         prose_add(prose, ", within ");
         prose_add_duration(prose, card->policy->lapses_after_ms);
     }
     prose_add(prose, ".");
+    add_delay(card, prose);
     blocks_context_text(context, prose_take(prose));
 }
 
 static void add_deadline(const struct card *card, struct json *context, struct prose *prose)
 {
-    if (card->request->state == REQUEST_PENDING) {
+    if (card->request->state == REQUEST_PENDING && !request_is_delayed(card->request)) {
         prose_begin(prose, BLOCKS_MRKDWN_COUNT_MAX);
         prose_add(prose, "Expires ");
         prose_add_date(prose, card->request->expires_ms);

@@ -19,6 +19,7 @@ struct prose;
 #define CARD_EVENT_TYPE     "approvald_request" /* metadata.event_type of every message of ours */
 #define CARD_ACTION_APPROVE "approve"           /* action_id; the button's value is the id */
 #define CARD_ACTION_REJECT  "reject"
+#define CARD_ACTION_STOP    "stop" /* a rejection without a word, before an approval takes effect */
 
 struct card {
     const struct request *request; /* NULL only for a notice */

@@ -3,6 +3,7 @@
  * Owns the words of the answers; every answer is for the asker alone (ephemeral).
  * Never shows a request to somebody who has nothing to do with it, never lets text from people act
  * as markup. */
+#include "approvald/core/approval.h"
 #include "approvald/core/eligible.h"
 #include "approvald/core/fields.h"
 #include "approvald/core/inbox.h"
@@ -93,6 +94,17 @@ static enum err_code add_date(struct buf *text, uint64_t wall_ms, struct err *er
 
 /* list */
 
+/* "expires …", or when an approval takes effect that can still be stopped. */
+static enum err_code add_end(struct buf *text, const struct request *request, struct err *err)
+{
+    bool delayed = request_is_delayed(request);
+    enum err_code rc = buf_append_text(text, delayed ? "takes effect " : "expires ", err);
+
+    return rc == ERR_OK
+               ? add_date(text, delayed ? request->clocks.effect_ms : request->expires_ms, err)
+               : rc;
+}
+
 static enum err_code add_list_line(struct buf *text, const struct request *request, struct err *err)
 {
     char id[REQUEST_ID_TEXT_SIZE];
@@ -103,10 +115,10 @@ static enum err_code add_list_line(struct buf *text, const struct request *reque
         rc = add_escaped(text, request->title, CORE_TITLE_COUNT_MAX, err);
     }
     if (rc == ERR_OK) {
-        rc = buf_append_format(text, err, " · `%s` · expires ", id);
+        rc = buf_append_format(text, err, " · `%s` · ", id);
     }
     if (rc == ERR_OK) {
-        rc = add_date(text, request->expires_ms, err);
+        rc = add_end(text, request, err);
     }
     return rc == ERR_OK ? buf_append_text(text, "\n", err) : rc;
 }
@@ -327,8 +339,8 @@ static enum err_code add_request(struct buf *text, const struct request *request
         rc = buf_append_format(text, err, ", asked by <@%.*s>", SPAN_ARGS(request->requester));
     }
     if (rc == ERR_OK && request->state == REQUEST_PENDING) {
-        rc = buf_append_text(text, ", expires ", err);
-        rc = rc == ERR_OK ? add_date(text, request->expires_ms, err) : rc;
+        rc = buf_append_text(text, request_is_delayed(request) ? ", approved, " : ", ", err);
+        rc = rc == ERR_OK ? add_end(text, request, err) : rc;
     }
     if (rc == ERR_OK) {
         rc = add_field(text, "Target", request->target, err);

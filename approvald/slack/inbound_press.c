@@ -121,15 +121,17 @@ on_decided(void *arg, enum err_code rc, const struct err *err, const struct serv
     inflight_drop(flight);
 }
 
-static void on_approve(struct inflight *flight,
+/* Decides at once, without a window: approve, or stop before it takes effect. */
+static void decide_now(struct inflight *flight,
                        const struct payload *payload,
+                       enum verdict verdict,
                        const struct service_event_key *key)
 {
     struct slack_inbound *inbound = flight->inbound;
     struct service_decide decide = {
         .actor = {.kind = ACTOR_PERSON, .via = VIA_SLACK, .user = payload->user},
         .id = flight->id,
-        .verdict = VERDICT_APPROVE,
+        .verdict = verdict,
         .key = *key,
         .channel = payload->channel,
         .thread = payload->thread_ts,
@@ -267,16 +269,17 @@ static void on_reject(struct inflight *flight,
 void inbound_on_press(struct inflight *flight, const struct payload *payload)
 {
     bool approve = span_is(payload->action_id, CARD_ACTION_APPROVE);
+    bool stop = span_is(payload->action_id, CARD_ACTION_STOP);
     bool reject = span_is(payload->action_id, CARD_ACTION_REJECT);
     char text[SLACK_EVENT_KEY_SIZE_MAX];
     struct service_event_key key;
 
-    if ((!approve && !reject) || !request_id_parse(payload->value, &flight->id)) {
+    if ((!approve && !reject && !stop) || !request_id_parse(payload->value, &flight->id)) {
         out_of_date(flight, payload);
     } else if (payload->user.size == 0 || !press_key(flight, payload, text, &key)) {
         inbound_reply_problem(flight, 400, "A field is missing or longer than any of Slack's.");
-    } else if (approve) {
-        on_approve(flight, payload, &key);
+    } else if (approve || stop) {
+        decide_now(flight, payload, approve ? VERDICT_APPROVE : VERDICT_REJECT, &key);
     } else {
         on_reject(flight, payload, &key);
     }

@@ -5,6 +5,7 @@
 #include "approvald/slack/message.h"
 #include "approvald/core/policy.h"
 
+#include "approvald/core/approval.h"
 #include "approvald/core/audit.h"
 #include "approvald/core/needs.h"
 #include "approvald/core/request_id.h"
@@ -157,6 +158,12 @@ static void say_consumed(struct prose *prose, const struct request *request)
 static void
 say_rejection(struct prose *prose, const struct request *request, const struct outbox_item *item)
 {
+    const struct request_clocks *clocks = &request->clocks;
+
+    if (clocks->effect_ms > 0 && item->at_ms >= clocks->effect_from_ms) {
+        say_who(prose, item->user, "stopped this.");
+        return;
+    }
     say_who(prose, item->user, "rejected this");
     if (request->rejections > 1) {
         prose_add(prose, " (");
@@ -168,11 +175,53 @@ say_rejection(struct prose *prose, const struct request *request, const struct o
     prose_add(prose, ".");
 }
 
-/* The words of an item; the codes are core's. */
-static void
-say_item(struct prose *prose, const struct request *request, const struct outbox_item *item)
+static void say_reminder(struct prose *prose, const struct card *card)
 {
+    const struct request *request = card->request;
+
+    if (request->state != REQUEST_PENDING || request_is_delayed(request)) {
+        prose_add(prose, "\xe2\x8f\xb0 There was a reminder; it is decided by now.");
+        return;
+    }
+    prose_add(prose, "\xe2\x8f\xb0 Reminder: this expires ");
+    prose_add_date(prose, request->expires_ms);
+    prose_add(prose, ". ");
+    if (card->policy == NULL) {
+        return;
+    }
+    if (story_deciders(prose, request, card->policy, false)) {
+        prose_add(prose, request->clocks.escalated_ms > 0 ? ", " : "");
+    }
+    if (request->clocks.escalated_ms > 0) {
+        (void)story_deciders(prose, request, card->policy, true); /* or the others alone */
+    }
+}
+
+static void say_escalation(struct prose *prose, const struct card *card)
+{
+    prose_add(prose, "\xe2\x8f\xab Escalated. ");
+    if (card->policy != NULL && story_deciders(prose, card->request, card->policy, true)) {
+        prose_add(prose, " may decide this too from now on.");
+    }
+}
+
+/* The words of an item; the codes are core's. */
+static void say_item(struct prose *prose, const struct card *card, const struct outbox_item *item)
+{
+    const struct request *request = card->request;
+
     switch (item->kind) {
+    case AUDIT_REMINDED:
+        say_reminder(prose, card);
+        return;
+    case AUDIT_ESCALATED:
+        say_escalation(prose, card);
+        return;
+    case AUDIT_DELAYED:
+        prose_add(prose, "\xe2\x8f\xb3 Enough approvals. It takes effect ");
+        prose_add_date(prose, request->clocks.effect_ms);
+        prose_add(prose, " unless somebody stops it.");
+        return;
     case AUDIT_APPROVAL:
         say_who(prose, item->user, "approved (");
         story_progress(prose, request, decisions_at(request, item->at_ms));
@@ -222,7 +271,7 @@ enum err_code message_add_reply(const struct card *card,
         return rc;
     }
     prose_begin(&prose, BLOCKS_MRKDWN_COUNT_MAX);
-    say_item(&prose, card->request, item);
+    say_item(&prose, card, item);
     if (item->text.size > 0) {
         prose_add(&prose, "\nReason: ");
         prose_add_text(&prose, item->text, CORE_REASON_COUNT_MAX);
@@ -230,7 +279,7 @@ enum err_code message_add_reply(const struct card *card,
     json_add_text(message, "text", prose_take(&prose));
     blocks_begin(&blocks, message, item->id);
     prose_begin(&prose, BLOCKS_MRKDWN_COUNT_MAX);
-    say_item(&prose, card->request, item);
+    say_item(&prose, card, item);
     blocks_section(&blocks, prose_take(&prose));
     card_quote(&blocks, &prose, item->text);
     card_metadata(card, "thread", item->id, message);

@@ -4,6 +4,7 @@
  * Never builds JSON, never decides anything. Pure. */
 #include "approvald/slack/story.h"
 
+#include "approvald/core/approval.h"
 #include "approvald/core/fields.h"
 #include "approvald/core/needs.h"
 #include "approvald/core/policy.h"
@@ -27,9 +28,9 @@ enum story_phase story_phase(const struct request *request)
 {
     switch (request->state) {
     case REQUEST_PENDING:
-        return STORY_PENDING;
+        return request_is_delayed(request) ? STORY_DELAYED : STORY_PENDING;
     case REQUEST_REJECTED:
-        return STORY_REJECTED;
+        return request->clocks.effect_ms > 0 ? STORY_STOPPED : STORY_REJECTED;
     case REQUEST_EXPIRED:
         return STORY_EXPIRED;
     case REQUEST_CANCELLED:
@@ -179,15 +180,84 @@ static void say_missing_names(struct prose *prose,
     }
 }
 
+/* Groups and people in one list. */
+struct crowd {
+    const struct span *groups;
+    uint32_t group_count;
+    const struct span *users;
+    uint32_t user_count;
+};
+
+static struct crowd crowd_of(const struct policy *policy, bool escalated)
+{
+    const struct policy_clocks *clocks = &policy->clocks;
+
+    return escalated ? (struct crowd){.groups = clocks->escalate_groups,
+                                      .group_count = clocks->escalate_group_count,
+                                      .users = clocks->escalate_users,
+                                      .user_count = clocks->escalate_user_count}
+                     : (struct crowd){.groups = policy->groups,
+                                      .group_count = policy->group_count,
+                                      .users = policy->users,
+                                      .user_count = policy->user_count};
+}
+
+/* Who has approved is not asked again; but he may stop it. */
+static bool is_asked(const struct request *request, struct span user)
+{
+    for (uint32_t i = 0; i < request->decision_count; i++) {
+        if (!request_is_delayed(request) && span_equal(request->decisions[i].user, user)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Groups first: they stay true when people come and go. */
+bool story_deciders(struct prose *prose,
+                    const struct request *request,
+                    const struct policy *policy,
+                    bool escalated)
+{
+    struct crowd crowd = crowd_of(policy, escalated);
+    uint32_t shown = 0;
+    uint32_t more = 0;
+
+    ASSERT(crowd.group_count <= CORE_POLICY_GROUP_COUNT_MAX);
+    ASSERT(crowd.user_count <= CORE_POLICY_USER_COUNT_MAX);
+    for (uint32_t i = 0; i < crowd.group_count + crowd.user_count; i++) {
+        bool group = i < crowd.group_count;
+        struct span id = group ? crowd.groups[i] : crowd.users[i - crowd.group_count];
+
+        if (!group && !is_asked(request, id)) {
+            continue;
+        }
+        if (shown == STORY_MENTION_COUNT_MAX) {
+            more++;
+            continue;
+        }
+        prose_add(prose, shown == 0 ? "" : ", ");
+        if (group) {
+            prose_add_group(prose, id);
+        } else {
+            prose_add_person(prose, id);
+        }
+        shown++;
+    }
+    if (more > 0) {
+        prose_add(prose, " and ");
+        prose_add_number(prose, more);
+        prose_add(prose, " more");
+    }
+    return shown > 0;
+}
+
+/* Of the approvers, who would still help. */
 static void
-say_deciders(struct prose *prose, const struct request *request, const struct policy *policy)
+say_approvers(struct prose *prose, const struct request *request, const struct policy *policy)
 {
     struct names names = {.left = STORY_MENTION_COUNT_MAX};
 
-    if (policy->group_count + policy->user_count == 0) {
-        return;
-    }
-    prose_add(prose, " May decide: ");
     if (policy->need_count == 0) {
         say_names(prose, policy, UINT64_MAX, UINT32_MAX, &names);
     } else {
@@ -198,7 +268,39 @@ say_deciders(struct prose *prose, const struct request *request, const struct po
         prose_add_number(prose, names.hidden);
         prose_add(prose, " more");
     }
-    prose_add(prose, ".");
+}
+
+static void
+say_deciders(struct prose *prose, const struct request *request, const struct policy *policy)
+{
+    struct crowd crowd = crowd_of(policy, false);
+    struct crowd others = crowd_of(policy, true);
+
+    if (crowd.group_count + crowd.user_count > 0 && request_is_delayed(request)) {
+        prose_add(prose, " May stop it: ");
+        (void)story_deciders(prose, request, policy, false); /* there is somebody */
+        prose_add(prose, ".");
+    } else if (crowd.group_count + crowd.user_count > 0) {
+        prose_add(prose, " May decide: ");
+        say_approvers(prose, request, policy);
+        prose_add(prose, ".");
+    }
+    if (request->clocks.escalated_ms > 0 && others.group_count + others.user_count > 0) {
+        prose_add(prose, " Also, since ");
+        prose_add_date(prose, request->clocks.escalated_ms);
+        prose_add(prose, ": ");
+        (void)story_deciders(prose, request, policy, true); /* there is somebody */
+        prose_add(prose, ".");
+    }
+}
+
+static void say_delay(struct prose *prose, const struct request *request, const char *bold)
+{
+    prose_add(prose, " Takes effect ");
+    prose_add(prose, bold);
+    prose_add_date(prose, request->clocks.effect_ms);
+    prose_add(prose, bold);
+    prose_add(prose, " unless somebody stops it.");
 }
 
 static void say_via(struct prose *prose, enum via via)
@@ -224,9 +326,11 @@ static void say_decisions(struct prose *prose, const struct request *request)
     needs_judge(request, request->decision_count, &result);
     for (uint32_t i = 0; i < request->decision_count; i++) {
         const struct decision *decision = &request->decisions[i];
+        bool stop = i + 1 == request->decision_count && request->state == REQUEST_REJECTED &&
+                    request->clocks.effect_ms > 0;
+        const char *no = stop ? "\nStopped by " : "\nRejected by ";
 
-        prose_add(prose,
-                  decision->verdict == VERDICT_APPROVE ? "\nApproved by " : "\nRejected by ");
+        prose_add(prose, decision->verdict == VERDICT_APPROVE ? "\nApproved by " : no);
         prose_add_person(prose, decision->user);
         if (result.fills[i] < request->need_count) {
             prose_add(prose, " for ");
@@ -360,6 +464,9 @@ void story_status(struct prose *prose,
     switch (request->state) {
     case REQUEST_PENDING:
         say_count(prose, request, bold);
+        if (request_is_delayed(request)) {
+            say_delay(prose, request, bold);
+        }
         if (policy != NULL) {
             say_deciders(prose, request, policy);
         }
@@ -371,7 +478,7 @@ void story_status(struct prose *prose,
         say_use(prose, request);
         break;
     case REQUEST_REJECTED:
-        say_head(prose, "Rejected", bold);
+        say_head(prose, story_word(story_phase(request)), bold);
         prose_add(prose, ": nothing will run.");
         say_decisions(prose, request);
         break;
@@ -475,7 +582,9 @@ void story_summary(struct prose *prose,
     prose_add(prose, "\n");
     story_status(prose, request, policy, "");
     say_labelled(prose, "\nReason given: ", story_outcome_reason(request), STORY_REASON_COUNT_MAX);
-    if (request->state == REQUEST_PENDING) {
+    if (request_is_delayed(request)) {
+        prose_add(prose, "\nTo stop it, press Stop on its card, or use approvalctl reject.");
+    } else if (request->state == REQUEST_PENDING) {
         prose_add(prose, "\nExpires ");
         prose_add_date(prose, request->expires_ms);
         prose_add(prose, ". ");

@@ -18,7 +18,9 @@ struct prose;
     X(STORY_LAPSED, "\xe2\x8c\x9b ", "Lapsed unused")                                              \
     X(STORY_REJECTED, "\xe2\x9d\x8c ", "Rejected")                                                 \
     X(STORY_EXPIRED, "\xe2\x8c\x9b ", "Expired")                                                   \
-    X(STORY_CANCELLED, "\xf0\x9f\x9a\xab ", "Cancelled")
+    X(STORY_CANCELLED, "\xf0\x9f\x9a\xab ", "Cancelled")                                           \
+    X(STORY_DELAYED, "\xe2\x8f\xb3 ", "Approved, not in effect yet")                               \
+    X(STORY_STOPPED, "\xf0\x9f\x9b\x91 ", "Stopped")
 
 enum story_phase {
 #define STORY_PHASE_ENUM(phase, symbol, word) phase,
@@ -28,6 +30,13 @@ enum story_phase {
 enum story_phase story_phase(const struct request *request);
 const char *story_symbol(enum story_phase phase); /* with a space, or "" */
 const char *story_word(enum story_phase phase);
+
+/* The people and groups of the policy who may still decide, as mentions; some when they are many.
+ * escalated: those of escalate_to; else the approvers. False, and nothing said: there is nobody. */
+bool story_deciders(struct prose *prose,
+                    const struct request *request,
+                    const struct policy *policy,
+                    bool escalated);
 
 /* The title as mrkdwn; never nothing. */
 void story_title(struct prose *prose, const struct request *request);

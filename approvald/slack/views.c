@@ -207,7 +207,11 @@ static enum err_code state_line(const struct request *request, struct buf *text,
 
     switch (request->state) {
     case REQUEST_PENDING:
-        return buf_append_text(text, "It is waiting for a decision.", err);
+        return buf_append_text(text,
+                               request_is_delayed(request)
+                                   ? "It is approved and takes effect unless somebody stops it."
+                                   : "It is waiting for a decision.",
+                               err);
     case REQUEST_APPROVED:
     case REQUEST_REJECTED:
         if (last == NULL) {

@@ -177,6 +177,9 @@ static const char *check_rich(const struct json *block)
 
 static const char *check_buttons(const struct json *block)
 {
+    const struct json *first = json_first(json_get(block, "elements"));
+    size_t wanted = span_is(json_text(first, "action_id"), "stop") ? 1 : 2;
+
     for (const struct json *button = json_first(json_get(block, "elements")); button != NULL;
          button = json_next(button)) {
         if (check_object(json_get(button, "text"), 75) != NULL ||
@@ -187,7 +190,7 @@ static const char *check_buttons(const struct json *block)
             return "a button's value";
         }
     }
-    return json_count(json_get(block, "elements")) == 2 ? NULL : "the number of buttons";
+    return json_count(json_get(block, "elements")) == wanted ? NULL : "the number of buttons";
 }
 
 static const char *check_block(const struct json *block)

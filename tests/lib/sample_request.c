@@ -41,6 +41,12 @@ void sample_policy(struct policy *ret_policy)
         .groups = {SPAN_LITERAL("S0APV00001")},
         .webhook_count = 1,
         .webhooks = {SPAN_LITERAL("deploys")},
+        .clocks = {.escalate_after_ms = 600000,
+                   .escalate_channel = SPAN_LITERAL("C0APV00009"),
+                   .escalate_user_count = 1,
+                   .escalate_users = {SPAN_LITERAL("U0BOSS0001")},
+                   .escalate_group_count = 1,
+                   .escalate_groups = {SPAN_LITERAL("S0BOSS0001")}},
     };
 }
 
@@ -135,6 +141,23 @@ static void advance(struct request *request, enum sample sample)
         set_state(request, REQUEST_CANCELLED, USE_NONE);
         request->end_actor = SPAN_LITERAL("deploy-bot");
         request->end_reason = SPAN_LITERAL("The build was replaced by a newer one.");
+        break;
+    case SAMPLE_ESCALATED:
+        decide(request, VERDICT_APPROVE, "U0APR00001", VIA_SLACK, SPAN_NONE);
+        request->clocks.escalated_ms = START_MS + 600000;
+        request->revision += 2;
+        break;
+    case SAMPLE_DELAYED:
+    case SAMPLE_STOPPED:
+        decide(request, VERDICT_APPROVE, "U0APR00001", VIA_SLACK, SPAN_NONE);
+        decide(request, VERDICT_APPROVE, "U0APR00002", VIA_SLACK, SPAN_NONE);
+        request->clocks.effect_from_ms = START_MS + 200000;
+        request->clocks.effect_ms = START_MS + 800000;
+        request->revision += 2;
+        if (sample == SAMPLE_STOPPED) {
+            decide(request, VERDICT_REJECT, "U0APR00002", VIA_SLACK, SPAN_NONE);
+            set_state(request, REQUEST_REJECTED, USE_NONE);
+        }
         break;
     }
 }
@@ -252,6 +275,10 @@ static void crowd(struct sample_room *room, struct policy *policy)
     for (uint32_t i = 0; i < policy->user_count; i++) {
         (void)snprintf(room->users[i], sizeof room->users[i], "U0123456789ABCDEFGHIJ%03u", i);
         policy->users[i] = span_text(room->users[i]);
+    }
+    policy->clocks.escalate_user_count = CORE_ESCALATE_USER_COUNT_MAX;
+    for (uint32_t i = 0; i < policy->clocks.escalate_user_count; i++) {
+        policy->clocks.escalate_users[i] = policy->users[i];
     }
     policy->group_count = CORE_POLICY_GROUP_COUNT_MAX;
     for (uint32_t i = 0; i < policy->group_count; i++) {

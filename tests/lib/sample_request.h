@@ -17,7 +17,10 @@
     X(SAMPLE_LAPSED, "lapsed")                                                                     \
     X(SAMPLE_REJECTED, "rejected")                                                                 \
     X(SAMPLE_EXPIRED, "expired")                                                                   \
-    X(SAMPLE_CANCELLED, "cancelled")
+    X(SAMPLE_CANCELLED, "cancelled")                                                               \
+    X(SAMPLE_ESCALATED, "escalated")                                                               \
+    X(SAMPLE_DELAYED, "delayed")                                                                   \
+    X(SAMPLE_STOPPED, "stopped")
 
 enum sample {
 #define SAMPLE_ENUM(code, word) code,

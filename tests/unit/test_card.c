@@ -319,6 +319,7 @@ static void an_ended_card_has_no_buttons_and_says_how_it_ended(void)
         {SAMPLE_LAPSED, "Lapsed unused: Deploy", "so it is no longer valid."},
         {SAMPLE_REJECTED, "Rejected: Deploy", "Rejected by <@U0APR00002>, <!date^"},
         {SAMPLE_EXPIRED, "Expired: Deploy", "(0 of 2), so nothing will run."},
+        {SAMPLE_STOPPED, "\xf0\x9f\x9b\x91 Stopped: Deploy", "Stopped by <@U0APR00002>, <!date^"},
         {SAMPLE_CANCELLED, "Cancelled: Deploy", "*Cancelled* by deploy-bot, <!date^"},
     };
     AUTO_BUF struct buf *out = NULL;

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_card_time.c: proves what people see of what time does: reminder, escalation and an approval
+ * that can be stopped.
+ * Owns nothing but its cases; never touches a file or the network. */
+#include "approvald/core/audit.h"
+#include "approvald/slack/card.h"
+#include "approvald/slack/message.h"
+#include "base/buf.h"
+#include "base/json.h"
+#include "tests/lib/block_check.h"
+#include "tests/lib/sample_request.h"
+#include "tests/unit/unit.h"
+
+#include <string.h>
+
+#define PRINT_SIZE_MAX (256UL * 1024)
+
+static bool has(struct span text, const char *part)
+{
+    return memmem(text.data, text.size, part, strlen(part)) != NULL;
+}
+
+static const struct json *block_of(const struct json *message, const char *type)
+{
+    for (const struct json *block = json_first(json_get(message, "blocks")); block != NULL;
+         block = json_next(block)) {
+        if (span_is(json_text(block, "type"), type)) {
+            return block;
+        }
+    }
+    return NULL;
+}
+
+/* The card, or the entry under it when there is an item; out has its text. */
+static struct json *show(const struct request *request,
+                         const struct policy *policy,
+                         const struct outbox_item *item,
+                         struct buf *out)
+{
+    const struct card card = {.request = request, .policy = policy};
+    struct json *message = json_new_object();
+    struct err err = ERR_INIT;
+    enum err_code rc = item == NULL ? card_add(&card, message, &err)
+                                    : message_add_reply(&card, item, message, &err);
+
+    CU_ASSERT_EQUAL_FATAL(rc, ERR_OK);
+    buf_clear(out);
+    CU_ASSERT_EQUAL_FATAL(json_print(message, out, &err), ERR_OK);
+    return message;
+}
+
+static void an_approval_that_can_be_stopped_says_until_when_and_how(void)
+{
+    AUTO_BUF struct buf *out = NULL;
+    AUTO_JSON struct json *json = NULL;
+    struct err err = ERR_INIT;
+    const struct json *stop;
+    struct request request;
+    struct policy policy;
+
+    CU_ASSERT_EQUAL_FATAL(buf_new(PRINT_SIZE_MAX, &out, &err), ERR_OK);
+    sample_policy(&policy);
+    policy.clocks.effect_after_ms = 600000;
+    sample_request(SAMPLE_DELAYED, &request);
+    json = show(&request, &policy, NULL, out);
+    CU_ASSERT(has(json_text(block_of(json, "header"), "text.text"),
+                  "\xe2\x8f\xb3 Approved, not in effect yet: Deploy"));
+    CU_ASSERT(has(buf_span(out), "*2 of 2 approved*. Takes effect *<!date^"));
+    /* Who approved may think again. */
+    CU_ASSERT(has(buf_span(out), "May stop it: <!subteam^S0APV00001>, <@U0APR00001>"));
+    CU_ASSERT(has(buf_span(out), "Then exactly this may run once"));
+    CU_ASSERT_FALSE(has(buf_span(out), "Expires "));
+    stop = json_first(json_get(block_of(json, "actions"), "elements"));
+    CU_ASSERT(span_is(json_text(stop, "action_id"), "stop"));
+    CU_ASSERT(span_is(json_text(stop, "style"), "danger"));
+    CU_ASSERT_PTR_NULL(json_next(stop));
+    /* Before, whoever approves learns of it. */
+    sample_request(SAMPLE_PENDING, &request);
+    json_free(json);
+    json = show(&request, &policy, NULL, out);
+    CU_ASSERT(has(buf_span(out), "It takes effect 10 minutes after the approval, unless somebody "
+                                 "stops it."));
+}
+
+static void what_time_did_is_told_under_the_card_and_to_whom(void)
+{
+    static const struct {
+        enum sample sample;
+        enum audit_action action;
+        const char *words;
+    } cases[] = {
+        {SAMPLE_PENDING, AUDIT_REMINDED,
+         "UTC>. <!subteam^S0APV00001>, <@U0APR00001>, <@U0APR00002>\""},
+        {SAMPLE_PARTIAL, AUDIT_REMINDED, "UTC>. <!subteam^S0APV00001>, <@U0APR00002>\""},
+        {SAMPLE_ESCALATED, AUDIT_REMINDED, "<@U0APR00002>, <!subteam^S0BOSS0001>, <@U0BOSS0001>\""},
+        {SAMPLE_APPROVED, AUDIT_REMINDED, "it is decided by now."},
+        {SAMPLE_ESCALATED, AUDIT_ESCALATED,
+         "Escalated. <!subteam^S0BOSS0001>, <@U0BOSS0001> may decide this too from now on."},
+        {SAMPLE_DELAYED, AUDIT_DELAYED, "Enough approvals. It takes effect <!date^"},
+        {SAMPLE_STOPPED, AUDIT_REJECTION, "<@U0APR00001> stopped this."},
+    };
+    AUTO_BUF struct buf *out = NULL;
+    struct err err = ERR_INIT;
+    struct request request;
+    struct policy policy;
+    struct outbox_item item = {.id = 4, .user = SPAN_LITERAL("U0APR00001")};
+    AUTO_JSON struct json *card = NULL;
+
+    CU_ASSERT_EQUAL_FATAL(buf_new(PRINT_SIZE_MAX, &out, &err), ERR_OK);
+    sample_policy(&policy);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        AUTO_JSON struct json *json = NULL;
+
+        sample_request(cases[i].sample, &request);
+        item.kind = cases[i].action;
+        item.at_ms = request.ended_ms == 0 ? request.created_ms + 70000 : request.ended_ms;
+        json = show(&request, &policy, &item, out);
+        CU_ASSERT(has(buf_span(out), cases[i].words));
+        CU_ASSERT_PTR_NULL(block_check(json));
+    }
+    sample_request(SAMPLE_ESCALATED, &request);
+    card = show(&request, &policy, NULL, out);
+    CU_ASSERT(has(buf_span(out), "UTC>: <!subteam^S0BOSS0001>, <@U0BOSS0001>."));
+}
+
+UNIT_MAIN("card_time",
+          {"an approval that can be stopped says until when and how",
+           an_approval_that_can_be_stopped_says_until_when_and_how},
+          {"what time did is told under the card, and to whom",
+           what_time_did_is_told_under_the_card_and_to_whom})
