@@ -21,8 +21,13 @@ static enum err_code open_service(struct app *app, struct err *err)
         .metrics = app->metrics,
         .open_count_max = (uint32_t)config_number(app->config, "limits", "open_requests"),
     };
+    enum err_code rc;
 
-    return service_new(&service, &app->service, err);
+    rc = service_new(&service, &app->service, err);
+    if (rc == ERR_OK) {
+        service_set_facts(app->service, app_facts, app);
+    }
+    return rc;
 }
 
 static void drop_all(struct app *app)

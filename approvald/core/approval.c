@@ -259,6 +259,20 @@ check_claim(const struct request *request, const struct approval_event *event, b
     return *ret_repeated ? REFUSAL_NONE : REFUSAL_CLAIMED;
 }
 
+/* Is what was approved still what the rules allow? Only its first claim asks. */
+static enum refusal
+check_again(const struct policy *policy, const struct claim_check *check, bool *ret_need_facts)
+{
+    if (policy->clocks.recheck == RECHECK_NONE || check == NULL) {
+        return REFUSAL_NONE;
+    }
+    if (check->head == NULL || check->head->deleted || !policy_rules_equal(policy, check->head)) {
+        return REFUSAL_POLICY_CHANGED;
+    }
+    *ret_need_facts = !check->judged;
+    return check->judged && check->gone ? REFUSAL_APPROVER_GONE : REFUSAL_NONE;
+}
+
 static void claim(const struct policy *policy,
                   const struct approval_event *event,
                   struct approval_effects *effects)
@@ -267,7 +281,10 @@ static void claim(const struct policy *policy,
     uint32_t audit;
 
     effects->refusal = check_claim(after, event, &effects->repeated);
-    if (effects->refusal != REFUSAL_NONE || effects->repeated) {
+    if (effects->refusal == REFUSAL_NONE && !effects->repeated) {
+        effects->refusal = check_again(policy, event->check, &effects->need_facts);
+    }
+    if (effects->refusal != REFUSAL_NONE || effects->repeated || effects->need_facts) {
         return;
     }
     approval_move_use(after, USE_CLAIMED);

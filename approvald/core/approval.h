@@ -9,6 +9,13 @@
 
 struct elapsed;
 
+/* What a claim under RECHECK_STRICT is judged by. */
+struct claim_check {
+    const struct policy *head; /* the policy as it is now; NULL: there is none */
+    bool judged;               /* its approvers were looked at under that version of the policy */
+    bool gone;                 /* one of them certainly may not approve any more */
+};
+
 enum approval_kind {
     APPROVAL_DECIDE = 1,
     APPROVAL_CANCEL,
@@ -27,8 +34,9 @@ struct approval_event {
     const struct facts *facts; /* NULL: nothing is known */
     struct span reason;        /* also of a cancellation */
     /* claim */
-    const uint8_t *bind_hash; /* 32 bytes or NULL */
-    struct span claim_hash;   /* of the claim key, 32 bytes or empty */
+    const struct claim_check *check; /* NULL: nothing is looked at again */
+    const uint8_t *bind_hash;        /* 32 bytes or NULL */
+    struct span claim_hash;          /* of the claim key, 32 bytes or empty */
     /* consume */
     int32_t result;
 };
@@ -62,7 +70,8 @@ struct approval_raise {
  * raised surfaces in order. */
 struct approval_effects {
     enum refusal refusal; /* the event itself changed nothing, and why */
-    bool need_facts;      /* decide again when the facts are there; the event changed nothing */
+    bool need_facts;      /* decide (or claim, judged) again when the facts are there; the event
+                             changed nothing */
     bool repeated;        /* the same intent was answered before; nothing was changed */
     bool changed;         /* after differs from before; may be so with a refusal (time) */
     struct request after; /* spans borrow from before, the policy and the event */

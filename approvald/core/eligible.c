@@ -150,6 +150,18 @@ enum refusal eligible_try(const struct policy *policy,
     return eligible_check(&request, policy, &event, ret_need_facts);
 }
 
+bool eligible_still(const struct request *request,
+                    const struct policy *policy,
+                    struct span user,
+                    const struct facts *facts)
+{
+    uint32_t unknown;
+    uint32_t needs = needs_of_decider(request, policy, user, facts, &unknown);
+
+    return check_person(facts) == REFUSAL_NONE && (needs != 0 || unknown != 0) &&
+           (policy->self_approval || !request_is_of(request, user));
+}
+
 enum refusal eligible_ask(const struct facts *facts)
 {
     return facts == NULL || !facts->user_known ? REFUSAL_FACTS_UNKNOWN : check_person(facts);

@@ -431,6 +431,44 @@ bool policy_field_equal(const struct policy *a, const struct policy *b, size_t i
     return true;
 }
 
+static bool is_rule(size_t index)
+{
+    if (index >= FIELD_CLOCKS) {
+        return policy_clocks_field_is_rule(index - FIELD_CLOCKS);
+    }
+    switch ((enum field)index) {
+    case FIELD_APPROVERS:
+    case FIELD_NEEDS:
+    case FIELD_QUORUM:
+    case FIELD_REJECTIONS:
+    case FIELD_EXCLUDES:
+    case FIELD_SELF_APPROVAL:
+        return true;
+    case FIELD_TITLE:
+    case FIELD_CHANNEL:
+    case FIELD_DIRECT_REQUESTER:
+    case FIELD_REQUIRE_REASON:
+    case FIELD_ASK_IN_SLACK:
+    case FIELD_EXPIRES_AFTER:
+    case FIELD_LAPSES_AFTER:
+    case FIELD_WEBHOOKS:
+    case FIELD_FIELDS: /* what is asked, not who decides */
+    case FIELD_CLOCKS:
+        break;
+    }
+    return false;
+}
+
+bool policy_rules_equal(const struct policy *a, const struct policy *b)
+{
+    bool equal = true;
+
+    for (size_t i = 0; equal && i < POLICY_FIELD_COUNT; i++) {
+        equal = !is_rule(i) || policy_field_equal(a, b, i);
+    }
+    return equal;
+}
+
 bool policy_equal(const struct policy *a, const struct policy *b)
 {
     bool equal = a->deleted == b->deleted;

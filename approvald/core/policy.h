@@ -29,7 +29,7 @@ policy_needs_format(const struct policy *policy, struct buf *buf, struct err *er
 bool policy_needs_equal(const struct policy *a, const struct policy *b);
 
 /* The fields that people set, in the order in which a difference shows them. */
-#define POLICY_FIELD_COUNT 19
+#define POLICY_FIELD_COUNT 20
 /* As in the policy's text; index < POLICY_FIELD_COUNT. */
 const char *policy_field_name(size_t index);
 /* Appends the value of a field for people: "2", "24h", "U1, S2", "yes". */
@@ -38,8 +38,14 @@ enum err_code policy_field_format(const struct policy *policy,
                                   struct buf *buf,
                                   struct err *err) WARN_UNUSED;
 bool policy_field_equal(const struct policy *a, const struct policy *b, size_t index);
+/* The fields that say who decides, and how, are equal: what was approved under one of them would
+ * have been under the other. Where it is shown and how long it waits is not among them. */
+bool policy_rules_equal(const struct policy *a, const struct policy *b);
 /* All fields are equal and both are alive or both deleted. */
 bool policy_equal(const struct policy *a, const struct policy *b);
+
+/* As in the policy's text. */
+const char *policy_recheck_word(enum recheck recheck);
 
 /* Lists of ids, for the files of this kind: each valid (what says what it should be) and given
  * once; appended with commas behind what is there; the same in the same order. */

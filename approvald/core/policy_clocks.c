@@ -89,6 +89,7 @@ enum field {
     FIELD_ESCALATE_AFTER,
     FIELD_ESCALATE_TO,
     FIELD_EFFECT_AFTER,
+    FIELD_RECHECK,
 };
 
 static const char *const field_names[] = {
@@ -96,10 +97,37 @@ static const char *const field_names[] = {
     [FIELD_ESCALATE_AFTER] = "escalate_after",
     [FIELD_ESCALATE_TO] = "escalate_to",
     [FIELD_EFFECT_AFTER] = "takes_effect_after",
+    [FIELD_RECHECK] = "recheck",
 };
 
 static_assert(sizeof field_names / sizeof field_names[0] == POLICY_CLOCKS_FIELD_COUNT,
               "every field has its name");
+
+const char *policy_recheck_word(enum recheck recheck)
+{
+    switch (recheck) {
+    case RECHECK_NONE:
+        return "none";
+    case RECHECK_STRICT:
+        return "strict";
+    }
+    return "";
+}
+
+bool policy_clocks_field_is_rule(size_t index)
+{
+    ASSERT(index < POLICY_CLOCKS_FIELD_COUNT);
+    switch ((enum field)index) {
+    case FIELD_ESCALATE_AFTER:
+    case FIELD_ESCALATE_TO:
+    case FIELD_EFFECT_AFTER:
+        return true;
+    case FIELD_REMIND_BEFORE:
+    case FIELD_RECHECK: /* of an approval that is there the pinned version says it */
+        break;
+    }
+    return false;
+}
 
 const char *policy_clocks_field_name(size_t index)
 {
@@ -138,6 +166,8 @@ enum err_code policy_clocks_field_format(const struct policy_clocks *clocks,
     case FIELD_EFFECT_AFTER:
         return clocks->effect_after_ms == 0 ? buf_append_text(buf, "at once", err)
                                             : policy_format_ms(clocks->effect_after_ms, buf, err);
+    case FIELD_RECHECK:
+        return buf_append_text(buf, policy_recheck_word(clocks->recheck), err);
     }
     return ERR_OK;
 }
@@ -160,6 +190,8 @@ bool policy_clocks_field_equal(const struct policy_clocks *a,
                                 b->escalate_group_count);
     case FIELD_EFFECT_AFTER:
         return a->effect_after_ms == b->effect_after_ms;
+    case FIELD_RECHECK:
+        return a->recheck == b->recheck;
     }
     return true;
 }

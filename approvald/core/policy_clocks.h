@@ -13,12 +13,14 @@ struct buf;
 enum err_code policy_clocks_check(const struct policy *policy, struct err *err) WARN_UNUSED;
 
 /* The fields behind those of policy.c; index < POLICY_CLOCKS_FIELD_COUNT. */
-#define POLICY_CLOCKS_FIELD_COUNT 4
+#define POLICY_CLOCKS_FIELD_COUNT 5
 const char *policy_clocks_field_name(size_t index);
 enum err_code policy_clocks_field_format(const struct policy_clocks *clocks,
                                          size_t index,
                                          struct buf *buf,
                                          struct err *err) WARN_UNUSED;
+/* It says who decides, and how; not only who is told when. */
+bool policy_clocks_field_is_rule(size_t index);
 bool policy_clocks_field_equal(const struct policy_clocks *a,
                                const struct policy_clocks *b,
                                size_t index);

@@ -116,8 +116,15 @@ struct request {
     struct request_clocks clocks;
 };
 
+/* What is looked at again when an approval is claimed. */
+enum recheck {
+    RECHECK_NONE = 0, /* what was approved stays approved */
+    RECHECK_STRICT,   /* its rules are as they were, and who approved it still may */
+};
+
 /* What a policy says about time, besides expiry and lapse. All 0: nothing. */
 struct policy_clocks {
+    enum recheck recheck;
     uint64_t remind_before_ms;    /* approvers are reminded so long before a request expires */
     uint64_t escalate_after_ms;   /* the people of escalate_to are asked too, so long after it */
     uint64_t effect_after_ms;     /* an approval can be stopped so long before it takes effect */
@@ -223,7 +230,11 @@ struct facts {
     X(REFUSAL_SAME_GROUP, "same_group",                                                            \
       "You are in a group with the requester that may not decide its own requests.")               \
     X(REFUSAL_ENOUGH, "enough",                                                                    \
-      "Enough people have approved this; it takes effect soon unless somebody stops it.")
+      "Enough people have approved this; it takes effect soon unless somebody stops it.")          \
+    X(REFUSAL_POLICY_CHANGED, "policy_changed",                                                    \
+      "The rules of the policy have changed since this was approved; ask again.")                  \
+    X(REFUSAL_APPROVER_GONE, "approver_gone",                                                      \
+      "Somebody who approved this may not approve it any more; ask again.")
 
 enum refusal {
 #define REFUSAL_ENUM(code, word, sentence) code,

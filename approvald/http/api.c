@@ -99,7 +99,8 @@ static const uint16_t refusal_statuses[] = {
     [REFUSAL_TOO_MANY] = 429,        [REFUSAL_CONSUMED] = 409,
     [REFUSAL_FACTS_UNKNOWN] = 503,   [REFUSAL_NOT_ASKABLE] = 403,
     [REFUSAL_NOT_NEEDED] = 409,      [REFUSAL_SAME_GROUP] = 403,
-    [REFUSAL_ENOUGH] = 409,
+    [REFUSAL_ENOUGH] = 409,          [REFUSAL_POLICY_CHANGED] = 409,
+    [REFUSAL_APPROVER_GONE] = 409,
 };
 
 static uint32_t code_status(enum err_code rc)

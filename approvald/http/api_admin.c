@@ -2,6 +2,7 @@
 /* api_admin.c: audit, policies, tokens, outbox, status.
  * Owns nothing. Never lets a token administer: what changes rules, tokens or deliveries is done by
  * root over the local socket. */
+#include "approvald/core/policy.h"
 #include "approvald/core/request_id.h"
 #include "approvald/http/api_internal.h"
 #include "approvald/http/body.h"
@@ -188,6 +189,7 @@ static void add_clocks(struct json *object, const struct policy_clocks *clocks)
     add_names(to, "users", clocks->escalate_users, clocks->escalate_user_count);
     add_names(to, "groups", clocks->escalate_groups, clocks->escalate_group_count);
     json_add_u64(object, "takes_effect_after_s", clocks->effect_after_ms / 1000);
+    json_add_text(object, "recheck", span_text(policy_recheck_word(clocks->recheck)));
 }
 
 static void add_policy(struct json *list, const struct policy *policy)

@@ -8,6 +8,8 @@
 
 #include "base/conf.h"
 
+#include <string.h>
+
 static enum err_code take(struct policy_clocks *clocks, struct span id, struct err *err)
 {
     if (slack_user_is_valid(id)) {
@@ -46,6 +48,8 @@ clocks_text_read(const struct conf_section *section, struct policy *policy, stru
 
     clocks->remind_before_ms = conf_number(section, "remind_before");
     clocks->escalate_after_ms = conf_number(section, "escalate_after");
+    clocks->recheck =
+        strcmp(conf_text(section, "recheck"), "strict") == 0 ? RECHECK_STRICT : RECHECK_NONE;
     clocks->effect_after_ms = conf_number(section, "takes_effect_after");
     for (size_t i = 0; rc == ERR_OK && i < count; i++) {
         rc = take(clocks, span_text(conf_list(section, "escalate_to", i)), err);

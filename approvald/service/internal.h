@@ -73,6 +73,8 @@ struct service {
     struct tokens *tokens;                      /* owned */
     struct groups *groups;                      /* owned */
     struct buf *texts[SERVICE_TEXT_SLOT_COUNT]; /* owned: cleaned texts of the call in progress */
+    service_facts_fn *facts;                    /* or NULL */
+    void *facts_arg;
     struct listener listeners[SERVICE_LISTENER_COUNT_MAX];
     size_t listener_count;
     struct job *spare; /* owned: blocks for reuse */

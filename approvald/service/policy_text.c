@@ -60,6 +60,9 @@ static const struct conf_option options[] = {
     {"policy", "takes_effect_after", CONF_DURATION, "0s", 0, CORE_EFFECT_MS_MAX, NULL,
      "How long an approval can be stopped by those who may decide before it takes effect; 0s: it "
      "takes effect at once."},
+    {"policy", "recheck", CONF_CHOICE, "none", 0, 0, "none strict",
+     "What is looked at again when an approval is claimed; strict: the rules of the policy are as "
+     "they were, and who approved may still do so."},
     {"policy", "fields", CONF_LIST, "", 0, CORE_FIELD_COUNT_MAX, NULL,
      "Names of fields that a request has besides; each is a section field of this text."},
     {"field", "label", CONF_TEXT, "", 0, 4UL * CORE_FIELD_LABEL_COUNT_MAX, NULL,

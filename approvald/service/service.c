@@ -119,6 +119,12 @@ make(const struct service_options *options, struct service **ret_service, struct
     return rc;
 }
 
+void service_set_facts(struct service *service, service_facts_fn *facts, void *arg)
+{
+    service->facts = facts;
+    service->facts_arg = arg;
+}
+
 struct start {
     size_t left; /* answers not yet there */
     struct err err;

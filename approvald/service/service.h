@@ -47,6 +47,12 @@ void service_free(struct service *service);
 typedef void service_changed_fn(void *arg, const struct request_id *id);
 void service_listen(struct service *service, service_changed_fn *changed, void *arg);
 
+/* What is known of a person now; at once, on the loop. */
+typedef void service_facts_fn(void *arg, struct span user, struct facts *ret_facts);
+/* Whom a claim asks about those who approved, where its policy says recheck; without one nobody is
+ * known to be gone. */
+void service_set_facts(struct service *service, service_facts_fn *facts, void *arg);
+
 /* The answer about one request. */
 struct service_answer {
     enum refusal refusal;          /* REFUSAL_NONE when rc is ERR_OK */
@@ -205,7 +211,9 @@ enum err_code service_cancel(struct service *service,
                              void *arg,
                              struct err *err) WARN_UNUSED;
 /* Succeeds exactly once; the same claim_key (may be empty) again gets the same answer (replayed)
- * until the result is recorded. bind_hash has to be given exactly when the request is bound. */
+ * until the result is recorded. bind_hash has to be given exactly when the request is bound. Under
+ * a policy with recheck, approvers and rules are looked at again, in the claim's own transaction.
+ */
 enum err_code service_claim(struct service *service,
                             const struct actor *actor,
                             const struct request_id *id,

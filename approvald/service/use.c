@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* use.c: cancelling a request; claiming and consuming an approval.
  * Owns that each goes through the same rules, records and audit as a decision.
- * Never answers a claim from memory. */
+ * Never answers a claim from memory: what the loop knows of people only ever refuses one. */
+#include "approvald/core/eligible.h"
 #include "approvald/service/answer.h"
 #include "approvald/service/input.h"
 #include "approvald/service/press.h"
@@ -13,6 +14,8 @@
 
 #include <string.h>
 
+#define RECHECK_TRY_COUNT_MAX 4 /* a policy that changes while each of them runs is no policy */
+
 struct use_job {
     struct request_job base;
     struct request_id id;
@@ -22,6 +25,13 @@ struct use_job {
     struct inbox_key keys[INBOX_KEY_COUNT_MAX];
     uint8_t bind_hash[32];
     uint8_t claim_hash[32];
+    /* A claim whose policy says recheck is run twice: the first asks for what only the loop knows,
+     * the second is judged with it if the policy is still the same version. */
+    bool asks;               /* set by run */
+    bool nobody_knows;       /* there is nobody to ask about people */
+    bool gone;               /* somebody who approved may not any more … */
+    uint32_t judged_version; /* … by this version of the policy; 0: not looked yet */
+    uint32_t try_count;
 };
 static_assert(sizeof(struct use_job) <= JOB_BLOCK_SIZE, "a job must fit in its block");
 
@@ -36,21 +46,85 @@ static enum err_code refuse(struct work *work, struct use_job *job, struct subje
     return refused.refusal == REFUSAL_NONE ? ERR_OK : press_refuse(work, &refused, subject);
 }
 
+/* The policy as it is now. False: there is none of that name. */
+static enum err_code load_head(struct work *work,
+                               const struct subject *subject,
+                               struct policy *ret_head,
+                               bool *ret_found)
+{
+    struct span name = subject->request.policy;
+    uint32_t version = 0;
+    enum err_code rc = work_policy_head(work, name, &version);
+
+    *ret_found = rc == ERR_OK;
+    if (rc == ERR_OK) {
+        rc = work_policy_get(work, name, version, ret_head);
+    }
+    return *ret_found || rc != ERR_NOT_FOUND ? rc : ERR_OK;
+}
+
+/* What a claim is judged by again. */
+static enum err_code check_of(struct work *work,
+                              const struct use_job *job,
+                              const struct subject *subject,
+                              struct policy *head,
+                              struct claim_check *ret_check)
+{
+    bool found = false;
+    enum err_code rc = load_head(work, subject, head, &found);
+
+    *ret_check = (struct claim_check){.gone = job->gone};
+    if (rc == ERR_OK && found) {
+        ret_check->head = head;
+        ret_check->judged = job->nobody_knows || job->judged_version == head->version;
+    }
+    return rc;
+}
+
 static enum err_code step(struct work *work, struct use_job *job, struct subject *subject)
 {
+    struct approval_event event = job->event;
     struct approval_effects effects;
-    enum err_code rc;
+    struct claim_check check;
+    struct policy head;
+    enum err_code rc = ERR_OK;
 
-    job->event.now_ms = work->now_ms;
-    job->event.elapsed = &work->writer->state.elapsed;
-    approval_step(&subject->request, &subject->policy, &job->event, &effects);
+    event.now_ms = work->now_ms;
+    event.elapsed = &work->writer->state.elapsed;
+    if (event.kind == APPROVAL_CLAIM && subject->policy.clocks.recheck != RECHECK_NONE) {
+        rc = check_of(work, job, subject, &head, &check);
+        event.check = &check;
+    }
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    approval_step(&subject->request, &subject->policy, &event, &effects);
     work->job->refusal = effects.refusal;
     work->job->replayed = effects.repeated;
-    rc = subject_apply(work, subject, &subject->request, &job->event.actor, &effects);
+    job->asks = effects.need_facts;
+    rc = subject_apply(work, subject, &subject->request, &event.actor, &effects);
     if (rc == ERR_OK) {
         rc = refuse(work, job, subject);
     }
     return rc == ERR_OK ? subject_store(work, subject) : rc;
+}
+
+/* Whom the loop has to look at, and by which rules. */
+static enum err_code
+answer_people(struct work *work, const struct use_job *job, const struct subject *subject)
+{
+    struct policy head;
+    bool found;
+    enum err_code rc;
+
+    if (job->try_count == RECHECK_TRY_COUNT_MAX) {
+        return err_set(work->err, ERR_UNAVAILABLE, "the policy changes all the time");
+    }
+    rc = answer_request(work, &subject->request);
+    if (rc == ERR_OK) {
+        rc = load_head(work, subject, &head, &found); /* it was there a moment ago */
+    }
+    return rc == ERR_OK ? answer_policy(work, &head) : rc;
 }
 
 static enum err_code first(struct work *work, struct use_job *job)
@@ -72,6 +146,9 @@ static enum err_code first(struct work *work, struct use_job *job)
 
         rc = event_put(work, &job->keys[0], &seen);
     }
+    if (rc == ERR_OK && job->asks) {
+        return answer_people(work, job, &subject);
+    }
     return rc == ERR_OK ? answer_subject(work, found ? &subject : NULL) : rc;
 }
 
@@ -86,17 +163,7 @@ static enum err_code run(struct work *work)
     return rc == ERR_NOT_FOUND ? first(work, job) : rc;
 }
 
-static void answer(struct job *job, enum err_code rc, const struct err *err)
-{
-    const struct service_metrics *metrics = &job->service->metrics;
-
-    if (rc == ERR_OK && job->replayed) {
-        metric_add(metrics->replayed, 1);
-    } else if (rc == ERR_OK && job->refusal != REFUSAL_NONE) {
-        metric_add(metrics->refused, 1);
-    }
-    request_job_answer(job, rc, err);
-}
+static job_answer_fn answer;
 
 static enum err_code use_new(struct service *service,
                              const struct actor *actor,
@@ -115,6 +182,7 @@ static enum err_code use_new(struct service *service,
     job = (struct use_job *)base;
     job->id = *id;
     job->event.actor = *actor;
+    job->nobody_knows = service->facts == NULL;
     (void)input_actor(base, actor); /* a refusal is noted in the job */
     *ret_job = job;
     return ERR_OK;
@@ -137,6 +205,81 @@ use_submit(struct use_job *job, service_request_fn *done, void *arg, struct err 
         return rc;
     }
     return job_submit_take(base, err);
+}
+
+/* Is somebody who approved known to be gone? */
+static bool somebody_is_gone(const struct service *service,
+                             const struct request *request,
+                             const struct policy *head)
+{
+    for (uint32_t i = 0; i < request->decision_count; i++) {
+        struct span user = request->decisions[i].user;
+        struct facts facts = {.user_known = false};
+
+        if (request->decisions[i].verdict != VERDICT_APPROVE) {
+            continue;
+        }
+        service->facts(service->facts_arg, user, &facts);
+        if (!eligible_still(request, head, user, &facts)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The same claim once more, with what is known of the people. */
+static enum err_code claim_again(const struct use_job *job, struct err *err)
+{
+    struct service *service = job->base.job.service;
+    struct use_job *again;
+    struct request request;
+    struct policy head;
+    struct unpack cursor;
+    bool complete;
+    enum err_code rc;
+
+    rc = use_new(service, &job->event.actor, &job->id, &again, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    answer_open(&job->base.job, &cursor);
+    complete = answer_next_request(&cursor, &request) && answer_next_policy(&cursor, &head);
+    ASSERT(complete);
+    again->what = job->what;
+    again->event.kind = APPROVAL_CLAIM;
+    if (job->event.bind_hash != NULL) {
+        memcpy(again->bind_hash, job->bind_hash, sizeof again->bind_hash);
+        again->event.bind_hash = again->bind_hash;
+    }
+    if (job->event.claim_hash.size > 0) {
+        memcpy(again->claim_hash, job->claim_hash, sizeof again->claim_hash);
+        again->event.claim_hash = span_of(again->claim_hash, sizeof again->claim_hash);
+    }
+    again->try_count = job->try_count + 1;
+    again->judged_version = head.version;
+    again->gone = somebody_is_gone(service, &request, &head);
+    return use_submit(again, job->base.done, job->base.job.arg, err);
+}
+
+static void answer(struct job *job, enum err_code rc, const struct err *err)
+{
+    const struct service_metrics *metrics = &job->service->metrics;
+    const struct use_job *use = (const struct use_job *)job;
+    struct err failure = ERR_INIT;
+
+    if (rc == ERR_OK && use->asks) {
+        rc = claim_again(use, &failure);
+        if (rc == ERR_OK) {
+            return; /* the second one answers */
+        }
+        err = &failure;
+    }
+    if (rc == ERR_OK && job->replayed) {
+        metric_add(metrics->replayed, 1);
+    } else if (rc == ERR_OK && job->refusal != REFUSAL_NONE) {
+        metric_add(metrics->refused, 1);
+    }
+    request_job_answer(job, rc, err);
 }
 
 enum err_code service_cancel(struct service *service,

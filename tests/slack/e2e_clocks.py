@@ -36,6 +36,11 @@ policy careful {{
     approvers = {{"{ANA}", "{BEN}"}}
     takes_effect_after = 3s
 }}
+policy firm {{
+    channel = "{CHANNEL}"
+    approvers = {{"{ANA}", "{BEN}"}}
+    recheck = strict
+}}
 policy slowly {{
     channel = "{CHANNEL}"
     approvers = {{"{ANA}", "{BEN}"}}
@@ -140,9 +145,26 @@ class Clocks(EndToEnd):
         self.card(request_id, contains="Takes effect")
         self.world.slack(harness.press(request_id, BEN, ts=card["ts"]))
         self.wait_for("ephemeral", to=BEN, contains="Enough people have approved")
+        ben = self.world.token("ben-cli", scopes=["decide", "read"], user=BEN)
+        late = self.world.api("POST", f"/v1/requests/{request_id}/decisions",
+                              {"verdict": "approve"}, ben)
+        self.assertEqual((late.status, late.json()["refusal"]), (409, "enough"))
         shown = self.world.ctl("show", request_id, token_file=self.token_file, check=0)
         self.assertIn("takes effect", shown.stdout)
         self.assertEqual(self.get(request_id)["approvals"], 1)
+
+    def test_a_claim_under_changed_rules_is_refused_and_under_the_old_ones_succeeds(self):
+        request_id = self.ask(policy="firm", title="Still true?")
+        self.press(request_id, ANA)
+        self.wait_state(request_id, "approved")
+        claim = f"/v1/requests/{request_id}/claim"
+        self.world.apply_policy(
+            POLICY.replace("    recheck", "    self_approval = true\n    recheck"))
+        refused = self.world.api("POST", claim, {}, self.token)
+        self.assertEqual((refused.status, refused.json()["refusal"]), (409, "policy_changed"))
+        self.world.apply_policy(POLICY)
+        done = self.world.api("POST", claim, {}, self.token)
+        self.assertEqual((done.status, done.json()["use"]), (200, "claimed"))
 
     def test_a_crash_in_the_window_loses_nothing_and_decides_once(self):
         request_id = self.ask(policy="careful", title="Kill me twice")

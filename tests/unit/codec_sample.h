@@ -108,7 +108,8 @@ static inline struct policy codec_sample_policy_needs(void)
         policy.needs[i] = (struct policy_need){.need = request.needs[i], .users = 1 + i};
     }
     policy.needs[1].groups = 1;
-    policy.clocks = (struct policy_clocks){.remind_before_ms = 4000,
+    policy.clocks = (struct policy_clocks){.recheck = RECHECK_STRICT,
+                                           .remind_before_ms = 4000,
                                            .escalate_after_ms = 5000,
                                            .effect_after_ms = 6000,
                                            .escalate_channel = SPAN_LITERAL("C0BOSS"),

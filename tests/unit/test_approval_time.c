@@ -270,6 +270,54 @@ static void everybody_who_may_decide_may_stop_it_and_so_may_who_approved(void)
     }
 }
 
+static void one_stop_is_enough_where_a_rejection_takes_two(void)
+{
+    struct policy policy = policy_of(1);
+    struct request request = opened(&policy);
+    struct approval_event event = press_of("U0BOB", VERDICT_REJECT, NOW + 1);
+
+    request.rejections = 2;
+    CU_ASSERT_EQUAL(step(&request, &policy, &event), REFUSAL_NONE);
+    CU_ASSERT_EQUAL(request.state, REQUEST_PENDING);
+    event = press_of("U0ANN", VERDICT_APPROVE, NOW + 2);
+    CU_ASSERT_EQUAL(step(&request, &policy, &event), REFUSAL_NONE);
+    CU_ASSERT(request_is_delayed(&request));
+    event = press_of("U0BOB", VERDICT_REJECT, NOW + 3); /* who rejected it, too */
+    CU_ASSERT_EQUAL(step(&request, &policy, &event), REFUSAL_NONE);
+    CU_ASSERT(request.state == REQUEST_REJECTED && request.decision_count == 3);
+    CU_ASSERT_EQUAL(step(&request, &policy, &event), REFUSAL_ALREADY_DECIDED);
+}
+
+static void after_an_escalation_the_others_fill_every_need(void)
+{
+    struct policy policy = policy_of(1);
+    struct approval_event event = press_of("U0BOSS", VERDICT_APPROVE, ESCALATE_AT);
+    const struct facts no_boss = {
+        .user_known = true, .known_count = 1, .known = {SPAN_LITERAL("S0BOSS")}};
+    struct request request;
+
+    policy.clocks.effect_after_ms = 0;
+    policy.need_count = 2;
+    policy.needs[0] =
+        (struct policy_need){.need = {.name = SPAN_LITERAL("security"), .quorum = 1}, .users = 1};
+    policy.needs[1] =
+        (struct policy_need){.need = {.name = SPAN_LITERAL("ops"), .quorum = 1}, .users = 2};
+    request = opened(&policy);
+    request.quorum = 2;
+    request.need_count = 2;
+    request.needs[0] = policy.needs[0].need;
+    request.needs[1] = policy.needs[1].need;
+    CU_ASSERT_EQUAL(step(&request, &policy, &event), REFUSAL_NONE);
+    CU_ASSERT(request.decision_count == 1 && request.decisions[0].needs == 3);
+    CU_ASSERT_EQUAL(request.state, REQUEST_PENDING); /* one person, one place */
+    event = press_of("U0ANN", VERDICT_APPROVE, ESCALATE_AT + 1);
+    CU_ASSERT_EQUAL(step(&request, &policy, &event), REFUSAL_NONE);
+    CU_ASSERT(effects.need_facts); /* she might be in the group that may fill all */
+    event.facts = &no_boss;
+    CU_ASSERT_EQUAL(step(&request, &policy, &event), REFUSAL_NONE);
+    CU_ASSERT_EQUAL(request.state, REQUEST_APPROVED);
+}
+
 static void a_stop_at_the_moment_of_the_effect_comes_too_late(void)
 {
     struct policy policy = policy_of(1);
@@ -569,6 +617,10 @@ UNIT_MAIN("approval_time",
           {"an approval takes effect after its window", an_approval_takes_effect_after_its_window},
           {"everybody who may decide may stop it, and so may who approved",
            everybody_who_may_decide_may_stop_it_and_so_may_who_approved},
+          {"one stop is enough where a rejection takes two",
+           one_stop_is_enough_where_a_rejection_takes_two},
+          {"after an escalation the others fill every need",
+           after_an_escalation_the_others_fill_every_need},
           {"a stop at the moment of the effect comes too late",
            a_stop_at_the_moment_of_the_effect_comes_too_late},
           {"what was approved in time does not expire in its window",

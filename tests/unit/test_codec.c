@@ -187,6 +187,7 @@ static void every_time_of_a_record_survives(void)
     CU_ASSERT(policy.clocks.remind_before_ms == of.remind_before_ms);
     CU_ASSERT(policy.clocks.escalate_after_ms == of.escalate_after_ms);
     CU_ASSERT(policy.clocks.effect_after_ms == of.effect_after_ms);
+    CU_ASSERT_EQUAL(policy.clocks.recheck, RECHECK_STRICT);
     CU_ASSERT(span_is(policy.clocks.escalate_channel, "C0BOSS"));
     CU_ASSERT(span_is(policy.clocks.escalate_users[0], "U0BOSS"));
     CU_ASSERT(span_is(policy.clocks.escalate_groups[0], "S0BOSS"));

@@ -213,6 +213,63 @@ static void needs_are_shown_as_they_are_written(void)
     CU_ASSERT_FALSE(policy_equal(&policy, &other));
 }
 
+static void only_who_decides_and_how_are_rules(void)
+{
+    static const char *const rules[] = {"approvers",      "needs",       "quorum",
+                                        "self_approval",  "rejections",  "exclude_requester_groups",
+                                        "escalate_after", "escalate_to", "takes_effect_after"};
+    struct policy before = good();
+    struct policy after = good();
+    size_t found = 0;
+
+    /* Every field differs. */
+    after = (struct policy){.title = SPAN_LITERAL("t"),
+                            .channel = SPAN_LITERAL("C0OTHER"),
+                            .quorum = 2,
+                            .rejections = 2,
+                            .exclude_count = 1,
+                            .excludes = {SPAN_LITERAL("S0TEAM")},
+                            .need_count = 1,
+                            .fields = SPAN_LITERAL("f"),
+                            .self_approval = true,
+                            .direct_requester = true,
+                            .require_reason = true,
+                            .ask_in_slack = true,
+                            .expires_after_ms = 1,
+                            .lapses_after_ms = 1,
+                            .user_count = 1,
+                            .users = {SPAN_LITERAL("U0ZED")},
+                            .webhook_count = 1,
+                            .webhooks = {SPAN_LITERAL("ci")},
+                            .clocks = {.recheck = RECHECK_STRICT,
+                                       .remind_before_ms = 1,
+                                       .escalate_after_ms = 1,
+                                       .effect_after_ms = 1,
+                                       .escalate_channel = SPAN_LITERAL("C0BOSS")}};
+    CU_ASSERT_FALSE(policy_rules_equal(&before, &after));
+    for (size_t i = 0; i < POLICY_FIELD_COUNT; i++) {
+        CU_ASSERT_FALSE(policy_field_equal(&before, &after, i));
+        for (size_t j = 0; j < sizeof rules / sizeof rules[0]; j++) {
+            found += strcmp(policy_field_name(i), rules[j]) == 0 ? 1 : 0;
+        }
+    }
+    CU_ASSERT_EQUAL(found, sizeof rules / sizeof rules[0]);
+    after.quorum = before.quorum;
+    after.rejections = before.rejections;
+    after.exclude_count = 0;
+    after.need_count = 0;
+    after.self_approval = false;
+    after.user_count = before.user_count;
+    memcpy(after.users, before.users, sizeof after.users);
+    after.clocks.escalate_after_ms = 0;
+    after.clocks.effect_after_ms = 0;
+    after.clocks.escalate_channel = SPAN_NONE;
+    CU_ASSERT_FALSE(policy_equal(&before, &after));
+    CU_ASSERT(policy_rules_equal(&before, &after));
+    after.clocks.effect_after_ms = 1;
+    CU_ASSERT_FALSE(policy_rules_equal(&before, &after));
+}
+
 static struct policy with_clocks(void)
 {
     struct policy policy = good();
@@ -322,7 +379,8 @@ static void a_difference_names_the_changed_fields(void)
     }
     CU_ASSERT_EQUAL(changed, 3);
     after = with_clocks();
-    for (size_t i = POLICY_FIELD_COUNT - 4; i < POLICY_FIELD_COUNT; i++) {
+    after.clocks.recheck = RECHECK_STRICT;
+    for (size_t i = POLICY_FIELD_COUNT - 5; i < POLICY_FIELD_COUNT; i++) {
         CU_ASSERT_FALSE(policy_field_equal(&before, &after, i));
         buf_clear(buf);
         CU_ASSERT_EQUAL(policy_field_format(&after, i, buf, &err), ERR_OK);
@@ -345,6 +403,7 @@ UNIT_MAIN("policy",
           {"rejections and excluded groups have their limits",
            rejections_and_excluded_groups_have_their_limits},
           {"needs are shown as they are written", needs_are_shown_as_they_are_written},
+          {"only who decides, and how, are rules", only_who_decides_and_how_are_rules},
           {"every time has its limits", every_time_has_its_limits},
           {"the groups of approvers and of escalate_to are bounded together",
            the_groups_of_approvers_and_of_escalate_to_are_bounded_together},
