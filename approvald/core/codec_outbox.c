@@ -2,7 +2,8 @@
 /* codec_outbox.c: the stored form of an outbox row.
  * Owns its layout: u8 version (1) | 16 request | u8 surface | text target | u32 wanted, sent |
  *   text channel, ts | u8 flags (1 attempted, 2 dead) | u64 owed_ms, attempt_ms | u32 attempts |
- *   text error | list of (u32 id | u64 at_ms | u16 kind | text user, text)
+ *   text error | list of (u32 id | u64 at_ms | u16 kind | text user, text) | u32 reposts, u32
+ *   repairs: only when one is not 0 (older records have none)
  * Never decides what is owed: outbox.h does. */
 #include "approvald/core/codec.h"
 #include "approvald/core/codec_io.h"
@@ -41,6 +42,10 @@ enum err_code codec_row_encode(const struct outbox_row *row, struct buf *buf, st
         codec_u16(&writer, (uint16_t)row->items[i].kind);
         codec_text(&writer, row->items[i].user);
         codec_text(&writer, row->items[i].text);
+    }
+    if (row->reposts > 0 || row->repairs > 0) {
+        codec_u32(&writer, row->reposts);
+        codec_u32(&writer, row->repairs);
     }
     return writer.rc;
 }
@@ -81,6 +86,12 @@ enum err_code codec_row_decode(struct span bytes, struct outbox_row *ret_row, st
     ret_row->attempts = unpack_u32(&unpack);
     ret_row->error = unpack_text(&unpack);
     read_items(&unpack, ret_row);
+    if (unpack.left > 0) {
+        ret_row->reposts = unpack_u32(&unpack);
+        ret_row->repairs = unpack_u32(&unpack);
+        /* Two zeroes are not written. */
+        unpack.failed = unpack.failed || (ret_row->reposts == 0 && ret_row->repairs == 0);
+    }
     if (ret_row->target.size > CORE_NAME_SIZE_MAX) {
         unpack.failed = true; /* a target is part of a key of fixed room */
     }

@@ -77,6 +77,11 @@
 #define CORE_GIVE_UP_MS        (4 * CORE_DAY_MS)
 #define CORE_GIVE_UP_NOTICE_MS (10 * CORE_MINUTE_MS)
 
+/* Who deletes a card may have slipped; who deletes it again means it, or is a rule of retention. */
+#define CORE_REPOST_COUNT_MAX 1
+/* A message that shows something else after so many repairs cannot be put right by another. */
+#define CORE_REPAIR_COUNT_MAX 3
+
 static_assert(CORE_QUORUM_MAX + CORE_REJECTIONS_MAX <= CORE_DECISION_COUNT_MAX,
               "a quorum and the rejections beside it must fit in the decisions");
 static_assert(CORE_NEED_COUNT_MAX <= 8, "a set of needs is stored in a byte");

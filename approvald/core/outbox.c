@@ -8,6 +8,10 @@
 
 #include <string.h>
 
+#define UNWANTED_TEXT                                                                              \
+    "the message was deleted again after it had been posted anew; it is not posted any more "      \
+    "unless you replay it"
+
 bool outbox_is_level(enum surface surface)
 {
     switch (surface) {
@@ -44,24 +48,44 @@ static void revive(struct outbox_row *row, uint64_t now_ms)
     row->owed_ms = now_ms;
 }
 
+/* Its message was deleted more often than it is posted anew: only the admin's word posts again. */
+static bool is_unwanted(const struct outbox_row *row)
+{
+    return row->dead && row->reposts > CORE_REPOST_COUNT_MAX;
+}
+
 void outbox_raise(struct outbox_row *row, uint32_t revision, uint64_t now_ms)
 {
     ASSERT(outbox_is_level(row->surface));
-    if (!outbox_is_owed(row) || row->dead) {
+    if (!is_unwanted(row) && (!outbox_is_owed(row) || row->dead)) {
         revive(row, now_ms);
     }
-    row->wanted = revision > row->wanted ? revision : row->wanted;
+    if (revision > row->wanted) {
+        row->wanted = revision;
+        row->repairs = 0;
+    }
     ASSERT(outbox_row_invariant(row));
 }
 
 void outbox_doubt(struct outbox_row *row, uint64_t now_ms)
 {
     ASSERT(outbox_is_level(row->surface));
-    if (!outbox_is_owed(row) || row->dead) {
+    if (!is_unwanted(row) && (!outbox_is_owed(row) || row->dead)) {
         revive(row, now_ms);
     }
     row->sent = 0;
     ASSERT(outbox_row_invariant(row));
+}
+
+bool outbox_repair(struct outbox_row *row, uint64_t now_ms)
+{
+    ASSERT(outbox_is_level(row->surface));
+    if (row->repairs >= CORE_REPAIR_COUNT_MAX) {
+        return false;
+    }
+    row->repairs++;
+    outbox_doubt(row, now_ms);
+    return true;
 }
 
 static void remove_item(struct outbox_row *row, uint32_t index)
@@ -186,6 +210,28 @@ static bool fail(struct outbox_row *row, const struct outbox_outcome *outcome, u
     return true;
 }
 
+/* The message is gone: it is posted anew, but not for ever. True when the row died by it. */
+static bool lose(struct outbox_row *row, const struct outbox_outcome *outcome, uint64_t now_ms)
+{
+    bool counts = row->ts.size > 0; /* else this loss was told before */
+    bool died;
+
+    row->attempted = false;
+    row->sent = 0;
+    row->channel = SPAN_NONE;
+    row->ts = SPAN_NONE;
+    if (counts && row->reposts <= CORE_REPOST_COUNT_MAX) {
+        row->reposts++;
+    }
+    died = fail(row, outcome, now_ms);
+    if (row->reposts > CORE_REPOST_COUNT_MAX && outbox_is_owed(row)) {
+        died = died || !row->dead;
+        row->dead = true;
+        row->error = SPAN_LITERAL(UNWANTED_TEXT);
+    }
+    return died;
+}
+
 enum outbox_place outbox_end(struct outbox_row *row,
                              const struct outbox_outcome *outcome,
                              uint64_t now_ms,
@@ -210,11 +256,7 @@ enum outbox_place outbox_end(struct outbox_row *row,
         *ret_died = fail(row, outcome, now_ms);
         break;
     case OUTBOX_LOST:
-        row->attempted = false;
-        row->sent = 0;
-        row->channel = SPAN_NONE;
-        row->ts = SPAN_NONE;
-        *ret_died = fail(row, outcome, now_ms);
+        *ret_died = lose(row, outcome, now_ms);
         break;
     }
     ASSERT(outbox_row_invariant(row));
@@ -224,6 +266,8 @@ enum outbox_place outbox_end(struct outbox_row *row,
 void outbox_replay(struct outbox_row *row, uint64_t now_ms)
 {
     revive(row, now_ms);
+    row->reposts = 0;
+    row->repairs = 0;
     ASSERT(outbox_row_invariant(row));
 }
 
@@ -259,6 +303,10 @@ bool outbox_row_invariant(const struct outbox_row *row)
         return false;
     }
     if (level ? row->item_count != 0 : row->wanted != 0 || row->sent != 0) {
+        return false;
+    }
+    if (row->reposts > CORE_REPOST_COUNT_MAX + 1 || row->repairs > CORE_REPAIR_COUNT_MAX ||
+        (!level && row->reposts + row->repairs > 0)) {
         return false;
     }
     if (row->item_count > CORE_OUTBOX_ITEM_COUNT_MAX || row->sent > row->wanted) {

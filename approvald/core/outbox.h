@@ -17,7 +17,8 @@ enum outbox_result {
     OUTBOX_UNKNOWN,  /* it may have been done: reconcile before repeating */
     OUTBOX_DEAD,     /* permanent: dead letter */
     OUTBOX_DROP,     /* nobody waits for it any more (a notice that came too late) */
-    OUTBOX_LOST,     /* the message is gone: forget channel and ts, post again */
+    OUTBOX_LOST,     /* the message is gone: forget channel and ts, post again, a limited number of
+                        times (CORE_REPOST_COUNT_MAX), then it is a dead letter */
 };
 
 struct outbox_outcome {
@@ -43,10 +44,14 @@ void outbox_init(struct outbox_row *row,
                  const struct request_id *request,
                  enum surface surface,
                  struct span target);
-/* Level rows: revision should be shown. A dead row lives again. */
+/* Level rows: revision should be shown. A dead row lives again, except one whose message was
+ * deleted again and again: only outbox_replay revives it. */
 void outbox_raise(struct outbox_row *row, uint32_t revision, uint64_t now_ms);
 /* Level rows: whatever is shown is in doubt; the wanted revision is owed again. */
 void outbox_doubt(struct outbox_row *row, uint64_t now_ms);
+/* Level rows: the message was seen to show something else. As outbox_doubt, but no more than
+ * CORE_REPAIR_COUNT_MAX times between two changes: false, and nothing is changed. */
+bool outbox_repair(struct outbox_row *row, uint64_t now_ms) WARN_UNUSED;
 /* List rows: one more. A notice beyond the limit pushes the oldest out; elsewhere ERR_FULL. */
 enum err_code
 outbox_add(struct outbox_row *row, const struct outbox_item *item, struct err *err) WARN_UNUSED;

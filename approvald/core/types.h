@@ -273,6 +273,8 @@ struct outbox_row {
     uint64_t attempt_ms; /* the last attempt began */
     uint32_t attempts;   /* since the last success */
     uint32_t item_count;
+    uint32_t reposts;  /* card, direct: how often its message was gone and had to be posted anew */
+    uint32_t repairs;  /* card, direct: how often it was put right since the last change */
     struct span error; /* of the last attempt, for the admin */
     struct outbox_item
         items[CORE_OUTBOX_ITEM_COUNT_MAX]; /* thread, notice, webhook: oldest first */

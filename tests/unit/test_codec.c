@@ -195,6 +195,28 @@ static void every_time_of_a_record_survives(void)
     pair_done(&second);
 }
 
+/* Records of before it was counted have no count, and those that need none have none still. */
+static void a_row_counts_its_reposts_and_repairs(void)
+{
+    struct outbox_row in = codec_sample_row();
+    struct outbox_row out;
+    struct pair pair = pair_of(2);
+    struct err err = ERR_INIT;
+    size_t size = buf_size(pair.bytes);
+
+    CU_ASSERT_EQUAL_FATAL(codec_row_decode(buf_span(pair.bytes), &out, &err), ERR_OK);
+    CU_ASSERT(out.reposts == 0 && out.repairs == 0);
+    in.reposts = 2;
+    in.repairs = 3;
+    CU_ASSERT_EQUAL_FATAL(codec_row_encode(&in, pair.again, &err), ERR_OK);
+    CU_ASSERT_EQUAL(buf_size(pair.again), size + 8);
+    CU_ASSERT_EQUAL_FATAL(codec_row_decode(buf_span(pair.again), &out, &err), ERR_OK);
+    CU_ASSERT(out.reposts == 2 && out.repairs == 3);
+    memset(buf_at(pair.again, size), 0, 8); /* zeroes are not written, so they are not read */
+    CU_ASSERT_EQUAL(codec_row_decode(buf_span(pair.again), &out, &err), ERR_CORRUPT);
+    pair_done(&pair);
+}
+
 /* A copy of its own size, so that the sanitizers see a read beyond it. */
 static enum err_code round_exact(uint32_t kind, const char *bytes, size_t size, struct buf *again)
 {
@@ -309,6 +331,7 @@ UNIT_MAIN("codec",
           {"fields survive and leave no trace where there are none",
            fields_survive_and_leave_no_trace_where_there_are_none},
           {"every time of a record survives", every_time_of_a_record_survives},
+          {"a row counts its reposts and repairs", a_row_counts_its_reposts_and_repairs},
           {"a cut record is refused", a_cut_record_is_refused},
           {"a changed byte is refused or another record",
            a_changed_byte_is_refused_or_another_record},

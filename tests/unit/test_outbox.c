@@ -103,6 +103,60 @@ static void a_lost_message_is_owed_from_the_start(void)
     CU_ASSERT(outbox_is_owed(&row) && row.ts.size > 0 && row.owed_ms == NOW + 9);
 }
 
+/* Posts what is owed, where nothing was found. */
+static void post_anew(struct outbox_row *row)
+{
+    outbox_begin(row, NOW);
+    CU_ASSERT_EQUAL(end(row, OUTBOX_SENT, row->wanted), OUTBOX_SETTLED);
+}
+
+static void a_message_that_is_deleted_again_is_left_to_the_admin(void)
+{
+    struct outbox_row row = row_of(SURFACE_CARD);
+    bool died;
+
+    outbox_raise(&row, 1, NOW);
+    post_anew(&row);
+    for (uint32_t i = 0; i < CORE_REPOST_COUNT_MAX; i++) {
+        outbox_doubt(&row, NOW);
+        outbox_begin(&row, NOW);
+        CU_ASSERT_EQUAL(end_at(&row, OUTBOX_LOST, 0, NOW, &died), OUTBOX_OWED);
+        CU_ASSERT_FALSE(died);
+        CU_ASSERT_EQUAL(end_at(&row, OUTBOX_LOST, 0, NOW, &died), OUTBOX_OWED); /* repeated */
+        CU_ASSERT(!died && row.reposts == i + 1);
+        post_anew(&row);
+    }
+    outbox_raise(&row, 2, NOW);
+    outbox_begin(&row, NOW);
+    CU_ASSERT_EQUAL(end_at(&row, OUTBOX_LOST, 0, NOW, &died), OUTBOX_OWED);
+    CU_ASSERT(died && row.dead && row.error.size > 0);
+    outbox_raise(&row, 3, NOW);
+    outbox_doubt(&row, NOW);
+    CU_ASSERT(row.dead && row.wanted == 3);
+    outbox_replay(&row, NOW);
+    CU_ASSERT(!row.dead && row.reposts == 0);
+    post_anew(&row);
+    CU_ASSERT_EQUAL(row.sent, 3);
+}
+
+static void a_message_that_cannot_be_put_right_is_left_alone(void)
+{
+    struct outbox_row row = row_of(SURFACE_CARD);
+
+    outbox_raise(&row, 1, NOW);
+    post_anew(&row);
+    for (uint32_t i = 0; i < CORE_REPAIR_COUNT_MAX; i++) {
+        CU_ASSERT(outbox_repair(&row, NOW));
+        CU_ASSERT(outbox_is_owed(&row));
+        post_anew(&row);
+    }
+    CU_ASSERT_FALSE(outbox_repair(&row, NOW));
+    CU_ASSERT_FALSE(outbox_is_owed(&row));
+    outbox_raise(&row, 2, NOW);
+    post_anew(&row);
+    CU_ASSERT(outbox_repair(&row, NOW)); /* another content, another try */
+}
+
 static void what_takes_too_long_dies_and_a_change_revives_it(void)
 {
     struct outbox_row row = row_of(SURFACE_CARD);
@@ -203,6 +257,10 @@ UNIT_MAIN("outbox",
           {"an unknown result is remembered until it is known",
            an_unknown_result_is_remembered_until_it_is_known},
           {"a lost message is owed from the start", a_lost_message_is_owed_from_the_start},
+          {"a message that is deleted again is left to the admin",
+           a_message_that_is_deleted_again_is_left_to_the_admin},
+          {"a message that cannot be put right is left alone",
+           a_message_that_cannot_be_put_right_is_left_alone},
           {"what takes too long dies and a change revives it",
            what_takes_too_long_dies_and_a_change_revives_it},
           {"list items go oldest first and once", list_items_go_oldest_first_and_once},
