@@ -335,6 +335,17 @@ static void add_transports(struct json *slack, const struct app *app)
     add_time(socket, "last_event_at", socket_ms);
 }
 
+/* Whether Slack is down, since when, and how often it was. */
+static void add_breaker(struct json *slack, const struct webapi_status *status)
+{
+    struct json *breaker = json_add_object(slack, "breaker");
+    const char *state = status->probing ? "half-open" : "open";
+
+    json_add_text(breaker, "state", span_text(status->down_ms == 0 ? "closed" : state));
+    json_add_u64(breaker, "down_s", status->down_ms / 1000);
+    json_add_u64(breaker, "outages", status->outage_count);
+}
+
 static void add_slack(struct json *object, struct app *app)
 {
     static const char *const states[] = {
@@ -356,6 +367,7 @@ static void add_slack(struct json *object, struct app *app)
     } else {
         json_add_null(slack, "skew_s");
     }
+    add_breaker(slack, &status);
     directory_identity(app->directory, &identity);
     json_add_bool(slack, "team_mismatch", identity.mismatch);
     json_add_text(slack, "team", identity.team);

@@ -2,6 +2,7 @@
 /* cmd_status.c: status: one glance.
  * Owns the choice of what deserves a person; never repairs anything. */
 #include "approvald/ctl/command.h"
+#include "approvald/ctl/show.h"
 #include "approvald/ctl/supervisor.h"
 #include "base/buf.h"
 #include "base/json.h"
@@ -15,6 +16,8 @@ struct health {
     bool ready;
     bool slack_used;
     bool slack_ok;
+    bool slack_down; /* and neither unused nor refused */
+    uint64_t slack_down_s;
     bool socket_used;
     bool socket_ok;
     uint64_t pending;
@@ -32,10 +35,12 @@ static void read_health(const struct json *status, struct health *ret_health)
         .ready = json_bool(status, "ready", false),
         .slack_used = slack.size > 0 && !span_is(slack, "unused"),
         .slack_ok = span_is(slack, "up"),
+        .slack_down = span_is(slack, "unreachable"),
         .socket_used = json_text(status, "slack.socket.state").size > 0,
         .socket_ok = span_is(json_text(status, "slack.socket.state"), "live"),
     };
     (void)json_u64(status, "counts.pending", &ret_health->pending); /* absent: 0 */
+    (void)json_u64(status, "slack.breaker.down_s", &ret_health->slack_down_s);
     (void)json_u64(status, "counts.inbox", &ret_health->inbox);
     (void)json_u64(status, "counts.outbox_owed", &ret_health->owed);
     (void)json_u64(status, "counts.outbox_dead", &ret_health->dead);
@@ -55,6 +60,25 @@ say(const char *prefix, const struct json *status, const char *path, struct err 
     return rc == ERR_OK ? ctl_print_line(prefix, buf_span(text), err) : rc;
 }
 
+/* Slack is down: for how long, and what the approvers can do. */
+static enum err_code
+show_outage(const struct json *status, const struct health *health, struct err *err)
+{
+    char span[SHOW_SPAN_SIZE];
+    char prefix[64];
+    enum err_code rc;
+
+    show_span((int64_t)health->slack_down_s, span);
+    (void)snprintf(prefix, sizeof prefix, "  slack     DOWN for %s: ", span); /* fits */
+    rc = say(prefix, status, "slack.error", err);
+    if (rc == ERR_OK && health->pending > 0) {
+        (void)printf("            %" PRIu64 " wait: approvers can decide with approvalctl approve "
+                     "ID, approvalctl reject ID\n",
+                     health->pending);
+    }
+    return rc;
+}
+
 /* Slack, and how its deliveries come. */
 static enum err_code
 show_slack(const struct json *status, const struct health *health, struct err *err)
@@ -67,6 +91,8 @@ show_slack(const struct json *status, const struct health *health, struct err *e
     }
     if (health->slack_ok) {
         (void)printf("  slack     ok\n");
+    } else if (health->slack_down) {
+        rc = show_outage(status, health, err);
     } else {
         rc = say("  slack     FAILS, see approvalctl slack check: ", status, "slack.state", err);
     }

@@ -38,13 +38,16 @@
 #define SLACK_CHANNEL_COUNT_MAX     256    /* channels whose spacing is remembered */
 #define SLACK_CHANNEL_SPACING_MS    1000   /* Slack: about one post a second and channel */
 #define SLACK_CHANNEL_BURST         3      /* short bursts are allowed */
-#define SLACK_CIRCUIT_FAILURE_COUNT 5      /* transport failures in a row that open the circuit */
-#define SLACK_CIRCUIT_MS_MIN        2000   /* first pause: a proxy's restart */
-#define SLACK_CIRCUIT_MS_MAX        60000  /* longest: the end of an outage is soon noticed */
+#define SLACK_BREAKER_FAILURE_COUNT 5      /* bad calls in a row: more than a hiccup */
+#define SLACK_BREAKER_WINDOW_COUNT  20     /* calls of which half are bad: a Slack that limps */
+#define SLACK_BREAKER_SLOW_MS       6000   /* answers so late are of no use to who pressed */
+#define SLACK_BREAKER_MS_MIN        2000   /* first pause: a proxy's restart */
+#define SLACK_BREAKER_MS_MAX        15000  /* longest: one question in so long burdens nobody */
+#define SLACK_BREAKER_STABLE_MS     60000  /* up for so long, the next outage is another one */
 #define SLACK_SKEW_WARN_S           60 /* of 300 s allowed: time to repair NTP before presses fail */
 #define SLACK_TOKEN_SIZE_MAX        512 /* bytes: rotated tokens have about 170 */
 #define SLACK_SLUG_SIZE_MAX         64  /* bytes: Slack's error words */
-#define SLACK_LISTENER_COUNT_MAX    4   /* sender, directory, inbound, health */
+#define SLACK_LISTENER_COUNT_MAX    6   /* sender, directory, reconciler; spare */
 #define SLACK_DETAIL_SIZE_MAX       512 /* bytes: response_metadata.messages, for one log line */
 
 /* WebSocket and Socket Mode. */
@@ -96,6 +99,9 @@
 #define SLACK_IDENTITY_MS            600000 /* auth.test again: notices a dead token and skew */
 #define SLACK_IDENTITY_RETRY_MS      15000  /* while it fails or the token is refused */
 
+/* While Slack is down: outages last hours at worst; who left the company meanwhile? */
+#define SLACK_OUTAGE_FACTS_MS 14400000
+
 /* Views (reference: limits of Block Kit). */
 #define SLACK_VIEW_TITLE_COUNT_MAX    24
 #define SLACK_VIEW_METADATA_COUNT_MAX 3000
@@ -127,6 +133,22 @@
 #define SLACK_RECONCILE_PAGE_COUNT   200           /* messages per page: Slack's advice */
 #define SLACK_RECONCILE_PAGES_MAX    10 /* 2,000 messages since the request: a busy channel's day */
 #define SLACK_RECONCILE_MARGIN_MS    60000 /* clocks of ours and Slack's may differ */
+
+/* Sender: which change goes when. */
+#define SLACK_SEND_CHANGE_COUNT_MAX 4 /* calls for changes at once, when their rate is used up */
+#define SLACK_SEND_WATCHED_MS       10000 /* so long people look whether their press worked */
+
+/* Reconciler. */
+#define SLACK_CHECK_CARD_COUNT_MAX 1024 /* compared at a time, 180 KiB, however many there are */
+#define SLACK_CHECK_COPY_COUNT_MAX 16   /* copies at a time: there are hardly ever any */
+#define SLACK_CHECK_PAGE_COUNT     100 /* messages per page: cards are long, an answer is bounded */
+#define SLACK_CHECK_SHORT_COUNT    20  /* the same after a failure: perhaps it was too long */
+#define SLACK_CHECK_SPARE_PAGES    16  /* of a channel: what people say above its cards */
+#define SLACK_CHECK_MARGIN_US      UINT64_C(600000000) /* a copy is posted within two back-offs */
+#define SLACK_CHECK_TRY_COUNT      3    /* of one page; then its channel waits for the next sweep */
+#define SLACK_CHECK_RETRY_MS       5000 /* between two of them */
+#define SLACK_CHECK_GAP_MS         60000   /* between two sweeps, whatever is reported */
+#define SLACK_CHECK_EVERY_MS       3600000 /* without any report: what nobody notices */
 
 static_assert(SLACK_SEND_SLACK_COUNT_MAX < SLACK_RUNNING_COUNT_MAX, "people's calls find room");
 static_assert(SLACK_MESSAGE_SIZE_MAX < SLACK_CALL_SIZE_MAX, "a message fits in a call");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rate.c: token buckets, pauses and the circuit of the Web API client.
+/* rate.c: token buckets and pauses of the Web API client.
  * Owns all of "not yet"; buckets count thousandths of a call so that slow rates stay exact.
  * Never reads a clock, never draws a random number, never knows a queue. */
 #include "approvald/slack/rate.h"
@@ -9,8 +9,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
-#define RATE_CALL      60000ULL /* units of one call: at n calls a minute n units come a millisecond */
-#define RATE_SHIFT_MAX 16 /* doublings of the circuit's pause; the limit is reached long before */
+#define RATE_CALL 60000ULL /* units of one call: at n calls a minute n units come a millisecond */
 
 struct rate_bucket {
     uint64_t units;
@@ -28,9 +27,6 @@ struct rate {
     uint64_t limited_until_ms[WEBAPI_METHOD_COUNT]; /* some channel of it is paused until */
     struct lru *channel_index;                      /* owned */
     struct rate_bucket *channels;                   /* owned, SLACK_CHANNEL_COUNT_MAX */
-    uint32_t failure_count;                         /* in a row */
-    uint64_t open_until_ms;
-    bool probing;
 };
 
 static const struct rate_limit method_limits[] = {
@@ -140,9 +136,6 @@ rate_take(struct rate *rate, enum webapi_method method, struct span channel, uin
     uint64_t ready_ms;
 
     ASSERT(method < WEBAPI_METHOD_COUNT);
-    if (rate_is_open(rate) && (rate->probing || now_ms < rate->open_until_ms)) {
-        return later(rate->open_until_ms, now_ms + 1);
-    }
     ready_ms = bucket_ready_ms(of_method, &method_limits[method], now_ms);
     of_channel = channel_of(rate, method, channel, now_ms);
     if (of_channel != NULL) {
@@ -156,7 +149,6 @@ rate_take(struct rate *rate, enum webapi_method method, struct span channel, uin
     if (of_channel != NULL) {
         of_channel->units -= RATE_CALL;
     }
-    rate->probing = rate_is_open(rate);
     return 0;
 }
 
@@ -180,36 +172,8 @@ void rate_limited(struct rate *rate,
     }
 }
 
-void rate_reached(struct rate *rate)
+bool rate_is_spent(struct rate *rate, enum webapi_method method, uint64_t now_ms)
 {
-    rate->failure_count = 0;
-    rate->open_until_ms = 0;
-    rate->probing = false;
-}
-
-void rate_failed(struct rate *rate, uint64_t now_ms, uint32_t draw)
-{
-    uint64_t pause_ms;
-    uint32_t doublings;
-
-    rate->probing = false;
-    if (rate->failure_count < UINT32_MAX) {
-        rate->failure_count++;
-    }
-    if (!rate_is_open(rate)) {
-        return;
-    }
-    doublings = rate->failure_count - SLACK_CIRCUIT_FAILURE_COUNT;
-    pause_ms = (uint64_t)SLACK_CIRCUIT_MS_MIN
-               << (doublings < RATE_SHIFT_MAX ? doublings : RATE_SHIFT_MAX);
-    if (pause_ms > SLACK_CIRCUIT_MS_MAX) {
-        pause_ms = SLACK_CIRCUIT_MS_MAX;
-    }
-    /* Half of it is jitter, so that many hosts do not come back together. */
-    rate->open_until_ms = now_ms + pause_ms / 2 + draw % (pause_ms / 2 + 1);
-}
-
-bool rate_is_open(const struct rate *rate)
-{
-    return rate->failure_count >= SLACK_CIRCUIT_FAILURE_COUNT;
+    ASSERT(method < WEBAPI_METHOD_COUNT);
+    return bucket_ready_ms(&rate->methods[method], &method_limits[method], now_ms) > 0;
 }

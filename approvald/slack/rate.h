@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rate.h: when may a call to Slack be sent? Pure: the time and the random draw are passed in.
  *
- * A token bucket per method (Slack's tiers), one per channel for posts, pauses after a 429, and a
- * circuit: after SLACK_CIRCUIT_FAILURE_COUNT transport failures in a row one call at a time probes,
- * with growing pauses. Times are milliseconds of one monotonic clock. */
+ * A token bucket per method (Slack's tiers), one per channel for posts, and pauses after a 429.
+ * Whether Slack can be reached at all is breaker.h's. Times are milliseconds of one monotonic
+ * clock. */
 #ifndef APPROVALD_SLACK_RATE_H
 #define APPROVALD_SLACK_RATE_H
 
@@ -29,10 +29,7 @@ void rate_limited(struct rate *rate,
                   struct span channel,
                   uint64_t now_ms,
                   uint32_t pause_ms);
-/* Something answered at all: the circuit closes. */
-void rate_reached(struct rate *rate);
-/* Nothing usable came back. draw is random, for jitter. */
-void rate_failed(struct rate *rate, uint64_t now_ms, uint32_t draw);
-bool rate_is_open(const struct rate *rate); /* the circuit */
+/* Would a call of this method have to wait now, whatever its channel? */
+bool rate_is_spent(struct rate *rate, enum webapi_method method, uint64_t now_ms);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* webapi.c: the client of Slack's Web API: queue, sending, state.
+/* webapi.c: the client of Slack's Web API: queue and sending.
  * Owns the token, the queue of calls and the connection between answers and rate limits.
  * Never repeats a call, never decides what a word of Slack means (answer.c) or when a call may go
  * (rate.c), never logs a body or the token. */
@@ -59,93 +59,9 @@ static void schedule(struct webapi *webapi, uint64_t delay_ms)
     }
 }
 
-static void wake(struct webapi *webapi)
+void webapi_wake(struct webapi *webapi)
 {
     event_active(webapi->timer, EV_TIMEOUT, 0);
-}
-
-/* State. */
-
-static void update_state(struct webapi *webapi)
-{
-    static const char *const words[] = {
-        [WEBAPI_UP] = "up", [WEBAPI_DOWN] = "down", [WEBAPI_DEAD] = "dead"};
-    enum webapi_state state = WEBAPI_UP;
-
-    if (webapi->dead) {
-        state = WEBAPI_DEAD;
-    } else if (rate_is_open(webapi->rate)) {
-        state = WEBAPI_DOWN;
-    }
-    if (state == webapi->state) {
-        return;
-    }
-    webapi->state = state;
-    metric_set(webapi->state_gauge, state);
-    log_fields(state == WEBAPI_UP ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, MODULE, "state",
-               LOG_TEXT("state", words[state]),
-               LOG_TEXT("error", webapi->dead ? webapi->dead_error : webapi->lost_error));
-    for (size_t i = 0; i < webapi->listener_count; i++) {
-        webapi->listeners[i].changed(webapi->listeners[i].arg, state);
-    }
-}
-
-void webapi_mark_dead(struct webapi *webapi, const char *error)
-{
-    webapi->dead = true;
-    (void)snprintf(webapi->dead_error, sizeof webapi->dead_error, "%s", error); /* cut: fine */
-    update_state(webapi);
-    wake(webapi);
-}
-
-void webapi_mark_alive(struct webapi *webapi)
-{
-    webapi->dead = false;
-    webapi->dead_error[0] = '\0';
-    update_state(webapi);
-    wake(webapi);
-}
-
-void webapi_listen(struct webapi *webapi, webapi_state_fn *changed, void *arg)
-{
-    ASSERT(webapi->listener_count < SLACK_LISTENER_COUNT_MAX);
-    webapi->listeners[webapi->listener_count] =
-        (struct webapi_listener){.changed = changed, .arg = arg};
-    webapi->listener_count++;
-}
-
-void webapi_status(const struct webapi *webapi, struct webapi_status *ret_status)
-{
-    *ret_status = (struct webapi_status){
-        .state = webapi->state,
-        .error = webapi->dead ? webapi->dead_error : webapi->lost_error,
-        .missing_scope = webapi->missing_scope,
-        .skew_known = webapi->skew_known,
-        .skew_s = webapi->skew_s,
-        .waiting_count = webapi->waiting_count,
-        .running_count = webapi->running_count,
-    };
-}
-
-/* More than 300 s off, every request of Slack is refused: say so long before. */
-static void note_clock(struct webapi *webapi, struct span date)
-{
-    uint64_t theirs_s;
-    uint64_t ours_s = clock_wall_ms(webapi->clock) / 1000;
-    uint64_t distance_s;
-
-    if (!answer_parse_date(date, &theirs_s)) {
-        return;
-    }
-    distance_s = theirs_s > ours_s ? theirs_s - ours_s : ours_s - theirs_s;
-    webapi->skew_known = true;
-    webapi->skew_s = (int64_t)theirs_s - (int64_t)ours_s;
-    metric_set(webapi->skew_gauge, distance_s);
-    if (distance_s >= SLACK_SKEW_WARN_S && !webapi->skew_warned) {
-        log_fields(LOG_LEVEL_WARNING, MODULE, "clock_skew", LOG_NUMBER("skew_s", webapi->skew_s),
-                   LOG_TEXT("hint", "check NTP: presses are refused from 300 s on"));
-    }
-    webapi->skew_warned = distance_s >= SLACK_SKEW_WARN_S;
 }
 
 /* Items. */
@@ -156,6 +72,7 @@ static void item_release(struct webapi_item *item)
     item->body = NULL;
     item->body_size = 0;
     item->call = NULL;
+    item->probe = false;
     TAILQ_INSERT_HEAD(&item->webapi->spare, item, link);
 }
 
@@ -190,21 +107,30 @@ note_scope(struct webapi *webapi, const struct webapi_item *item, const struct w
     }
 }
 
-/* Did it reach Slack? If not, why: the admin asks for the last reason. */
-static void note_reach(struct webapi *webapi, const struct answer *answer)
+/* Did it reach Slack, and is Slack up? If not, why: the admin asks for the last reason. */
+static void note_reach(struct webapi *webapi,
+                       const struct webapi_item *item,
+                       const struct answer *answer,
+                       uint32_t duration_ms)
 {
     const struct webapi_answer *view = &answer->view;
     struct span why = view->detail.size > 0 ? view->detail : view->error;
+    struct breaker_result result = {
+        .probe = item->probe,
+        .bad = !answer->reached || duration_ms >= SLACK_BREAKER_SLOW_MS,
+        .draw = (uint32_t)rng_below(rng_host(), UINT32_MAX),
+    };
 
-    if (answer->reached) {
-        rate_reached(webapi->rate);
-        webapi->lost_error[0] = '\0';
-        return;
+    if (breaker_end(&webapi->breaker, &result, clock_boot_ms(webapi->clock)) && result.bad) {
+        metric_add(webapi->outages, 1);
     }
-    rate_failed(webapi->rate, clock_boot_ms(webapi->clock),
-                (uint32_t)rng_below(rng_host(), UINT32_MAX));
-    (void)snprintf(webapi->lost_error, sizeof webapi->lost_error, "%.*s",
-                   SPAN_ARGS(why)); /* cut at worst */
+    metric_set(webapi->breaker_gauge, webapi->breaker.state);
+    if (result.bad) {
+        (void)snprintf(webapi->lost_error, sizeof webapi->lost_error, "%.*s",
+                       SPAN_ARGS(answer->reached ? SPAN_LITERAL("slow") : why)); /* cut at worst */
+    } else if (webapi->breaker.state == BREAKER_CLOSED) {
+        webapi->lost_error[0] = '\0';
+    }
 }
 
 static void
@@ -213,7 +139,6 @@ note_answer(struct webapi *webapi, const struct webapi_item *item, struct answer
     uint64_t now_ms = clock_boot_ms(webapi->clock);
     const struct webapi_answer *view = &answer->view;
 
-    note_reach(webapi, answer);
     if (answer->rate_limited) {
         metric_add(webapi->limited, 1);
         rate_limited(webapi->rate, item->method, span_of(item->channel, item->channel_size), now_ms,
@@ -232,7 +157,7 @@ note_answer(struct webapi *webapi, const struct webapi_item *item, struct answer
     } else if (view->outcome == WEBAPI_OK && webapi->dead && item->method == WEBAPI_AUTH_TEST) {
         webapi_mark_alive(webapi); /* Slack takes the token after all */
     } else {
-        update_state(webapi);
+        webapi_update_state(webapi);
     }
 }
 
@@ -263,10 +188,11 @@ static void on_fetched(void *arg, const struct fetch_response *response)
     answer_read(response, reads, clock_wall_ms(webapi->clock) / 1000, &answer);
     if (item->method != WEBAPI_METHOD_NONE) {
         metric_observe_us(webapi->duration, (uint64_t)response->duration_ms * 1000);
-        note_clock(webapi, response->date);
+        webapi_note_clock(webapi, response->date);
+        note_reach(webapi, item, &answer, response->duration_ms);
         note_answer(webapi, item, &answer);
     }
-    wake(webapi);
+    webapi_wake(webapi);
     item_speak(item, &answer);
 }
 
@@ -304,7 +230,11 @@ static enum err_code item_start(struct webapi_item *item, const char *url, struc
         TAILQ_INSERT_TAIL(&webapi->running, item, link);
         webapi->running_count++;
         webapi->running_by[item->priority]++;
+    } else if (item->probe) {
+        breaker_forget(&webapi->breaker);
+        item->probe = false;
     }
+    metric_set(webapi->breaker_gauge, webapi->breaker.state);
     return rc;
 }
 
@@ -328,28 +258,72 @@ void webapi_stop(struct webapi *webapi)
     while ((item = TAILQ_FIRST(&webapi->running)) != NULL) {
         fetch_cancel(item->call);
         leave_running(item);
+        if (item->probe) {
+            breaker_forget(&webapi->breaker);
+        }
         item_finish(item, only_reads(item) ? WEBAPI_RETRY : WEBAPI_UNKNOWN, "handing_over");
     }
-    wake(webapi);
+    webapi_wake(webapi);
 }
 
 void webapi_go_on(struct webapi *webapi)
 {
     webapi->stopped = false;
+    webapi_wake(webapi); /* to probe, if Slack is down */
+}
+
+/* While Slack is down, only what a person waits for and the question whether it is up may go: what
+ * is owed would be tried in vain, or with an unknown result. */
+static bool may_probe(const struct webapi_item *item)
+{
+    return item->method == WEBAPI_AUTH_TEST || item->priority == WEBAPI_URGENT;
+}
+
+/* What a press waits to know is asked for the moment Slack is back. All else goes back to its
+ * owner, who decides anew what comes first then: a search, too, because a post is behind it. */
+static bool may_wait(const struct webapi_item *item)
+{
+    return only_reads(item) && item->method != WEBAPI_CONVERSATIONS_HISTORY &&
+           item->method != WEBAPI_CONVERSATIONS_REPLIES;
+}
+
+static bool is_down(const struct webapi *webapi)
+{
+    return webapi->breaker.state != BREAKER_CLOSED;
+}
+
+static uint64_t reach_ms(const struct webapi_item *item, uint64_t now_ms)
+{
+    return may_probe(item) || !is_down(item->webapi)
+               ? breaker_ready_ms(&item->webapi->breaker, now_ms)
+               : UINT64_MAX;
+}
+
+/* Sends a call of the API; its turn has come. */
+static enum err_code item_send(struct webapi_item *item, struct err *err)
+{
+    char url[SLACK_URL_SIZE_MAX + 64];
+
+    (void)snprintf(url, sizeof url, "%s%s", item->webapi->base_url, kinds[item->method].name);
+    item->probe = breaker_begin(&item->webapi->breaker);
+    return item_start(item, url, err);
 }
 
 /* Returns when to look at it again (boot ms), or UINT64_MAX when it has left the queue. */
 static uint64_t item_try(struct webapi_item *item, uint64_t now_ms)
 {
     struct webapi *webapi = item->webapi;
-    char url[SLACK_URL_SIZE_MAX + 64];
     struct err err = ERR_INIT;
     uint64_t ready_ms;
-    enum err_code rc;
 
     if (webapi->dead && item->method != WEBAPI_AUTH_TEST) {
         unqueue(item);
         item_finish(item, WEBAPI_REFUSED, webapi->dead_error);
+        return UINT64_MAX;
+    }
+    if (is_down(webapi) && !may_probe(item) && !may_wait(item)) {
+        unqueue(item);
+        item_finish(item, WEBAPI_RETRY, "slack_down");
         return UINT64_MAX;
     }
     if (item->deadline_ms <= now_ms) {
@@ -361,17 +335,49 @@ static uint64_t item_try(struct webapi_item *item, uint64_t now_ms)
         webapi->running_count >= SLACK_RUNNING_COUNT_MAX) {
         return item->deadline_ms; /* an end of a call wakes us */
     }
-    ready_ms =
-        rate_take(webapi->rate, item->method, span_of(item->channel, item->channel_size), now_ms);
+    ready_ms = reach_ms(item, now_ms);
+    if (ready_ms == 0) {
+        ready_ms = rate_take(webapi->rate, item->method, span_of(item->channel, item->channel_size),
+                             now_ms);
+    }
     if (ready_ms > 0) {
         return ready_ms < item->deadline_ms ? ready_ms : item->deadline_ms;
     }
-    (void)snprintf(url, sizeof url, "%s%s", webapi->base_url, kinds[item->method].name); /* fits */
     unqueue(item);
-    rc = item_start(item, url, &err);
-    if (rc != ERR_OK) {
+    if (item_send(item, &err) != ERR_OK) {
         log_err(LOG_LEVEL_WARNING, MODULE, "not_started", &err);
         item_finish(item, WEBAPI_RETRY, "not_sent");
+    }
+    return UINT64_MAX;
+}
+
+static enum err_code
+item_new(struct webapi *webapi, struct span body, struct webapi_item **ret_item, struct err *err);
+
+/* Slack is down and nobody asks: we do. Returns when to ask next (boot ms). */
+static uint64_t probe(struct webapi *webapi, uint64_t now_ms)
+{
+    uint64_t ready_ms = breaker_ready_ms(&webapi->breaker, now_ms);
+    struct webapi_item *item = NULL;
+    struct err err = ERR_INIT;
+
+    if (webapi->breaker.state == BREAKER_CLOSED || webapi->dead || webapi->stopped) {
+        return UINT64_MAX;
+    }
+    if (ready_ms > 0) {
+        return ready_ms;
+    }
+    if (item_new(webapi, SPAN_NONE, &item, &err) != ERR_OK) {
+        return now_ms + SLACK_BREAKER_MS_MIN;
+    }
+    ASSERT(item != NULL);
+    item->method = WEBAPI_AUTH_TEST;
+    item->priority = WEBAPI_BACKGROUND;
+    item->channel_size = 0;
+    item->done = NULL;
+    if (item_send(item, &err) != ERR_OK) {
+        item_release(item);
+        return now_ms + SLACK_BREAKER_MS_MIN;
     }
     return UINT64_MAX;
 }
@@ -383,6 +389,7 @@ void webapi_on_timer(int fd, short what, void *arg)
     uint64_t next_ms = UINT64_MAX;
     struct webapi_item *item;
     struct webapi_item *following;
+    uint64_t probe_ms;
 
     (void)fd;   /* a timer has none */
     (void)what; /* one kind */
@@ -395,6 +402,8 @@ void webapi_on_timer(int fd, short what, void *arg)
             next_ms = again_ms < next_ms ? again_ms : next_ms;
         }
     }
+    probe_ms = probe(webapi, now_ms);
+    next_ms = probe_ms < next_ms ? probe_ms : next_ms;
     metric_set(webapi->waiting_gauge, webapi->waiting_count);
     /* Before the callbacks: adding the timer would undo a wake. */
     if (next_ms != UINT64_MAX) {
@@ -466,7 +475,7 @@ enum err_code webapi_call(struct webapi *webapi,
     item->arg = arg;
     TAILQ_INSERT_TAIL(&webapi->waiting[item->priority], item, link);
     webapi->waiting_count++;
-    wake(webapi);
+    webapi_wake(webapi);
     return ERR_OK;
 }
 

@@ -7,7 +7,10 @@
  * never appears in a log.
  *
  * While Slack refuses our token (WEBAPI_DEAD) nothing is sent until webapi_set_token; while Slack
- * cannot be reached (WEBAPI_DOWN) one call at a time probes. webapi_listen tells of the changes. */
+ * is down (WEBAPI_DOWN, breaker.h) one call at a time probes: what a person waits for, else a
+ * question of the client's own (auth.test), so that nothing that is owed is tried in vain. Facts
+ * that a press waits for wait; other calls are given back (WEBAPI_RETRY "slack_down").
+ * webapi_listen tells of the changes. */
 #ifndef APPROVALD_SLACK_WEBAPI_H
 #define APPROVALD_SLACK_WEBAPI_H
 
@@ -110,7 +113,7 @@ enum webapi_outcome {
 struct webapi_answer {
     enum webapi_outcome outcome;
     /* Slack's word ("channel_not_found"), or ours: "http_503", "rate_limited", "not_sent",
-     * "timeout", "not_json", "queue_wait". Empty when ok. */
+     * "timeout", "not_json", "queue_wait", "slack_down". Empty when ok. */
     struct span error;
     struct span needed;   /* missing_scope: the scope */
     struct span provided; /* missing_scope: those that the token has */
@@ -147,14 +150,17 @@ webapi_form_add(struct buf *form, const char *name, struct span value, struct er
 
 enum webapi_state {
     WEBAPI_UP,
-    WEBAPI_DOWN, /* the circuit is open: Slack was not reached SLACK_CIRCUIT_FAILURE_COUNT times */
+    WEBAPI_DOWN, /* Slack is down: the breaker is not closed */
     WEBAPI_DEAD, /* the token is missing, revoked or the app uninstalled */
 };
 struct webapi_status {
     enum webapi_state state;
     /* Why it is dead (Slack's word); else why the last call did not reach Slack (the proxy's or the
-     * certificate's fault in words), "" when it did. */
+     * certificate's fault in words), or that it was slow; "" when it did and while all is well. */
     const char *error;
+    bool probing;              /* down, and a probe is under way */
+    uint64_t down_ms;          /* down for so long; 0: it is not */
+    uint64_t outage_count;     /* since the start */
     const char *missing_scope; /* the last one, until its method succeeds or a token is set; "" */
     bool skew_known;
     int64_t skew_s; /* Slack's clock minus ours, from the last Date header */
@@ -162,6 +168,8 @@ struct webapi_status {
     uint32_t running_count;
 };
 void webapi_status(const struct webapi *webapi, struct webapi_status *ret_status);
+/* The method's rate is used up: its next call would wait. */
+bool webapi_is_spent(const struct webapi *webapi, enum webapi_method method);
 
 /* Stops sending as if Slack had refused the token: an app_uninstalled or tokens_revoked event. */
 void webapi_mark_dead(struct webapi *webapi, const char *error);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* webapi_internal.h: the client's struct, shared by webapi.c (queue, sending, state) and
- * webapi_life.c (birth, token, death). Nobody else includes it. */
+/* webapi_internal.h: the client's struct, shared by webapi.c (queue, sending),
+ * webapi_state.c (state) and webapi_life.c (birth, token, death). Nobody else includes it. */
 #ifndef APPROVALD_SLACK_WEBAPI_INTERNAL_H
 #define APPROVALD_SLACK_WEBAPI_INTERNAL_H
 
+#include "approvald/slack/breaker.h"
 #include "approvald/slack/limits.h"
 #include "approvald/slack/webapi.h"
 
@@ -29,9 +30,10 @@ struct webapi_item {
     size_t body_size;
     uint64_t deadline_ms;    /* boot: the end of its wait in the queue */
     struct fetch_call *call; /* under way, or NULL */
+    bool probe;              /* it asks whether Slack is up again */
     const char *failure;     /* in finished: why it was not sent */
     enum webapi_outcome failure_outcome;
-    webapi_done_fn *done; /* NULL only for WEBAPI_METHOD_NONE */
+    webapi_done_fn *done; /* NULL only for WEBAPI_METHOD_NONE and for our own probe */
     void *arg;
 };
 TAILQ_HEAD(webapi_list, webapi_item);
@@ -59,6 +61,7 @@ struct webapi {
     bool dead;
     bool stopped;
     enum webapi_state state;
+    struct breaker breaker;
     char dead_error[SLACK_SLUG_SIZE_MAX];
     char lost_error[SLACK_DETAIL_SIZE_MAX];  /* why the last call did not reach Slack, or "" */
     char missing_scope[SLACK_SLUG_SIZE_MAX]; /* or "" */
@@ -75,8 +78,16 @@ struct webapi {
     struct metric *skew_gauge;
     struct metric *waiting_gauge;
     struct metric *limited;
+    struct metric *breaker_gauge;
+    struct metric *outages;
 };
 
+/* The queue is looked at again, soon. */
+void webapi_wake(struct webapi *webapi);
+/* Tells of a change of state, if there is one. */
+void webapi_update_state(struct webapi *webapi);
+/* A Date header of Slack's: how far are the clocks apart? */
+void webapi_note_clock(struct webapi *webapi, struct span date);
 /* The queue's timer: starts what may start. */
 void webapi_on_timer(int fd, short what, void *arg);
 /* Slack is believed to take the token. */

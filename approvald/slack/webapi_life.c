@@ -96,6 +96,11 @@ static void add_metrics(struct webapi *webapi, struct metrics *metrics)
                                    "Duration of calls of Slack's Web API.");
     webapi->state_gauge = metrics_add(metrics, METRIC_GAUGE, "approvald_slack_state", NULL,
                                       "0: up, 1: Slack is not reached, 2: our token is refused.");
+    webapi->breaker_gauge =
+        metrics_add(metrics, METRIC_GAUGE, "approvald_slack_breaker", NULL,
+                    "0: closed, 1: half-open (a probe is under way), 2: open (Slack is down).");
+    webapi->outages = metrics_add(metrics, METRIC_COUNTER, "approvald_slack_outages_total", NULL,
+                                  "Times that Slack was found to be down.");
     webapi->skew_gauge = metrics_add(metrics, METRIC_GAUGE, "approvald_slack_clock_skew_seconds",
                                      NULL, "Distance between our clock and Slack's.");
     webapi->waiting_gauge = metrics_add(metrics, METRIC_GAUGE, "approvald_slack_calls_waiting",
@@ -119,6 +124,7 @@ webapi_new(const struct webapi_options *options, struct webapi **ret_webapi, str
     for (size_t i = 0; i < WEBAPI_PRIORITY_COUNT; i++) {
         TAILQ_INIT(&webapi->waiting[i]);
     }
+    breaker_init(&webapi->breaker);
     webapi->fetch = options->fetch;
     webapi->clock = options->clock == NULL ? clock_host() : options->clock;
     webapi->timer = event_new(options->base, -1, 0, webapi_on_timer, webapi);

@@ -388,6 +388,13 @@ class Showing(CtlTest):
             self.serve(sequence((200, {**good, **change})))
             self.check(119, "status")
 
+    def test_status_says_that_slack_is_down_and_what_approvers_can_do(self):
+        down = {"state": "unreachable", "error": "http_503", "breaker": {"state": "open", "down_s": 720}}
+        self.serve(sequence((200, {"ready": True, "counts": {"pending": 3}, "slack": down})))
+        shown = self.check(119, "status").out
+        self.assertIn("  slack     DOWN for 12 min: http_503\n", shown)
+        self.assertIn("3 wait: approvers can decide with approvalctl approve ID", shown)
+
     def test_doctor_names_a_program_that_is_not_there(self):
         self.serve(sequence((200, {"ready": True})))
         done = self.check(119, "doctor", "--config", "/dev/null", "--program", "/nonexistent")

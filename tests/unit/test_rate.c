@@ -80,31 +80,19 @@ static void a_limit_of_a_method_without_channel_pauses_the_method(void)
     rate_free(rate);
 }
 
-static void an_open_circuit_lets_one_probe_through(void)
+static void a_method_is_spent_until_its_next_call_may_go(void)
 {
     struct rate *rate = new_rate(0);
-    uint64_t ready_ms;
+    uint64_t ready_ms = 0;
 
-    for (int i = 0; i < SLACK_CIRCUIT_FAILURE_COUNT; i++) {
-        CU_ASSERT_FALSE(rate_is_open(rate));
+    for (int i = 0; i < 20; i++) {
+        CU_ASSERT_FALSE(rate_is_spent(rate, WEBAPI_CHAT_UPDATE, 0));
         CU_ASSERT_EQUAL(rate_take(rate, WEBAPI_CHAT_UPDATE, SPAN_NONE, 0), 0);
-        rate_failed(rate, 0, 0);
     }
-    CU_ASSERT(rate_is_open(rate));
     ready_ms = rate_take(rate, WEBAPI_CHAT_UPDATE, SPAN_NONE, 0);
-    CU_ASSERT_EQUAL(ready_ms, SLACK_CIRCUIT_MS_MIN / 2);
-    CU_ASSERT_EQUAL(rate_take(rate, WEBAPI_USERS_INFO, SPAN_NONE, ready_ms), 0);
-    CU_ASSERT(rate_take(rate, WEBAPI_CHAT_UPDATE, SPAN_NONE, ready_ms) > ready_ms);
-    rate_failed(rate, ready_ms, UINT32_MAX);
-    CU_ASSERT(rate_take(rate, WEBAPI_CHAT_UPDATE, SPAN_NONE, ready_ms) > ready_ms);
-    for (int i = 0; i < 40; i++) {
-        rate_failed(rate, 1000000, UINT32_MAX);
-    }
-    CU_ASSERT(rate_take(rate, WEBAPI_CHAT_UPDATE, SPAN_NONE, 1000000) <=
-              1000000 + SLACK_CIRCUIT_MS_MAX);
-    rate_reached(rate);
-    CU_ASSERT_FALSE(rate_is_open(rate));
-    CU_ASSERT_EQUAL(rate_take(rate, WEBAPI_CHAT_UPDATE, SPAN_NONE, 1000000), 0);
+    CU_ASSERT(rate_is_spent(rate, WEBAPI_CHAT_UPDATE, ready_ms - 1));
+    CU_ASSERT_FALSE(rate_is_spent(rate, WEBAPI_CHAT_UPDATE, ready_ms));
+    CU_ASSERT_FALSE(rate_is_spent(rate, WEBAPI_CHAT_POST_MESSAGE, 0));
     rate_free(rate);
 }
 
@@ -148,5 +136,6 @@ UNIT_MAIN("rate",
            a_limit_of_one_channel_leaves_the_others_alone},
           {"a limit of a method without channel pauses the method",
            a_limit_of_a_method_without_channel_pauses_the_method},
-          {"an open circuit lets one probe through", an_open_circuit_lets_one_probe_through},
+          {"a method is spent until its next call may go",
+           a_method_is_spent_until_its_next_call_may_go},
           {"the least recently used id gives way", the_least_recently_used_id_gives_way})

@@ -281,32 +281,99 @@ static void a_good_auth_test_revives_a_token_that_was_refused(void)
     teardown(&bench);
 }
 
-static void failures_in_a_row_open_the_circuit(void)
+/* Calls that fail until Slack is taken for down. */
+static void take_down(struct bench *bench, const struct fetch_response *response)
+{
+    for (int i = 0; i < SLACK_BREAKER_FAILURE_COUNT; i++) {
+        CU_ASSERT_EQUAL(call(bench, WEBAPI_CHAT_UPDATE, "{}"), ERR_OK);
+        turn(bench);
+        fake_fetch_answer(fake_fetch_find("chat.update"), response);
+    }
+    CU_ASSERT_EQUAL(bench->state, WEBAPI_DOWN);
+}
+
+static void while_slack_is_down_the_client_itself_asks_whether_it_is_up(void)
 {
     struct bench bench;
     struct fetch_response lost = {.outcome = FETCH_NOT_SENT};
     struct webapi_status status;
 
     setup(&bench);
-    for (int i = 0; i < 5; i++) {
-        CU_ASSERT_EQUAL(call(&bench, WEBAPI_CHAT_UPDATE, "{}"), ERR_OK);
-        turn(&bench);
-        fake_fetch_answer(fake_fetch_find("chat.update"), &lost);
-    }
-    CU_ASSERT_EQUAL(bench.state, WEBAPI_DOWN);
+    take_down(&bench, &lost);
     CU_ASSERT_EQUAL(call(&bench, WEBAPI_CHAT_UPDATE, "{}"), ERR_OK);
+    CU_ASSERT_EQUAL(call(&bench, WEBAPI_USERS_INFO, "user=U1"), ERR_OK);
     turn(&bench);
+    CU_ASSERT_STRING_EQUAL(bench.error, "slack_down"); /* certainly not done */
+    CU_ASSERT_EQUAL(bench.outcome, WEBAPI_RETRY);
     webapi_status(bench.webapi, &status);
     CU_ASSERT_EQUAL(status.waiting_count, 1);
+    CU_ASSERT_STRING_EQUAL(status.error, "not_sent");
+    CU_ASSERT(status.down_ms > 0 && status.outage_count == 1);
     CU_ASSERT_EQUAL(fake_fetch_count(), 5);
     bench.now.boot_ms += 2000;
-    CU_ASSERT_EQUAL(call(&bench, WEBAPI_CHAT_UPDATE, "{}"), ERR_OK);
+    CU_ASSERT_EQUAL(call(&bench, WEBAPI_USERS_INFO, "user=U2"), ERR_OK);
+    turn(&bench);
+    CU_ASSERT_EQUAL_FATAL(fake_fetch_count(), 6); /* what reads waits */
+    CU_ASSERT_STRING_EQUAL(fake_fetch_call(5)->url, "http://127.0.0.1:9/api/auth.test");
+    webapi_status(bench.webapi, &status);
+    CU_ASSERT(status.probing && status.down_ms >= 2000);
+    CU_ASSERT(fake_fetch_ok("auth.test", "{\"ok\":true}"));
+    CU_ASSERT_EQUAL(bench.state, WEBAPI_UP);
+    webapi_status(bench.webapi, &status);
+    CU_ASSERT(status.down_ms == 0 && !status.probing && status.error[0] == '\0');
+    turn(&bench);
+    CU_ASSERT_EQUAL(fake_fetch_count(), 8);
+    teardown(&bench);
+}
+
+static void what_slack_refuses_or_limits_is_no_outage(void)
+{
+    struct bench bench;
+    struct fetch_response limited = {
+        .outcome = FETCH_ANSWERED, .status = 429, .retry_after = SPAN_LITERAL("1")};
+    struct fetch_response refused = {.outcome = FETCH_ANSWERED,
+                                     .status = 200,
+                                     .body = SPAN_LITERAL("{\"ok\":false,\"error\":\"no\"}")};
+
+    setup(&bench);
+    for (int i = 0; i < 30; i++) {
+        bench.now.boot_ms += 2000;
+        CU_ASSERT_EQUAL(call(&bench, WEBAPI_CHAT_UPDATE, "{}"), ERR_OK);
+        turn(&bench);
+        fake_fetch_answer(fake_fetch_find("chat.update"), i % 2 == 0 ? &limited : &refused);
+    }
+    CU_ASSERT_EQUAL(bench.state_count, 0);
+    teardown(&bench);
+}
+
+static void a_slow_slack_is_down_and_a_person_may_probe(void)
+{
+    struct bench bench;
+    struct webapi_call open = {
+        .method = WEBAPI_VIEWS_OPEN, .priority = WEBAPI_URGENT, .body = SPAN_LITERAL("{}")};
+    struct fetch_response slow = {.outcome = FETCH_ANSWERED,
+                                  .status = 200,
+                                  .body = SPAN_LITERAL("{\"ok\":true}"),
+                                  .duration_ms = SLACK_BREAKER_SLOW_MS};
+    struct webapi_status status;
+    struct err err = ERR_INIT;
+
+    setup(&bench);
+    take_down(&bench, &slow);
+    webapi_status(bench.webapi, &status);
+    CU_ASSERT_STRING_EQUAL(status.error, "slow");
+    bench.now.boot_ms += SLACK_BREAKER_MS_MIN;
+    CU_ASSERT_EQUAL(webapi_call(bench.webapi, &open, on_done, &bench, &err), ERR_OK);
+    turn(&bench);
+    CU_ASSERT_EQUAL_FATAL(fake_fetch_count(), 6);
+    CU_ASSERT_STRING_EQUAL(fake_fetch_call(5)->url, "http://127.0.0.1:9/api/views.open");
+    webapi_stop(bench.webapi); /* a handover in the middle of the probe leaves room for another */
     turn(&bench);
     CU_ASSERT_EQUAL(fake_fetch_count(), 6);
-    CU_ASSERT(fake_fetch_ok("chat.update", "{\"ok\":true}"));
-    CU_ASSERT_EQUAL(bench.state, WEBAPI_UP);
+    webapi_go_on(bench.webapi);
     turn(&bench);
-    CU_ASSERT_EQUAL(fake_fetch_count(), 7);
+    CU_ASSERT(fake_fetch_ok("auth.test", "{\"ok\":true}"));
+    CU_ASSERT_EQUAL(bench.state, WEBAPI_UP);
     teardown(&bench);
 }
 
@@ -511,10 +578,13 @@ UNIT_MAIN(
      a_refused_token_stops_everything_until_a_new_one_comes},
     {"a good auth.test revives a token that was refused",
      a_good_auth_test_revives_a_token_that_was_refused},
-    {"failures in a row open the circuit", failures_in_a_row_open_the_circuit},
     {"why Slack was not reached is known until it is",
      why_slack_was_not_reached_is_known_until_it_is},
     {"a scope is missed until its method succeeds", a_scope_is_missed_until_its_method_succeeds},
+    {"while Slack is down, the client itself asks whether it is up",
+     while_slack_is_down_the_client_itself_asks_whether_it_is_up},
+    {"what Slack refuses or limits is no outage", what_slack_refuses_or_limits_is_no_outage},
+    {"a slow Slack is down, and a person may probe", a_slow_slack_is_down_and_a_person_may_probe},
     {"a call that waits too long is given back", a_call_that_waits_too_long_is_given_back},
     {"a host that hands over waits for no answer", a_host_that_hands_over_waits_for_no_answer},
     {"the queue has an end", the_queue_has_an_end},
