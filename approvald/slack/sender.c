@@ -103,15 +103,11 @@ static struct sendplan_limits limits_of(const struct sender *sender)
         return limits;
     }
     webapi_status(sender->webapi, &status);
-    switch (status.state) {
-    case WEBAPI_UP:
+    if (status.state == WEBAPI_UP) { /* else nothing is tried in vain: the client itself probes */
         limits.slack_count_max = SLACK_SEND_SLACK_COUNT_MAX;
-        break;
-    case WEBAPI_DOWN:
-        limits.slack_count_max = 1; /* a probe */
-        break;
-    case WEBAPI_DEAD:
-        break;
+        limits.change_count_max = webapi_is_spent(sender->webapi, WEBAPI_CHAT_UPDATE)
+                                      ? SLACK_SEND_CHANGE_COUNT_MAX
+                                      : SLACK_SEND_SLACK_COUNT_MAX;
     }
     return limits;
 }
@@ -345,6 +341,8 @@ static void on_state(void *arg, enum webapi_state state)
 
     if (sender->running && state == WEBAPI_UP) {
         ask_identity(sender); /* perhaps a new token, of another bot */
+        sendplan_reach(&sender->plan, wall_ms(sender));
+        sendlist_scan(&sender->list);
     }
     if (sender->running) {
         wake(sender, 0);

@@ -12,6 +12,7 @@
 
 enum {
     PRIORITY_NOTICE,
+    PRIORITY_WATCHED, /* a change that was made a moment ago */
     PRIORITY_CHANGE,
     PRIORITY_NEW,
     PRIORITY_REPLY,
@@ -22,9 +23,9 @@ void sendplan_init(struct sendplan *plan)
     memset(plan, 0, sizeof *plan);
 }
 
-static bool on_slack(const struct sendplan_row *row)
+static bool on_slack(enum surface surface)
 {
-    return row->key.surface != SURFACE_WEBHOOK;
+    return surface != SURFACE_WEBHOOK;
 }
 
 bool sendplan_invariant(const struct sendplan *plan)
@@ -37,21 +38,29 @@ bool sendplan_invariant(const struct sendplan *plan)
         const struct sendplan_row *row = &plan->rows[i];
 
         count += row->used;
-        slack_count += row->used && row->busy && on_slack(row);
-        webhook_count += row->used && row->busy && !on_slack(row);
+        slack_count += row->used && row->busy && on_slack(row->key.surface);
+        webhook_count += row->used && row->busy && !on_slack(row->key.surface);
     }
     return count == plan->count && slack_count == plan->slack_count &&
            webhook_count == plan->webhook_count;
 }
 
-static uint32_t priority_of(const struct outbox_row *row)
+/* A message in doubt (sent 0) was not changed by anybody who looks at it now. */
+static uint32_t change_priority(const struct outbox_row *row, uint64_t now_ms)
+{
+    bool watched = row->sent > 0 && now_ms < row->owed_ms + SLACK_SEND_WATCHED_MS;
+
+    return watched ? PRIORITY_WATCHED : PRIORITY_CHANGE;
+}
+
+static uint32_t priority_of(const struct outbox_row *row, uint64_t now_ms)
 {
     switch (row->surface) {
     case SURFACE_NOTICE:
         return PRIORITY_NOTICE;
     case SURFACE_CARD:
     case SURFACE_DIRECT:
-        return row->ts.size > 0 ? PRIORITY_CHANGE : PRIORITY_NEW;
+        return row->ts.size > 0 ? change_priority(row, now_ms) : PRIORITY_NEW;
     case SURFACE_WEBHOOK:
         return PRIORITY_NEW;
     case SURFACE_THREAD:
@@ -69,9 +78,13 @@ static uint32_t draw_of(const struct outbox_row *row)
     return (draw ^ ((uint32_t)row->surface << 24)) * (2 * row->attempts + 1);
 }
 
-static uint64_t due_of(const struct outbox_row *row, uint64_t now_ms)
+static uint64_t due_of(const struct sendplan *plan, const struct outbox_row *row, uint64_t now_ms)
 {
     uint64_t due_ms = outbox_due_ms(row, draw_of(row));
+
+    if (on_slack(row->surface) && row->attempt_ms < plan->reached_ms && due_ms > plan->reached_ms) {
+        due_ms = plan->reached_ms;
+    }
 
     /* A wall clock that jumped back must not silence a row for longer than the longest pause. */
     return due_ms > now_ms + CORE_BACKOFF_MS_MAX ? now_ms + CORE_BACKOFF_MS_MAX : due_ms;
@@ -140,7 +153,7 @@ bool sendplan_put(struct sendplan *plan, const struct outbox_row *row, uint64_t 
         .owed = true,
         .seen = true,
         .posted = row->ts.size > 0,
-        .priority = priority_of(row),
+        .priority = priority_of(row, now_ms),
         .owed_ms = row->owed_ms,
         .key = {.request = row->request, .surface = row->surface},
     };
@@ -150,7 +163,7 @@ bool sendplan_put(struct sendplan *plan, const struct outbox_row *row, uint64_t 
     if (row->dead || !outbox_is_owed(row) || row->target.size >= sizeof fresh.key.target) {
         return true;
     }
-    fresh.due_ms = due_of(row, now_ms);
+    fresh.due_ms = due_of(plan, row, now_ms);
     memcpy(fresh.key.target, row->target.data, row->target.size);
     slot = find(plan, row);
     if (slot != NULL) {
@@ -236,19 +249,12 @@ static bool is_blocked(const struct sendplan *plan, const struct sendplan_row *r
     return false;
 }
 
-static bool has_room(const struct sendplan *plan,
-                     const struct sendplan_limits *limits,
-                     const struct sendplan_row *row)
-{
-    return on_slack(row) ? plan->slack_count < limits->slack_count_max
-                         : plan->webhook_count < limits->webhook_count_max;
-}
-
 static enum sendplan_method method_of(const struct sendplan_row *row)
 {
     switch (row->priority) {
     case PRIORITY_NOTICE:
         return SENDPLAN_EPHEMERAL;
+    case PRIORITY_WATCHED:
     case PRIORITY_CHANGE:
         return SENDPLAN_UPDATE;
     default:
@@ -256,16 +262,55 @@ static enum sendplan_method method_of(const struct sendplan_row *row)
     }
 }
 
+static uint32_t count_changes(const struct sendplan *plan)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
+        const struct sendplan_row *row = &plan->rows[i];
+
+        count += row->used && row->busy && on_slack(row->key.surface) &&
+                 method_of(row) == SENDPLAN_UPDATE;
+    }
+    return count;
+}
+
+/* What may be started beside what is under way. */
+struct room {
+    bool webhook;
+    bool slack;
+    bool change;
+};
+
+static struct room room_of(const struct sendplan *plan, const struct sendplan_limits *limits)
+{
+    bool slack = plan->slack_count < limits->slack_count_max;
+
+    return (struct room){
+        .webhook = plan->webhook_count < limits->webhook_count_max,
+        .slack = slack,
+        .change = slack && count_changes(plan) < limits->change_count_max,
+    };
+}
+
+static bool has_room(const struct room *room, const struct sendplan_row *row)
+{
+    if (!on_slack(row->key.surface)) {
+        return room->webhook;
+    }
+    return method_of(row) == SENDPLAN_UPDATE ? room->change : room->slack;
+}
+
 void sendplan_hold_method(struct sendplan *plan, const struct sendplan_row *row, uint64_t until_ms)
 {
-    if (on_slack(row)) {
+    if (on_slack(row->key.surface)) {
         plan->method_hold_ms[method_of(row)] = until_ms;
     }
 }
 
 static uint64_t start_ms(const struct sendplan *plan, const struct sendplan_row *row)
 {
-    uint64_t method_ms = on_slack(row) ? plan->method_hold_ms[method_of(row)] : 0;
+    uint64_t method_ms = on_slack(row->key.surface) ? plan->method_hold_ms[method_of(row)] : 0;
     uint64_t row_ms = row->due_ms > row->hold_ms ? row->due_ms : row->hold_ms;
 
     return row_ms > method_ms ? row_ms : method_ms;
@@ -274,13 +319,14 @@ static uint64_t start_ms(const struct sendplan *plan, const struct sendplan_row 
 struct sendplan_row *
 sendplan_next(struct sendplan *plan, const struct sendplan_limits *limits, uint64_t now_ms)
 {
+    struct room room = room_of(plan, limits);
     struct sendplan_row *best = NULL;
 
     for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
         struct sendplan_row *row = &plan->rows[i];
         bool ready = row->used && row->owed && !row->busy && start_ms(plan, row) <= now_ms;
 
-        if (ready && has_room(plan, limits, row) && (best == NULL || is_before(row, best)) &&
+        if (ready && has_room(&room, row) && (best == NULL || is_before(row, best)) &&
             !is_blocked(plan, row)) {
             best = row;
         }
@@ -290,6 +336,7 @@ sendplan_next(struct sendplan *plan, const struct sendplan_limits *limits, uint6
 
 uint64_t sendplan_due_ms(const struct sendplan *plan, const struct sendplan_limits *limits)
 {
+    struct room room = room_of(plan, limits);
     uint64_t due_ms = UINT64_MAX;
 
     for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
@@ -297,7 +344,7 @@ uint64_t sendplan_due_ms(const struct sendplan *plan, const struct sendplan_limi
 
         bool waits = row->used && row->owed && !row->busy;
 
-        if (waits && start_ms(plan, row) < due_ms && has_room(plan, limits, row) &&
+        if (waits && start_ms(plan, row) < due_ms && has_room(&room, row) &&
             !is_blocked(plan, row)) {
             due_ms = start_ms(plan, row);
         }
@@ -311,7 +358,7 @@ void sendplan_start(struct sendplan *plan, struct sendplan_row *row)
     ASSERT(!row->busy);
     row->busy = true;
     row->spaced = false;
-    if (on_slack(row)) {
+    if (on_slack(row->key.surface)) {
         plan->slack_count++;
     } else {
         plan->webhook_count++;
@@ -323,7 +370,7 @@ void sendplan_finish(struct sendplan *plan, struct sendplan_row *row, uint64_t h
     ASSERT(row->used);
     ASSERT(row->busy);
     row->busy = false;
-    if (on_slack(row)) {
+    if (on_slack(row->key.surface)) {
         plan->slack_count--;
     } else {
         plan->webhook_count--;
@@ -333,6 +380,18 @@ void sendplan_finish(struct sendplan *plan, struct sendplan_row *row, uint64_t h
     row->owed = false;
     if (hold_ms == 0) {
         drop(plan, row);
+    }
+}
+
+void sendplan_reach(struct sendplan *plan, uint64_t now_ms)
+{
+    plan->reached_ms = now_ms;
+    for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
+        struct sendplan_row *row = &plan->rows[i];
+
+        if (row->used && on_slack(row->key.surface) && row->due_ms > now_ms) {
+            row->due_ms = now_ms;
+        }
     }
 }
 

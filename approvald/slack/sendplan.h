@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sendplan.h: which owed row is sent next. Pure: a bounded table of the most urgent owed rows.
  *
- * Order: notices (somebody looks at the screen), then changes of messages that people see (they
- * may be wrong), then new messages and webhooks, then replies. Within one kind the one that is due
- * first. A row never has two calls at once; a channel has one at a time; a reply waits for its
- * card; a message is changed at most once in SLACK_SEND_SPACING_MS, then to the newest state, but
- * the change that shows the outcome need not wait for that (once: after it all others do). What
- * Slack itself asks for, a method's rate or a pause, is kept all the same. */
+ * Order: notices (somebody looks at the screen), then a change that was just made (somebody looks
+ * whether his press worked), then all other changes of messages that people see (they may be
+ * wrong), then new messages and webhooks, then replies. Within one kind the one that is due first.
+ * So after an outage cards are brought up to date before new ones are posted; only when Slack's
+ * rate of changes is used up, new messages take some of the calls. A row never has two calls at
+ * once; a channel has one at a time; a reply waits for its card; a message is changed at most once
+ * in SLACK_SEND_SPACING_MS, then to the newest state, but the change that shows the outcome need
+ * not wait for that (once: after it all others do). What Slack itself asks for, a method's rate or
+ * a pause, is kept all the same. */
 #ifndef APPROVALD_SLACK_SENDPLAN_H
 #define APPROVALD_SLACK_SENDPLAN_H
 
@@ -33,6 +36,8 @@ enum sendplan_method { SENDPLAN_EPHEMERAL, SENDPLAN_UPDATE, SENDPLAN_POST, SENDP
 struct sendplan {
     struct sendplan_row rows[SLACK_SEND_ROW_COUNT_MAX];
     uint64_t method_hold_ms[SENDPLAN_METHOD_COUNT]; /* wall: not before */
+    uint64_t
+        reached_ms; /* wall: Slack came back; older failures say nothing. 0: it never was away */
     uint32_t count;
     uint32_t slack_count;   /* busy on Slack */
     uint32_t webhook_count; /* busy elsewhere */
@@ -40,7 +45,8 @@ struct sendplan {
 
 /* What may be started now. */
 struct sendplan_limits {
-    uint32_t slack_count_max; /* 0: Slack is not to be called */
+    uint32_t slack_count_max;  /* 0: Slack is not to be called */
+    uint32_t change_count_max; /* of them, changes of messages */
     uint32_t webhook_count_max;
 };
 
@@ -67,6 +73,8 @@ void sendplan_finish(struct sendplan *plan,
                      struct sendplan_row *row,
                      uint64_t hold_ms,
                      bool spaced);
+/* Slack is back: what failed before is due at once, not after its back-off. */
+void sendplan_reach(struct sendplan *plan, uint64_t now_ms);
 /* The request has its outcome: its messages show it without waiting for their spacing. */
 void sendplan_hurry(struct sendplan *plan, const struct request_id *id);
 /* Slack asked for a pause (429): rows that need the same method as this one wait until then, the

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_sendplan.c: proves approvald/slack/sendplan: what is sent first, after an outage too.
+ * Owns nothing but its cases; never reads a clock, the time is a number. */
+#include "approvald/core/outbox.h"
+#include "approvald/slack/sendplan.h"
+#include "tests/unit/unit.h"
+
+#include <string.h>
+
+#define NOW       UINT64_C(1800000000000)
+#define OUTAGE_MS UINT64_C(600000)
+
+static const struct sendplan_limits open_limits = {
+    .slack_count_max = SLACK_SEND_SLACK_COUNT_MAX,
+    .change_count_max = SLACK_SEND_SLACK_COUNT_MAX,
+    .webhook_count_max = SLACK_SEND_WEBHOOK_COUNT_MAX,
+};
+
+/* A row in a channel of its own; posted: its message is there and shows the first revision. */
+static struct outbox_row row_of(uint8_t number, enum surface surface, bool posted, uint64_t owed_ms)
+{
+    static char targets[256][16];
+    struct request_id id = {.bytes = {number}};
+    struct outbox_row row;
+
+    targets[number][0] = 'C';
+    targets[number][1] = (char)('0' + number / 10);
+    targets[number][2] = (char)('0' + number % 10);
+    outbox_init(&row, &id, surface, span_of(targets[number], 3));
+    if (outbox_is_level(surface)) {
+        outbox_raise(&row, posted ? 2 : 1, owed_ms);
+    } else {
+        const struct outbox_item item = {.id = 1, .at_ms = owed_ms};
+        struct err err = ERR_INIT;
+
+        CU_ASSERT_EQUAL(outbox_add(&row, &item, &err), ERR_OK);
+    }
+    if (posted) {
+        row.ts = SPAN_LITERAL("1.2");
+        row.sent = 1;
+    }
+    return row;
+}
+
+static void put(struct sendplan *plan, const struct outbox_row *row, uint64_t now_ms)
+{
+    CU_ASSERT(sendplan_put(plan, row, now_ms));
+    CU_ASSERT(sendplan_invariant(plan));
+}
+
+/* Starts the next row; the number of its request, or 0. */
+static uint8_t start(struct sendplan *plan, const struct sendplan_limits *limits, uint64_t now_ms)
+{
+    struct sendplan_row *row = sendplan_next(plan, limits, now_ms);
+
+    if (row == NULL) {
+        return 0;
+    }
+    sendplan_start(plan, row);
+    CU_ASSERT(sendplan_invariant(plan));
+    return row->key.request.bytes[0];
+}
+
+static void after_an_outage_what_is_wrong_goes_before_what_is_new(void)
+{
+    struct outbox_row fresh = row_of(1, SURFACE_CARD, false, NOW - OUTAGE_MS);
+    struct outbox_row stale = row_of(2, SURFACE_CARD, true, NOW - 1000 - SLACK_SEND_WATCHED_MS);
+    struct outbox_row doubted = row_of(3, SURFACE_CARD, true, NOW - 5);
+    struct outbox_row pressed = row_of(4, SURFACE_CARD, true, NOW - 1);
+    struct outbox_row told = row_of(5, SURFACE_NOTICE, false, NOW);
+    struct sendplan plan;
+
+    sendplan_init(&plan);
+    outbox_doubt(&doubted, NOW - 5);
+    put(&plan, &fresh, NOW);
+    put(&plan, &stale, NOW);
+    put(&plan, &doubted, NOW);
+    put(&plan, &pressed, NOW);
+    put(&plan, &told, NOW);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 5);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 4); /* he looks whether it worked */
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 2);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 3);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 1);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 0);
+}
+
+static void while_the_rate_of_changes_is_used_up_new_ones_get_a_part(void)
+{
+    struct sendplan_limits limits = open_limits;
+    struct sendplan plan;
+    uint32_t changes = 0;
+    uint32_t posts = 0;
+
+    sendplan_init(&plan);
+    for (uint8_t i = 1; i <= 20; i++) {
+        struct outbox_row row = row_of(i, SURFACE_CARD, i <= 10, NOW - OUTAGE_MS);
+
+        put(&plan, &row, NOW);
+    }
+    limits.change_count_max = SLACK_SEND_CHANGE_COUNT_MAX;
+    for (uint32_t i = 0; i < SLACK_SEND_SLACK_COUNT_MAX; i++) {
+        uint8_t number = start(&plan, &limits, NOW);
+
+        CU_ASSERT(number > 0);
+        changes += number <= 10;
+        posts += number > 10;
+        CU_ASSERT_FALSE(number > 10 && changes < SLACK_SEND_CHANGE_COUNT_MAX);
+    }
+    CU_ASSERT_EQUAL(changes, SLACK_SEND_CHANGE_COUNT_MAX);
+    CU_ASSERT_EQUAL(posts, SLACK_SEND_SLACK_COUNT_MAX - SLACK_SEND_CHANGE_COUNT_MAX);
+    CU_ASSERT_EQUAL(start(&plan, &limits, NOW), 0);
+    CU_ASSERT_EQUAL(sendplan_due_ms(&plan, &limits), UINT64_MAX); /* an end will wake */
+}
+
+static void when_slack_is_away_only_webhooks_go(void)
+{
+    const struct sendplan_limits limits = {.webhook_count_max = SLACK_SEND_WEBHOOK_COUNT_MAX};
+    struct outbox_row card = row_of(1, SURFACE_CARD, true, NOW);
+    struct outbox_row hook = row_of(2, SURFACE_WEBHOOK, false, NOW);
+    struct sendplan plan;
+
+    sendplan_init(&plan);
+    put(&plan, &card, NOW);
+    put(&plan, &hook, NOW);
+    CU_ASSERT_EQUAL(start(&plan, &limits, NOW), 2);
+    CU_ASSERT_EQUAL(start(&plan, &limits, NOW), 0);
+    CU_ASSERT_EQUAL(sendplan_due_ms(&plan, &limits), UINT64_MAX);
+}
+
+static void what_failed_before_slack_came_back_is_due_at_once(void)
+{
+    struct outbox_row row = row_of(1, SURFACE_CARD, true, NOW - OUTAGE_MS);
+    struct outbox_row hook = row_of(2, SURFACE_WEBHOOK, false, NOW - OUTAGE_MS);
+    struct sendplan plan;
+
+    sendplan_init(&plan);
+    row.attempts = 20;
+    row.attempt_ms = NOW - 1000;
+    hook.attempts = 20;
+    hook.attempt_ms = NOW - 1000;
+    put(&plan, &row, NOW);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 0);
+    put(&plan, &hook, NOW);
+    sendplan_reach(&plan, NOW);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 1);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 0); /* the webhook's way is another */
+    sendplan_init(&plan);
+    sendplan_reach(&plan, NOW); /* a row that is put later, too */
+    put(&plan, &row, NOW);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 1);
+    row.attempt_ms = NOW + 1; /* it failed again since */
+    sendplan_init(&plan);
+    sendplan_reach(&plan, NOW);
+    put(&plan, &row, NOW + 2);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW + 2), 0);
+}
+
+UNIT_MAIN("sendplan",
+          {"after an outage what is wrong goes before what is new",
+           after_an_outage_what_is_wrong_goes_before_what_is_new},
+          {"while the rate of changes is used up, new ones get a part",
+           while_the_rate_of_changes_is_used_up_new_ones_get_a_part},
+          {"when Slack is away only webhooks go", when_slack_is_away_only_webhooks_go},
+          {"what failed before Slack came back is due at once",
+           what_failed_before_slack_came_back_is_due_at_once})
