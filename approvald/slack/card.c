@@ -251,10 +251,8 @@ void card_print(const struct card *card, struct blocks *blocks, struct prose *pr
     blocks_context_text(context, span_text(id));
 }
 
-void card_metadata(const struct card *card,
-                   const char *surface,
-                   uint32_t item,
-                   struct json *message)
+struct json *
+card_metadata(const struct card *card, const char *surface, uint32_t item, struct json *message)
 {
     struct json *metadata = json_add_object(message, "metadata");
     struct json *payload;
@@ -265,12 +263,14 @@ void card_metadata(const struct card *card,
     payload = json_add_object(metadata, "event_payload");
     json_add_text(payload, "request_id", span_text(id));
     json_add_text(payload, "surface", span_text(surface));
+    json_add_u64(payload, "revision", card->request->revision);
     if (item > 0) {
         json_add_u64(payload, "item", item);
     }
     if (card->cluster != NULL && card->cluster[0] != '\0') {
         json_add_text(payload, "cluster", span_text(card->cluster));
     }
+    return payload;
 }
 
 enum err_code card_add(const struct card *card, struct json *message, struct err *err)
@@ -319,6 +319,6 @@ enum err_code card_add_plain(const struct card *card, struct json *message, stru
     story_summary(&prose, card->request, card->policy, answer);
     json_add_text(message, "text", prose_take(&prose));
     (void)json_add_array(message, "blocks"); /* empty: an update drops what was there */
-    card_metadata(card, "card", 0, message);
+    json_add_bool(card_metadata(card, "card", 0, message), "plain", true);
     return prose_status(&prose, err);
 }

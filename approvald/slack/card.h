@@ -52,11 +52,11 @@ void card_buttons(const struct card *card, struct blocks *blocks, struct prose *
 /* The small print: what an approval allows, the deadline, code, policy, id. Below the buttons, so
  * that a telephone shows question and buttons together. */
 void card_print(const struct card *card, struct blocks *blocks, struct prose *prose);
-/* Adds "metadata". item 0: none. */
-void card_metadata(const struct card *card,
-                   const char *surface,
-                   uint32_t item,
-                   struct json *message);
+/* Adds "metadata": request_id, surface, the revision that is shown, item (0: none), cluster; its
+ * payload, for more of them (flat, and nothing that is secret: everybody in the workspace can read
+ * it). The reconciler reads it back (cardseen.h). */
+struct json *
+card_metadata(const struct card *card, const char *surface, uint32_t item, struct json *message);
 
 /* "3fa9-12bc", the first eight hex digits of the bind hash, with a NUL: to compare with what the
  * asker's terminal shows. */

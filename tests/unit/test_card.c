@@ -246,6 +246,7 @@ static void a_pending_card_asks_in_three_seconds(void)
     struct attempt attempt;
     struct span all;
     const struct json *approve;
+    uint64_t revision = 0;
 
     CU_ASSERT_EQUAL_FATAL(buf_new(PRINT_SIZE_MAX, &out, &err), ERR_OK);
     sample_policy(&policy);
@@ -278,6 +279,8 @@ static void a_pending_card_asks_in_three_seconds(void)
     CU_ASSERT(span_is(json_text(json, "metadata.event_type"), "approvald_request"));
     CU_ASSERT(span_is(json_text(json, "metadata.event_payload.surface"), "card"));
     CU_ASSERT(span_is(json_text(json, "metadata.event_payload.cluster"), "main"));
+    CU_ASSERT(json_u64(json, "metadata.event_payload.revision", &revision));
+    CU_ASSERT_EQUAL(revision, request.revision);
 }
 
 static void the_text_alone_tells_what_who_why_and_how(void)
