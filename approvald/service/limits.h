@@ -35,6 +35,13 @@
 #define SERVICE_ANSWER_SIZE_MAX    ((size_t)4 * 1024 * 1024) /* bytes a job hands back */
 #define SERVICE_ROW_SIZE_MAX       ((size_t)128 * 1024)      /* bytes of one stored record */
 
+/* Cards, for the reconciler. */
+#define SERVICE_CARD_REQUEST_COUNT_MAX 64 /* requests whose cards are listed at once */
+#define SERVICE_CARD_ROW_COUNT_MAX     4  /* cards of one request; those beyond are not compared */
+#define SERVICE_CARD_PAGE_COUNT_MAX    (SERVICE_CARD_REQUEST_COUNT_MAX * SERVICE_CARD_ROW_COUNT_MAX)
+#define SERVICE_CARD_ITEM_COUNT_MAX    20          /* cards put right in one transaction */
+#define SERVICE_CARD_ENDED_MS          CORE_DAY_MS /* an older outcome is history */
+
 #define SERVICE_TEXT_SIZE_MAX   65536 /* bytes of a text before it is cleaned and counted */
 #define SERVICE_TEXT_SLOT_COUNT 5 /* texts of one call: title, reason, target, details, fields */
 

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cards.h: what the reconciler asks of the store: which cards should show what, and to put those
+ * right that show something else. Loop thread; answers as in service.h. */
+#ifndef APPROVALD_SERVICE_CARDS_H
+#define APPROVALD_SERVICE_CARDS_H
+
+#include "approvald/service/service.h"
+
+/* A card that is posted and for which nothing is owed. */
+struct service_card {
+    uint32_t sent;     /* the revision that it shows, for all that is known */
+    uint32_t revision; /* the newest one: it may show this, too */
+    struct service_row_key key;
+    bool pending; /* else the request has ended */
+    char channel[CORE_SLACK_ID_SIZE_MAX + 1];
+    char ts[CORE_SLACK_TS_SIZE_MAX + 1];
+};
+
+/* Newest requests first. more: page on from *next. */
+struct service_cards {
+    const struct service_card *cards; /* valid during the call */
+    size_t count;
+    bool more;
+    struct request_id next;
+};
+/* cards is never NULL; empty when rc is not ERR_OK. */
+typedef void service_cards_fn(void *arg,
+                              enum err_code rc,
+                              const struct err *err,
+                              const struct service_cards *cards);
+/* The cards of pending requests or (ended) of those that ended and are younger than
+ * SERVICE_CARD_ENDED_MS. before: only older requests; NULL: from the newest. A page may be empty
+ * and yet have more. */
+enum err_code service_cards_list(struct service *service,
+                                 bool ended,
+                                 const struct request_id *before,
+                                 service_cards_fn *done,
+                                 void *arg,
+                                 struct err *err) WARN_UNUSED;
+
+enum service_card_fate {
+    CARD_HELD = 1, /* it is as it was listed; in doubt now, if that was asked for */
+    CARD_MOVED,    /* it has changed since, or something is owed: the sender sees to it */
+    CARD_STUCK,    /* it was put right as often as is reasonable, without lasting success */
+};
+struct service_card_item {
+    uint32_t sent;
+    enum service_card_fate fate; /* the answer */
+    struct service_row_key key;
+    bool repair; /* its message is missing or shows something else: owe it again */
+    char ts[CORE_SLACK_TS_SIZE_MAX + 1]; /* as listed */
+};
+/* items are those of the call, in order, with their fates; NULL when rc is not ERR_OK. */
+typedef void service_card_items_fn(void *arg,
+                                   enum err_code rc,
+                                   const struct err *err,
+                                   const struct service_card_item *items,
+                                   size_t count);
+/* 1 … SERVICE_CARD_ITEM_COUNT_MAX items, which are copied. One transaction; nothing is owed twice,
+ * and no card is put right more often than core/outbox.h allows. */
+enum err_code service_cards_settle(struct service *service,
+                                   const struct service_card_item *items,
+                                   size_t count,
+                                   service_card_items_fn *done,
+                                   void *arg,
+                                   struct err *err) WARN_UNUSED;
+
+#endif
