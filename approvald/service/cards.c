@@ -161,7 +161,7 @@ static void take_card(const struct outbox_row *row, struct service_card *card)
 static void list_answer(struct job *base, enum err_code rc, const struct err *err)
 {
     struct cards_job *job = (struct cards_job *)base;
-    struct service_card cards[SERVICE_CARD_REQUEST_COUNT_MAX * SERVICE_CARD_ROW_COUNT_MAX];
+    struct service_card cards[SERVICE_CARD_PAGE_COUNT_MAX];
     struct service_cards page = {.cards = cards, .more = job->more, .next = job->next};
     struct unpack cursor;
 

@@ -5,6 +5,7 @@
 #include "approvald/slack/reconcile.h"
 
 #include "approvald/slack/card.h"
+#include "approvald/slack/cardseen.h"
 #include "approvald/slack/webapi.h"
 #include "base/assert.h"
 #include "base/buf.h"
@@ -45,17 +46,11 @@ static bool copy(char *room, size_t room_size, struct span text)
     return true;
 }
 
-/* An empty wish is met by everything. */
-static bool meets(const char *wanted, struct span found)
-{
-    return wanted[0] == '\0' || span_is(found, wanted);
-}
-
 bool reconcile_matches(const struct json *message, const struct reconcile_query *query)
 {
     const struct json *payload = json_path(message, "metadata.event_payload");
+    const struct cardseen_self self = {.user_id = query->user_id, .bot_id = query->bot_id};
     uint64_t item = 0;
-    bool ours = true;
 
     if (!span_is(json_text(message, "metadata.event_type"), CARD_EVENT_TYPE) ||
         !span_is(json_text(payload, "request_id"), query->request_id) ||
@@ -65,12 +60,7 @@ bool reconcile_matches(const struct json *message, const struct reconcile_query 
     if (query->item > 0 && (!json_u64(payload, "item", &item) || item != query->item)) {
         return false;
     }
-    if (query->user_id[0] != '\0' || query->bot_id[0] != '\0') {
-        /* One of the two is enough: Slack leaves out either in some histories. */
-        ours = (query->user_id[0] != '\0' && meets(query->user_id, json_text(message, "user"))) ||
-               (query->bot_id[0] != '\0' && meets(query->bot_id, json_text(message, "bot_id")));
-    }
-    return ours && json_text(message, "ts").size > 0 &&
+    return cardseen_is_ours(message, &self) && json_text(message, "ts").size > 0 &&
            json_text(message, "ts").size <= SLACK_TS_SIZE_MAX;
 }
 
