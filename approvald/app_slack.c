@@ -361,8 +361,14 @@ enum err_code app_slack_apply(struct app *app, const struct config *config, stru
 void app_facts(void *arg, struct span user, struct facts *ret_facts)
 {
     struct app *app = arg;
+    struct webapi_status slack = {.state = WEBAPI_UP};
 
-    if (app->directory != NULL) {
+    if (app->webapi != NULL) {
+        webapi_status(app->webapi, &slack);
+    }
+    if (app->directory != NULL && slack.state == WEBAPI_DOWN) {
+        directory_facts_in_outage(app->directory, user, ret_facts); /* never one way in */
+    } else if (app->directory != NULL) {
         directory_facts(app->directory, user, SPAN_NONE, ret_facts);
     } else {
         /* Without Slack nobody but root knows people, and he vouched for this one when he bound a

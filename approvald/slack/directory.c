@@ -76,6 +76,7 @@ static int compare_members(const void *a, const void *b)
     return memcmp(a, b, sizeof(struct directory_member));
 }
 
+/* now_ms: what was fresh then counts. */
 static void group_facts(const struct directory *directory,
                         struct span user,
                         uint64_t now_ms,
@@ -115,12 +116,12 @@ bool directory_group_size(const struct directory *directory, struct span group, 
     return true;
 }
 
-void directory_facts(struct directory *directory,
-                     struct span user,
-                     struct span team,
-                     struct facts *ret_facts)
+static void facts_of_then(const struct directory *directory,
+                          struct span user,
+                          struct span team,
+                          uint64_t now_ms,
+                          struct facts *ret_facts)
 {
-    uint64_t now_ms = clock_boot_ms(directory->clock);
     uint32_t slot = lru_find(directory->user_index, user);
     const struct directory_user_entry *entry = NULL;
     enum belonging belonging;
@@ -139,6 +140,25 @@ void directory_facts(struct directory *directory,
         ret_facts->deactivated = entry->deactivated;
     }
     group_facts(directory, user, now_ms, ret_facts);
+}
+
+void directory_facts(struct directory *directory,
+                     struct span user,
+                     struct span team,
+                     struct facts *ret_facts)
+{
+    facts_of_then(directory, user, team, clock_boot_ms(directory->clock), ret_facts);
+}
+
+void directory_facts_in_outage(struct directory *directory,
+                               struct span user,
+                               struct facts *ret_facts)
+{
+    uint64_t now_ms = clock_boot_ms(directory->clock);
+    uint64_t then_ms = now_ms > SLACK_OUTAGE_FACTS_MS ? now_ms - SLACK_OUTAGE_FACTS_MS : 0;
+
+    facts_of_then(directory, user, SPAN_NONE, then_ms, ret_facts);
+    ret_facts->user_known = true;
 }
 
 void directory_identity(const struct directory *directory, struct directory_identity *ret_identity)

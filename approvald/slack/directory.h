@@ -65,6 +65,13 @@ bool directory_group_size(const struct directory *directory,
                           struct span group,
                           uint32_t *ret_count);
 
+/* While Slack is down, of a person for whom the admin vouched (a token that is bound to him): as
+ * known within the last SLACK_OUTAGE_FACTS_MS; who is not known at all is a member. Groups that
+ * nobody has asked for since the start stay unknown. */
+void directory_facts_in_outage(struct directory *directory,
+                               struct span user,
+                               struct facts *ret_facts);
+
 enum directory_kind { DIRECTORY_USER = 1, DIRECTORY_GROUP, DIRECTORY_CHANNEL };
 #define DIRECTORY_NEED_COUNT_MAX 10 /* a user, a policy's groups, a channel */
 struct directory_need {

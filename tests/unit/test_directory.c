@@ -4,6 +4,7 @@
  * one function that names groups. */
 #include "approvald/service/service.h"
 #include "approvald/slack/directory.h"
+#include "approvald/slack/limits.h"
 #include "approvald/slack/webapi.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -447,23 +448,49 @@ static void the_places_to_wait_have_an_end(void)
     teardown(&bench);
 }
 
-UNIT_MAIN("directory",
-          {"nothing is known before it was fetched", nothing_is_known_before_it_was_fetched},
-          {"flags of a person are kept and grow stale", flags_of_a_person_are_kept_and_grow_stale},
-          {"who has authorised the app is no bot", who_has_authorised_the_app_is_no_bot},
-          {"one lookup serves all who wait", one_lookup_serves_all_who_wait},
-          {"members of a group are found", members_of_a_group_are_found},
-          {"a deleted group has no members", a_deleted_group_has_no_members},
-          {"people of other organisations are foreign", people_of_other_organisations_are_foreign},
-          {"whom Slack does not show is foreign", whom_slack_does_not_show_is_foreign},
-          {"other workspaces of our enterprise are ours",
-           other_workspaces_of_our_enterprise_are_ours},
-          {"a failed lookup rests before it is repeated",
-           a_failed_lookup_rests_before_it_is_repeated},
-          {"groups of policies are kept fresh", groups_of_policies_are_kept_fresh},
-          {"a token of another team is an alarm", a_token_of_another_team_is_an_alarm},
-          {"without a configured team the token's team counts",
-           without_a_configured_team_the_tokens_team_counts},
-          {"an organisation may be configured", an_organisation_may_be_configured},
-          {"channels are known by their flags", channels_are_known_by_their_flags},
-          {"the places to wait have an end", the_places_to_wait_have_an_end})
+/* Root vouched for the person when he bound a token to him. */
+static void in_an_outage_what_was_known_counts_for_hours(void)
+{
+    struct bench bench;
+    struct facts facts;
+    struct directory_need need = {.kind = DIRECTORY_GROUP, .id = GROUP};
+
+    setup(&bench);
+    directory_facts_in_outage(bench.directory, USER, &facts);
+    CU_ASSERT(facts.user_known && facts.known_count == 0);
+    CU_ASSERT_FALSE(facts.guest || facts.bot || facts.deactivated || facts.foreign);
+    fetch_user(&bench);
+    answer_user(&bench, ",\"deleted\":true");
+    fetch(&bench, &need, 1);
+    CU_ASSERT(fake_fetch_ok("usergroups.users.list", "{\"ok\":true,\"users\":[\"U0APR00001\"]}"));
+    bench.now.boot_ms += SLACK_OUTAGE_FACTS_MS;
+    directory_facts(bench.directory, USER, TEAM, &facts);
+    CU_ASSERT_FALSE(facts.user_known || facts.known_count > 0);
+    directory_facts_in_outage(bench.directory, USER, &facts);
+    CU_ASSERT(facts.user_known && facts.deactivated && facts.member_count == 1);
+    bench.now.boot_ms += SLACK_USER_FRESH_MS;
+    directory_facts_in_outage(bench.directory, USER, &facts);
+    CU_ASSERT(facts.user_known && !facts.deactivated && facts.known_count == 0);
+    teardown(&bench);
+}
+
+UNIT_MAIN(
+    "directory",
+    {"nothing is known before it was fetched", nothing_is_known_before_it_was_fetched},
+    {"flags of a person are kept and grow stale", flags_of_a_person_are_kept_and_grow_stale},
+    {"who has authorised the app is no bot", who_has_authorised_the_app_is_no_bot},
+    {"one lookup serves all who wait", one_lookup_serves_all_who_wait},
+    {"members of a group are found", members_of_a_group_are_found},
+    {"a deleted group has no members", a_deleted_group_has_no_members},
+    {"people of other organisations are foreign", people_of_other_organisations_are_foreign},
+    {"whom Slack does not show is foreign", whom_slack_does_not_show_is_foreign},
+    {"other workspaces of our enterprise are ours", other_workspaces_of_our_enterprise_are_ours},
+    {"a failed lookup rests before it is repeated", a_failed_lookup_rests_before_it_is_repeated},
+    {"groups of policies are kept fresh", groups_of_policies_are_kept_fresh},
+    {"a token of another team is an alarm", a_token_of_another_team_is_an_alarm},
+    {"without a configured team the token's team counts",
+     without_a_configured_team_the_tokens_team_counts},
+    {"an organisation may be configured", an_organisation_may_be_configured},
+    {"in an outage what was known counts for hours", in_an_outage_what_was_known_counts_for_hours},
+    {"channels are known by their flags", channels_are_known_by_their_flags},
+    {"the places to wait have an end", the_places_to_wait_have_an_end})
