@@ -19,6 +19,7 @@
 struct api;
 struct api_options;
 struct app_backup;
+struct cardsweep;
 struct directory;
 struct event;
 struct event_base;
@@ -101,6 +102,7 @@ struct app {
     struct fetch *webhook_fetch;
     struct webhook *webhook;
     struct sender *sender;
+    struct cardsweep *cardsweep; /* owned, or NULL without Slack */
     struct api *api;
     struct event *signals[APP_SIGNALS];
     struct event *tick;

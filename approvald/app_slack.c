@@ -4,6 +4,7 @@
 #include "approvald/app_internal.h"
 #include "approvald/http/server.h"
 #include "approvald/service/service.h"
+#include "approvald/slack/cardsweep.h"
 #include "approvald/slack/directory.h"
 #include "approvald/slack/inbound.h"
 #include "approvald/slack/limits.h"
@@ -189,6 +190,18 @@ static enum err_code new_webhook(struct app *app, struct err *err)
     return rc;
 }
 
+static enum err_code new_cardsweep(struct app *app, struct err *err)
+{
+    struct cardsweep_options cardsweep = {
+        .base = app->base,
+        .service = app->service,
+        .webapi = app->webapi,
+        .metrics = app->metrics,
+    };
+
+    return cardsweep_new(&cardsweep, &app->cardsweep, err);
+}
+
 enum err_code app_slack_new(struct app *app, struct err *err)
 {
     struct sender_options sender = {
@@ -215,6 +228,9 @@ enum err_code app_slack_new(struct app *app, struct err *err)
         sender.webapi = app->webapi;
         sender.webhook_driver = app->webhook;
         rc = sender_new(&sender, &app->sender, err);
+    }
+    if (rc == ERR_OK && app->webapi != NULL) {
+        rc = new_cardsweep(app, err);
     }
     return rc;
 }
@@ -249,6 +265,9 @@ void app_slack_start(struct app *app)
                    LOG_TEXT("reason", "slack.bot_token_file is not set"));
     }
     sender_start(app->sender);
+    if (app->cardsweep != NULL) {
+        cardsweep_start(app->cardsweep);
+    }
     if (app->socketmode != NULL) {
         socketmode_start(app->socketmode);
     }
@@ -260,6 +279,9 @@ void app_slack_hand_over(struct app *app)
         socketmode_stop(app->socketmode);
     }
     sender_stop(app->sender);
+    if (app->cardsweep != NULL) {
+        cardsweep_stop(app->cardsweep);
+    }
     if (app->webapi != NULL) {
         webapi_stop(app->webapi);
     }
@@ -273,6 +295,9 @@ void app_slack_go_on(struct app *app)
     }
     webhook_go_on(app->webhook);
     sender_start(app->sender);
+    if (app->cardsweep != NULL) {
+        cardsweep_start(app->cardsweep);
+    }
     if (app->socketmode != NULL) {
         socketmode_start(app->socketmode);
     }
@@ -281,6 +306,7 @@ void app_slack_go_on(struct app *app)
 bool app_slack_is_idle(const struct app *app)
 {
     return sender_is_idle(app->sender) &&
+           (app->cardsweep == NULL || cardsweep_is_idle(app->cardsweep)) &&
            (app->socketmode == NULL || socketmode_is_idle(app->socketmode));
 }
 
@@ -301,6 +327,8 @@ void app_slack_drop(struct app *app)
 
 void app_slack_free(struct app *app)
 {
+    cardsweep_free(app->cardsweep);
+    app->cardsweep = NULL;
     sender_free(app->sender);
     app->sender = NULL;
     slack_inbound_free(app->inbound);

@@ -7,6 +7,7 @@
 #include "approvald/http/api.h"
 #include "approvald/http/server.h"
 #include "approvald/service/service.h"
+#include "approvald/slack/cardsweep.h"
 #include "approvald/slack/directory.h"
 #include "approvald/slack/inbound.h"
 #include "approvald/slack/socketmode.h"
@@ -346,6 +347,27 @@ static void add_breaker(struct json *slack, const struct webapi_status *status)
     json_add_u64(breaker, "outages", status->outage_count);
 }
 
+/* What the reconciler found when it last compared the cards with Slack. */
+static void add_cards(struct json *slack, const struct app *app)
+{
+    struct json *cards = json_add_object(slack, "cards");
+    struct cardsweep_status status;
+
+    cardsweep_status(app->cardsweep, &status);
+    json_add_bool(cards, "comparing", status.running);
+    add_time(cards, "compared_at", status.finished_ms);
+    json_add_u64(cards, "good", status.counts.good);
+    json_add_u64(cards, "stale", status.counts.stale);
+    json_add_u64(cards, "missing", status.counts.missing);
+    json_add_u64(cards, "skipped", status.counts.skipped);
+    json_add_u64(cards, "repaired", status.repaired);
+    json_add_u64(cards, "copies_removed", status.copies);
+    json_add_u64(cards, "stuck", status.stuck);
+    json_add_u64(cards, "unseen", status.counts.blind);
+    json_add_text(cards, "unseen_because", span_text(status.blind_error));
+    json_add_text(cards, "unseen_scope", span_text(status.blind_scope));
+}
+
 static void add_slack(struct json *object, struct app *app)
 {
     static const char *const states[] = {
@@ -368,6 +390,7 @@ static void add_slack(struct json *object, struct app *app)
         json_add_null(slack, "skew_s");
     }
     add_breaker(slack, &status);
+    add_cards(slack, app);
     directory_identity(app->directory, &identity);
     json_add_bool(slack, "team_mismatch", identity.mismatch);
     json_add_text(slack, "team", identity.team);

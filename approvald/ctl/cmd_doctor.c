@@ -207,6 +207,23 @@ static void check_sockets(struct doctor *doctor, const struct json *status)
     }
 }
 
+/* Can the reconciler see the cards? */
+static void check_cards(struct doctor *doctor, const struct json *status)
+{
+    struct span scope = json_text(status, "slack.cards.unseen_scope");
+    struct span error = json_text(status, "slack.cards.unseen_because");
+    uint64_t unseen = 0;
+
+    if (!json_u64(status, "slack.cards.unseen", &unseen) || unseen == 0) {
+        return;
+    }
+    doctor_say(doctor, DOCTOR_WARN,
+               "Slack: %llu cards cannot be compared with their channel (%.*s%s%.*s): one that is "
+               "deleted or changed is repaired only when the request changes",
+               (unsigned long long)unseen, SPAN_ARGS(error), scope.size > 0 ? " " : "",
+               SPAN_ARGS(scope));
+}
+
 static void check_status(struct doctor *doctor)
 {
     const struct client_reply *reply = NULL;
@@ -232,6 +249,7 @@ static void check_status(struct doctor *doctor)
     if (span_is(state, "up")) {
         doctor_say(doctor, DOCTOR_OK, "Slack: signed in");
         check_sockets(doctor, reply->json);
+        check_cards(doctor, reply->json);
     } else if (state.size == 0 || span_is(state, "unused")) {
         doctor_say(doctor, DOCTOR_WARN, "Slack: not configured");
     } else {

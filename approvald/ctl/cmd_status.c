@@ -79,6 +79,22 @@ show_outage(const struct json *status, const struct health *health, struct err *
     return rc;
 }
 
+/* Cards that the reconciler cannot look at, and what would let it. */
+static enum err_code show_unseen(const struct json *status, struct err *err)
+{
+    bool scoped = json_text(status, "slack.cards.unseen_scope").size > 0;
+    char prefix[96];
+    uint64_t unseen = 0;
+
+    if (!json_u64(status, "slack.cards.unseen", &unseen) || unseen == 0) {
+        return ERR_OK;
+    }
+    (void)snprintf(prefix, sizeof prefix, "  cards     %" PRIu64 " cannot be compared%s", unseen,
+                   scoped ? ", add the scope " : ": "); /* fits */
+    return say(prefix, status, scoped ? "slack.cards.unseen_scope" : "slack.cards.unseen_because",
+               err);
+}
+
 /* Slack, and how its deliveries come. */
 static enum err_code
 show_slack(const struct json *status, const struct health *health, struct err *err)
@@ -100,6 +116,9 @@ show_slack(const struct json *status, const struct health *health, struct err *e
         rc = say(health->socket_ok ? "  sockets   "
                                    : "  sockets   NONE, see approvalctl slack check: ",
                  status, health->socket_ok ? "slack.socket.live" : "slack.socket.state", err);
+    }
+    if (rc == ERR_OK) {
+        rc = show_unseen(status, err);
     }
     if (rc == ERR_OK && json_text(status, "slack.last_event_at").size > 0) {
         rc = say("  last came ", status, "slack.last_event_at", err);

@@ -209,6 +209,19 @@ enum err_code service_cards_list(struct service *service,
     return job_submit_take(base, err);
 }
 
+void service_cards_listen(struct service *service, service_doubted_fn *doubted, void *arg)
+{
+    service->doubted = doubted;
+    service->doubted_arg = arg;
+}
+
+void service_doubted(struct service *service)
+{
+    if (service->doubted != NULL) {
+        service->doubted(service->doubted_arg);
+    }
+}
+
 struct settle_job {
     struct job job;
     service_card_items_fn *done;

@@ -65,4 +65,9 @@ enum err_code service_cards_settle(struct service *service,
                                    void *arg,
                                    struct err *err) WARN_UNUSED;
 
+/* Called on the loop when a message of ours turned out to be gone, or somebody pressed one that is
+ * out of date: there may be more of them. One listener. */
+typedef void service_doubted_fn(void *arg);
+void service_cards_listen(struct service *service, service_doubted_fn *doubted, void *arg);
+
 #endif

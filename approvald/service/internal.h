@@ -6,6 +6,7 @@
 #include "approvald/core/audit.h"
 #include "approvald/core/codec.h"
 #include "approvald/core/elapsed.h"
+#include "approvald/service/cards.h"
 #include "approvald/service/job.h"
 #include "approvald/service/keys.h"
 #include "approvald/service/prune_clock.h"
@@ -77,6 +78,8 @@ struct service {
     void *facts_arg;
     struct listener listeners[SERVICE_LISTENER_COUNT_MAX];
     size_t listener_count;
+    service_doubted_fn *doubted; /* or NULL */
+    void *doubted_arg;
     struct job *spare; /* owned: blocks for reuse */
     size_t spare_count;
     size_t job_count; /* under way */
@@ -88,5 +91,7 @@ struct service {
 };
 
 void service_changed(struct service *service, const struct request_id *id);
+/* A message turned out to be gone or out of date; tells cards.h's listener. */
+void service_doubted(struct service *service);
 
 #endif

@@ -263,6 +263,14 @@ static enum err_code refresh_run(struct work *work)
     return rc;
 }
 
+static void refresh_answer(struct job *base, enum err_code rc, const struct err *err)
+{
+    if (rc == ERR_OK) {
+        service_doubted(base->service);
+    }
+    done_job_answer(base, rc, err);
+}
+
 enum err_code service_refresh(struct service *service,
                               const struct request_id *id,
                               service_done_fn *done,
@@ -273,7 +281,7 @@ enum err_code service_refresh(struct service *service,
     struct job *base;
     enum err_code rc;
 
-    rc = job_new(service, sizeof *job, refresh_run, done_job_answer, &base, err);
+    rc = job_new(service, sizeof *job, refresh_run, refresh_answer, &base, err);
     if (rc != ERR_OK) {
         return rc;
     }

@@ -331,6 +331,14 @@ static enum err_code end_run(struct work *work)
     return rc;
 }
 
+static void end_answer(struct job *base, enum err_code rc, const struct err *err)
+{
+    if (rc == ERR_OK && ((struct row_job *)base)->outcome.result == OUTBOX_LOST) {
+        service_doubted(base->service);
+    }
+    done_job_answer(base, rc, err);
+}
+
 enum err_code service_outbox_end(struct service *service,
                                  const struct service_row_key *key,
                                  const struct service_outcome *outcome,
@@ -342,7 +350,7 @@ enum err_code service_outbox_end(struct service *service,
     enum err_code rc;
 
     ASSERT(outcome->result >= OUTBOX_SENT && outcome->result <= OUTBOX_LOST);
-    rc = row_job_new(service, key, end_run, done_job_answer, &job, err);
+    rc = row_job_new(service, key, end_run, end_answer, &job, err);
     if (rc != ERR_OK) {
         return rc;
     }

@@ -180,6 +180,22 @@ class Control:
         with self._world.lock:
             return {"deleted": self._world.delete_message(channel, ts)}
 
+    def do_edit_message(self, channel, ts, **fields):
+        """As another program with the app's token does: text, blocks, metadata; the rest stays."""
+        with self._world.lock:
+            message = self._world.find_message(channel, ts)
+            if message is None or not set(fields) <= {"text", "blocks", "metadata"}:
+                raise ValueError("no such message, or a member that is not its content")
+            self._world.replace_message(message, fields)
+            return {"message": public_message(message)}
+
+    def do_copy_message(self, channel, ts):
+        """The same message once more, as after a post whose answer was lost."""
+        with self._world.lock:
+            again = copy.deepcopy(self._world.find_message(channel, ts))
+            self._world.add_message(channel, again)
+            return {"message": public_message(again)}
+
     def do_token(self, state="token_revoked", send_event=False):
         """What the bot token is worth from now on: valid, token_revoked, account_inactive, token_expired."""
         if state not in TOKEN_STATES:
@@ -208,7 +224,8 @@ class Control:
             return {"now": self._world.now()}
 
     def do_config(self, **wanted):
-        """app_url, ack_timeout_s, event_retry_delays_s, rate_limits (off | real), trigger_life_s, and to rotate
+        """app_url, ack_timeout_s, event_retry_delays_s, rate_limits (off | real | {method:
+        [calls a minute, burst]}, and those that are not named are real), trigger_life_s, and to rotate
         secrets signing_secret_file, bot_token_file; of Socket Mode socket_mode, app_token_error, socket_lifetime_s,
         socket_fragments, socket_redeliver, socket_ack_timeout_s, socket_oversize (drop | close). date_skew_s: how far
         Slack's clock, as its Date headers tell it, is from this host's."""
@@ -221,8 +238,7 @@ class Control:
             elif key == "event_retry_delays_s":
                 push.retry_delays_s = [float(item) for item in value]
             elif key == "rate_limits":
-                self._standin.rate_limits.enabled = {"off": False, "real": True}[value]
-                self._standin.rate_limits.reset()
+                self._standin.rate_limits.set(value)
             elif key == "trigger_life_s":
                 self._world.trigger_life_s = float(value)
             elif key == "socket_mode":
@@ -242,7 +258,7 @@ class Control:
                 raise ValueError("no setting %s" % key)
         return {"app_url": push.app_url, "ack_timeout_s": push.ack_timeout_s,
                 "event_retry_delays_s": push.retry_delays_s,
-                "rate_limits": "real" if self._standin.rate_limits.enabled else "off",
+                "rate_limits": self._standin.rate_limits.shown(),
                 "trigger_life_s": self._world.trigger_life_s}
 
     # -- Socket Mode ----------------------------------------------------------------------------------------------

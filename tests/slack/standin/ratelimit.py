@@ -38,8 +38,24 @@ class RateLimits:
 
     def __init__(self, enabled):
         self.enabled = enabled
+        self._own = {}
         self._methods = {}
         self._channels = {}
+
+    def set(self, wanted):
+        """"off", "real", or {method: [calls a minute, burst]}: other limits than Slack's for these methods."""
+        own = dict(wanted) if isinstance(wanted, dict) else {}
+        if not isinstance(wanted, dict) and wanted not in ("off", "real"):
+            raise ValueError("rate_limits: off, real or an object")
+        for method, (per_minute, burst) in own.items():
+            if not (per_minute > 0 and burst >= 1):
+                raise ValueError("%s: calls a minute and a burst of at least 1" % method)
+        self.enabled = wanted != "off"
+        self._own = own
+        self.reset()
+
+    def shown(self):
+        return dict(self._own) or ("real" if self.enabled else "off")
 
     def reset(self):
         self._methods = {}
@@ -54,7 +70,7 @@ class RateLimits:
             wait_s = bucket.take(now)
             if wait_s:
                 return wait_s
-        per_minute = TIER_PER_MINUTE[tier]
-        bucket = self._methods.setdefault(
-            method, Bucket(per_minute / 60.0, per_minute + max(1, int(per_minute * BURST_SHARE))))
+        per_minute, size = self._own.get(method) or (
+            TIER_PER_MINUTE[tier], TIER_PER_MINUTE[tier] + max(1, int(TIER_PER_MINUTE[tier] * BURST_SHARE)))
+        bucket = self._methods.setdefault(method, Bucket(per_minute / 60.0, size))
         return bucket.take(now)

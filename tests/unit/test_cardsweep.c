@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_cardsweep.c: proves approvald/slack/cardsweep between a real store and a fake Slack: what it
+ * asks for, and that failures of a page end.
+ * Owns nothing but its cases; never opens a socket. */
+#include "approvald/slack/cardsweep.h"
+
+#include "approvald/slack/webapi.h"
+#include "base/metrics.h"
+#include "tests/unit/inbound_bench.h"
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CHANNEL "C0APV00001"
+#define TS      "1800000000.000100"
+#define SELF    "{\"ok\":true,\"user_id\":\"U0BOT00001\",\"bot_id\":\"B0APV00001\"}"
+#define NOTHING "{\"ok\":true,\"messages\":[],\"has_more\":false}"
+
+struct sweep_bench {
+    struct bench bench;
+    struct cardsweep *sweep;
+};
+
+/* One card is posted and settled. */
+static void open_sweep(struct sweep_bench *bench)
+{
+    struct service_row_key key;
+    struct service_outcome outcome = {.result = OUTBOX_SENT,
+                                      .revision = 1,
+                                      .channel = SPAN_LITERAL(CHANNEL),
+                                      .ts = SPAN_LITERAL(TS)};
+    struct cardsweep_options options;
+    struct err err = ERR_INIT;
+
+    bench_open(&bench->bench);
+    key = kit_key(&bench->bench.id, SURFACE_CARD, CHANNEL);
+    CU_ASSERT_EQUAL(kit_begin(&bench->bench.kit, &key).rc, ERR_OK);
+    CU_ASSERT_EQUAL(kit_end(&bench->bench.kit, &key, &outcome), ERR_OK);
+    options = (struct cardsweep_options){
+        .base = bench->bench.base,
+        .service = bench->bench.kit.service,
+        .webapi = bench->bench.webapi,
+        .metrics = bench->bench.metrics,
+        .clock = &bench->bench.kit.clock,
+    };
+    CU_ASSERT_EQUAL_FATAL(cardsweep_new(&options, &bench->sweep, &err), ERR_OK);
+    cardsweep_start(bench->sweep);
+    bench_turn(&bench->bench);
+}
+
+static void close_sweep(struct sweep_bench *bench)
+{
+    cardsweep_stop(bench->sweep);
+    cardsweep_free(bench->sweep);
+    bench_close(&bench->bench);
+}
+
+static void answer(struct sweep_bench *bench, const char *method, const char *body)
+{
+    CU_ASSERT_FATAL(fake_fetch_ok(method, body));
+    bench_turn(&bench->bench);
+}
+
+/* Time passes; a report makes it look again (the timers of the loop are real). */
+static void pass(struct sweep_bench *bench, uint64_t ms)
+{
+    struct kit_answer other = kit_create(&bench->bench.kit, "deploy", "");
+    struct err err = ERR_INIT;
+
+    service_kit_pass(&bench->bench.kit, ms);
+    CU_ASSERT_EQUAL(service_refresh(bench->bench.kit.service, &other.id, NULL, NULL, &err), ERR_OK);
+    webapi_go_on(bench->bench.webapi); /* its queue is looked at */
+    bench_turn(&bench->bench);
+}
+
+static struct cardsweep_status status(const struct sweep_bench *bench)
+{
+    struct cardsweep_status status;
+
+    cardsweep_status(bench->sweep, &status);
+    return status;
+}
+
+static const char *page_with(const struct sweep_bench *bench, const char *ts, int revision)
+{
+    static char body[1024];
+
+    (void)snprintf(body, sizeof body,
+                   "{\"ok\":true,\"has_more\":false,\"messages\":[{\"ts\":\"%s\",\"user\":"
+                   "\"U0BOT00001\",\"metadata\":{\"event_type\":\"approvald_request\","
+                   "\"event_payload\":{\"request_id\":\"%s\",\"surface\":\"card\",\"revision\":%d,"
+                   "\"plain\":true}}}]}",
+                   ts, bench->bench.id_text, revision); /* fits */
+    return body;
+}
+
+static void a_good_card_is_left_alone(void)
+{
+    struct sweep_bench bench;
+
+    open_sweep(&bench);
+    CU_ASSERT(status(&bench).running);
+    answer(&bench, "auth.test", SELF);
+    CU_ASSERT(bench_call_says("conversations.history", "channel=" CHANNEL "&oldest=1800000000"));
+    CU_ASSERT(bench_call_says("conversations.history", "include_all_metadata=true"));
+    answer(&bench, "conversations.history", page_with(&bench, TS, 1));
+    CU_ASSERT_FALSE(status(&bench).running);
+    CU_ASSERT(status(&bench).counts.good == 1 && status(&bench).repaired == 0);
+    CU_ASSERT_EQUAL(service_outbox_depth(bench.bench.kit.service), 0);
+    CU_ASSERT(cardsweep_is_idle(bench.sweep));
+    close_sweep(&bench);
+}
+
+static void a_stale_and_a_missing_card_are_owed_again(void)
+{
+    for (int i = 0; i < 2; i++) {
+        struct sweep_bench bench;
+
+        open_sweep(&bench);
+        answer(&bench, "auth.test", SELF);
+        answer(&bench, "conversations.history", i == 0 ? page_with(&bench, TS, 0) : NOTHING);
+        CU_ASSERT_EQUAL(service_outbox_depth(bench.bench.kit.service), 1);
+        CU_ASSERT_EQUAL(status(&bench).repaired, 1);
+        CU_ASSERT_EQUAL(i == 0 ? status(&bench).counts.stale : status(&bench).counts.missing, 1);
+        close_sweep(&bench);
+    }
+}
+
+static void a_page_that_fails_is_asked_shorter_and_not_for_ever(void)
+{
+    static const struct fetch_response broken = {.outcome = FETCH_ANSWERED, .status = 500};
+    struct sweep_bench bench;
+
+    open_sweep(&bench);
+    answer(&bench, "auth.test", SELF);
+    CU_ASSERT(bench_call_says("conversations.history", "limit=100"));
+    for (int i = 0; i < SLACK_CHECK_TRY_COUNT; i++) {
+        struct fetch_call *call = fake_fetch_find("conversations.history");
+
+        CU_ASSERT_PTR_NOT_NULL_FATAL(call);
+        CU_ASSERT(i == 0 || bench_call_says("conversations.history", "limit=20"));
+        fake_fetch_answer(call, &broken);
+        bench_turn(&bench.bench);
+        pass(&bench, SLACK_CHECK_RETRY_MS);
+    }
+    CU_ASSERT_FALSE(status(&bench).running);
+    CU_ASSERT(status(&bench).counts.skipped == 1 && status(&bench).repaired == 0);
+    close_sweep(&bench);
+}
+
+static void what_may_not_be_read_is_said(void)
+{
+    struct sweep_bench bench;
+
+    open_sweep(&bench);
+    answer(&bench, "auth.test", SELF);
+    answer(&bench, "conversations.history",
+           "{\"ok\":false,\"error\":\"missing_scope\",\"needed\":\"channels:history\"}");
+    CU_ASSERT_EQUAL(status(&bench).counts.blind, 1);
+    CU_ASSERT_STRING_EQUAL(status(&bench).blind_error, "missing_scope");
+    CU_ASSERT_STRING_EQUAL(status(&bench).blind_scope, "channels:history");
+    CU_ASSERT_EQUAL(service_outbox_depth(bench.bench.kit.service), 0);
+    close_sweep(&bench);
+}
+
+static void on_done(void *arg, const struct webapi_answer *answer)
+{
+    (void)arg;    /* nobody waits for it */
+    (void)answer; /* it failed */
+}
+
+static void when_slack_was_away_it_begins_anew(void)
+{
+    static const struct fetch_response lost = {.outcome = FETCH_NOT_SENT};
+    const struct webapi_call call = {.method = WEBAPI_VIEWS_OPEN, .priority = WEBAPI_URGENT};
+    struct sweep_bench bench;
+    struct err err = ERR_INIT;
+
+    open_sweep(&bench);
+    answer(&bench, "auth.test", SELF);
+    answer(&bench, "conversations.history", page_with(&bench, TS, 1));
+    CU_ASSERT_FALSE(status(&bench).running);
+    for (int i = 0; i < SLACK_BREAKER_FAILURE_COUNT; i++) {
+        CU_ASSERT_EQUAL(webapi_call(bench.bench.webapi, &call, on_done, NULL, &err), ERR_OK);
+        bench_turn(&bench.bench);
+        fake_fetch_answer(fake_fetch_find("views.open"), &lost);
+    }
+    pass(&bench, SLACK_BREAKER_MS_MIN);
+    answer(&bench, "auth.test", SELF); /* the client's probe */
+    CU_ASSERT(status(&bench).running);
+    answer(&bench, "auth.test", SELF);
+    answer(&bench, "conversations.history", NOTHING);
+    CU_ASSERT_EQUAL(status(&bench).repaired, 1);
+    close_sweep(&bench);
+}
+
+UNIT_MAIN("cardsweep",
+          {"a good card is left alone", a_good_card_is_left_alone},
+          {"a stale and a missing card are owed again", a_stale_and_a_missing_card_are_owed_again},
+          {"a page that fails is asked shorter, and not for ever",
+           a_page_that_fails_is_asked_shorter_and_not_for_ever},
+          {"what may not be read is said", what_may_not_be_read_is_said},
+          {"when Slack was away it begins anew", when_slack_was_away_it_begins_anew})
