@@ -6,8 +6,10 @@ Owns nothing but its cases. A sweep of the reconciler is started as an admin's r
 outage; when it has ended is read from /v1/status. Never waits for luck.
 """
 import json
+import unittest
 
-from e2e import EndToEnd, harness, main
+import outage
+from e2e import BUILD, EndToEnd, harness, main
 from lib.harness import ANA, CHANNEL, press
 
 OUTAGE = {"method": "*", "kind": "status", "status": 503, "count": 0}
@@ -217,6 +219,14 @@ class Outage(Base):
         self.wait_slack("up")
         again = self.card(request_id)
         self.assertNotEqual(again["ts"], card["ts"])
+
+
+class Rate(unittest.TestCase):
+    def test_after_an_outage_cards_equal_state_as_soon_as_the_rates_allow(self):
+        took, best, noticed = outage.measure(outage.read(
+            ["--requests", "50", "--minutes", "0.33", "--channels", "5", "--build", BUILD]))
+        self.assertGreater(best, 30)
+        self.assertLessEqual(took / best, outage.RATIO_MAX, f"{took:.1f} s, {noticed:.1f} s of them unnoticed")
 
 
 if __name__ == "__main__":
