@@ -12,6 +12,7 @@
 #include "approvald/service/prune_clock.h"
 #include "approvald/service/service.h"
 
+struct book;
 struct buf;
 struct metric;
 struct tokens;
@@ -37,6 +38,7 @@ struct writer {
     struct writer_state state;
     struct buf *row;   /* owned: the value being written */
     struct buf *entry; /* owned: an audit entry's bytes */
+    struct book *book; /* owned */
     uint64_t open_count_max;
 };
 
@@ -87,6 +89,7 @@ struct service {
     uint64_t audit_seq;
     uint64_t deadline_ms;
     bool ticking;      /* a tick is under way */
+    bool filling;      /* the book is being filled */
     bool prune_paused; /* the wall clock is not believed */
 };
 

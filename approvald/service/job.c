@@ -3,6 +3,7 @@
  * Owns the pool of blocks, the copies of inputs and the undoing of the writer's memory when a job
  * fails.
  * Never knows what a use case does. */
+#include "approvald/service/book.h"
 #include "approvald/service/internal.h"
 #include "approvald/service/work.h"
 
@@ -173,6 +174,7 @@ static enum err_code run(struct storage_txn *txn, void *arg, struct err *err)
         writer->state = before; /* a failed job leaves no trace in memory either */
         buf_clear(job->out);
     }
+    book_end(writer->book, rc == ERR_OK);
     job->counts = writer->state.counts;
     job->audit_seq = writer->state.audit_seq;
     return rc;

@@ -27,6 +27,13 @@
 #define SERVICE_TOKEN_TEXT_SIZE    47      /* bytes: "apv_" and 43 of base64url */
 #define SERVICE_TOKEN_RATE_MAX     1000000 /* calls a minute: more than a host answers */
 #define SERVICE_TOKEN_RATE_DEFAULT 600
+#define SERVICE_BOOK_OPEN_MAX      200000 /* open requests known by person: 56 bytes each */
+#define SERVICE_BOOK_ENDED_MAX     4096 /* outcomes known by person: some days of a large company */
+#define SERVICE_BOOK_FILL_COUNT    128 /* requests read by one job that fills: under a millisecond */
+#define SERVICE_HOME_ITEM_MAX      5   /* requests of one part of a Home: a telephone's screen */
+#define SERVICE_HOME_PAGE_MAX      20  /* pages of them; who has more is shown the first hundred */
+#define SERVICE_HOME_READ_MAX      256 /* requests read to make one Home: a millisecond */
+#define SERVICE_HOME_POLICY_MAX    512 /* versions of policies looked at for one Home */
 #define SERVICE_TICK_COUNT_MAX     32  /* deadlines handled by one job: keeps presses quick */
 #define SERVICE_PRUNE_COUNT_MAX    256 /* rows looked at for pruning by one job */
 #define SERVICE_WORK_SIZE_MAX      ((size_t)128 * 1024) /* bytes after which a long job stops early */
@@ -49,6 +56,9 @@
 #define SERVICE_RETENTION_AUDIT_MS    (400 * CORE_DAY_MS) /* a year and a month: yearly audits */
 
 static_assert(SERVICE_PAGE_COUNT_MAX <= SERVICE_SCAN_COUNT_MAX, "a page must be reachable");
+static_assert(SERVICE_HOME_ITEM_MAX * SERVICE_HOME_PAGE_MAX < SERVICE_HOME_READ_MAX,
+              "the last page can be reached");
+static_assert(SERVICE_OPEN_COUNT_DEFAULT <= SERVICE_BOOK_OPEN_MAX, "all open requests are known");
 static_assert(CORE_DECISION_COUNT_MAX * CORE_TEXT_SIZE_MAX + CORE_DETAILS_SIZE_MAX +
                       4 * CORE_TEXT_SIZE_MAX + CORE_FIELD_VALUES_SIZE_MAX <
                   SERVICE_ROW_SIZE_MAX,

@@ -2,6 +2,7 @@
 /* service.c: the service's life, its listeners and its counters.
  * Owns what is kept in memory and its recovery at start.
  * Never reads a million rows at start: counters are stored, lists in memory are small. */
+#include "approvald/service/book.h"
 #include "approvald/service/groups.h"
 #include "approvald/service/prune.h"
 #include "approvald/service/tokens.h"
@@ -112,6 +113,9 @@ make(const struct service_options *options, struct service **ret_service, struct
     }
     if (rc == ERR_OK) {
         rc = buf_new(SERVICE_ROW_SIZE_MAX, &service->writer.entry, err);
+    }
+    if (rc == ERR_OK) {
+        rc = book_new(&service->writer.book, err);
     }
     for (size_t i = 0; rc == ERR_OK && i < SERVICE_TEXT_SLOT_COUNT; i++) {
         rc = buf_new(SERVICE_TEXT_SIZE_MAX, &service->texts[i], err);
@@ -260,6 +264,7 @@ void service_free(struct service *service)
     }
     buf_free(service->writer.row);
     buf_free(service->writer.entry);
+    book_free(service->writer.book);
     tokens_free(service->tokens);
     groups_free(service->groups);
     mem_free(service);

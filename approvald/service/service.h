@@ -253,6 +253,44 @@ enum err_code service_list(struct service *service,
                            void *arg,
                            struct err *err) WARN_UNUSED;
 
+/* What one person has to do with: open requests that he may decide and has not, those that expire
+ * first first; his own open requests, newest first; those that ended lately and that he asked for
+ * or decided, the last one first. */
+enum service_home_part { HOME_WAITING, HOME_MINE, HOME_RECENT, HOME_PART_COUNT };
+struct service_home {
+    struct span user;
+    struct facts facts; /* about him; groups not known are taken for such that he is not in */
+    uint32_t pages[HOME_PART_COUNT]; /* from 0; one behind the last is the last */
+};
+struct service_home_item {
+    const struct request *request;
+    const struct policy *policy;
+    const struct outbox_row *card; /* NULL: not posted */
+};
+struct service_home_list {
+    size_t count;
+    struct service_home_item items[SERVICE_HOME_ITEM_MAX];
+    uint32_t page;  /* shown */
+    bool more;      /* there is a page behind it */
+    uint32_t total; /* all of them, on all pages; 0 for HOME_RECENT */
+};
+struct service_home_answer {
+    bool ready;   /* else ask again in a moment: what is open is not known yet */
+    bool unknown; /* groups of policies are not known yet: more may wait */
+    struct service_home_list parts[HOME_PART_COUNT];
+};
+/* answer is NULL unless rc is ERR_OK. */
+typedef void service_home_fn(void *arg,
+                             enum err_code rc,
+                             const struct err *err,
+                             const struct service_home_answer *answer);
+/* A strong read, whose cost is bounded however many requests are open (book.h). */
+enum err_code service_home(struct service *service,
+                           const struct service_home *home,
+                           service_home_fn *done,
+                           void *arg,
+                           struct err *err) WARN_UNUSED;
+
 /* Time: expires, lapses, prunes what is due; call when service_deadline_ms (wall) has come, and at
  * least once a minute. Bounded work per call. */
 enum err_code service_tick(struct service *service, struct err *err) WARN_UNUSED;

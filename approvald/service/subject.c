@@ -2,6 +2,7 @@
 /* subject.c: one request inside a job: its row, its indexes and its counters.
  * Owns that the pending index, the deadlines and the counts always agree with the request.
  * Never decides: it writes what a step of the rules asks for. */
+#include "approvald/service/book.h"
 #include "approvald/service/work.h"
 
 #include "base/assert.h"
@@ -149,6 +150,7 @@ enum err_code subject_apply(struct work *work,
     if (rc != ERR_OK) {
         return rc;
     }
+    book_note(work->writer->book, before, after);
     /* before may be subject->request itself, so it is replaced last. */
     subject->request = *after;
     subject->dirty = true;
