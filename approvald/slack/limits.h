@@ -89,6 +89,7 @@
 #define SLACK_GROUP_FRESH_MS         120000 /* Slack asks to cache for a minute or more */
 #define SLACK_GROUP_REFRESH_MS       80000  /* refreshed in the background before they go stale */
 #define SLACK_CHANNEL_FRESH_MS       600000 /* archiving is rare, and failing posts show it */
+#define SLACK_WORKSPACE_URL_SIZE     128 /* bytes with NUL: "https://NAME.enterprise.slack.com/" */
 #define SLACK_NEGATIVE_FRESH_MS      60000  /* an unknown id is asked for once a minute at most */
 #define SLACK_WORKSPACE_URL_MAX      128    /* bytes: "https://", a name, ".slack.com/" */
 #define SLACK_LOOKUP_PAUSE_MS        5000   /* after a failed lookup, before the same one again */
@@ -150,6 +151,27 @@
 #define SLACK_CHECK_GAP_MS         60000   /* between two sweeps, whatever is reported */
 #define SLACK_CHECK_EVERY_MS       3600000 /* without any report: what nobody notices */
 
+/* App Home. Slack takes 100 views.publish a minute, whatever we would like. */
+#define SLACK_HOME_PERSON_COUNT_MAX 1000     /* people whose Home is kept fresh: 120 bytes each */
+#define SLACK_HOME_KEEP_MS          86400000 /* after an opening; who looks again opens it again */
+#define SLACK_HOME_SPACING_MS       3000     /* between two publishes of one Home for changes */
+#define SLACK_HOME_ACT_MS           1000 /* between two when its person turns a page or presses */
+#define SLACK_HOME_LOOK_MS          1000 /* between two looks at one Home that stayed the same */
+#define SLACK_HOME_READ_MS          20   /* between two looks: 50 a second, 1 % of the writer */
+#define SLACK_HOME_JOB_COUNT        4 /* at once: two calls run in the background, two follow them */
+#define SLACK_HOME_FILL_MS          300 /* the service is still reading what is open */
+#define SLACK_HOME_AGAIN_MS         5000 /* groups are not known yet: a tick of the directory later */
+#define SLACK_HOME_BACKOFF_MS_MIN   2000   /* after a failure, doubled */
+#define SLACK_HOME_BACKOFF_MS_MAX   300000 /* an outage's end is noticed by the next opening, too */
+#define SLACK_HOME_OFF_MS           600000 /* the tab is switched off in the app, or we are wrong */
+#define SLACK_HOME_WAIT_MS          10000  /* in the client's queue: later it would be old */
+#define SLACK_HOME_HASH_SIZE_MAX    64     /* bytes: those seen have 19 */
+#define SLACK_HOME_VIEW_SIZE_MAX    (64UL * 1024) /* 15 requests of at most 3 KB, escaped */
+#define SLACK_HOME_DETAILS_COUNT    400 /* code points of what will run; the card shows all */
+#define SLACK_HOME_REASON_COUNT     200 /* two lines of a telephone */
+
+static_assert(SLACK_HOME_VIEW_SIZE_MAX < SLACK_CALL_SIZE_MAX, "a Home fits in a call");
+static_assert(SLACK_HOME_JOB_COUNT < SLACK_RUNNING_COUNT_MAX, "Homes leave calls to cards");
 static_assert(SLACK_SEND_SLACK_COUNT_MAX < SLACK_RUNNING_COUNT_MAX, "people's calls find room");
 static_assert(SLACK_MESSAGE_SIZE_MAX < SLACK_CALL_SIZE_MAX, "a message fits in a call");
 static_assert(SLACK_REPLY_BUDGET_MS < 3000, "Slack shows a warning after 3 s");
