@@ -9,6 +9,7 @@
 #include "approvald/core/fields.h"
 #include "approvald/core/request_id.h"
 #include "approvald/slack/blocks.h"
+#include "approvald/slack/limits.h"
 #include "approvald/slack/prose.h"
 #include "approvald/slack/story.h"
 #include "base/assert.h"
@@ -249,6 +250,30 @@ void card_print(const struct card *card, struct blocks *blocks, struct prose *pr
     add_policy(card, context, prose);
     request_id_format(&card->request->id, id);
     blocks_context_text(context, span_text(id));
+}
+
+/* A link to the card, when it is known where it is: "https://team.slack.com/archives/C…/p1234". */
+void card_link(struct prose *prose, const struct card *card, const char *label)
+{
+    char url[SLACK_URL_SIZE_MAX];
+    char digits[SLACK_TS_SIZE_MAX + 1];
+    size_t count = 0;
+    int size;
+
+    if (card->workspace_url == NULL || !prose_is_id(card->channel, "CDG")) {
+        return;
+    }
+    for (size_t i = 0; i < card->ts.size && count < SLACK_TS_SIZE_MAX; i++) {
+        if (card->ts.data[i] >= '0' && card->ts.data[i] <= '9') {
+            digits[count++] = card->ts.data[i];
+        }
+    }
+    digits[count] = '\0';
+    size = snprintf(url, sizeof url, "%sarchives/%.*s/p%s", card->workspace_url,
+                    SPAN_ARGS(card->channel), digits);
+    if (count > 0 && size > 0 && (size_t)size < sizeof url) {
+        prose_add_link(prose, url, label);
+    }
 }
 
 struct json *

@@ -52,6 +52,8 @@ void card_buttons(const struct card *card, struct blocks *blocks, struct prose *
 /* The small print: what an approval allows, the deadline, code, policy, id. Below the buttons, so
  * that a telephone shows question and buttons together. */
 void card_print(const struct card *card, struct blocks *blocks, struct prose *prose);
+/* A link to the card; nothing when it is not known where that is. */
+void card_link(struct prose *prose, const struct card *card, const char *label);
 /* Adds "metadata": request_id, surface, the revision that is shown, item (0: none), cluster; its
  * payload, for more of them (flat, and nothing that is secret: everybody in the workspace can read
  * it). The reconciler reads it back (cardseen.h). */

@@ -21,30 +21,6 @@
 
 #define MESSAGE_TITLE_COUNT_MAX 300
 
-/* A link to the card, when it is known where it is: "https://team.slack.com/archives/C…/p1234". */
-static void say_link(struct prose *prose, const struct card *card)
-{
-    char url[SLACK_URL_SIZE_MAX];
-    char digits[SLACK_TS_SIZE_MAX + 1];
-    size_t count = 0;
-    int size;
-
-    if (card->workspace_url == NULL || !prose_is_id(card->channel, "CDG")) {
-        return;
-    }
-    for (size_t i = 0; i < card->ts.size && count < SLACK_TS_SIZE_MAX; i++) {
-        if (card->ts.data[i] >= '0' && card->ts.data[i] <= '9') {
-            digits[count++] = card->ts.data[i];
-        }
-    }
-    digits[count] = '\0';
-    size = snprintf(url, sizeof url, "%sarchives/%.*s/p%s", card->workspace_url,
-                    SPAN_ARGS(card->channel), digits);
-    if (count > 0 && size > 0 && (size_t)size < sizeof url) {
-        prose_add_link(prose, url, "Open the card");
-    }
-}
-
 static void say_asked(struct prose *prose, const struct request *request)
 {
     if (request->state != REQUEST_PENDING) {
@@ -79,7 +55,7 @@ enum err_code message_add_direct(const struct card *card, struct json *message, 
     blocks_section(&blocks, prose_take(&prose));
     card_quote(&blocks, &prose, story_outcome_reason(request));
     prose_begin(&prose, BLOCKS_MRKDWN_COUNT_MAX);
-    say_link(&prose, card);
+    card_link(&prose, card, "Open the card");
     blocks_section(&blocks, prose_take(&prose));
     card_print(card, &blocks, &prose);
     card_metadata(card, "direct", 0, message);

@@ -245,18 +245,16 @@ static enum err_code add_state(struct json *blocks, const struct request *reques
     return rc;
 }
 
-enum err_code view_state_update(const struct request *request,
-                                const char *sentence,
-                                struct buf *body,
-                                struct err *err)
+static enum err_code print_state(struct json *root,
+                                 const struct request *request,
+                                 const char *sentence,
+                                 struct buf *body,
+                                 struct err *err)
 {
-    AUTO_JSON struct json *root = json_new_object();
-    struct json *view;
+    struct json *view = json_add_object(root, "view");
     struct json *blocks;
     enum err_code rc = ERR_OK;
 
-    json_add_text(root, "response_action", SPAN_LITERAL("update"));
-    view = json_add_object(root, "view");
     view_begin(view, VIEW_STATE_CALLBACK, TITLE_STATE);
     view_add_plain(view, "close", SPAN_LITERAL("Close"));
     blocks = json_add_array(view, "blocks");
@@ -265,6 +263,29 @@ enum err_code view_state_update(const struct request *request,
         rc = add_state(blocks, request, err);
     }
     return rc == ERR_OK ? view_print(root, SLACK_VIEW_SIZE_MAX, body, err) : rc;
+}
+
+enum err_code view_state_update(const struct request *request,
+                                const char *sentence,
+                                struct buf *body,
+                                struct err *err)
+{
+    AUTO_JSON struct json *root = json_new_object();
+
+    json_add_text(root, "response_action", SPAN_LITERAL("update"));
+    return print_state(root, request, sentence, body, err);
+}
+
+enum err_code view_state_open(const struct request *request,
+                              const char *sentence,
+                              struct span trigger_id,
+                              struct buf *body,
+                              struct err *err)
+{
+    AUTO_JSON struct json *root = json_new_object();
+
+    json_add_text(root, "trigger_id", trigger_id);
+    return print_state(root, request, sentence, body, err);
 }
 
 enum err_code
@@ -404,6 +425,8 @@ static bool has_input(const struct json *blocks)
 enum err_code view_check(const struct json *view, struct err *err)
 {
     const struct json *blocks = json_get(view, "blocks");
+    bool titled =
+        span_is(json_text(view, "type"), "home") || json_text(view, "title.text").size > 0;
     enum err_code rc = check_label(view, "title.text", err);
 
     if (rc == ERR_OK) {
@@ -419,7 +442,7 @@ enum err_code view_check(const struct json *view, struct err *err)
     if (rc == ERR_OK && json_count(blocks) > SLACK_MODAL_BLOCK_COUNT_MAX) {
         rc = err_set(err, ERR_TOO_LARGE, "more than %d blocks", SLACK_MODAL_BLOCK_COUNT_MAX);
     }
-    if (rc == ERR_OK && (json_text(view, "title.text").size == 0 || json_count(blocks) == 0)) {
+    if (rc == ERR_OK && (!titled || json_count(blocks) == 0)) {
         rc = err_set(err, ERR_INVALID, "a modal needs a title and blocks");
     }
     if (rc == ERR_OK && has_input(blocks) && json_text(view, "submit.text").size == 0) {

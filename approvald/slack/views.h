@@ -40,13 +40,20 @@ enum err_code view_state_update(const struct request *request,
                                 const char *sentence,
                                 struct buf *body,
                                 struct err *err) WARN_UNUSED;
+/* Appends the body of views.open for the same: what came of a press where no message is. */
+enum err_code view_state_open(const struct request *request,
+                              const char *sentence,
+                              struct span trigger_id,
+                              struct buf *body,
+                              struct err *err) WARN_UNUSED;
 /* Appends {"response_action":"errors",…}: what is wrong with an input and how to fix it. */
 enum err_code view_field_error(const char *block,
                                const char *sentence,
                                struct buf *body,
                                struct err *err) WARN_UNUSED;
 
-/* Slack's limits of a modal (reference: Block Kit). The message names what is too long. */
+/* Slack's limits of a modal or a Home (reference: Block Kit). The message names what is too long.
+ */
 enum err_code view_check(const struct json *view, struct err *err) WARN_UNUSED;
 
 #endif

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* emit_samples.c: prints everything that approvald shows in Slack, one JSON object a line:
- * {"kind": "message", "name", "text", "blocks"} or {"kind": "modal", "name", "view"}, plausible and
- * hostile ones, for checks that are not ours: conformance/typecheck.mjs holds them against Slack's
- * own types.
- * Owns nothing but the list; never sends anything. */
+ * {"kind": "message", "name", "text", "blocks"}, {"kind": "modal", "name", "view"} or {"kind":
+ * "home", "name", "view"}, plausible and hostile ones, for checks that are not ours:
+ * conformance/typecheck.mjs holds them against Slack's own types. Owns nothing but the list; never
+ * sends anything. */
 #include "approvald/core/audit.h"
 #include "approvald/slack/message.h"
 #include "approvald/slack/views.h"
 #include "approvald/slack/views_ask.h"
+#include "approvald/slack/views_home.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/json.h"
@@ -87,12 +88,12 @@ static enum err_code emit(enum kind kind,
 }
 
 /* The reply or call that carries a view is the line itself: its other members do no harm. */
-static enum err_code emit_line(struct buf *json, const char *name)
+static enum err_code emit_line(struct buf *json, const char *kind, const char *name)
 {
-    static const char head[] = "{\"kind\":\"modal\",\"name\":\"";
-
     ASSERT(buf_text(json)[0] == '{');
-    return printf("%s%s\",%s\n", head, name, buf_text(json) + 1) < 0 ? ERR_IO : ERR_OK;
+    return printf("{\"kind\":\"%s\",\"name\":\"%s\",%s\n", kind, name, buf_text(json) + 1) < 0
+               ? ERR_IO
+               : ERR_OK;
 }
 
 static enum err_code emit_views(const struct request *request, const char *sample)
@@ -120,9 +121,9 @@ static enum err_code emit_views(const struct request *request, const char *sampl
         return rc;
     }
     (void)snprintf(name, sizeof name, "reject %s", sample); /* short words */
-    rc = emit_line(reject, name);
+    rc = emit_line(reject, "modal", name);
     (void)snprintf(name, sizeof name, "state %s", sample);
-    return rc == ERR_OK ? emit_line(state, name) : rc;
+    return rc == ERR_OK ? emit_line(state, "modal", name) : rc;
 }
 
 /* A field of each kind. */
@@ -182,7 +183,38 @@ static enum err_code emit_form(const struct policy *policy, size_t count, const 
         (void)fprintf(stderr, "%s: %s\n", name, err.message);
         return rc;
     }
-    return emit_line(form, name);
+    return emit_line(form, "modal", name);
+}
+
+/* A Home whose every part shows the request, on a page in the middle. */
+static enum err_code
+emit_home(const struct request *request, const struct policy *policy, const char *sample)
+{
+    struct outbox_row card = {.channel = SPAN_LITERAL("C0APV00001"),
+                              .ts = SPAN_LITERAL("1764752400.118349")};
+    struct service_home_answer found = {.ready = true, .unknown = true};
+    struct view_home home = {.found = &found,
+                             .user = SPAN_LITERAL("U0APR00001"),
+                             .workspace_url = "https://acme.slack.com/",
+                             .now_ms = request->created_ms};
+    AUTO_BUF struct buf *view = NULL;
+    struct err err = ERR_INIT;
+    char name[64];
+    enum err_code rc = buf_new(LINE_SIZE_MAX, &view, &err);
+
+    for (size_t part = 0; part < HOME_PART_COUNT; part++) {
+        found.parts[part] = (struct service_home_list){
+            .count = 1, .items[0] = {request, policy, &card}, .page = 1, .more = true, .total = 20};
+    }
+    if (rc == ERR_OK) {
+        rc = view_home_publish(&home, view, &err);
+    }
+    (void)snprintf(name, sizeof name, "home %s", sample); /* short words */
+    if (rc != ERR_OK) {
+        (void)fprintf(stderr, "%s: %s\n", name, err.message);
+        return rc;
+    }
+    return emit_line(view, "home", name);
 }
 
 static enum err_code
@@ -200,6 +232,9 @@ emit_all(const struct request *request, const struct policy *policy, const char 
     }
     if (rc == ERR_OK) {
         rc = emit_views(request, sample);
+    }
+    if (rc == ERR_OK) {
+        rc = emit_home(request, policy, sample);
     }
     return rc == ERR_OK ? emit_form(policy, 1, sample) : rc;
 }
