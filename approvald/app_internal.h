@@ -94,9 +94,10 @@ struct app {
     struct relay *relay;       /* NULL without a peer */
     enum app_serving serving;
     struct service *service;   /* NULL while resting, as all that follows but the api */
-    struct fetch *slack_fetch; /* NULL without Slack too, as the next three */
+    struct fetch *slack_fetch; /* NULL without Slack too, as the next four */
     struct webapi *webapi;
     struct directory *directory;
+    struct home *home;
     struct slack_inbound *inbound;
     struct socketmode *socketmode; /* NULL: deliveries come over HTTP alone */
     struct fetch *webhook_fetch;

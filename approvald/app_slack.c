@@ -6,6 +6,7 @@
 #include "approvald/service/service.h"
 #include "approvald/slack/cardsweep.h"
 #include "approvald/slack/directory.h"
+#include "approvald/slack/home.h"
 #include "approvald/slack/inbound.h"
 #include "approvald/slack/limits.h"
 #include "approvald/slack/sender.h"
@@ -133,9 +134,16 @@ static enum err_code new_inbound(struct app *app, struct err *err)
         .signing_secret = config_signing_secret(app->config),
         .previous_secret = config_previous_secret(app->config),
     };
+    struct home_options home = {
+        .base = app->base, .service = app->service, .webapi = app->webapi, .metrics = app->metrics};
     enum err_code rc = directory_new(&directory, &app->directory, err);
 
     if (rc == ERR_OK) {
+        home.directory = app->directory;
+        rc = home_new(&home, &app->home, err);
+    }
+    if (rc == ERR_OK) {
+        inbound.home = app->home;
         inbound.directory = app->directory;
         rc = slack_inbound_new(&inbound, &app->inbound, err);
     }
@@ -260,6 +268,7 @@ void app_slack_start(struct app *app)
     if (app->directory != NULL) {
         directory_start(app->directory);
         slack_inbound_start(app->inbound);
+        home_start(app->home);
     } else {
         log_fields(LOG_LEVEL_WARNING, "app", "slack_unused",
                    LOG_TEXT("reason", "slack.bot_token_file is not set"));
@@ -282,6 +291,7 @@ void app_slack_hand_over(struct app *app)
     if (app->cardsweep != NULL) {
         cardsweep_stop(app->cardsweep);
     }
+    home_stop(app->home);
     if (app->webapi != NULL) {
         webapi_stop(app->webapi);
     }
@@ -292,6 +302,7 @@ void app_slack_go_on(struct app *app)
 {
     if (app->webapi != NULL) {
         webapi_go_on(app->webapi);
+        home_start(app->home);
     }
     webhook_go_on(app->webhook);
     sender_start(app->sender);
@@ -307,6 +318,7 @@ bool app_slack_is_idle(const struct app *app)
 {
     return sender_is_idle(app->sender) &&
            (app->cardsweep == NULL || cardsweep_is_idle(app->cardsweep)) &&
+           (app->home == NULL || home_is_idle(app->home)) &&
            (app->socketmode == NULL || socketmode_is_idle(app->socketmode));
 }
 
@@ -319,6 +331,7 @@ void app_slack_drop(struct app *app)
 {
     socketmode_free(app->socketmode);
     app->socketmode = NULL;
+    home_stop(app->home); /* it would call the next one */
     webapi_free(app->webapi);
     app->webapi = NULL;
     webhook_free(app->webhook);
@@ -333,6 +346,8 @@ void app_slack_free(struct app *app)
     app->sender = NULL;
     slack_inbound_free(app->inbound);
     app->inbound = NULL;
+    home_free(app->home);
+    app->home = NULL;
     directory_free(app->directory);
     app->directory = NULL;
     fetch_free(app->slack_fetch);

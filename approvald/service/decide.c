@@ -185,7 +185,8 @@ enum err_code service_decide(struct service *service,
                                 .verdict = decide->verdict,
                                 .reason = decide->reason,
                                 .channel = decide->channel,
-                                .thread = decide->thread};
+                                .thread = decide->thread,
+                                .quiet = decide->quiet};
     job->facts = decide->facts;
     decide_check(job, decide);
     if (base->refuse.code == ERR_OK) {

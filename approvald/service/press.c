@@ -120,7 +120,8 @@ static enum err_code step(struct work *work,
                               .actor = &press->actor,
                               .id = &press->id,
                               .channel = press->channel,
-                              .thread = press->thread};
+                              .thread = press->thread,
+                              .quiet = press->quiet};
     struct approval_effects effects;
     enum err_code rc;
 
@@ -143,7 +144,8 @@ static enum err_code unknown(struct work *work, const struct press *press)
                               .id = &press->id,
                               .refusal = REFUSAL_UNKNOWN_REQUEST,
                               .channel = press->channel,
-                              .thread = press->thread};
+                              .thread = press->thread,
+                              .quiet = press->quiet};
 
     return press_refuse(work, &refused, NULL);
 }

@@ -14,6 +14,7 @@ struct press {
     struct inbox_key key;
     struct span channel; /* where it was pressed */
     struct span thread;
+    bool quiet; /* the caller tells a refusal: no notice is owed */
 };
 
 /* What to do when facts are missing. */

@@ -118,12 +118,14 @@ struct service_decide {
     struct service_event_key key;
     struct span channel; /* where it was pressed, for an ephemeral answer; may be empty */
     struct span thread;  /* ts, may be empty */
+    bool quiet; /* the caller shows a refusal himself, at once; one that comes later, from the
+                   inbox, is owed all the same */
 };
 /* Decision, terminal state if the quorum is met, audit, outbox, dedup key in one transaction. When
  * the policy needs facts that are not known, the event goes to the inbox in the same transaction
  * (answer->deferred) and is decided by service_inbox_resolve. A refusal of an ACTOR_PERSON over
- * Slack also owes him a notice. A second delivery of the same key gets the first one's answer
- * (replayed) and owes nothing. */
+ * Slack also owes him a notice, unless it is quiet. A second delivery of the same key gets the
+ * first one's answer (replayed) and owes nothing. */
 enum err_code service_decide(struct service *service,
                              const struct service_decide *decide,
                              service_request_fn *done,

@@ -26,6 +26,7 @@
 struct clock;
 struct directory;
 struct event_base;
+struct home;
 struct json;
 struct metrics;
 struct service;
@@ -72,6 +73,7 @@ struct slack_inbound_options {
     struct service *service;
     struct webapi *webapi;
     struct directory *directory;
+    struct home *home; /* NULL: nobody has one */
     struct metrics *metrics;
     const struct clock *clock; /* NULL: this host's */
     /* Copied, wiped on free. Empty: no delivery over HTTP is taken. */

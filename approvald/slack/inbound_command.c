@@ -33,7 +33,8 @@
     "`list` shows your requests that wait for a decision\n"                                        \
     "`show ID` shows a request that you asked for or may decide\n"                                 \
     "`cancel ID` takes back a request of yours\n"                                                  \
-    "Decide with the buttons of the request's message, or with `approvalctl approve ID`."
+    "Decide with the buttons of the request's message or of the app's Home, or with `approvalctl " \
+    "approve ID`."
 
 /* Answers. */
 

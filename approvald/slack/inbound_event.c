@@ -4,6 +4,7 @@
  * Never relies on an event's arrival: Slack's delivery is best effort. */
 #include "approvald/core/inbox.h"
 #include "approvald/service/service.h"
+#include "approvald/slack/home.h"
 #include "approvald/slack/inbound_internal.h"
 #include "approvald/slack/webapi.h"
 #include "base/log.h"
@@ -51,6 +52,15 @@ static void on_token_lost(struct inflight *flight, const struct payload *payload
     }
 }
 
+/* Nothing durable: a Home is a cache, and an opening that is lost is made good by the next one. */
+static void on_home_opened(struct inflight *flight, const struct payload *payload)
+{
+    if (flight->inbound->home != NULL && span_is(payload->event_tab, "home")) {
+        home_opened(flight->inbound->home, payload->user, payload->view_hash);
+    }
+    inbound_reply_empty(flight);
+}
+
 void inbound_on_event(struct inflight *flight, const struct payload *payload)
 {
     bool lost = span_is(payload->event_type, "app_uninstalled") ||
@@ -61,6 +71,8 @@ void inbound_on_event(struct inflight *flight, const struct payload *payload)
         inbound_reply_problem(flight, 400, "The event has no id.");
     } else if (lost) {
         on_token_lost(flight, payload);
+    } else if (span_is(payload->event_type, "app_home_opened")) {
+        on_home_opened(flight, payload);
     } else {
         /* Nothing is changed by it, so there is nothing to remember either. */
         log_fields(LOG_LEVEL_DEBUG, MODULE, "event", LOG_SPAN("type", payload->event_type));

@@ -17,6 +17,7 @@
 
 struct buf;
 struct event;
+struct home;
 struct inbox_worker;
 struct metric;
 
@@ -55,7 +56,7 @@ struct inflight {
     struct slack_word thread_ts;
     char trigger[SLACK_TRIGGER_SIZE_MAX];
     size_t trigger_size;
-    enum refusal refusal;   /* of a person who may not ask */
+    enum refusal refusal;   /* of a person who may not ask, or of a press in a Home */
     struct slack_word view; /* id of the modal, or empty */
     enum ask_step step;     /* why the policies are read */
     struct view_ask ask;    /* a submitted form; borrows from text */
@@ -91,6 +92,7 @@ struct slack_inbound {
     struct service *service;     /* borrowed */
     struct webapi *webapi;       /* borrowed */
     struct directory *directory; /* borrowed */
+    struct home *home;           /* borrowed, or NULL */
     const struct clock *clock;   /* borrowed */
     struct event_base *base;     /* borrowed */
     char *secret;                /* owned, wiped */

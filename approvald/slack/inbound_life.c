@@ -124,6 +124,7 @@ enum err_code slack_inbound_new(const struct slack_inbound_options *options,
     inbound->service = options->service;
     inbound->webapi = options->webapi;
     inbound->directory = options->directory;
+    inbound->home = options->home;
     inbound->clock = options->clock == NULL ? clock_host() : options->clock;
     inbound->budget_timer = event_new(options->base, -1, 0, inbound_on_budget, inbound);
     inbound->pool = mem_new(SLACK_INFLIGHT_COUNT_MAX, sizeof *inbound->pool);

@@ -8,9 +8,11 @@
 #include "approvald/core/request_id.h"
 #include "approvald/service/service.h"
 #include "approvald/slack/card.h"
+#include "approvald/slack/home.h"
 #include "approvald/slack/inbound_internal.h"
 #include "approvald/slack/limits.h"
 #include "approvald/slack/views.h"
+#include "approvald/slack/views_home.h"
 #include "approvald/slack/webapi.h"
 #include "base/assert.h"
 #include "base/buf.h"
@@ -63,6 +65,52 @@ void inbound_refresh(struct inflight *flight)
     }
 }
 
+static void on_shown(void *arg, const struct webapi_answer *answer)
+{
+    struct inflight *flight = arg;
+
+    if (answer->outcome != WEBAPI_OK && !span_is(answer->error, "exchanged_trigger_id")) {
+        metric_add(flight->inbound->modal_failures, 1);
+        inbound_notice(flight, refusal_sentence(flight->refusal));
+    }
+    inflight_drop(flight);
+}
+
+static enum err_code
+show(struct inflight *flight, const struct request *request, const char *sentence, struct err *err)
+{
+    AUTO_BUF struct buf *body = NULL;
+    enum err_code rc = buf_new(BODY_SIZE_MAX, &body, err);
+
+    if (rc == ERR_OK) {
+        rc = view_state_open(request, sentence, span_of(flight->trigger, flight->trigger_size),
+                             body, err);
+    }
+    return rc == ERR_OK ? inflight_open_view(flight, buf_span(body), on_shown, err) : rc;
+}
+
+/* A refused press: where a message is, an ephemeral sentence beside it; a Home has none, so a
+ * window opens over it. */
+static void show_refusal(struct inflight *flight, const struct request *request)
+{
+    struct err err = ERR_INIT;
+
+    if (flight->channel.size > 0 || flight->trigger_size == 0) {
+        inbound_notice(flight, refusal_sentence(flight->refusal));
+    } else if (show(flight, request, refusal_sentence(flight->refusal), &err) != ERR_OK) {
+        log_err(LOG_LEVEL_WARNING, MODULE, "refusal_not_shown", &err);
+        inbound_notice(flight, refusal_sentence(flight->refusal));
+    }
+}
+
+/* His Home shows soon what came of it. */
+static void freshen_home(struct inflight *flight)
+{
+    if (flight->inbound->home != NULL && flight->channel.size == 0) {
+        home_pressed(flight->inbound->home, slack_id_span(&flight->user));
+    }
+}
+
 /* An old message, an old button, or a value that was never ours. */
 static void out_of_date(struct inflight *flight, const struct payload *payload)
 {
@@ -77,16 +125,18 @@ static void out_of_date(struct inflight *flight, const struct payload *payload)
     inbound_reply_empty(flight);
 }
 
-/* What makes this press the same when it is delivered again. False: a field is longer than any of
+/* What makes this press the same when it is delivered again; in a Home there is no message, and the
+ * request stands for it. False: a field is longer than any of
  * Slack's, so that two presses could look the same. */
 static bool press_key(const struct inflight *flight,
                       const struct payload *payload,
                       char text[SLACK_EVENT_KEY_SIZE_MAX],
                       struct service_event_key *ret_key)
 {
-    int size = snprintf(text, SLACK_EVENT_KEY_SIZE_MAX, "%.*s %.*s %.*s %.*s",
-                        SPAN_ARGS(payload->user), SPAN_ARGS(payload->action_ts),
-                        SPAN_ARGS(payload->message_ts), SPAN_ARGS(payload->action_id));
+    struct span place = payload->message_ts.size > 0 ? payload->message_ts : payload->value;
+    int size =
+        snprintf(text, SLACK_EVENT_KEY_SIZE_MAX, "%.*s %.*s %.*s %.*s", SPAN_ARGS(payload->user),
+                 SPAN_ARGS(payload->action_ts), SPAN_ARGS(place), SPAN_ARGS(payload->action_id));
 
     ret_key->kind = INBOX_BLOCK_ACTIONS;
     ret_key->text = span_text(text);
@@ -105,6 +155,16 @@ static void refuse(struct inflight *flight, const struct err *err)
     inbound_reply_busy(flight, INBOUND_UNAVAILABLE);
 }
 
+/* A repeated delivery was answered the first time. */
+static void on_home_decided(struct inflight *flight, const struct service_answer *answer)
+{
+    freshen_home(flight);
+    flight->refusal = answer->refusal;
+    if (answer->refusal != REFUSAL_NONE && !answer->replayed && !answer->deferred) {
+        show_refusal(flight, answer->request);
+    }
+}
+
 static void
 on_decided(void *arg, enum err_code rc, const struct err *err, const struct service_answer *answer)
 {
@@ -114,6 +174,9 @@ on_decided(void *arg, enum err_code rc, const struct err *err, const struct serv
         inbound_reply_empty(flight);
         if (answer != NULL && answer->deferred) {
             inbox_worker_poke(flight->inbound->worker);
+        }
+        if (flight->channel.size == 0 && answer != NULL) {
+            on_home_decided(flight, answer);
         }
     } else {
         refuse(flight, err);
@@ -135,9 +198,14 @@ static void decide_now(struct inflight *flight,
         .key = *key,
         .channel = payload->channel,
         .thread = payload->thread_ts,
+        .quiet = payload->channel.size == 0,
     };
     struct err err = ERR_INIT;
 
+    if (!inflight_keep(flight, payload)) {
+        inbound_reply_problem(flight, 400, "A field is longer than any of Slack's.");
+        return;
+    }
     directory_facts(inbound->directory, payload->user, payload->user_team, &decide.facts);
     inflight_hold(flight);
     if (service_decide(inbound->service, &decide, on_decided, flight, &err) != ERR_OK) {
@@ -215,7 +283,9 @@ on_got(void *arg, enum err_code rc, const struct err *err, const struct service_
         log_err(LOG_LEVEL_WARNING, MODULE, "not_read", err);
         inbound_notice(flight, "The request could not be read just now. Press Reject again.");
     } else if (refusal != REFUSAL_NONE) {
-        inbound_notice(flight, refusal_sentence(refusal));
+        flight->refusal = refusal;
+        show_refusal(flight, answer == NULL ? NULL : answer->request);
+        freshen_home(flight);
         inbound_refresh(flight);
     } else if (open_modal(flight, answer->request, &opening) != ERR_OK) {
         log_err(LOG_LEVEL_WARNING, MODULE, "modal_not_opened", &opening);
@@ -266,6 +336,14 @@ static void on_reject(struct inflight *flight,
     }
 }
 
+/* A button of a Home that turns a page; only there, a card has none. */
+static bool turn_page(struct inflight *flight, const struct payload *payload)
+{
+    return flight->inbound->home != NULL && span_is(payload->callback_id, VIEW_HOME_CALLBACK) &&
+           home_turned(flight->inbound->home, payload->user, payload->action_id, payload->value,
+                       payload->private_metadata);
+}
+
 void inbound_on_press(struct inflight *flight, const struct payload *payload)
 {
     bool approve = span_is(payload->action_id, CARD_ACTION_APPROVE);
@@ -274,7 +352,9 @@ void inbound_on_press(struct inflight *flight, const struct payload *payload)
     char text[SLACK_EVENT_KEY_SIZE_MAX];
     struct service_event_key key;
 
-    if ((!approve && !reject && !stop) || !request_id_parse(payload->value, &flight->id)) {
+    if (turn_page(flight, payload)) {
+        inbound_reply_empty(flight);
+    } else if ((!approve && !reject && !stop) || !request_id_parse(payload->value, &flight->id)) {
         out_of_date(flight, payload);
     } else if (payload->user.size == 0 || !press_key(flight, payload, text, &key)) {
         inbound_reply_problem(flight, 400, "A field is missing or longer than any of Slack's.");
@@ -340,6 +420,7 @@ on_rejected(void *arg, enum err_code rc, const struct err *err, const struct ser
     } else {
         refuse(flight, err);
     }
+    freshen_home(flight);
     inflight_drop(flight);
 }
 
@@ -379,10 +460,12 @@ static void decide_submission(struct inflight *flight,
         .reason = reason,
         .channel = place->channel,
         .thread = place->thread,
+        .quiet = place->channel.size == 0, /* the window says it */
     };
     struct err err = ERR_INIT;
 
-    if (payload->user.size == 0 || !submission_key(flight, payload, text, &decide.key)) {
+    if (payload->user.size == 0 || !inflight_keep(flight, payload) ||
+        !submission_key(flight, payload, text, &decide.key)) {
         inbound_reply_problem(flight, 400, "A field is missing or longer than any of Slack's.");
         return;
     }

@@ -89,7 +89,6 @@
 #define SLACK_GROUP_FRESH_MS         120000 /* Slack asks to cache for a minute or more */
 #define SLACK_GROUP_REFRESH_MS       80000  /* refreshed in the background before they go stale */
 #define SLACK_CHANNEL_FRESH_MS       600000 /* archiving is rare, and failing posts show it */
-#define SLACK_WORKSPACE_URL_SIZE     128 /* bytes with NUL: "https://NAME.enterprise.slack.com/" */
 #define SLACK_NEGATIVE_FRESH_MS      60000  /* an unknown id is asked for once a minute at most */
 #define SLACK_WORKSPACE_URL_MAX      128    /* bytes: "https://", a name, ".slack.com/" */
 #define SLACK_LOOKUP_PAUSE_MS        5000   /* after a failed lookup, before the same one again */

@@ -121,6 +121,8 @@ static void read_event(struct payload *payload)
     payload->event_type = json_text(json, "event.type");
     payload->user = json_text(json, "event.user");
     payload->channel = json_text(json, "event.channel");
+    payload->event_tab = json_text(json, "event.tab");
+    payload->view_hash = json_text(json, "event.view.hash");
     payload->bot_token_revoked = json_count(json_path(json, "event.tokens.bot")) > 0;
     if (!json_u64(json, "event_time", &payload->event_time_s)) {
         payload->event_time_s = 0;

@@ -71,6 +71,7 @@ struct payload {
     struct span event_id;
     struct span event_type;
     uint64_t event_time_s;  /* 0: absent */
+    struct span event_tab;  /* app_home_opened: "home" or "messages" */
     bool bot_token_revoked; /* tokens_revoked names at least one bot */
     struct span challenge;
 

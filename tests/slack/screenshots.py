@@ -20,10 +20,12 @@ from e2e import BUILD, harness
 from lib.harness import ANA, BEN, CHANNEL, RITA
 
 SIZES = {"desktop": (1280, 900), "phone": (390, 844), "all": (960, 1150)}
+HOME_SIZES = {"desktop": (1280, 900), "phone": (390, 844), "all": (960, 2400)}
+GUEST = "U0GUEST001"
 PENDING = {
     "policy": "two-people", "title": "Deploy api 1.4.2 to production",
     "reason": "Fixes the login loop after password resets (incident 311).",
-    "target": "eu-1, 12 hosts", "requester": RITA,
+    "target": "eu-1, 12 hosts", "requester": RITA, "expires_in_s": 1800,
     "details": "./deploy.sh --cluster eu-1 api 1.4.2\nin /srv/deploy",
     "bind_hash": hashlib.sha256(b"deploy").hexdigest()}
 APPROVED = {"policy": "prod-deploy", "title": "Restart the payment queue", "requester": RITA,
@@ -128,6 +130,25 @@ def take_form(world, folder):
     take(world, folder, "form-card", ANA, f'[data-ts="{card["ts"]}"]', FORM["title"])
 
 
+def take_homes(world, folder):
+    """The Home of an approver, of a requester, and of somebody who has nothing to do with it."""
+    token = world.token("ci2")
+    for i in range(6):
+        ask(world, token, {"policy": "prod-deploy", "title": f"Rotate the keys of cluster {i + 1}",
+                           "requester": RITA, "expires_in_s": 3600 + 60 * i})
+    for user, name in ((ANA, "approver"), (RITA, "requester"), (GUEST, "empty")):
+        world.control("POST", "/home_opened", {"user": user})
+        world.control("POST", "/wait", {"kind": "home", "to": user, "timeout": 15})
+        time.sleep(1)  # a second look may follow: the directory has just learnt who is in a group
+        for size in SIZES:
+            path = os.path.join(folder, f"home-{name}-{size}.png")
+            with webdriver.Browser(*HOME_SIZES[size]) as browser:
+                browser.open(f"http://127.0.0.1:{world.slack_port}/?user={user}&at=app")
+                browser.see("body", "Waiting for you")
+                browser.screenshot(path)
+            print(path)
+
+
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp(prefix="approvald-pictures-")
     os.makedirs(folder, exist_ok=True)
@@ -137,6 +158,7 @@ def main():
         ts = tell_story(world)
         take(world, folder, "card", ANA, f'[data-ts="{ts}"]', PENDING["title"])
         take_form(world, folder)
+        take_homes(world, folder)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 
 #include "approvald/core/request_id.h"
 #include "approvald/slack/directory.h"
+#include "approvald/slack/home.h"
 #include "approvald/slack/webapi.h"
 #include "base/buf.h"
 #include "base/crypto.h"
@@ -50,6 +51,10 @@ static void open_slack(struct bench *bench)
                                           .metrics = bench->metrics,
                                           .clock = &bench->kit.clock,
                                           .team = SPAN_LITERAL(TEAM)};
+    struct home_options home = {.base = bench->base,
+                                .service = bench->kit.service,
+                                .metrics = bench->metrics,
+                                .clock = &bench->kit.clock};
     struct slack_inbound_options inbound = {.base = bench->base,
                                             .service = bench->kit.service,
                                             .metrics = bench->metrics,
@@ -59,6 +64,10 @@ static void open_slack(struct bench *bench)
     CU_ASSERT_EQUAL_FATAL(webapi_new(&webapi, &bench->webapi, &err), ERR_OK);
     directory.webapi = bench->webapi;
     CU_ASSERT_EQUAL_FATAL(directory_new(&directory, &bench->directory, &err), ERR_OK);
+    home.webapi = bench->webapi;
+    home.directory = bench->directory;
+    CU_ASSERT_EQUAL_FATAL(home_new(&home, &bench->home, &err), ERR_OK);
+    inbound.home = bench->home;
     inbound.webapi = bench->webapi;
     inbound.directory = bench->directory;
     CU_ASSERT_EQUAL_FATAL(slack_inbound_new(&inbound, &bench->inbound, &err), ERR_OK);
@@ -82,6 +91,7 @@ void bench_open(struct bench *bench)
     bench->id = made.id;
     request_id_format(&made.id, bench->id_text);
     directory_start(bench->directory);
+    home_start(bench->home);
     bench_turn(bench);
     CU_ASSERT(fake_fetch_ok("auth.test", "{\"ok\":true,\"team_id\":\"" TEAM "\"}"));
     bench_turn(bench);
@@ -91,6 +101,7 @@ void bench_close(struct bench *bench)
 {
     service_kit_close(&bench->kit);
     webapi_free(bench->webapi);
+    home_free(bench->home);
     directory_free(bench->directory);
     slack_inbound_free(bench->inbound);
     metrics_free(bench->metrics);

@@ -10,6 +10,7 @@
 
 struct directory;
 struct event_base;
+struct home;
 struct metrics;
 struct webapi;
 
@@ -34,6 +35,7 @@ struct bench {
     struct metrics *metrics;
     struct webapi *webapi;
     struct directory *directory;
+    struct home *home;
     struct slack_inbound *inbound;
     struct bench_reply reply; /* the last one */
     struct request_id id;     /* a pending request of policy "deploy" */
