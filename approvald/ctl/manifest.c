@@ -21,7 +21,7 @@ static const char *const scopes[] = {
     "chat:write",       "commands",       "im:write",   "users:read", "usergroups:read",
     "channels:history", "groups:history", "im:history", NULL,
 };
-static const char *const events[] = {"app_uninstalled", "tokens_revoked", NULL};
+static const char *const events[] = {"app_home_opened", "app_uninstalled", "tokens_revoked", NULL};
 
 static bool only(const char *text, const char *allowed)
 {
@@ -126,7 +126,7 @@ static void add_features(const struct manifest *manifest, struct json *root)
     struct json *shortcut;
     struct json *command;
 
-    json_add_bool(home, "home_tab_enabled", false);
+    json_add_bool(home, "home_tab_enabled", true);
     json_add_bool(home, "messages_tab_enabled", true); /* else direct messages are refused */
     json_add_bool(home, "messages_tab_read_only_enabled", true);
     add_bot(manifest, features);

@@ -38,6 +38,10 @@ static void the_manifest_is_json_with_our_urls(void)
     CU_ASSERT_TRUE(
         span_is(json_text(json_at(json_path(json, "features.shortcuts"), 1), "callback_id"),
                 VIEW_ASK_MESSAGE));
+    CU_ASSERT_TRUE(json_bool(json, "features.app_home.home_tab_enabled", false));
+    CU_ASSERT_TRUE(
+        span_is(json_string(json_at(json_path(json, "settings.event_subscriptions.bot_events"), 0)),
+                "app_home_opened"));
 }
 
 static void for_socket_mode_it_has_no_urls(void)
