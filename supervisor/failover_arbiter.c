@@ -391,6 +391,7 @@ void arbiter_on_cas(struct failover *f, const struct failover_answer *answer)
     case FAILOVER_REFUSED:
         f->down = false;
         f->cas_refused = true;
+        f->refused_off = f->peer_off;
         attempt_void(f);
         break;
     }

@@ -143,6 +143,7 @@ struct failover {
     bool wrong;       /* latched: only RESEED ends it */
     bool refused;     /* the last read: it asks for the operator */
     bool cas_refused; /* the last CAS, likewise */
+    bool refused_off; /* and it was refused although the operator had said that the peer is off */
     bool foreign;     /* the last answer that was not trusted, for RESEED */
     bool read_out;
     bool read_counts; /* it was asked for after CHILD_UP */

@@ -318,7 +318,7 @@ void seek_run(struct failover *f)
         return;
     }
     if (f->cas_refused) {
-        wait_for(f, f->peer_off ? MAY_BE_ADDED : ASKS_IF_OFF, true);
+        wait_for(f, f->refused_off ? MAY_BE_ADDED : ASKS_IF_OFF, true);
     }
     if (!change_possible(f)) {
         return;

@@ -398,6 +398,11 @@ static void a_host_in_sync_without_a_break_may_seek_after_silence(void)
     EXPECT(&kit, "OK: the operator says that the other host is off");
     kit_wait(&kit, 200);
     EXPECT(&kit, "CAS 6 p1 A-");
+    kit_cas(&kit, FAILOVER_REFUSED,
+            NULL); /* the word is not enough: the alarm says something else */
+    EXPECT(&kit, "ALARM operator");
+    kit_wait(&kit, 200);
+    EXPECT(&kit, "CAS 6 p1 A-");
     kit_cas(&kit, FAILOVER_DONE, NULL);
     EXPECT(&kit, "PERSIST 6; SEAL 6; ALARM unprotected; OVER operator");
     kit_free(&kit);
