@@ -78,6 +78,7 @@ static void an_approval_that_can_be_stopped_says_until_when_and_how(void)
     sample_request(SAMPLE_PENDING, &request);
     json_free(json);
     json = show(&request, &policy, NULL, out);
+    CU_ASSERT_PTR_NOT_NULL(block_of(json, "actions"));
     CU_ASSERT(has(buf_span(out), "It takes effect 10 minutes after the approval, unless somebody "
                                  "stops it."));
 }
@@ -120,6 +121,7 @@ static void what_time_did_is_told_under_the_card_and_to_whom(void)
     }
     sample_request(SAMPLE_ESCALATED, &request);
     card = show(&request, &policy, NULL, out);
+    CU_ASSERT_PTR_NULL(block_check(card));
     CU_ASSERT(has(buf_span(out), "UTC>: <!subteam^S0BOSS0001>, <@U0BOSS0001>."));
 }
 

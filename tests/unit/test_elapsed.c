@@ -55,7 +55,7 @@ static void small_steps_ahead_add_up_to_a_jump(void)
         boot_ms += 1000;
         (void)elapsed_step(&elapsed, now_ms, boot_ms); /* sometimes */
     }
-    CU_ASSERT(elapsed_since_ms(&elapsed, NOW) <= 100 * 1000 + ELAPSED_JUMP_MS_MIN);
+    CU_ASSERT(elapsed_since_ms(&elapsed, NOW) <= boot_ms - BOOT + ELAPSED_JUMP_MS_MIN);
 }
 
 static void a_clock_that_is_set_back_and_right_again_gains_nothing(void)
@@ -100,7 +100,7 @@ static void many_jumps_become_fewer_and_never_less(void)
     struct elapsed elapsed = begun(NOW, BOOT);
     uint64_t now_ms = NOW;
 
-    for (uint64_t i = 1; i <= 3 * ELAPSED_JUMP_COUNT_MAX; i++) {
+    for (uint64_t i = 1; i <= UINT64_C(3) * ELAPSED_JUMP_COUNT_MAX; i++) {
         now_ms += 11 * MINUTE;
         CU_ASSERT_TRUE(elapsed_step(&elapsed, now_ms, BOOT + i * MINUTE));
         CU_ASSERT(elapsed.jump_count <= ELAPSED_JUMP_COUNT_MAX);
