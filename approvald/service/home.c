@@ -42,6 +42,7 @@ struct opinion {
     enum known named;
     bool self; /* it lets the requester decide */
     bool each; /* once somebody has decided, it depends on who that was */
+    bool time; /* it depends on whether a request is escalated, or approved but not in effect */
 };
 #define OPINION_ROOM ((size_t)2 * SERVICE_HOME_POLICY_MAX)
 
@@ -160,14 +161,18 @@ static const struct opinion *judge(struct query *query, const struct book_entry 
     if (!read_one(query, &entry->id, &subject)) {
         return NULL;
     }
-    needs =
-        needs_of_person(&subject.policy, query->job->home.user, &query->job->home.facts, &unknown);
+    /* Whoever may decide some of them: the escalated ones. */
+    subject.request.clocks.escalated_ms = subject.policy.clocks.escalate_after_ms;
+    needs = needs_of_decider(&subject.request, &subject.policy, query->job->home.user,
+                             &query->job->home.facts, &unknown);
     *opinion = (struct opinion){.policy = entry->policy,
                                 .named = needs != 0     ? KNOWN_YES
                                          : unknown != 0 ? KNOWN_UNKNOWN
                                                         : KNOWN_NO,
                                 .self = subject.policy.self_approval,
-                                .each = subject.policy.need_count > 0};
+                                .each = subject.policy.need_count > 0,
+                                .time = subject.policy.clocks.escalate_after_ms > 0 ||
+                                        subject.policy.clocks.effect_after_ms > 0};
     query->opinion_count++;
     query->job->unknown = query->job->unknown || opinion->named == KNOWN_UNKNOWN;
     return opinion;
@@ -206,7 +211,8 @@ static bool may_wait(struct query *query, const struct book_entry *entry)
         return false;
     }
     /* His bit is set: he has decided, or somebody with the same one. */
-    if ((entry->people & query->bit) == 0 && (entry->people == 0 || !opinion->each)) {
+    if (!opinion->time && (entry->people & query->bit) == 0 &&
+        (entry->people == 0 || !opinion->each)) {
         return true;
     }
     return read_one(query, &entry->id, &subject) && fits_waiting(query, &subject);

@@ -17,6 +17,8 @@
     "policy other { approvers = {\"U0CAT\"} }\n"                                                   \
     "policy own { approvers = {\"U0ANN\", \"U0ASKER\"} self_approval = true }\n"                   \
     "policy team { approvers = {\"S0TEAM\"} }\n"                                                   \
+    "policy late { approvers = {\"U0ANN\", \"U0BOB\"} escalate_after = \"10m\" "                   \
+    "escalate_to = {\"U0CAT\"} takes_effect_after = \"1h\" }\n"                                    \
     "policy both { needs = {\"security: 1 of U0ANN, U0BOB\", \"ops: 1 of U0CAT\"} }\n"
 
 /* One answer, copied as far as tests look at it. */
@@ -250,6 +252,24 @@ static void what_is_needed_from_others_does_not_wait_for_me(void)
     service_kit_close(&kit);
 }
 
+static void who_is_asked_later_waits_later_and_nobody_when_it_is_approved(void)
+{
+    struct service_kit kit;
+    struct request_id id;
+
+    open_kit(&kit);
+    id = ask(&kit, "late");
+    CU_ASSERT_EQUAL(look_as(&kit, "U0ANN").parts[HOME_WAITING].total, 1);
+    CU_ASSERT_EQUAL(look_as(&kit, "U0CAT").parts[HOME_WAITING].total, 0);
+    service_kit_pass(&kit, 10 * CORE_MINUTE_MS);
+    service_kit_tick(&kit);
+    CU_ASSERT_EQUAL(look_as(&kit, "U0CAT").parts[HOME_WAITING].total, 1);
+    CU_ASSERT_EQUAL(kit_approve(&kit, &id, "U0CAT").rc, ERR_OK);
+    CU_ASSERT_EQUAL(look_as(&kit, "U0ANN").parts[HOME_WAITING].total, 0);
+    CU_ASSERT_EQUAL(look_as(&kit, "U0CAT").parts[HOME_WAITING].total, 0);
+    service_kit_close(&kit);
+}
+
 static void pages_are_cut_and_one_behind_the_last_is_the_last(void)
 {
     struct service_kit kit;
@@ -413,6 +433,8 @@ UNIT_MAIN("service home",
           {"groups and what a person is are respected", groups_and_what_a_person_is_are_respected},
           {"what is needed from others does not wait for me",
            what_is_needed_from_others_does_not_wait_for_me},
+          {"who is asked later waits later, and nobody when it is approved",
+           who_is_asked_later_waits_later_and_nobody_when_it_is_approved},
           {"pages are cut and one behind the last is the last",
            pages_are_cut_and_one_behind_the_last_is_the_last},
           {"after a restart all of it is found again", after_a_restart_all_of_it_is_found_again},
