@@ -316,6 +316,7 @@ enum err_code sup_status(const struct sup *sup, struct buf *buf, struct err *err
     add_text(root, "protection", sup_config_text(sup->config, "pair", "protection"));
     add_register(root, &status);
     add_alarms(root, sup);
+    json_add_bool(root, "remembered", sup_is_saved(sup)); /* no save is under way */
     add_link(root, sup);
     add_peer(root, sup);
     add_times(root, sup);

@@ -117,6 +117,7 @@ class Life(unittest.TestCase):
         with Bench() as sup:
             sup.start()
             pid = sup.child()
+            sup.wait(lambda: sup.status()["remembered"], "the start is remembered")
             sup.stop(signal.SIGKILL)
             bench.wait(lambda: not alive(pid), "the child is gone")
             sup.start()
@@ -129,9 +130,7 @@ class Life(unittest.TestCase):
         with Bench() as sup:
             sup.start()
             pid = sup.child()
-            state = sup.path("state")
-            sup.wait(lambda: {"supervisor-0", "supervisor-1"} & set(os.listdir(state)) and
-                     "supervisor.new" not in os.listdir(state), "the start is remembered")
+            sup.wait(lambda: sup.status()["remembered"], "the start is remembered")
             for name in ("supervisor-0", "supervisor-1", "supervisor.new"):
                 if os.path.exists(sup.path("state/" + name)):
                     os.unlink(sup.path("state/" + name))
@@ -324,6 +323,7 @@ class CrashLoop(unittest.TestCase):
     def test_tally_outlives_the_supervisor(self):
         with Bench() as sup:
             self.loop(sup)
+            sup.wait(lambda: sup.status()["remembered"], "the crashes are remembered")
             sup.stop(signal.SIGKILL)
             sup.behave()
             sup.start()
