@@ -301,13 +301,13 @@ void app_free(struct app *app)
     if (app->api != NULL) {
         api_drain(app->api);
     }
-    app_slack_drop(app);
     for (size_t i = 0; i < APP_SIGNALS; i++) {
         free_event(app->signals[i]);
     }
     free_event(app->tick);
     free_event(app->answers);
-    storage_close(app->storage);
+    storage_close(app->storage); /* its last answers reach those who would call Slack next … */
+    app_slack_drop(app);         /* … which is stopped, and drops what they said */
     app_backup_free(app);
     app_serve_stop(app);
     api_free(app->api);
