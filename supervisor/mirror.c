@@ -389,7 +389,9 @@ static void change_alone(struct mirror *mirror, struct mirror_effects *effects)
     if (forced) {
         next.generation = ((next.generation >> FORCED_SHIFT) + 1) << FORCED_SHIFT;
     } else if (!mirror->copy.present && mirror->alone) {
-        next.generation = 1; /* by that word: what the other host may have accepted is void */
+        /* By that word: what the other host may have accepted is void, and stays so when that host
+         * is given the word, too (raise_of). */
+        next.generation = 2;
         next.raised = true;
     }
     store(mirror, effects, &next);
