@@ -399,14 +399,20 @@ static void change_alone(struct mirror *mirror, struct mirror_effects *effects)
     answer_cas(mirror, effects, FAILOVER_DONE);
 }
 
-/* Durable before the other host hears of it. */
-static void note_addition(struct mirror *mirror, struct mirror_effects *effects)
+/* Durable before the other host hears of it: an addition; and that the next word counts again, for
+ * it voids what is accepted now. Not so where the other host may go on alone: a word to this host,
+ * restarted, would outrank what was done there. */
+static void note_proposal(struct mirror *mirror, struct mirror_effects *effects)
 {
     struct mirror_copy next = mirror->copy;
+    bool was_alone = next.present && !has_other(mirror, &next.value);
 
-    if (next.present && !next.adding && has_other(mirror, &mirror->cas_value) &&
-        !has_other(mirror, &next.value)) {
+    if (was_alone && has_other(mirror, &mirror->cas_value)) {
         next.adding = true;
+    } else if (was_alone && !next.adding) {
+        next.raised = false;
+    }
+    if (next.adding != mirror->copy.adding || next.raised != mirror->copy.raised) {
         store(mirror, effects, &next);
     }
 }
@@ -428,7 +434,7 @@ on_cas(struct mirror *mirror, const struct mirror_event *event, struct mirror_ef
     } else if (!reachable(mirror)) {
         answer_cas(mirror, effects, FAILOVER_REFUSED);
     } else {
-        note_addition(mirror, effects);
+        note_proposal(mirror, effects);
         mirror->changing = true;
         mirror->proposed = true;
         mirror->cas_number = ++mirror->number;
@@ -459,10 +465,11 @@ static void on_confirm(struct mirror *mirror, struct mirror_effects *effects)
     }
     mirror->alone = true;
     mirror->split = false;
-    if (next.present && (!next.raised || MUTANT(word_adds_up))) {
+    if (next.present && (!next.raised || mirror->proposed || MUTANT(word_adds_up))) {
         next.generation += raise_of(mirror);
         next.raised = true;
         store(mirror, effects, &next);
+        mirror->proposed = false; /* void, accepted or not */
     }
     problem(effects, "");
 }

@@ -39,8 +39,9 @@
  * other host has not told that it has this copy, it adds nothing. A host that has missed what the
  * other one did alone could otherwise be talked into having the newer copy. Where nothing that the
  * other host has accepted unheard can count it raises by two: a word to that host, which raises its
- * copy by one, does not bring it back. A forced promotion (another lineage) raises by a thousand:
- * it counts however often the other host was given that word.
+ * copy by one, does not bring it back. So it is for what was proposed since the last word, too. A
+ * forced promotion (another lineage) raises by a thousand: it counts however often the other host
+ * was given that word.
  *
  * An addition of the other host that was proposed to it stands there, may be, and it may have gone
  * on alone with an operator's word about this one. A host that has forgotten its proposal by a
@@ -49,7 +50,7 @@
 struct mirror_copy {
     bool present;
     bool adding;         /* such an addition: proposed, not known to be refused */
-    bool raised;         /* by that word, and neither changed nor known to the other host since */
+    bool raised;         /* by that word: said again, it adds nothing */
     uint64_t generation; /* how often an operator has said that the other host is off */
     struct register_value value;
 };

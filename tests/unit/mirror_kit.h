@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mirror_kit.h: two mirrors on a bench, their durable copies and the link between them, for
- * test_mirror.c. */
+ * test_mirror*.c. */
 #ifndef TESTS_UNIT_MIRROR_KIT_H
 #define TESTS_UNIT_MIRROR_KIT_H
 
