@@ -399,20 +399,14 @@ static void change_alone(struct mirror *mirror, struct mirror_effects *effects)
     answer_cas(mirror, effects, FAILOVER_DONE);
 }
 
-/* Durable before the other host hears of it: an addition; and that the next word counts again, for
- * it voids what is accepted now. Not so where the other host may go on alone: a word to this host,
- * restarted, would outrank what was done there. */
-static void note_proposal(struct mirror *mirror, struct mirror_effects *effects)
+/* Durable before the other host hears of it. */
+static void note_addition(struct mirror *mirror, struct mirror_effects *effects)
 {
     struct mirror_copy next = mirror->copy;
-    bool was_alone = next.present && !has_other(mirror, &next.value);
 
-    if (was_alone && has_other(mirror, &mirror->cas_value)) {
+    if (next.present && !next.adding && has_other(mirror, &mirror->cas_value) &&
+        !has_other(mirror, &next.value)) {
         next.adding = true;
-    } else if (was_alone && !next.adding) {
-        next.raised = false;
-    }
-    if (next.adding != mirror->copy.adding || next.raised != mirror->copy.raised) {
         store(mirror, effects, &next);
     }
 }
@@ -434,7 +428,7 @@ on_cas(struct mirror *mirror, const struct mirror_event *event, struct mirror_ef
     } else if (!reachable(mirror)) {
         answer_cas(mirror, effects, FAILOVER_REFUSED);
     } else {
-        note_proposal(mirror, effects);
+        note_addition(mirror, effects);
         mirror->changing = true;
         mirror->proposed = true;
         mirror->cas_number = ++mirror->number;
@@ -444,15 +438,31 @@ on_cas(struct mirror *mirror, const struct mirror_event *event, struct mirror_ef
     }
 }
 
+static bool is_alone_in_isr(const struct mirror *mirror)
+{
+    return !has_other(mirror, &mirror->copy.value) && !mirror->copy.adding;
+}
+
 /* By how much the word raises. The other host's word raises a copy that it has accepted and nobody
  * here knows of by one: where that is void, it stays below. It is so where the other host cannot
  * have gone on alone: it is not in the ISR and was not proposed for it, or (proposed in this life)
  * this host was not off since. */
 static uint64_t raise_of(const struct mirror *mirror)
 {
-    bool alone_in_isr = !has_other(mirror, &mirror->copy.value) && !mirror->copy.adding;
+    return (mirror->proposed || is_alone_in_isr(mirror)) ? 2 : 1;
+}
 
-    return (mirror->proposed || alone_in_isr) ? 2 : 1;
+/* Before the other host can have this copy, or accept what is made of it: the next word counts
+ * again, for that host may be given one, too. Not so where it may go on alone: a word to this host
+ * would outrank what was done there. */
+static void note_contact(struct mirror *mirror, struct mirror_effects *effects)
+{
+    struct mirror_copy next = mirror->copy;
+
+    if (next.present && next.raised && is_alone_in_isr(mirror)) {
+        next.raised = false;
+        store(mirror, effects, &next);
+    }
 }
 
 static void on_confirm(struct mirror *mirror, struct mirror_effects *effects)
@@ -482,6 +492,7 @@ on_link(struct mirror *mirror, const struct mirror_event *event, struct mirror_e
     mirror->hello_ms = event->now_ms + HELLO_MS;
     if (mirror->up) {
         mirror->alone = false; /* the other host is there: it is not off */
+        note_contact(mirror, effects);
         send_copy(mirror, effects, HELLO, 0);
         return;
     }

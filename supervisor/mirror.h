@@ -39,9 +39,9 @@
  * other host has not told that it has this copy, it adds nothing. A host that has missed what the
  * other one did alone could otherwise be talked into having the newer copy. Where nothing that the
  * other host has accepted unheard can count it raises by two: a word to that host, which raises its
- * copy by one, does not bring it back. So it is for what was proposed since the last word, too. A
- * forced promotion (another lineage) raises by a thousand: it counts however often the other host
- * was given that word.
+ * copy by one, does not bring it back. There the word counts again once the link was up since, or
+ * (in this life) something was proposed since. A forced promotion (another lineage) raises by a
+ * thousand: it counts however often the other host was given that word.
  *
  * An addition of the other host that was proposed to it stands there, may be, and it may have gone
  * on alone with an operator's word about this one. A host that has forgotten its proposal by a

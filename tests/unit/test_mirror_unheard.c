@@ -83,9 +83,30 @@ static void what_a_host_alone_in_the_isr_has_proposed_is_void_after_a_restart_to
     }
 }
 
+/* The other one takes the copy that the word has raised, and is given the word itself. */
+static void what_a_host_alone_in_the_isr_does_counts_more_than_a_word_to_the_other_one(void)
+{
+    struct world world;
+
+    begin(&world);
+    set_link(&world, false);
+    confirm_off(&world, 0);
+    set_link(&world, true);
+    deliver(&world, 1); /* HELLO, and the first host hears nothing */
+    set_link(&world, false);
+    start(&world, 0);
+    confirm_off(&world, 1);
+    confirm_off(&world, 0);
+    begin_cas(&world, 0, 8);
+    CU_ASSERT_EQUAL(world.hosts[0].cas.outcome, FAILOVER_DONE);
+    expect_one(&world, 8);
+}
+
 UNIT_MAIN("mirror_unheard",
           {"what is proposed in this life is void by the next word",
            what_is_proposed_in_this_life_is_void_by_the_next_word},
           {"said again the next word adds nothing", said_again_the_next_word_adds_nothing},
           {"what a host alone in the ISR has proposed is void after a restart too",
-           what_a_host_alone_in_the_isr_has_proposed_is_void_after_a_restart_too})
+           what_a_host_alone_in_the_isr_has_proposed_is_void_after_a_restart_too},
+          {"what a host alone in the ISR does counts more than a word to the other one",
+           what_a_host_alone_in_the_isr_does_counts_more_than_a_word_to_the_other_one})
