@@ -78,7 +78,8 @@ on_cards(void *arg, enum err_code rc, const struct err *err, const struct servic
     sweep->next = cards->next;
     sweep->has_next = true;
     sweep->last = !cards->more;
-    cardsweep_go_on(sweep, 0);
+    /* Of a day with many outcomes there are many pages, and each is a read before a press. */
+    cardsweep_go_on(sweep, cards->more ? SLACK_CHECK_PACE_MS : 0);
 }
 
 void cardsweep_ask_cards(struct cardsweep *sweep)

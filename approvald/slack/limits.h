@@ -147,6 +147,7 @@
 #define SLACK_CHECK_MARGIN_US      UINT64_C(600000000) /* a copy is posted within two back-offs */
 #define SLACK_CHECK_TRY_COUNT      3    /* of one page; then its channel waits for the next sweep */
 #define SLACK_CHECK_RETRY_MS       5000 /* between two of them */
+#define SLACK_CHECK_PACE_MS        20 /* between two pages from the store: 3,200 requests a second */
 #define SLACK_CHECK_GAP_MS         60000   /* between two sweeps, whatever is reported */
 #define SLACK_CHECK_EVERY_MS       3600000 /* without any report: what nobody notices */
 

@@ -127,6 +127,22 @@ static void a_stale_and_a_missing_card_are_owed_again(void)
     }
 }
 
+static void between_pages_from_the_store_others_have_their_turn(void)
+{
+    struct sweep_bench bench;
+
+    open_sweep(&bench);
+    for (int i = 0; i < SERVICE_CARD_REQUEST_COUNT_MAX; i++) {
+        CU_ASSERT_EQUAL(kit_create(&bench.bench.kit, "deploy", "").rc, ERR_OK);
+    }
+    answer(&bench, "auth.test", SELF);
+    CU_ASSERT(status(&bench).running);
+    CU_ASSERT_PTR_NULL(fake_fetch_find("conversations.history")); /* there is another page */
+    pass(&bench, SLACK_CHECK_PACE_MS);
+    CU_ASSERT_PTR_NOT_NULL(fake_fetch_find("conversations.history"));
+    close_sweep(&bench);
+}
+
 static void a_page_that_fails_is_asked_shorter_and_not_for_ever(void)
 {
     static const struct fetch_response broken = {.outcome = FETCH_ANSWERED, .status = 500};
@@ -198,6 +214,8 @@ static void when_slack_was_away_it_begins_anew(void)
 UNIT_MAIN("cardsweep",
           {"a good card is left alone", a_good_card_is_left_alone},
           {"a stale and a missing card are owed again", a_stale_and_a_missing_card_are_owed_again},
+          {"between pages from the store others have their turn",
+           between_pages_from_the_store_others_have_their_turn},
           {"a page that fails is asked shorter, and not for ever",
            a_page_that_fails_is_asked_shorter_and_not_for_ever},
           {"what may not be read is said", what_may_not_be_read_is_said},
