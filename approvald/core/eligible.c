@@ -152,12 +152,15 @@ enum refusal eligible_try(const struct policy *policy,
 
 bool eligible_still(const struct request *request,
                     const struct policy *policy,
-                    struct span user,
-                    const struct facts *facts)
+                    const struct decision *decision,
+                    const struct facts *facts,
+                    uint32_t *ret_needs)
 {
+    struct span user = decision->user;
     uint32_t unknown;
     uint32_t needs = needs_of_decider(request, policy, user, facts, &unknown);
 
+    *ret_needs = decision->needs & (needs | unknown);
     return check_person(facts) == REFUSAL_NONE && (needs != 0 || unknown != 0) &&
            (policy->self_approval || !request_is_of(request, user));
 }

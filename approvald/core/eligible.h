@@ -21,11 +21,13 @@ enum refusal eligible_try(const struct policy *policy,
                           uint32_t *ret_needs,
                           bool *ret_need_facts);
 /* Who approved this request may still do so under that version of the policy, as far as is known:
- * false only when it is certain that he may not. */
+ * false only when it is certain that he may not. *ret_needs: those of the needs that he could fill
+ * then which he may still fill; without needs 0. */
 bool eligible_still(const struct request *request,
                     const struct policy *policy,
-                    struct span user,
-                    const struct facts *facts);
+                    const struct decision *decision,
+                    const struct facts *facts,
+                    uint32_t *ret_needs);
 
 /* Is it this person's own: asked by him, or for him? */
 bool request_is_of(const struct request *request, struct span user);

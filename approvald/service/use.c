@@ -3,6 +3,7 @@
  * Owns that each goes through the same rules, records and audit as a decision.
  * Never answers a claim from memory: what the loop knows of people only ever refuses one. */
 #include "approvald/core/eligible.h"
+#include "approvald/core/needs.h"
 #include "approvald/service/answer.h"
 #include "approvald/service/input.h"
 #include "approvald/service/press.h"
@@ -118,7 +119,8 @@ answer_people(struct work *work, const struct use_job *job, const struct subject
     enum err_code rc;
 
     if (job->try_count == RECHECK_TRY_COUNT_MAX) {
-        return err_set(work->err, ERR_UNAVAILABLE, "the policy changes all the time");
+        return err_set(work->err, ERR_UNAVAILABLE,
+                       "the policy changed each time that this claim was looked at; claim again");
     }
     rc = answer_request(work, &subject->request);
     if (rc == ERR_OK) {
@@ -207,24 +209,29 @@ use_submit(struct use_job *job, service_request_fn *done, void *arg, struct err 
     return job_submit_take(base, err);
 }
 
-/* Is somebody who approved known to be gone? */
+/* Is somebody who approved known to be gone, or so far from his group that those who are left do
+ * not fill the needs? */
 static bool somebody_is_gone(const struct service *service,
                              const struct request *request,
                              const struct policy *head)
 {
+    struct request now = *request;
+    struct quorum_result result;
+
     for (uint32_t i = 0; i < request->decision_count; i++) {
-        struct span user = request->decisions[i].user;
+        const struct decision *decision = &request->decisions[i];
         struct facts facts = {.user_known = false};
 
-        if (request->decisions[i].verdict != VERDICT_APPROVE) {
+        if (decision->verdict != VERDICT_APPROVE) {
             continue;
         }
-        service->facts(service->facts_arg, user, &facts);
-        if (!eligible_still(request, head, user, &facts)) {
+        service->facts(service->facts_arg, decision->user, &facts);
+        if (!eligible_still(request, head, decision, &facts, &now.decisions[i].needs)) {
             return true;
         }
     }
-    return false;
+    needs_judge(&now, now.decision_count, &result);
+    return !result.satisfied;
 }
 
 /* The same claim once more, with what is known of the people. */

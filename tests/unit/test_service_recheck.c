@@ -119,6 +119,71 @@ static void a_group_is_looked_at_as_far_as_it_is_known(void)
     service_kit_close(&kit);
 }
 
+#define DUO                                                                                        \
+    "policy duo { channel = \"C0CARDS\" recheck = strict\n"                                        \
+    "  needs = {\"security: 1 of S0SEC\", \"ops: 1 of S0OPS\"} }\n"
+/* Bits of the groups that each of the two is in. */
+struct duo {
+    unsigned ann;
+    unsigned bob;
+};
+enum { SECURITY = 1, OPS = 2 };
+
+static void look_duo(void *arg, struct span user, struct facts *ret_facts)
+{
+    static const struct span groups[] = {{.data = "S0SEC", .size = 5},
+                                         {.data = "S0OPS", .size = 5}};
+    const struct duo *duo = arg;
+    unsigned in = span_is(user, "U0ANN") ? duo->ann : duo->bob;
+
+    *ret_facts = (struct facts){.user_known = true, .known_count = 2};
+    for (uint32_t i = 0; i < 2; i++) {
+        ret_facts->known[i] = groups[i];
+        if ((in >> i & 1) != 0) {
+            ret_facts->member[ret_facts->member_count++] = groups[i];
+        }
+    }
+}
+
+static void
+approve_duo(struct service_kit *kit, const struct request_id *id, struct duo *duo, const char *user)
+{
+    struct service_decide press = kit_press(id, user, VERDICT_APPROVE, NULL);
+
+    look_duo(duo, span_text(user), &press.facts);
+    CU_ASSERT_EQUAL(kit_decide(kit, &press).rc, ERR_OK);
+}
+
+/* What comes of a claim when the groups have become those of after. */
+static enum refusal claim_duo(struct duo before, struct duo after)
+{
+    struct service_kit kit;
+    struct request_id id;
+    struct kit_answer answer;
+
+    service_kit_open(&kit);
+    service_set_facts(kit.service, look_duo, &after); /* for as long as this call */
+    CU_ASSERT_EQUAL_FATAL(kit_apply(&kit, DUO, false, false).rc, ERR_OK);
+    id = kit_create(&kit, "duo", "").id;
+    approve_duo(&kit, &id, &before, "U0ANN");
+    approve_duo(&kit, &id, &before, "U0BOB");
+    answer = kit_claim(&kit, &id, "k");
+    service_kit_close(&kit);
+    return answer.refusal;
+}
+
+static void those_who_are_left_have_to_fill_the_needs(void)
+{
+    const struct duo each = {.ann = SECURITY, .bob = OPS};
+    const struct duo moved = {.ann = OPS, .bob = OPS};
+    const struct duo both = {.ann = SECURITY | OPS, .bob = SECURITY | OPS};
+    const struct duo swapped = {.ann = OPS, .bob = SECURITY | OPS};
+
+    CU_ASSERT_EQUAL(claim_duo(each, each), REFUSAL_NONE);
+    CU_ASSERT_EQUAL(claim_duo(each, moved), REFUSAL_APPROVER_GONE); /* nobody of security */
+    CU_ASSERT_EQUAL(claim_duo(both, swapped), REFUSAL_NONE);        /* the other one fills it */
+}
+
 static void changed_rules_need_a_new_question_and_other_changes_do_not(void)
 {
     static const struct {
@@ -186,6 +251,7 @@ UNIT_MAIN("service_recheck",
           {"who is gone takes his approval with him", who_is_gone_takes_his_approval_with_him},
           {"a group is looked at as far as it is known",
            a_group_is_looked_at_as_far_as_it_is_known},
+          {"those who are left have to fill the needs", those_who_are_left_have_to_fill_the_needs},
           {"changed rules need a new question, and other changes do not",
            changed_rules_need_a_new_question_and_other_changes_do_not},
           {"a policy that changes meanwhile is looked at again",
