@@ -37,9 +37,7 @@ void effects_webhooks(struct approval_effects *effects,
                       struct span text);
 void effects_direct(struct approval_effects *effects, const struct policy *policy);
 
-/* approval_time.c. When time has something to do with a pending request. */
-uint64_t approval_pending_ms(const struct request *request);
-/* A request begins: when its approvers are reminded and others asked. */
+/* approval_time.c. A request begins: when its approvers are reminded and others asked. */
 void approval_set_clocks(const struct policy *policy, struct request *request);
 /* The quorum is met, but the policy lets people stop it for a while. */
 void approval_delay(const struct policy *policy,

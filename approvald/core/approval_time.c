@@ -14,7 +14,7 @@ static uint64_t earlier(uint64_t a_ms, uint64_t b_ms)
 }
 
 /* What met its quorum in time no longer expires: it takes effect, or is stopped or cancelled. */
-uint64_t approval_pending_ms(const struct request *request)
+static uint64_t pending_ms(const struct request *request)
 {
     const struct request_clocks *clocks = &request->clocks;
 
@@ -32,7 +32,7 @@ bool request_is_delayed(const struct request *request)
 uint64_t approval_deadline_ms(const struct request *request)
 {
     if (request->state == REQUEST_PENDING) {
-        return approval_pending_ms(request);
+        return pending_ms(request);
     }
     if (request->use == USE_UNUSED && request->lapses_ms > 0) {
         return request->lapses_ms;

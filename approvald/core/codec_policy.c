@@ -16,6 +16,7 @@
 #include "approvald/core/codec_clocks.h"
 #include "approvald/core/codec_need.h"
 #include "approvald/core/fields.h"
+#include "approvald/core/needs.h"
 
 #include "base/assert.h"
 
@@ -32,7 +33,6 @@ enum policy_flag {
     FLAG_NEEDS = 32,
     FLAG_CLOCKS = 64,
     FLAG_FIELDS = 128,
-    FLAG_ALL = 255,
 };
 
 static bool has_needs(const struct policy *policy)
@@ -128,15 +128,14 @@ enum err_code codec_policy_encode(const struct policy *policy, struct buf *buf, 
     return writer.rc;
 }
 
-/* Those of the flags that there are; others are a later version's. */
-static uint8_t read_flags(struct unpack *unpack)
+/* What policy_check bounds, and who counts the groups relies on. */
+static bool groups_fit(const struct policy *policy)
 {
-    uint8_t flags = unpack_u8(unpack);
+    struct span groups[2 * CORE_POLICY_GROUP_COUNT_MAX];
 
-    if ((flags & (unsigned int)~FLAG_ALL) != 0) {
-        unpack->failed = true;
-    }
-    return flags;
+    return policy->group_count + policy->clocks.escalate_group_count <=
+               CORE_POLICY_GROUP_COUNT_MAX &&
+           needs_groups(policy, groups) <= CORE_POLICY_GROUP_COUNT_MAX;
 }
 
 static struct span read_fields(struct unpack *unpack)
@@ -161,7 +160,7 @@ enum err_code codec_policy_decode(struct span bytes, struct policy *ret_policy, 
     (void)codec_range(&unpack, VERSION, VERSION); /* a failure is remembered by the cursor */
     ret_policy->name = unpack_text(&unpack);
     ret_policy->version = unpack_u32(&unpack);
-    flags = read_flags(&unpack);
+    flags = unpack_u8(&unpack); /* all are taken: one more needs another version */
     ret_policy->deleted = (flags & FLAG_DELETED) != 0;
     ret_policy->self_approval = (flags & FLAG_SELF_APPROVAL) != 0;
     ret_policy->direct_requester = (flags & FLAG_DIRECT_REQUESTER) != 0;
@@ -189,6 +188,9 @@ enum err_code codec_policy_decode(struct span bytes, struct policy *ret_policy, 
     }
     if ((flags & FLAG_FIELDS) != 0) {
         ret_policy->fields = read_fields(&unpack);
+    }
+    if (!unpack.failed && !groups_fit(ret_policy)) {
+        unpack.failed = true;
     }
     return codec_end(&unpack, "policy", err);
 }

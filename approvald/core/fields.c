@@ -169,6 +169,9 @@ static enum err_code check_bounds(const struct form_field *field, struct err *er
         return err_set(err, ERR_INVALID, "min, max: from %lld to %lld, min not above max",
                        (long long)min, (long long)max);
     }
+    if (field->kind == FIELD_KIND_TEXT && field->max < 1) {
+        return err_set(err, ERR_INVALID, "max: nobody could write anything; at least 1");
+    }
     return ERR_OK;
 }
 

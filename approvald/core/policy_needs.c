@@ -160,30 +160,14 @@ static enum err_code check_rejections(const struct policy *policy, struct err *e
     return ERR_OK;
 }
 
-static bool is_repeated(const struct span *items, uint32_t index)
-{
-    for (uint32_t i = 0; i < index; i++) {
-        if (span_equal(items[i], items[index])) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static enum err_code check_excludes(const struct policy *policy, struct err *err)
 {
     struct span groups[2 * CORE_POLICY_GROUP_COUNT_MAX];
+    enum err_code rc = policy_check_ids(policy->excludes, policy->exclude_count,
+                                        slack_group_is_valid, "a Slack user group id (S…)", err);
 
-    for (uint32_t i = 0; i < policy->exclude_count; i++) {
-        if (!slack_group_is_valid(policy->excludes[i])) {
-            return err_set(err, ERR_INVALID,
-                           "exclude_requester_groups: \"%.*s\" is not a Slack user group id (S…)",
-                           SPAN_ARGS(policy->excludes[i]));
-        }
-        if (is_repeated(policy->excludes, i)) {
-            return err_set(err, ERR_INVALID, "exclude_requester_groups: \"%.*s\" is given twice",
-                           SPAN_ARGS(policy->excludes[i]));
-        }
+    if (rc != ERR_OK) {
+        return err_wrap(err, rc, "exclude_requester_groups");
     }
     if (needs_groups(policy, groups) > CORE_POLICY_GROUP_COUNT_MAX) {
         return err_set(err, ERR_INVALID,

@@ -17,7 +17,7 @@ struct fill_job {
     struct job job;
     bool has_after;
     struct request_id after; /* the last one read; what comes behind it is next */
-    size_t looked;           /* of those that ended */
+    size_t looked;           /* ids, in the pass for those that ended */
     bool filled;
 };
 static_assert(sizeof(struct fill_job) <= JOB_BLOCK_SIZE, "a job must fit in its block");

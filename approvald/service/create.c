@@ -254,9 +254,9 @@ static enum err_code make(struct work *work, struct create_job *job)
                        SPAN_ARGS(create->policy));
     }
     fill(work, job, &subject.policy, &subject.request);
-    rc = buf_new(CORE_FIELD_VALUES_SIZE_MAX, &stored, work->err);
-    if (rc == ERR_OK) {
-        rc = judge_fields(work, job, &subject, stored);
+    if (subject.policy.fields.size > 0 || job->fields.size > 0) {
+        rc = buf_new(CORE_FIELD_VALUES_SIZE_MAX, &stored, work->err);
+        rc = rc == ERR_OK ? judge_fields(work, job, &subject, stored) : rc;
     }
     return rc == ERR_OK ? store(work, job, &subject) : rc;
 }

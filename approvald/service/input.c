@@ -74,7 +74,7 @@ static bool clean_values(struct job *job, struct field_values *values, struct bu
         struct span name = text_prefix(item->name, CORE_FIELD_NAME_SIZE_MAX);
 
         if (!input_require(job, item->name.size == name.size && text_is_utf8(name),
-                           "fields: \"%.*s\" is the name of none", SPAN_ARGS(name)) ||
+                           "fields.%.*s: the policy has no such field", SPAN_ARGS(name)) ||
             !input_require(job, item->value.size <= CORE_TEXT_SIZE_MAX,
                            "fields.%.*s: at most %d characters", SPAN_ARGS(name),
                            CORE_FIELD_VALUE_COUNT_MAX) ||
@@ -97,8 +97,11 @@ bool input_fields(struct job *job, const struct field_values *values, struct spa
     struct field_values clean = *values;
     AUTO_BUF struct buf *text = NULL;
 
-    buf_clear(buf);
     *ret_stored = SPAN_NONE;
+    if (values->count == 0) {
+        return true;
+    }
+    buf_clear(buf);
     if (!input_require(job, values->count <= CORE_FIELD_COUNT_MAX, "fields: at most %d",
                        CORE_FIELD_COUNT_MAX) ||
         buf_new(SERVICE_TEXT_SIZE_MAX, &text, &job->refuse) != ERR_OK ||

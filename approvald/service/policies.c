@@ -162,9 +162,11 @@ static enum err_code add_total(struct totals *totals, const struct policy *polic
 
     totals->fields_size += policy->fields.size;
     if (totals->fields_size > SERVICE_POLICY_FIELDS_MAX) {
-        return err_set(err, ERR_INVALID,
-                       "the fields of all policies together are larger than %d bytes",
-                       SERVICE_POLICY_FIELDS_MAX);
+        return err_set(
+            err, ERR_INVALID,
+            "the fields of all policies together, deleted ones included, are larger than "
+            "%d bytes",
+            SERVICE_POLICY_FIELDS_MAX);
     }
     if (policy->deleted) {
         return ERR_OK;
@@ -225,6 +227,7 @@ static enum err_code apply_others(struct work *work, struct apply_job *job, stru
         }
         if (rc == ERR_OK && !policy.deleted && job->delete_absent) {
             policy.deleted = true;
+            policy.fields = SPAN_NONE; /* nobody asks under it; its older versions keep theirs */
             rc = apply_one(work, job, &policy);
         }
         if (rc == ERR_OK) {

@@ -12,7 +12,7 @@ struct json;
 /* Adds the members of the request to the object parent (which may be NULL, as with json_add_*):
  *   id, revision, state, use, policy {name, version}, requester, asker, title, reason, target,
  *   details, fields {name: value}, bind_hash (hex), created_at, expires_at, lapses_at, ended_at,
- *   claimed_at, consumed_at,
+ *   claimed_at, consumed_at, escalated_at, takes_effect_at,
  *   quorum, approvals (how many), needs [{name, alternative, quorum, approvals}], rejection_quorum,
  *   rejections (how many), decisions [{user, verdict, need, at, via, reason}], cancelled_by,
  *   cancel_reason, result (the asker's exit code).

@@ -28,6 +28,7 @@ struct tick_job {
     struct due due[SERVICE_TICK_COUNT_MAX];
     size_t changed_count;
     struct request_id changed[SERVICE_TICK_COUNT_MAX];
+    size_t expired_count; /* of those, or lapsed */
     size_t damaged_count; /* requests that could not be read */
     struct request_id damaged;
     uint64_t next_ms; /* when to tick again */
@@ -90,6 +91,8 @@ static enum err_code end_one(struct work *work, struct tick_job *job, const stru
     }
     if (rc == ERR_OK) {
         job->changed[job->changed_count++] = due->id;
+        job->expired_count +=
+            subject.request.state == REQUEST_EXPIRED || subject.request.use == USE_LAPSED;
     }
     return rc;
 }
@@ -178,7 +181,7 @@ static void answer(struct job *base, enum err_code rc, const struct err *err)
     report_clock(service, job);
     /* A move may have made a new one: a window moved, an approval that lapses. */
     service->deadline_ms = job->next_ms < base->deadline_ms ? job->next_ms : base->deadline_ms;
-    metric_add(service->metrics.expired, job->changed_count);
+    metric_add(service->metrics.expired, job->expired_count);
     for (size_t i = 0; i < job->changed_count; i++) {
         service_changed(service, &job->changed[i]);
     }

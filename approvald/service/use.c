@@ -47,7 +47,7 @@ static enum err_code refuse(struct work *work, struct use_job *job, struct subje
     return refused.refusal == REFUSAL_NONE ? ERR_OK : press_refuse(work, &refused, subject);
 }
 
-/* The policy as it is now. False: there is none of that name. */
+/* The policy as it is now. *ret_found: there is one of that name. */
 static enum err_code load_head(struct work *work,
                                const struct subject *subject,
                                struct policy *ret_head,

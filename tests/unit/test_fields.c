@@ -210,6 +210,8 @@ static void definitions_have_their_limits(void)
     field.option_count = 0;
     field.max = CORE_FIELD_VALUE_COUNT_MAX + 1;
     ill_defined(field, "min, max: from 0 to 300");
+    field.max = 0;
+    ill_defined(field, "max: nobody could write anything");
     field.max = 2;
     field.min = 3;
     ill_defined(field, "min, max");

@@ -2,6 +2,8 @@
 /* test_service_clocks.c: proves reminders, escalation and veto windows through service.h on a real
  * store: each once, over restarts and jumps of the clock.
  * Owns nothing but its cases. Never looks inside the service. */
+#include "base/buf.h"
+#include "base/metrics.h"
 #include "tests/unit/service_kit.h"
 #include "tests/unit/unit.h"
 
@@ -65,6 +67,32 @@ static size_t items_of(struct service_kit *kit,
         }
     }
     return 0;
+}
+
+static bool counted(const struct service_kit *kit, const char *line)
+{
+    struct buf *text = NULL;
+    bool found;
+
+    CU_ASSERT_EQUAL_FATAL(buf_new(1U << 20, &text, NULL), ERR_OK);
+    CU_ASSERT_EQUAL(metrics_format(kit->metrics, text, NULL), ERR_OK);
+    found = strstr(buf_text(text), line) != NULL;
+    buf_free(text);
+    return found;
+}
+
+static void a_reminder_is_no_expiry(void)
+{
+    struct service_kit kit;
+    struct request_id id = open_with(&kit, "deploy");
+
+    run(&kit, 50);
+    CU_ASSERT_EQUAL(audited(&kit, &id, "reminded"), 1);
+    CU_ASSERT(counted(&kit, "\napprovald_expiries_total 0\n"));
+    run(&kit, 10);
+    CU_ASSERT_EQUAL(kit_get(&kit, &id).state, REQUEST_EXPIRED);
+    CU_ASSERT(counted(&kit, "\napprovald_expiries_total 1\n"));
+    service_kit_close(&kit);
 }
 
 static void a_reminder_comes_once_whatever_host_gives_it(void)
@@ -253,6 +281,7 @@ static void a_jump_ahead_cuts_no_window_short_not_even_with_a_restart(void)
 }
 
 UNIT_MAIN("service_clocks",
+          {"a reminder is no expiry", a_reminder_is_no_expiry},
           {"a reminder comes once, whatever host gives it",
            a_reminder_comes_once_whatever_host_gives_it},
           {"an escalation asks more people and keeps their card",

@@ -270,6 +270,22 @@ static void who_is_asked_later_waits_later_and_nobody_when_it_is_approved(void)
     service_kit_close(&kit);
 }
 
+static void however_many_wait_those_of_the_page_are_shown(void)
+{
+    const uint32_t count = SERVICE_HOME_READ_MAX + 10;
+    struct service_kit kit;
+    struct shown shown;
+
+    open_kit(&kit);
+    for (uint32_t i = 0; i < count; i++) {
+        (void)ask(&kit, "late"); /* each has to be read to know whether it waits */
+    }
+    shown = look_as(&kit, "U0ANN");
+    CU_ASSERT_EQUAL(shown.parts[HOME_WAITING].count, SERVICE_HOME_ITEM_MAX);
+    CU_ASSERT(shown.parts[HOME_WAITING].total > SERVICE_HOME_READ_MAX / 2);
+    service_kit_close(&kit);
+}
+
 static void pages_are_cut_and_one_behind_the_last_is_the_last(void)
 {
     struct service_kit kit;
@@ -435,6 +451,8 @@ UNIT_MAIN("service home",
            what_is_needed_from_others_does_not_wait_for_me},
           {"who is asked later waits later, and nobody when it is approved",
            who_is_asked_later_waits_later_and_nobody_when_it_is_approved},
+          {"however many wait those of the page are shown",
+           however_many_wait_those_of_the_page_are_shown},
           {"pages are cut and one behind the last is the last",
            pages_are_cut_and_one_behind_the_last_is_the_last},
           {"after a restart all of it is found again", after_a_restart_all_of_it_is_found_again},
