@@ -260,8 +260,8 @@ static enum err_code find_waiting(struct query *query)
             total++;
         }
     }
-    query->reads =
-        0; /* those that are shown are few, and are read whatever was spent to find them */
+    /* Those that are shown are few, and are read whatever was spent to find them. */
+    query->reads = 0;
     return say_page(query, HOME_WAITING, total, fits_waiting);
 }
 

@@ -70,6 +70,7 @@ bool homeplan_opened(struct homeplan *plan, struct span user, struct span hash, 
     }
     memset(person->pages, 0, sizeof person->pages);
     person->shown = false;
+    person->member = false; /* what he is is asked anew: he may have become a guest */
     /* A publish under way makes a newer one. */
     if (hash.size > 0 && !person->busy) {
         set_hash(person, hash);

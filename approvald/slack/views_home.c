@@ -4,6 +4,7 @@
  * Never sends, never decides who sees what, never shows text from people unguarded. */
 #include "approvald/slack/views_home.h"
 
+#include "approvald/core/approval.h"
 #include "approvald/core/request_id.h"
 #include "approvald/slack/blocks.h"
 #include "approvald/slack/card.h"
@@ -90,11 +91,17 @@ static void say_title(struct page *page, const struct request *request)
 }
 
 /* Where one is enough, nobody has to count. */
-static void say_expiry(struct page *page, const struct request *request)
+static void say_end(struct page *page, const struct request *request)
 {
     if (request->quorum > 1 || request->need_count > 0) {
         story_progress(page->prose, request, request->decision_count);
         prose_add(page->prose, " approved \xc2\xb7 ");
+    }
+    if (request_is_delayed(request)) {
+        prose_add(page->prose, "Takes effect ");
+        prose_add_date(page->prose, request->clocks.effect_ms);
+        prose_add(page->prose, " unless somebody stops it");
+        return;
     }
     prose_add(page->prose, "Expires ");
     prose_add_date(page->prose, request->expires_ms);
@@ -132,7 +139,7 @@ static void add_waiting(struct page *page, const struct service_home_item *item)
         prose_add_text(page->prose, request->reason, SLACK_HOME_REASON_COUNT);
     }
     prose_add(page->prose, "\n");
-    say_expiry(page, request);
+    say_end(page, request);
     if (request->bound) {
         card_code(request, code);
         prose_add(page->prose, " \xc2\xb7 code ");
@@ -149,7 +156,7 @@ static void add_mine(struct page *page, const struct service_home_item *item)
     begin(page);
     say_title(page, item->request);
     prose_add(page->prose, "\n");
-    say_expiry(page, item->request);
+    say_end(page, item->request);
     say_link(page, item, "Open the card");
     end_section(page);
 }
@@ -229,7 +236,7 @@ static void add_part(struct page *page, enum service_home_part part)
     const struct service_home_list *list = &page->home->found->parts[part];
 
     add_title(page, part, list->total);
-    if (list->count == 0) {
+    if (list->count == 0 && list->total == 0) {
         blocks_section(&page->blocks, span_text(parts[part].empty));
     }
     for (size_t i = 0; i < list->count; i++) {
@@ -381,7 +388,10 @@ uint64_t view_home_digest(const struct service_home_answer *found)
 
             digest = mix(digest, item->request->id.bytes, REQUEST_ID_SIZE);
             digest = mix_number(digest, item->request->revision);
-            digest = mix_number(digest, item->card == NULL ? 0 : 1);
+            if (item->card != NULL) { /* where its link leads */
+                digest = mix(digest, item->card->channel.data, item->card->channel.size);
+                digest = mix(digest, item->card->ts.data, item->card->ts.size);
+            }
         }
     }
     return digest;

@@ -79,6 +79,11 @@ static void who_opens_it_is_served_at_once_and_nobody_else(void)
     end(&bench, &job, HOMEPLAN_PUBLISHED);
     CU_ASSERT(homeplan_person(&bench.plan, &job)->shown);
     CU_ASSERT_EQUAL(homeplan_person(&bench.plan, &job)->digest, 7);
+    homeplan_person(&bench.plan, &job)->member = true;
+    opened(&bench, ANA);
+    CU_ASSERT(next(&bench, 600000, &job));
+    CU_ASSERT_FALSE(homeplan_person(&bench.plan, &job)->member); /* he may be a guest by now */
+    end(&bench, &job, HOMEPLAN_PUBLISHED);
     CU_ASSERT_FALSE(next(&bench, 600000, &job));
     CU_ASSERT_FALSE(homeplan_opened(&bench.plan, SPAN_NONE, SPAN_NONE, bench.now_ms));
     homeplan_done(&bench.plan);

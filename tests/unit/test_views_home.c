@@ -148,6 +148,15 @@ static void only_what_waits_has_buttons_and_each_is_named_for_screen_readers(voi
     attempt.found.parts[HOME_MINE].items[0].card = NULL; /* not posted yet */
     expect_good(&attempt, "without a card");
     CU_ASSERT_FALSE(says(&attempt, "archives/"));
+    CU_ASSERT(says(&attempt, "Expires "));
+    sample_request(SAMPLE_DELAYED, &attempt.request);
+    expect_good(&attempt, "delayed");
+    CU_ASSERT(says(&attempt, "Takes effect "));
+    CU_ASSERT_FALSE(says(&attempt, "Expires "));
+    fill(&attempt, HOME_MINE, 0);
+    attempt.found.parts[HOME_WAITING].total = 3; /* which could not be read */
+    expect_good(&attempt, "nothing to show");
+    CU_ASSERT_FALSE(says(&attempt, "Nothing waits for your decision"));
     buf_free(attempt.out);
 }
 
@@ -233,6 +242,8 @@ static void the_digest_tells_what_is_shown(void)
     attempt.request.revision++;
     CU_ASSERT_NOT_EQUAL(one, view_home_digest(&attempt.found));
     attempt.request.revision--;
+    attempt.card.ts = SPAN_LITERAL("1764752401.000100"); /* posted anew: the link leads there */
+    CU_ASSERT_NOT_EQUAL(one, view_home_digest(&attempt.found));
     attempt.found.parts[HOME_WAITING].items[0].card = NULL;
     CU_ASSERT_NOT_EQUAL(one, view_home_digest(&attempt.found));
     fill(&attempt, HOME_WAITING, 0);
