@@ -40,8 +40,8 @@ static void demand(struct cardsweep *sweep)
     uint64_t now_ms = clock_boot_ms(sweep->clock);
     uint64_t due_ms = sweep->began_ms == 0 ? now_ms : sweep->began_ms + SLACK_CHECK_GAP_MS;
 
-    due_ms = due_ms < now_ms ? now_ms : due_ms;
-    sweep->due_ms = due_ms < sweep->due_ms ? due_ms : sweep->due_ms;
+    due_ms = due_ms < sweep->due_ms ? due_ms : sweep->due_ms;
+    sweep->due_ms = due_ms < now_ms ? now_ms : due_ms; /* one may have been due in an outage */
     if (sweep->running && !sweep->busy) {
         cardsweep_wake(sweep, sweep->sweeping ? 0 : sweep->due_ms - now_ms);
     }

@@ -8,6 +8,7 @@
 #include "approvald/slack/webapi.h"
 #include "base/assert.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -119,10 +120,9 @@ static void read_page(struct cardsweep *sweep, const struct json *answer)
 
 static void be_blind(struct cardsweep *sweep, const struct webapi_answer *answer)
 {
+    /* Both are of one answer: what is missing here is not what is missing elsewhere. */
     take(sweep->now.blind_error, sizeof sweep->now.blind_error, answer->error);
-    if (answer->needed.size > 0) {
-        take(sweep->now.blind_scope, sizeof sweep->now.blind_scope, answer->needed);
-    }
+    take(sweep->now.blind_scope, sizeof sweep->now.blind_scope, answer->needed);
     cardcheck_blind(sweep->check);
 }
 
@@ -170,6 +170,15 @@ static enum err_code add_time(struct buf *form, const char *name, uint64_t at_us
     return webapi_form_add(form, name, span_text(text), err);
 }
 
+/* The page from now on is given an end too: with a beginning alone Slack's history may come from
+ * the oldest message on. */
+static uint64_t latest_of(const struct cardsweep *sweep, const struct cardcheck_page *page)
+{
+    uint64_t now_us = clock_wall_ms(sweep->clock) * 1000 + SLACK_CHECK_MARGIN_US;
+
+    return page->latest_us == UINT64_MAX ? now_us : page->latest_us;
+}
+
 static enum err_code build_form(const struct cardsweep *sweep,
                                 const struct cardcheck_page *page,
                                 struct buf *form,
@@ -181,8 +190,8 @@ static enum err_code build_form(const struct cardsweep *sweep,
     (void)snprintf(limit, sizeof limit, "%d",
                    sweep->tries == 0 ? SLACK_CHECK_PAGE_COUNT : SLACK_CHECK_SHORT_COUNT); /* fits */
     rc = webapi_form_add(form, "channel", span_text(page->channel), err);
-    if (rc == ERR_OK && page->latest_us != UINT64_MAX) {
-        rc = add_time(form, "latest", page->latest_us, err);
+    if (rc == ERR_OK) {
+        rc = add_time(form, "latest", latest_of(sweep, page), err);
     }
     if (rc == ERR_OK) {
         rc = add_time(form, "oldest", page->oldest_us, err);
@@ -224,8 +233,10 @@ static void on_removed(void *arg, const struct webapi_answer *answer)
         metric_add(sweep->copies, 1);
         sweep->now.copies++;
     }
-    log_fields(LOG_LEVEL_WARNING, MODULE, "copy_removed", LOG_TEXT("channel", sweep->copy_channel),
-               LOG_TEXT("ts", sweep->copy_ts), LOG_SPAN("error", answer->error));
+    log_fields(LOG_LEVEL_WARNING, MODULE,
+               answer->outcome == WEBAPI_OK ? "copy_removed" : "copy_not_removed",
+               LOG_TEXT("channel", sweep->copy_channel), LOG_TEXT("ts", sweep->copy_ts),
+               LOG_SPAN("error", answer->error));
     cardsweep_go_on(sweep, 0);
 }
 
