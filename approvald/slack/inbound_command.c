@@ -7,6 +7,7 @@
 #include "approvald/core/eligible.h"
 #include "approvald/core/fields.h"
 #include "approvald/core/inbox.h"
+#include "approvald/core/needs.h"
 #include "approvald/core/policy.h"
 #include "approvald/core/request_id.h"
 #include "approvald/service/limits.h"
@@ -247,12 +248,30 @@ static bool has_decided(const struct request *request, struct span user)
     return false;
 }
 
+/* What his right to decide it depends on; groups is the room for the policy's. */
+static struct inbound_about about(const struct inflight *flight,
+                                  const struct service_answer *found,
+                                  struct span groups[2 * CORE_POLICY_GROUP_COUNT_MAX])
+{
+    struct inbound_about wanted = {.user = slack_id_span(&flight->user),
+                                   .team = slack_id_span(&flight->user_team),
+                                   .groups = groups,
+                                   .group_count = needs_groups(found->policy, groups)};
+
+    if (found->policy->exclude_count > 0) {
+        wanted.requester = found->request->requester;
+    }
+    return wanted;
+}
+
 /* The requester, who has decided, and who may: others learn nothing, not even that it exists.
  * *ret_need_facts: it depends on what is not known of him. */
 static bool
 may_see(struct inflight *flight, const struct service_answer *found, bool *ret_need_facts)
 {
     struct span user = slack_id_span(&flight->user);
+    struct span groups[2 * CORE_POLICY_GROUP_COUNT_MAX];
+    struct inbound_about wanted;
     struct facts facts;
     struct approval_event event = {.kind = APPROVAL_DECIDE,
                                    .now_ms = clock_wall_ms(flight->inbound->clock),
@@ -269,7 +288,8 @@ may_see(struct inflight *flight, const struct service_answer *found, bool *ret_n
     if (found->policy == NULL) {
         return false;
     }
-    directory_facts(flight->inbound->directory, user, slack_id_span(&flight->user_team), &facts);
+    wanted = about(flight, found, groups);
+    inbound_facts(flight->inbound, &wanted, &facts);
     refusal = eligible_check(found->request, found->policy, &event, ret_need_facts);
     return !*ret_need_facts &&
            (refusal == REFUSAL_NONE || refusal == REFUSAL_ENDED || refusal == REFUSAL_EXPIRED);
@@ -386,23 +406,19 @@ static void on_facts(void *arg)
 }
 
 /* Once: what Slack does not say in time is not asked again. */
-static bool ask_facts(struct inflight *flight, const struct policy *policy)
+static bool ask_facts(struct inflight *flight, const struct service_answer *found)
 {
-    struct directory_need needs[DIRECTORY_NEED_COUNT_MAX] = {
-        {.kind = DIRECTORY_USER, .id = slack_id_span(&flight->user)}};
-    size_t count = 1;
+    struct span groups[2 * CORE_POLICY_GROUP_COUNT_MAX];
+    struct inbound_about wanted;
     struct err err = ERR_INIT;
 
-    for (uint32_t i = 0; i < policy->group_count && count < DIRECTORY_NEED_COUNT_MAX; i++) {
-        needs[count++] = (struct directory_need){.kind = DIRECTORY_GROUP, .id = policy->groups[i]};
-    }
     if (flight->pages > 0) {
         return false;
     }
     flight->pages++;
+    wanted = about(flight, found, groups);
     inflight_hold(flight);
-    if (directory_fetch(flight->inbound->directory, needs, count, on_facts, flight, &err) !=
-        ERR_OK) {
+    if (inbound_fetch_facts(flight->inbound, &wanted, on_facts, flight, &err) != ERR_OK) {
         inflight_drop(flight);
         return false;
     }
@@ -419,7 +435,7 @@ on_shown(void *arg, enum err_code rc, const struct err *err, const struct servic
         answer_request(flight, found->request);
     } else if (rc != ERR_OK && rc != ERR_NOT_FOUND) {
         answer_trouble(flight, err);
-    } else if (!need_facts || !ask_facts(flight, found->policy)) {
+    } else if (!need_facts || !ask_facts(flight, found)) {
         answer_words(flight, "There is no such request that you asked for or may decide.");
     }
     inflight_drop(flight);

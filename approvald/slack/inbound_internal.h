@@ -166,6 +166,25 @@ inbound_handler_fn inbound_ask;           /* a shortcut or a command that opens 
 inbound_handler_fn inbound_on_choice;     /* a policy is chosen in the form */
 inbound_handler_fn inbound_on_ask;        /* view_submission of the form */
 
+/* inbound_facts.c: what has to be known of a person to judge his right to decide a request. */
+struct inbound_about {
+    struct span user;
+    struct span team;      /* of a signed payload, or empty */
+    struct span requester; /* empty: it does not matter which groups he is in */
+    const struct span *groups;
+    uint32_t group_count; /* at most CORE_POLICY_GROUP_COUNT_MAX */
+};
+/* What is known now; borrowed as by directory_facts. */
+void inbound_facts(struct slack_inbound *inbound,
+                   const struct inbound_about *about,
+                   struct facts *ret_facts);
+/* As directory_fetch, of all that it needs. */
+enum err_code inbound_fetch_facts(struct slack_inbound *inbound,
+                                  const struct inbound_about *about,
+                                  directory_done_fn *done,
+                                  void *arg,
+                                  struct err *err) WARN_UNUSED;
+
 /* inbound_say.c: an ephemeral sentence, best effort: by response_url, else chat.postEphemeral, else
  * as a direct message. It has to be constant: its ways are tried one after the other. */
 void inbound_say(struct slack_inbound *inbound,

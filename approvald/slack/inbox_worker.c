@@ -2,7 +2,6 @@
 /* inbox_worker.c: events that were accepted before all facts were known.
  * Owns the walk over the inbox: fetch what an entry needs, then let the service decide it.
  * Never keeps an entry itself: the inbox is durable, and a new walk begins at its start. */
-#include "approvald/core/needs.h"
 #include "approvald/service/service.h"
 #include "approvald/slack/inbound_internal.h"
 #include "approvald/slack/limits.h"
@@ -37,9 +36,6 @@ struct inbox_worker {
     uint64_t after_seq;
     struct inbox_slot slots[SLACK_INBOX_SLOT_COUNT];
 };
-
-static_assert(CORE_POLICY_GROUP_COUNT_MAX + 1 <= DIRECTORY_NEED_COUNT_MAX,
-              "a person and all groups of a policy are one fetch");
 
 static void next_page(struct inbox_worker *worker);
 
@@ -85,22 +81,17 @@ static bool knows_groups(const struct inbox_slot *slot, const struct facts *fact
     return found == slot->group_count;
 }
 
-/* What is known of the person, and of the requester where that matters. */
-static void get_facts(struct inbox_slot *slot, struct facts *ret_facts)
+/* Whom and what the entry is about; groups is the room for its groups. */
+static struct inbound_about about(const struct inbox_slot *slot,
+                                  struct span groups[CORE_POLICY_GROUP_COUNT_MAX])
 {
-    struct directory *directory = slot->worker->inbound->directory;
-    struct span groups[CORE_POLICY_GROUP_COUNT_MAX];
-    struct facts requester;
-
-    directory_facts(directory, slack_id_span(&slot->user), SPAN_NONE, ret_facts);
-    if (slot->requester.size == 0) {
-        return;
-    }
-    directory_facts(directory, slack_id_span(&slot->requester), SPAN_NONE, &requester);
     for (uint32_t i = 0; i < slot->group_count; i++) {
         groups[i] = slack_id_span(&slot->groups[i]);
     }
-    needs_add_requester(groups, slot->group_count, &requester, ret_facts);
+    return (struct inbound_about){.user = slack_id_span(&slot->user),
+                                  .requester = slack_id_span(&slot->requester),
+                                  .groups = groups,
+                                  .group_count = slot->group_count};
 }
 
 /* Lets the service decide with what is known. False: nothing was begun. */
@@ -125,9 +116,11 @@ static bool resolve(struct inbox_slot *slot, const struct facts *facts)
 static void on_fetched(void *arg)
 {
     struct inbox_slot *slot = arg;
+    struct span groups[CORE_POLICY_GROUP_COUNT_MAX];
+    struct inbound_about wanted = about(slot, groups);
     struct facts facts;
 
-    get_facts(slot, &facts);
+    inbound_facts(slot->worker->inbound, &wanted, &facts);
     if (!resolve(slot, &facts)) {
         slot_done(slot); /* it stays in the inbox for the next walk */
     }
@@ -136,21 +129,16 @@ static void on_fetched(void *arg)
 static void begin_slot(struct inbox_slot *slot)
 {
     struct slack_inbound *inbound = slot->worker->inbound;
-    struct directory_need needs[DIRECTORY_NEED_COUNT_MAX];
+    struct span groups[CORE_POLICY_GROUP_COUNT_MAX];
+    struct inbound_about wanted = about(slot, groups);
     struct facts facts;
     struct err err = ERR_INIT;
 
-    get_facts(slot, &facts);
+    inbound_facts(inbound, &wanted, &facts);
     if (facts.user_known && knows_groups(slot, &facts) && resolve(slot, &facts)) {
         return;
     }
-    needs[0] = (struct directory_need){.kind = DIRECTORY_USER, .id = slack_id_span(&slot->user)};
-    for (uint32_t i = 0; i < slot->group_count; i++) {
-        needs[i + 1] =
-            (struct directory_need){.kind = DIRECTORY_GROUP, .id = slack_id_span(&slot->groups[i])};
-    }
-    if (directory_fetch(inbound->directory, needs, slot->group_count + 1U, on_fetched, slot,
-                        &err) != ERR_OK) {
+    if (inbound_fetch_facts(inbound, &wanted, on_fetched, slot, &err) != ERR_OK) {
         log_err(LOG_LEVEL_WARNING, MODULE, "not_fetched", &err);
         on_fetched(slot);
     }

@@ -25,6 +25,11 @@ policy grouped {{
     channel = "{CHANNEL}"
     approvers = {{"{GROUP}"}}
 }}
+policy apart {{
+    channel = "{CHANNEL}"
+    approvers = {{"{ANA}", "{BEN}"}}
+    exclude_requester_groups = {{"{GROUP}"}}
+}}
 """
 NOTHING = "There is no such request that you asked for or may decide."
 
@@ -86,6 +91,10 @@ class Command(AskCase):
         self.assertEqual(self.typed("show req_00000000000000000000000000", BEN), NOTHING)
         grouped = self.create("Of a group", policy="grouped")
         self.assertIn("Of a group", self.typed("show " + grouped, BEN))
+        apart = self.create("Of another team", policy="apart")  # Rita is not in Ana's group
+        self.assertIn("Of another team", self.typed("show " + apart, ANA))
+        apart = self.create("Of one's own team", policy="apart", requester=BEN)
+        self.assertEqual(self.typed("show " + apart, ANA), NOTHING)
         self.assertIn("Which one?", self.typed("show"))
         self.assertIn("Which one?", self.typed("show " + HOSTILE))
         self.assertIn("is pending", self.typed(f"show `{request_id}`"), "copied with its marks")

@@ -201,7 +201,7 @@ const char *bench_submit_json(const struct bench *bench, const char *user, const
     return text;
 }
 
-void bench_command(struct bench *bench, const char *user, const char *text)
+void bench_command_only(struct bench *bench, const char *user, const char *text)
 {
     AUTO_BUF struct buf *form = NULL;
     struct err err = ERR_INIT;
@@ -215,6 +215,11 @@ void bench_command(struct bench *bench, const char *user, const char *text)
     CU_ASSERT_EQUAL(webapi_form_add(form, "trigger_id", span_text(trigger), &err), ERR_OK);
     CU_ASSERT_EQUAL(webapi_form_add(form, "text", span_text(text), &err), ERR_OK);
     bench_deliver(bench, SLACK_PATH_COMMANDS, BENCH_FORM, buf_text(form));
+}
+
+void bench_command(struct bench *bench, const char *user, const char *text)
+{
+    bench_command_only(bench, user, text);
     bench_wait_reply(bench);
 }
 

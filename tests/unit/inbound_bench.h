@@ -61,6 +61,8 @@ bench_press_json(const char *user, const char *action, const char *value, const 
 const char *bench_submit_json(const struct bench *bench, const char *user, const char *reason);
 /* /approval TEXT by a user. Waits. */
 void bench_command(struct bench *bench, const char *user, const char *text);
+/* The same without waiting. */
+void bench_command_only(struct bench *bench, const char *user, const char *text);
 /* The reply's count goes up. */
 void bench_wait_reply(struct bench *bench);
 /* Slack tells about a person; more: further JSON members. */

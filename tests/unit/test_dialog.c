@@ -191,6 +191,66 @@ static void a_stranger_learns_nothing_of_a_request(void)
     bench_close(&bench);
 }
 
+/* A request of this policy, which is then looked at by Ana, whom Slack knows; what Slack says of
+ * the group S0LATER comes last. */
+static void
+show_to_ana(struct bench *bench, const char *policy, uint32_t pass_ms, const char *group)
+{
+    struct kit_answer made;
+    char id[REQUEST_ID_TEXT_SIZE];
+    char text[64];
+
+    CU_ASSERT_EQUAL_FATAL(kit_apply(&bench->kit, policy, false, false).rc, ERR_OK);
+    made = kit_create(&bench->kit, "late", "");
+    CU_ASSERT_EQUAL_FATAL(made.rc, ERR_OK);
+    request_id_format(&made.id, id);
+    service_kit_pass(&bench->kit, pass_ms);
+    service_kit_tick(&bench->kit);
+    (void)snprintf(text, sizeof text, "show %s", id);
+    bench_command_only(bench, ANA, text);
+    bench_turn(bench);
+    CU_ASSERT(fake_fetch_ok("users.info", "{\"ok\":true,\"user\":{\"team_id\":\"T0APV00001\"}}"));
+    bench_turn(bench);
+    CU_ASSERT_FALSE(bench->reply.done); /* that alone says nothing of her right */
+    while (fake_fetch_find("usergroups.users.list") != NULL) {
+        (void)fake_fetch_ok("usergroups.users.list", /* it was found */
+                            bench_call_says("usergroups.users.list", "S0LATER")
+                                ? group
+                                : "{\"ok\":true,\"users\":[]}");
+        bench_turn(bench);
+    }
+    bench_wait_reply(bench);
+}
+
+static void who_may_decide_after_an_escalation_sees_the_request(void)
+{
+    struct bench bench;
+
+    bench_open(&bench);
+    show_to_ana(&bench,
+                "policy late { channel = \"C0APV00001\" approvers = {\"" BEN
+                "\"} escalate_after = 1m escalate_to = {\"S0LATER\"} }",
+                61000, "{\"ok\":true,\"users\":[\"" ANA "\"]}");
+    CU_ASSERT(says(&bench, "is pending"));
+    bench_close(&bench);
+}
+
+static void an_excluded_group_hides_a_request_from_who_shares_it_and_from_nobody_else(void)
+{
+    static const char policy[] = "policy late { channel = \"C0APV00001\" approvers = {\"" ANA
+                                 "\"} exclude_requester_groups = {\"S0LATER\"} }";
+    struct bench bench;
+
+    bench_open(&bench);
+    show_to_ana(&bench, policy, 0, "{\"ok\":true,\"users\":[\"" ANA "\"]}");
+    CU_ASSERT(says(&bench, "is pending"));
+    bench_close(&bench);
+    bench_open(&bench);
+    show_to_ana(&bench, policy, 0, "{\"ok\":true,\"users\":[\"" ANA "\",\"" ASKER "\"]}");
+    CU_ASSERT(says(&bench, "There is no such request"));
+    bench_close(&bench);
+}
+
 static void text_of_people_cannot_act_as_markup(void)
 {
     struct service_create create = {.actor = kit_asker,
@@ -284,6 +344,10 @@ UNIT_MAIN("dialog",
           {"the command explains, lists, shows and cancels",
            the_command_explains_lists_shows_and_cancels},
           {"a stranger learns nothing of a request", a_stranger_learns_nothing_of_a_request},
+          {"who may decide after an escalation sees the request",
+           who_may_decide_after_an_escalation_sees_the_request},
+          {"an excluded group hides a request from who shares it and from nobody else",
+           an_excluded_group_hides_a_request_from_who_shares_it_and_from_nobody_else},
           {"text of people cannot act as markup", text_of_people_cannot_act_as_markup},
           {"Slack's limits of a modal are checked here", slacks_limits_of_a_modal_are_checked_here},
           {"what a window remembers comes back", what_a_window_remembers_comes_back})
