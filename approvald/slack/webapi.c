@@ -23,8 +23,6 @@
 #include <sys/queue.h>
 
 #define MODULE "slack_webapi"
-#define FETCH_FULL_PAUSE_MS                                                                        \
-    50 /* the fetch's own limit is reached: somebody else's calls end soon */
 
 struct webapi_kind {
     const char *name;
