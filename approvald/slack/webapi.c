@@ -105,7 +105,8 @@ note_scope(struct webapi *webapi, const struct webapi_item *item, const struct w
     }
 }
 
-/* Did it reach Slack, and is Slack up? If not, why: the admin asks for the last reason. */
+/* Did it reach Slack, and is Slack up? If not, why: the admin asks for the last reason. One slow
+ * answer is none: only a Slack that is down may be so because it is slow. */
 static void note_reach(struct webapi *webapi,
                        const struct webapi_item *item,
                        const struct answer *answer,
@@ -123,11 +124,11 @@ static void note_reach(struct webapi *webapi,
         metric_add(webapi->outages, 1);
     }
     metric_set(webapi->breaker_gauge, webapi->breaker.state);
-    if (result.bad) {
+    if (answer->reached && webapi->breaker.state == BREAKER_CLOSED) {
+        webapi->lost_error[0] = '\0';
+    } else if (result.bad) {
         (void)snprintf(webapi->lost_error, sizeof webapi->lost_error, "%.*s",
                        SPAN_ARGS(answer->reached ? SPAN_LITERAL("slow") : why)); /* cut at worst */
-    } else if (webapi->breaker.state == BREAKER_CLOSED) {
-        webapi->lost_error[0] = '\0';
     }
 }
 

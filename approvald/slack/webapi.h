@@ -156,7 +156,8 @@ enum webapi_state {
 struct webapi_status {
     enum webapi_state state;
     /* Why it is dead (Slack's word); else why the last call did not reach Slack (the proxy's or the
-     * certificate's fault in words), or that it was slow; "" when it did and while all is well. */
+     * certificate's fault in words), or, while Slack is down, that it was slow; "" when it did and
+     * while all is well. */
     const char *error;
     bool probing;              /* down, and a probe is under way */
     uint64_t down_ms;          /* down for so long; 0: it is not */

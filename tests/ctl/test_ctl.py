@@ -395,6 +395,19 @@ class Showing(CtlTest):
         self.assertIn("  slack     DOWN for 12 min: http_503\n", shown)
         self.assertIn("3 wait: approvers can decide with approvalctl approve ID", shown)
 
+    def test_slack_check_fails_only_when_slack_is_not_up(self):
+        slack = {"state": "up", "team": "T1", "bot_user": "U1", "error": "timeout"}
+        self.serve(sequence((200, {"slack": slack})))
+        shown = self.check(0, "slack", "check").out
+        self.assertIn("ok    signed in to team T1\n", shown)
+        self.assertIn("warn  the last call failed: timeout\n", shown)
+        self.serve(sequence((200, {"slack": slack})))
+        self.check(0, "slack", "check", "--json")
+        for change in ({"state": "unreachable"}, {"team": ""}):
+            self.serve(sequence((200, {"slack": {**slack, **change}})))
+            shown = self.check(119, "slack", "check").out
+            self.assertIn("FAIL  Slack cannot be reached: timeout\n", shown)
+
     def test_doctor_names_a_program_that_is_not_there(self):
         self.serve(sequence((200, {"ready": True})))
         done = self.check(119, "doctor", "--config", "/dev/null", "--program", "/nonexistent")

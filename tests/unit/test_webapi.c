@@ -346,15 +346,16 @@ static void what_slack_refuses_or_limits_is_no_outage(void)
     teardown(&bench);
 }
 
+static const struct fetch_response slow = {.outcome = FETCH_ANSWERED,
+                                           .status = 200,
+                                           .body = {"{\"ok\":true}", 11},
+                                           .duration_ms = SLACK_BREAKER_SLOW_MS};
+
 static void a_slow_slack_is_down_and_a_person_may_probe(void)
 {
     struct bench bench;
     struct webapi_call open = {
         .method = WEBAPI_VIEWS_OPEN, .priority = WEBAPI_URGENT, .body = SPAN_LITERAL("{}")};
-    struct fetch_response slow = {.outcome = FETCH_ANSWERED,
-                                  .status = 200,
-                                  .body = SPAN_LITERAL("{\"ok\":true}"),
-                                  .duration_ms = SLACK_BREAKER_SLOW_MS};
     struct webapi_status status;
     struct err err = ERR_INIT;
 
@@ -397,6 +398,11 @@ static void why_slack_was_not_reached_is_known_until_it_is(void)
     fake_fetch_answer(fake_fetch_find("auth.test"), &broken);
     webapi_status(bench.webapi, &status);
     CU_ASSERT_STRING_EQUAL(status.error, "http_503");
+    CU_ASSERT_EQUAL(call(&bench, WEBAPI_CHAT_UPDATE, "{}"), ERR_OK);
+    turn(&bench);
+    fake_fetch_answer(fake_fetch_find("chat.update"), &slow);
+    webapi_status(bench.webapi, &status);
+    CU_ASSERT_STRING_EQUAL(status.error, ""); /* slow, but there */
     CU_ASSERT_EQUAL(call(&bench, WEBAPI_AUTH_TEST, ""), ERR_OK);
     turn(&bench);
     CU_ASSERT(fake_fetch_ok("auth.test", "{\"ok\":false,\"error\":\"ratelimited\"}"));
