@@ -207,6 +207,26 @@ static void check_sockets(struct doctor *doctor, const struct json *status)
     }
 }
 
+/* What lets the reconciler see a channel again. */
+static const char *cards_remedy(struct span error)
+{
+    static const struct {
+        const char *error;
+        const char *remedy;
+    } remedies[] = {
+        {"missing_scope", ": add the scope and install the app again"},
+        {"not_in_channel", ": /invite the app in the channel"},
+        {"channel_not_found", ": /invite the app in the channel"}, /* a private one */
+    };
+
+    for (size_t i = 0; i < sizeof remedies / sizeof remedies[0]; i++) {
+        if (span_is(error, remedies[i].error)) {
+            return remedies[i].remedy;
+        }
+    }
+    return "";
+}
+
 /* Can the reconciler see the cards? */
 static void check_cards(struct doctor *doctor, const struct json *status)
 {
@@ -219,9 +239,9 @@ static void check_cards(struct doctor *doctor, const struct json *status)
     }
     doctor_say(doctor, DOCTOR_WARN,
                "Slack: %llu cards cannot be compared with their channel (%.*s%s%.*s): one that is "
-               "deleted or changed is repaired only when the request changes",
+               "deleted or changed is repaired only when the request changes%s",
                (unsigned long long)unseen, SPAN_ARGS(error), scope.size > 0 ? " " : "",
-               SPAN_ARGS(scope));
+               SPAN_ARGS(scope), cards_remedy(error));
 }
 
 static void check_status(struct doctor *doctor)

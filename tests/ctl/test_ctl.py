@@ -408,6 +408,21 @@ class Showing(CtlTest):
             shown = self.check(119, "slack", "check").out
             self.assertIn("FAIL  Slack cannot be reached: timeout\n", shown)
 
+    def test_doctor_says_how_cards_can_be_compared_again(self):
+        remedies = {
+            "missing_scope": "repaired only when the request changes: add the scope and install the app again\n",
+            "not_in_channel": "repaired only when the request changes: /invite the app in the channel\n",
+            "channel_not_found": "repaired only when the request changes: /invite the app in the channel\n",
+            "fatal_error": "repaired only when the request changes\n",
+        }
+        for error, remedy in remedies.items():
+            cards = {"unseen": 2, "unseen_because": error, "unseen_scope": ""}
+            status = {"ready": True, "slack": {"state": "up", "cards": cards}}
+            self.serve(lambda _call, answer=status: (200, answer))
+            shown = self.ctl("doctor").out
+            self.assertIn(f"2 cards cannot be compared with their channel ({error})", shown)
+            self.assertIn(remedy, shown)
+
     def test_doctor_names_a_program_that_is_not_there(self):
         self.serve(sequence((200, {"ready": True})))
         done = self.check(119, "doctor", "--config", "/dev/null", "--program", "/nonexistent")

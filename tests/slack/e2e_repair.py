@@ -139,7 +139,9 @@ class Repair(Base):
         self.assertEqual((found["unseen_because"], found["unseen_scope"]), ("missing_scope", "channels:history"))
         shown = self.world.ctl("status").stdout
         self.assertIn("cannot be compared, add the scope channels:history", shown)
-        self.assertIn("channels:history", self.world.ctl("doctor").stdout)
+        told = self.world.ctl("doctor").stdout
+        self.assertIn("channels:history", told)
+        self.assertIn("add the scope and install the app again", told)
         with open(self.world.path("approvald.log"), encoding="utf-8") as log:
             self.assertTrue(any('"unseen"' in line and "channels:history" in line for line in log))
         self.assertEqual(self.cards(request_id), [])
