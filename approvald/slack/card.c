@@ -252,26 +252,35 @@ void card_print(const struct card *card, struct blocks *blocks, struct prose *pr
     blocks_context_text(context, span_text(id));
 }
 
-/* A link to the card, when it is known where it is: "https://team.slack.com/archives/C…/p1234". */
-void card_link(struct prose *prose, const struct card *card, const char *label)
+bool card_url(const struct card_place *place, char ret_url[SLACK_URL_SIZE_MAX])
 {
-    char url[SLACK_URL_SIZE_MAX];
     char digits[SLACK_TS_SIZE_MAX + 1];
     size_t count = 0;
     int size;
 
-    if (card->workspace_url == NULL || !prose_is_id(card->channel, "CDG")) {
-        return;
-    }
-    for (size_t i = 0; i < card->ts.size && count < SLACK_TS_SIZE_MAX; i++) {
-        if (card->ts.data[i] >= '0' && card->ts.data[i] <= '9') {
-            digits[count++] = card->ts.data[i];
+    for (size_t i = 0; i < place->ts.size && count < SLACK_TS_SIZE_MAX; i++) {
+        if (place->ts.data[i] >= '0' && place->ts.data[i] <= '9') {
+            digits[count++] = place->ts.data[i];
         }
     }
     digits[count] = '\0';
-    size = snprintf(url, sizeof url, "%sarchives/%.*s/p%s", card->workspace_url,
-                    SPAN_ARGS(card->channel), digits);
-    if (count > 0 && size > 0 && (size_t)size < sizeof url) {
+    if (place->workspace_url.size == 0 || count == 0 || !prose_is_id(place->channel, "CDG")) {
+        return false;
+    }
+    size = snprintf(ret_url, SLACK_URL_SIZE_MAX, "%.*sarchives/%.*s/p%s",
+                    SPAN_ARGS(place->workspace_url), SPAN_ARGS(place->channel), digits);
+    return size > 0 && size < SLACK_URL_SIZE_MAX;
+}
+
+void card_link(struct prose *prose, const struct card *card, const char *label)
+{
+    struct card_place place = {.channel = card->channel, .ts = card->ts};
+    char url[SLACK_URL_SIZE_MAX];
+
+    if (card->workspace_url != NULL) {
+        place.workspace_url = span_text(card->workspace_url);
+    }
+    if (card_url(&place, url)) {
         prose_add_link(prose, url, label);
     }
 }

@@ -10,6 +10,7 @@
 #define APPROVALD_SLACK_CARD_H
 
 #include "approvald/core/types.h"
+#include "approvald/slack/limits.h"
 #include "base/err.h"
 
 struct blocks;
@@ -52,6 +53,15 @@ void card_buttons(const struct card *card, struct blocks *blocks, struct prose *
 /* The small print: what an approval allows, the deadline, code, policy, id. Below the buttons, so
  * that a telephone shows question and buttons together. */
 void card_print(const struct card *card, struct blocks *blocks, struct prose *prose);
+/* The address of a message, "https://team.slack.com/archives/C…/p1234": what chat.getPermalink
+ * would say, without asking, for there is no time for a call. False: it is not known where it is.
+ */
+struct card_place {
+    struct span workspace_url; /* with the last slash, or empty */
+    struct span channel;
+    struct span ts;
+};
+bool card_url(const struct card_place *place, char ret_url[SLACK_URL_SIZE_MAX]);
 /* A link to the card; nothing when it is not known where that is. */
 void card_link(struct prose *prose, const struct card *card, const char *label);
 /* Adds "metadata": request_id, surface, the revision that is shown, item (0: none), cluster; its

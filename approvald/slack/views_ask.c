@@ -5,8 +5,8 @@
  * long a text is when it is clean. Text from people stands in plain_text only. */
 #include "approvald/slack/views_ask.h"
 
+#include "approvald/slack/card.h"
 #include "approvald/slack/payload.h"
-#include "approvald/slack/prose.h"
 #include "approvald/slack/views.h"
 #include "approvald/slack/views_fields.h"
 #include "approvald/slack/views_internal.h"
@@ -22,7 +22,8 @@
 #define ERROR_SIZE_MAX     512
 #define CHARACTER_SIZE_MAX 4 /* bytes in UTF-8 */
 #define FIELD_ID_SIZE      64
-#define LINK_SIZE_MAX      256
+
+static_assert(SLACK_URL_SIZE_MAX + 2 < CORE_DETAILS_COUNT_MAX, "a link leaves room for words");
 
 enum input { INPUT_CHOICE, INPUT_PERSON, INPUT_LINE, INPUT_LINES };
 
@@ -353,38 +354,18 @@ static enum err_code unescape(struct span text, struct buf *buf, struct err *err
     return rc;
 }
 
-/* What chat.getPermalink would say, without asking: there is no time for a call. */
-static void make_link(const struct view_ask_message *message, char link[LINK_SIZE_MAX])
-{
-    char digits[SLACK_TS_SIZE_MAX + 1];
-    size_t count = 0;
-    int size;
-
-    for (size_t i = 0; i < message->ts.size && count < SLACK_TS_SIZE_MAX; i++) {
-        if (message->ts.data[i] >= '0' && message->ts.data[i] <= '9') {
-            digits[count++] = message->ts.data[i];
-        }
-    }
-    digits[count] = '\0';
-    size = snprintf(link, LINK_SIZE_MAX, "%.*sarchives/%.*s/p%s", SPAN_ARGS(message->url),
-                    SPAN_ARGS(message->channel), digits);
-    if (message->url.size == 0 || count == 0 || !prose_is_id(message->channel, "CDG") ||
-        size >= LINK_SIZE_MAX) {
-        link[0] = '\0';
-    }
-}
-
 enum err_code
 view_ask_draft(const struct view_ask_message *message, struct buf *draft, struct err *err)
 {
     AUTO_BUF struct buf *plain = NULL;
     AUTO_BUF struct buf *clean = NULL;
-    char link[LINK_SIZE_MAX];
-    size_t room = CORE_DETAILS_COUNT_MAX;
+    struct card_place place = {
+        .workspace_url = message->url, .channel = message->channel, .ts = message->ts};
+    char link[SLACK_URL_SIZE_MAX];
+    bool linked = card_url(&place, link);
+    size_t room = CORE_DETAILS_COUNT_MAX - (linked ? strlen(link) + 2 : 0);
     enum err_code rc = buf_new(SLACK_ASK_SIZE_MAX, &plain, err);
 
-    make_link(message, link);
-    room -= link[0] == '\0' ? 0 : strlen(link) + 2;
     if (rc == ERR_OK) {
         rc = buf_new(SLACK_ASK_SIZE_MAX, &clean, err);
     }
@@ -397,7 +378,7 @@ view_ask_draft(const struct view_ask_message *message, struct buf *draft, struct
     if (rc == ERR_OK) {
         rc = buf_append_span(draft, text_prefix(buf_span(clean), room), err);
     }
-    if (rc == ERR_OK && link[0] != '\0') {
+    if (rc == ERR_OK && linked) {
         rc = buf_append_format(draft, err, "%s%s", buf_size(draft) > 0 ? "\n\n" : "", link);
     }
     return rc;

@@ -442,6 +442,18 @@ static void the_outcome_reaches_the_requester_with_its_reason_and_a_link(void)
     CU_ASSERT_PTR_NULL(block_of(json, "actions"));
 }
 
+static void only_a_known_place_has_an_address(void)
+{
+    struct card_place place = {.workspace_url = SPAN_LITERAL("https://a.slack.com/"),
+                               .channel = SPAN_LITERAL("C0APV00001")};
+    char url[SLACK_URL_SIZE_MAX];
+
+    CU_ASSERT_FALSE(card_url(&place, url));
+    place.ts = SPAN_LITERAL("17.05");
+    CU_ASSERT(card_url(&place, url));
+    CU_ASSERT_STRING_EQUAL(url, "https://a.slack.com/archives/C0APV00001/p1705");
+}
+
 static enum err_code say(struct prose *prose, const char *text, size_t count_max)
 {
     struct err err = ERR_INIT;
@@ -577,6 +589,7 @@ UNIT_MAIN("card",
           {"a rejection that is not enough is counted", a_rejection_that_is_not_enough_is_counted},
           {"the outcome reaches the requester with its reason and a link",
            the_outcome_reaches_the_requester_with_its_reason_and_a_link},
+          {"only a known place has an address", only_a_known_place_has_an_address},
           {"marks are disarmed and names stay as they are",
            marks_are_disarmed_and_names_stay_as_they_are},
           {"a cut leaves an ellipsis and whole entities",
