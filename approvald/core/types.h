@@ -65,7 +65,8 @@ struct decision {
     struct span reason; /* may be empty */
 };
 
-/* What time will do to a pending request, and did: core/elapsed.h, core/approval_time.c. All 0 without such policies. */
+/* What time will do to a pending request, and did: core/approval_time.c. All 0 without such
+ * policies. */
 struct request_clocks {
     uint64_t remind_ms;      /* when the approvers are reminded; 0: never, or it is done */
     uint64_t escalate_ms;    /* when more people are asked; 0: never, or it is done */

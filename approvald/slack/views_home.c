@@ -372,6 +372,17 @@ static uint64_t mix_number(uint64_t digest, uint64_t number)
     return mix(digest, &number, sizeof number);
 }
 
+static uint64_t mix_item(uint64_t digest, const struct service_home_item *item)
+{
+    digest = mix(digest, item->request->id.bytes, REQUEST_ID_SIZE);
+    digest = mix_number(digest, item->request->revision);
+    if (item->card != NULL) { /* where its link leads */
+        digest = mix(digest, item->card->channel.data, item->card->channel.size);
+        digest = mix(digest, item->card->ts.data, item->card->ts.size);
+    }
+    return digest;
+}
+
 uint64_t view_home_digest(const struct service_home_answer *found)
 {
     uint64_t digest = mix_number(FNV_BASIS, found->unknown ? 1 : 0);
@@ -384,14 +395,7 @@ uint64_t view_home_digest(const struct service_home_answer *found)
         digest = mix_number(digest, list->total);
         digest = mix_number(digest, list->more ? 1 : 0);
         for (size_t i = 0; i < list->count; i++) {
-            const struct service_home_item *item = &list->items[i];
-
-            digest = mix(digest, item->request->id.bytes, REQUEST_ID_SIZE);
-            digest = mix_number(digest, item->request->revision);
-            if (item->card != NULL) { /* where its link leads */
-                digest = mix(digest, item->card->channel.data, item->card->channel.size);
-                digest = mix(digest, item->card->ts.data, item->card->ts.size);
-            }
+            digest = mix_item(digest, &list->items[i]);
         }
     }
     return digest;
