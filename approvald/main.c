@@ -57,8 +57,8 @@ static const char help[] =
     "A first configuration:\n"
     "  data_dir = \"/var/lib/approvald\"\n"
     "  slack {\n"
-    "      signing_secret_file = \"/etc/approvald/slack-signing-secret\"\n"
-    "      bot_token_file = \"/etc/approvald/slack-bot-token\"\n"
+    "      signing_secret_file = \"/etc/approvald/secrets/slack-signing-secret\"\n"
+    "      bot_token_file = \"/etc/approvald/secrets/slack-bot-token\"\n"
     "  }\n";
 
 static int exit_code(enum err_code rc)

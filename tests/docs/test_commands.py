@@ -11,6 +11,7 @@ configuration keys exist.
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -114,15 +115,20 @@ class Written(unittest.TestCase):
 
     def test_the_configuration_shown_is_accepted(self):
         [block] = [b for b in pages.blocks(SETUP) if b.text.startswith("slack {")]
+        [installs] = [b for b in pages.blocks(SETUP) if b.text.startswith("install ")]
+        secrets = {"slack-signing-secret": harness.SIGNING_SECRET,
+                   "slack-app-token": harness.APP_TOKEN, "slack-bot-token": harness.BOT_TOKEN}
         with tempfile.TemporaryDirectory() as folder:
             data = os.path.join(folder, "data")
             os.mkdir(data, 0o700)
-            for name, text in (("slack-signing-secret", harness.SIGNING_SECRET),
-                               ("slack-app-token", harness.APP_TOKEN),
-                               ("slack-bot-token", harness.BOT_TOKEN)):  # fmt: skip
-                path = os.path.join(folder, name)
-                with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as handle:
-                    handle.write(text)
+            os.mkdir(os.path.join(folder, "secrets"), 0o750)
+            for line in installs.text.strip().split("\n"):
+                line = line.replace("/etc/approvald", folder)
+                command = shlex.split(line.replace("-g approvald", f"-g {os.getgid()}"),
+                                      comments=True)
+                name = os.path.basename(command[-1])
+                subprocess.run(command, input=secrets.pop(name), text=True, check=True)
+            self.assertEqual(secrets, {}, "no secret is left out")
             path = os.path.join(folder, "approvald.conf")
             with open(path, "w", encoding="utf-8") as handle:
                 handle.write(f'data_dir = "{data}"\n{block.text}'.replace("/etc/approvald", folder))
