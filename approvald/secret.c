@@ -28,7 +28,7 @@ static enum err_code check(int fd, const char *path, size_t size_max, struct err
         return err_set(err, ERR_INVALID, "%s: not a regular file", path);
     }
     if ((about.st_mode & S_IRWXO) != 0) {
-        return err_set(err, ERR_DENIED, "%s: others may read it (mode %04o); run: chmod 0600 %s",
+        return err_set(err, ERR_DENIED, "%s: others may read it (mode %04o); run: chmod o= %s",
                        path, (unsigned)(about.st_mode & 07777), path);
     }
     if (about.st_uid != 0 && about.st_uid != geteuid()) {

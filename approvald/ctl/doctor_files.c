@@ -62,6 +62,7 @@ bool doctor_value(const char *dump, const char *key, size_t index, char *ret_val
     return true;
 }
 
+/* As approvald/secret.c takes them: a group may read a file, as root's own has to be read so. */
 static void check_secret(struct doctor *doctor, const char *key, const char *file)
 {
     struct stat info;
@@ -70,13 +71,13 @@ static void check_secret(struct doctor *doctor, const char *key, const char *fil
         doctor_say(doctor, DOCTOR_OK, "%s: %s is a credential of systemd", key, file);
     } else if (stat(file, &info) != 0) {
         doctor_say(doctor, DOCTOR_FAIL, "%s: %s: %s", key, file, strerrordesc_np(errno));
-    } else if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        doctor_say(doctor, DOCTOR_FAIL,
-                   "%s: %s can be used by others than its owner: chmod 0600 %s", key, file, file);
+    } else if ((info.st_mode & S_IRWXO) != 0) {
+        doctor_say(doctor, DOCTOR_FAIL, "%s: %s can be used by others: chmod o= %s", key, file,
+                   file);
     } else if (info.st_size == 0) {
         doctor_say(doctor, DOCTOR_FAIL, "%s: %s is empty", key, file);
     } else {
-        doctor_say(doctor, DOCTOR_OK, "%s: %s is its owner's alone", key, file);
+        doctor_say(doctor, DOCTOR_OK, "%s: %s is closed to others", key, file);
     }
 }
 

@@ -428,6 +428,19 @@ class Showing(CtlTest):
         done = self.check(119, "doctor", "--config", "/dev/null", "--program", "/nonexistent")
         self.assertIn("/nonexistent: No such file", done.out)
 
+    def test_doctor_takes_secrets_as_the_daemon_does(self):
+        self.serve(sequence((200, {"ready": True})))
+        secret, program = (os.path.join(self.folder, name) for name in ("secret", "daemon"))
+        for path, text in ((secret, "xoxb"), (program, f"#!/bin/sh\necho 'bot_token_file = {secret}'")):
+            with open(path, "w", encoding="utf-8") as handle:
+                handle.write(text)
+        os.chmod(program, 0o700)
+        closed, open_to_all = "is closed to others", f"can be used by others: chmod o= {secret}"
+        for mode, code, said in ((0o600, 0, closed), (0o640, 0, closed), (0o644, 119, open_to_all)):
+            os.chmod(secret, mode)
+            out = self.check(code, "doctor", "--config", "/dev/null", "--program", program).out
+            self.assertIn(f"bot_token_file: {secret} {said}\n", out, oct(mode))
+
 
 def le_text(text):
     raw = text.encode()
