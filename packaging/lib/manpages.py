@@ -44,7 +44,8 @@ def ask(build, program, *words):
     done = subprocess.run([os.path.join(build, PROGRAMS[program]), *words], check=True,
                           capture_output=True, text=True)
     # A build for tests lies elsewhere than the packages.
-    return re.sub(r"/\S*?/etc/approvald/", "/etc/approvald/", done.stdout)
+    text = re.sub(r"/\S*?/etc/approvald/", "/etc/approvald/", done.stdout)
+    return re.sub(r"(?<!\S)/(?:\S*?/)?sbin/approvald(?!\S)", "/usr/sbin/approvald", text)
 
 
 def escaped(text):
