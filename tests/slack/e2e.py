@@ -40,6 +40,17 @@ class EndToEnd(unittest.TestCase):
         cls.token = cls.world.token("e2e")
         cls.world.secret_file("token", cls.token)
         cls.token_file = cls.world.path("token")
+        if cls.options.get("socket_mode"):
+            cls.wait_live()
+
+    @classmethod
+    def socket(cls):
+        return cls.world.admin("GET", "/v1/status").json()["slack"]["socket"]
+
+    @classmethod
+    def wait_live(cls, count=2, seconds=15):
+        return harness.World.wait(lambda: cls.socket()["live"] == count and cls.socket(),
+                                  f"{count} sockets are live", seconds)
 
     @classmethod
     def tearDownClass(cls):

@@ -277,12 +277,6 @@ class Ask(AskCase):
 class AskOverSocket(AskCase):
     options = {"policy": POLICY, "socket_mode": True}
 
-    @classmethod
-    def begin(cls):
-        super().begin()
-        World.wait(lambda: cls.world.admin("GET", "/v1/status").json()["slack"]["socket"]["live"],
-                   "a socket is live")
-
     def test_shortcut_command_and_form_go_over_a_socket(self):
         self.assertIsNotNone(self.shortcut()["modal"])
         sent = self.submit(policy="restart", title="Over a socket")

@@ -135,12 +135,6 @@ class Command(AskCase):
 class CommandOverSocket(Command):
     options = {"policy": POLICY, "socket_mode": True}
 
-    @classmethod
-    def begin(cls):
-        super().begin()
-        World.wait(lambda: cls.world.admin("GET", "/v1/status").json()["slack"]["socket"]["live"],
-                   "a socket is live")
-
     def again(self, typed):
         """The same command in another second and another envelope, as after a lost acknowledgement."""
         deliveries = self.world.control("POST", "/deliveries", {})["deliveries"]

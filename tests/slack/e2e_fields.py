@@ -224,12 +224,6 @@ class Form(FieldsCase):
 class FormOverSocket(Form):
     options = {"policy": POLICY, "socket_mode": True}
 
-    @classmethod
-    def begin(cls):
-        super().begin()
-        World.wait(lambda: cls.world.admin("GET", "/v1/status").json()["slack"]["socket"]["live"],
-                   "a socket is live")
-
 
 if __name__ == "__main__":
     main()

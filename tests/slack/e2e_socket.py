@@ -20,20 +20,6 @@ ANA, BEN, RITA, CHANNEL = harness.ANA, harness.BEN, harness.RITA, harness.CHANNE
 class SocketCase(EndToEnd):
     options = {"socket_mode": True}
 
-    @classmethod
-    def begin(cls):
-        super().begin()
-        cls.wait_live()
-
-    @classmethod
-    def socket(cls):
-        return cls.world.admin("GET", "/v1/status").json()["slack"]["socket"]
-
-    @classmethod
-    def wait_live(cls, count=2, seconds=15):
-        return harness.World.wait(lambda: cls.socket()["live"] == count and cls.socket(),
-                                  f"{count} sockets are live", seconds)
-
     def sockets(self):
         return self.world.control("POST", "/sockets", {})
 
