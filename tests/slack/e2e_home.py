@@ -12,6 +12,7 @@ from e2e import EndToEnd, main
 from lib.harness import ANA, BEN, CHANNEL, POLICY, RITA, World
 
 GUEST = "U0GUEST001"
+NEWCOMER = "U0NEW00001"  # opens nothing but what one case opens
 SPACING_S = 3
 WAITING, MINE, RECENT = "Waiting for you", "Your open requests", "Recently ended"
 NOTHING = "Nothing waits for your decision"
@@ -107,10 +108,13 @@ class Home(HomeCase):
         self.assertEqual(self.waiting(view), [])
 
     def test_the_messages_tab_publishes_nothing(self):
-        before = len(self.publishes(RITA))
-        self.world.control("POST", "/home_opened", {"user": RITA, "tab": "messages"})
-        self.open_home(ANA)  # later, and done
-        self.assertEqual(len(self.publishes(RITA)), before)
+        self.world.control("POST", "/add_user", {"id": NEWCOMER, "name": "nora",
+                                                 "channels": [CHANNEL]})
+        self.world.control("POST", "/home_opened", {"user": NEWCOMER, "tab": "messages"})
+        self.open_home(ANA)
+        made = self.ask(title="Later")
+        self.wait_home(ANA, lambda v: made in self.waiting(v), "what came later is done")
+        self.assertEqual(self.publishes(NEWCOMER), [])
 
     def test_a_request_appears_and_is_approved_without_opening_it_again(self):
         self.open_home(ANA)
@@ -178,8 +182,8 @@ class Home(HomeCase):
 
     def test_own_requests_wait_for_oneself_only_where_the_policy_says_so(self):
         made = self.ask(policy="own", title="Mine to decide")
-        view = self.open_home(RITA)
-        self.assertEqual(self.waiting(view), [made])
+        self.open_home(RITA)
+        self.wait_home(RITA, lambda v: self.waiting(v) == [made], "it waits for its asker")
         self.assertEqual(self.waiting(self.open_home(GUEST)), [], "a guest decides nothing")
 
     def test_what_expires_first_comes_first_and_pages_are_turned(self):
