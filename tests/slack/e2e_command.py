@@ -12,12 +12,13 @@ from e2e_ask import GUEST, AskCase
 from lib.harness import ANA, BEN, CHANNEL, RITA, World
 
 GROUP = "S0APV00001"  # Ana and Ben are in it
+NEWCOMER = "U0NEW00001"  # for the one case that wants somebody whom approvald does not know
 HOSTILE = f"<!channel> <@{BEN}> `x` *Approved* <https://evil.example|here>\u202e"
 POLICY = f"""
 policy deploy {{
     title = "Deploy"
     channel = "{CHANNEL}"
-    approvers = {{"{ANA}", "{GUEST}"}}
+    approvers = {{"{ANA}", "{GUEST}", "{NEWCOMER}"}}
     ask_in_slack = true
 }}
 policy silent {{ approvers = {{"{ANA}"}} }}
@@ -81,7 +82,9 @@ class Command(AskCase):
 
     def test_show_to_whom_it_concerns_and_to_nobody_else(self):
         request_id = self.create("Shown " + HOSTILE, reason="why " + HOSTILE)
-        for user in (RITA, ANA):  # Ana has never been seen before
+        self.world.control("POST", "/add_user", {"id": NEWCOMER, "name": "nora",
+                                                 "channels": [CHANNEL]})
+        for user in (RITA, NEWCOMER):
             said = self.typed("show " + request_id, user)
             self.assertIn("Shown &lt;!channel&gt;", said)
             self.assertIn(f"asked by <@{RITA}>", said)
