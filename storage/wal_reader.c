@@ -19,6 +19,7 @@ struct wal_reader {
     struct wal_segment segment; /* its file is this reader's own descriptor */
     uint64_t lsn_next;          /* the record at the offset */
     uint64_t offset;
+    uint64_t offset_before; /* of the record in front of it, once that was read; else 0 */
     uint8_t *bytes;        /* owned */
     uint64_t bytes_offset; /* in the segment */
     size_t bytes_size;
@@ -58,6 +59,7 @@ static void let_go(struct wal_reader *reader)
     wal_segment_close(&reader->wal->options.home, &reader->segment);
     reader->segment = (struct wal_segment){.file = -1};
     reader->lsn_next = 0;
+    reader->offset_before = 0;
     reader->bytes_size = 0;
 }
 
@@ -201,14 +203,24 @@ static enum err_code fill_record(struct wal_reader *reader, size_t *ret_size, st
     return ERR_OK;
 }
 
+/* Back to the record lsn, or to the first of the segment. The last one again costs nothing: whoever
+ * had no room for a record asks for it once more, and the segment may be long. */
+static void turn_back(struct wal_reader *reader, uint64_t lsn)
+{
+    bool last = reader->offset_before > 0 && reader->lsn_next == lsn + 1;
+
+    reader->lsn_next = last ? lsn : reader->segment.lsn_first;
+    reader->offset = last ? reader->offset_before : WAL_SEGMENT_HEADER_SIZE;
+    reader->offset_before = 0;
+}
+
 /* Moves to the record lsn of this segment, by headers alone. */
 static enum err_code walk(struct wal_reader *reader, uint64_t lsn, struct err *err)
 {
     enum err_code rc = ERR_OK;
 
     if (reader->lsn_next == 0 || reader->lsn_next > lsn) {
-        reader->lsn_next = reader->segment.lsn_first;
-        reader->offset = WAL_SEGMENT_HEADER_SIZE;
+        turn_back(reader, lsn);
     }
     while (rc == ERR_OK && reader->lsn_next < lsn) {
         size_t size = 0;
@@ -219,6 +231,7 @@ static enum err_code walk(struct wal_reader *reader, uint64_t lsn, struct err *e
                          reader->segment.seq, reader->lsn_next);
         }
         if (rc == ERR_OK) {
+            reader->offset_before = reader->offset;
             reader->offset += size;
             reader->lsn_next++;
         }
@@ -255,6 +268,7 @@ enum err_code wal_reader_read(struct wal_reader *reader,
         return rc == ERR_NOT_FOUND ? rc : err_wrap(err, rc, "read record %" PRIu64, lsn);
     }
     entry.shared = span_of(bytes_at(reader) + RECORD_LOCAL_SIZE, size - RECORD_LOCAL_SIZE);
+    reader->offset_before = reader->offset;
     reader->offset += size;
     reader->lsn_next++;
     *ret_entry = entry;

@@ -103,6 +103,7 @@ sim_read(void *arg, int number, uint64_t offset, void *bytes, size_t size, struc
     struct sim_disk *sim = arg;
     const struct sim_file *file = &sim->files[number];
 
+    sim->read_count++;
     if (offset > file->size || size > file->size - offset) {
         return err_set(err, ERR_IO, "read: the file ends");
     }

@@ -25,6 +25,7 @@ struct sim_disk {
     struct sim_file files[SIM_FILE_COUNT_MAX];
     uint64_t free_size;
     uint64_t sync_count;
+    uint64_t read_count;
 };
 
 void sim_disk_init(struct sim_disk *sim);

@@ -77,6 +77,28 @@ static void records_are_found_in_any_order_and_across_segments(void)
     end(&rig);
 }
 
+/* A standby whose table is full asks for the same record again, a hundred times in a segment. */
+static void the_last_record_again_is_not_looked_for(void)
+{
+    struct rig rig;
+    uint64_t read_count;
+
+    begin(&rig);
+    for (uint64_t lsn = 1; lsn <= 100; lsn++) {
+        append(&rig, 2000);
+    }
+    for (uint64_t lsn = 1; lsn <= 100; lsn++) {
+        CU_ASSERT(is_there(&rig, lsn));
+        read_count = rig.kit.sim.read_count;
+        CU_ASSERT(is_there(&rig, lsn));
+        CU_ASSERT_EQUAL(rig.kit.sim.read_count, read_count);
+    }
+    CU_ASSERT(is_there(&rig, 1));
+    CU_ASSERT(is_there(&rig, 100));
+    CU_ASSERT(is_there(&rig, 99));
+    end(&rig);
+}
+
 static void the_largest_record_is_read(void)
 {
     struct rig rig;
@@ -300,6 +322,7 @@ UNIT_MAIN("wal_reader",
            each_record_is_read_as_soon_as_it_is_appended},
           {"records are found in any order and across segments",
            records_are_found_in_any_order_and_across_segments},
+          {"the last record again is not looked for", the_last_record_again_is_not_looked_for},
           {"the largest record is read", the_largest_record_is_read},
           {"old segments are found after reopening", old_segments_are_found_after_reopening},
           {"a trimmed record is not found", a_trimmed_record_is_not_found},
