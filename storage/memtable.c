@@ -27,6 +27,7 @@ struct memtable {
     size_t count_max;
     size_t size;
     size_t size_max;
+    size_t size_held; /* bytes from the start that may have memory */
 };
 
 enum err_code
@@ -74,8 +75,10 @@ static void release_pages(char *bytes, size_t size)
 
 void memtable_clear(struct memtable *table, bool release)
 {
+    table->size_held = table->size > table->size_held ? table->size : table->size_held;
     if (release && table->bytes != NULL) {
-        release_pages(table->bytes, table->size);
+        release_pages(table->bytes, table->size_held);
+        table->size_held = 0;
     }
     table->count = 0;
     table->size = 0;

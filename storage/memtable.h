@@ -22,7 +22,8 @@ enum err_code memtable_new(size_t count_max,
                            struct err *err) WARN_UNUSED;
 /* NULL is allowed. */
 void memtable_free(struct memtable *table);
-/* Empties the table. release: gives the memory of the copies back to the system. */
+/* Empties the table. release: gives the memory of the copies back to the system, also what was kept
+ * when the table was emptied before. */
 void memtable_clear(struct memtable *table, bool release);
 
 /* True when another change of so many bytes (key and value) fits, whatever its key. */

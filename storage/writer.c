@@ -173,10 +173,11 @@ static void do_batch(struct storage *storage)
 }
 
 /* The frozen table is in LMDB: first the view moves there, then the table goes, so that no reader
- * of the layers ever misses it. Lock held, dropped meanwhile. */
+ * of the layers ever misses it. Memory goes back once nothing has come meanwhile: under load the
+ * kernel would have to fill the same pages anew for each table. Lock held, dropped meanwhile. */
 static void drop_frozen(struct storage *storage)
 {
-    bool idle = storage->enqueued == storage->evaluated;
+    bool idle = storage->enqueued == storage->evaluated && memtable_count(storage->active) == 0;
     struct err failure = ERR_INIT;
     enum err_code rc;
 
@@ -184,6 +185,9 @@ static void drop_frozen(struct storage *storage)
     rc = store_view_renew(storage->view, &failure);
     if (rc == ERR_OK) {
         memtable_clear(storage->frozen, idle);
+        if (idle) {
+            memtable_clear(storage->active, true);
+        }
     } else {
         engine_fail(storage, &failure);
     }

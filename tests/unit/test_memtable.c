@@ -5,6 +5,7 @@
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void set(struct memtable *table, const char *key, const char *value)
@@ -113,9 +114,53 @@ static void released_memory_can_be_used_again(void)
     memtable_free(table);
 }
 
+/* Resident memory of this process, in pages. */
+static long resident(void)
+{
+    FILE *file = fopen("/proc/self/statm", "re");
+    char line[128] = "";
+    char *behind = line;
+    long pages;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(fgets(line, sizeof line, file));
+    (void)fclose(file);
+    (void)strtol(line, &behind, 10); /* the first number is the address space */
+    pages = strtol(behind, NULL, 10);
+    CU_ASSERT_FATAL(pages > 0);
+    return pages;
+}
+
+static void what_was_kept_is_released_later(void)
+{
+    static char value[64 * 1024];
+    struct memtable *table = NULL;
+    long before;
+    long full;
+
+    memset(value, 'v', sizeof value - 1);
+    CU_ASSERT_EQUAL_FATAL(memtable_new(1000, 32U << 20, &table, NULL), ERR_OK);
+    before = resident();
+    for (int i = 0; i < 480; i++) {
+        char key[16];
+
+        (void)snprintf(key, sizeof key, "%05d", i);
+        set(table, key, value);
+    }
+    full = resident();
+    CU_ASSERT(full - before > 7000); /* 30 MiB are 7,680 pages of 4 KiB */
+    memtable_clear(table, false);
+    CU_ASSERT(resident() - before > 7000);
+    set(table, "one", "small");
+    memtable_clear(table, true);
+    CU_ASSERT(resident() - before < 2000);
+    memtable_free(table);
+}
+
 UNIT_MAIN("memtable",
           {"the newest change of a key is found", the_newest_change_of_a_key_is_found},
           {"keys lie in the order of their bytes", keys_lie_in_the_order_of_their_bytes},
           {"it says what fits", it_says_what_fits},
           {"a key that changes often does not fill it", a_key_that_changes_often_does_not_fill_it},
-          {"released memory can be used again", released_memory_can_be_used_again})
+          {"released memory can be used again", released_memory_can_be_used_again},
+          {"what was kept is released later", what_was_kept_is_released_later})
