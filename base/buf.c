@@ -20,7 +20,7 @@ struct buf {
     size_t size_max;
 };
 
-static void buf_invariant(const struct buf *buf)
+static inline void buf_invariant(const struct buf *buf)
 {
     ASSERT(buf != NULL);
     ASSERT(buf->size <= buf->size_max);
@@ -137,9 +137,15 @@ enum err_code buf_extend(struct buf *buf, size_t size, char **ret_room, struct e
 
 enum err_code buf_append(struct buf *buf, const void *data, size_t size, struct err *err)
 {
-    char *room;
-    enum err_code rc = buf_extend(buf, size, &room, err);
+    char *room = buf->data + buf->size;
+    enum err_code rc = ERR_OK;
 
+    if (size < buf->capacity - buf->size) { /* as nearly always: records are made of small fields */
+        buf->size += size;
+        buf->data[buf->size] = '\0';
+    } else {
+        rc = buf_extend(buf, size, &room, err);
+    }
     if (rc == ERR_OK && size > 0) {
         memcpy(room, data, size);
     }

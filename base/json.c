@@ -98,15 +98,22 @@ void json_free_guard(struct json **slot)
     json_free(*slot);
 }
 
+/* Most names differ in their first byte. */
+static bool is_named(const cJSON *node, const char *name, size_t size)
+{
+    const char *own = node->string;
+
+    return (size == 0 || own[0] == name[0]) && strncmp(own, name, size) == 0 && own[size] == '\0';
+}
+
 static const struct json *json_member(const struct json *json, const char *name, size_t size)
 {
-    const struct json *child = json_is_object(json) ? json_first(json) : NULL;
+    const cJSON *node = json_is_object(json) ? node_of(json)->child : NULL;
 
-    while (child != NULL &&
-           (strncmp(json_name(child), name, size) != 0 || json_name(child)[size] != '\0')) {
-        child = json_next(child);
+    while (node != NULL && !is_named(node, name, size)) {
+        node = node->next;
     }
-    return child;
+    return json_of(node);
 }
 
 const struct json *json_get(const struct json *json, const char *name)

@@ -38,12 +38,12 @@ static enum err_code scan_refuse(struct scan *scan, enum err_code code, const ch
 }
 
 /* The next byte, or -1 at the end. A NUL is a byte like others, and no place allows it. */
-static int scan_peek(const struct scan *scan)
+static inline int scan_peek(const struct scan *scan)
 {
     return scan->offset < scan->bytes.size ? (uint8_t)scan->bytes.data[scan->offset] : -1;
 }
 
-static bool scan_skip(struct scan *scan, int byte)
+static inline bool scan_skip(struct scan *scan, int byte)
 {
     if (scan_peek(scan) != byte) {
         return false;
@@ -52,7 +52,7 @@ static bool scan_skip(struct scan *scan, int byte)
     return true;
 }
 
-static void scan_space(struct scan *scan)
+static inline void scan_space(struct scan *scan)
 {
     int byte = scan_peek(scan);
 

@@ -6,16 +6,13 @@
 
 #include "base/buf.h"
 
+#include <endian.h>
 #include <string.h>
 
 static enum err_code pack_number(struct buf *buf, uint64_t value, size_t size, struct err *err)
 {
-    uint8_t bytes[8];
-
-    for (size_t i = 0; i < size; i++) {
-        bytes[i] = (uint8_t)(value >> (8 * i));
-    }
-    return buf_append(buf, bytes, size, err);
+    value = htole64(value);
+    return buf_append(buf, &value, size, err); /* the lowest bytes come first */
 }
 
 enum err_code pack_u8(struct buf *buf, uint8_t value, struct err *err)
@@ -85,10 +82,10 @@ static uint64_t unpack_number(struct unpack *unpack, size_t size)
     struct span bytes = unpack_bytes(unpack, size);
     uint64_t value = 0;
 
-    for (size_t i = bytes.size; i > 0; i--) {
-        value = value << 8 | (uint8_t)bytes.data[i - 1];
+    if (bytes.size > 0) {
+        memcpy(&value, bytes.data, bytes.size);
     }
-    return value;
+    return le64toh(value);
 }
 
 uint8_t unpack_u8(struct unpack *unpack)

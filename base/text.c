@@ -400,7 +400,7 @@ static const uint8_t form_hex[256] = {
 };
 
 /* The byte that stands at *offset of encoded, which moves past it; -1 for a bad escape or a NUL. */
-static int form_byte(struct span encoded, size_t *offset)
+static inline int form_byte(struct span encoded, size_t *offset)
 {
     char byte = encoded.data[*offset];
     int high;
