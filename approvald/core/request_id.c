@@ -94,11 +94,6 @@ int request_id_compare(const struct request_id *a, const struct request_id *b)
     return memcmp(a->bytes, b->bytes, REQUEST_ID_SIZE);
 }
 
-bool request_id_equal(const struct request_id *a, const struct request_id *b)
-{
-    return request_id_compare(a, b) == 0;
-}
-
 uint64_t request_id_time_ms(const struct request_id *id)
 {
     uint64_t time_ms = 0;

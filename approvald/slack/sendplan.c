@@ -108,14 +108,19 @@ static bool is_before(const struct sendplan_row *a, const struct sendplan_row *b
     return a->owed_ms < b->owed_ms;
 }
 
-/* Is a worth its place in the table more than b? Rows that rest or wait are worth least. */
+/* A row that rests or is not due yet. */
+static bool waits(const struct sendplan_row *row, uint64_t now_ms)
+{
+    return !row->owed || row->due_ms > now_ms || row->hold_ms > now_ms;
+}
+
+/* Is a worth its place in the table more than b? Rows that wait are worth least. */
 static bool
 is_worth_more(const struct sendplan_row *a, const struct sendplan_row *b, uint64_t now_ms)
 {
-    bool a_waits = !a->owed || a->due_ms > now_ms || a->hold_ms > now_ms;
-    bool b_waits = !b->owed || b->due_ms > now_ms || b->hold_ms > now_ms;
+    bool b_waits = waits(b, now_ms);
 
-    return a_waits == b_waits ? is_before(a, b) : b_waits;
+    return waits(a, now_ms) == b_waits ? is_before(a, b) : b_waits;
 }
 
 static struct sendplan_row *find(struct sendplan *plan, const struct outbox_row *row)
@@ -132,15 +137,19 @@ static struct sendplan_row *find(struct sendplan *plan, const struct outbox_row 
 static struct sendplan_row *place(struct sendplan *plan, uint64_t now_ms)
 {
     struct sendplan_row *worst = NULL;
+    bool worst_waits = false;
 
     for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
         struct sendplan_row *row = &plan->rows[i];
+        bool row_waits = waits(row, now_ms);
 
         if (!row->used) {
             return row;
         }
-        if (!row->busy && (worst == NULL || is_worth_more(worst, row, now_ms))) {
+        if (!row->busy &&
+            (worst == NULL || (row_waits == worst_waits ? is_before(worst, row) : row_waits))) {
             worst = row;
+            worst_waits = row_waits;
         }
     }
     return worst;
@@ -342,9 +351,9 @@ uint64_t sendplan_due_ms(const struct sendplan *plan, const struct sendplan_limi
     for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
         const struct sendplan_row *row = &plan->rows[i];
 
-        bool waits = row->used && row->owed && !row->busy;
+        bool open = row->used && row->owed && !row->busy;
 
-        if (waits && start_ms(plan, row) < due_ms && has_room(&room, row) &&
+        if (open && start_ms(plan, row) < due_ms && has_room(&room, row) &&
             !is_blocked(plan, row)) {
             due_ms = start_ms(plan, row);
         }
