@@ -160,6 +160,7 @@ static enum err_code open_api(struct app *app, struct err *err)
         .facts = app_facts,
         .learn = app_learn,
         .group_size = app_group_size,
+        .group_error = app_group_error,
         .status = app_status,
         .ready = app_ready,
         .collect = app_collect,

@@ -198,6 +198,7 @@ enum err_code app_learn(void *arg,
                         void *done_arg,
                         struct err *err) WARN_UNUSED;
 bool app_group_size(void *arg, struct span group, uint32_t *ret_count);
+struct span app_group_error(void *arg, struct span group);
 
 /* app_status.c */
 void app_metrics(struct app *app); /* registers */

@@ -451,3 +451,10 @@ bool app_group_size(void *arg, struct span group, uint32_t *ret_count)
 
     return app->directory != NULL && directory_group_size(app->directory, group, ret_count);
 }
+
+struct span app_group_error(void *arg, struct span group)
+{
+    const struct app *app = arg;
+
+    return app->directory == NULL ? SPAN_NONE : directory_group_error(app->directory, group);
+}

@@ -10,6 +10,7 @@
 #include "approvald/slack/cardsweep.h"
 #include "approvald/slack/directory.h"
 #include "approvald/slack/inbound.h"
+#include "approvald/slack/limits.h"
 #include "approvald/slack/socketmode.h"
 #include "approvald/slack/webapi.h"
 #include "base/clock.h"
@@ -368,6 +369,23 @@ static void add_cards(struct json *slack, const struct app *app)
     json_add_text(cards, "unseen_scope", span_text(status.blind_scope));
 }
 
+/* Groups and channels of policies whose members are not known, or that are worth a look. */
+static void add_names(struct json *slack, const struct app *app)
+{
+    struct directory_trouble troubles[SLACK_TROUBLE_COUNT_MAX];
+    size_t count = directory_troubles(app->directory, troubles, SLACK_TROUBLE_COUNT_MAX);
+    struct json *list = json_add_array(slack, "names");
+
+    for (size_t i = 0; i < count; i++) {
+        struct json *node = json_add_object(list, NULL);
+
+        json_add_text(node, "id", troubles[i].id);
+        json_add_text(node, "word", troubles[i].word);
+        json_add_text(node, "scope", troubles[i].needed);
+        json_add_bool(node, "works", troubles[i].works);
+    }
+}
+
 static void add_slack(struct json *object, struct app *app)
 {
     static const char *const states[] = {
@@ -395,6 +413,7 @@ static void add_slack(struct json *object, struct app *app)
     json_add_bool(slack, "team_mismatch", identity.mismatch);
     json_add_text(slack, "team", identity.team);
     json_add_text(slack, "bot_user", identity.bot_user);
+    add_names(slack, app);
     add_transports(slack, app);
 }
 

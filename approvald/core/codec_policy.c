@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* codec_policy.c: the stored forms of a policy's version and of the retention.
- * Owns their layouts: policy: u8 version (1) | text name | u32 version | u8 flags (1 deleted,
- *   2 self_approval, 4 direct_requester, 8 require_reason, 16 ask_in_slack, 32 needs, 64 clocks,
- *   128 fields) |
- *   text title, channel | u8 quorum | u64 expires_after, lapses_after |
- *   lists of text users, groups, webhooks | u64 applied_ms | text applied_by |
- *   with flag 32, which says that one of them is not the default: u8 rejections (default 1) |
- *     list of text excludes |
+ * Owns their layouts: policy: u8 version (1; 2: it names channels) | text name | u32 version | u8
+ * flags (1 deleted, 2 self_approval, 4 direct_requester, 8 require_reason, 16 ask_in_slack, 32
+ * needs, 64 clocks, 128 fields) | text title, channel | u8 quorum | u64 expires_after, lapses_after
+ * | lists of text users, groups, webhooks | u64 applied_ms | text applied_by | with flag 32, which
+ * says that one of them is not the default: u8 rejections (default 1) | list of text excludes |
  *     list of (text name | u8 quorum | u8 alternative | u64 users | u8 groups) |
  *   with flag 64: a section of codec_clocks | with flag 128: text fields (codec_fields.c).
  * retention: u8 version (1) | u32 version | u64 requests_ms, audit_ms, applied_ms |
@@ -17,12 +15,15 @@
 #include "approvald/core/codec_need.h"
 #include "approvald/core/fields.h"
 #include "approvald/core/needs.h"
+#include "approvald/core/policy.h"
 
 #include "base/assert.h"
 
 #include <string.h>
 
 #define VERSION 1
+#define VERSION_CHANNELS                                                                           \
+    2 /* the same layout: who does not know them must not take them for groups */
 
 enum policy_flag {
     FLAG_DELETED = 1,
@@ -90,6 +91,18 @@ static uint8_t policy_flags(const struct policy *policy)
     return (uint8_t)flags;
 }
 
+/* An approvald that does not know channels would ask Slack for a user group of that name, and take
+ * nobody for its members: it must not read such a policy at all. */
+static uint8_t version_of(const struct policy *policy)
+{
+    for (uint32_t i = 0; i < policy->group_count; i++) {
+        if (slack_channel_is_valid(policy->groups[i])) {
+            return VERSION_CHANNELS;
+        }
+    }
+    return VERSION;
+}
+
 enum err_code codec_policy_encode(const struct policy *policy, struct buf *buf, struct err *err)
 {
     struct codec_writer writer = {.buf = buf, .err = err, .rc = ERR_OK};
@@ -102,7 +115,7 @@ enum err_code codec_policy_encode(const struct policy *policy, struct buf *buf, 
     ASSERT(policy->need_count <= CORE_NEED_COUNT_MAX);
     ASSERT(policy->exclude_count <= CORE_POLICY_GROUP_COUNT_MAX);
 
-    codec_u8(&writer, VERSION);
+    codec_u8(&writer, version_of(policy));
     codec_text(&writer, policy->name);
     codec_u32(&writer, policy->version);
     codec_u8(&writer, policy_flags(policy));
@@ -152,12 +165,13 @@ static struct span read_fields(struct unpack *unpack)
 enum err_code codec_policy_decode(struct span bytes, struct policy *ret_policy, struct err *err)
 {
     struct unpack unpack;
+    uint32_t version;
     uint8_t flags;
 
     ASSERT(ret_policy != NULL);
     memset(ret_policy, 0, sizeof *ret_policy);
     unpack_init(&unpack, bytes);
-    (void)codec_range(&unpack, VERSION, VERSION); /* a failure is remembered by the cursor */
+    version = codec_range(&unpack, VERSION, VERSION_CHANNELS);
     ret_policy->name = unpack_text(&unpack);
     ret_policy->version = unpack_u32(&unpack);
     flags = unpack_u8(&unpack); /* all are taken: one more needs another version */
@@ -189,7 +203,7 @@ enum err_code codec_policy_decode(struct span bytes, struct policy *ret_policy, 
     if ((flags & FLAG_FIELDS) != 0) {
         ret_policy->fields = read_fields(&unpack);
     }
-    if (!unpack.failed && !groups_fit(ret_policy)) {
+    if (!unpack.failed && (!groups_fit(ret_policy) || version != version_of(ret_policy))) {
         unpack.failed = true;
     }
     return codec_end(&unpack, "policy", err);

@@ -65,6 +65,11 @@ bool slack_channel_is_valid(struct span id)
     return is_slack_id(id, "CG");
 }
 
+bool slack_crowd_is_valid(struct span id)
+{
+    return slack_group_is_valid(id) || slack_channel_is_valid(id);
+}
+
 static bool is_repeated(const struct span *items, uint32_t index)
 {
     for (uint32_t i = 0; i < index; i++) {
@@ -104,15 +109,15 @@ static enum err_code check_approvers(const struct policy *policy, struct err *er
     }
     if (policy->user_count + policy->group_count == 0) {
         return err_set(err, ERR_INVALID,
-                       "approvers: name at least one Slack user (U…) or user group (S…), here or "
-                       "in needs");
+                       "approvers: name at least one Slack user (U…), user group (S…) or channel "
+                       "(C…, G…), here or in needs");
     }
     rc = policy_check_ids(policy->users, policy->user_count, slack_user_is_valid,
                           "a Slack user id (U… or W…, from the profile's menu \"Copy member ID\")",
                           err);
     if (rc == ERR_OK) {
-        rc = policy_check_ids(policy->groups, policy->group_count, slack_group_is_valid,
-                              "a Slack user group id (S…)", err);
+        rc = policy_check_ids(policy->groups, policy->group_count, slack_crowd_is_valid,
+                              "a Slack user group id (S…) or channel id (C…, G…)", err);
     }
     return rc == ERR_OK ? ERR_OK : err_wrap(err, rc, "approvers");
 }

@@ -14,6 +14,8 @@ bool policy_name_is_valid(struct span name);
 bool slack_user_is_valid(struct span id);
 bool slack_group_is_valid(struct span id);
 bool slack_channel_is_valid(struct span id);
+/* Whose members may be approvers: a user group or a channel. */
+bool slack_crowd_is_valid(struct span id);
 
 /* ERR_INVALID: the message names the field, says what is wrong and how to put it right. */
 enum err_code policy_check(const struct policy *policy, struct err *err) WARN_UNUSED;

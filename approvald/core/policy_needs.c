@@ -42,7 +42,8 @@ static enum err_code check_need(const struct policy *policy, uint32_t index, str
     }
     if (need->users == 0 && need->groups == 0) {
         return err_set(err, ERR_INVALID,
-                       "needs: %.*s: name at least one Slack user (U…) or user group (S…)",
+                       "needs: %.*s: name at least one Slack user (U…), user group (S…) or channel "
+                       "(C…, G…)",
                        SPAN_ARGS(need->need.name));
     }
     for (uint32_t i = 0; i < index; i++) {

@@ -161,7 +161,7 @@ struct policy {
     uint32_t user_count;
     struct span users[CORE_POLICY_USER_COUNT_MAX]; /* Slack user ids who may decide */
     uint32_t group_count;
-    struct span groups[CORE_POLICY_GROUP_COUNT_MAX]; /* Slack user group ids (S…) */
+    struct span groups[CORE_POLICY_GROUP_COUNT_MAX]; /* user groups (S…) and channels (C…) */
     uint32_t need_count; /* 0: each of the users and the groups' members counts for the quorum */
     struct policy_need needs[CORE_NEED_COUNT_MAX];
     uint32_t exclude_count; /* groups whose members do not decide what a member has asked for */

@@ -244,6 +244,20 @@ static void check_cards(struct doctor *doctor, const struct json *status)
                SPAN_ARGS(scope), cards_remedy(error));
 }
 
+/* Does Slack tell who is in the groups and channels of the policies? */
+static void check_names(struct doctor *doctor, const struct json *status)
+{
+    for (const struct json *at = json_first(json_path(status, "slack.names")); at != NULL;
+         at = json_next(at)) {
+        if (!json_bool(at, "works", false)) {
+            doctor_say(doctor, DOCTOR_FAIL,
+                       "Slack: who is in %.*s is not known (%.*s), and its members cannot decide: "
+                       "approvalctl slack check",
+                       SPAN_ARGS(json_text(at, "id")), SPAN_ARGS(json_text(at, "word")));
+        }
+    }
+}
+
 static void check_status(struct doctor *doctor)
 {
     const struct client_reply *reply = NULL;
@@ -270,6 +284,7 @@ static void check_status(struct doctor *doctor)
         doctor_say(doctor, DOCTOR_OK, "Slack: signed in");
         check_sockets(doctor, reply->json);
         check_cards(doctor, reply->json);
+        check_names(doctor, reply->json);
     } else if (state.size == 0 || span_is(state, "unused")) {
         doctor_say(doctor, DOCTOR_WARN, "Slack: not configured");
     } else {

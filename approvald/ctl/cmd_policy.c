@@ -201,6 +201,7 @@ int cmd_policy_show(struct ctl *ctl)
 static enum err_code show_group(const char *prefix, const struct json *group, struct err *err)
 {
     AUTO_BUF struct buf *line = NULL;
+    struct span error = json_text(group, "error");
     uint64_t members;
     enum err_code rc = buf_new(CTL_BODY_SIZE_MAX, &line, err);
 
@@ -211,6 +212,9 @@ static enum err_code show_group(const char *prefix, const struct json *group, st
         rc = buf_append_format(line, err, " (%llu members)", (unsigned long long)members);
     } else if (rc == ERR_OK) {
         rc = buf_append_text(line, " (who is in it is not known now)", err);
+    }
+    if (rc == ERR_OK && error.size > 0) {
+        rc = buf_append_format(line, err, ": %.*s", SPAN_ARGS(error));
     }
     return rc == ERR_OK ? ctl_print_line(prefix, buf_span(line), err) : rc;
 }

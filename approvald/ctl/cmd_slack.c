@@ -138,6 +138,56 @@ static enum err_code check_socket(const struct json *slack, bool *ret_ok, struct
     return rc;
 }
 
+/* What is wrong with a group or channel of a policy, and what to do; a word of Slack's that has no
+ * sentence stands for itself. */
+static const char *advice_of(struct span word)
+{
+    static const struct {
+        const char *word;
+        const char *advice;
+    } table[] = {
+        {"channel_not_found",
+         "Slack shows no such channel to the app; if it is private, invite the app to it"},
+        {"not_in_channel", "the app is not in the channel; invite it"},
+        {"missing_scope", "add this scope and install the app again"},
+        {"too_many_members", "it has more than 10,000 members; name a user group"},
+        {"no_such_subteam", "Slack knows no such user group, or it is disabled"},
+        {"is_archived", "the channel is archived; who is in it still counts, and nobody can leave"},
+        {"is_public", "the channel is public: everybody may join it, and then decide"},
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        if (span_is(word, table[i].word)) {
+            return table[i].advice;
+        }
+    }
+    return "Slack does not tell who is in it";
+}
+
+/* Groups and channels that policies name. */
+static enum err_code check_names(const struct json *slack, bool *ret_ok, struct err *err)
+{
+    enum err_code rc = ERR_OK;
+
+    for (const struct json *at = json_first(json_get(slack, "names")); rc == ERR_OK && at != NULL;
+         at = json_next(at)) {
+        AUTO_BUF struct buf *text = NULL;
+        bool works = json_bool(at, "works", false);
+        struct span word = json_text(at, "word");
+        struct span scope = json_text(at, "scope");
+
+        *ret_ok = *ret_ok && works;
+        rc = buf_new(CTL_BODY_SIZE_MAX, &text, err);
+        if (rc == ERR_OK) {
+            rc = buf_append_format(text, err, "%-5s %.*s: %s (%.*s%s%.*s)", works ? "warn" : "FAIL",
+                                   SPAN_ARGS(json_text(at, "id")), advice_of(word), SPAN_ARGS(word),
+                                   scope.size > 0 ? " " : "", SPAN_ARGS(scope));
+        }
+        rc = rc == ERR_OK ? ctl_print_line("", buf_span(text), err) : rc;
+    }
+    return rc;
+}
+
 int cmd_slack_check(struct ctl *ctl)
 {
     const struct client_reply *reply = NULL;
@@ -160,7 +210,7 @@ int cmd_slack_check(struct ctl *ctl)
         return is_signed_in(slack) ? CTL_OK : CTL_INTERNAL;
     }
     if (check_sign_in(slack, &ok, &err) != ERR_OK || check_rest(slack, &ok, &err) != ERR_OK ||
-        check_socket(slack, &ok, &err) != ERR_OK) {
+        check_names(slack, &ok, &err) != ERR_OK || check_socket(slack, &ok, &err) != ERR_OK) {
         return ctl_fail_err(ctl, &err);
     }
     return ok ? CTL_OK : CTL_INTERNAL;

@@ -18,8 +18,17 @@
 
 /* docs/slack-setup.md says what each is for. */
 static const char *const scopes[] = {
-    "chat:write",       "commands",       "im:write",   "users:read", "usergroups:read",
-    "channels:history", "groups:history", "im:history", NULL,
+    "chat:write",
+    "commands",
+    "im:write",
+    "users:read",
+    "usergroups:read",
+    "channels:history",
+    "groups:history",
+    "im:history",
+    "channels:read",
+    "groups:read",
+    NULL,
 };
 static const char *const events[] = {"app_home_opened", "app_uninstalled", "tokens_revoked", NULL};
 

@@ -37,6 +37,8 @@ struct api_options {
                            struct err *err);
     /* How many members a group has; false: not known. NULL: never. */
     bool (*group_size)(void *arg, struct span group, uint32_t *ret_count);
+    /* Slack's word for why that is not known, or empty. NULL: never. */
+    struct span (*group_error)(void *arg, struct span group);
     /* Adds the members of /v1/status to an object. */
     void (*status)(void *arg, struct json *object);
     /* True when this process may write; else *ret_why is a fixed text. */

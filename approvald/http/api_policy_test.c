@@ -33,6 +33,7 @@ static void add_group(struct json *list, const struct call *call, struct span gr
 {
     const struct api_options *options = &call->api->options;
     struct json *node = json_add_object(list, NULL);
+    struct span error = SPAN_NONE;
     uint32_t count = 0;
 
     json_add_text(node, "id", group);
@@ -40,6 +41,14 @@ static void add_group(struct json *list, const struct call *call, struct span gr
         json_add_u64(node, "members", count);
     } else {
         json_add_null(node, "members");
+    }
+    if (options->group_error != NULL) {
+        error = options->group_error(options->arg, group);
+    }
+    if (error.size > 0) {
+        json_add_text(node, "error", error);
+    } else {
+        json_add_null(node, "error");
     }
 }
 

@@ -52,14 +52,15 @@ static uint32_t place_of(struct span *ids, uint32_t *count, uint32_t count_max, 
 static enum err_code
 add_name(struct policy *policy, struct policy_need *need, struct span id, struct err *err)
 {
-    bool is_group = slack_group_is_valid(id);
+    bool is_group = slack_crowd_is_valid(id);
     uint32_t at;
 
     if (!is_group && !slack_user_is_valid(id)) {
-        return err_set(err, ERR_INVALID,
-                       "needs: %.*s: \"%.*s\" is not a Slack user id (U… or W…) or user group id "
-                       "(S…)",
-                       SPAN_ARGS(need->need.name), SPAN_ARGS(id));
+        return err_set(
+            err, ERR_INVALID,
+            "needs: %.*s: \"%.*s\" is no Slack id of a user (U…, W…), a user group (S…) or "
+            "a channel (C…, G…)",
+            SPAN_ARGS(need->need.name), SPAN_ARGS(id));
     }
     at = is_group ? place_of(policy->groups, &policy->group_count, CORE_POLICY_GROUP_COUNT_MAX, id)
                   : place_of(policy->users, &policy->user_count, CORE_POLICY_USER_COUNT_MAX, id);

@@ -26,7 +26,8 @@ static const struct conf_option options[] = {
     {"policy", "channel", CONF_TEXT, "", 0, CORE_SLACK_ID_SIZE_MAX, NULL,
      "Slack channel id of the cards; without one there is no card."},
     {"policy", "approvers", CONF_LIST, "", 0, APPROVER_COUNT_MAX, NULL,
-     "Who may decide: Slack user ids (U…, W…) and user group ids (S…)."},
+     "Who may decide: Slack user ids (U…, W…), user group ids (S…) and ids of channels whose "
+     "members may (C…, G…)."},
     {"policy", "quorum", CONF_NUMBER, "1", 1, CORE_QUORUM_MAX, NULL,
      "How many different people have to approve."},
     {"policy", "needs", CONF_LIST, "", 0, NEED_ITEM_MAX, NULL,
@@ -121,13 +122,16 @@ read_approvers(const struct conf_section *section, struct policy *policy, struct
     for (size_t i = 0; i < count; i++) {
         struct span id = span_text(conf_list(section, "approvers", i));
 
-        if (slack_group_is_valid(id) && policy->group_count < CORE_POLICY_GROUP_COUNT_MAX) {
+        bool is_crowd = slack_crowd_is_valid(id);
+
+        if (is_crowd && policy->group_count < CORE_POLICY_GROUP_COUNT_MAX) {
             policy->groups[policy->group_count++] = id;
-        } else if (!slack_group_is_valid(id) && policy->user_count < CORE_POLICY_USER_COUNT_MAX) {
+        } else if (!is_crowd && policy->user_count < CORE_POLICY_USER_COUNT_MAX) {
             policy->users[policy->user_count++] = id;
         } else {
             return err_set(err, ERR_INVALID,
-                           "approvers: at most %d people and %d groups; use a Slack user group",
+                           "approvers: at most %d people, and %d groups and channels; use a Slack "
+                           "user group",
                            CORE_POLICY_USER_COUNT_MAX, CORE_POLICY_GROUP_COUNT_MAX);
         }
     }

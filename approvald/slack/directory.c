@@ -211,6 +211,35 @@ static void refresh_groups(struct directory *directory, uint64_t now_ms)
     }
 }
 
+/* Whether the channels that policies name are public or archived; one question a tick. */
+static void refresh_channels(struct directory *directory, uint64_t now_ms)
+{
+    const struct span *groups = NULL;
+    size_t count = service_groups(directory->service, &groups);
+
+    for (size_t i = 0; i < count; i++) {
+        uint32_t slot = lru_find(directory->channel_index, groups[i]);
+        bool fresh = slot != LRU_NONE && directory->channels[slot].fresh_until_ms > now_ms;
+
+        if (directory_is_channel(groups[i]) && !fresh &&
+            directory_lookup(directory, DIRECTORY_CHANNEL, groups[i], true)) {
+            return;
+        }
+    }
+}
+
+static uint64_t count_unknown(struct directory *directory)
+{
+    struct directory_trouble troubles[SLACK_TROUBLE_COUNT_MAX];
+    size_t count = directory_troubles(directory, troubles, SLACK_TROUBLE_COUNT_MAX);
+    uint64_t unknown = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        unknown += troubles[i].works ? 0 : 1;
+    }
+    return unknown;
+}
+
 static void on_tick(int fd, short what, void *arg)
 {
     struct directory *directory = arg;
@@ -225,7 +254,9 @@ static void on_tick(int fd, short what, void *arg)
     }
     if (status.state != WEBAPI_DEAD) {
         refresh_groups(directory, now_ms);
+        refresh_channels(directory, now_ms);
     }
+    metric_set(directory->trouble_metric, count_unknown(directory));
 }
 
 static void on_ready(int fd, short what, void *arg)
@@ -290,6 +321,9 @@ static void add_metrics(struct directory *directory, struct metrics *metrics)
     directory->failures_metric =
         metrics_add(metrics, METRIC_COUNTER, "approvald_slack_lookup_failures_total", NULL,
                     "Lookups at Slack that gave no answer.");
+    directory->trouble_metric = metrics_add(
+        metrics, METRIC_GAUGE, "approvald_slack_members_unknown", NULL,
+        "User groups and channels that policies name and whose members Slack does not tell.");
     directory->mismatch_metric =
         metrics_add(metrics, METRIC_GAUGE, "approvald_slack_team_mismatch", NULL,
                     "1: the token is of another team than the configured one.");
@@ -379,6 +413,9 @@ void directory_free(struct directory *directory)
     }
     for (size_t i = 0; directory->groups != NULL && i < CORE_FACT_GROUP_COUNT_MAX; i++) {
         mem_free(directory->groups[i].members);
+    }
+    for (size_t i = 0; directory->lookup_pool != NULL && i < SLACK_LOOKUP_COUNT_MAX; i++) {
+        directory_members_drop(&directory->lookup_pool[i]);
     }
     if (directory->tick != NULL) {
         event_free(directory->tick);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* directory.h: who people are at Slack and which groups they are in: a bounded cache in memory.
+/* directory.h: who people are at Slack and which groups and channels they are in: a bounded cache
+ * in memory. A group here is a user group (S…) or a channel (C…, G…) whose members matter.
  *
  * directory_facts reads what is fresh and never waits; directory_fetch gets what is missing, each
  * thing once however many ask. Groups named by policies are refreshed before they go stale. Loop
@@ -64,6 +65,20 @@ void directory_facts(struct directory *directory,
 bool directory_group_size(const struct directory *directory,
                           struct span group,
                           uint32_t *ret_count);
+
+/* Slack's word for why the members of a group are not known, or empty. Borrowed. */
+struct span directory_group_error(const struct directory *directory, struct span group);
+
+/* What the admin has to see about the groups that policies name. */
+struct directory_trouble {
+    struct span id;     /* borrowed until the next call into the directory */
+    struct span word;   /* "channel_not_found", "missing_scope", "is_archived", "is_public" */
+    struct span needed; /* the scope that is missing, or empty */
+    bool works;         /* its members are known: it is worth a look all the same */
+};
+size_t directory_troubles(struct directory *directory,
+                          struct directory_trouble *ret_troubles,
+                          size_t count_max);
 
 /* While Slack is down, of a person for whom the admin vouched (a token that is bound to him): as
  * known within the last SLACK_OUTAGE_FACTS_MS; who is not known at all is a member. Groups that

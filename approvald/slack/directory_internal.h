@@ -11,6 +11,7 @@
 #include <sys/queue.h>
 
 struct event;
+struct json;
 struct lru;
 struct metric;
 
@@ -42,6 +43,8 @@ struct directory_group_entry {
     uint64_t pause_until_ms;
     struct directory_member *members; /* owned, in order; NULL when member_count is 0 */
     uint32_t member_count;
+    char error[SLACK_SLUG_SIZE_MAX];  /* Slack's word for why the last answer was none, or empty */
+    char needed[SLACK_SLUG_SIZE_MAX]; /* the scope that was missing, or empty */
 };
 
 struct directory_channel_entry {
@@ -60,6 +63,14 @@ struct directory_lookup {
     TAILQ_ENTRY(directory_lookup) link;
     struct directory *directory;
     struct directory_key key;
+    bool background;
+    /* Of a channel whose members are read page by page. */
+    struct directory_member *members; /* owned */
+    uint32_t member_count;
+    uint32_t member_room;
+    uint32_t page_count;
+    char cursor[SLACK_CURSOR_SIZE_MAX]; /* of the next page */
+    size_t cursor_size;
 };
 TAILQ_HEAD(directory_lookups, directory_lookup);
 
@@ -109,6 +120,7 @@ struct directory {
 
     struct metric *lookups_metric[DIRECTORY_CHANNEL + 1];
     struct metric *failures_metric;
+    struct metric *trouble_metric;
     struct metric *mismatch_metric;
 };
 
@@ -125,6 +137,29 @@ bool directory_lookup(struct directory *directory,
                       enum directory_kind kind,
                       struct span id,
                       bool background);
+/* directory_members.c. Slack's words for an answer that is none of ours to keep. */
+#define DIRECTORY_TOO_LARGE "too_many_members"
+#define DIRECTORY_MALFORMED "malformed_answer"
+/* Is the id a channel's? Its members are read page by page. */
+bool directory_is_channel(struct span id);
+/* Adds a page of members to the lookup. NULL: taken, and there is another page when the lookup has
+ * a cursor; else the word of what is wrong. */
+const char *directory_members_add(struct directory_lookup *lookup, const struct json *json);
+/* The lookup's members become the entry's. */
+void directory_members_keep(struct directory_lookup *lookup, struct directory_group_entry *entry);
+void directory_members_drop(struct directory_lookup *lookup);
+/* The members of a user group's one answer; false when they are none. */
+bool directory_members_of_group(struct directory_group_entry *entry,
+                                const struct json *json,
+                                uint64_t now_ms);
+/* The entry has no members and is not known. */
+void directory_members_forget(struct directory_group_entry *entry);
+/* Notes why an answer was none; says so in the log when that is new. Empty: it was one. */
+void directory_members_note(struct directory_group_entry *entry,
+                            struct span id,
+                            struct span word,
+                            struct span needed);
+
 /* Asks Slack who we are. */
 void directory_ask_identity(struct directory *directory);
 

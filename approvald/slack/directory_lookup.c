@@ -14,11 +14,10 @@
 #include "base/metrics.h"
 
 #include <event2/event.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define MODULE        "slack_directory"
-#define FORM_SIZE_MAX 256 /* two names, two ids, escaped */
+#define FORM_SIZE_MAX (256 + 3 * SLACK_CURSOR_SIZE_MAX) /* three names, two ids, escaped */
 
 static bool key_is(const struct directory_key *key, enum directory_kind kind, struct span id)
 {
@@ -115,48 +114,6 @@ static void keep_user(struct directory_user_entry *entry, const struct json *jso
     entry->fresh_until_ms = now_ms + SLACK_USER_FRESH_MS;
 }
 
-static int compare_members(const void *a, const void *b)
-{
-    return memcmp(a, b, sizeof(struct directory_member));
-}
-
-static bool
-keep_group(struct directory_group_entry *entry, const struct json *json, uint64_t now_ms)
-{
-    const struct json *users = json_get(json, "users");
-    size_t count = json_count(users);
-    struct directory_member *members = NULL;
-    uint32_t kept = 0;
-
-    if (!json_is_array(users) || count > SLACK_GROUP_MEMBER_COUNT_MAX) {
-        return false;
-    }
-    if (count > 0) {
-        members = mem_new(count, sizeof *members);
-        if (members == NULL) {
-            return false;
-        }
-    }
-    for (const struct json *item = json_first(users); item != NULL; item = json_next(item)) {
-        struct span id = json_string(item);
-
-        if (id.size > 0 && id.size <= sizeof members->text) {
-            ASSERT(kept < count);
-            memcpy(members[kept].text, id.data, id.size);
-            kept++;
-        }
-    }
-    if (kept > 0) {
-        qsort(members, kept, sizeof *members, compare_members);
-    }
-    mem_free(entry->members);
-    entry->members = members;
-    entry->member_count = kept;
-    entry->fresh_until_ms = now_ms + SLACK_GROUP_FRESH_MS;
-    entry->refresh_ms = now_ms + SLACK_GROUP_REFRESH_MS;
-    return true;
-}
-
 static void
 keep_channel(struct directory_channel_entry *entry, const struct json *json, uint64_t now_ms)
 {
@@ -171,23 +128,45 @@ keep_channel(struct directory_channel_entry *entry, const struct json *json, uin
     entry->fresh_until_ms = now_ms + SLACK_CHANNEL_FRESH_MS;
 }
 
-static bool
-keep_answer(struct directory *directory, const struct directory_key *key, const struct json *json)
+/* NULL: kept; else the word of what is wrong with it. */
+static const char *
+keep_group(struct directory *directory, struct directory_lookup *lookup, const struct json *json)
 {
+    struct span id = slack_id_span(&lookup->key.id);
+    struct directory_group_entry *entry = group_entry(directory, id);
+    uint64_t now_ms = clock_boot_ms(directory->clock);
+    const char *error;
+
+    if (!directory_is_channel(id)) {
+        return directory_members_of_group(entry, json, now_ms) ? NULL : DIRECTORY_MALFORMED;
+    }
+    error = directory_members_add(lookup, json);
+    if (error == NULL && lookup->cursor_size == 0) {
+        directory_members_keep(lookup, entry);
+    } else if (error != NULL && strcmp(error, DIRECTORY_TOO_LARGE) == 0) {
+        directory_members_forget(entry); /* what it was when it was smaller is not what it is */
+    }
+    return error;
+}
+
+static const char *
+keep_answer(struct directory *directory, struct directory_lookup *lookup, const struct json *json)
+{
+    const struct directory_key *key = &lookup->key;
     uint64_t now_ms = clock_boot_ms(directory->clock);
     struct span id = slack_id_span(&key->id);
 
     switch (key->kind) {
     case DIRECTORY_USER:
         keep_user(user_entry(directory, id), json, now_ms);
-        return true;
+        return NULL;
     case DIRECTORY_GROUP:
-        return keep_group(group_entry(directory, id), json, now_ms);
+        return keep_group(directory, lookup, json);
     case DIRECTORY_CHANNEL:
         keep_channel(channel_entry(directory, id), json, now_ms);
-        return true;
+        return NULL;
     }
-    return false;
+    return DIRECTORY_MALFORMED;
 }
 
 static void keep_nothing(struct directory_group_entry *group, uint64_t until_ms)
@@ -197,6 +176,28 @@ static void keep_nothing(struct directory_group_entry *group, uint64_t until_ms)
     group->member_count = 0;
     group->fresh_until_ms = until_ms;
     group->refresh_ms = until_ms;
+}
+
+/* A channel that Slack does not show us has members all the same: they are not known, also not from
+ * before. A user group that is gone has none. */
+static bool keep_absent_group(struct directory *directory, struct span id, struct span word)
+{
+    struct directory_group_entry *entry = group_entry(directory, id);
+    uint64_t now_ms = clock_boot_ms(directory->clock);
+
+    if (directory_is_channel(id)) {
+        if (span_is(word, "channel_not_found") || span_is(word, "not_in_channel") ||
+            span_is(word, "method_not_supported_for_channel_type")) {
+            directory_members_forget(entry);
+            entry->pause_until_ms = now_ms + SLACK_ABSENT_CHANNEL_MS;
+        }
+        return false;
+    }
+    if (!span_is(word, "no_such_subteam") && !span_is(word, "subteam_not_found")) {
+        return false;
+    }
+    keep_nothing(entry, now_ms + SLACK_NEGATIVE_FRESH_MS);
+    return true;
 }
 
 /* Slack knows the id and says that there is no such thing for us: an answer, kept for a while. */
@@ -217,11 +218,7 @@ keep_absence(struct directory *directory, const struct directory_key *key, struc
         *user = (struct directory_user_entry){.missing = true, .fresh_until_ms = until_ms};
         return true;
     case DIRECTORY_GROUP:
-        if (!span_is(word, "no_such_subteam") && !span_is(word, "subteam_not_found")) {
-            return false;
-        }
-        keep_nothing(group_entry(directory, id), until_ms);
-        return true;
+        return keep_absent_group(directory, id, word);
     case DIRECTORY_CHANNEL:
         if (!span_is(word, "channel_not_found")) {
             return false;
@@ -264,30 +261,84 @@ static void release_waiters(struct directory *directory, const struct directory_
     }
 }
 
+/* It is not asked for again for a while; a longer pause stays. */
+static void fail(struct directory *directory,
+                 const struct directory_key *key,
+                 const struct webapi_answer *answer,
+                 struct span error)
+{
+    uint64_t pause_ms = answer->retry_after_ms > SLACK_LOOKUP_PAUSE_MS ? answer->retry_after_ms
+                                                                       : SLACK_LOOKUP_PAUSE_MS;
+    struct ages ages = ages_of(directory, key->kind, slack_id_span(&key->id));
+    uint64_t until_ms = clock_boot_ms(directory->clock) + pause_ms;
+
+    ASSERT(ages.pause_until_ms != NULL);
+    *ages.pause_until_ms = *ages.pause_until_ms > until_ms ? *ages.pause_until_ms : until_ms;
+    metric_add(directory->failures_metric, 1);
+    log_fields(LOG_LEVEL_WARNING, MODULE, "lookup_failed", LOG_SPAN("id", slack_id_span(&key->id)),
+               LOG_SPAN("error", error), LOG_SPAN("needed", answer->needed));
+}
+
+static void end_lookup(struct directory_lookup *lookup)
+{
+    struct directory *directory = lookup->directory;
+    struct directory_key key = lookup->key;
+
+    directory_members_drop(lookup);
+    TAILQ_REMOVE(&directory->lookups, lookup, link);
+    TAILQ_INSERT_HEAD(&directory->lookup_spare, lookup, link);
+    release_waiters(directory, &key);
+}
+
+static enum err_code call_slack(struct directory_lookup *lookup, struct err *err);
+
+/* NULL: taken; else the word of what is wrong with it. */
+static const char *take_answer(struct directory_lookup *lookup, const struct webapi_answer *answer)
+{
+    struct directory *directory = lookup->directory;
+    const char *error;
+
+    if (answer->outcome == WEBAPI_OK) {
+        error = keep_answer(directory, lookup, answer->json);
+        if (error != NULL) {
+            fail(directory, &lookup->key, answer, span_text(error));
+        }
+        return error;
+    }
+    if (!keep_absence(directory, &lookup->key, answer->error)) {
+        fail(directory, &lookup->key, answer, answer->error);
+    }
+    return NULL;
+}
+
+/* What Slack says for certain; that it does not answer is no news about a group. */
+static void
+note_group(struct directory_lookup *lookup, const struct webapi_answer *answer, const char *error)
+{
+    struct span id = slack_id_span(&lookup->key.id);
+    struct span word = error == NULL ? answer->error : span_text(error);
+    bool certain = answer->outcome == WEBAPI_OK || answer->outcome == WEBAPI_PERMANENT;
+
+    if (lookup->key.kind == DIRECTORY_GROUP && certain) {
+        directory_members_note(group_entry(lookup->directory, id), id, word, answer->needed);
+    }
+}
+
 static void on_answer(void *arg, const struct webapi_answer *answer)
 {
     struct directory_lookup *lookup = arg;
-    struct directory *directory = lookup->directory;
-    struct directory_key key = lookup->key;
-    bool kept;
+    struct err err = ERR_INIT;
+    const char *error = take_answer(lookup, answer);
 
-    TAILQ_REMOVE(&directory->lookups, lookup, link);
-    TAILQ_INSERT_HEAD(&directory->lookup_spare, lookup, link);
-    kept = answer->outcome == WEBAPI_OK ? keep_answer(directory, &key, answer->json)
-                                        : keep_absence(directory, &key, answer->error);
-    if (!kept) {
-        uint64_t pause_ms = answer->retry_after_ms > SLACK_LOOKUP_PAUSE_MS ? answer->retry_after_ms
-                                                                           : SLACK_LOOKUP_PAUSE_MS;
-        struct ages ages = ages_of(directory, key.kind, slack_id_span(&key.id));
-
-        ASSERT(ages.pause_until_ms != NULL);
-        *ages.pause_until_ms = clock_boot_ms(directory->clock) + pause_ms;
-        metric_add(directory->failures_metric, 1);
-        log_fields(LOG_LEVEL_WARNING, MODULE, "lookup_failed",
-                   LOG_SPAN("id", slack_id_span(&key.id)), LOG_SPAN("error", answer->error),
-                   LOG_SPAN("needed", answer->needed));
+    if (answer->outcome == WEBAPI_OK && error == NULL && lookup->cursor_size > 0) {
+        if (call_slack(lookup, &err) == ERR_OK) {
+            return; /* the next page */
+        }
+        fail(lookup->directory, &lookup->key, answer, SPAN_LITERAL("not_asked"));
+    } else {
+        note_group(lookup, answer, error);
     }
-    release_waiters(directory, &key);
+    end_lookup(lookup);
 }
 
 /* Calls. */
@@ -304,7 +355,20 @@ static bool is_under_way(struct directory *directory, enum directory_kind kind, 
     return false;
 }
 
-static enum err_code call_slack(struct directory_lookup *lookup, bool background, struct err *err)
+/* The members of a channel, from where the last page ended. */
+static enum err_code
+add_page(const struct directory_lookup *lookup, struct buf *form, struct err *err)
+{
+    enum err_code rc;
+
+    rc = buf_append_format(form, err, "&limit=%d", SLACK_MEMBER_PAGE_COUNT);
+    if (rc == ERR_OK && lookup->cursor_size > 0) {
+        rc = webapi_form_add(form, "cursor", span_of(lookup->cursor, lookup->cursor_size), err);
+    }
+    return rc;
+}
+
+static enum err_code call_slack(struct directory_lookup *lookup, struct err *err)
 {
     static const struct {
         enum webapi_method method;
@@ -317,15 +381,21 @@ static enum err_code call_slack(struct directory_lookup *lookup, bool background
     AUTO_BUF struct buf *form = NULL;
     struct directory *directory = lookup->directory;
     enum directory_kind kind = lookup->key.kind;
-    struct webapi_call call = {.method = calls[kind].method,
-                               .priority = background ? WEBAPI_BACKGROUND : WEBAPI_NORMAL};
+    bool members = kind == DIRECTORY_GROUP && directory_is_channel(slack_id_span(&lookup->key.id));
+    struct webapi_call call = {.method =
+                                   members ? WEBAPI_CONVERSATIONS_MEMBERS : calls[kind].method,
+                               .priority = lookup->background ? WEBAPI_BACKGROUND : WEBAPI_NORMAL};
     enum err_code rc = buf_new(FORM_SIZE_MAX, &form, err);
 
     if (rc == ERR_OK) {
-        rc = webapi_form_add(form, calls[kind].name, slack_id_span(&lookup->key.id), err);
+        rc = webapi_form_add(form, members ? "channel" : calls[kind].name,
+                             slack_id_span(&lookup->key.id), err);
+    }
+    if (rc == ERR_OK && members) {
+        rc = add_page(lookup, form, err);
     }
     /* A token of a whole organisation must say which workspace's group it means. */
-    if (rc == ERR_OK && kind == DIRECTORY_GROUP && directory->enterprise.size > 0 &&
+    if (rc == ERR_OK && kind == DIRECTORY_GROUP && !members && directory->enterprise.size > 0 &&
         directory->team_configured.size > 0) {
         rc = webapi_form_add(form, "team_id", slack_id_span(&directory->team_configured), err);
     }
@@ -354,7 +424,8 @@ bool directory_lookup(struct directory *directory,
     }
     lookup->key.kind = kind;
     (void)slack_id_set(&lookup->key.id, id); /* an entry exists, so the id is none too long */
-    if (call_slack(lookup, background, &err) != ERR_OK) {
+    lookup->background = background;
+    if (call_slack(lookup, &err) != ERR_OK) {
         log_err(LOG_LEVEL_WARNING, MODULE, "lookup_not_started", &err);
         return false;
     }

@@ -340,6 +340,8 @@ void prose_add_group(struct prose *prose, struct span group)
 {
     if (prose_is_id(group, "S")) {
         add_format(prose, "<!subteam^%.*s>", SPAN_ARGS(group));
+    } else if (prose_is_id(group, "CG")) {
+        add_format(prose, "members of <#%.*s>", SPAN_ARGS(group));
     } else {
         prose_add_text(prose, group, CORE_NAME_SIZE_MAX);
     }

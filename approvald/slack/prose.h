@@ -44,7 +44,7 @@ void prose_add_lines(struct prose *prose, struct span text, size_t count_max);
 /* Text from people as plain text. Lines: at most one empty line in a row. */
 void prose_add_plain(struct prose *prose, struct span text, size_t count_max);
 void prose_add_plain_lines(struct prose *prose, struct span text, size_t count_max);
-/* <@U…>, <!subteam^S…>; text that is no id is added as text from people. */
+/* <@U…>; <!subteam^S…>, members of <#C…>; text that is no id is added as text from people. */
 void prose_add_person(struct prose *prose, struct span user);
 void prose_add_group(struct prose *prose, struct span group);
 /* Shown in the reader's time zone, with UTC as the fallback. */

@@ -322,6 +322,28 @@ static void fields_survive_and_leave_no_trace_where_there_are_none(void)
     pair_done(&pair);
 }
 
+/* Who does not know channels would take one for a user group that has nobody in it. */
+static void a_policy_that_names_a_channel_is_of_another_version(void)
+{
+    struct policy policy = codec_sample_policy();
+    struct pair pair = pair_of(1);
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL(*buf_at(pair.bytes, 0), 1); /* as it always was */
+    *buf_at(pair.bytes, 0) = 2;
+    CU_ASSERT_EQUAL(codec_policy_decode(buf_span(pair.bytes), &policy, &err), ERR_CORRUPT);
+    policy = codec_sample_policy();
+    policy.group_count = 1;
+    policy.groups[0] = SPAN_LITERAL("C0CREW");
+    CU_ASSERT_EQUAL_FATAL(codec_policy_encode(&policy, pair.again, &err), ERR_OK);
+    CU_ASSERT_EQUAL(*buf_at(pair.again, 0), 2);
+    CU_ASSERT_EQUAL(codec_policy_decode(buf_span(pair.again), &policy, &err), ERR_OK);
+    CU_ASSERT(policy.group_count == 1 && span_is(policy.groups[0], "C0CREW"));
+    *buf_at(pair.again, 0) = 1;
+    CU_ASSERT_EQUAL(codec_policy_decode(buf_span(pair.again), &policy, &err), ERR_CORRUPT);
+    pair_done(&pair);
+}
+
 UNIT_MAIN("codec",
           {"what goes in comes out", what_goes_in_comes_out},
           {"every field of a request survives", every_field_of_a_request_survives},
@@ -330,6 +352,8 @@ UNIT_MAIN("codec",
            older_records_have_no_needs_and_stay_as_they_were},
           {"fields survive and leave no trace where there are none",
            fields_survive_and_leave_no_trace_where_there_are_none},
+          {"a policy that names a channel is of another version",
+           a_policy_that_names_a_channel_is_of_another_version},
           {"every time of a record survives", every_time_of_a_record_survives},
           {"a row counts its reposts and repairs", a_row_counts_its_reposts_and_repairs},
           {"a cut record is refused", a_cut_record_is_refused},

@@ -79,6 +79,10 @@ static void every_field_has_its_limits(void)
     policy.group_count = 1;
     policy.groups[0] = SPAN_LITERAL("U0ANN");
     refused(&policy, "approvers");
+    policy.groups[0] = SPAN_LITERAL("C0crew");
+    refused(&policy, "approvers");
+    policy.groups[0] = SPAN_LITERAL("C0CREW");
+    CU_ASSERT_EQUAL(policy_check(&policy, NULL), ERR_OK);
     policy = good();
     policy.expires_after_ms = 1000;
     refused(&policy, "expires_after");
