@@ -161,6 +161,7 @@ static enum err_code open_api(struct app *app, struct err *err)
         .learn = app_learn,
         .group_size = app_group_size,
         .group_error = app_group_error,
+        .email = app_email,
         .status = app_status,
         .ready = app_ready,
         .collect = app_collect,

@@ -192,13 +192,14 @@ app_slack_apply(struct app *app, const struct config *config, struct err *err) W
 void app_facts(void *arg, struct span user, struct facts *ret_facts);
 enum err_code app_learn(void *arg,
                         struct span user,
-                        const struct span *groups,
+                        const struct span *names,
                         uint32_t count,
                         void (*done)(void *done_arg),
                         void *done_arg,
                         struct err *err) WARN_UNUSED;
 bool app_group_size(void *arg, struct span group, uint32_t *ret_count);
 struct span app_group_error(void *arg, struct span group);
+bool app_email(void *arg, struct span email, struct span *ret_user, struct span *ret_error);
 
 /* app_status.c */
 void app_metrics(struct app *app); /* registers */

@@ -2,6 +2,7 @@
 /* app_slack.c: Slack's rooms, the webhooks and the sender, between http and service.
  * Owns their order of birth and death. Never parses a payload and never renders a message. */
 #include "approvald/app_internal.h"
+#include "approvald/core/email.h"
 #include "approvald/http/server.h"
 #include "approvald/service/service.h"
 #include "approvald/slack/cardsweep.h"
@@ -210,6 +211,11 @@ static enum err_code new_cardsweep(struct app *app, struct err *err)
     return cardsweep_new(&cardsweep, &app->cardsweep, err);
 }
 
+static void resolve(void *arg, struct policy *policy)
+{
+    directory_resolve(arg, policy);
+}
+
 enum err_code app_slack_new(struct app *app, struct err *err)
 {
     struct sender_options sender = {
@@ -235,6 +241,8 @@ enum err_code app_slack_new(struct app *app, struct err *err)
     if (rc == ERR_OK) {
         sender.webapi = app->webapi;
         sender.webhook_driver = app->webhook;
+        sender.resolve = app->directory == NULL ? NULL : resolve;
+        sender.resolve_arg = app->directory;
         rc = sender_new(&sender, &app->sender, err);
     }
     if (rc == ERR_OK && app->webapi != NULL) {
@@ -423,7 +431,7 @@ void app_facts(void *arg, struct span user, struct facts *ret_facts)
 /* NOLINTNEXTLINE(readability-function-size): done, its argument and err are three of them */
 enum err_code app_learn(void *arg,
                         struct span user,
-                        const struct span *groups,
+                        const struct span *names,
                         uint32_t count,
                         void (*done)(void *done_arg),
                         void *done_arg,
@@ -440,7 +448,8 @@ enum err_code app_learn(void *arg,
         needs[need_count++] = (struct directory_need){.kind = DIRECTORY_USER, .id = user};
     }
     for (uint32_t i = 0; i < count && need_count < DIRECTORY_NEED_COUNT_MAX; i++) {
-        needs[need_count++] = (struct directory_need){.kind = DIRECTORY_GROUP, .id = groups[i]};
+        needs[need_count++] = (struct directory_need){
+            .kind = email_is_meant(names[i]) ? DIRECTORY_EMAIL : DIRECTORY_GROUP, .id = names[i]};
     }
     return directory_fetch(app->directory, needs, need_count, done, done_arg, err);
 }
@@ -457,4 +466,13 @@ struct span app_group_error(void *arg, struct span group)
     const struct app *app = arg;
 
     return app->directory == NULL ? SPAN_NONE : directory_group_error(app->directory, group);
+}
+
+bool app_email(void *arg, struct span email, struct span *ret_user, struct span *ret_error)
+{
+    const struct app *app = arg;
+
+    *ret_user = SPAN_NONE;
+    *ret_error = SPAN_NONE;
+    return app->directory != NULL && directory_email(app->directory, email, ret_user, ret_error);
 }

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* codec_policy.c: the stored forms of a policy's version and of the retention.
- * Owns their layouts: policy: u8 version (1; 2: it names channels) | text name | u32 version | u8
- * flags (1 deleted, 2 self_approval, 4 direct_requester, 8 require_reason, 16 ask_in_slack, 32
- * needs, 64 clocks, 128 fields) | text title, channel | u8 quorum | u64 expires_after, lapses_after
- * | lists of text users, groups, webhooks | u64 applied_ms | text applied_by | with flag 32, which
- * says that one of them is not the default: u8 rejections (default 1) | list of text excludes |
- *     list of (text name | u8 quorum | u8 alternative | u64 users | u8 groups) |
- *   with flag 64: a section of codec_clocks | with flag 128: text fields (codec_fields.c).
+ * Owns their layouts: policy: u8 version (1; 2: it names channels or e-mail addresses) | text name
+ * | u32 version | u8 flags (1 deleted, 2 self_approval, 4 direct_requester, 8 require_reason, 16
+ * ask_in_slack, 32 needs, 64 clocks, 128 fields) | text title, channel | u8 quorum | u64
+ * expires_after, lapses_after | lists of text users, groups, webhooks | u64 applied_ms | text
+ * applied_by | with flag 32, which says that one of them is not the default: u8 rejections (default
+ * 1) | list of text excludes | list of (text name | u8 quorum | u8 alternative | u64 users | u8
+ * groups) | with flag 64: a section of codec_clocks | with flag 128: text fields (codec_fields.c).
  * retention: u8 version (1) | u32 version | u64 requests_ms, audit_ms, applied_ms |
  *   text applied_by.
  * Never judges whether a policy makes sense: policy_check does, before it is stored. */
 #include "approvald/core/codec.h"
 #include "approvald/core/codec_clocks.h"
 #include "approvald/core/codec_need.h"
+#include "approvald/core/email.h"
 #include "approvald/core/fields.h"
 #include "approvald/core/needs.h"
 #include "approvald/core/policy.h"
@@ -22,8 +23,9 @@
 #include <string.h>
 
 #define VERSION 1
-#define VERSION_CHANNELS                                                                           \
-    2 /* the same layout: who does not know them must not take them for groups */
+#define VERSION_NAMES                                                                              \
+    2 /* the same layout: who does not know them must not take them for groups                     \
+       */
 
 enum policy_flag {
     FLAG_DELETED = 1,
@@ -92,12 +94,18 @@ static uint8_t policy_flags(const struct policy *policy)
 }
 
 /* An approvald that does not know channels would ask Slack for a user group of that name, and take
- * nobody for its members: it must not read such a policy at all. */
+ * nobody for its members; and an address would be nobody's: it must not read such a policy at all.
+ */
 static uint8_t version_of(const struct policy *policy)
 {
     for (uint32_t i = 0; i < policy->group_count; i++) {
         if (slack_channel_is_valid(policy->groups[i])) {
-            return VERSION_CHANNELS;
+            return VERSION_NAMES;
+        }
+    }
+    for (uint32_t i = 0; i < policy->user_count; i++) {
+        if (email_is_meant(policy->users[i])) {
+            return VERSION_NAMES;
         }
     }
     return VERSION;
@@ -171,7 +179,7 @@ enum err_code codec_policy_decode(struct span bytes, struct policy *ret_policy, 
     ASSERT(ret_policy != NULL);
     memset(ret_policy, 0, sizeof *ret_policy);
     unpack_init(&unpack, bytes);
-    version = codec_range(&unpack, VERSION, VERSION_CHANNELS);
+    version = codec_range(&unpack, VERSION, VERSION_NAMES);
     ret_policy->name = unpack_text(&unpack);
     ret_policy->version = unpack_u32(&unpack);
     flags = unpack_u8(&unpack); /* all are taken: one more needs another version */

@@ -15,12 +15,15 @@
 #define CORE_NEED_COUNT_MAX 8
 /* Rejections by distinct people; each takes a place among the decisions beside the approvals. */
 #define CORE_REJECTIONS_MAX           6
-#define CORE_POLICY_USER_COUNT_MAX    64 /* more people are a user group's business */
-#define CORE_POLICY_GROUP_COUNT_MAX   8  /* each costs a Slack call a minute to keep fresh */
-#define CORE_ESCALATE_USER_COUNT_MAX  16 /* a manager and his deputies; more are a user group */
-#define CORE_POLICY_WEBHOOK_COUNT_MAX 4  /* each outcome is sent to all of them */
-#define CORE_FACT_GROUP_COUNT_MAX     64 /* groups of all policies together */
-#define CORE_OUTBOX_ITEM_COUNT_MAX    24 /* all decisions, an outcome, claim, consume, and slack */
+#define CORE_POLICY_USER_COUNT_MAX    64  /* more people are a user group's business */
+#define CORE_POLICY_GROUP_COUNT_MAX   8   /* each costs a Slack call a minute to keep fresh */
+#define CORE_ESCALATE_USER_COUNT_MAX  16  /* a manager and his deputies; more are a user group */
+#define CORE_POLICY_WEBHOOK_COUNT_MAX 4   /* each outcome is sent to all of them */
+#define CORE_FACT_GROUP_COUNT_MAX     64  /* groups of all policies together */
+#define CORE_EMAIL_SIZE_MAX           128 /* bytes; the standard allows 254, people have 30 */
+#define CORE_EMAIL_COUNT_MAX          128 /* addresses of all policies: each is asked for in turn */
+#define CORE_FACT_EMAIL_COUNT_MAX     4   /* addresses of one person that policies name him by */
+#define CORE_OUTBOX_ITEM_COUNT_MAX    24  /* all decisions, an outcome, claim, consume, and slack */
 
 #define CORE_TITLE_COUNT_MAX        140  /* code points: Slack's header takes 150 */
 #define CORE_REASON_COUNT_MAX       1000 /* a section field takes 2,000 after escaping */

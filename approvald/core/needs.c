@@ -4,6 +4,8 @@
  * Never guesses: a membership that is not known is neither. */
 #include "approvald/core/needs.h"
 
+#include "approvald/core/email.h"
+
 #include "base/assert.h"
 
 #include <string.h>
@@ -115,6 +117,18 @@ static enum known in_group(const struct facts *facts, struct span group)
     return contains(facts->known, facts->known_count, group) ? KNOWN_NO : KNOWN_UNKNOWN;
 }
 
+/* Is he meant by one of the policy's people: an id, or an e-mail address? */
+static enum known is_person(struct span name, struct span user, const struct facts *facts)
+{
+    if (!email_is_meant(name)) {
+        return span_equal(name, user) ? KNOWN_YES : KNOWN_NO;
+    }
+    if (facts != NULL && contains(facts->emails, facts->email_count, name)) {
+        return KNOWN_YES;
+    }
+    return facts != NULL && facts->emails_known ? KNOWN_NO : KNOWN_UNKNOWN;
+}
+
 /* Named by one of the policy's users or groups in the bit sets? */
 static enum known named_by(const struct policy *policy,
                            uint64_t users,
@@ -124,10 +138,11 @@ static enum known named_by(const struct policy *policy,
 {
     enum known named = KNOWN_NO;
 
-    for (uint32_t i = 0; i < policy->user_count; i++) {
-        if ((users >> i & 1) != 0 && span_equal(policy->users[i], user)) {
-            return KNOWN_YES;
-        }
+    for (uint32_t i = 0; named != KNOWN_YES && i < policy->user_count; i++) {
+        enum known person =
+            (users >> i & 1) == 0 ? KNOWN_NO : is_person(policy->users[i], user, facts);
+
+        named = person == KNOWN_NO ? named : person;
     }
     for (uint32_t i = 0; named != KNOWN_YES && i < policy->group_count; i++) {
         enum known member = (groups >> i & 1) == 0 ? KNOWN_NO : in_group(facts, policy->groups[i]);

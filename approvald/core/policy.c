@@ -5,6 +5,7 @@
 #include "approvald/core/policy.h"
 #include "approvald/core/policy_clocks.h"
 
+#include "approvald/core/email.h"
 #include "approvald/core/fields.h"
 #include "base/assert.h"
 #include "base/buf.h"
@@ -97,6 +98,11 @@ enum err_code policy_check_ids(const struct span *items,
     return ERR_OK;
 }
 
+static bool is_person(struct span name)
+{
+    return email_is_meant(name) ? email_is_valid(name) : slack_user_is_valid(name);
+}
+
 static enum err_code check_approvers(const struct policy *policy, struct err *err)
 {
     enum err_code rc;
@@ -112,8 +118,9 @@ static enum err_code check_approvers(const struct policy *policy, struct err *er
                        "approvers: name at least one Slack user (U…), user group (S…) or channel "
                        "(C…, G…), here or in needs");
     }
-    rc = policy_check_ids(policy->users, policy->user_count, slack_user_is_valid,
-                          "a Slack user id (U… or W…, from the profile's menu \"Copy member ID\")",
+    rc = policy_check_ids(policy->users, policy->user_count, is_person,
+                          "a Slack user id (U… or W…, from the profile's menu \"Copy member ID\") "
+                          "or an e-mail address in small letters",
                           err);
     if (rc == ERR_OK) {
         rc = policy_check_ids(policy->groups, policy->group_count, slack_crowd_is_valid,

@@ -159,7 +159,8 @@ struct policy {
     uint64_t expires_after_ms; /* a pending request expires */
     uint64_t lapses_after_ms;  /* an unclaimed approval lapses; 0: never */
     uint32_t user_count;
-    struct span users[CORE_POLICY_USER_COUNT_MAX]; /* Slack user ids who may decide */
+    struct span users[CORE_POLICY_USER_COUNT_MAX]; /* who may decide: Slack user ids, and e-mail
+                                                      addresses (core/email.h) */
     uint32_t group_count;
     struct span groups[CORE_POLICY_GROUP_COUNT_MAX]; /* user groups (S…) and channels (C…) */
     uint32_t need_count; /* 0: each of the users and the groups' members counts for the quorum */
@@ -186,6 +187,9 @@ struct facts {
     struct span known[CORE_FACT_GROUP_COUNT_MAX];
     uint32_t member_count; /* those of them that the person is in */
     struct span member[CORE_FACT_GROUP_COUNT_MAX];
+    bool emails_known;    /* all his e-mail addresses are among these */
+    uint32_t email_count; /* addresses that are his, in small letters */
+    struct span emails[CORE_FACT_EMAIL_COUNT_MAX];
     /* Of the requester, when somebody has looked: decisions come from the inbox then. */
     bool requester_known;     /* his membership of all known groups of the policy */
     uint32_t requester_count; /* those that he is in */

@@ -2,6 +2,7 @@
 /* cmd_policy.c: policy apply, list, show, test.
  * Owns nothing; never parses a policy's text: approvald does, whole or not at all. */
 #include "approvald/ctl/command.h"
+#include "approvald/ctl/policy_look.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/json.h"
@@ -142,7 +143,11 @@ int cmd_policy_apply(struct ctl *ctl)
         return code;
     }
     ASSERT(reply != NULL);
-    return show_difference(ctl, reply);
+    code = show_difference(ctl, reply);
+    if (code == CTL_OK && !dry_run && !ctl->json) {
+        policy_look(ctl, reply->json);
+    }
+    return code;
 }
 
 static const struct ctl_column policy_columns[] = {
@@ -219,7 +224,37 @@ static enum err_code show_group(const char *prefix, const struct json *group, st
     return rc == ERR_OK ? ctl_print_line(prefix, buf_span(line), err) : rc;
 }
 
-static enum err_code show_need(const struct json *need, bool other, struct err *err)
+/* "    ana@acme.example (U0APR00001)"; an id stands alone. */
+static enum err_code
+show_user(const char *prefix, struct span user, const struct json *emails, struct err *err)
+{
+    AUTO_BUF struct buf *line = NULL;
+    enum err_code rc = buf_new(CTL_BODY_SIZE_MAX, &line, err);
+
+    if (rc == ERR_OK) {
+        rc = buf_append_span(line, user, err);
+    }
+    for (const struct json *at = json_first(emails); rc == ERR_OK && at != NULL;
+         at = json_next(at)) {
+        struct span owner = json_text(at, "user");
+        struct span error = json_text(at, "error");
+
+        if (!span_equal(json_text(at, "email"), user)) {
+            continue;
+        }
+        if (owner.size == 0 && error.size == 0) {
+            owner = SPAN_LITERAL("whose it is is not known now");
+        } else if (owner.size == 0) {
+            owner = SPAN_LITERAL("nobody");
+        }
+        rc = buf_append_format(line, err, " (%.*s)%s%.*s", SPAN_ARGS(owner),
+                               error.size > 0 ? ": " : "", SPAN_ARGS(error));
+    }
+    return rc == ERR_OK ? ctl_print_line(prefix, buf_span(line), err) : rc;
+}
+
+static enum err_code
+show_need(const struct json *need, const struct json *emails, bool other, struct err *err)
 {
     AUTO_BUF struct buf *line = NULL;
     struct span name = json_text(need, "name");
@@ -236,7 +271,7 @@ static enum err_code show_need(const struct json *need, bool other, struct err *
     }
     for (const struct json *at = json_first(json_get(need, "users")); rc == ERR_OK && at != NULL;
          at = json_next(at)) {
-        rc = ctl_print_line("    ", json_string(at), err);
+        rc = show_user("    ", json_string(at), emails, err);
     }
     for (const struct json *at = json_first(json_get(need, "groups")); rc == ERR_OK && at != NULL;
          at = json_next(at)) {
@@ -257,7 +292,7 @@ static enum err_code show_rules(const struct json *test, struct err *err)
         uint64_t alternative = 0;
 
         (void)json_u64(at, "alternative", &alternative); /* always there */
-        rc = show_need(at, alternative != last, err);
+        rc = show_need(at, json_get(test, "emails"), alternative != last, err);
         last = alternative;
     }
     (void)json_u64(test, "rejections", &rejections); /* always there */
@@ -293,36 +328,6 @@ static enum err_code show_approver(const struct json *approver, struct err *err)
     return rc == ERR_OK ? ctl_print_line("", buf_span(line), err) : rc;
 }
 
-static int get_test(struct ctl *ctl, const char *approver, const struct client_reply **ret_reply)
-{
-    const char *requester = options_text(&ctl->options, OPTION_REQUESTER);
-    struct client_call call = {.method = "GET", .local = true};
-    AUTO_BUF struct buf *path = NULL;
-    struct err err = ERR_INIT;
-    enum err_code rc = buf_new(1024, &path, &err);
-
-    if (rc == ERR_OK) {
-        rc = buf_append_text(path, "/v1/policies/", &err);
-    }
-    if (rc == ERR_OK) {
-        rc = ctl_segment(path, ctl->options.arguments[0], &err);
-    }
-    if (rc == ERR_OK) {
-        rc = buf_append_text(path, "/test", &err);
-    }
-    if (rc == ERR_OK) {
-        rc = ctl_query(path, "requester", requester, &err);
-    }
-    if (rc == ERR_OK) {
-        rc = ctl_query(path, "approver", approver, &err);
-    }
-    if (rc != ERR_OK) {
-        return ctl_fail_err(ctl, &err);
-    }
-    call.path = buf_text(path);
-    return ctl_call(ctl, &call, ret_reply);
-}
-
 /* The answer about one approver; the rules with the first one. */
 static int show_test(const struct ctl *ctl, const struct client_reply *reply, bool first)
 {
@@ -352,13 +357,14 @@ static int show_test(const struct ctl *ctl, const struct client_reply *reply, bo
 
 int cmd_policy_test(struct ctl *ctl)
 {
+    const char *requester = options_text(&ctl->options, OPTION_REQUESTER);
     const char *approver = options_nth(&ctl->options, OPTION_APPROVER, 0);
     int worst = CTL_OK;
     size_t index = 0;
 
     do {
         const struct client_reply *reply = NULL;
-        int code = get_test(ctl, approver, &reply);
+        int code = policy_look_get(ctl, ctl->options.arguments[0], requester, approver, &reply);
 
         if (code != CTL_OK) {
             return code;

@@ -150,6 +150,7 @@ static const char *advice_of(struct span word)
          "Slack shows no such channel to the app; if it is private, invite the app to it"},
         {"not_in_channel", "the app is not in the channel; invite it"},
         {"missing_scope", "add this scope and install the app again"},
+        {"users_not_found", "nobody in the workspace has this e-mail address"},
         {"too_many_members", "it has more than 10,000 members; name a user group"},
         {"no_such_subteam", "Slack knows no such user group, or it is disabled"},
         {"is_archived", "the channel is archived; who is in it still counts, and nobody can leave"},
@@ -161,7 +162,7 @@ static const char *advice_of(struct span word)
             return table[i].advice;
         }
     }
-    return "Slack does not tell who is in it";
+    return "Slack does not tell who that is";
 }
 
 /* Groups and channels that policies name. */

@@ -18,17 +18,9 @@
 
 /* docs/slack-setup.md says what each is for. */
 static const char *const scopes[] = {
-    "chat:write",
-    "commands",
-    "im:write",
-    "users:read",
-    "usergroups:read",
-    "channels:history",
-    "groups:history",
-    "im:history",
-    "channels:read",
-    "groups:read",
-    NULL,
+    "chat:write",      "commands",         "im:write",         "users:read",
+    "usergroups:read", "channels:history", "groups:history",   "im:history",
+    "channels:read",   "groups:read",      "users:read.email", NULL,
 };
 static const char *const events[] = {"app_home_opened", "app_uninstalled", "tokens_revoked", NULL};
 

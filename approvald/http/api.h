@@ -25,12 +25,12 @@ struct api_options {
     /* What the directory knows of a Slack user; spans are valid until the next call. Unknown facts
      * send a decision to the inbox. */
     void (*facts)(void *arg, struct span user, struct facts *ret_facts);
-    /* Lets the directory fetch what Slack says of a user (may be empty) and of groups. done is
-     * called once, not from inside, when all of it is there or cannot be had; not after an error.
-     * NULL: there is nobody to ask. */
+    /* Lets the directory fetch what Slack says of a user (may be empty), of groups and of e-mail
+     * addresses, as many of them as it takes at once. done is called once, not from inside, when
+     * all of it is there or cannot be had; not after an error. NULL: there is nobody to ask. */
     enum err_code (*learn)(void *arg,
                            struct span user,
-                           const struct span *groups,
+                           const struct span *names,
                            uint32_t count,
                            void (*done)(void *done_arg),
                            void *done_arg,
@@ -39,6 +39,9 @@ struct api_options {
     bool (*group_size)(void *arg, struct span group, uint32_t *ret_count);
     /* Slack's word for why that is not known, or empty. NULL: never. */
     struct span (*group_error)(void *arg, struct span group);
+    /* Whose an e-mail address is: false: not known; an empty user: nobody's. *ret_error: why, or
+     * empty. NULL: never. */
+    bool (*email)(void *arg, struct span email, struct span *ret_user, struct span *ret_error);
     /* Adds the members of /v1/status to an object. */
     void (*status)(void *arg, struct json *object);
     /* True when this process may write; else *ret_why is a fixed text. */

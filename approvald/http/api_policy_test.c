@@ -5,6 +5,7 @@
  * or audits anything. */
 #include "approvald/core/approval.h"
 #include "approvald/core/eligible.h"
+#include "approvald/core/email.h"
 #include "approvald/core/needs.h"
 #include "approvald/core/policy.h"
 #include "approvald/http/api_internal.h"
@@ -29,6 +30,15 @@ static bool get_user(struct call *call, const char *name, char text[API_PARAM_SI
     return true;
 }
 
+static void add_text_or_null(struct json *node, const char *name, struct span text)
+{
+    if (text.size > 0) {
+        json_add_text(node, name, text);
+    } else {
+        json_add_null(node, name);
+    }
+}
+
 static void add_group(struct json *list, const struct call *call, struct span group)
 {
     const struct api_options *options = &call->api->options;
@@ -45,11 +55,7 @@ static void add_group(struct json *list, const struct call *call, struct span gr
     if (options->group_error != NULL) {
         error = options->group_error(options->arg, group);
     }
-    if (error.size > 0) {
-        json_add_text(node, "error", error);
-    } else {
-        json_add_null(node, "error");
-    }
+    add_text_or_null(node, "error", error);
 }
 
 /* index 0 of a policy without needs is the need of all its people. */
@@ -78,6 +84,28 @@ add_need(struct json *list, const struct call *call, const struct policy *policy
         if (need == NULL || (need->groups >> i & 1) != 0) {
             add_group(names, call, policy->groups[i]);
         }
+    }
+}
+
+/* Whose the policy's addresses are. */
+static void add_emails(struct json *object, const struct call *call, const struct policy *policy)
+{
+    const struct api_options *options = &call->api->options;
+    struct json *list = json_add_array(object, "emails");
+    struct span emails[CORE_POLICY_USER_COUNT_MAX];
+    uint32_t count = email_list(policy, emails);
+
+    for (uint32_t i = 0; i < count; i++) {
+        struct json *node = json_add_object(list, NULL);
+        struct span user = SPAN_NONE;
+        struct span error = SPAN_NONE;
+
+        if (options->email != NULL) {
+            (void)options->email(options->arg, emails[i], &user, &error); /* not known: no user */
+        }
+        json_add_text(node, "email", emails[i]);
+        add_text_or_null(node, "user", user);
+        add_text_or_null(node, "error", error);
     }
 }
 
@@ -166,6 +194,7 @@ static void answer(struct call *call, const struct policy *policy)
     for (uint32_t i = 0; i == 0 || i < policy->need_count; i++) {
         add_need(list, call, policy, i);
     }
+    add_emails(object, call, policy);
     json_add_u64(object, "rejections", policy->rejections);
     list = json_add_array(object, "exclude_requester_groups");
     for (uint32_t i = 0; i < policy->exclude_count; i++) {
@@ -226,10 +255,10 @@ static void on_first(void *arg,
 {
     struct call *call = arg;
     const struct api_options *options = &call->api->options;
-    struct span groups[2 * CORE_POLICY_GROUP_COUNT_MAX];
+    struct span names[2 * CORE_POLICY_GROUP_COUNT_MAX + CORE_POLICY_USER_COUNT_MAX];
     char user[API_PARAM_SIZE_MAX];
     struct err failed = ERR_INIT;
-    uint32_t group_count;
+    uint32_t name_count;
 
     if (rc != ERR_OK || count == 0 || options->learn == NULL) {
         on_second(arg, rc, err, policies, count);
@@ -238,8 +267,9 @@ static void on_first(void *arg,
     if (!get_user(call, "approver", user)) {
         return;
     }
-    group_count = needs_groups(policies[0], groups);
-    if (options->learn(options->arg, span_text(user), groups, group_count, on_learned, call,
+    name_count = needs_groups(policies[0], names);
+    name_count += email_list(policies[0], names + name_count);
+    if (options->learn(options->arg, span_text(user), names, name_count, on_learned, call,
                        &failed) != ERR_OK) {
         answer(call, policies[0]);
     }

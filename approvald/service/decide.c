@@ -58,7 +58,9 @@ struct decide_job {
     struct facts facts;
 };
 static_assert(sizeof(struct decide_job) <= JOB_BLOCK_SIZE, "a job must fit in its block");
-static_assert(2 * CORE_FACT_GROUP_COUNT_MAX + CORE_POLICY_GROUP_COUNT_MAX + 5 <= JOB_KEEP_COUNT_MAX,
+static_assert(2 * CORE_FACT_GROUP_COUNT_MAX + CORE_FACT_EMAIL_COUNT_MAX +
+                      CORE_POLICY_GROUP_COUNT_MAX + 5 <=
+                  JOB_KEEP_COUNT_MAX,
               "all spans are kept");
 
 enum err_code
@@ -127,6 +129,9 @@ size_t facts_spans(struct facts *facts, struct span **spans, size_t count)
     }
     for (uint32_t i = 0; i < facts->member_count; i++) {
         spans[count++] = &facts->member[i];
+    }
+    for (uint32_t i = 0; i < facts->email_count; i++) {
+        spans[count++] = &facts->emails[i];
     }
     for (uint32_t i = 0; i < facts->requester_count; i++) {
         spans[count++] = &facts->requester[i];

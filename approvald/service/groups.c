@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* groups.c: the user groups of live policies and open requests.
+/* groups.c: the user groups, channels and e-mail addresses of live policies and open requests.
  * Owns the list and for how long a superseded version's groups stay in it: a request made under
  * that version is open at most its expires_after longer, and its veto window.
  * Never asks Slack who is in a group. */
 #include "approvald/service/groups.h"
+#include "approvald/core/email.h"
 #include "approvald/core/needs.h"
 #include "approvald/service/answer.h"
 
@@ -19,7 +20,15 @@ struct group {
     uint64_t until_ms;
 };
 
+struct email {
+    char text[CORE_EMAIL_SIZE_MAX + 1];
+    uint64_t until_ms;
+};
+
 struct groups {
+    size_t email_count;
+    struct email emails[CORE_EMAIL_COUNT_MAX];
+    struct span email_spans[CORE_EMAIL_COUNT_MAX];
     size_t count;
     struct group items[CORE_FACT_GROUP_COUNT_MAX];
     struct span spans[CORE_FACT_GROUP_COUNT_MAX]; /* of those still needed; given out */
@@ -51,6 +60,45 @@ size_t service_groups(const struct service *service, const struct span **ret_gro
     return count;
 }
 
+size_t service_emails(const struct service *service, const struct span **ret_emails)
+{
+    struct groups *groups = service->groups;
+    uint64_t now_ms = clock_wall_ms(service->clock);
+    size_t count = 0;
+
+    for (size_t i = 0; i < groups->email_count; i++) {
+        if (now_ms < groups->emails[i].until_ms) {
+            groups->email_spans[count++] = span_text(groups->emails[i].text);
+        }
+    }
+    *ret_emails = groups->email_spans;
+    return count;
+}
+
+/* As add. */
+static void add_email(struct groups *groups, struct span text, uint64_t until_ms)
+{
+    struct email *email;
+
+    if (text.size > CORE_EMAIL_SIZE_MAX) {
+        return;
+    }
+    for (size_t i = 0; i < groups->email_count; i++) {
+        email = &groups->emails[i];
+        if (span_is(text, email->text)) {
+            email->until_ms = until_ms > email->until_ms ? until_ms : email->until_ms;
+            return;
+        }
+    }
+    if (groups->email_count == CORE_EMAIL_COUNT_MAX) {
+        return;
+    }
+    email = &groups->emails[groups->email_count++];
+    memcpy(email->text, text.data, text.size);
+    email->text[text.size] = '\0';
+    email->until_ms = until_ms;
+}
+
 /* Live policies are read first, so they are never the ones that find no room. */
 static void add(struct groups *groups, struct span id, uint64_t until_ms)
 {
@@ -77,7 +125,7 @@ static void add(struct groups *groups, struct span id, uint64_t until_ms)
 
 struct load_job {
     struct done_job base;
-    struct groups found; /* filled on the writer */
+    struct groups *found; /* the job's inputs; filled on the writer */
 };
 static_assert(sizeof(struct load_job) <= JOB_BLOCK_SIZE, "a job must fit in its block");
 
@@ -93,10 +141,15 @@ struct load_visit {
 static void add_policy(struct groups *groups, const struct policy *policy, uint64_t until_ms)
 {
     struct span needed[2 * CORE_POLICY_GROUP_COUNT_MAX];
+    struct span emails[CORE_POLICY_USER_COUNT_MAX];
     uint32_t count = policy->deleted ? 0 : needs_groups(policy, needed);
 
     for (uint32_t i = 0; i < count; i++) {
         add(groups, needed[i], until_ms);
+    }
+    count = policy->deleted ? 0 : email_list(policy, emails);
+    for (uint32_t i = 0; i < count; i++) {
+        add_email(groups, emails[i], until_ms);
     }
 }
 
@@ -141,7 +194,7 @@ static enum err_code collect(struct work *work, struct groups *found, bool heads
 
 static enum err_code run(struct work *work)
 {
-    struct groups *found = &((struct load_job *)work->job)->found;
+    struct groups *found = ((struct load_job *)work->job)->found;
     enum err_code rc = collect(work, found, true);
 
     return rc == ERR_OK ? collect(work, found, false) : rc;
@@ -151,10 +204,12 @@ static void answer(struct job *job, enum err_code rc, const struct err *err)
 {
     if (rc == ERR_OK) {
         struct groups *groups = job->service->groups;
-        const struct groups *found = &((struct load_job *)job)->found;
+        const struct groups *found = ((struct load_job *)job)->found;
 
         memcpy(groups->items, found->items, sizeof groups->items);
         groups->count = found->count;
+        memcpy(groups->emails, found->emails, sizeof groups->emails);
+        groups->email_count = found->email_count;
     }
     done_job_answer(job, rc, err);
 }
@@ -174,5 +229,11 @@ groups_load(struct service *service, service_done_fn *done, void *arg, struct er
     job->base.done = done;
     base->arg = arg;
     base->reads = true;
+    job->found = mem_new(1, sizeof *job->found);
+    base->inputs = job->found; /* freed with the job */
+    if (job->found == NULL) {
+        job_free(base);
+        return err_set(err, ERR_NOMEM, "groups");
+    }
     return job_submit_take(base, err);
 }

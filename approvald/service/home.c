@@ -34,7 +34,8 @@ struct home_job {
     struct home_list lists[HOME_PART_COUNT];
 };
 static_assert(sizeof(struct home_job) <= JOB_BLOCK_SIZE, "a job must fit in its block");
-static_assert(2 * CORE_FACT_GROUP_COUNT_MAX + 1 <= JOB_KEEP_COUNT_MAX, "all spans are kept");
+static_assert(2 * CORE_FACT_GROUP_COUNT_MAX + CORE_FACT_EMAIL_COUNT_MAX + 1 <= JOB_KEEP_COUNT_MAX,
+              "all spans are kept");
 
 /* What a version of a policy says about the person; in a table with open addressing. */
 struct opinion {

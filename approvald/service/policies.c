@@ -2,6 +2,7 @@
 /* policies.c: applying and listing policies.
  * Owns versions: each change is a new one, old ones stay for the requests that pin them.
  * Never applies half a text: it is one transaction. */
+#include "approvald/core/email.h"
 #include "approvald/core/needs.h"
 #include "approvald/core/policy.h"
 #include "approvald/service/answer.h"
@@ -153,13 +154,52 @@ struct totals {
     size_t fields_size; /* of deleted policies too: they are listed as well */
     size_t group_count;
     struct span groups[CORE_FACT_GROUP_COUNT_MAX];
+    size_t email_count;
+    struct span emails[CORE_EMAIL_COUNT_MAX];
 };
+
+/* False: there is no room for one more. */
+static bool add_once(struct span *names, size_t *count, size_t count_max, struct span name)
+{
+    size_t at = 0;
+
+    while (at < *count && !span_equal(names[at], name)) {
+        at++;
+    }
+    if (at == count_max) {
+        return false;
+    }
+    names[at] = name;
+    *count += at == *count ? 1 : 0;
+    return true;
+}
+
+static enum err_code add_names(struct totals *totals, const struct policy *policy, struct err *err)
+{
+    struct span groups[2 * CORE_POLICY_GROUP_COUNT_MAX];
+    struct span emails[CORE_POLICY_USER_COUNT_MAX];
+    uint32_t group_count = needs_groups(policy, groups);
+    uint32_t email_count = email_list(policy, emails);
+
+    for (uint32_t i = 0; i < group_count; i++) {
+        if (!add_once(totals->groups, &totals->group_count, CORE_FACT_GROUP_COUNT_MAX, groups[i])) {
+            return err_set(err, ERR_INVALID, "all policies together name more than %d groups",
+                           CORE_FACT_GROUP_COUNT_MAX);
+        }
+    }
+    for (uint32_t i = 0; i < email_count; i++) {
+        if (!add_once(totals->emails, &totals->email_count, CORE_EMAIL_COUNT_MAX, emails[i])) {
+            return err_set(err, ERR_INVALID,
+                           "all policies together name more than %d e-mail addresses; use a Slack "
+                           "user group",
+                           CORE_EMAIL_COUNT_MAX);
+        }
+    }
+    return ERR_OK;
+}
 
 static enum err_code add_total(struct totals *totals, const struct policy *policy, struct err *err)
 {
-    struct span groups[2 * CORE_POLICY_GROUP_COUNT_MAX];
-    uint32_t count = needs_groups(policy, groups);
-
     totals->fields_size += policy->fields.size;
     if (totals->fields_size > SERVICE_POLICY_FIELDS_MAX) {
         return err_set(
@@ -172,23 +212,10 @@ static enum err_code add_total(struct totals *totals, const struct policy *polic
         return ERR_OK;
     }
     totals->policy_count++;
-    for (uint32_t i = 0; i < count; i++) {
-        size_t at = 0;
-
-        while (at < totals->group_count && !span_equal(totals->groups[at], groups[i])) {
-            at++;
-        }
-        if (at == CORE_FACT_GROUP_COUNT_MAX) {
-            return err_set(err, ERR_INVALID, "all policies together name more than %d groups",
-                           CORE_FACT_GROUP_COUNT_MAX);
-        }
-        totals->groups[at] = groups[i];
-        totals->group_count += at == totals->group_count ? 1 : 0;
-    }
     if (totals->policy_count > SERVICE_POLICY_COUNT_MAX) {
         return err_set(err, ERR_INVALID, "more than %d policies", SERVICE_POLICY_COUNT_MAX);
     }
-    return ERR_OK;
+    return add_names(totals, policy, err);
 }
 
 static enum err_code apply_set(struct work *work, struct apply_job *job, struct totals *totals)

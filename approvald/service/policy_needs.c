@@ -4,6 +4,7 @@
  * Never judges needs against each other. */
 #include "approvald/service/policy_needs.h"
 
+#include "approvald/core/email.h"
 #include "approvald/core/policy.h"
 #include "base/assert.h"
 #include "base/text.h"
@@ -55,11 +56,11 @@ add_name(struct policy *policy, struct policy_need *need, struct span id, struct
     bool is_group = slack_crowd_is_valid(id);
     uint32_t at;
 
-    if (!is_group && !slack_user_is_valid(id)) {
+    if (!is_group && !slack_user_is_valid(id) && !email_is_valid(id)) {
         return err_set(
             err, ERR_INVALID,
             "needs: %.*s: \"%.*s\" is no Slack id of a user (U…, W…), a user group (S…) or "
-            "a channel (C…, G…)",
+            "a channel (C…, G…), and no e-mail address in small letters",
             SPAN_ARGS(need->need.name), SPAN_ARGS(id));
     }
     at = is_group ? place_of(policy->groups, &policy->group_count, CORE_POLICY_GROUP_COUNT_MAX, id)

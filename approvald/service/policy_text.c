@@ -26,8 +26,8 @@ static const struct conf_option options[] = {
     {"policy", "channel", CONF_TEXT, "", 0, CORE_SLACK_ID_SIZE_MAX, NULL,
      "Slack channel id of the cards; without one there is no card."},
     {"policy", "approvers", CONF_LIST, "", 0, APPROVER_COUNT_MAX, NULL,
-     "Who may decide: Slack user ids (U…, W…), user group ids (S…) and ids of channels whose "
-     "members may (C…, G…)."},
+     "Who may decide: Slack user ids (U…, W…), e-mail addresses, user group ids (S…) and ids of "
+     "channels whose members may (C…, G…)."},
     {"policy", "quorum", CONF_NUMBER, "1", 1, CORE_QUORUM_MAX, NULL,
      "How many different people have to approve."},
     {"policy", "needs", CONF_LIST, "", 0, NEED_ITEM_MAX, NULL,

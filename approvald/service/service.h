@@ -414,6 +414,8 @@ enum err_code service_policy_list(struct service *service,
 /* The groups named by live policies and open requests, for the directory to keep fresh; at most
  * CORE_FACT_GROUP_COUNT_MAX; borrowed until the next call into the service. */
 size_t service_groups(const struct service *service, const struct span **ret_groups);
+/* The same of e-mail addresses; at most CORE_EMAIL_COUNT_MAX. */
+size_t service_emails(const struct service *service, const struct span **ret_emails);
 
 /* API tokens: "apv_" + 43 characters, stored as SHA-256, shown once. */
 struct service_token {

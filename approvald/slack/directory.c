@@ -29,6 +29,17 @@ bool slack_id_set(struct slack_id *id, struct span text)
     return true;
 }
 
+bool directory_id_set(struct directory_id *id, struct span text)
+{
+    memset(id, 0, sizeof *id);
+    if (text.size == 0 || text.size > sizeof id->text) {
+        return false;
+    }
+    memcpy(id->text, text.data, text.size);
+    id->size = text.size;
+    return true;
+}
+
 /* The team whose people are ours: the admin's word goes before the token's. */
 static struct span our_team(const struct directory *directory)
 {
@@ -140,6 +151,7 @@ static void facts_of_then(const struct directory *directory,
         ret_facts->deactivated = entry->deactivated;
     }
     group_facts(directory, user, now_ms, ret_facts);
+    directory_email_facts(directory, entry, user, now_ms, ret_facts);
 }
 
 void directory_facts(struct directory *directory,
@@ -255,6 +267,7 @@ static void on_tick(int fd, short what, void *arg)
     if (status.state != WEBAPI_DEAD) {
         refresh_groups(directory, now_ms);
         refresh_channels(directory, now_ms);
+        directory_email_refresh(directory, now_ms);
     }
     metric_set(directory->trouble_metric, count_unknown(directory));
 }
@@ -311,19 +324,20 @@ static void add_metrics(struct directory *directory, struct metrics *metrics)
 {
     static const char *const kinds[] = {[DIRECTORY_USER] = "kind=\"user\"",
                                         [DIRECTORY_GROUP] = "kind=\"group\"",
-                                        [DIRECTORY_CHANNEL] = "kind=\"channel\""};
+                                        [DIRECTORY_CHANNEL] = "kind=\"channel\"",
+                                        [DIRECTORY_EMAIL] = "kind=\"email\""};
 
-    for (size_t kind = DIRECTORY_USER; kind <= DIRECTORY_CHANNEL; kind++) {
+    for (size_t kind = DIRECTORY_USER; kind <= DIRECTORY_EMAIL; kind++) {
         directory->lookups_metric[kind] =
             metrics_add(metrics, METRIC_COUNTER, "approvald_slack_lookups_total", kinds[kind],
-                        "People, groups and channels asked for at Slack.");
+                        "People, groups, channels and e-mail addresses asked for at Slack.");
     }
     directory->failures_metric =
         metrics_add(metrics, METRIC_COUNTER, "approvald_slack_lookup_failures_total", NULL,
                     "Lookups at Slack that gave no answer.");
     directory->trouble_metric = metrics_add(
-        metrics, METRIC_GAUGE, "approvald_slack_members_unknown", NULL,
-        "User groups and channels that policies name and whose members Slack does not tell.");
+        metrics, METRIC_GAUGE, "approvald_slack_names_unresolved", NULL,
+        "Groups, channels and addresses that policies name and that Slack does not resolve.");
     directory->mismatch_metric =
         metrics_add(metrics, METRIC_GAUGE, "approvald_slack_team_mismatch", NULL,
                     "1: the token is of another team than the configured one.");
@@ -361,13 +375,15 @@ static enum err_code allocate(struct directory *directory, struct event_base *ba
     directory->users = mem_new(SLACK_USER_COUNT_MAX, sizeof *directory->users);
     directory->groups = mem_new(CORE_FACT_GROUP_COUNT_MAX, sizeof *directory->groups);
     directory->channels = mem_new(SLACK_CHANNEL_INFO_COUNT_MAX, sizeof *directory->channels);
+    directory->emails = mem_new(CORE_EMAIL_COUNT_MAX, sizeof *directory->emails);
     directory->lookup_pool = mem_new(SLACK_LOOKUP_COUNT_MAX, sizeof *directory->lookup_pool);
     directory->waiter_pool = mem_new(SLACK_WAITER_COUNT_MAX, sizeof *directory->waiter_pool);
     directory->tick = event_new(base, -1, EV_PERSIST, on_tick, directory);
     directory->ready_event = event_new(base, -1, 0, on_ready, directory);
     if (directory->users == NULL || directory->groups == NULL || directory->channels == NULL ||
-        directory->lookup_pool == NULL || directory->waiter_pool == NULL ||
-        directory->tick == NULL || directory->ready_event == NULL) {
+        directory->emails == NULL || directory->lookup_pool == NULL ||
+        directory->waiter_pool == NULL || directory->tick == NULL ||
+        directory->ready_event == NULL) {
         return err_set(err, ERR_NOMEM, "Slack directory");
     }
     return ERR_OK;
@@ -429,6 +445,7 @@ void directory_free(struct directory *directory)
     mem_free(directory->users);
     mem_free(directory->groups);
     mem_free(directory->channels);
+    mem_free(directory->emails);
     mem_free(directory->lookup_pool);
     mem_free(directory->waiter_pool);
     mem_free(directory);

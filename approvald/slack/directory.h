@@ -69,10 +69,20 @@ bool directory_group_size(const struct directory *directory,
 /* Slack's word for why the members of a group are not known, or empty. Borrowed. */
 struct span directory_group_error(const struct directory *directory, struct span group);
 
-/* What the admin has to see about the groups that policies name. */
+/* Whose an e-mail address is, as Slack has said within its age; false: that is not known. *ret_user
+ * empty: nobody's here. *ret_error: Slack's word for why not, or empty. Borrowed. */
+bool directory_email(struct directory *directory,
+                     struct span email,
+                     struct span *ret_user,
+                     struct span *ret_error);
+/* Puts ids in the place of addresses, for mentions: those whose owner is known or was. Borrowed. */
+struct policy;
+void directory_resolve(struct directory *directory, struct policy *policy);
+
+/* What the admin has to see about the groups and addresses that policies name. */
 struct directory_trouble {
-    struct span id;     /* borrowed until the next call into the directory */
-    struct span word;   /* "channel_not_found", "missing_scope", "is_archived", "is_public" */
+    struct span id;   /* borrowed until the next call into the directory */
+    struct span word; /* "channel_not_found", "users_not_found", "missing_scope", "is_public" … */
     struct span needed; /* the scope that is missing, or empty */
     bool works;         /* its members are known: it is worth a look all the same */
 };
@@ -87,8 +97,8 @@ void directory_facts_in_outage(struct directory *directory,
                                struct span user,
                                struct facts *ret_facts);
 
-enum directory_kind { DIRECTORY_USER = 1, DIRECTORY_GROUP, DIRECTORY_CHANNEL };
-#define DIRECTORY_NEED_COUNT_MAX 10 /* a user, a policy's groups, a channel */
+enum directory_kind { DIRECTORY_USER = 1, DIRECTORY_GROUP, DIRECTORY_CHANNEL, DIRECTORY_EMAIL };
+#define DIRECTORY_NEED_COUNT_MAX 20 /* a user, a policy's groups, and some of its addresses */
 struct directory_need {
     enum directory_kind kind;
     struct span id;

@@ -21,6 +21,12 @@ struct slack_id {
     size_t size;
 };
 
+/* An id or an e-mail address. */
+struct directory_id {
+    char text[CORE_EMAIL_SIZE_MAX];
+    size_t size;
+};
+
 struct directory_user_entry {
     uint64_t fresh_until_ms; /* boot; 0: never known */
     uint64_t pause_until_ms; /* not asked for again before */
@@ -29,8 +35,20 @@ struct directory_user_entry {
     bool guest;
     bool bot;
     bool deactivated;
+    bool email_shown; /* Slack has said his address */
     struct slack_id team;
     struct slack_id enterprise;
+    struct directory_id email; /* in small letters, or empty */
+};
+
+struct directory_email_entry {
+    uint64_t fresh_until_ms;
+    uint64_t refresh_ms;
+    uint64_t pause_until_ms;
+    struct directory_id email; /* empty: free */
+    struct slack_id user;      /* empty: nobody's */
+    char error[SLACK_SLUG_SIZE_MAX];
+    char needed[SLACK_SLUG_SIZE_MAX];
 };
 
 struct directory_member {
@@ -55,7 +73,7 @@ struct directory_channel_entry {
 
 struct directory_key {
     enum directory_kind kind;
-    struct slack_id id;
+    struct directory_id id;
 };
 
 /* One call under way; whoever needs the same thing waits for it. */
@@ -96,6 +114,7 @@ struct directory {
     struct directory_user_entry *users;
     struct directory_group_entry *groups;
     struct directory_channel_entry *channels;
+    struct directory_email_entry *emails; /* CORE_EMAIL_COUNT_MAX */
 
     struct directory_lookup *lookup_pool; /* owned */
     struct directory_lookups lookup_spare;
@@ -118,7 +137,7 @@ struct directory {
     bool identity_mismatch;
     uint64_t identity_ms; /* boot: when to ask again */
 
-    struct metric *lookups_metric[DIRECTORY_CHANNEL + 1];
+    struct metric *lookups_metric[DIRECTORY_EMAIL + 1];
     struct metric *failures_metric;
     struct metric *trouble_metric;
     struct metric *mismatch_metric;
@@ -129,8 +148,14 @@ static inline struct span slack_id_span(const struct slack_id *id)
     return span_of(id->text, id->size);
 }
 
+static inline struct span directory_id_span(const struct directory_id *id)
+{
+    return span_of(id->text, id->size);
+}
+
 /* False when the text is empty or too long; *id is then empty. */
 bool slack_id_set(struct slack_id *id, struct span text);
+bool directory_id_set(struct directory_id *id, struct span text);
 
 /* Starts a lookup unless one is under way or paused; true when one is under way afterwards. */
 bool directory_lookup(struct directory *directory,
@@ -159,6 +184,32 @@ void directory_members_note(struct directory_group_entry *entry,
                             struct span id,
                             struct span word,
                             struct span needed);
+
+/* directory_emails.c. The entry of an address, or NULL; and one that is made when it is not there
+ * (NULL: it is no address). */
+struct directory_email_entry *directory_email_find(struct directory *directory, struct span email);
+struct directory_email_entry *directory_email_entry(struct directory *directory, struct span email);
+/* The answer of users.lookupByEmail; false: it is none. */
+bool directory_email_keep(struct directory_email_entry *entry,
+                          const struct json *json,
+                          uint64_t now_ms);
+void directory_email_keep_nobody(struct directory_email_entry *entry, uint64_t until_ms);
+void directory_email_note(struct directory_email_entry *entry,
+                          struct span word,
+                          struct span needed);
+void directory_email_of_user(struct directory_user_entry *entry, const struct json *user);
+/* entry NULL: nothing is known of the person. now_ms: what was fresh then counts. */
+void directory_email_facts(const struct directory *directory,
+                           const struct directory_user_entry *entry,
+                           struct span user,
+                           uint64_t now_ms,
+                           struct facts *facts);
+void directory_email_refresh(struct directory *directory, uint64_t now_ms);
+/* Behind the first count; how many there are then. */
+size_t directory_email_troubles(struct directory *directory,
+                                struct directory_trouble *ret_troubles,
+                                size_t count,
+                                size_t count_max);
 
 /* Asks Slack who we are. */
 void directory_ask_identity(struct directory *directory);

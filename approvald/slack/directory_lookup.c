@@ -16,12 +16,14 @@
 #include <event2/event.h>
 #include <string.h>
 
-#define MODULE        "slack_directory"
-#define FORM_SIZE_MAX (256 + 3 * SLACK_CURSOR_SIZE_MAX) /* three names, two ids, escaped */
+#define MODULE "slack_directory"
+#define FORM_SIZE_MAX                                                                              \
+    (256 + 3 * (SLACK_CURSOR_SIZE_MAX +                                                            \
+                CORE_EMAIL_SIZE_MAX)) /* three names, a team, an id or address, escaped */
 
 static bool key_is(const struct directory_key *key, enum directory_kind kind, struct span id)
 {
-    return key->kind == kind && span_equal(slack_id_span(&key->id), id);
+    return key->kind == kind && span_equal(directory_id_span(&key->id), id);
 }
 
 /* The entry's ages; NULL when the id is none. Makes the entry when it is not there. */
@@ -78,6 +80,7 @@ static struct ages ages_of(struct directory *directory, enum directory_kind kind
     struct directory_user_entry *user;
     struct directory_group_entry *group;
     struct directory_channel_entry *channel;
+    struct directory_email_entry *email;
 
     switch (kind) {
     case DIRECTORY_USER:
@@ -92,6 +95,10 @@ static struct ages ages_of(struct directory *directory, enum directory_kind kind
         channel = channel_entry(directory, id);
         return channel == NULL ? (struct ages){NULL, NULL}
                                : (struct ages){&channel->fresh_until_ms, &channel->pause_until_ms};
+    case DIRECTORY_EMAIL:
+        email = directory_email_entry(directory, id);
+        return email == NULL ? (struct ages){NULL, NULL}
+                             : (struct ages){&email->fresh_until_ms, &email->pause_until_ms};
     }
     return (struct ages){NULL, NULL};
 }
@@ -111,6 +118,7 @@ static void keep_user(struct directory_user_entry *entry, const struct json *jso
     (void)slack_id_set(&entry->team, json_text(user, "team_id")); /* absent: empty */
     (void)slack_id_set(&entry->enterprise,
                        json_text(user, "enterprise_user.enterprise_id")); /* off Grid: empty */
+    directory_email_of_user(entry, user);
     entry->fresh_until_ms = now_ms + SLACK_USER_FRESH_MS;
 }
 
@@ -132,7 +140,7 @@ keep_channel(struct directory_channel_entry *entry, const struct json *json, uin
 static const char *
 keep_group(struct directory *directory, struct directory_lookup *lookup, const struct json *json)
 {
-    struct span id = slack_id_span(&lookup->key.id);
+    struct span id = directory_id_span(&lookup->key.id);
     struct directory_group_entry *entry = group_entry(directory, id);
     uint64_t now_ms = clock_boot_ms(directory->clock);
     const char *error;
@@ -154,7 +162,7 @@ keep_answer(struct directory *directory, struct directory_lookup *lookup, const 
 {
     const struct directory_key *key = &lookup->key;
     uint64_t now_ms = clock_boot_ms(directory->clock);
-    struct span id = slack_id_span(&key->id);
+    struct span id = directory_id_span(&key->id);
 
     switch (key->kind) {
     case DIRECTORY_USER:
@@ -165,6 +173,10 @@ keep_answer(struct directory *directory, struct directory_lookup *lookup, const 
     case DIRECTORY_CHANNEL:
         keep_channel(channel_entry(directory, id), json, now_ms);
         return NULL;
+    case DIRECTORY_EMAIL:
+        return directory_email_keep(directory_email_entry(directory, id), json, now_ms)
+                   ? NULL
+                   : DIRECTORY_MALFORMED;
     }
     return DIRECTORY_MALFORMED;
 }
@@ -205,7 +217,7 @@ static bool
 keep_absence(struct directory *directory, const struct directory_key *key, struct span word)
 {
     uint64_t until_ms = clock_boot_ms(directory->clock) + SLACK_NEGATIVE_FRESH_MS;
-    struct span id = slack_id_span(&key->id);
+    struct span id = directory_id_span(&key->id);
     struct directory_user_entry *user;
     struct directory_channel_entry *channel;
 
@@ -227,6 +239,12 @@ keep_absence(struct directory *directory, const struct directory_key *key, struc
         *channel =
             (struct directory_channel_entry){.flags.missing = true, .fresh_until_ms = until_ms};
         return true;
+    case DIRECTORY_EMAIL:
+        if (!span_is(word, "users_not_found")) {
+            return false;
+        }
+        directory_email_keep_nobody(directory_email_entry(directory, id), until_ms);
+        return true;
     }
     return false;
 }
@@ -236,7 +254,7 @@ static void stop_waiting(struct directory *directory,
                          const struct directory_key *key)
 {
     for (uint32_t i = 0; i < DIRECTORY_NEED_COUNT_MAX; i++) {
-        bool same = key_is(&waiter->needs[i], key->kind, slack_id_span(&key->id));
+        bool same = key_is(&waiter->needs[i], key->kind, directory_id_span(&key->id));
 
         waiter->waits &= same ? ~(1U << i) : ~0U;
     }
@@ -269,14 +287,15 @@ static void fail(struct directory *directory,
 {
     uint64_t pause_ms = answer->retry_after_ms > SLACK_LOOKUP_PAUSE_MS ? answer->retry_after_ms
                                                                        : SLACK_LOOKUP_PAUSE_MS;
-    struct ages ages = ages_of(directory, key->kind, slack_id_span(&key->id));
+    struct ages ages = ages_of(directory, key->kind, directory_id_span(&key->id));
     uint64_t until_ms = clock_boot_ms(directory->clock) + pause_ms;
 
     ASSERT(ages.pause_until_ms != NULL);
     *ages.pause_until_ms = *ages.pause_until_ms > until_ms ? *ages.pause_until_ms : until_ms;
     metric_add(directory->failures_metric, 1);
-    log_fields(LOG_LEVEL_WARNING, MODULE, "lookup_failed", LOG_SPAN("id", slack_id_span(&key->id)),
-               LOG_SPAN("error", error), LOG_SPAN("needed", answer->needed));
+    log_fields(LOG_LEVEL_WARNING, MODULE, "lookup_failed",
+               LOG_SPAN("id", directory_id_span(&key->id)), LOG_SPAN("error", error),
+               LOG_SPAN("needed", answer->needed));
 }
 
 static void end_lookup(struct directory_lookup *lookup)
@@ -311,16 +330,18 @@ static const char *take_answer(struct directory_lookup *lookup, const struct web
     return NULL;
 }
 
-/* What Slack says for certain; that it does not answer is no news about a group. */
+/* What Slack says for certain; that it does not answer is no news about a name. */
 static void
-note_group(struct directory_lookup *lookup, const struct webapi_answer *answer, const char *error)
+note(struct directory_lookup *lookup, const struct webapi_answer *answer, const char *error)
 {
-    struct span id = slack_id_span(&lookup->key.id);
+    struct span id = directory_id_span(&lookup->key.id);
     struct span word = error == NULL ? answer->error : span_text(error);
     bool certain = answer->outcome == WEBAPI_OK || answer->outcome == WEBAPI_PERMANENT;
 
     if (lookup->key.kind == DIRECTORY_GROUP && certain) {
         directory_members_note(group_entry(lookup->directory, id), id, word, answer->needed);
+    } else if (lookup->key.kind == DIRECTORY_EMAIL && certain) {
+        directory_email_note(directory_email_entry(lookup->directory, id), word, answer->needed);
     }
 }
 
@@ -336,7 +357,7 @@ static void on_answer(void *arg, const struct webapi_answer *answer)
         }
         fail(lookup->directory, &lookup->key, answer, SPAN_LITERAL("not_asked"));
     } else {
-        note_group(lookup, answer, error);
+        note(lookup, answer, error);
     }
     end_lookup(lookup);
 }
@@ -377,11 +398,13 @@ static enum err_code call_slack(struct directory_lookup *lookup, struct err *err
         [DIRECTORY_USER] = {WEBAPI_USERS_INFO, "user"},
         [DIRECTORY_GROUP] = {WEBAPI_USERGROUPS_USERS_LIST, "usergroup"},
         [DIRECTORY_CHANNEL] = {WEBAPI_CONVERSATIONS_INFO, "channel"},
+        [DIRECTORY_EMAIL] = {WEBAPI_USERS_LOOKUP_BY_EMAIL, "email"},
     };
     AUTO_BUF struct buf *form = NULL;
     struct directory *directory = lookup->directory;
     enum directory_kind kind = lookup->key.kind;
-    bool members = kind == DIRECTORY_GROUP && directory_is_channel(slack_id_span(&lookup->key.id));
+    bool members =
+        kind == DIRECTORY_GROUP && directory_is_channel(directory_id_span(&lookup->key.id));
     struct webapi_call call = {.method =
                                    members ? WEBAPI_CONVERSATIONS_MEMBERS : calls[kind].method,
                                .priority = lookup->background ? WEBAPI_BACKGROUND : WEBAPI_NORMAL};
@@ -389,7 +412,7 @@ static enum err_code call_slack(struct directory_lookup *lookup, struct err *err
 
     if (rc == ERR_OK) {
         rc = webapi_form_add(form, members ? "channel" : calls[kind].name,
-                             slack_id_span(&lookup->key.id), err);
+                             directory_id_span(&lookup->key.id), err);
     }
     if (rc == ERR_OK && members) {
         rc = add_page(lookup, form, err);
@@ -423,7 +446,7 @@ bool directory_lookup(struct directory *directory,
         return false;
     }
     lookup->key.kind = kind;
-    (void)slack_id_set(&lookup->key.id, id); /* an entry exists, so the id is none too long */
+    (void)directory_id_set(&lookup->key.id, id); /* an entry exists, so the id is none too long */
     lookup->background = background;
     if (call_slack(lookup, &err) != ERR_OK) {
         log_err(LOG_LEVEL_WARNING, MODULE, "lookup_not_started", &err);
@@ -464,7 +487,8 @@ enum err_code directory_fetch(struct directory *directory,
     waiter->arg = arg;
     for (size_t i = 0; i < count; i++) {
         waiter->needs[i].kind = needs[i].kind;
-        if (slack_id_set(&waiter->needs[i].id, needs[i].id) && !is_fresh(directory, &needs[i]) &&
+        if (directory_id_set(&waiter->needs[i].id, needs[i].id) &&
+            !is_fresh(directory, &needs[i]) &&
             directory_lookup(directory, needs[i].kind, needs[i].id, false)) {
             waiter->waits |= 1U << i;
         }

@@ -269,5 +269,5 @@ size_t directory_troubles(struct directory *directory,
                 (struct directory_trouble){.id = groups[i], .word = span_text(word), .works = true};
         }
     }
-    return count;
+    return directory_email_troubles(directory, ret_troubles, count, count_max);
 }

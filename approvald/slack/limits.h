@@ -82,15 +82,18 @@
 #define SOCKET_RECHECK_MS       300000 /* after a count that may have had ghosts in it */
 
 /* Directory. */
-#define SLACK_USER_COUNT_MAX         4096  /* people who press; 80 bytes each */
+#define SLACK_USER_COUNT_MAX         4096  /* people who press; 240 bytes each */
 #define SLACK_GROUP_MEMBER_COUNT_MAX 10000 /* of one group: 240 KB; larger ones are everybody */
 #define SLACK_MEMBER_PAGE_COUNT      500   /* members of a channel a call; Slack allows 999 */
 #define SLACK_ABSENT_CHANNEL_MS      15000 /* so soon an invitation of the app is noticed */
 #define SLACK_MEMBER_PAGES_MAX       40    /* pages may be shorter than asked for, to this length */
 #define SLACK_MEMBER_PAGE_MS         20000 /* kept so much longer a page: rates are for all */
 #define SLACK_CURSOR_SIZE_MAX        256   /* bytes: those seen have 24 to 44 */
-#define SLACK_TROUBLE_COUNT_MAX      32    /* shown at once; more have one reason */
-#define SLACK_CHANNEL_INFO_COUNT_MAX 256   /* channels of cards */
+#define SLACK_EMAIL_FRESH_MS         300000 /* as people: whose address it was is soon forgotten */
+#define SLACK_EMAIL_REFRESH_MS       240000 /* 128 addresses in four minutes: 32 a minute of 50 */
+#define SLACK_TICK_EMAIL_COUNT       2      /* asked for in one tick: 40 a minute */
+#define SLACK_TROUBLE_COUNT_MAX      32     /* shown at once; more have one reason */
+#define SLACK_CHANNEL_INFO_COUNT_MAX 256    /* channels of cards */
 #define SLACK_USER_FRESH_MS          300000 /* a guest or leaver is noticed within five minutes */
 #define SLACK_GROUP_FRESH_MS         120000 /* Slack asks to cache for a minute or more */
 #define SLACK_GROUP_REFRESH_MS       80000  /* refreshed in the background before they go stale */
@@ -196,6 +199,7 @@ static_assert(4UL * (CORE_TITLE_COUNT_MAX + CORE_TARGET_COUNT_MAX + CORE_REASON_
                       256 <
                   SLACK_ASK_SIZE_MAX,
               "the longest form is kept whole");
+static_assert(SLACK_EMAIL_REFRESH_MS < SLACK_EMAIL_FRESH_MS, "refresh comes before staleness");
 static_assert(SLACK_GROUP_REFRESH_MS < SLACK_GROUP_FRESH_MS, "refresh comes before staleness");
 static_assert(SLACK_MEMBER_PAGE_COUNT * SLACK_MEMBER_PAGES_MAX >= SLACK_GROUP_MEMBER_COUNT_MAX,
               "a channel of the largest size is read whole");

@@ -4,6 +4,7 @@
  * Never decides when to try again, never writes to the store, never repeats a post whose fate is
  * unknown without looking for it first. */
 #include "approvald/slack/post.h"
+#include "approvald/core/policy.h"
 
 #include "approvald/core/request_id.h"
 #include "approvald/slack/reconcile.h"
@@ -505,8 +506,14 @@ static void take_rescue(struct post *post, const struct policy *policy)
     for (uint32_t i = 0; i < policy->user_count && post->rescue_count < SLACK_RESCUE_COUNT_MAX;
          i++) {
         char *room = post->rescue[post->rescue_count];
+        bool again = false; /* an address may be that of somebody who is named by his id as well */
 
-        post->rescue_count += take(room, sizeof post->rescue[0], policy->users[i]);
+        for (uint32_t j = 0; j < i; j++) {
+            again = again || span_equal(policy->users[j], policy->users[i]);
+        }
+        if (!again && slack_user_is_valid(policy->users[i])) { /* else an address of nobody known */
+            post->rescue_count += take(room, sizeof post->rescue[0], policy->users[i]);
+        }
     }
 }
 

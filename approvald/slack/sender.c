@@ -43,6 +43,8 @@ struct sender {
     const struct clock *clock; /* borrowed */
     delivery_start_fn *webhook;
     void *webhook_driver;
+    void (*resolve)(void *arg, struct policy *policy);
+    void *resolve_arg;
     struct event *timer; /* owned */
     struct sendplan plan;
     struct sender_job jobs[SLACK_SEND_SLACK_COUNT_MAX + SLACK_SEND_WEBHOOK_COUNT_MAX];
@@ -185,10 +187,18 @@ static void on_delivered(void *arg, const struct delivery_result *result)
 static enum err_code
 start_delivery(struct sender *sender, const struct delivery *delivery, void *arg, struct err *err)
 {
+    struct delivery shown = *delivery;
+    struct policy policy;
+
     if (delivery->row->surface == SURFACE_WEBHOOK) {
         return sender->webhook(sender->webhook_driver, delivery, on_delivered, arg, err);
     }
-    return poster_start(sender->poster, delivery, on_delivered, arg, err);
+    if (delivery->policy != NULL && sender->resolve != NULL) {
+        policy = *delivery->policy;
+        sender->resolve(sender->resolve_arg, &policy);
+        shown.policy = &policy; /* everything is rendered before poster_start returns */
+    }
+    return poster_start(sender->poster, &shown, on_delivered, arg, err);
 }
 
 /* The attempt is durable: now it may be made. The parameters are service_attempt_fn's. */
@@ -363,6 +373,8 @@ sender_new(const struct sender_options *options, struct sender **ret_sender, str
     sender->webapi = options->webapi;
     sender->webhook = options->webhook;
     sender->webhook_driver = options->webhook_driver;
+    sender->resolve = options->resolve;
+    sender->resolve_arg = options->resolve_arg;
     sender->clock = options->clock == NULL ? clock_host() : options->clock;
     sendplan_init(&sender->plan);
     sendlist_init(&sender->list, &(struct sendlist_options){.service = options->service,

@@ -15,6 +15,7 @@
 struct clock;
 struct event_base;
 struct metrics;
+struct policy;
 struct sender;
 struct webapi;
 
@@ -27,6 +28,9 @@ struct sender_options {
     struct metrics *metrics;
     const struct clock *clock; /* NULL: this host's */
     const char *cluster;       /* copied; name for the metadata of messages; NULL: none */
+    /* Puts ids in the place of a policy's e-mail addresses; NULL: they stay. */
+    void (*resolve)(void *arg, struct policy *policy);
+    void *resolve_arg;
 };
 
 enum err_code sender_new(const struct sender_options *options,

@@ -44,6 +44,7 @@ struct webapi;
     X(WEBAPI_USERS_INFO, "users.info", WEBAPI_FORM, 100, 20)                                       \
     X(WEBAPI_USERGROUPS_USERS_LIST, "usergroups.users.list", WEBAPI_FORM, 20, 10)                  \
     X(WEBAPI_CONVERSATIONS_MEMBERS, "conversations.members", WEBAPI_FORM, 100, 20)                 \
+    X(WEBAPI_USERS_LOOKUP_BY_EMAIL, "users.lookupByEmail", WEBAPI_FORM, 50, 20)                    \
     X(WEBAPI_VIEWS_OPEN, "views.open", WEBAPI_JSON, 100, 20)                                       \
     X(WEBAPI_VIEWS_UPDATE, "views.update", WEBAPI_JSON, 100, 20)                                   \
     X(WEBAPI_VIEWS_PUBLISH, "views.publish", WEBAPI_JSON, 100, 20)

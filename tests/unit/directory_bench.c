@@ -13,6 +13,15 @@
 
 struct span policy_groups[4];
 size_t policy_group_count;
+struct span policy_emails[4];
+size_t policy_email_count;
+
+size_t service_emails(const struct service *service, const struct span **ret_emails)
+{
+    (void)service; /* there is none */
+    *ret_emails = policy_emails;
+    return policy_email_count;
+}
 
 size_t service_groups(const struct service *service, const struct span **ret_groups)
 {
@@ -31,6 +40,7 @@ void setup_team(struct bench *bench, struct span team)
 
     memset(bench, 0, sizeof *bench);
     policy_group_count = 0;
+    policy_email_count = 0;
     policy_groups[0] = GROUP;
     log_init(LOG_TARGET_TEXT, LOG_LEVEL_ERROR);
     fake_fetch_reset(ERR_OK);

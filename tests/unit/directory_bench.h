@@ -22,6 +22,8 @@ struct metrics;
 /* What the service names. */
 extern struct span policy_groups[4];
 extern size_t policy_group_count;
+extern struct span policy_emails[4];
+extern size_t policy_email_count;
 
 struct bench {
     struct fake_time now;

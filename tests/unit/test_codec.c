@@ -342,6 +342,14 @@ static void a_policy_that_names_a_channel_is_of_another_version(void)
     *buf_at(pair.again, 0) = 1;
     CU_ASSERT_EQUAL(codec_policy_decode(buf_span(pair.again), &policy, &err), ERR_CORRUPT);
     pair_done(&pair);
+    pair = pair_of(1);
+    policy = codec_sample_policy();
+    policy.users[0] = SPAN_LITERAL("ana@acme.example");
+    CU_ASSERT_EQUAL_FATAL(codec_policy_encode(&policy, pair.again, &err), ERR_OK);
+    CU_ASSERT_EQUAL(*buf_at(pair.again, 0), 2);
+    CU_ASSERT_EQUAL(codec_policy_decode(buf_span(pair.again), &policy, &err), ERR_OK);
+    CU_ASSERT(span_is(policy.users[0], "ana@acme.example"));
+    pair_done(&pair);
 }
 
 UNIT_MAIN("codec",

@@ -115,6 +115,34 @@ reject(struct request *request, const struct policy *policy, const char *user, u
     return press(request, policy, user, VERDICT_REJECT, &facts).refusal;
 }
 
+/* Who is named by his id and by his address is one person; what is not known is neither. */
+static void an_address_is_a_person(void)
+{
+    struct policy policy = policy_of_needs();
+    struct facts facts = facts_of(ALL, 0);
+    uint32_t unknown;
+
+    policy.user_count = 2;
+    policy.users[0] = SPAN_LITERAL("U0ANN");
+    policy.users[1] = SPAN_LITERAL("ann@acme.example");
+    policy.needs[0].users = 1;
+    policy.needs[1].users = 2;
+    policy.needs[2].users = 0;
+    CU_ASSERT_EQUAL(needs_of_person(&policy, SPAN_LITERAL("U0ANN"), &facts, &unknown), SEC);
+    CU_ASSERT_EQUAL(unknown, OPS);
+    CU_ASSERT_EQUAL(needs_of_person(&policy, SPAN_LITERAL("U0BOB"), &facts, &unknown), 0);
+    CU_ASSERT_EQUAL(unknown, OPS);
+    facts.emails_known = true;
+    CU_ASSERT_EQUAL(needs_of_person(&policy, SPAN_LITERAL("U0BOB"), &facts, &unknown), 0);
+    CU_ASSERT_EQUAL(unknown, 0);
+    facts.emails_known = false;
+    facts.email_count = 1;
+    facts.emails[0] = SPAN_LITERAL("ann@acme.example");
+    CU_ASSERT_EQUAL(needs_of_person(&policy, SPAN_LITERAL("U0ANN"), &facts, &unknown), SEC | OPS);
+    CU_ASSERT_EQUAL(unknown, 0);
+    CU_ASSERT_EQUAL(needs_of_person(&policy, SPAN_LITERAL("U0ANN"), NULL, &unknown), SEC);
+}
+
 static void who_is_in_both_groups_fills_one_need(void)
 {
     struct policy policy = policy_of_needs();
@@ -319,6 +347,7 @@ static void the_order_of_presses_does_not_matter(void)
 }
 
 UNIT_MAIN("needs",
+          {"an address is a person", an_address_is_a_person},
           {"who is in both groups fills one need", who_is_in_both_groups_fills_one_need},
           {"an approval that cannot help is refused and a rejection is not",
            an_approval_that_cannot_help_is_refused_and_a_rejection_is_not},

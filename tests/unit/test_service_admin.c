@@ -157,6 +157,36 @@ static void heads_versions_and_groups_are_listed(void)
     service_kit_close(&kit);
 }
 
+static void addresses_of_policies_are_listed_and_bounded(void)
+{
+    static char text[SERVICE_POLICY_TEXT_MAX];
+    const struct request_id nobody = {.bytes = {0}};
+    const struct span *emails;
+    struct service_kit kit;
+    struct kit_answer answer;
+    size_t size = 0;
+
+    service_kit_open(&kit);
+    CU_ASSERT_EQUAL(kit_apply(&kit,
+                              "policy a { needs = {\"x: 1 of S0X ana@acme.example\"} }\n"
+                              "policy b { approvers = {\"ana@acme.example\", "
+                              "\"bob@acme.example\"} }",
+                              false, false)
+                        .rc,
+                    ERR_OK);
+    (void)kit_get(&kit, &nobody); /* behind the reading of the groups */
+    CU_ASSERT_EQUAL_FATAL(service_emails(kit.service, &emails), 2);
+    CU_ASSERT(span_is(emails[0], "ana@acme.example") && span_is(emails[1], "bob@acme.example"));
+    for (int i = 0; i <= CORE_EMAIL_COUNT_MAX; i++) {
+        size += (size_t)snprintf(text + size, sizeof text - size,
+                                 "policy p%d { approvers = {\"p%d@acme.example\"} }\n", i, i);
+    }
+    answer = kit_apply(&kit, text, false, true);
+    CU_ASSERT_EQUAL(answer.rc, ERR_INVALID);
+    CU_ASSERT(strstr(answer.message, "name more than 128 e-mail addresses") != NULL);
+    service_kit_close(&kit);
+}
+
 static void groups_of_what_is_over_take_no_room(void)
 {
     struct service_kit kit;
@@ -531,28 +561,28 @@ static void a_damaged_request_does_not_keep_others_from_expiring(void)
     service_kit_close(&kit);
 }
 
-UNIT_MAIN("service_admin",
-          {"a damaged request does not keep others from expiring",
-           a_damaged_request_does_not_keep_others_from_expiring},
-          {"a flipped byte in the audit log is found", a_flipped_byte_in_the_audit_log_is_found},
-          {"applying shows the difference and pins versions",
-           applying_shows_the_difference_and_pins_versions},
-          {"an absent policy is deleted only when asked",
-           an_absent_policy_is_deleted_only_when_asked},
-          {"a bad text changes nothing and says where", a_bad_text_changes_nothing_and_says_where},
-          {"heads, versions and groups are listed", heads_versions_and_groups_are_listed},
-          {"groups of what is over take no room", groups_of_what_is_over_take_no_room},
-          {"years of versions do not keep the service from starting",
-           years_of_versions_do_not_keep_the_service_from_starting},
-          {"a token is known by its hash and can be revoked",
-           a_token_is_known_by_its_hash_and_can_be_revoked},
-          {"a token has a rate and an end", a_token_has_a_rate_and_an_end},
-          {"time expires requests and lapses approvals",
-           time_expires_requests_and_lapses_approvals},
-          {"many deadlines at once are worked off in pieces",
-           many_deadlines_at_once_are_worked_off_in_pieces},
-          {"retention removes what is old and the chain still verifies",
-           retention_removes_what_is_old_and_the_chain_still_verifies},
-          {"a restart keeps everything and the counts", a_restart_keeps_everything_and_the_counts},
-          {"commits are measured and reads are not", commits_are_measured_and_reads_are_not},
-          {"a failed job leaves no trace", a_failed_job_leaves_no_trace})
+UNIT_MAIN(
+    "service_admin",
+    {"a damaged request does not keep others from expiring",
+     a_damaged_request_does_not_keep_others_from_expiring},
+    {"a flipped byte in the audit log is found", a_flipped_byte_in_the_audit_log_is_found},
+    {"applying shows the difference and pins versions",
+     applying_shows_the_difference_and_pins_versions},
+    {"an absent policy is deleted only when asked", an_absent_policy_is_deleted_only_when_asked},
+    {"a bad text changes nothing and says where", a_bad_text_changes_nothing_and_says_where},
+    {"heads, versions and groups are listed", heads_versions_and_groups_are_listed},
+    {"addresses of policies are listed and bounded", addresses_of_policies_are_listed_and_bounded},
+    {"groups of what is over take no room", groups_of_what_is_over_take_no_room},
+    {"years of versions do not keep the service from starting",
+     years_of_versions_do_not_keep_the_service_from_starting},
+    {"a token is known by its hash and can be revoked",
+     a_token_is_known_by_its_hash_and_can_be_revoked},
+    {"a token has a rate and an end", a_token_has_a_rate_and_an_end},
+    {"time expires requests and lapses approvals", time_expires_requests_and_lapses_approvals},
+    {"many deadlines at once are worked off in pieces",
+     many_deadlines_at_once_are_worked_off_in_pieces},
+    {"retention removes what is old and the chain still verifies",
+     retention_removes_what_is_old_and_the_chain_still_verifies},
+    {"a restart keeps everything and the counts", a_restart_keeps_everything_and_the_counts},
+    {"commits are measured and reads are not", commits_are_measured_and_reads_are_not},
+    {"a failed job leaves no trace", a_failed_job_leaves_no_trace})
