@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* codec_policy.c: the stored forms of a policy's version and of the retention.
- * Owns their layouts: policy: u8 version (1; 2: it names channels or e-mail addresses) | text name
- * | u32 version | u8 flags (1 deleted, 2 self_approval, 4 direct_requester, 8 require_reason, 16
- * ask_in_slack, 32 needs, 64 clocks, 128 fields) | text title, channel | u8 quorum | u64
- * expires_after, lapses_after | lists of text users, groups, webhooks | u64 applied_ms | text
- * applied_by | with flag 32, which says that one of them is not the default: u8 rejections (default
- * 1) | list of text excludes | list of (text name | u8 quorum | u8 alternative | u64 users | u8
- * groups) | with flag 64: a section of codec_clocks | with flag 128: text fields (codec_fields.c).
+ * Owns their layouts: policy: u8 version (1, or 2 with parts) | text name | u32 version | u8 flags
+ * (1 deleted, 2 self_approval, 4 direct_requester, 8 require_reason, 16 ask_in_slack, 32 needs, 64
+ * clocks, 128 fields) | text title, channel | u8 quorum | u64 expires_after, lapses_after | lists
+ * of text users, groups, webhooks | u64 applied_ms | text applied_by | with flag 32, which says
+ * that one of them is not the default: u8 rejections (default 1) | list of text excludes | list of
+ * (text name | u8 quorum | u8 alternative | u64 users | u8 groups) | with flag 64: a section of
+ * codec_clocks | with flag 128: text fields (codec_fields.c) | in version 2: u8 parts, those that
+ * are not all defaults, in the order of their numbers: 128: it names channels or e-mail addresses,
+ * without content.
  * retention: u8 version (1) | u32 version | u64 requests_ms, audit_ms, applied_ms |
  *   text applied_by.
  * Never judges whether a policy makes sense: policy_check does, before it is stored. */
@@ -22,10 +24,14 @@
 
 #include <string.h>
 
-#define VERSION 1
-#define VERSION_NAMES                                                                              \
-    2 /* the same layout: who does not know them must not take them for groups                     \
-       */
+#define VERSION      1
+#define VERSION_MORE 2 /* of a policy: with parts */
+
+/* All flags are taken. Numbers of parts are given once and for all; the order is theirs. */
+enum policy_part {
+    PART_NAMES = 128, /* without content, see policy_parts */
+    PART_ALL = 128,
+};
 
 enum policy_flag {
     FLAG_DELETED = 1,
@@ -96,19 +102,40 @@ static uint8_t policy_flags(const struct policy *policy)
 /* An approvald that does not know channels would ask Slack for a user group of that name, and take
  * nobody for its members; and an address would be nobody's: it must not read such a policy at all.
  */
-static uint8_t version_of(const struct policy *policy)
+static bool has_names(const struct policy *policy)
 {
+    bool found = false;
+
     for (uint32_t i = 0; i < policy->group_count; i++) {
-        if (slack_channel_is_valid(policy->groups[i])) {
-            return VERSION_NAMES;
-        }
+        found = found || slack_channel_is_valid(policy->groups[i]);
     }
     for (uint32_t i = 0; i < policy->user_count; i++) {
-        if (email_is_meant(policy->users[i])) {
-            return VERSION_NAMES;
-        }
+        found = found || email_is_meant(policy->users[i]);
     }
-    return VERSION;
+    return found;
+}
+
+static uint8_t policy_parts(const struct policy *policy)
+{
+    unsigned int parts = 0;
+
+    parts |= has_names(policy) ? PART_NAMES : 0U;
+    return (uint8_t)parts;
+}
+
+static void write_parts(struct codec_writer *writer, const struct policy *policy)
+{
+    uint8_t parts = policy_parts(policy);
+
+    if (parts != 0) {
+        codec_u8(writer, parts);
+    }
+}
+
+/* What the rest of the record must have said already, or did not. */
+static uint8_t read_parts(struct unpack *unpack)
+{
+    return (uint8_t)codec_range(unpack, 1, PART_ALL);
 }
 
 enum err_code codec_policy_encode(const struct policy *policy, struct buf *buf, struct err *err)
@@ -123,7 +150,7 @@ enum err_code codec_policy_encode(const struct policy *policy, struct buf *buf, 
     ASSERT(policy->need_count <= CORE_NEED_COUNT_MAX);
     ASSERT(policy->exclude_count <= CORE_POLICY_GROUP_COUNT_MAX);
 
-    codec_u8(&writer, version_of(policy));
+    codec_u8(&writer, policy_parts(policy) != 0 ? VERSION_MORE : VERSION);
     codec_text(&writer, policy->name);
     codec_u32(&writer, policy->version);
     codec_u8(&writer, policy_flags(policy));
@@ -146,6 +173,7 @@ enum err_code codec_policy_encode(const struct policy *policy, struct buf *buf, 
     if (policy->fields.size > 0) {
         codec_text(&writer, policy->fields);
     }
+    write_parts(&writer, policy);
     return writer.rc;
 }
 
@@ -174,12 +202,13 @@ enum err_code codec_policy_decode(struct span bytes, struct policy *ret_policy, 
 {
     struct unpack unpack;
     uint32_t version;
+    uint8_t parts;
     uint8_t flags;
 
     ASSERT(ret_policy != NULL);
     memset(ret_policy, 0, sizeof *ret_policy);
     unpack_init(&unpack, bytes);
-    version = codec_range(&unpack, VERSION, VERSION_NAMES);
+    version = codec_range(&unpack, VERSION, VERSION_MORE);
     ret_policy->name = unpack_text(&unpack);
     ret_policy->version = unpack_u32(&unpack);
     flags = unpack_u8(&unpack); /* all are taken: one more needs another version */
@@ -211,7 +240,8 @@ enum err_code codec_policy_decode(struct span bytes, struct policy *ret_policy, 
     if ((flags & FLAG_FIELDS) != 0) {
         ret_policy->fields = read_fields(&unpack);
     }
-    if (!unpack.failed && (!groups_fit(ret_policy) || version != version_of(ret_policy))) {
+    parts = version == VERSION_MORE ? read_parts(&unpack) : 0;
+    if (!unpack.failed && (!groups_fit(ret_policy) || parts != policy_parts(ret_policy))) {
         unpack.failed = true;
     }
     return codec_end(&unpack, "policy", err);

@@ -349,6 +349,8 @@ static void a_policy_that_names_a_channel_is_of_another_version(void)
     CU_ASSERT_EQUAL(*buf_at(pair.again, 0), 2);
     CU_ASSERT_EQUAL(codec_policy_decode(buf_span(pair.again), &policy, &err), ERR_OK);
     CU_ASSERT(span_is(policy.users[0], "ana@acme.example"));
+    *buf_at(pair.again, buf_size(pair.again) - 1) = 64; /* a part that this version does not know */
+    CU_ASSERT_EQUAL(codec_policy_decode(buf_span(pair.again), &policy, &err), ERR_CORRUPT);
     pair_done(&pair);
 }
 
