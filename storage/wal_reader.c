@@ -20,8 +20,8 @@ struct wal_reader {
     uint64_t lsn_next;          /* the record at the offset */
     uint64_t offset;
     uint64_t offset_before; /* of the record in front of it, once that was read; else 0 */
-    uint8_t *bytes;        /* owned */
-    uint64_t bytes_offset; /* in the segment */
+    uint8_t *bytes;         /* owned */
+    uint64_t bytes_offset;  /* in the segment */
     size_t bytes_size;
 };
 
