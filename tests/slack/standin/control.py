@@ -339,6 +339,12 @@ class Control:
             return {"methods": copy.deepcopy(self._world.call_counts),
                     "deliveries": dict(self._world.delivery_counts)}
 
+    def do_rates(self):
+        """What the rate limits leave: buckets of methods and of channels, those that were used."""
+        with self._world.lock:
+            methods, channels = self._standin.rate_limits.left(self._world.now())
+            return {"at": self._world.now(), "methods": methods, "channels": channels}
+
     def do_clear_logs(self):
         """Forget calls, deliveries and counters; messages stay."""
         with self._world.lock:

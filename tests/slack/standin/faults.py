@@ -17,6 +17,7 @@ Kinds for Web API calls (`method` names one, or "*"):
 Kinds for deliveries to the app (`method` is the delivery kind: block_actions, view_submission, slash_command,
 event_callback …, or "*"):
   drop          not delivered; the user sees Slack's trouble notice
+  swallow       not delivered, and taken for acknowledged: what no app may do; proves that a test would see it
   twice         delivered again, byte for byte, after the first answer
   delay         delivered `seconds` late
   skew          signed with a timestamp `seconds` away from now
@@ -28,7 +29,7 @@ import threading
 
 API_KINDS = ("ratelimited", "status", "html_200", "empty_200", "truncated", "error", "close_after", "hang_before",
              "delay")
-PUSH_KINDS = ("drop", "twice", "delay", "skew", "bad_signature", "abandon")
+PUSH_KINDS = ("drop", "swallow", "twice", "delay", "skew", "bad_signature", "abandon")
 
 
 class Faults:

@@ -98,15 +98,19 @@ class Push:
             entry.update({"dropped": True, "error": "dropped"})
             self._record(entry)
             return entry
+        if fault.get("kind") == "swallow":
+            entry.update({"acked": True, "status": 200})
+            self._record(entry)
+            return entry
         if fault.get("kind") == "delay":
             self.faults.sleep(fault.get("seconds", 0))
         takes_answer = kind in ("slash_command", "view_submission", "block_suggestion")
         retry = (note.get("retry_num", 0), note.get("retry_reason", ""))
         started = time.monotonic()
 
-        def late():
+        def late(acked, sent):
             with self.world.lock:
-                entry["acked_late"] = True
+                entry["acked_late"], entry["sent"] = acked, sent
                 self.world.touch()
 
         acked, answer, error, identity = self.sockets.deliver(ENVELOPES[path], payload, takes_answer, retry, late=late)

@@ -23,10 +23,15 @@ class Bucket:
         self.tokens = float(size)
         self.at = None
 
-    def take(self, now):
+    def left(self, now):
+        """Tokens that are there."""
         if self.at is not None:
             self.tokens = min(self.size, self.tokens + max(0.0, now - self.at) * self.per_s)
         self.at = now
+        return self.tokens
+
+    def take(self, now):
+        self.left(now)
         if self.tokens >= 1.0:
             self.tokens -= 1.0
             return 0
@@ -56,6 +61,11 @@ class RateLimits:
 
     def shown(self):
         return dict(self._own) or ("real" if self.enabled else "off")
+
+    def left(self, now):
+        """What is in the buckets of methods and channels that were used: {name: [tokens, a second, size]}."""
+        return [{name: [bucket.left(now), bucket.per_s, bucket.size] for name, bucket in kept.items()}
+                for kept in (self._methods, self._channels)]
 
     def reset(self):
         self._methods = {}

@@ -20,6 +20,7 @@ TICKET_LIFE_S = 30.0
 CONNECTIONS_MAX = 10
 ACK_SIZE_MAX = 20480  # frames of this size and more are dropped in silence
 PING_INTERVAL_S = 5.0
+SILENCE_S = 30.0  # so long a connection may say nothing, not even a pong
 ATTEMPTS_MAX = 3
 LATE_S = 60.0  # so long an unacknowledged envelope waits for a connection
 LIFETIME_S = 18060
@@ -34,6 +35,7 @@ class Connection:
         self.socket = sock
         self.ghost = False    # counted and chosen, but nothing of it arrives
         self.draining = False  # told to go: gets nothing new
+        self.answered_at = 0.0  # wall: when that was sent which it has answered last, a ping or an envelope
 
 
 class Envelope:
@@ -50,6 +52,7 @@ class Envelope:
         self.sent_at = 0.0
         self.answer = None  # the acknowledgement's payload, as text
         self.acked_at = None
+        self.sent_to = []  # numbers of the connections that were to bring it, in their order
 
 
 class Sockets:
@@ -127,25 +130,39 @@ class Sockets:
 
     def _read(self, connection):
         sock = connection.socket
+        heard = time.monotonic()
         while not self._stopping.is_set():
             frame = sock.receive(PING_INTERVAL_S)
             if connection.ghost:
                 continue
             if frame is None:
-                sock.send(websocket.PING, b"standin")
+                if time.monotonic() - heard > SILENCE_S:
+                    sock.cut()
+                    return
+                sock.send(websocket.PING, b"%.6f" % time.time())
                 continue
+            heard = time.monotonic()
             opcode, final, data = frame
             if opcode == websocket.CLOSE:
                 sock.close(1000)
                 return
             if opcode == websocket.PING:
                 sock.send(websocket.PONG, data)
+            elif opcode == websocket.PONG:
+                self._answered(connection, data)
             elif opcode == websocket.TEXT and final:
                 if len(data) < ACK_SIZE_MAX:
                     self._acknowledge(data)
                 elif self.oversize == "close":
                     sock.close(1009)
                     return
+
+    @staticmethod
+    def _answered(connection, data):
+        try:
+            connection.answered_at = max(connection.answered_at, float(data))
+        except ValueError:
+            pass  # "between": fragments' own ping
 
     def _acknowledge(self, data):
         try:
@@ -159,6 +176,7 @@ class Sockets:
             envelope = self._envelopes.get(identity)
             if envelope is not None and envelope.acked_at is None:
                 envelope.acked_at = time.monotonic()
+                envelope.connection.answered_at = time.time() - (envelope.acked_at - envelope.sent_at)
                 payload = ack.get("payload")
                 envelope.answer = json.dumps(payload) if payload and envelope.takes_answer else ""
                 self._lock.notify_all()
@@ -219,8 +237,8 @@ class Sockets:
     def state(self):
         """Connections and envelopes, for a test to look at."""
         with self._lock:
-            return {"connections": [{"number": each.number, "draining": each.draining, "ghost": each.ghost}
-                                    for each in self._connections],
+            return {"connections": [{"number": each.number, "draining": each.draining, "ghost": each.ghost,
+                                     "answered_at": each.answered_at} for each in self._connections],
                     "strangers": self._strangers, "acks": list(self._acks_seen),
                     "waiting": [each.id for each in self._envelopes.values() if each.acked_at is None]}
 
@@ -238,7 +256,8 @@ class Sockets:
     def deliver(self, kind, payload, takes_answer, retry=(0, ""), identity=None, late=None):
         """Send an envelope and wait for its acknowledgement. Gives (acked, answer, error, envelope id).
 
-        `identity` delivers an earlier envelope once more; `late` is called when it is acknowledged after the time.
+        `identity` delivers an earlier envelope once more; `late` is called when no further delivery of what was not
+        acknowledged in time follows, with whether it was acknowledged after all and how often it was sent.
         """
         envelope = Envelope(kind, payload, takes_answer)
         envelope.id = identity or envelope.id
@@ -277,6 +296,7 @@ class Sockets:
         if envelope.kind == "events_api" or envelope.attempt:
             message["retry_attempt"], message["retry_reason"] = envelope.attempt, envelope.reason
         envelope.connection, envelope.sent_at = connection, time.monotonic()
+        envelope.sent_to.append(connection.number)
         if connection.ghost:
             return True
         try:
@@ -309,5 +329,5 @@ class Sockets:
                 if self._send_when_possible(envelope, time.monotonic() + LATE_S):
                     self._wait(envelope, time.monotonic() + self.ack_timeout_s)
             self._envelopes.pop(envelope.id, None)
-        if envelope.acked_at is not None and late is not None:
-            late()
+        if late is not None:
+            late(envelope.acked_at is not None, len(envelope.sent_to))
