@@ -237,11 +237,15 @@ def cluster(run):
     said = re.search(r"^([1-9]\d*) passed, (\d+) failed$", output, re.MULTILINE)
     if code != 0 or not said or said.group(2) != "0":
         return result.add(Result(failed=1, note="cluster.py failed"))
+    losses = run.must(["python3", "tests/cluster/loss.py", "--runs", "6", "--cut-max", "6"], env=environment,
+                      timeout_s=600)
+    if not re.search(r"^6 passed, 0 failed$", losses, re.MULTILINE):
+        raise StepFailed("loss.py did not say that it passed")
     output = run.must(["packaging/quickstart", "--pair", "--once"], env=environment, timeout_s=300)
     if not re.search(r"^[1-9]\d* passed, 0 failed$", output, re.MULTILINE):
         raise StepFailed("quickstart --pair did not say that it passed")
     result.add(_bench_runs(run, environment))
-    return result.add(Result(passed=2, note=f"{said.group(1)} rounds and cases"))
+    return result.add(Result(passed=3, note=f"{said.group(1)} rounds and cases"))
 
 
 def _bench_runs(run, environment):

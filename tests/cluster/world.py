@@ -101,8 +101,7 @@ class Host:
         world = self.world
         write(self.path("approvald.conf"), APPROVALD_CONF.format(
             data=self.path("data"), vip=VIP, port=PORT, own=self.address, management=MANAGEMENT,
-            socket=self.path("run", "approvald.sock"), slack=ADDRESSES["client"], slack_port=SLACK,
-            team=harness.TEAM, signing=world.path("signing"), bot=world.path("bot")))
+            socket=self.path("run", "approvald.sock"), team=harness.TEAM, slack=world.slack_config()))
         where = (f'listen = "{self.address}:{LINK}"' if self.number == 1
                  else f'peer = "{ADDRESSES["A"]}:{LINK}"')
         options = {"hold_down": "1s", "start": "30s", "stop": "5s", "crash_window": "60s",
@@ -293,23 +292,38 @@ class Host:
 class World:
     """Everything. options: see Host.write_config."""
 
+    addresses = ADDRESSES
+
     def __init__(self, options=None, pair_extra="", arbiter="etcd", folder=None):
         self.dir = folder or tempfile.mkdtemp(prefix="apvt-", dir="/tmp")
         self.options, self.pair_extra, self.arbiter = options or {}, pair_extra, arbiter
         self.processes = []
         self.secrets = {}
-        self.net = netns.Net(ADDRESSES)
+        self.net = netns.Net(self.addresses)
         try:
             self.pair_ca = Authority(self._folder("pair-ca"))
             self.etcd_ca = Authority(self._folder("etcd-ca"))
             write(self.path("signing"), harness.SIGNING_SECRET)
             write(self.path("bot"), harness.BOT_TOKEN)
+            self.prepare()
             self.etcd = Etcd(self._folder("arbiter"), self.etcd_ca, ADDRESSES["arbiter"], ETCD,
                              self.net["arbiter"].command())
             self.hosts = {name: Host(self, n) for n, name in enumerate(HOSTS, 1)}
         except BaseException:
             self.close()
             raise
+
+    def prepare(self):
+        """For a World with more in it: before the hosts are made."""
+
+    def slack_config(self):
+        """What stands in the hosts' slack section."""
+        return (f'api_url = "http://{ADDRESSES["client"]}:{SLACK}/api/"\n'
+                f'signing_secret_file = "{self.path("signing")}"\n'
+                f'bot_token_file = "{self.path("bot")}"')
+
+    def standin_options(self):
+        return []
 
     def path(self, *names):
         return os.path.join(self.dir, *names)
@@ -346,11 +360,11 @@ class World:
         command = member.command(
             sys.executable, os.path.join(ROOT, "tests/slack/standin.py"), "--host", member.address,
             "--port", str(SLACK), "--app-url", f"http://{VIP}:{PORT}", "--signing-secret-file",
-            self.path("signing"), "--bot-token-file", self.path("bot"))
+            self.path("signing"), "--bot-token-file", self.path("bot"), *self.standin_options())
         with open(self.path("standin.log"), "ab") as log:
             self.processes.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
                                                    stderr=log))
-        wait(lambda: self.slack("counters", method="GET"), "the stand-in answers")
+        wait(lambda: self.slack("counters", get=True), "the stand-in answers")
 
     def set_up(self):
         primary = self.primary()
@@ -460,12 +474,13 @@ class World:
         finally:
             conn.close()
 
-    def slack(self, command, method="POST", **arguments):
+    def slack(self, command, /, get=False, **arguments):
         """A command to the stand-in; its answer."""
         conn = self.net["client"].connection(ADDRESSES["client"], SLACK, 40)
         try:
-            body = json.dumps(arguments).encode() if method == "POST" else None
-            conn.request(method, "/control/" + command, body, {"Content-Type": "application/json"})
+            body = None if get else json.dumps(arguments).encode()
+            conn.request("GET" if get else "POST", "/control/" + command, body,
+                         {"Content-Type": "application/json"})
             response = conn.getresponse()
             data = response.read()
             if response.status != 200:
@@ -524,10 +539,8 @@ http {{
     socket = "{socket}"
 }}
 slack {{
-    api_url = "http://{slack}:{slack_port}/api/"
     team_id = "{team}"
-    signing_secret_file = "{signing}"
-    bot_token_file = "{bot}"
+    {slack}
 }}
 storage {{
     map_size = "256M"
