@@ -15,6 +15,7 @@ enum {
     PRIORITY_WATCHED, /* a change that was made a moment ago */
     PRIORITY_CHANGE,
     PRIORITY_NEW,
+    PRIORITY_DIRECT, /* of one person there may be hundreds, and Slack takes one a second */
     PRIORITY_REPLY,
 };
 
@@ -59,8 +60,9 @@ static uint32_t priority_of(const struct outbox_row *row, uint64_t now_ms)
     case SURFACE_NOTICE:
         return PRIORITY_NOTICE;
     case SURFACE_CARD:
-    case SURFACE_DIRECT:
         return row->ts.size > 0 ? change_priority(row, now_ms) : PRIORITY_NEW;
+    case SURFACE_DIRECT:
+        return row->ts.size > 0 ? change_priority(row, now_ms) : PRIORITY_DIRECT;
     case SURFACE_WEBHOOK:
         return PRIORITY_NEW;
     case SURFACE_THREAD:
@@ -226,13 +228,19 @@ void sendplan_list_end(struct sendplan *plan, const struct request_id *id, uint6
     }
 }
 
-/* Names of channels apart. */
+/* Messages in a channel, or with one person: Slack takes them one after the other. */
+static bool in_place(enum surface surface)
+{
+    return surface == SURFACE_CARD || surface == SURFACE_THREAD || surface == SURFACE_DIRECT;
+}
+
+/* Names of channels and people apart. */
 static bool blocks(const struct sendplan_row *other, const struct sendplan_row *row)
 {
     bool other_is_card = other->key.surface == SURFACE_CARD;
 
     if (other->busy) {
-        return other_is_card || other->key.surface == SURFACE_THREAD;
+        return in_place(other->key.surface);
     }
     return row->key.surface == SURFACE_THREAD && other_is_card && !other->posted &&
            request_id_equal(&row->key.request, &other->key.request);
@@ -241,9 +249,7 @@ static bool blocks(const struct sendplan_row *other, const struct sendplan_row *
 /* Does an attempt under way, or a card that is not posted yet, keep this row waiting? */
 static bool is_blocked(const struct sendplan *plan, const struct sendplan_row *row)
 {
-    bool in_channel = row->key.surface == SURFACE_CARD || row->key.surface == SURFACE_THREAD;
-
-    if (!in_channel) {
+    if (!in_place(row->key.surface)) {
         return false;
     }
     for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {

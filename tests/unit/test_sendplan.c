@@ -113,6 +113,40 @@ static void while_the_rate_of_changes_is_used_up_new_ones_get_a_part(void)
     CU_ASSERT_EQUAL(sendplan_due_ms(&plan, &limits), UINT64_MAX); /* an end will wake */
 }
 
+/* Slack takes one message a second for one person: the others must not wait for that. */
+static void direct_messages_to_one_person_take_one_call(void)
+{
+    struct sendplan plan;
+
+    sendplan_init(&plan);
+    for (uint8_t i = 1; i <= 9; i++) {
+        struct outbox_row row = row_of(i, SURFACE_DIRECT, false, NOW - OUTAGE_MS);
+
+        row.target = i == 9 ? SPAN_LITERAL("U2") : SPAN_LITERAL("U1");
+        put(&plan, &row, NOW);
+    }
+    CU_ASSERT(start(&plan, &open_limits, NOW) < 9);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 9);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 0);
+    CU_ASSERT_EQUAL(sendplan_due_ms(&plan, &open_limits), UINT64_MAX);
+}
+
+static void a_new_card_goes_before_older_direct_messages(void)
+{
+    struct outbox_row card = row_of(255, SURFACE_CARD, false, NOW - 1);
+    struct sendplan plan;
+
+    sendplan_init(&plan);
+    for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
+        struct outbox_row row = row_of(1, SURFACE_DIRECT, false, NOW - OUTAGE_MS);
+
+        row.request.bytes[1] = (uint8_t)i; /* more than there is room for beside the card */
+        put(&plan, &row, NOW);
+    }
+    CU_ASSERT_FALSE(sendplan_put(&plan, &card, NOW)); /* one of the others was pushed out for it */
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 255);
+}
+
 static void when_slack_is_away_only_webhooks_go(void)
 {
     const struct sendplan_limits limits = {.webhook_count_max = SLACK_SEND_WEBHOOK_COUNT_MAX};
@@ -161,6 +195,10 @@ UNIT_MAIN("sendplan",
            after_an_outage_what_is_wrong_goes_before_what_is_new},
           {"while the rate of changes is used up, new ones get a part",
            while_the_rate_of_changes_is_used_up_new_ones_get_a_part},
+          {"direct messages to one person take one call",
+           direct_messages_to_one_person_take_one_call},
+          {"a new card goes before older direct messages",
+           a_new_card_goes_before_older_direct_messages},
           {"when Slack is away only webhooks go", when_slack_is_away_only_webhooks_go},
           {"what failed before Slack came back is due at once",
            what_failed_before_slack_came_back_is_due_at_once})
