@@ -52,6 +52,15 @@ static void bucket_fill(struct rate_bucket *bucket, const struct rate_limit *lim
     }
 }
 
+/* Slack says that nothing is left, whatever we have counted: another host, or we before a restart,
+ * have used it. Else each pause would be followed by a burst that is refused again. */
+static void bucket_limit(struct rate_bucket *bucket, uint64_t now_ms, uint64_t until_ms)
+{
+    bucket->units = 0;
+    bucket->at_ms = now_ms;
+    bucket->not_before_ms = bucket->not_before_ms > until_ms ? bucket->not_before_ms : until_ms;
+}
+
 /* 0, or when the bucket holds a whole call. */
 static uint64_t
 bucket_ready_ms(struct rate_bucket *bucket, const struct rate_limit *limit, uint64_t now_ms)
@@ -164,10 +173,10 @@ void rate_limited(struct rate *rate,
 
     /* Slack does not say whether the channel or the workspace was meant. */
     if (of_channel == NULL || (rate->limited_until_ms[method] > now_ms && !again)) {
-        rate->methods[method].not_before_ms = later(rate->methods[method].not_before_ms, until_ms);
+        bucket_limit(&rate->methods[method], now_ms, until_ms);
     }
     if (of_channel != NULL) {
-        of_channel->not_before_ms = later(of_channel->not_before_ms, until_ms);
+        bucket_limit(of_channel, now_ms, until_ms);
         rate->limited_until_ms[method] = later(rate->limited_until_ms[method], until_ms);
     }
 }

@@ -23,7 +23,8 @@ void rate_free(struct rate *rate); /* NULL is allowed */
  * channel may be empty. */
 uint64_t
 rate_take(struct rate *rate, enum webapi_method method, struct span channel, uint64_t now_ms);
-/* Slack answered 429: pauses the channel; a second channel of the same method pauses the method. */
+/* Slack answered 429: pauses the channel; a second channel of the same method pauses the method.
+ * What was paused has no burst left then. */
 void rate_limited(struct rate *rate,
                   enum webapi_method method,
                   struct span channel,

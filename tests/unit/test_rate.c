@@ -80,6 +80,22 @@ static void a_limit_of_a_method_without_channel_pauses_the_method(void)
     rate_free(rate);
 }
 
+/* Slack counts what another host sent before this one took over, too. */
+static void who_was_limited_has_no_burst_left(void)
+{
+    struct rate *rate = new_rate(0);
+
+    rate_limited(rate, WEBAPI_CHAT_UPDATE, SPAN_NONE, 100, 1000);
+    CU_ASSERT_EQUAL(rate_take(rate, WEBAPI_CHAT_UPDATE, SPAN_NONE, 1100), 1300);
+    CU_ASSERT_EQUAL(rate_take(rate, WEBAPI_CHAT_UPDATE, SPAN_NONE, 1300), 0);
+    CU_ASSERT_EQUAL(rate_take(rate, WEBAPI_CHAT_UPDATE, SPAN_NONE, 1300), 2500);
+    rate_limited(rate, WEBAPI_CHAT_POST_MESSAGE, C1, 2000, 1000);
+    CU_ASSERT_EQUAL(rate_take(rate, WEBAPI_CHAT_POST_MESSAGE, C1, 3000), 0);
+    CU_ASSERT_EQUAL(rate_take(rate, WEBAPI_CHAT_POST_MESSAGE, C1, 3000), 4000);
+    CU_ASSERT_EQUAL(rate_take(rate, WEBAPI_CHAT_POST_MESSAGE, C2, 3000), 0);
+    rate_free(rate);
+}
+
 static void a_method_is_spent_until_its_next_call_may_go(void)
 {
     struct rate *rate = new_rate(0);
@@ -136,6 +152,7 @@ UNIT_MAIN("rate",
            a_limit_of_one_channel_leaves_the_others_alone},
           {"a limit of a method without channel pauses the method",
            a_limit_of_a_method_without_channel_pauses_the_method},
+          {"who was limited has no burst left", who_was_limited_has_no_burst_left},
           {"a method is spent until its next call may go",
            a_method_is_spent_until_its_next_call_may_go},
           {"the least recently used id gives way", the_least_recently_used_id_gives_way})
