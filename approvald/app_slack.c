@@ -102,6 +102,7 @@ static enum err_code new_client(struct app *app, struct err *err)
         .ca_file = or_null(config_text(config, "slack", "ca_file")),
         .proxy_url = proxy_of(config_text(config, "slack", "proxy")),
         .no_proxy = or_null(config_text(config, "slack", "no_proxy")),
+        .drop_unsent = true, /* a post that another host has made anew must not come as well */
     };
     struct webapi_options webapi = {
         .base = app->base,

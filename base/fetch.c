@@ -101,6 +101,7 @@ keep_options(struct fetch *fetch, const struct fetch_options *options, struct er
                keep_text(&fetch->settings.key, options->key, "");
     }
     fetch->settings.ca_only = options->ca_only;
+    fetch->settings.drop_unsent = options->drop_unsent;
     if (!kept) {
         return err_set(err, ERR_NOMEM, "fetch");
     }

@@ -33,6 +33,10 @@ struct fetch_options {
     const char *no_proxy;    /* hosts; NULL: from the environment */
     const char *user_agent;  /* NULL: "approvald/VERSION" */
     uint32_t call_count_max; /* at once; more are ERR_FULL; 0: the default */
+    /* What the peer has not acknowledged when a call ends, or this process, is never sent later.
+     * Else the kernel goes on trying for a quarter of an hour, and a call that was given up, and
+     * made anew elsewhere, still has its effect when the network is back. Not for streams. */
+    bool drop_unsent;
 };
 
 /* base is borrowed and must outlive the fetch; NULL: only fetch_perform may be used. */

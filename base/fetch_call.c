@@ -249,6 +249,8 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockad
     struct fetch_call *call = arg;
     char text[NI_MAXHOST];
 
+    int fd;
+
     (void)purpose;
     if (call->refuse_inward && !call->proxied &&
         (getnameinfo(&address->addr, (socklen_t)address->addrlen, text, sizeof text, NULL, 0,
@@ -257,7 +259,13 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockad
         call->refused = true;
         return CURL_SOCKET_BAD;
     }
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (fd >= 0 && call->drop_unsent) {
+        static const struct linger none = {.l_onoff = 1, .l_linger = 0};
+
+        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none); /* fails for no stream */
+    }
+    return fd;
 }
 
 /* A connection is ready, possibly one that another call opened. Curl comes here again when a kept
@@ -353,6 +361,7 @@ enum err_code fetch_call_new(const struct fetch_settings *settings,
     call->shared = easy != NULL;
     call->easy = easy != NULL ? easy : curl_easy_init();
     call->refuse_inward = request->refuse_inward && request->unix_socket == NULL;
+    call->drop_unsent = settings->drop_unsent && request->unix_socket == NULL;
     rc = call_url(call, request->url, err);
     if (rc == ERR_OK && request->unix_socket != NULL) {
         call->socket = mem_copy_text(request->unix_socket, strlen(request->unix_socket));

@@ -15,6 +15,7 @@ struct fetch_settings {
     char *certificate;
     char *key;
     bool ca_only;
+    bool drop_unsent;
     char *proxy_http;
     char *proxy_https;
     char *no_proxy;
@@ -36,6 +37,7 @@ struct fetch_call {
     bool https;
     bool proxied; /* unless no_proxy exempts the host */
     bool refuse_inward;
+    bool drop_unsent;
     bool refused;  /* an address was inward */
     bool safe;     /* may be sent twice: GET and HEAD */
     bool begun;    /* a connection was ready and the request is being sent */

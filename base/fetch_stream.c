@@ -181,6 +181,7 @@ static enum err_code make(struct fetch_stream *stream,
     if (rc != ERR_OK) {
         return rc;
     }
+    stream->call->drop_unsent = false; /* the last words before its end are to arrive */
     easy = stream->call->easy;
     if (curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L) != CURLE_OK) {

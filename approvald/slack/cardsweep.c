@@ -34,17 +34,29 @@ void cardsweep_go_on(struct cardsweep *sweep, uint64_t pause_ms)
     }
 }
 
-/* A sweep is wanted; not too soon after the last one began. */
+/* A sweep is wanted; not too soon after the last one began. Others follow: a post of an earlier
+ * primary, or of ours, that was given up may still arrive, as a second card. */
 static void demand(struct cardsweep *sweep)
 {
     uint64_t now_ms = clock_boot_ms(sweep->clock);
     uint64_t due_ms = sweep->began_ms == 0 ? now_ms : sweep->began_ms + SLACK_CHECK_GAP_MS;
 
+    sweep->again = SLACK_CHECK_AGAIN_COUNT;
     due_ms = due_ms < sweep->due_ms ? due_ms : sweep->due_ms;
     sweep->due_ms = due_ms < now_ms ? now_ms : due_ms; /* one may have been due in an outage */
     if (sweep->running && !sweep->busy) {
         cardsweep_wake(sweep, sweep->sweeping ? 0 : sweep->due_ms - now_ms);
     }
+}
+
+/* Until the next one: each comes after twice the time. */
+static uint64_t pause_after(struct cardsweep *sweep)
+{
+    if (sweep->again == 0) {
+        return SLACK_CHECK_EVERY_MS;
+    }
+    sweep->again--;
+    return (uint64_t)SLACK_CHECK_AGAIN_MS << (SLACK_CHECK_AGAIN_COUNT - 1 - sweep->again);
 }
 
 static void begin(struct cardsweep *sweep, uint64_t now_ms)
@@ -57,7 +69,7 @@ static void begin(struct cardsweep *sweep, uint64_t now_ms)
     sweep->last = false;
     sweep->tries = 0;
     sweep->began_ms = now_ms;
-    sweep->due_ms = now_ms + SLACK_CHECK_EVERY_MS;
+    sweep->due_ms = now_ms + pause_after(sweep);
     memset(&sweep->now, 0, sizeof sweep->now);
     cardcheck_begin(sweep->check, true);
 }
@@ -294,6 +306,7 @@ void cardsweep_status(const struct cardsweep *sweep, struct cardsweep_status *re
     *ret_status = (struct cardsweep_status){
         .running = sweep->sweeping,
         .finished_ms = sweep->finished_ms,
+        .due_ms = sweep->due_ms,
         .counts = found->counts,
         .repaired = found->repaired,
         .stuck = found->stuck,

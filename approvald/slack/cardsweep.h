@@ -5,8 +5,9 @@
  * gone or show something else; the sender does the rest. Cards of pending requests first, then
  * those of the last day. There is one at the start (so after a promotion), when Slack is back
  * after an outage or takes a new token, when a card turned out to be gone or out of date (at most
- * one in SLACK_CHECK_GAP_MS), and every SLACK_CHECK_EVERY_MS. Its calls are in the background: one
- * at a time, behind those of the sender.
+ * one in SLACK_CHECK_GAP_MS), each followed by SLACK_CHECK_AGAIN_COUNT others within half an hour,
+ * and every SLACK_CHECK_EVERY_MS. Its calls are in the background: one at a time, behind those of
+ * the sender.
  *
  * What it may not read it says: log, status, metrics. Memory is bounded whatever is open. Loop
  * thread only, never blocks. */
@@ -45,6 +46,7 @@ bool cardsweep_is_idle(const struct cardsweep *sweep);
 struct cardsweep_status {
     bool running;                   /* a sweep is under way */
     uint64_t finished_ms;           /* wall: the end of the last one; 0: there was none yet */
+    uint64_t due_ms;                /* boot: the next one; UINT64_MAX: never */
     struct cardcheck_counts counts; /* of the last one */
     uint64_t repaired;              /* of it: owed again */
     uint64_t stuck;                 /* wrong, and repaired as often as is reasonable */

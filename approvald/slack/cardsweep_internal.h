@@ -34,6 +34,7 @@ struct cardsweep {
     bool has_next; /* next is set */
     bool last;     /* no page of the store behind this one */
     struct request_id next;
+    uint32_t again;    /* sweeps that still follow this one soon */
     uint64_t due_ms;   /* boot: the next sweep */
     uint64_t began_ms; /* boot: the last one */
     uint64_t pause_ms; /* boot: nothing before; a failure was just met */

@@ -159,6 +159,8 @@
 #define SLACK_CHECK_PACE_MS        20 /* between two pages from the store: 3,200 requests a second */
 #define SLACK_CHECK_GAP_MS         60000   /* between two sweeps, whatever is reported */
 #define SLACK_CHECK_EVERY_MS       3600000 /* without any report: what nobody notices */
+#define SLACK_CHECK_AGAIN_MS       75000   /* then doubled: what was sent into a dead network ... */
+#define SLACK_CHECK_AGAIN_COUNT    4 /* ... comes late, for as long as TCP tries: 16 minutes */
 
 /* App Home. Slack takes 100 views.publish a minute, whatever we would like. */
 #define SLACK_HOME_PERSON_COUNT_MAX 1000     /* people whose Home is kept fresh: 120 bytes each */
@@ -180,6 +182,9 @@
 #define SLACK_HOME_REASON_COUNT     200 /* two lines of a telephone */
 
 static_assert(SLACK_HOME_VIEW_SIZE_MAX < SLACK_CALL_SIZE_MAX, "a Home fits in a call");
+static_assert(SLACK_CHECK_AGAIN_MS > SLACK_CHECK_GAP_MS, "a sweep is not too soon after another");
+static_assert((SLACK_CHECK_AGAIN_MS << SLACK_CHECK_AGAIN_COUNT) - SLACK_CHECK_AGAIN_MS > 924600,
+              "tcp_retries2: the kernel's last try is over before the last sweep of them");
 static_assert(SLACK_HOME_JOB_COUNT < SLACK_RUNNING_COUNT_MAX, "Homes leave calls to cards");
 static_assert(SLACK_SEND_SLACK_COUNT_MAX < SLACK_RUNNING_COUNT_MAX, "people's calls find room");
 static_assert(SLACK_MESSAGE_SIZE_MAX < SLACK_CALL_SIZE_MAX, "a message fits in a call");

@@ -5,6 +5,7 @@
 #include "approvald/slack/cardsweep.h"
 
 #include "approvald/slack/webapi.h"
+#include "base/clock.h"
 #include "base/metrics.h"
 #include "tests/unit/inbound_bench.h"
 #include "tests/unit/unit.h"
@@ -220,6 +221,21 @@ static void when_slack_was_away_it_begins_anew(void)
     be_away(SLACK_CHECK_EVERY_MS + 1); /* past the time at which the next sweep was due */
 }
 
+/* A post that was given up may arrive when the network is back: then there are two cards. */
+static void others_follow_a_sweep_soon(void)
+{
+    struct sweep_bench bench;
+    uint64_t now_ms;
+
+    open_sweep(&bench);
+    now_ms = clock_boot_ms(&bench.bench.kit.clock);
+    answer(&bench, "auth.test", SELF);
+    answer(&bench, "conversations.history", page_with(&bench, TS, 1));
+    CU_ASSERT_FALSE(status(&bench).running);
+    CU_ASSERT_EQUAL(status(&bench).due_ms, now_ms + SLACK_CHECK_AGAIN_MS);
+    close_sweep(&bench);
+}
+
 UNIT_MAIN("cardsweep",
           {"a good card is left alone", a_good_card_is_left_alone},
           {"a stale and a missing card are owed again", a_stale_and_a_missing_card_are_owed_again},
@@ -228,4 +244,5 @@ UNIT_MAIN("cardsweep",
           {"a page that fails is asked shorter, and not for ever",
            a_page_that_fails_is_asked_shorter_and_not_for_ever},
           {"what may not be read is said", what_may_not_be_read_is_said},
-          {"when Slack was away it begins anew", when_slack_was_away_it_begins_anew})
+          {"when Slack was away it begins anew", when_slack_was_away_it_begins_anew},
+          {"others follow a sweep soon", others_follow_a_sweep_soon})
