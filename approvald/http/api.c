@@ -81,6 +81,9 @@ enum err_code api_attach(struct api *api, struct http_server *server, struct err
     if (rc == ERR_OK) {
         rc = http_server_add(server, api_backup_routes(), api, err);
     }
+    if (rc == ERR_OK) {
+        rc = http_server_add(server, api_waiting_routes(), api, err);
+    }
     return rc == ERR_OK ? http_server_add(server, api_health_routes(), api, err) : rc;
 }
 

@@ -32,6 +32,7 @@ STATUSES = {
     "Ask": [201],
     "Wait": [201, 200],
     "List": [200],
+    "What waits": [200],
     "Decide": None,  # 200 or 202, see its test
     "Cancel": [200, 200],
     "Use an approval": [200, 200, 200],
@@ -91,6 +92,8 @@ class Api(unittest.TestCase):
         cls.world.apply_policy()
         cls.token = cls.world.token("ci")
         cls.decider = cls.world.token("ana", scopes=["decide"], user=harness.ANA)
+        harness.World.wait(lambda: cls.world.api("GET", f"/v1/waiting?user={harness.ANA}", token=cls.token).status
+                           == 200, "what is open is read")  # fmt: skip
         with open(cls.world.path(".curlrc"), "w", encoding="utf-8") as handle:
             handle.write(CURLRC)
         cls.blocks = pages.blocks(PAGE)
@@ -202,6 +205,13 @@ class Api(unittest.TestCase):
         self.assertEqual([r["title"] for r in page["requests"]],
                          ["Restart the queue", "Deploy api 1.4.2 to production"])  # fmt: skip
         self.assertIsNone(page["next"])
+
+    def test_what_waits_is_what_is_open(self):
+        [waiting] = self.runs["What waits"].bodies
+        self.assertEqual([r["title"] for r in waiting["requests"]],
+                         ["Deploy api 1.4.2 to production", "Restart the queue"])  # fmt: skip
+        self.assertEqual((waiting["total"], waiting["page"], waiting["more"], waiting["incomplete"]),
+                         (2, 0, False, False))  # fmt: skip
 
     def test_decide_counts_or_is_deferred(self):
         [status] = self.runs["Decide"].statuses
