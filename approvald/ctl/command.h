@@ -55,5 +55,6 @@ command_fn cmd_status, cmd_doctor, cmd_backup, cmd_restore;
 command_fn cmd_switchover, cmd_promote, cmd_rejoin, cmd_maintenance;
 command_fn cmd_peer_off, cmd_arbiter_reseed, cmd_pair_bootstrap, cmd_safe_mode_clear;
 command_fn cmd_keepalived_config;
+command_fn cmd_notify;
 
 #endif

@@ -441,6 +441,24 @@ static const struct command table[] = {
      0,
      false,
      cmd_keepalived_config},
+    {{"notify", NULL},
+     "-- COMMAND [ARGUMENT]...",
+     "while Slack is down, tell approvers what waits for them",
+     "Runs COMMAND (an absolute path) once for each request and each person of --people who may\n"
+     "decide it, with a JSON object on its standard input: id, user, to, slack_down_s, request.\n"
+     "One at a time, sixty a minute at most, each for --timeout (30s) at most. One that fails is\n"
+     "tried five times. It goes on until it is stopped, and does nothing on a host that does not\n"
+     "lead. The unit approvald-notify runs it; the token needs the scope read.\n"
+     "\n"
+     "  approvalctl notify --url http://127.0.0.1:9180 --token-file /etc/approvald/notify-token "
+     "\\\n"
+     "      --people /etc/approvald/notify-people --state-dir /var/lib/approvald-notify \\\n"
+     "      -- /etc/approvald/notify-mail\n",
+     CONNECTED | BIT(PEOPLE) | BIT(STATE_DIR) | BIT(AFTER),
+     0,
+     0,
+     true,
+     cmd_notify},
     {.words = {NULL, NULL}},
 };
 

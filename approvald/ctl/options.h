@@ -62,7 +62,10 @@
     X(OPTION_SUPERVISOR, "supervisor", "PATH", "the supervisor's socket")                          \
     X(OPTION_FORCE, "force", NULL, "promote although the other host cannot be asked")              \
     X(OPTION_OTHER_LINEAGE, "other-lineage", NULL, "this store's lineage is not the register's")   \
-    X(OPTION_CONFIRM, "confirm", "TEXT", "the words that are asked for otherwise")
+    X(OPTION_CONFIRM, "confirm", "TEXT", "the words that are asked for otherwise")                 \
+    X(OPTION_PEOPLE, "people", "FILE", "who is told: a Slack user id and an address a line")       \
+    X(OPTION_STATE_DIR, "state-dir", "DIRECTORY", "where it is noted who was told")                \
+    X(OPTION_AFTER, "after", "TIME", "only when Slack is down for so long (60s)")
 
 enum option {
 #define OPTION_ENUM(option, name, value, help) option,

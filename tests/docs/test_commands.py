@@ -27,7 +27,7 @@ from lib import harness  # noqa: E402
 
 README, SETUP = "README.md", "docs/slack-setup.md"
 PAGES = (README, SETUP, "docs/api.md", "docs/approvalctl.md", "docs/architecture.md",
-         "docs/slack-cases.md")  # fmt: skip
+         "docs/slack-cases.md", "docs/notify.md")  # fmt: skip
 CTL = os.path.join(pages.BUILD, "approvald/ctl/approvalctl")
 DAEMON = os.path.join(pages.BUILD, "approvald/approvald")
 SCRIPTS = ("packaging/lib/check.py", "packaging/lib/quickstart.py")

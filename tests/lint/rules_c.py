@@ -120,7 +120,7 @@ WRAPPED = {
     # The supervisor has no storage room: its files are synced where they are written. A backup is
     # the admin's, wherever he wants it.
     "fsync": ("storage/disk*.c", "supervisor/memory.c", "supervisor/arbiter_manual.c",
-              "approvald/ctl/cmd_backup.c"),
+              "approvald/ctl/cmd_backup.c", "approvald/ctl/cmd_notify.c"),
     "fdatasync": ("storage/disk*.c", "supervisor/memory.c", "supervisor/arbiter_manual.c"),
 }
 
@@ -138,6 +138,7 @@ EXCEPTIONS = {
     ("supervisor/child.c", "_exit"): "the forked child before exec has nothing to return to",
     ("base/conf_load.c", "free"): "scandir allocates what only free can give back",
     ("approvald/ctl/child.c", "_exit"): "the forked child before exec has nothing to return to",
+    ("approvald/ctl/notify_run.c", "_exit"): "the forked child before exec has nothing to return to",
 }
 
 

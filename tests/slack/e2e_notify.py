@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""e2e_notify.py: approvers are told by the admin's own command while Slack is down.
+
+Owns the command (a script that notes what it was given), the processes of approvalctl notify and
+their directories. Never sends a mail.
+"""
+import json
+import os
+import subprocess
+
+from e2e import EndToEnd, harness, main
+from lib.harness import ANA, BEN, RITA
+
+DOWN = {"method": "*", "kind": "status", "status": 503, "count": 0}
+HOSTILE = "x\"; touch /tmp/pwned; $(id) `id` <!channel>\u202e"
+COMMAND = """#!/bin/sh
+printf '%s|%s|' "$#" "$*" >> {dir}/seen
+cat >> {dir}/seen
+[ ! -e {dir}/fails ]
+"""
+
+
+class Notify(EndToEnd):
+    @classmethod
+    def begin(cls):
+        super().begin()
+        cls.world.secret_file("reader", cls.world.token("notify", scopes=["read"]))
+        cls.deciders = {user: cls.world.token("cli-" + user[-1], scopes=["decide", "read"], user=user)
+                        for user in (ANA, BEN)}
+
+    def setUp(self):
+        super().setUp()
+        self.keep = self.world.path("notify-" + self.id().rsplit(".", 1)[1])
+        os.makedirs(os.path.join(self.keep, "state"))
+        self.file("command", COMMAND.format(dir=self.keep), 0o700)
+        self.file("people", f"# who is told\n{ANA} ana@example.com\n")
+        self.process = None
+
+    def tearDown(self):
+        if self.process is not None:
+            self.stop()
+        self.world.control("POST", "/clear_faults", {})
+        harness.World.wait(lambda: self.slack() == "up", "Slack is up", 60)
+
+    def file(self, name, text, mode=0o600):
+        path = os.path.join(self.keep, name)
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(text)
+        os.chmod(path, mode)
+
+    def start(self, *more):
+        with open(os.path.join(self.keep, "log"), "ab") as log:
+            self.process = subprocess.Popen(
+                [os.path.join(self.world.build, "approvald/ctl/approvalctl"), "notify", "--url",
+                 f"http://127.0.0.1:{self.world.management_port}", "--token-file", self.world.path("reader"),
+                 "--people", os.path.join(self.keep, "people"), "--state-dir", os.path.join(self.keep, "state"),
+                 "--after", "1s", *more, "--", os.path.join(self.keep, "command"), "--from", "approvald"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def stop(self):
+        process, self.process = self.process, None
+        process.terminate()
+        self.assertEqual(process.wait(20), 0, self.log())
+
+    def log(self):
+        with open(os.path.join(self.keep, "log"), encoding="utf-8") as log:
+            return log.read()
+
+    def slack(self):
+        return self.world.admin("GET", "/v1/status").json()["slack"]["state"]
+
+    def seen(self):
+        """What the command was given: (arguments, the notice)."""
+        try:
+            with open(os.path.join(self.keep, "seen"), encoding="utf-8") as seen:
+                lines = [line.split("|", 2) for line in seen if line.endswith("}\n")]  # written in pieces
+        except FileNotFoundError:
+            return []
+        return [((count, words), json.loads(text)) for count, words, text in lines]
+
+    def ids(self):
+        return [notice["request"]["id"] for _, notice in self.seen()]
+
+    def down(self):
+        self.world.control("POST", "/fault", DOWN)
+        for i in range(6):  # something has to be sent for an outage to be noticed
+            self.ask(title=f"Noticed {i}", policy="two-people", requester=ANA)
+        harness.World.wait(lambda: self.slack() == "unreachable", "Slack is down", 40)
+
+    def wait_told(self, request_id):
+        return harness.World.wait(lambda: next(
+            (notice for _, notice in self.seen() if notice["request"]["id"] == request_id), None),
+            f"{request_id} is told", 45)
+
+    def test_each_open_request_is_told_once_to_each_person_and_nothing_else(self):
+        request_id, ended = self.ask(title=HOSTILE), self.ask(title="Ended")
+        self.world.api("POST", f"/v1/requests/{ended}/cancel", {}, token=self.token)
+        self.start()
+        self.assertEqual(self.seen(), [], "Slack is up")
+        self.down()
+        notice = self.wait_told(request_id)
+        self.assertEqual((notice["id"], notice["user"], notice["to"]),
+                         (f"{request_id}/{ANA}", ANA, "ana@example.com"))
+        self.assertEqual(notice["request"]["state"], "pending")
+        self.assertIn("touch /tmp/pwned", notice["request"]["title"])
+        self.assertEqual({words for words, _ in self.seen()}, {("2", "--from approvald")},
+                         "no text of people on the command line")
+        self.stop()
+        self.start()
+        later = self.ask(title="Later")
+        self.wait_told(later)
+        told = self.ids()
+        self.assertEqual(len(told), len(set(told)), "each once, also after a restart")
+        self.assertNotIn(ended, told)
+        self.assertEqual({notice["user"] for _, notice in self.seen()}, {ANA}, "Ben is not in the file")
+
+    def test_the_other_host_tells_again_under_the_same_id(self):
+        request_id = self.ask(title="Over a failover")
+        self.start()
+        self.down()
+        self.wait_told(request_id)
+        self.stop()
+        os.rename(os.path.join(self.keep, "state"), os.path.join(self.keep, "first"))
+        os.makedirs(os.path.join(self.keep, "state"))
+        self.start()
+        harness.World.wait(lambda: self.ids().count(request_id) == 2, "the other one tells", 45)
+        self.assertEqual({notice["id"] for _, notice in self.seen() if notice["request"]["id"] == request_id},
+                         {f"{request_id}/{ANA}"})
+
+    def test_what_fails_is_an_alarm_and_tried_again(self):
+        request_id = self.ask(title="Fails first")
+        self.file("fails", "")
+        self.start()
+        self.down()
+        self.wait_told(request_id)
+        harness.World.wait(lambda: f"notify: {request_id}/{ANA}: " in self.log(), "the failure is told", 10)
+        os.unlink(os.path.join(self.keep, "fails"))
+        harness.World.wait(lambda: self.ids().count(request_id) == 2, "it is tried again", 60)
+        self.stop()
+        with open(os.path.join(self.keep, "state", "journal"), encoding="utf-8") as journal:
+            self.assertIn(f"delivered {request_id}/{ANA}\n", journal.read())
+
+    def test_a_command_that_hangs_is_killed(self):
+        request_id = self.ask(title="Hangs")
+        self.file("command", COMMAND.format(dir=self.keep) + "sleep 300\n", 0o700)
+        self.start("--timeout", "1s")
+        self.down()
+        self.wait_told(request_id)
+        harness.World.wait(lambda: "killed after 1 s" in self.log(), "it is killed", 20)
+
+    def test_one_at_a_time_for_a_directory_and_nonsense_is_refused(self):
+        self.start()
+        harness.World.wait(lambda: os.path.exists(os.path.join(self.keep, "state", "journal")), "it runs", 10)
+        first, self.process = self.process, None
+        self.start()
+        self.assertEqual(self.process.wait(20), 118)
+        self.assertIn("another approvalctl notify uses it", self.log())
+        self.process = first
+        for words in (("--people", "/nonexistent"), ("--state-dir", "/nonexistent"), ("--timeout", "0s")):
+            with self.subTest(words=words):
+                self.process = None
+                self.start(*words)
+                self.assertNotEqual(self.process.wait(20), 0)
+        self.process = first
+
+    def test_what_waits_for_a_person(self):
+        request_id = self.ask(title="For Ana and Ben")
+
+        def waiting(user, token=self.world.path("reader"), more=""):
+            with open(token, encoding="ascii") as secret:
+                return self.world.api("GET", f"/v1/waiting?user={user}{more}", token=secret.read())
+
+        def ids(user):
+            found = []
+            for page in range(20):
+                answer = harness.World.wait(lambda page=page: (lambda answer: answer if answer.status == 200 else None)(
+                    waiting(user, more=f"&page={page}")), "it is read").json()
+                found += [request["id"] for request in answer["requests"]]
+                if not answer["more"]:
+                    break
+            self.assertEqual(len(found), answer["total"])
+            return found
+        self.assertIn(request_id, ids(ANA))
+        self.assertIn(request_id, ids(BEN))
+        self.assertNotIn(request_id, ids(RITA))
+        self.assertEqual(waiting("ana").status, 400)
+        self.assertEqual(waiting(ANA, more="&page=999").status, 400)
+        self.assertEqual(waiting(ANA, token=self.token_file).status, 200, "it may read")
+        self.world.secret_file("asks", self.world.token("asks", scopes=["ask"]))
+        self.assertEqual(waiting(ANA, token=self.world.path("asks")).status, 403)
+        self.assertLess(self.world.api("POST", f"/v1/requests/{request_id}/decisions", {"verdict": "approve"},
+                                       token=self.deciders[ANA]).status, 300)
+        self.wait_state(request_id, "approved")
+        self.assertNotIn(request_id, ids(BEN))
+
+
+if __name__ == "__main__":
+    main()
