@@ -6,83 +6,17 @@
 #include "supervisor/mirror.h"
 
 #include "base/assert.h"
-#include "base/pack.h"
+#include "supervisor/mirror_message.h"
 #include "supervisor/mutant.h"
 
 #include <string.h>
 
-#define HELLO_MS         200U /* between two, until the other host has answered */
-#define HEAD_SIZE        41U
-#define GENERATION_SHIFT 40U
-#define FORCED_SHIFT     10U /* see mirror.h */
-
-enum message_type { HELLO = 1, GET, STATE, PROPOSE, ACCEPTED, REFUSED, TYPE_END };
-
-struct message {
-    enum message_type type;
-    uint64_t from;
-    uint64_t to;
-    uint64_t number;
-    uint64_t expected;
-    struct mirror_copy copy;
-};
+#define HELLO_MS     200U /* between two, until the other host has answered */
+#define FORCED_SHIFT 10U  /* see mirror.h */
 
 uint64_t mirror_revision(const struct mirror_copy *copy)
 {
-    return copy->present ? copy->generation << GENERATION_SHIFT | copy->value.epoch : 0;
-}
-
-/* ---- Messages ---- */
-
-static void put_u64(uint8_t *at, uint64_t number)
-{
-    for (size_t i = 0; i < 8; i++) {
-        at[i] = (uint8_t)(number >> (8 * i));
-    }
-}
-
-static size_t format(const struct message *message, uint8_t bytes[MIRROR_MESSAGE_SIZE_MAX])
-{
-    char text[REGISTER_TEXT_SIZE_MAX] = "";
-    size_t size;
-
-    if (message->copy.present) {
-        register_format(&message->copy.value, text);
-    }
-    size = strlen(text);
-    ASSERT(HEAD_SIZE + size <= MIRROR_MESSAGE_SIZE_MAX);
-    bytes[0] = (uint8_t)message->type;
-    put_u64(bytes + 1, message->from);
-    put_u64(bytes + 9, message->to);
-    put_u64(bytes + 17, message->number);
-    put_u64(bytes + 25, message->copy.generation);
-    put_u64(bytes + 33, message->expected);
-    memcpy(bytes + HEAD_SIZE, text, size);
-    return HEAD_SIZE + size;
-}
-
-static bool parse(struct span bytes, struct message *ret_message)
-{
-    struct unpack unpack;
-    struct span text;
-    uint8_t type;
-
-    unpack_init(&unpack, bytes);
-    memset(ret_message, 0, sizeof(*ret_message));
-    type = unpack_u8(&unpack);
-    ret_message->from = unpack_u64(&unpack);
-    ret_message->to = unpack_u64(&unpack);
-    ret_message->number = unpack_u64(&unpack);
-    ret_message->copy.generation = unpack_u64(&unpack);
-    ret_message->expected = unpack_u64(&unpack);
-    text = unpack_bytes(&unpack, unpack.left);
-    if (!unpack_done(&unpack) || type == 0 || type >= TYPE_END || ret_message->from == 0 ||
-        ret_message->copy.generation >> (64U - GENERATION_SHIFT) != 0) {
-        return false;
-    }
-    ret_message->type = (enum message_type)type;
-    ret_message->copy.present = text.size > 0;
-    return text.size == 0 || register_parse(text, &ret_message->copy.value, NULL) == ERR_OK;
+    return copy->present ? copy->generation << MIRROR_GENERATION_SHIFT | copy->value.epoch : 0;
 }
 
 /* ---- Effects ---- */
@@ -98,21 +32,21 @@ static struct mirror_effect *add(struct mirror_effects *effects, enum mirror_eff
 }
 
 static void
-send(const struct mirror *mirror, struct mirror_effects *effects, struct message *message)
+send(const struct mirror *mirror, struct mirror_effects *effects, struct mirror_message *message)
 {
     struct mirror_effect *effect = add(effects, MIRROR_EFFECT_SEND);
 
     message->from = mirror->options.incarnation;
     message->to = mirror->peer_incarnation;
-    effect->u.message.size = format(message, effect->u.message.bytes);
+    effect->u.message.size = mirror_message_format(message, effect->u.message.bytes);
 }
 
 static void send_copy(const struct mirror *mirror,
                       struct mirror_effects *effects,
-                      enum message_type type,
+                      enum mirror_message_type type,
                       uint64_t number)
 {
-    struct message message = {.type = type, .number = number, .copy = mirror->copy};
+    struct mirror_message message = {.type = type, .number = number, .copy = mirror->copy};
 
     send(mirror, effects, &message);
 }
@@ -209,39 +143,47 @@ merge(struct mirror *mirror, struct mirror_effects *effects, const struct mirror
     }
 }
 
-/* The other host's copy, as it is after all that was ever proposed: an addition was not accepted.
- */
-static void settle_addition(struct mirror *mirror,
-                            struct mirror_effects *effects,
-                            const struct mirror_copy *theirs)
+/* The other host's copy, as it is after all that was ever proposed to it: what it has not accepted
+ * by now it never will. */
+static void
+settle(struct mirror *mirror, struct mirror_effects *effects, const struct mirror_copy *theirs)
 {
     struct mirror_copy next = mirror->copy;
 
-    if (next.adding && !mirror->split && mirror_revision(theirs) <= mirror_revision(&next)) {
+    if (mirror->split || mirror_revision(theirs) > mirror_revision(&next)) {
+        return;
+    }
+    mirror->proposed = false;
+    if (next.adding) {
         next.adding = false;
         store(mirror, effects, &next);
     }
 }
 
-static void
-on_hello(struct mirror *mirror, const struct message *message, struct mirror_effects *effects)
+static void on_hello(struct mirror *mirror,
+                     const struct mirror_message *message,
+                     struct mirror_effects *effects)
 {
     bool knows_us = message->to == mirror->options.incarnation;
 
     if (mirror->peer_incarnation != message->from) {
         mirror->peer_incarnation = message->from;
         merge(mirror, effects, &message->copy);
-        settle_addition(mirror, effects, &message->copy);
+        if (mirror->changing) { /* nobody is left who could answer */
+            answer_cas(mirror, effects, FAILOVER_UNKNOWN);
+        }
+        settle(mirror, effects, &message->copy);
     } else {
         note_known(mirror, effects, &message->copy);
     }
     if (!knows_us) {
-        send_copy(mirror, effects, HELLO, 0);
+        send_copy(mirror, effects, MIRROR_HELLO, 0);
     }
 }
 
-static void
-on_propose(struct mirror *mirror, const struct message *message, struct mirror_effects *effects)
+static void on_propose(struct mirror *mirror,
+                       const struct mirror_message *message,
+                       struct mirror_effects *effects)
 {
     bool same = mirror->copy.present && message->copy.present &&
                 register_equal(&mirror->copy.value, &message->copy.value);
@@ -249,25 +191,26 @@ on_propose(struct mirror *mirror, const struct message *message, struct mirror_e
     struct mirror_copy next = message->copy;
 
     if (same) {
-        send_copy(mirror, effects, ACCEPTED, message->number);
+        send_copy(mirror, effects, MIRROR_ACCEPTED, message->number);
         return;
     }
     if (mirror->split || mine_first || !message->copy.present ||
         message->expected != mirror_revision(&mirror->copy)) {
-        send_copy(mirror, effects, REFUSED, message->number);
+        send_copy(mirror, effects, MIRROR_REFUSED, message->number);
         return;
     }
     next.generation = mirror->copy.generation;
     store(mirror, effects, &next);
-    send_copy(mirror, effects, ACCEPTED, message->number);
+    send_copy(mirror, effects, MIRROR_ACCEPTED, message->number);
     mirror->proposed = false; /* of our own, at the same revision: it can no longer succeed */
     if (mirror->changing) {
         answer_cas(mirror, effects, FAILOVER_CONFLICT);
     }
 }
 
-static void
-on_accepted(struct mirror *mirror, const struct message *message, struct mirror_effects *effects)
+static void on_accepted(struct mirror *mirror,
+                        const struct mirror_message *message,
+                        struct mirror_effects *effects)
 {
     struct mirror_copy next = {
         .present = true, .generation = mirror->copy.generation, .value = mirror->cas_value};
@@ -280,34 +223,40 @@ on_accepted(struct mirror *mirror, const struct message *message, struct mirror_
     answer_cas(mirror, effects, FAILOVER_DONE);
 }
 
-static void
-on_refused(struct mirror *mirror, const struct message *message, struct mirror_effects *effects)
+static void on_refused(struct mirror *mirror,
+                       const struct mirror_message *message,
+                       struct mirror_effects *effects)
 {
     merge(mirror, effects, &message->copy);
     if (mirror->changing && message->number == mirror->cas_number) {
-        settle_addition(mirror, effects, &message->copy);
+        settle(mirror, effects, &message->copy);
         mirror->proposed = false;
         answer_cas(mirror, effects, FAILOVER_CONFLICT);
     }
 }
 
-static void
-on_state(struct mirror *mirror, const struct message *message, struct mirror_effects *effects)
+static void on_state(struct mirror *mirror,
+                     const struct mirror_message *message,
+                     struct mirror_effects *effects)
 {
     merge(mirror, effects, &message->copy);
-    if (mirror->reading && message->number == mirror->read_number && !mirror->split) {
-        answer_read(mirror, effects);
+    if (!mirror->reading || message->number != mirror->read_number || mirror->split) {
+        return;
     }
+    if (!mirror->changing && mirror->read_number > mirror->cas_number) { /* asked for behind it */
+        settle(mirror, effects, &message->copy);
+    }
+    answer_read(mirror, effects);
 }
 
 static void on_message(struct mirror *mirror, struct span bytes, struct mirror_effects *effects)
 {
-    struct message message;
+    struct mirror_message message;
 
-    if (!mirror->up || !parse(bytes, &message)) {
+    if (!mirror->up || !mirror_message_parse(bytes, &message)) {
         return;
     }
-    if (message.type == HELLO) {
+    if (message.type == MIRROR_HELLO) {
         on_hello(mirror, &message, effects);
         return;
     }
@@ -315,23 +264,23 @@ static void on_message(struct mirror *mirror, struct span bytes, struct mirror_e
         return; /* of an earlier life */
     }
     switch (message.type) {
-    case GET:
-        send_copy(mirror, effects, STATE, message.number);
+    case MIRROR_GET:
+        send_copy(mirror, effects, MIRROR_STATE, message.number);
         break;
-    case STATE:
+    case MIRROR_STATE:
         on_state(mirror, &message, effects);
         break;
-    case PROPOSE:
+    case MIRROR_PROPOSE:
         on_propose(mirror, &message, effects);
         break;
-    case ACCEPTED:
+    case MIRROR_ACCEPTED:
         on_accepted(mirror, &message, effects);
         break;
-    case REFUSED:
+    case MIRROR_REFUSED:
         on_refused(mirror, &message, effects);
         break;
-    case HELLO:
-    case TYPE_END:
+    case MIRROR_HELLO:
+    case MIRROR_TYPE_END:
         break; /* handled above; parse refuses the other */
     }
 }
@@ -345,7 +294,7 @@ static bool reachable(const struct mirror *mirror)
 
 static void on_read(struct mirror *mirror, uint64_t now_ms, struct mirror_effects *effects)
 {
-    struct message get = {.type = GET};
+    struct mirror_message get = {.type = MIRROR_GET};
 
     ASSERT(!mirror->reading);
     if (mirror->alone) {
@@ -416,7 +365,8 @@ on_cas(struct mirror *mirror, const struct mirror_event *event, struct mirror_ef
 {
     struct mirror_copy next = {
         .present = true, .generation = mirror->copy.generation, .value = event->u.cas.value};
-    struct message propose = {.type = PROPOSE, .expected = event->u.cas.revision, .copy = next};
+    struct mirror_message propose = {
+        .type = MIRROR_PROPOSE, .expected = event->u.cas.revision, .copy = next};
 
     ASSERT(!mirror->changing);
     mirror->cas_value = event->u.cas.value;
@@ -493,7 +443,7 @@ on_link(struct mirror *mirror, const struct mirror_event *event, struct mirror_e
     if (mirror->up) {
         mirror->alone = false; /* the other host is there: it is not off */
         note_contact(mirror, effects);
-        send_copy(mirror, effects, HELLO, 0);
+        send_copy(mirror, effects, MIRROR_HELLO, 0);
         return;
     }
     if (mirror->reading) {
@@ -509,7 +459,7 @@ static void on_tick(struct mirror *mirror, uint64_t now_ms, struct mirror_effect
 {
     if (mirror->up && mirror->peer_incarnation == 0 && now_ms >= mirror->hello_ms) {
         mirror->hello_ms = now_ms + HELLO_MS;
-        send_copy(mirror, effects, HELLO, 0);
+        send_copy(mirror, effects, MIRROR_HELLO, 0);
     }
     if (mirror->reading && now_ms >= mirror->read_until_ms) {
         mirror->reading = false;

@@ -14,12 +14,7 @@
  * Two proposals at once: host 1 refuses the other's while it waits for its own; host 2 gives its
  * own up. Every message carries both supervisors' incarnations, so that none of an earlier life
  * counts: a proposal that a host has forgotten by restarting can never be accepted beside a new
- * one.
- *
- * A message, at most MIRROR_MESSAGE_SIZE_MAX bytes, little-endian:
- *    0 u8  type, 1 u64 sender's incarnation, 9 u64 receiver's incarnation (0: not known yet),
- *   17 u64 number of the request, 25 u64 generation, 33 u64 expected revision (PROPOSE),
- *   41     the register's text to the end (empty: none) */
+ * one. */
 #ifndef SUPERVISOR_MIRROR_H
 #define SUPERVISOR_MIRROR_H
 

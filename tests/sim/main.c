@@ -2,7 +2,7 @@
 /* main.c: runs seeds and says what came of them.
  *
  *   sim [--seeds A..B] [--seed N] [--jobs N] [--disable FAULT,…] [--trace] [--time-limit S]
- *       [--no-reduce] [--first] [--brief] [--regressions FILE]
+ *       [--no-reduce] [--first] [--brief] [--manual] [--regressions FILE]
  *
  * Owns the processes: every seed runs in one that may die, for an assertion of a core is a failure
  * like any other. A failing seed is run again for its trace, and then with one kind of fault after
@@ -47,6 +47,7 @@ struct arguments {
     uint64_t last;
     uint32_t jobs;
     uint64_t faults_off;
+    bool manual; /* no third host in any seed */
     bool trace;
     bool reduce;
     bool first_only; /* stop at the first failure */
@@ -96,7 +97,7 @@ static void
 worker(struct board *board, const struct arguments *arguments, uint32_t job, uint64_t end_s)
 {
     struct world *world = malloc(sizeof *world);
-    struct sim_options options = {.faults_off = arguments->faults_off};
+    struct sim_options options = {.faults_off = arguments->faults_off, .manual = arguments->manual};
 
     ASSERT(world != NULL);
     while (board->next[job] <= arguments->last && seconds() < end_s &&
@@ -183,9 +184,9 @@ static void run_all(struct board *board, const struct arguments *arguments)
 }
 
 /* Runs the seed in a process of its own. True: it fails. */
-static bool fails(uint64_t seed, uint64_t faults_off, bool dump)
+static bool fails(const struct sim_options *options, bool dump)
 {
-    struct sim_options options = {.seed = seed, .faults_off = faults_off, .trace = dump};
+    struct sim_options here = *options;
     int status = 0;
     pid_t pid;
 
@@ -197,11 +198,12 @@ static bool fails(uint64_t seed, uint64_t faults_off, bool dump)
         bool held;
 
         ASSERT(world != NULL);
+        here.trace = dump;
         tracing = dump ? world : NULL;
         if (!dump && freopen("/dev/null", "w", stderr) == NULL) {
             _exit(4);
         }
-        held = run_here(world, &options);
+        held = run_here(world, &here);
         if (dump) {
             world_dump(world);
             (void)fflush(stdout);
@@ -224,30 +226,35 @@ static void print_faults(uint64_t faults_off)
     }
 }
 
-static void reduce(const struct failure *failure, uint64_t faults_off)
+static void reduce(struct sim_options options)
 {
     for (size_t i = 0; i < FAULT_COUNT; i++) {
-        uint64_t without = faults_off | 1ULL << i;
+        struct sim_options without = options;
 
-        if (without != faults_off && fails(failure->seed, without, false)) {
-            faults_off = without;
+        without.faults_off |= 1ULL << i;
+        if (without.faults_off != options.faults_off && fails(&without, false)) {
+            options = without;
         }
     }
-    (void)printf("reduced: sim --seed %" PRIu64 " --disable ", failure->seed);
-    print_faults(faults_off);
+    (void)printf("reduced: sim --seed %" PRIu64 "%s --disable ", options.seed,
+                 options.manual ? " --manual" : "");
+    print_faults(options.faults_off);
     (void)printf(" --trace\n");
 }
 
 static void explain(const struct failure *failure, const struct arguments *arguments)
 {
+    struct sim_options options = {
+        .seed = failure->seed, .faults_off = arguments->faults_off, .manual = arguments->manual};
+
     if (!arguments->brief) {
         (void)printf("---- seed %" PRIu64 " ----\n", failure->seed);
-        (void)fails(failure->seed, arguments->faults_off, true); /* for its trace */
+        (void)fails(&options, true); /* for its trace */
     }
     (void)printf("seed %" PRIu64 ": invariant %s: %s\n", failure->seed, failure->invariant,
                  failure->text);
     if (arguments->reduce && !arguments->brief) {
-        reduce(failure, arguments->faults_off);
+        reduce(options);
     }
 }
 
@@ -292,7 +299,7 @@ static void usage(void)
 {
     (void)fprintf(stderr, "sim [--seeds A..B] [--seed N] [--jobs N] [--disable FAULT,...]"
                           " [--trace] [--time-limit SECONDS] [--no-reduce] [--first] [--brief]"
-                          " [--regressions FILE]\n");
+                          " [--manual] [--regressions FILE]\n");
     _exit(2);
 }
 
@@ -316,6 +323,8 @@ static void parse_argument(struct arguments *arguments, int argc, char **argv, i
         arguments->first_only = true;
     } else if (strcmp(name, "--brief") == 0) {
         arguments->brief = true;
+    } else if (strcmp(name, "--manual") == 0) {
+        arguments->manual = true;
     } else if (strcmp(name, "--seed") == 0) {
         arguments->first = strtoull(value_of(argc, argv, at), NULL, 10);
         arguments->last = arguments->first;
@@ -341,7 +350,9 @@ static void parse_argument(struct arguments *arguments, int argc, char **argv, i
     }
 }
 
-/* Each line of the file: seed, faults that are off ("-": none), why. */
+/* Each line of the file: seed, faults that are off ("-": none; behind "manual:" with --manual),
+ * why.
+ */
 static int run_regressions(const char *path)
 {
     FILE *file = fopen(path, "r");
@@ -355,12 +366,19 @@ static int run_regressions(const char *path)
     }
     while (fgets(line, sizeof line, file) != NULL) {
         char faults[256] = "";
-        uint64_t seed = 0;
+        struct sim_options options = {.seed = 0};
+        char *list = faults;
 
-        if (sscanf(line, "%" SCNu64 " %255s", &seed, faults) != 2) { /* NOLINT(cert-err34-c) */
+        /* NOLINTNEXTLINE(cert-err34-c): ours, and 0 is no seed that is there */
+        if (sscanf(line, "%" SCNu64 " %255s", &options.seed, faults) != 2) {
             continue;
         }
-        if (fails(seed, strcmp(faults, "-") == 0 ? 0 : parse_faults(faults), false)) {
+        if (strncmp(list, "manual:", 7) == 0) {
+            options.manual = true;
+            list += 7;
+        }
+        options.faults_off = strcmp(list, "-") == 0 ? 0 : parse_faults(list);
+        if (fails(&options, false)) {
             (void)printf("regression: %s", line);
             failed++;
         } else {
@@ -376,6 +394,7 @@ static int run_traced(const struct arguments *arguments)
 {
     struct sim_options options = {.seed = arguments->first,
                                   .faults_off = arguments->faults_off,
+                                  .manual = arguments->manual,
                                   .trace = true,
                                   .print = true};
     struct world *world = malloc(sizeof *world);

@@ -51,7 +51,7 @@ static void draw_options(struct world *world)
     world->async = prng_once_in(prng, 2);
     world->strict = prng_once_in(prng, 12);
     world->drains = prng_once_in(&world->more, 2);
-    world->manual = prng_once_in(&world->more, 10);
+    world->manual = prng_once_in(&world->more, 10) || world->options.manual;
     if (world->strict) {
         /* Never solo: a member of the ISR that lost its disk, or got a snapshot and with it a new
          * store, then waits for the operator. */

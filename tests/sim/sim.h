@@ -381,6 +381,7 @@ struct totals {
 struct sim_options {
     uint64_t seed;
     uint64_t faults_off; /* bit set of enum fault */
+    bool manual;         /* no third host, whatever the seed draws */
     bool trace;          /* keep readable lines */
     bool print;          /* and print them at once */
 };
