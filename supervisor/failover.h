@@ -97,6 +97,7 @@ struct failover_answer {
     uint64_t revision_head;      /* the arbiter's own, for regressions */
     uint64_t arbiter_id;
     uint64_t nonce; /* CAS: which attempt is answered */
+    bool split;     /* REFUSED: both hosts were changed alone (manual) */
 };
 
 enum failover_event_type {

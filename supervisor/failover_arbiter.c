@@ -374,6 +374,7 @@ void arbiter_on_cas(struct failover *f, const struct failover_answer *answer)
     }
     f->cas_out = false;
     f->cas_refused = false;
+    f->split = answer->split;
     switch (answer->outcome) {
     case FAILOVER_DONE:
     case FAILOVER_CONFLICT:
@@ -443,6 +444,7 @@ void arbiter_on_read(struct failover *f, const struct failover_answer *answer)
     f->read_out = false;
     f->read_ms = f->now_ms;
     f->refused = false;
+    f->split = answer->split;
     switch (answer->outcome) {
     case FAILOVER_DONE:
     case FAILOVER_ABSENT:

@@ -51,7 +51,11 @@ static const char *do_maintenance(struct failover *f, bool on)
 static const char *do_peer_off(struct failover *f)
 {
     if (link_alive(f)) {
-        return "the other host is heard: it is not off";
+        return f->split ? "the other host is heard: shut it down first, if its changes are to go"
+                        : "the other host is heard: it is not off";
+    }
+    if (!f->options.linearizable && f->child_up && f->link.up) { /* nor would the mirror take it */
+        return "the connection to the other host has not ended yet: try again";
     }
     f->peer_off = true;
     say(f, "the operator says that the other host is off");

@@ -110,6 +110,7 @@ struct failover {
     uint64_t granted_to;  /* incarnation */
     uint64_t handover_ms; /* its deadline */
     uint64_t handover_pause_ms;
+    uint64_t mute_ms;       /* since when the mirror refuses while the peer is heard; 0: not so */
     uint64_t leaderless_ms; /* barred: since when nobody leads; 0: not so */
     uint64_t
         stalled_ms; /* since when what leads here needs a peer that is not in sync; 0: not so */
@@ -144,6 +145,7 @@ struct failover {
     bool refused;     /* the last read: it asks for the operator */
     bool cas_refused; /* the last CAS, likewise */
     bool refused_off; /* and it was refused although the operator had said that the peer is off */
+    bool split;       /* the last refusal: both hosts were changed alone */
     bool foreign;     /* the last answer that was not trusted, for RESEED */
     bool read_out;
     bool read_counts; /* it was asked for after CHILD_UP */

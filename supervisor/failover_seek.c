@@ -17,7 +17,28 @@
     "the other host may have been added and gone on alone: start it, or approvalctl promote "      \
     "--force"
 
+#define IS_SPLIT                                                                                   \
+    "both hosts were changed alone: shut down the one whose changes are to go, then approvalctl "  \
+    "peer-off on the other one"
+
+#define IS_MUTE                                                                                    \
+    "the other host is heard, but its supervisor does not answer: restart approvald-supervisor "   \
+    "there"
+
 enum wish { WISH_NONE, WISH_SOLO, WISH_BOTH };
+
+/* The mirror does not answer, or will not. Who is heard is not off: that word would be refused. */
+static void wait_refused(struct failover *f, const char *asks)
+{
+    if (f->split) {
+        wait_for(f, IS_SPLIT, true);
+    } else if (!link_alive(f)) {
+        wait_for(f, asks, true);
+    } else {
+        f->mute_ms = f->mute_ms == 0 ? f->now_ms : f->mute_ms;
+        wait_for(f, IS_MUTE, due(f, f->mute_ms + f->options.start_wait_ms));
+    }
+}
 
 /* Negative: our log ends before the peer's. The epoch counts first: length alone says nothing. */
 static int compare_ends(const struct failover *f)
@@ -84,7 +105,9 @@ static enum wish wish_in_silence(struct failover *f)
         return WISH_NONE;
     }
     if (is_outdated(f)) {
-        wait_for(f, "this host may be outdated: start the other host, or force", true);
+        wait_for(f,
+                 "this host may be outdated: start the other host, or approvalctl promote --force",
+                 true);
         return WISH_NONE;
     }
     return WISH_SOLO;
@@ -151,7 +174,19 @@ static void wait_outside(struct failover *f)
     } else if (link_alive(f) || !due(f, f->child_ms + f->options.start_wait_ms)) {
         wait_for(f, "not in the ISR: follows", false);
     } else {
-        wait_for(f, "not in the ISR, and the other host is not there: start it, or force", true);
+        wait_for(f,
+                 "not in the ISR, and the other host is not there: start it, or approvalctl "
+                 "promote --force",
+                 true);
+    }
+}
+
+static void wait_unread(struct failover *f)
+{
+    if (f->refused) {
+        wait_refused(f, ASKS_IF_OFF);
+    } else {
+        wait_for(f, "the register is read", false);
     }
 }
 
@@ -163,7 +198,7 @@ static bool is_held_back(struct failover *f)
     } else if (!f->child_up) {
         wait_for(f, "approvald is being started", false);
     } else if (!f->fresh && !(MUTANT(seek_unread) && f->known)) {
-        wait_for(f, f->refused ? ASKS_IF_OFF : "the register is read", f->refused);
+        wait_unread(f);
     } else if (f->absent || !f->known) {
         wait_for(f, "there is no register yet: approvalctl pair bootstrap",
                  f->change.kind == CHANGE_NONE);
@@ -280,8 +315,8 @@ static void wait_leading(struct failover *f)
     bool stalled = is_stalled(f);
 
     wait_for(f, NULL, false);
-    if (f->cas_refused && f->change.kind != CHANGE_NONE) {
-        wait_for(f, ASKS_IF_OFF, true);
+    if (f->split || (f->cas_refused && f->change.kind != CHANGE_NONE)) {
+        wait_refused(f, ASKS_IF_OFF);
     } else if (stalled) {
         wait_stalled(f);
     }
@@ -303,6 +338,9 @@ void seek_run(struct failover *f)
 {
     enum wish wish;
 
+    if (!link_alive(f) || !(f->refused || f->cas_refused)) {
+        f->mute_ms = 0;
+    }
     if (f->phase != AUTHORITY_NONE || f->handover != HANDOVER_NONE) {
         wait_leading(f);
         return;
@@ -318,7 +356,7 @@ void seek_run(struct failover *f)
         return;
     }
     if (f->cas_refused) {
-        wait_for(f, f->refused_off ? MAY_BE_ADDED : ASKS_IF_OFF, true);
+        wait_refused(f, f->refused_off ? MAY_BE_ADDED : ASKS_IF_OFF);
     }
     if (!change_possible(f)) {
         return;

@@ -82,6 +82,7 @@ static void answer(const struct mirror *mirror,
     to->revision = mirror_revision(&mirror->copy);
     to->revision_head = to->revision;
     to->arbiter_id = 1; /* the pair itself: there is no other */
+    to->split = outcome == FAILOVER_REFUSED && mirror->split;
     to->nonce = request == ARBITER_CAS ? mirror->cas_value.nonce : 0;
     if (outcome == FAILOVER_DONE || outcome == FAILOVER_CONFLICT) {
         to->value = mirror->copy.value;
@@ -127,13 +128,13 @@ merge(struct mirror *mirror, struct mirror_effects *effects, const struct mirror
 
     mirror->split = theirs_at == ours_at && theirs->present &&
                     !register_equal(&theirs->value, &mirror->copy.value);
+    note_known(mirror, effects, theirs); /* in a split, too: the word is to end it */
     if (mirror->split) {
-        problem(effects,
-                "both hosts were changed alone: promote one by force while the other is off");
+        problem(effects, "both hosts were changed alone: shut down the one whose changes are to "
+                         "go, then approvalctl peer-off on the other one");
         return;
     }
     problem(effects, "");
-    note_known(mirror, effects, theirs);
     if (theirs_at > ours_at) {
         store(mirror, effects, theirs);
         mirror->proposed = false; /* it was for an older copy */
@@ -240,7 +241,12 @@ static void on_state(struct mirror *mirror,
                      struct mirror_effects *effects)
 {
     merge(mirror, effects, &message->copy);
-    if (!mirror->reading || message->number != mirror->read_number || mirror->split) {
+    if (!mirror->reading || message->number != mirror->read_number) {
+        return;
+    }
+    if (mirror->split) {
+        mirror->reading = false;
+        answer(mirror, effects, ARBITER_READ, FAILOVER_REFUSED);
         return;
     }
     if (!mirror->changing && mirror->read_number > mirror->cas_number) { /* asked for behind it */

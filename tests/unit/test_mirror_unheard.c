@@ -102,6 +102,36 @@ static void what_a_host_alone_in_the_isr_does_counts_more_than_a_word_to_the_oth
     expect_one(&world, 8);
 }
 
+/* Both copies were raised by a word each, and a word that adds nothing would not end the split. */
+static void in_a_split_the_next_word_counts_whatever_was_said_before(void)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        struct world world;
+
+        begin(&world);
+        begin_addition(&world, 0, 50);
+        settle(&world);
+        set_link(&world, false);
+        for (unsigned at = 0; at < 2; at++) {
+            confirm_off(&world, at);
+            begin_addition(&world, at, 60 + at); /* both stay in the ISR */
+            start(&world, at);
+            confirm_off(&world, at);
+        }
+        set_link(&world, true);
+        deliver(&world, i); /* HELLO, and no more */
+        begin_read(&world, i);
+        CU_ASSERT_EQUAL(world.hosts[i].read.outcome, FAILOVER_REFUSED);
+        CU_ASSERT(world.hosts[i].read.split);
+        set_link(&world, false);
+        if (i == 1) {
+            start(&world, i); /* as the operator may do, too */
+        }
+        confirm_off(&world, i);
+        expect_one(&world, 60 + i);
+    }
+}
+
 UNIT_MAIN("mirror_unheard",
           {"what is proposed in this life is void by the next word",
            what_is_proposed_in_this_life_is_void_by_the_next_word},
@@ -109,4 +139,6 @@ UNIT_MAIN("mirror_unheard",
           {"what a host alone in the ISR has proposed is void after a restart too",
            what_a_host_alone_in_the_isr_has_proposed_is_void_after_a_restart_too},
           {"what a host alone in the ISR does counts more than a word to the other one",
-           what_a_host_alone_in_the_isr_does_counts_more_than_a_word_to_the_other_one})
+           what_a_host_alone_in_the_isr_does_counts_more_than_a_word_to_the_other_one},
+          {"in a split the next word counts whatever was said before",
+           in_a_split_the_next_word_counts_whatever_was_said_before})
