@@ -34,6 +34,8 @@ struct arbiter_status {
     uint64_t answered_ms;               /* boot time of the last answer; 0: never */
     uint32_t latency_ms;                /* of it */
     char problem[ARBITER_PROBLEM_SIZE]; /* why not, when it was not */
+    uint64_t
+        disk_ms; /* for how long the disk has owed a save of this host's copy; 0: it does not */
 };
 
 /* What a kind is made of. */
@@ -131,7 +133,8 @@ enum err_code arbiter_etcd_new(const struct arbiter_etcd_options *options,
  * has to confirm that it is off. Its copy is kept in state_dir, files register-0 and register-1. */
 struct arbiter_manual_options {
     struct event_base *base; /* borrowed */
-    const char *state_dir;   /* exists, ours alone */
+    const char *state_dir;
+    int dir; /* of it, borrowed: ours alone, by the lock that belongs to this descriptor */
     uint8_t host;
     uint64_t incarnation; /* of this supervisor: random, not 0 */
     uint32_t timeout_ms;  /* 0: the default */
@@ -143,7 +146,10 @@ struct arbiter_manual_options {
     void *arg; /* of the three */
 };
 
-/* Blocks (disk). ERR_CORRUPT: damaged copies are no reason to begin anew. */
+/* Blocks (disk); what follows does not: a thread saves, and what depends on a save waits for it.
+ * arbiter_free waits for it, too, SUP_SAVE_END_MS at most; a disk that hangs is then left behind
+ * with the lock on state_dir: the process is to end. ERR_CORRUPT: damaged copies are no reason to
+ * begin anew. */
 enum err_code arbiter_manual_new(const struct arbiter_manual_options *options,
                                  struct arbiter **ret_arbiter,
                                  struct err *err) WARN_UNUSED;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* keeper.c: the thread that makes the supervisor's memory durable.
- * Owns the memory from the start of the thread on. The lock guards the hand-over of values and
+/* keeper.c: the thread that makes something durable.
+ * Owns the file from the start of the thread on. The lock guards the hand-over of values and
  * nothing else: it is never held while the disk is used. Never decides what waits for a save.
  * Never saves again after a failed save: what the disk holds is then unknown. */
 #include "supervisor/keeper.h"
@@ -13,18 +13,21 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 struct keeper {
-    struct memory *memory; /* owned; the thread's */
-    int fd;                /* owned; an eventfd */
+    struct keeper_file file; /* owned; the thread's */
+    void *work;              /* owned; the thread's: the value that is being saved */
+    int fd;                  /* owned; an eventfd */
     pthread_t thread;
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t wake;
-    struct memory_value value; /* the newest */
-    uint64_t asked;            /* its number */
+    void *value;    /* owned: the newest */
+    uint64_t asked; /* its number */
     uint64_t saved;
+    uint64_t owes_ms; /* since when the disk owes one */
     struct err failure;
     bool closing;
     bool ended;
@@ -52,12 +55,12 @@ static void tell(const struct keeper *keeper)
 }
 
 /* Lock held: waits for a value. False: the end; what was asked for before is still saved. */
-static bool next(struct keeper *keeper, struct memory_value *ret_value, uint64_t *ret_number)
+static bool next(struct keeper *keeper, uint64_t *ret_number)
 {
     while (!keeper->closing && keeper->asked == keeper->saved) {
         (void)pthread_cond_wait(&keeper->wake, &keeper->lock); /* cannot fail: we hold the lock */
     }
-    *ret_value = keeper->value;
+    memcpy(keeper->work, keeper->value, keeper->file.value_size);
     *ret_number = keeper->asked;
     return keeper->asked != keeper->saved;
 }
@@ -66,15 +69,15 @@ static void *keeper_main(void *arg)
 {
     struct keeper *keeper = arg;
     struct err err = ERR_INIT;
-    struct memory_value value;
     uint64_t number;
 
     lock(keeper);
-    while (err.code == ERR_OK && next(keeper, &value, &number)) {
+    while (err.code == ERR_OK && next(keeper, &number)) {
         unlock(keeper);
-        err_ignore(memory_save(keeper->memory, &value, &err)); /* err keeps it */
+        err_ignore(keeper->file.save(keeper->file.file, keeper->work, &err)); /* err keeps it */
         lock(keeper);
         keeper->saved = err.code == ERR_OK ? number : keeper->saved;
+        keeper->owes_ms = clock_boot_ms(clock_host());
         keeper->failure = err;
         tell(keeper);
     }
@@ -93,28 +96,33 @@ static enum err_code start(struct keeper *keeper, struct err *err)
 
 static void dispose(struct keeper *keeper)
 {
-    (void)close(keeper->fd);
+    (void)(keeper->fd >= 0 && close(keeper->fd) == 0);
     (void)pthread_cond_destroy(&keeper->wake);  /* nobody waits */
     (void)pthread_mutex_destroy(&keeper->lock); /* nobody holds it */
+    mem_free(keeper->value);
+    mem_free(keeper->work);
     mem_free(keeper);
 }
 
-enum err_code keeper_new(struct memory *memory_take, struct keeper **ret_keeper, struct err *err)
+enum err_code
+keeper_new(const struct keeper_file *file_take, struct keeper **ret_keeper, struct err *err)
 {
     struct keeper *keeper = mem_new(1, sizeof(*keeper));
-    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     enum err_code rc;
 
-    if (keeper == NULL || fd < 0) {
-        (void)(fd >= 0 && close(fd) == 0);
-        mem_free(keeper);
+    ASSERT(file_take->value_size > 0);
+    if (keeper == NULL) {
         return err_set(err, ERR_NOMEM, "state_dir: thread");
     }
-    keeper->fd = fd;
-    keeper->memory = memory_take;
+    keeper->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    keeper->file = *file_take;
+    keeper->value = mem_new(1, file_take->value_size);
+    keeper->work = mem_new(1, file_take->value_size);
     (void)pthread_mutex_init(&keeper->lock, NULL); /* cannot fail with these arguments on Linux */
     (void)pthread_cond_init(&keeper->wake, NULL);
-    rc = start(keeper, err);
+    rc = keeper->fd < 0 || keeper->value == NULL || keeper->work == NULL
+             ? err_set(err, ERR_NOMEM, "state_dir: thread")
+             : start(keeper, err);
     if (rc != ERR_OK) {
         dispose(keeper);
         return rc;
@@ -171,7 +179,7 @@ void keeper_free(struct keeper *keeper, uint32_t limit_ms)
         return; /* the thread still uses it */
     }
     (void)pthread_join(keeper->thread, NULL); /* it exists and nobody else joins it */
-    memory_close(keeper->memory);
+    keeper->file.close(keeper->file.file);
     dispose(keeper);
 }
 
@@ -180,12 +188,15 @@ int keeper_fd(const struct keeper *keeper)
     return keeper->fd;
 }
 
-uint64_t keeper_save(struct keeper *keeper, const struct memory_value *value)
+uint64_t keeper_save(struct keeper *keeper, const void *value)
 {
     uint64_t number;
 
     lock(keeper);
-    keeper->value = *value;
+    if (keeper->asked == keeper->saved) {
+        keeper->owes_ms = clock_boot_ms(clock_host());
+    }
+    memcpy(keeper->value, value, keeper->file.value_size);
     number = ++keeper->asked;
     (void)pthread_cond_signal(&keeper->wake); /* a signal cannot fail */
     unlock(keeper);
@@ -206,4 +217,16 @@ enum err_code keeper_look(struct keeper *keeper, uint64_t *ret_saved, struct err
     }
     unlock(keeper);
     return rc;
+}
+
+uint64_t keeper_owes_ms(struct keeper *keeper)
+{
+    uint64_t now_ms = clock_boot_ms(clock_host());
+    uint64_t owes_ms;
+
+    lock(keeper);
+    owes_ms =
+        keeper->asked != keeper->saved && now_ms > keeper->owes_ms ? now_ms - keeper->owes_ms : 0;
+    unlock(keeper);
+    return owes_ms;
 }

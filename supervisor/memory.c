@@ -281,6 +281,11 @@ void memory_close(struct memory *memory)
     }
 }
 
+int memory_dir(const struct memory *memory)
+{
+    return memory->dir;
+}
+
 static enum err_code
 write_copy(int dir, const char *name, const uint8_t *copy, int flags, struct err *err)
 {

@@ -53,6 +53,8 @@ enum err_code memory_load(struct memory *memory,
                           enum memory_end *ret_end,
                           struct err *err) WARN_UNUSED;
 void memory_close(struct memory *memory); /* NULL is allowed */
+/* dir, borrowed: whoever duplicates it holds the lock, too. */
+int memory_dir(const struct memory *memory);
 /* Durable when it returns; on failure the old value is. boot_id is filled in. Blocks (disk): what
  * stands behind it must not happen before. */
 enum err_code

@@ -16,6 +16,7 @@
  *  D    absent_is_gone        an answer from before the bootstrap is no lost register
  *  D    match_by_revision     what a change replaces is known by its value, not only its revision
  *  D    forget_nonces         an earlier attempt's nonce in the register means that it landed
+ *  E    mirror_speaks_first   the mirror's copy is durable before anybody hears of it
  *  E    outdated_seeks        an OUTDATED host never promotes itself
  *  E    word_adds_up          the operator's word, said again, makes no older copy the newer one
  *  F    forced_is_foreign     a forced promotion that was cut short can be finished

@@ -510,9 +510,9 @@ void sup_free(struct sup *sup)
         return;
     }
     sup_child_drop(sup);
+    arbiter_free(sup->arbiter);
     sup_keep_free(sup);
     control_free(sup->control);
-    arbiter_free(sup->arbiter);
     sup_vip_free(sup);
     sup_sockets_free(sup);
     for (size_t i = 0; i < SUP_SIGNAL_COUNT; i++) {

@@ -119,6 +119,7 @@ static enum err_code open_manual(struct sup *sup, struct err *err)
     struct arbiter_manual_options options = {
         .base = sup->base,
         .state_dir = sup_config_text(sup->config, "", "state_dir"),
+        .dir = memory_dir(sup->memory),
         .host = sup_config_host(sup->config),
         .incarnation = sup_random(),
         .timeout_ms = ARBITER_TIMEOUT_MS_DEFAULT,

@@ -73,10 +73,11 @@ struct sup {
     struct memory_value value;
     struct keeper *keeper; /* owned */
     struct event *keeper_event;
-    uint64_t asked;   /* the last save that was asked for, */
-    uint64_t saved;   /* the last known to be durable, */
-    uint64_t bound;   /* and the one for which effects of the failover core wait */
-    uint32_t hangs_s; /* the disk has not answered for so many looks of the house */
+    uint64_t asked;            /* the last save that was asked for, */
+    uint64_t saved;            /* the last known to be durable, */
+    uint64_t bound;            /* and the one for which effects of the failover core wait */
+    uint32_t hangs_s;          /* the disk has not answered for so many looks of the house */
+    uint32_t register_hangs_s; /* nor, for so long, to the arbiter's own saves (manual) */
     struct sup_act acts[SUP_ACT_COUNT_MAX]; /* what waits, in its order */
     size_t act_first;
     size_t act_count;

@@ -55,9 +55,23 @@ static void on_saved(evutil_socket_t fd, short what, void *arg)
     sup_pump(sup);
 }
 
+static enum err_code save_memory(void *file, const void *value, struct err *err)
+{
+    return memory_save(file, value, err);
+}
+
+static void close_memory(void *file)
+{
+    memory_close(file);
+}
+
 enum err_code sup_keep_open(struct sup *sup, struct err *err)
 {
-    enum err_code rc = keeper_new(sup->memory, &sup->keeper, err);
+    const struct keeper_file file = {.file = sup->memory,
+                                     .value_size = sizeof(struct memory_value),
+                                     .save = save_memory,
+                                     .close = close_memory};
+    enum err_code rc = keeper_new(&file, &sup->keeper, err);
 
     if (rc != ERR_OK) {
         return rc;
@@ -116,11 +130,34 @@ bool sup_is_saved(const struct sup *sup)
 
 uint32_t sup_keep_hangs_s(const struct sup *sup)
 {
-    return sup->hangs_s >= HANGS_S ? sup->hangs_s : 0;
+    uint32_t hangs_s = sup->hangs_s > sup->register_hangs_s ? sup->hangs_s : sup->register_hangs_s;
+
+    return hangs_s >= HANGS_S ? hangs_s : 0;
+}
+
+/* The mirrored register's copy: a thread of the arbiter's saves it. */
+static void tend_register(struct sup *sup)
+{
+    struct arbiter_status status;
+    uint32_t before_s = sup->register_hangs_s;
+
+    if (sup->arbiter == NULL) {
+        return;
+    }
+    arbiter_status(sup->arbiter, &status);
+    sup->register_hangs_s = (uint32_t)(status.disk_ms / 1000);
+    if (sup->register_hangs_s >= HANGS_S &&
+        (before_s < HANGS_S || sup->register_hangs_s / HANGS_LOOK_S != before_s / HANGS_LOOK_S)) {
+        log_fields(LOG_LEVEL_ERROR, "sup", "disk_hangs", LOG_NUMBER("for_s", sup->register_hangs_s),
+                   LOG_TEXT("reason", "state_dir: a change of the register is not durable yet"));
+    } else if (sup->register_hangs_s < HANGS_S && before_s >= HANGS_S) {
+        log_fields(LOG_LEVEL_INFO, "sup", "disk_answers", LOG_NUMBER("hung_s", before_s));
+    }
 }
 
 void sup_keep_tend(struct sup *sup)
 {
+    tend_register(sup);
     if (sup_is_saved(sup)) {
         return;
     }

@@ -119,9 +119,9 @@ WRAPPED = {
     "asprintf": (),
     # The supervisor has no storage room: its files are synced where they are written. A backup is
     # the admin's, wherever he wants it.
-    "fsync": ("storage/disk*.c", "supervisor/memory.c", "supervisor/arbiter_manual.c",
+    "fsync": ("storage/disk*.c", "supervisor/memory.c", "supervisor/mirror_file.c",
               "approvald/ctl/cmd_backup.c", "approvald/ctl/cmd_notify.c"),
-    "fdatasync": ("storage/disk*.c", "supervisor/memory.c", "supervisor/arbiter_manual.c"),
+    "fdatasync": ("storage/disk*.c", "supervisor/memory.c", "supervisor/mirror_file.c"),
 }
 
 # exit, abort and _exit: in main.c, in base/assert.h, and in a forked child before exec.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* manual.c: the arbiter that both hosts keep (rule E): the production core supervisor/mirror.c with
- * a copy on each host's disk, messages over the pair link, and the operator's word.
+ * a copy on each host's disk, messages over the pair link, and the operator's word. A copy is
+ * durable some time after it was asked for, and its supervisor may end before.
  * Owns when messages arrive. What is stored first on either host is in the register: the other one
  * finds it there. Never decides what counts. The operator gives his word only when the other host
  * is off; he says it again. */
@@ -172,29 +173,90 @@ static void arm(struct world *world, struct host *host)
     }
 }
 
+/* ---- make durable, then speak ---- */
+
+/* What may be said now. */
+static void say(struct world *world, struct host *host)
+{
+    uint32_t life = world->processes[supervisor_process(host)].life;
+    struct mirror_effect effect;
+
+    while (!world->failed && world->processes[supervisor_process(host)].life == life &&
+           mirror_queue_take(&host->supervisor.mirror_queue, &effect)) {
+        if (effect.type == MIRROR_EFFECT_SEND) {
+            send(world, host, effect.u.message.bytes, effect.u.message.size);
+        } else {
+            answer(world, host, &effect);
+        }
+    }
+}
+
+static void saved(struct world *world, struct event *event);
+
+/* As the keeper's thread: the newest, when the one before it is durable. */
+static void save(struct world *world, struct host *host)
+{
+    struct supervisor *supervisor = &host->supervisor;
+    struct prng *prng = &world->more;
+    uint64_t delay_us =
+        prng_once_in(prng, 8) ? prng_range(prng, 5, 400) * MS_US : prng_range(prng, 50, 3000);
+
+    if (supervisor->mirror_saving_number != 0 ||
+        supervisor->mirror_queue.asked == supervisor->mirror_queue.saved) {
+        return;
+    }
+    supervisor->mirror_saving = supervisor->mirror_next;
+    supervisor->mirror_saving_number = supervisor->mirror_queue.asked;
+    world_at(world, delay_us + host->disk_slow_us,
+             (struct event){.fn = saved, .process = supervisor_process(host), .host = host->index});
+}
+
+static void saved(struct world *world, struct event *event)
+{
+    struct host *host = &world->hosts[event->host];
+    struct supervisor *supervisor = &host->supervisor;
+
+    if (!supervisor->running || supervisor->mirror_saving_number == 0) {
+        return;
+    }
+    store(world, host, &supervisor->mirror_saving);
+    supervisor->mirror_queue.saved = supervisor->mirror_saving_number;
+    supervisor->mirror_saving_number = 0;
+    save(world, host);
+    say(world, host);
+}
+
+void manual_end(struct world *world, struct host *host)
+{
+    struct supervisor *supervisor = &host->supervisor;
+
+    if (supervisor->mirror_saving_number != 0 && prng_once_in(&world->more, 2)) {
+        store(world, host, &supervisor->mirror_saving);
+    }
+    supervisor->mirror_saving_number = 0;
+}
+
 static void step(struct world *world, struct host *host, struct mirror_event *event)
 {
+    struct supervisor *supervisor = &host->supervisor;
     struct mirror_effects effects;
-    uint32_t life = world->processes[supervisor_process(host)].life;
 
     event->now_ms = clock_boot(world, host);
     mirror_step(&host->supervisor.mirror, event, &effects);
-    for (size_t i = 0; i < effects.count && !world->failed; i++) {
+    for (size_t i = 0; i < effects.count; i++) {
         const struct mirror_effect *effect = &effects.items[i];
 
-        if (world->processes[supervisor_process(host)].life != life) {
-            return;
-        }
         if (effect->type == MIRROR_EFFECT_STORE) {
-            store(world, host, &effect->u.copy);
-        } else if (effect->type == MIRROR_EFFECT_SEND) {
-            send(world, host, effect->u.message.bytes, effect->u.message.size);
-        } else if (effect->type == MIRROR_EFFECT_ANSWER) {
-            answer(world, host, effect);
+            supervisor->mirror_next = effect->u.copy;
+            supervisor->mirror_queue.asked++;
+            save(world, host);
+        } else if (effect->type == MIRROR_EFFECT_SEND || effect->type == MIRROR_EFFECT_ANSWER) {
+            mirror_queue_put(&supervisor->mirror_queue, effect);
         } else if (effect->u.problem[0] != '\0') {
             TRACE(world, "host %u: mirror: %s", host->number, effect->u.problem);
         }
     }
+    say(world, host);
     arm(world, host);
 }
 
@@ -213,6 +275,7 @@ void manual_link(struct world *world, struct host *host, bool up)
     struct mirror_event event = {.type = MIRROR_EVENT_LINK, .u.up = up};
 
     if (host->supervisor.running && host->supervisor.mirror.up != up) {
+        mirror_queue_link(&host->supervisor.mirror_queue);
         step(world, host, &event);
     }
 }

@@ -16,6 +16,7 @@
 #include "supervisor/contract.h"
 #include "supervisor/failover.h"
 #include "supervisor/mirror.h"
+#include "supervisor/mirror_queue.h"
 #include "supervisor/register.h"
 #include "tests/sim/check.h"
 #include "tests/sim/disk.h"
@@ -269,6 +270,10 @@ struct supervisor {
     uint64_t cas_flight;     /* the checker's number of it, manual only */
     uint64_t asked_order[2]; /* when the READ and the CAS were asked, likewise */
     struct mirror mirror;
+    struct mirror_queue mirror_queue;
+    struct mirror_copy mirror_next;   /* the newest that was asked for, */
+    struct mirror_copy mirror_saving; /* and the one that is on its way to the disk, */
+    uint64_t mirror_saving_number;    /* with its number; 0: none is */
     uint64_t mirror_timer;
     uint64_t change_epoch; /* of the last change that was asked for, however often */
     uint64_t change_revision;
@@ -567,6 +572,8 @@ void arbiter_answer(struct world *world,
 
 /* manual.c */
 void manual_start(struct world *world, struct host *host);
+/* Its process has ended: the copy under way is on the disk, or it is not. */
+void manual_end(struct world *world, struct host *host);
 void manual_link(struct world *world, struct host *host, bool up);
 void manual_read(struct world *world, struct host *host);
 void manual_cas(struct world *world, struct host *host, const struct failover_cas *swap);

@@ -296,6 +296,7 @@ void supervisor_kill(struct world *world, struct host *host)
     if (host->child.running) {
         child_kill(world, host, "its supervisor died");
     }
+    manual_end(world, host);
     host->supervisor.running = false;
     process_end(world, supervisor_process(host));
 }

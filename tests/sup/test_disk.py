@@ -228,6 +228,29 @@ class Disk(unittest.TestCase):
                 self.assertGreater(time.monotonic() - begun, 1.4, command)
                 host.hurt.clear()
 
+    def test_a_register_whose_disk_hangs_holds_up_nothing_else(self):
+        """manual: the first register is made alone; its save hangs, and the loop turns."""
+        with HurtHost(self.arbiter, self.authority) as host, \
+                contextlib.closing(Manager(host.path("notify"))) as manager:
+            host.edit("kind = etcd", "kind = manual")
+            host.prefix += [f"NOTIFY_SOCKET={manager.path}", "WATCHDOG_USEC=600000"]
+            host.start()
+            host.command("peer-off")
+            host.wait(lambda: host.status()["reason"].startswith("there is no register yet"),
+                      "the register is read")
+            host.command("maintenance off")  # answered when all before it is durable
+            host.hurt.slow_sync(HANG_MS, hurt.OTHER)
+            begun = time.monotonic()
+            self.assertTrue(host.command("bootstrap")["ok"])
+            kicks = manager.kicks
+            host.wait(lambda: "disk_hangs" in alarms(host), "it says so", 5)
+            self.assertIsNone(host.status()["register"])  # not before it is durable
+            self.assertLess(time.monotonic() - begun, HANG_MS / 1000)
+            self.assertGreater(manager.kicks, kicks + 5)
+            host.hurt.clear()
+            host.wait(lambda: host.status()["serving"], "it leads after all", 40)
+            host.wait(lambda: "disk_hangs" not in alarms(host), "and is well")
+
     def test_a_register_that_cannot_be_kept_is_told_after_a_reload_too(self):
         """With freed memory overwritten: what is told must not come from the old configuration."""
         with Host(1, self.arbiter, self.authority) as host:

@@ -3,6 +3,7 @@
  * be durable is. Owns its cases and a disk that hangs: it defines fdatasync ahead of the C
  * library's. Never cuts power: the codec's own test does. */
 #include "supervisor/keeper.h"
+#include "supervisor/memory.h"
 #include "tests/lib/scratch.h"
 #include "tests/unit/unit.h"
 
@@ -79,15 +80,28 @@ static struct memory *load(struct bench *bench, uint64_t *ret_epoch)
     return memory;
 }
 
+static enum err_code save_memory(void *file, const void *value, struct err *err)
+{
+    return memory_save(file, value, err);
+}
+
+static void close_memory(void *file)
+{
+    memory_close(file);
+}
+
 static void init_bench(struct bench *bench)
 {
+    struct keeper_file file = {
+        .value_size = sizeof(struct memory_value), .save = save_memory, .close = close_memory};
     uint64_t epoch;
 
     memset(bench, 0, sizeof(*bench));
     disk_set(false, 0);
     scratch_init(&bench->scratch);
     scratch_file(&bench->scratch, "state", bench->dir);
-    CU_ASSERT_EQUAL_FATAL(keeper_new(load(bench, &epoch), &bench->keeper, &bench->err), ERR_OK);
+    file.file = load(bench, &epoch);
+    CU_ASSERT_EQUAL_FATAL(keeper_new(&file, &bench->keeper, &bench->err), ERR_OK);
     CU_ASSERT_EQUAL(epoch, 0);
 }
 
@@ -164,12 +178,14 @@ static void while_the_disk_hangs_nobody_waits_and_nothing_is_told(void)
     CU_ASSERT_FALSE(is_told(&bench, HANG_MS));
     CU_ASSERT_EQUAL(look(&bench), ERR_OK);
     CU_ASSERT_EQUAL(bench.saved, 0);
+    CU_ASSERT(keeper_owes_ms(bench.keeper) >= HANG_MS);
     disk_set(false, 0);
     while (bench.saved < 95) {
         CU_ASSERT_TRUE_FATAL(is_told(&bench, END_MS));
         CU_ASSERT_EQUAL(look(&bench), ERR_OK);
         CU_ASSERT(bench.saved <= 1 || bench.saved == 95); /* those between gave way */
     }
+    CU_ASSERT_EQUAL(keeper_owes_ms(bench.keeper), 0);
     CU_ASSERT_EQUAL(done_bench(&bench), 99);
 }
 
