@@ -31,7 +31,7 @@ void app_drain(struct app *app, uint64_t limit_ms)
     if (app->drain_until_ms != 0) {
         return;
     }
-    notify_stopping();
+    notify_stopping(&app->notify);
     app->drain_until_ms = now_ms() + limit_ms + 1;
     if (app->bound_local) {
         (void)unlink(config_text(app->config, "http", "socket")); /* a stale one is replaced too */
@@ -119,6 +119,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     }
     http_server_tick(app->server);
     tick_watchdog(app, &status, now);
+    notify_tend(&app->notify);
     if (app->drain_until_ms != 0 && (now >= app->drain_until_ms || is_drained(app))) {
         (void)event_base_loopbreak(app->base); /* the loop is running */
     }
@@ -265,7 +266,7 @@ static enum err_code begin(struct app *app, struct err *err)
     log_fields(LOG_LEVEL_INFO, "app", "ready", LOG_NUMBER("ms", now_ms() - app->started_ms),
                LOG_NUMBER("epoch", status.epoch), LOG_NUMBER("lsn", status.lsn_commit));
     notify_status(app->pair == NULL ? "primary" : "waits for the supervisor");
-    notify_ready();
+    notify_ready(&app->notify);
     return ERR_OK;
 }
 

@@ -6,6 +6,7 @@
 #include "approvald/app.h"
 #include "approvald/config.h"
 #include "base/err.h"
+#include "base/notify.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -85,6 +86,7 @@ struct app_gauges {
 struct app {
     struct config *config;
     struct event_base *base;
+    struct notify notify; /* what systemd has not been told yet */
     struct metrics *metrics;
     struct http_server *server;
     struct tls_server *tls; /* NULL: no TLS listener */

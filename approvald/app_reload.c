@@ -58,7 +58,7 @@ void app_reload(struct app *app)
     struct err err = ERR_INIT;
     enum err_code rc;
 
-    notify_reloading();
+    notify_reloading(&app->notify);
     rc = config_load(config_file(app->config), &config, &err);
     if (rc == ERR_OK) {
         rc = check_tls(app, config, &err);
@@ -78,5 +78,5 @@ void app_reload(struct app *app)
         log_err(LOG_LEVEL_ERROR, "app", "reload_refused", &err);
         config_free(config);
     }
-    notify_ready();
+    notify_ready(&app->notify);
 }

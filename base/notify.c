@@ -1,38 +1,102 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* notify.c: sd_notify and inherited descriptors. With base/log.c the only file over libsystemd.
- * Owns nothing. Never fails loudly: a service manager that does not listen is no fault of ours. */
+ * Owns nothing. Never fails loudly: a service manager that does not listen is no fault of ours.
+ * Never waits: sd_notify does where the manager does not read, and a loop must not hang with it. */
 #include "base/notify.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 
-void notify_ready(void)
+#define TEXT_SIZE 512U /* a line for people, cut there */
+
+/* Of NOTIFY_SOCKET: a path, or "@" and an abstract name. 0: nobody listens. */
+static socklen_t find(struct sockaddr_un *ret_address)
 {
-    (void)sd_notify(0, "READY=1"); /* as all here: see above */
+    const char *name = getenv("NOTIFY_SOCKET");
+    size_t size = name == NULL ? 0 : strlen(name);
+
+    memset(ret_address, 0, sizeof(*ret_address));
+    ret_address->sun_family = AF_UNIX;
+    if (size < 2 || size >= sizeof(ret_address->sun_path) || (name[0] != '/' && name[0] != '@')) {
+        return 0;
+    }
+    memcpy(ret_address->sun_path, name, size);
+    if (name[0] == '@') {
+        ret_address->sun_path[0] = '\0';
+        return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size);
+    }
+    return (socklen_t)sizeof(*ret_address);
 }
 
-void notify_reloading(void)
+/* False: nobody reads now, later perhaps. */
+static bool tell(const char *text)
 {
-    (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_precise_us());
+    struct sockaddr_un address;
+    socklen_t size = find(&address);
+    AUTO_CLOSE int fd = size == 0 ? -1 : socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    return fd < 0 ||
+           sendto(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL,
+                  (const struct sockaddr *)(const void *)&address, size) >= 0 ||
+           (errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS);
 }
 
-void notify_stopping(void)
+void notify_tend(struct notify *notify)
 {
-    (void)sd_notify(0, "STOPPING=1");
+    char text[TEXT_SIZE];
+
+    (void)snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, /* fits */
+                   notify->reloading_us);
+    if (notify->reloading && tell(text)) {
+        notify->reloading = false;
+    }
+    if (notify->ready && !notify->reloading && tell("READY=1")) {
+        notify->ready = false;
+    }
+}
+
+void notify_ready(struct notify *notify)
+{
+    notify->ready = true;
+    notify_tend(notify);
+}
+
+void notify_reloading(struct notify *notify)
+{
+    notify->reloading = true;
+    notify->reloading_us = clock_precise_us();
+    notify->ready = false;
+    notify_tend(notify);
+}
+
+void notify_stopping(struct notify *notify)
+{
+    notify->reloading = false;
+    notify->ready = false;
+    (void)tell("STOPPING=1"); /* it is seen when we are gone */
 }
 
 void notify_status(const char *text)
 {
-    (void)sd_notifyf(0, "STATUS=%s", text);
+    char line[TEXT_SIZE];
+
+    (void)snprintf(line, sizeof(line), "STATUS=%s", text); /* may be cut */
+    (void)tell(line);                                      /* the next one is newer */
 }
 
 void notify_watchdog(void)
 {
-    (void)sd_notify(0, "WATCHDOG=1");
+    (void)tell("WATCHDOG=1"); /* three are sent where one is wanted */
 }
 
 uint64_t notify_watchdog_ms(void)

@@ -1,14 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* notify.h: what we tell whoever started us, and what he handed down (sd_notify(3),
- * sd_listen_fds(3)). All calls are harmless when nobody listens. */
+ * sd_listen_fds(3)). All calls are harmless when nobody listens, and none ever waits: where nobody
+ * reads, what must not be lost is kept and said again by notify_tend; a sign of life, a line for
+ * people and the end are lost. */
 #ifndef BASE_NOTIFY_H
 #define BASE_NOTIFY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-void notify_ready(void);
-void notify_reloading(void); /* then notify_ready */
-void notify_stopping(void);
+/* What is still owed, in this order; all zero: nothing. */
+struct notify {
+    uint64_t reloading_us;
+    bool reloading;
+    bool ready;
+};
+
+void notify_ready(struct notify *notify);
+void notify_reloading(struct notify *notify); /* then notify_ready */
+/* About once a second: says what is owed. */
+void notify_tend(struct notify *notify);
+void notify_stopping(struct notify *notify); /* nothing is owed any more */
 /* A short line for `systemctl status`. */
 void notify_status(const char *text);
 void notify_watchdog(void);

@@ -172,6 +172,7 @@ static void tick_house(struct sup *sup, uint64_t now)
         return;
     }
     sup->house_ms = now + SUP_HOUSE_MS;
+    notify_tend(&sup->notify);
     control_tick(sup->control, now);
     sup_keep_tend(sup);
     sup_vip_tend(sup);
@@ -209,7 +210,7 @@ static void stop_now(struct sup *sup)
 {
     sup->leave_ms = 0;
     sup->stopping = true;
-    notify_stopping();
+    notify_stopping(&sup->notify);
     sup_vip_eligible(sup, false);
     sup_watch(sup, WATCH_EVENT_STOP, "");
 }
@@ -273,7 +274,7 @@ static void reload(struct sup *sup)
     struct err err = ERR_INIT;
     const char *fixed;
 
-    notify_reloading();
+    notify_reloading(&sup->notify);
     if (sup_config_load(sup->file, &config, &err) != ERR_OK) {
         log_err(LOG_LEVEL_ERROR, "sup", "reload_refused", &err);
     } else if ((fixed = sup_config_fixed_change(sup->config, config)) != NULL) {
@@ -285,7 +286,7 @@ static void reload(struct sup *sup)
     }
     sup->reload_owed = true;
     sup_child_reload(sup);
-    notify_ready();
+    notify_ready(&sup->notify);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *arg)
@@ -464,7 +465,7 @@ static void start(struct sup *sup)
     sup_queue(sup, FAILOVER_EVENT_START)->u.memory = sup->value.failover;
     sup_watch_start(sup);
     sup_pump(sup);
-    notify_ready();
+    notify_ready(&sup->notify);
 }
 
 /* That it was a clean end is remembered last. */

@@ -3,6 +3,7 @@
 #ifndef SUPERVISOR_SUP_INTERNAL_H
 #define SUPERVISOR_SUP_INTERNAL_H
 
+#include "base/notify.h"
 #include "supervisor/arbiter.h"
 #include "supervisor/child.h"
 #include "supervisor/contract.h"
@@ -124,7 +125,8 @@ struct sup {
     char watchdog_problem[ERR_MESSAGE_SIZE];
     uint64_t watchdog_next_ms;
     uint64_t stuck_told_ms; /* when it is said again that the child cannot be killed */
-    uint64_t notify_ms;     /* of systemd's watchdog; 0: none */
+    struct notify notify;
+    uint64_t notify_ms; /* of systemd's watchdog; 0: none */
     uint64_t notify_next_ms;
 
     struct control *control;                    /* owned */
