@@ -291,6 +291,54 @@ def manual_arbiter(world, _runs):
     return f"nothing for 2.5 s, then {say([took])} after peer-off"
 
 
+def asks(host, words):
+    """Whether its alarm asks the operator for that."""
+    status = host.status() or {"alarms": []}
+    return any(alarm["alarm"] == "needs_operator" and words in alarm["reason"]
+               for alarm in status["alarms"])
+
+
+def obey(host, words, command):
+    """The operator does what he is asked for, as often as it takes."""
+    wait(lambda: asks(host, words), f"{host.name} asks for it: {words}", 20)
+    wait(lambda: host.control(command)["ok"], f"{host.name} takes {command}", 20)
+
+
+@case("both hosts are promoted by force: the words that end the split", arbiter="manual")
+def split_ends(world, _runs):
+    """Whoever does what status says gets out; of the two halves the one that was not shut down stays."""
+    hosts = [world["A"], world["B"]]
+    for host in hosts:
+        host.power_off()
+    world.net.cut_both("A", "B")
+    for host in hosts:
+        host.power_on()
+        obey(host, "then approvalctl peer-off", "peer-off")
+        obey(host, "approvalctl promote --force", "promote-force")
+    for host in hosts:
+        wait(host.serves, f"{host.name} leads its half", 20)
+    world.net.mend()
+    # Two that lead one epoch end each other's link at once, and neither hears of the other: it comes
+    # to light when one of them is started anew.
+    hosts[0].power_off()
+    hosts[0].power_on()
+    way_out = "shut down the one whose changes are to go, then approvalctl peer-off on the other one"
+    for host in hosts:
+        wait(lambda host=host: asks(host, way_out), f"{host.name} says that they are split", 20)
+        assert not host.control("peer-off")["ok"], "the word is taken while the other one is heard"
+    hosts[0].power_off()
+    obey(hosts[1], way_out, "peer-off")
+    wait(lambda: hosts[1].serves() and not asks(hosts[1], ""), "B is well", 20)
+    lineage = hosts[1].status()["register"]["lineage"]
+    hosts[0].power_on()
+    obey(hosts[0], "approvalctl arbiter reseed", "reseed")  # the same epoch, and another value
+    obey(hosts[0], "approvalctl rejoin", "rejoin")
+    world.wait_paired()
+    kept = {host.status()["register"]["lineage"] for host in hosts}
+    assert kept == {lineage}, f"{kept}, and not {lineage}"
+    return "peer-off behind a shut-down, there reseed and rejoin"
+
+
 # -- approvald ---------------------------------------------------------------------------------------
 
 @case("approvald crashes", quick=0)
