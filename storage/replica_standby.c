@@ -129,6 +129,12 @@ void standby_on_lead(struct replica *r, const struct message_lead *lead)
         replica_drop(r, "LEAD of another incarnation than the peer's");
         return;
     }
+    /* The halves of a split (manual: two words that were not true). Neither follows, and the link
+     * stays: by it the supervisors find out, and tell the operator. */
+    if (r->role == REPLICA_PRIMARY && lead->epoch == r->epoch) {
+        replica_state(r);
+        return;
+    }
     if ((lead->epoch == s->led_epoch && lead->incarnation != s->led_incarnation) ||
         lead->epoch == r->own_epoch) {
         replica_state(r);

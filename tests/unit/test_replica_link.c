@@ -193,6 +193,43 @@ static void two_incarnations_never_lead_one_epoch(void)
     kit_free(kit);
 }
 
+/* Two halves of a pair whose hosts were both told that the other one is off (manual): the
+ * supervisors find out by this very link. */
+static void two_that_lead_one_epoch_keep_the_link_and_neither_follows(void)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        struct kit *kit = kit_new();
+        struct kit_host *one = kit_host(kit, 1);
+        struct kit_host *two = kit_host(kit, 2);
+        uint64_t durable;
+
+        kit_grant(kit, one, 6, NULL);
+        kit_grant(kit, two, i == 0 ? 6 : 5, NULL);
+        kit_write(kit, one);
+        kit_write(kit, two);
+        durable = two->lsn_durable;
+        kit_connect(kit);
+        kit_wait(kit, 4ULL * KIT_EVICT_MS);
+        if (i == 0) {
+            CU_ASSERT(one->link.up);
+            CU_ASSERT(two->link.up);
+            CU_ASSERT_EQUAL(one->link.peer.role, REPLICA_PRIMARY);
+            CU_ASSERT_EQUAL(one->link.peer.epoch, 6);
+            CU_ASSERT_FALSE(one->link.silent);
+            CU_ASSERT_FALSE(one->link.in_sync);
+            CU_ASSERT_STRING_EQUAL(replica_phase(one->replica), replica_phase(two->replica));
+            CU_ASSERT_EQUAL(one->sent[MESSAGE_FOLLOW] + two->sent[MESSAGE_FOLLOW], 0);
+            CU_ASSERT_EQUAL(one->sent[MESSAGE_ACK] + two->sent[MESSAGE_ACK], 0);
+            CU_ASSERT_EQUAL(two->lsn_durable, durable);
+            CU_ASSERT_EQUAL(one->report_count[REPLICA_REPORT_ADD], 0);
+            CU_ASSERT_EQUAL(one->report_count[REPLICA_REPORT_DEPOSED], 0);
+        } else {
+            CU_ASSERT_EQUAL(two->report_count[REPLICA_REPORT_DEPOSED], 1);
+        }
+        kit_free(kit);
+    }
+}
+
 static void a_lead_in_anothers_name_is_dropped(void)
 {
     struct kit *kit = kit_greeted();
@@ -415,6 +452,8 @@ UNIT_MAIN("replica link",
           {"an epoch that this host sealed is not followed",
            an_epoch_that_this_host_sealed_is_not_followed},
           {"two incarnations never lead one epoch", two_incarnations_never_lead_one_epoch},
+          {"two that lead one epoch keep the link, and neither follows",
+           two_that_lead_one_epoch_keep_the_link_and_neither_follows},
           {"a lead in anothers name is dropped", a_lead_in_anothers_name_is_dropped},
           {"another lineage is never followed", another_lineage_is_never_followed},
           {"records without a lineage are somebodys data",
