@@ -23,6 +23,7 @@ struct home_list {
     uint32_t page;
     bool more;
     uint32_t total;
+    bool cut;
 };
 
 struct home_job {
@@ -54,6 +55,7 @@ struct query {
     uint32_t person;
     uint64_t bit;
     size_t reads; /* requests read so far */
+    bool spent;   /* something was not read, for enough were */
     size_t opinion_count;
     struct opinion opinions[OPINION_ROOM];
     size_t found_count;
@@ -67,6 +69,7 @@ static bool read_one(struct query *query, const struct request_id *id, struct su
     enum err_code rc;
 
     if (query->reads >= SERVICE_HOME_READ_MAX) {
+        query->spent = true;
         return false;
     }
     query->reads++;
@@ -156,6 +159,9 @@ static const struct opinion *judge(struct query *query, const struct book_entry 
     uint32_t unknown = 0;
     uint32_t needs;
 
+    if (opinion == NULL) {
+        query->spent = true;
+    }
     if (opinion == NULL || opinion->named != 0) {
         return opinion;
     }
@@ -261,6 +267,7 @@ static enum err_code find_waiting(struct query *query)
             total++;
         }
     }
+    query->job->lists[HOME_WAITING].cut = query->spent;
     /* Those that are shown are few, and are read whatever was spent to find them. */
     query->reads = 0;
     return say_page(query, HOME_WAITING, total, fits_waiting);
@@ -379,8 +386,11 @@ static void show_list(const struct home_list *list,
                       struct shown *shown,
                       struct service_home_list *ret_list)
 {
-    *ret_list = (struct service_home_list){
-        .count = list->count, .page = list->page, .more = list->more, .total = list->total};
+    *ret_list = (struct service_home_list){.count = list->count,
+                                           .page = list->page,
+                                           .more = list->more,
+                                           .total = list->total,
+                                           .cut = list->cut};
     for (size_t i = 0; i < list->count; i++) {
         struct service_home_item *item = &ret_list->items[i];
 

@@ -275,6 +275,7 @@ struct service_home_list {
     uint32_t page;  /* shown */
     bool more;      /* there is a page behind it */
     uint32_t total; /* all of them, on all pages; 0 for HOME_RECENT */
+    bool cut;       /* there may be more: too many were open to look at each */
 };
 struct service_home_answer {
     bool ready;   /* else ask again in a moment: what is open is not known yet */

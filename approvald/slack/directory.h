@@ -75,6 +75,8 @@ bool directory_email(struct directory *directory,
                      struct span email,
                      struct span *ret_user,
                      struct span *ret_error);
+/* Whose all the addresses are that policies name. */
+bool directory_emails_known(struct directory *directory);
 /* Puts ids in the place of addresses, for mentions: those whose owner is known or was. Borrowed. */
 struct policy;
 void directory_resolve(struct directory *directory, struct policy *policy);

@@ -189,6 +189,20 @@ bool directory_email(struct directory *directory,
     return known;
 }
 
+bool directory_emails_known(struct directory *directory)
+{
+    const struct span *emails = NULL;
+    size_t count = service_emails(directory->service, &emails);
+    struct span user;
+    struct span error;
+    bool known = true;
+
+    for (size_t i = 0; known && i < count; i++) {
+        known = directory_email(directory, emails[i], &user, &error);
+    }
+    return known;
+}
+
 void directory_resolve(struct directory *directory, struct policy *policy)
 {
     for (uint32_t i = 0; i < policy->user_count; i++) {

@@ -4,6 +4,7 @@
  * Never decides whose turn it is (homeplan) or what is shown (service, views_home), never begins
  * anything while Slack is not well: cards come first. */
 #include "approvald/slack/home.h"
+#include "approvald/core/needs.h"
 
 #include "approvald/core/types.h"
 #include "approvald/slack/directory.h"
@@ -33,6 +34,7 @@ struct home_work {
     bool partial;
     uint64_t digest;
     struct homeplan_job job;
+    uint32_t barred; /* view_home.h */
 };
 
 struct home {
@@ -162,6 +164,7 @@ static enum err_code publish(struct home_work *work,
                              .user = homeplan_user(&home->plan, &work->job),
                              .hash = span_of(person->hash, person->hash_size),
                              .serial = person->serial,
+                             .barred = work->barred,
                              .now_ms = clock_wall_ms(home->clock)};
     struct webapi_call call = {.method = WEBAPI_VIEWS_PUBLISH,
                                .priority = WEBAPI_BACKGROUND,
@@ -182,6 +185,36 @@ static enum err_code publish(struct home_work *work,
 }
 
 /* Looking. */
+
+/* What waits for him by the rules that the writer knows; in which groups a requester is, the
+ * directory does. What is not known now is looked at again soon, and judged when he presses. */
+static uint32_t barred(struct home *home,
+                       struct span user,
+                       const struct service_home_answer *found,
+                       bool *ret_unknown)
+{
+    const struct service_home_list *waiting = &found->parts[HOME_WAITING];
+    enum known excluded;
+    uint32_t set = 0;
+
+    for (size_t i = 0; i < waiting->count; i++) {
+        const struct policy *policy = waiting->items[i].policy;
+        struct span requester = waiting->items[i].request->requester;
+        struct facts facts;
+        struct facts other;
+
+        if (policy->exclude_count == 0 || requester.size == 0) {
+            continue;
+        }
+        directory_facts(home->directory, user, SPAN_NONE, &facts);
+        directory_facts(home->directory, requester, SPAN_NONE, &other);
+        needs_add_requester(policy->excludes, policy->exclude_count, &other, &facts);
+        excluded = needs_excluded(policy, requester, &facts);
+        set |= excluded == KNOWN_YES ? UINT32_C(1) << i : 0;
+        *ret_unknown = *ret_unknown || excluded == KNOWN_UNKNOWN;
+    }
+    return set;
+}
 
 static void on_found(void *arg,
                      enum err_code rc,
@@ -207,7 +240,8 @@ static void on_found(void *arg,
         return;
     }
     work->partial = found->unknown;
-    work->digest = view_home_digest(found);
+    work->barred = barred(home, homeplan_user(&home->plan, &work->job), found, &work->partial);
+    work->digest = view_home_digest(found, work->barred);
     if (person->shown && person->digest == work->digest) {
         end_as(work, HOMEPLAN_SAME);
         return;
@@ -238,6 +272,8 @@ static void look(struct home_work *work)
     /* What he is was asked when he opened it. To ask again and again would take Slack's look-ups
      * from those who press; a press is judged by what is known then. */
     question.facts.user_known = question.facts.user_known || person->member;
+    question.facts.emails_known =
+        question.facts.emails_known || directory_emails_known(home->directory);
     for (size_t i = 0; i < HOME_PART_COUNT; i++) {
         question.pages[i] = person->pages[i];
     }

@@ -117,6 +117,14 @@ static void add_details(struct page *page, const struct request *request)
     }
 }
 
+static bool is_barred(const struct page *page, const struct service_home_item *item)
+{
+    ptrdiff_t index = item - page->home->found->parts[HOME_WAITING].items;
+
+    ASSERT(index >= 0 && index < SERVICE_HOME_ITEM_MAX);
+    return (page->home->barred >> index & 1) != 0;
+}
+
 static void add_waiting(struct page *page, const struct service_home_item *item)
 {
     const struct request *request = item->request;
@@ -148,6 +156,12 @@ static void add_waiting(struct page *page, const struct service_home_item *item)
     say_link(page, item, cut ? "The card shows all of it" : "Open the card");
     end_section(page);
     add_details(page, request);
+    if (is_barred(page, item)) {
+        blocks_context_text(blocks_context(&page->blocks),
+                            SPAN_LITERAL("Somebody else has to decide this: you are in a group "
+                                         "with the requester that may not."));
+        return;
+    }
     card_buttons(&card, &page->blocks, page->prose);
 }
 
@@ -217,13 +231,14 @@ add_turns(struct page *page, enum service_home_part part, const struct service_h
     }
 }
 
-static void add_title(struct page *page, enum service_home_part part, uint32_t total)
+static void
+add_title(struct page *page, enum service_home_part part, const struct service_home_list *list)
 {
     prose_begin(page->prose, BLOCKS_HEADER_COUNT_MAX);
     prose_add(page->prose, parts[part].title);
-    if (total > 0) {
-        prose_add(page->prose, ": ");
-        prose_add_number(page->prose, total);
+    if (list->total > 0) {
+        prose_add(page->prose, list->cut ? ": more than " : ": ");
+        prose_add_number(page->prose, list->total);
     }
     blocks_header(&page->blocks, prose_take(page->prose));
 }
@@ -235,8 +250,8 @@ static void add_part(struct page *page, enum service_home_part part)
         [HOME_WAITING] = add_waiting, [HOME_MINE] = add_mine, [HOME_RECENT] = add_recent};
     const struct service_home_list *list = &page->home->found->parts[part];
 
-    add_title(page, part, list->total);
-    if (list->count == 0 && list->total == 0) {
+    add_title(page, part, list);
+    if (list->count == 0 && list->total == 0 && !list->cut) {
         blocks_section(&page->blocks, span_text(parts[part].empty));
     }
     for (size_t i = 0; i < list->count; i++) {
@@ -251,10 +266,14 @@ static void add_print(struct page *page)
     const struct service_home_list *waiting = &page->home->found->parts[HOME_WAITING];
 
     if (page->home->found->unknown) {
-        blocks_context_text(context, SPAN_LITERAL("Slack has not told yet who is in which user "
-                                                  "group: more may wait for you."));
+        blocks_context_text(context, SPAN_LITERAL("Slack has not told yet who is in which group "
+                                                  "or channel: more may wait for you."));
     }
-    if (waiting->total > SERVICE_HOME_ITEM_MAX * SERVICE_HOME_PAGE_MAX) {
+    if (waiting->cut) {
+        blocks_context_text(context,
+                            SPAN_LITERAL("So many requests are open that not each could be looked "
+                                         "at: more may wait for you, and their cards show them."));
+    } else if (waiting->total > SERVICE_HOME_ITEM_MAX * SERVICE_HOME_PAGE_MAX) {
         blocks_context_text(context,
                             SPAN_LITERAL("Those that expire first are shown; the others follow."));
     }
@@ -383,9 +402,11 @@ static uint64_t mix_item(uint64_t digest, const struct service_home_item *item)
     return digest;
 }
 
-uint64_t view_home_digest(const struct service_home_answer *found)
+uint64_t view_home_digest(const struct service_home_answer *found, uint32_t barred)
 {
     uint64_t digest = mix_number(FNV_BASIS, found->unknown ? 1 : 0);
+
+    digest = mix_number(digest, barred);
 
     for (size_t part = 0; part < HOME_PART_COUNT; part++) {
         const struct service_home_list *list = &found->parts[part];
@@ -394,6 +415,7 @@ uint64_t view_home_digest(const struct service_home_answer *found)
         digest = mix_number(digest, list->page);
         digest = mix_number(digest, list->total);
         digest = mix_number(digest, list->more ? 1 : 0);
+        digest = mix_number(digest, list->cut ? 1 : 0);
         for (size_t i = 0; i < list->count; i++) {
             digest = mix_item(digest, &list->items[i]);
         }

@@ -20,6 +20,8 @@ struct view_home {
     const char *workspace_url; /* as card.h has it */
     uint32_t serial;
     uint64_t now_ms; /* wall */
+    uint32_t barred; /* bit set of what waits: he shares a group with the requester that the policy
+                        excludes, and his press would be refused */
 };
 /* Appends the body of views.publish. ERR_NOMEM, ERR_TOO_LARGE, ERR_INVALID. */
 enum err_code
@@ -33,6 +35,6 @@ bool view_home_turn(struct span action_id,
                     uint32_t ret_pages[HOME_PART_COUNT]);
 
 /* Equal for equal Homes, whenever they are made. */
-uint64_t view_home_digest(const struct service_home_answer *found);
+uint64_t view_home_digest(const struct service_home_answer *found, uint32_t barred);
 
 #endif

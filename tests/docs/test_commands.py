@@ -142,7 +142,7 @@ class Written(unittest.TestCase):
         scopes = [
             scope
             for cells in pages.rows(SETUP, "1. Create the app from the manifest")
-            for scope in re.findall(r"`([a-z:]+)`", cells[0])
+            for scope in re.findall(r"`([a-z:.]+)`", cells[0])
         ]
         self.assertEqual(sorted(scopes), sorted(manifest["oauth_config"]["scopes"]["bot"]))
         self.assertEqual(outward["oauth_config"], manifest["oauth_config"])

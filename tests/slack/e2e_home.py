@@ -13,10 +13,16 @@ from lib.harness import ANA, BEN, CHANNEL, POLICY, RITA, World
 
 GUEST = "U0GUEST001"
 NEWCOMER = "U0NEW00001"  # opens nothing but what one case opens
+TEAM_GROUP = "S0TEAM0001"  # Rita and Ana
 SPACING_S = 3
 WAITING, MINE, RECENT = "Waiting for you", "Your open requests", "Recently ended"
 NOTHING = "Nothing waits for your decision"
 POLICIES = POLICY + f"""
+policy apart {{
+    channel = "{CHANNEL}"
+    approvers = {{"{ANA}", "{BEN}"}}
+    exclude_requester_groups = {{"{TEAM_GROUP}"}}
+}}
 policy own {{
     channel = "{CHANNEL}"
     approvers = {{"{ANA}", "{RITA}", "{GUEST}"}}
@@ -27,6 +33,11 @@ policy own {{
 
 class HomeCase(EndToEnd):
     options = {"policy": POLICIES}
+
+    @classmethod
+    def begin(cls):
+        cls.world.control("POST", "/add_group", {"id": TEAM_GROUP, "users": [RITA, ANA]})
+        super().begin()
 
     def setUp(self):
         super().setUp()
@@ -150,6 +161,18 @@ class Home(HomeCase):
         self.card(made, "Rejected")
         view = self.wait_home(ANA, lambda v: made not in self.waiting(v), "it waits no more")
         self.assertIn("not now", json.dumps(self.part(view, RECENT)[0]))
+
+    def test_who_shares_an_excluded_group_has_no_buttons_and_reads_why(self):
+        made = self.ask(policy="apart", title="Of our own team")
+        self.open_home(ANA)
+        view = self.wait_home(ANA, lambda v: "you are in a group with the requester" in
+                              json.dumps(self.part(v, WAITING)[0]), "she reads why")
+        self.assertIn("Of our own team", json.dumps(self.part(view, WAITING)[0]))
+        self.assertNotIn(made, self.waiting(view))
+        self.open_home(BEN)
+        self.wait_home(BEN, lambda v: made in self.waiting(v), "Ben has the buttons")
+        other = self.ask(policy="apart", title="Of others", requester=BEN)
+        self.wait_home(ANA, lambda v: other in self.waiting(v), "Ben is in no group with her")
 
     def test_a_refused_press_opens_a_window_and_changes_nothing(self):
         made = self.ask(title="Too late")

@@ -33,6 +33,7 @@ struct shown {
         uint32_t page;
         bool more;
         uint32_t total;
+        bool cut;
     } parts[HOME_PART_COUNT];
 };
 
@@ -53,6 +54,7 @@ on_home(void *arg, enum err_code rc, const struct err *err, const struct service
         shown->parts[part].page = list->page;
         shown->parts[part].more = list->more;
         shown->parts[part].total = list->total;
+        shown->parts[part].cut = list->cut;
         for (size_t i = 0; i < list->count; i++) {
             CU_ASSERT(span_equal(list->items[i].request->policy, list->items[i].policy->name));
             shown->parts[part].ids[i] = list->items[i].request->id;
@@ -283,6 +285,7 @@ static void however_many_wait_those_of_the_page_are_shown(void)
     shown = look_as(&kit, "U0ANN");
     CU_ASSERT_EQUAL(shown.parts[HOME_WAITING].count, SERVICE_HOME_ITEM_MAX);
     CU_ASSERT(shown.parts[HOME_WAITING].total > SERVICE_HOME_READ_MAX / 2);
+    CU_ASSERT(shown.parts[HOME_WAITING].cut); /* and it says that it is not all */
     service_kit_close(&kit);
 }
 

@@ -124,6 +124,52 @@ static void an_empty_home_says_what_will_be_there(void)
     buf_free(attempt.out);
 }
 
+/* A button that would be refused is a promise that is not kept. */
+static void what_he_may_not_decide_has_no_buttons_and_says_why(void)
+{
+    struct attempt attempt;
+    uint64_t digest;
+
+    open_attempt(&attempt);
+    sample_policy(&attempt.policy);
+    sample_request(SAMPLE_PENDING, &attempt.request);
+    fill(&attempt, HOME_WAITING, 2);
+    digest = view_home_digest(&attempt.found, 0);
+    attempt.home.barred = 3;
+    expect_good(&attempt, "barred");
+    CU_ASSERT(says(&attempt, "you are in a group with the requester"));
+    CU_ASSERT_FALSE(says(&attempt, "\"action_id\":\"approve\""));
+    CU_ASSERT_NOT_EQUAL(view_home_digest(&attempt.found, 3), digest);
+    attempt.home.barred = 1;
+    expect_good(&attempt, "one of two");
+    CU_ASSERT(says(&attempt, "you are in a group with the requester"));
+    CU_ASSERT(says(&attempt, "\"action_id\":\"approve\""));
+    buf_free(attempt.out);
+}
+
+static void a_count_that_is_cut_says_so(void)
+{
+    struct attempt attempt;
+    uint64_t digest;
+
+    open_attempt(&attempt);
+    sample_policy(&attempt.policy);
+    sample_request(SAMPLE_PENDING, &attempt.request);
+    fill(&attempt, HOME_WAITING, 2);
+    attempt.found.parts[HOME_WAITING].total = 256;
+    digest = view_home_digest(&attempt.found, 0);
+    attempt.found.parts[HOME_WAITING].cut = true;
+    CU_ASSERT_NOT_EQUAL(view_home_digest(&attempt.found, 0), digest);
+    expect_good(&attempt, "cut");
+    CU_ASSERT(says(&attempt, "Waiting for you: more than 256"));
+    CU_ASSERT(says(&attempt, "more may wait for you, and their cards show them"));
+    fill(&attempt, HOME_WAITING, 0);
+    expect_good(&attempt, "cut, and nothing found");
+    CU_ASSERT_FALSE(says(&attempt, "Nothing waits for your decision"));
+    CU_ASSERT(says(&attempt, "more may wait for you, and their cards show them"));
+    buf_free(attempt.out);
+}
+
 static void only_what_waits_has_buttons_and_each_is_named_for_screen_readers(void)
 {
     struct attempt attempt;
@@ -234,21 +280,21 @@ static void the_digest_tells_what_is_shown(void)
     open_attempt(&attempt);
     sample_policy(&attempt.policy);
     sample_request(SAMPLE_PENDING, &attempt.request);
-    empty = view_home_digest(&attempt.found);
+    empty = view_home_digest(&attempt.found, 0);
     fill(&attempt, HOME_WAITING, 1);
-    one = view_home_digest(&attempt.found);
+    one = view_home_digest(&attempt.found, 0);
     CU_ASSERT_NOT_EQUAL(one, empty);
-    CU_ASSERT_EQUAL(one, view_home_digest(&attempt.found));
+    CU_ASSERT_EQUAL(one, view_home_digest(&attempt.found, 0));
     attempt.request.revision++;
-    CU_ASSERT_NOT_EQUAL(one, view_home_digest(&attempt.found));
+    CU_ASSERT_NOT_EQUAL(one, view_home_digest(&attempt.found, 0));
     attempt.request.revision--;
     attempt.card.ts = SPAN_LITERAL("1764752401.000100"); /* posted anew: the link leads there */
-    CU_ASSERT_NOT_EQUAL(one, view_home_digest(&attempt.found));
+    CU_ASSERT_NOT_EQUAL(one, view_home_digest(&attempt.found, 0));
     attempt.found.parts[HOME_WAITING].items[0].card = NULL;
-    CU_ASSERT_NOT_EQUAL(one, view_home_digest(&attempt.found));
+    CU_ASSERT_NOT_EQUAL(one, view_home_digest(&attempt.found, 0));
     fill(&attempt, HOME_WAITING, 0);
     fill(&attempt, HOME_MINE, 1);
-    CU_ASSERT_NOT_EQUAL(one, view_home_digest(&attempt.found));
+    CU_ASSERT_NOT_EQUAL(one, view_home_digest(&attempt.found, 0));
     buf_free(attempt.out);
 }
 
@@ -269,6 +315,9 @@ UNIT_MAIN("views home",
           {"an empty Home says what will be there", an_empty_home_says_what_will_be_there},
           {"only what waits has buttons and each is named for screen readers",
            only_what_waits_has_buttons_and_each_is_named_for_screen_readers},
+          {"what he may not decide has no buttons and says why",
+           what_he_may_not_decide_has_no_buttons_and_says_why},
+          {"a count that is cut says so", a_count_that_is_cut_says_so},
           {"every outcome is told", every_outcome_is_told},
           {"hostile text of any length forges nothing", hostile_text_of_any_length_forges_nothing},
           {"pages come back as they were given and others are the first",
