@@ -5,6 +5,7 @@
  * policy that does not say so. */
 #include "approvald/core/eligible.h"
 #include "approvald/core/policy.h"
+#include "approvald/core/reach.h"
 #include "approvald/core/request_id.h"
 #include "approvald/service/answer.h"
 #include "approvald/service/input.h"
@@ -254,6 +255,11 @@ static enum err_code make(struct work *work, struct create_job *job)
                        SPAN_ARGS(create->policy));
     }
     fill(work, job, &subject.policy, &subject.request);
+    if (!reach_is_possible(&subject.policy, &subject.request)) {
+        return err_set(work->err, ERR_INVALID,
+                       "requester: too few people could approve this, for who asks and for whom "
+                       "do not decide; let somebody else ask, or for somebody else");
+    }
     if (subject.policy.fields.size > 0 || job->fields.size > 0) {
         rc = buf_new(CORE_FIELD_VALUES_SIZE_MAX, &stored, work->err);
         rc = rc == ERR_OK ? judge_fields(work, job, &subject, stored) : rc;

@@ -142,6 +142,16 @@ class Ask(AskCase):
         self.submit(policy="restart", title="For Rita", requester=RITA)
         self.assertEqual(self.one("For Rita")["asker"], None, "that is for herself")
 
+    def test_what_nobody_could_approve_is_said_at_the_field(self):
+        self.shortcut()
+        sent = self.submit(policy="strict", title="For its only approver", reason="x",
+                           requester=ANA)
+        self.assertEqual((sent["outcome"], list(sent["errors"])), ("errors", ["requester"]))
+        self.assertIn("oo few people could approve this", sent["errors"]["requester"])
+        self.assertEqual(self.asked("For its only approver"), [])
+        sent = self.submit(policy="strict", title="For Ben instead", reason="x", requester=BEN)
+        self.assertEqual(sent["outcome"], "updated", sent)
+
     def about(self, text, **more):
         """The form that a shortcut on a message with this text opens."""
         said = self.world.control("POST", "/say", {"user": BEN, "channel": CHANNEL, "text": text})

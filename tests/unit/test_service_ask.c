@@ -13,6 +13,7 @@
     "policy apart { approvers = {\"U0EVE\"} ask_in_slack = true "                                  \
     "exclude_requester_groups = {\"S0OPS\"} }\n"                                                   \
     "policy two { approvers = {\"U0ANN\", \"U0BOB\", \"U0EVE\"} ask_in_slack = true }\n"           \
+    "policy pair { approvers = {\"U0ANN\", \"U0BOB\"} ask_in_slack = true }\n"                     \
     "policy shut { approvers = {\"U0ANN\"} }\n"                                                    \
     "policy strict { approvers = {\"U0ANN\"} ask_in_slack = true require_reason = true }\n"
 
@@ -117,6 +118,29 @@ static void who_asks_for_somebody_else_decides_it_as_little_as_he(void)
     service_kit_close(&kit);
 }
 
+/* It could only expire, and nobody would know why. */
+static void what_nobody_could_approve_is_refused_at_once(void)
+{
+    struct service_create wanted = ask("pair", "", &member);
+    struct service_kit kit;
+    struct kit_answer made;
+
+    open_kit(&kit);
+    wanted.actor.user = SPAN_LITERAL("U0ANN");
+    wanted.requester = SPAN_LITERAL("U0BOB");
+    made = create(&kit, &wanted);
+    CU_ASSERT_EQUAL(made.rc, ERR_INVALID);
+    CU_ASSERT_STRING_EQUAL(made.message,
+                           "requester: too few people could approve this, for who asks and for "
+                           "whom do not decide; let somebody else ask, or for somebody else");
+    wanted.requester = SPAN_LITERAL("U0EVE");
+    CU_ASSERT_EQUAL(create(&kit, &wanted).rc, ERR_OK);
+    wanted = ask("open", "", &member);
+    wanted.actor.user = SPAN_LITERAL("U0ANN"); /* its only approver, for himself */
+    CU_ASSERT_EQUAL(create(&kit, &wanted).rc, ERR_INVALID);
+    service_kit_close(&kit);
+}
+
 static void a_policy_has_to_say_that_people_may_ask(void)
 {
     struct service_kit kit;
@@ -212,6 +236,8 @@ UNIT_MAIN("service_ask",
            a_member_asks_for_himself_under_a_policy_that_says_so},
           {"who asks for somebody else decides it as little as he",
            who_asks_for_somebody_else_decides_it_as_little_as_he},
+          {"what nobody could approve is refused at once",
+           what_nobody_could_approve_is_refused_at_once},
           {"a policy has to say that people may ask", a_policy_has_to_say_that_people_may_ask},
           {"who may not ask is refused and audited", who_may_not_ask_is_refused_and_audited},
           {"one window asks once", one_window_asks_once})
