@@ -62,9 +62,9 @@ struct approval_raise {
 /* Escalation and reminder, then a decision and its outcome. */
 #define APPROVAL_AUDIT_COUNT_MAX 4
 /* In each channel two cards and four entries, a direct message to the requester twice, and all
- * webhooks twice: what time does, and then the event itself. */
+ * webhooks three times: escalation and reminder, and then the event itself. */
 #define APPROVAL_RAISE_COUNT_MAX                                                                   \
-    (6 * APPROVAL_CHANNEL_COUNT_MAX + 2 + 2 * CORE_POLICY_WEBHOOK_COUNT_MAX)
+    (6 * APPROVAL_CHANNEL_COUNT_MAX + 2 + 3 * CORE_POLICY_WEBHOOK_COUNT_MAX)
 
 /* What has to be made durable together: the request's new state, the audit entries in order, the
  * raised surfaces in order. */

@@ -60,14 +60,16 @@ void approval_delay(const struct policy *policy,
                     struct approval_effects *effects)
 {
     struct request_clocks *clocks = &effects->after.clocks;
+    uint32_t audit;
 
     ASSERT(policy->clocks.effect_after_ms > 0);
     ASSERT(clocks->effect_ms == 0);
     clocks->effect_from_ms = event->now_ms;
     clocks->effect_ms = event->now_ms + policy->clocks.effect_after_ms;
-    effects_entries(effects, policy, effects_audit(effects, AUDIT_DELAYED, true, SPAN_NONE),
-                    SPAN_NONE, SPAN_NONE);
+    audit = effects_audit(effects, AUDIT_DELAYED, true, SPAN_NONE);
+    effects_entries(effects, policy, audit, SPAN_NONE, SPAN_NONE);
     effects_direct(effects, policy);
+    effects_webhooks(effects, policy, audit, SPAN_NONE, SPAN_NONE);
 }
 
 static void take_effect(const struct policy *policy,
@@ -100,7 +102,9 @@ static void end_window(const struct policy *policy,
     }
     clocks->effect_from_ms = event->now_ms;
     clocks->effect_ms = event->now_ms + (window_ms - passed_ms);
-    (void)effects_audit(effects, AUDIT_MOVED, true, SPAN_NONE); /* no entry under the card */
+    /* No entry under the card and no event: it may happen any number of times, and their lists are
+     * bounded. */
+    (void)effects_audit(effects, AUDIT_MOVED, true, SPAN_NONE);
     effects_cards(effects, policy);
     effects_direct(effects, policy);
 }
@@ -129,18 +133,23 @@ static void lapse(const struct policy *policy, struct approval_effects *effects)
 static void escalate(const struct policy *policy, uint64_t now_ms, struct approval_effects *effects)
 {
     struct request_clocks *clocks = &effects->after.clocks;
+    uint32_t audit;
 
     clocks->escalate_ms = 0;
     clocks->escalated_ms = now_ms;
-    effects_card(effects, policy, effects_audit(effects, AUDIT_ESCALATED, true, SPAN_NONE),
-                 SPAN_NONE, SPAN_NONE);
+    audit = effects_audit(effects, AUDIT_ESCALATED, true, SPAN_NONE);
+    effects_card(effects, policy, audit, SPAN_NONE, SPAN_NONE);
+    effects_webhooks(effects, policy, audit, SPAN_NONE, SPAN_NONE);
 }
 
 static void remind(const struct policy *policy, struct approval_effects *effects)
 {
+    uint32_t audit;
+
     effects->after.clocks.remind_ms = 0;
-    effects_entries(effects, policy, effects_audit(effects, AUDIT_REMINDED, true, SPAN_NONE),
-                    SPAN_NONE, SPAN_NONE);
+    audit = effects_audit(effects, AUDIT_REMINDED, true, SPAN_NONE);
+    effects_entries(effects, policy, audit, SPAN_NONE, SPAN_NONE);
+    effects_webhooks(effects, policy, audit, SPAN_NONE, SPAN_NONE);
 }
 
 /* One of the things that are due. Who is too late for a reminder is not reminded. */

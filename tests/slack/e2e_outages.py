@@ -12,7 +12,7 @@ import json
 import threading
 
 from e2e import EndToEnd, harness, main
-from lib.harness import ANA, CHANNEL, RITA, call, form, press, sign
+from lib.harness import ANA, BEN, CHANNEL, RITA, call, form, press, sign
 
 WEBHOOK_SECRET = "webhook-secret-of-the-test"
 
@@ -142,7 +142,18 @@ class Webhooks(EndToEnd):
                 ("ci", "http", "true"), ("inward", "https", "false"))))
         cls.world.policy = harness.POLICY + "".join(
             f'policy with-{name} {{ channel = "{CHANNEL}"\n approvers = {{"{ANA}"}}\n'
-            f' webhooks = {{"{name}"}} }}\n' for name in ("ci", "inward"))
+            f' webhooks = {{"{name}"}} }}\n' for name in ("ci", "inward")) + f"""
+policy timed {{
+    channel = "{CHANNEL}"
+    approvers = {{"{ANA}"}}
+    webhooks = {{"ci"}}
+    expires_after = 1h
+    remind_before = 3599s
+    escalate_after = 2s
+    escalate_to = {{"{BEN}"}}
+    takes_effect_after = 2s
+}}
+"""
         super().begin()
 
     def deliveries(self, request_id):
@@ -162,6 +173,20 @@ class Webhooks(EndToEnd):
         ids = [h["Approvald-Delivery"] for h, _, _ in self.deliveries(request_id)]
         self.assertEqual(ids[0], ids[1], "a repeat carries the same id")
         self.assertEqual(self.deliveries(request_id)[-1][1]["request"]["state"], "approved")
+
+    def test_reminder_escalation_and_window_are_events(self):
+        request_id = self.ask(policy="timed")
+        harness.World.wait(lambda: self.get(request_id)["escalated_at"], "others are asked")
+        self.press(request_id, BEN)
+        self.wait_state(request_id, "approved")
+        wanted = ["reminded", "escalated", "effect_delayed", "approved"]
+        found = harness.World.wait(
+            lambda: (lambda d: d if len(d) >= len(wanted) else None)(self.deliveries(request_id)),
+            "all are told")
+        self.assertEqual([body["event"] for _, body, _ in found], wanted)
+        self.assertEqual(len({h["Approvald-Delivery"] for h, _, _ in found}), len(wanted))
+        self.assertTrue(all(body["user"] is None for _, body, _ in found), "time did it")
+        self.assertIsNotNone(found[2][1]["request"]["decisions"])
 
     def test_a_destination_that_points_inward_is_never_called(self):
         request_id = self.ask(policy="with-inward")

@@ -20,7 +20,8 @@ static void approvers_are_reminded_once_before_it_expires(void)
     CU_ASSERT(step(&request, &policy, &event) == REFUSAL_NONE && effects.changed);
     CU_ASSERT(effects.audit_count == 1 && audited(AUDIT_REMINDED) == 1);
     CU_ASSERT(effects.audits[0].by_system);
-    CU_ASSERT(effects.raise_count == 1 && raised(SURFACE_THREAD, "C0CARDS") == 1);
+    CU_ASSERT(effects.raise_count == 2 && raised(SURFACE_THREAD, "C0CARDS") == 1);
+    CU_ASSERT_EQUAL(raised(SURFACE_WEBHOOK, "ci"), 1);
     CU_ASSERT(step(&request, &policy, &event) == REFUSAL_NONE && !effects.changed);
     CU_ASSERT_EQUAL(approval_deadline_ms(&request), request.expires_ms);
     event.now_ms = request.expires_ms;
@@ -87,6 +88,7 @@ static void after_an_escalation_more_people_decide_and_see_it(void)
     CU_ASSERT_EQUAL(request.state, REQUEST_APPROVED);
     CU_ASSERT_EQUAL(request.clocks.escalated_ms, ESCALATE_AT);
     CU_ASSERT(audited(AUDIT_ESCALATED) == 1 && audited(AUDIT_APPROVED) == 1);
+    CU_ASSERT_EQUAL(raised(SURFACE_WEBHOOK, "ci"), 2);
     CU_ASSERT(raised(SURFACE_CARD, "C0BOSS") > 0 && raised(SURFACE_THREAD, "C0BOSS") == 2);
     CU_ASSERT(raised(SURFACE_CARD, "C0CARDS") > 0 && raised(SURFACE_THREAD, "C0CARDS") == 2);
     event = asker_of(APPROVAL_CLAIM, ESCALATE_AT + 1);
@@ -112,7 +114,7 @@ static void an_approval_takes_effect_after_its_window(void)
 
     CU_ASSERT(audited(AUDIT_APPROVAL) == 1 && audited(AUDIT_DELAYED) == 1);
     CU_ASSERT_EQUAL(audited(AUDIT_APPROVED), 0);
-    CU_ASSERT_EQUAL(raised(SURFACE_WEBHOOK, "ci"), 0);
+    CU_ASSERT_EQUAL(raised(SURFACE_WEBHOOK, "ci"), 1); /* that it will take effect */
     CU_ASSERT(request.state == REQUEST_PENDING && request.use == USE_NONE);
     CU_ASSERT_EQUAL(step(&request, &policy, &event), REFUSAL_NOT_APPROVED);
     event = press_of("U0BOB", VERDICT_APPROVE, NOW + 3);
@@ -151,6 +153,28 @@ static void everybody_who_may_decide_may_stop_it_and_so_may_who_approved(void)
             event = time_of(NOW + 2 * WINDOW);
             CU_ASSERT(step(&request, &policy, &event) == REFUSAL_NONE && !effects.changed);
         }
+    }
+}
+
+/* A host that was off for a while: all of it in one step, to as many destinations as there are. */
+static void what_time_did_and_the_outcome_are_told_to_every_destination(void)
+{
+    struct policy policy = policy_of(1);
+    struct request request;
+    struct approval_event event;
+    static const char *const names[] = {"ci", "b", "c", "d"};
+
+    policy.webhook_count = CORE_POLICY_WEBHOOK_COUNT_MAX;
+    for (uint32_t i = 0; i < CORE_POLICY_WEBHOOK_COUNT_MAX; i++) {
+        policy.webhooks[i] = span_text(names[i]);
+    }
+    request = opened(&policy);
+    event = press_of("U0ANN", VERDICT_APPROVE, request.expires_ms - 1);
+    CU_ASSERT_EQUAL(step(&request, &policy, &event), REFUSAL_NONE);
+    CU_ASSERT(audited(AUDIT_ESCALATED) == 1 && audited(AUDIT_REMINDED) == 1);
+    CU_ASSERT_EQUAL(audited(AUDIT_DELAYED), 1);
+    for (uint32_t i = 0; i < CORE_POLICY_WEBHOOK_COUNT_MAX; i++) {
+        CU_ASSERT_EQUAL(raised(SURFACE_WEBHOOK, names[i]), 3);
     }
 }
 
@@ -276,6 +300,8 @@ static void the_invariant_sees_damaged_times(void)
 }
 
 UNIT_MAIN("approval_time",
+          {"what time did and the outcome are told to every destination",
+           what_time_did_and_the_outcome_are_told_to_every_destination},
           {"approvers are reminded once before it expires",
            approvers_are_reminded_once_before_it_expires},
           {"what is too late for a reminder only expires",
