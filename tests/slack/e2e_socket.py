@@ -5,6 +5,7 @@ Owns what a person, an admin and a crash see of it. Never looks into approvald: 
 what was delivered and acknowledged, the API what was decided.
 """
 import json
+import os
 import random
 import signal
 import tempfile
@@ -53,6 +54,27 @@ class Socket(SocketCase):
         answer = self.world.slack(harness.press(self.ask(), ANA))
         self.assertEqual((answer.status, answer.json()["detail"]),
                          (404, "Slack comes over Socket Mode on this host."))
+
+    def timers(self):
+        """The kernel's timer of each connection of approvald to Slack: "02" is TCP keepalive."""
+        pid = self.world.daemon.child.pid
+        inodes = set()
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            try:
+                target = os.readlink(f"/proc/{pid}/fd/{fd}")
+            except FileNotFoundError:
+                continue  # closed meanwhile
+            if target.startswith("socket:["):
+                inodes.add(target[len("socket:["):-1])
+        with open(f"/proc/{pid}/net/tcp", encoding="ascii") as table:
+            rows = [line.split() for line in table.readlines()[1:]]
+        port = f":{self.world.slack_port:04X}"
+        return [row[5].split(":")[0] for row in rows
+                if row[9] in inodes and row[2].endswith(port) and row[3] == "01"]
+
+    def test_the_kernel_looks_after_idle_connections_too(self):
+        harness.World.wait(lambda: len(self.timers()) >= 2 and set(self.timers()) == {"02"},
+                           "all connections have TCP keepalive")
 
     def test_an_acknowledged_press_survives_a_kill(self):
         request_id = self.ask()
