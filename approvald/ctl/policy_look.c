@@ -78,27 +78,32 @@ static enum err_code warn_groups(const char *policy, const struct json *need, st
     return rc;
 }
 
-/* Is the owner of the address named before it, by his id or by another address? */
-static bool is_named(const struct json *test, const struct json *email)
+static bool is_among_users(const struct json *need, struct span user)
 {
-    struct span owner = json_text(email, "user");
-    const struct json *needs = json_get(test, "needs");
-
-    for (const struct json *at = json_first(json_get(test, "emails")); at != email && at != NULL;
+    for (const struct json *at = json_first(json_get(need, "users")); at != NULL;
          at = json_next(at)) {
-        if (span_equal(json_text(at, "user"), owner)) {
+        if (span_equal(json_string(at), user)) {
             return true;
         }
     }
-    for (const struct json *need = json_first(needs); need != NULL; need = json_next(need)) {
-        for (const struct json *at = json_first(json_get(need, "users")); at != NULL;
-             at = json_next(at)) {
-            if (span_equal(json_string(at), owner)) {
-                return true;
-            }
-        }
-    }
     return false;
+}
+
+/* Is the owner of the address named by his id, or by another address before it? */
+static bool is_named(const struct json *test, const struct json *email)
+{
+    struct span owner = json_text(email, "user");
+    bool named = false;
+
+    for (const struct json *at = json_first(json_get(test, "emails")); at != email && at != NULL;
+         at = json_next(at)) {
+        named = named || span_equal(json_text(at, "user"), owner);
+    }
+    for (const struct json *need = json_first(json_get(test, "needs")); need != NULL;
+         need = json_next(need)) {
+        named = named || is_among_users(need, owner);
+    }
+    return named;
 }
 
 static enum err_code warn_emails(const char *policy, const struct json *test, struct err *err)

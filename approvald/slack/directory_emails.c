@@ -97,9 +97,12 @@ void directory_email_of_user(struct directory_user_entry *entry, const struct js
         return;
     }
     for (size_t i = 0; i < email.size; i++) {
-        char at = email.data[i];
+        bool capital = email.data[i] >= 'A' && email.data[i] <= 'Z';
 
-        lower[i] = at >= 'A' && at <= 'Z' ? (char)(at - 'A' + 'a') : at;
+        lower[i] = email.data[i];
+        if (capital) {
+            lower[i] = (char)(email.data[i] - 'A' + 'a');
+        }
     }
     if (email_is_valid(span_of(lower, email.size))) {
         (void)directory_id_set(&entry->email, span_of(lower, email.size)); /* it fits */
