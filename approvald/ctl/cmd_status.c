@@ -95,6 +95,21 @@ static enum err_code show_unseen(const struct json *status, struct err *err)
                err);
 }
 
+/* Groups, channels and addresses of policies of which Slack does not say who they are. */
+static void show_names(const struct json *status)
+{
+    size_t count = 0;
+
+    for (const struct json *at = json_first(json_path(status, "slack.names")); at != NULL;
+         at = json_next(at)) {
+        count += json_bool(at, "works", false) ? 0 : 1;
+    }
+    if (count > 0) {
+        (void)printf(
+            "  approvers %zu that policies name are UNKNOWN, see approvalctl slack check\n", count);
+    }
+}
+
 /* Slack, and how its deliveries come. */
 static enum err_code
 show_slack(const struct json *status, const struct health *health, struct err *err)
@@ -118,6 +133,7 @@ show_slack(const struct json *status, const struct health *health, struct err *e
                  status, health->socket_ok ? "slack.socket.live" : "slack.socket.state", err);
     }
     if (rc == ERR_OK) {
+        show_names(status);
         rc = show_unseen(status, err);
     }
     if (rc == ERR_OK && json_text(status, "slack.last_event_at").size > 0) {

@@ -103,6 +103,8 @@ class Channels(EndToEnd):
         self.assertIn(f"warn  {HUGE}: the channel is public: everybody may join it", shown)
         self.assertIn(f"who is in {CLOSED} is not known (channel_not_found)",
                       self.world.ctl("doctor", "--config", self.world.path("approvald.conf")).stdout)
+        self.assertIn("  approvers 1 that policies name are UNKNOWN, see approvalctl slack check\n",
+                      self.world.ctl("status").stdout)
         shown = self.world.ctl("policy", "test", "closed", "--approver", CAL).stdout
         self.assertIn(f"{CLOSED} (who is in it is not known now): channel_not_found\n", shown)
         self.assertIn(f"{CAL}: unknown:", shown)

@@ -279,6 +279,12 @@ class Conversations(SlackCase):
         self.assertEqual((len(page["members"]), len(rest["members"])), (4, 2))
         self.assertIn(ANA, page["members"] + rest["members"])
         self.fails("channel_not_found", "conversations.members", form=True, channel="C0PRV00001")
+        for limit in ("0", "1000"):
+            self.fails("invalid_limit", "conversations.members", form=True, channel=CHANNEL, limit=limit)
+        self.fails("invalid_cursor", "conversations.members", form=True, channel=CHANNEL, cursor="bm9uZQ==")
+        self.slack.control("scopes", remove=["channels:read"])
+        self.assertEqual(self.fails("missing_scope", "conversations.members", form=True, channel=CHANNEL)["needed"],
+                         "channels:read")
 
 
 class People(SlackCase):
