@@ -5,6 +5,7 @@
 #include "base/tls_peer.h"
 
 #include "base/assert.h"
+#include "base/crypto.h"
 #include "base/mem.h"
 #include "base/tls_material.h"
 
@@ -18,13 +19,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Whom an identity speaks with. */
+enum trust { TRUST_CA, TRUST_PIN, TRUST_ANYBODY };
+
 struct tls_identity {
     uint32_t reference_count;
+    enum trust trust;
+    uint8_t pin[TLS_PIN_SIZE]; /* of TRUST_PIN */
     mbedtls_x509_crt chain;
     mbedtls_x509_crt ca;
     mbedtls_pk_context key;
     mbedtls_ssl_config config;
-    char *peer_name; /* owned */
+    char *peer_name; /* owned; NULL unless TRUST_CA */
 };
 
 struct tls_peer {
@@ -135,34 +141,123 @@ identity_settings(struct tls_identity *identity, enum tls_side side, struct err 
     return failure == 0 ? ERR_OK : tls_refuse(err, "TLS", "settings", failure);
 }
 
+static struct tls_identity *identity_alloc(enum trust trust)
+{
+    struct tls_identity *identity = mem_new(1, sizeof *identity);
+
+    if (identity != NULL) {
+        identity->reference_count = 1;
+        identity->trust = trust;
+        mbedtls_x509_crt_init(&identity->chain);
+        mbedtls_x509_crt_init(&identity->ca);
+        mbedtls_pk_init(&identity->key);
+        mbedtls_ssl_config_init(&identity->config);
+    }
+    return identity;
+}
+
+static enum err_code identity_hand_over(struct tls_identity *identity_take,
+                                        enum err_code rc,
+                                        struct tls_identity **ret_identity)
+{
+    if (rc == ERR_OK) {
+        *ret_identity = identity_take;
+    } else {
+        tls_identity_free(identity_take);
+    }
+    return rc;
+}
+
+/* The pin is looked at when the handshake is over: nothing of a chain counts. */
+static int on_verify_nothing(void *arg, mbedtls_x509_crt *certificate, int depth, uint32_t *flags)
+{
+    (void)arg;
+    (void)certificate;
+    (void)depth;
+    *flags = 0;
+    return 0;
+}
+
+enum err_code tls_identity_new_pinned(const uint8_t pin[TLS_PIN_SIZE],
+                                      struct tls_identity **ret_identity,
+                                      struct err *err)
+{
+    struct tls_identity *identity = identity_alloc(TRUST_PIN);
+    enum err_code rc = tls_library(err);
+    int failure;
+
+    if (identity == NULL) {
+        return err_set(err, ERR_NOMEM, "TLS");
+    }
+    memcpy(identity->pin, pin, TLS_PIN_SIZE);
+    if (rc == ERR_OK) {
+        failure = tls_settings(&identity->config, MBEDTLS_SSL_IS_CLIENT);
+        mbedtls_ssl_conf_ciphersuites(&identity->config, peer_suites);
+        mbedtls_ssl_conf_authmode(&identity->config, MBEDTLS_SSL_VERIFY_OPTIONAL);
+        mbedtls_ssl_conf_verify(&identity->config, on_verify_nothing, NULL);
+        rc = failure == 0 ? ERR_OK : tls_refuse(err, "TLS", "settings", failure);
+    }
+    return identity_hand_over(identity, rc, ret_identity);
+}
+
+static enum err_code anonymous_load(struct tls_identity *identity,
+                                    const char *certificate,
+                                    const char *key,
+                                    struct err *err)
+{
+    enum err_code rc = tls_library(err);
+    int failure;
+
+    if (rc == ERR_OK) {
+        rc = tls_load_chain(&identity->chain, "certificate", certificate, err);
+    }
+    if (rc == ERR_OK) {
+        rc = tls_load_key(&identity->key, &identity->chain, certificate, key, err);
+    }
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    failure = tls_settings(&identity->config, MBEDTLS_SSL_IS_SERVER);
+    mbedtls_ssl_conf_ciphersuites(&identity->config, peer_suites);
+    mbedtls_ssl_conf_authmode(&identity->config, MBEDTLS_SSL_VERIFY_NONE);
+    if (failure == 0) {
+        failure = mbedtls_ssl_conf_own_cert(&identity->config, &identity->chain, &identity->key);
+    }
+    return failure == 0 ? ERR_OK : tls_refuse(err, "TLS", "settings", failure);
+}
+
+enum err_code tls_identity_new_anonymous(const char *certificate,
+                                         const char *key,
+                                         struct tls_identity **ret_identity,
+                                         struct err *err)
+{
+    struct tls_identity *identity = identity_alloc(TRUST_ANYBODY);
+
+    if (identity == NULL) {
+        return err_set(err, ERR_NOMEM, "TLS");
+    }
+    return identity_hand_over(identity, anonymous_load(identity, certificate, key, err),
+                              ret_identity);
+}
+
 enum err_code tls_identity_new(const struct tls_identity_options *options,
                                struct tls_identity **ret_identity,
                                struct err *err)
 {
-    struct tls_identity *identity = mem_new(1, sizeof *identity);
+    struct tls_identity *identity = identity_alloc(TRUST_CA);
     enum err_code rc;
 
     ASSERT(options->peer_name != NULL && options->peer_name[0] != '\0');
     if (identity == NULL) {
         return err_set(err, ERR_NOMEM, "TLS");
     }
-    identity->reference_count = 1;
-    mbedtls_x509_crt_init(&identity->chain);
-    mbedtls_x509_crt_init(&identity->ca);
-    mbedtls_pk_init(&identity->key);
-    mbedtls_ssl_config_init(&identity->config);
     identity->peer_name = mem_copy_text(options->peer_name, strlen(options->peer_name));
     rc = identity->peer_name == NULL ? err_set(err, ERR_NOMEM, "TLS")
                                      : identity_load(identity, options, err);
     if (rc == ERR_OK) {
         rc = identity_settings(identity, options->side, err);
     }
-    if (rc != ERR_OK) {
-        tls_identity_free(identity);
-        return rc;
-    }
-    *ret_identity = identity;
-    return ERR_OK;
+    return identity_hand_over(identity, rc, ret_identity);
 }
 
 void tls_identity_free(struct tls_identity *identity)
@@ -243,7 +338,8 @@ tls_peer_new(struct tls_identity *identity, int file, struct tls_peer **ret_peer
     mbedtls_ssl_init(&peer->ssl);
     failure = mbedtls_ssl_setup(&peer->ssl, &identity->config);
     if (failure == 0) {
-        /* The name to ask for. A server's own check needs none (see on_verify). */
+        /* The name to ask for. A server's own check needs none (see on_verify); without one a
+         * client says NULL, for mbedTLS takes silence for an oversight. */
         failure = mbedtls_ssl_set_hostname(&peer->ssl, identity->peer_name);
     }
     if (failure != 0) {
@@ -288,11 +384,16 @@ static enum err_code refuse_certificate(const struct tls_peer *peer, struct err 
     for (char *at = strchr(reason, '\n'); at != NULL; at = strchr(at, '\n')) {
         *at = at[1] == '\0' ? '\0' : ';';
     }
-    return err_set(err, ERR_DENIED, "certificate of %s: %s", peer->identity->peer_name, reason);
+    return err_set(err, ERR_DENIED, "certificate of %s: %s",
+                   peer->identity->trust == TRUST_CA ? peer->identity->peer_name : "the peer",
+                   reason);
 }
 
 static bool is_refusal(const struct tls_peer *peer, int failure)
 {
+    if (peer->identity->trust != TRUST_CA) {
+        return false; /* mbedTLS' own verdict is not asked for */
+    }
     return failure == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED ||
            (!peer->ready && mbedtls_ssl_get_verify_result(&peer->ssl) != 0 &&
             mbedtls_ssl_get_verify_result(&peer->ssl) != UINT32_MAX);
@@ -341,6 +442,40 @@ static bool must_wait(struct tls_peer *peer, int failure)
     return false;
 }
 
+/* The peer has proved by the handshake that the certificate's key is its own. */
+static bool is_pinned(const struct tls_peer *peer)
+{
+    const mbedtls_x509_crt *certificate = mbedtls_ssl_get_peer_cert(&peer->ssl);
+    uint8_t fingerprint[TLS_PIN_SIZE];
+
+    if (certificate == NULL) {
+        return false;
+    }
+    crypto_sha256(certificate->raw.p, certificate->raw.len, fingerprint);
+    return crypto_equal(fingerprint, peer->identity->pin, sizeof fingerprint);
+}
+
+static enum err_code check_peer(struct tls_peer *peer, struct err *err)
+{
+    switch (peer->identity->trust) {
+    case TRUST_CA:
+        if (mbedtls_ssl_get_verify_result(&peer->ssl) != 0) {
+            return fail(peer, MBEDTLS_ERR_X509_CERT_VERIFY_FAILED, err);
+        }
+        return ERR_OK;
+    case TRUST_PIN:
+        if (!is_pinned(peer)) {
+            peer->broken = true;
+            return err_set(err, ERR_DENIED, "certificate of the peer: not the one that is awaited");
+        }
+        return ERR_OK;
+    case TRUST_ANYBODY:
+        return ERR_OK;
+    }
+    ASSERT(false);
+    return ERR_FATAL;
+}
+
 enum err_code tls_peer_handshake(struct tls_peer *peer, bool *ret_done, struct err *err)
 {
     int result;
@@ -351,8 +486,8 @@ enum err_code tls_peer_handshake(struct tls_peer *peer, bool *ret_done, struct e
         if (result != 0 && !must_wait(peer, result)) {
             return fail(peer, result, err);
         }
-        if (result == 0 && mbedtls_ssl_get_verify_result(&peer->ssl) != 0) {
-            return fail(peer, MBEDTLS_ERR_X509_CERT_VERIFY_FAILED, err);
+        if (result == 0 && check_peer(peer, err) != ERR_OK) {
+            return ERR_DENIED;
         }
         peer->ready = result == 0;
         if (peer->ready) {

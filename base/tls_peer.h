@@ -4,7 +4,11 @@
  * each connection proves both sides anew. Never blocks, needs no libevent.
  *
  * The peer's certificate must chain to the CA, be in its time, and carry the peer's name among its
- * DNS names (exactly; no wildcard, no common name). */
+ * DNS names (exactly; no wildcard, no common name).
+ *
+ * Besides, for who does not have a certificate yet: a client that shows none and accepts exactly
+ * one certificate (pin), and a server that asks for none (anonymous). They are two kinds of
+ * identity of their own, so that no option left out makes an ordinary one lenient. */
 #ifndef BASE_TLS_PEER_H
 #define BASE_TLS_PEER_H
 
@@ -28,6 +32,19 @@ struct tls_identity_options {
     const char *peer_name; /* a DNS name of the peer's certificate */
 };
 
+#define TLS_PIN_SIZE 32 /* bytes: SHA-256 of a certificate */
+
+/* A client without a certificate, for the one server whose certificate has this fingerprint. Its
+ * chain, time and names do not count; its key does. ERR_NOMEM, ERR_FATAL. */
+enum err_code tls_identity_new_pinned(const uint8_t pin[TLS_PIN_SIZE],
+                                      struct tls_identity **ret_identity,
+                                      struct err *err) WARN_UNUSED;
+/* A server that anybody may call: what is said has to prove itself. As tls_identity_new. */
+enum err_code tls_identity_new_anonymous(const char *certificate,
+                                         const char *key,
+                                         struct tls_identity **ret_identity,
+                                         struct err *err) WARN_UNUSED;
+
 /* Loads the files, whole or not at all; keeps nothing of *options. Blocks (small files).
  * ERR_INVALID names the file, ERR_NOMEM, ERR_FATAL (no random source). */
 enum err_code tls_identity_new(const struct tls_identity_options *options,
@@ -39,7 +56,7 @@ void tls_identity_free(struct tls_identity *identity);
 struct tls_validity {
     uint64_t not_before_s; /* since 1970: this host's own certificate */
     uint64_t not_after_s;
-    uint64_t ca_not_after_s; /* the earliest end in the CA file */
+    uint64_t ca_not_after_s; /* the earliest end in the CA file; UINT64_MAX: no CA */
 };
 void tls_identity_validity(const struct tls_identity *identity, struct tls_validity *ret_validity);
 
