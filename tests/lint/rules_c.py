@@ -23,9 +23,12 @@ MAY_INCLUDE = (
         + tuple(f"base/{m}.h" for m in "err assert mem span buf pack text crypto".split()),
     ),
     ("approvald/service/*", ("approvald/service/*", "approvald/core/*", "storage/*", "base/*")),
+    # Who sets a pair up knows nothing of the service.
+    ("approvald/enrol/*", ("approvald/enrol/*", "base/*")),
     # A backup is checked where it is copied; its format is pure.
     ("approvald/ctl/*",
-     ("approvald/ctl/*", "approvald/core/*", "storage/backup_format.h", "base/*")),
+     ("approvald/ctl/*", "approvald/core/*", "approvald/enrol/*", "storage/backup_format.h",
+      "base/*")),
     ("approvald/http/*", ("approvald/*", "storage/*", "base/*")),
     ("approvald/slack/*", ("approvald/*", "storage/*", "base/*")),
     ("approvald/webhook/*", ("approvald/*", "storage/*", "base/*")),
@@ -74,6 +77,8 @@ IMPURE_HEADERS = (
 CORE_FILES = (
     "approvald/core/*", "supervisor/contract.[ch]", "supervisor/failover*.[ch]",
     "supervisor/register.[ch]", "supervisor/watch.[ch]",
+    "approvald/enrol/offer.[ch]", "approvald/enrol/message.[ch]",
+    "approvald/enrol/texts.[ch]",
 )  # fmt: skip
 # stdio.h is there for snprintf alone.
 IMPURE_CALLS = ("printf", "fprintf", "puts", "putchar", "fputs", "fopen", "fwrite", "fread", "getenv")
@@ -299,6 +304,7 @@ RULES = {
             {"approvald/webhook/a.h": '#include "approvald/http/x.h"\n'},
             {"supervisor/a.c": '#include "approvald/core/types.h"\n'},
             {"approvald/ctl/a.c": '#include "approvald/service/service.h"\n'},
+            {"approvald/enrol/a.c": '#include "approvald/ctl/ctl.h"\n'},
             {"approvald/pair.c": '#include "supervisor/failover.h"\n'},
             {"storage/pair.c": '#include "supervisor/contract.h"\n'},
         ),
