@@ -200,6 +200,8 @@ static void set_proxy(struct fetch_call *call,
     if (settings->ca_file != NULL) {
         set_text(call, CURLOPT_CAINFO, settings->ca_file);
         set_text(call, CURLOPT_PROXY_CAINFO, settings->ca_file);
+        /* Ours to change while we run: curl would keep what it has read for a day. */
+        set_number(call, CURLOPT_CA_CACHE_TIMEOUT, 0);
     }
     if (settings->ca_only) {
         set_text(call, CURLOPT_CAPATH, NULL);

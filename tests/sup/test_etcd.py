@@ -84,6 +84,24 @@ class EtcdCase(unittest.TestCase):
         self.assertGreater(won.revision, made.revision)
         self.assertEqual(lost.id, made.id)
 
+    def test_a_rotated_authority_is_trusted_without_a_restart(self):
+        """curl keeps an authority that it has read for a day, unless it is told not to."""
+        probe = self.probe()
+        self.assertEqual(probe.ask("read").outcome, "absent")
+        new = Authority(self.folder, "new")
+        with open(new.ca, encoding="ascii") as source, \
+                open(self.authority.ca, "a", encoding="ascii") as both:
+            both.write(source.read())
+        self.etcd.kill()
+        self.etcd.certificate, self.etcd.key = new.leaf("etcd", "IP:127.0.0.1", "DNS:localhost")
+        self.etcd.start()
+        self.assertEqual(probe.ask("read").outcome, "absent")
+        new.leaf("host1", "DNS:host1", subject="/O=approvald")  # over the files in use
+        self.etcd.kill()
+        shutil.copy(new.ca, self.authority.ca)
+        self.etcd.start()  # trusts the new one alone
+        self.assertEqual(probe.ask("read").outcome, "absent")
+
     def test_of_many_that_try_at_once_one_wins(self):
         first = self.probe().ask("cas 0 1 1 1")
         outcomes = []
