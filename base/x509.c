@@ -97,6 +97,7 @@ enum err_code x509_key_new(struct x509_key **ret_key, struct err *err)
     if (rc != ERR_OK) {
         return rc;
     }
+    ASSERT(key != NULL);
     failure = mbedtls_pk_setup(&key->pk, mbedtls_pk_info_from_type(MBEDTLS_PK_ECKEY));
     if (failure == 0) {
         failure =
@@ -138,6 +139,7 @@ enum err_code x509_key_parse(struct span pem, struct x509_key **ret_key, struct 
         rc = key_alloc(&key, err);
     }
     if (rc == ERR_OK) {
+        ASSERT(key != NULL);
         failure = parse_key(&key->pk, (const unsigned char *)buf_text(text), buf_size(text) + 1);
         buf_wipe(text);
     }

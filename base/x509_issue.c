@@ -191,9 +191,11 @@ enum err_code x509_authority_new(const char *name,
 
     ASSERT(strlen(name) + 9 <= X509_COMMON_SIZE_MAX);
     ASSERT(validity->not_before_s < validity->not_after_s);
-    if (rc == ERR_OK) {
-        rc = x509_key_new(&authority->key, err);
+    if (rc != ERR_OK) {
+        return rc;
     }
+    ASSERT(authority != NULL);
+    rc = x509_key_new(&authority->key, err);
     if (rc == ERR_OK) {
         rc = authority_sign_itself(authority, name, validity, err);
     }
@@ -240,9 +242,11 @@ enum err_code x509_authority_parse(struct span certificate,
     struct x509_authority *authority = NULL;
     enum err_code rc = authority_alloc(&authority, err);
 
-    if (rc == ERR_OK) {
-        rc = x509_key_parse(key, &authority->key, err);
+    if (rc != ERR_OK) {
+        return rc;
     }
+    ASSERT(authority != NULL);
+    rc = x509_key_parse(key, &authority->key, err);
     if (rc == ERR_OK) {
         rc = x509_load_chain(&authority->cert, certificate, err);
     }

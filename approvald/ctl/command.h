@@ -56,5 +56,7 @@ command_fn cmd_switchover, cmd_promote, cmd_rejoin, cmd_maintenance;
 command_fn cmd_peer_off, cmd_arbiter_reseed, cmd_pair_bootstrap, cmd_safe_mode_clear;
 command_fn cmd_keepalived_config;
 command_fn cmd_notify;
+command_fn cmd_pair_init, cmd_pair_join, cmd_pair_token, cmd_pair_serve;
+command_fn cmd_pair_renew, cmd_pair_rotate, cmd_pair_leave;
 
 #endif

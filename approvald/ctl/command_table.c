@@ -7,6 +7,7 @@
 #define COMMON      (BIT(HELP) | BIT(JSON) | BIT(URL) | BIT(SOCKET) | BIT(TOKEN_FILE) | BIT(CA_FILE))
 #define CONNECTED   (COMMON | BIT(TIMEOUT))
 #define SUPERVISED  (BIT(HELP) | BIT(JSON) | BIT(TIMEOUT) | BIT(SUPERVISOR))
+#define SETUP       (BIT(HELP) | BIT(JSON) | BIT(TIMEOUT) | BIT(SUPERVISOR) | BIT(PROGRAM) | BIT(ROOT))
 #define ASKING                                                                                     \
     (CONNECTED | BIT(POLICY) | BIT(TITLE) | BIT(REASON) | BIT(TARGET) | BIT(FIELD) |               \
      BIT(REQUESTER) | BIT(EXPIRES) | BIT(KEY) | BIT(QUIET))
@@ -417,6 +418,92 @@ static const struct command table[] = {
      0,
      false,
      cmd_pair_bootstrap},
+    {{"pair", "init"},
+     "",
+     "set up a pair, on its first host: the one whose store counts",
+     "Makes the pair's own authorities and certificates, and prints a join token for the other\n"
+     "host and one for the arbiter. Each serves once, for 15 minutes. What is not given as an\n"
+     "option is asked for. This host goes on alone until both have joined; then it becomes the\n"
+     "primary of the pair. May be repeated; pair token gives a token anew.\n"
+     "\n"
+     "  approvalctl pair init --peer 192.0.2.2 --vip 192.0.2.10/24 --arbiter 192.0.2.3\n",
+     SETUP | BIT(PEER) | BIT(VIP) | BIT(INTERFACE) | BIT(ARBITER) | BIT(ADDRESS) | BIT(ROUTER_ID),
+     0,
+     0,
+     false,
+     cmd_pair_init},
+    {{"pair", "join"},
+     "",
+     "make this host the second one of a pair",
+     "Asks for the join token of pair init, or reads it from standard input: it is a secret, and\n"
+     "so never an argument. This host makes its own key, gets its certificate from the other\n"
+     "host, whose own is checked by the token, and follows it. What this host has stored before\n"
+     "does not count. May be repeated with the same token until it has succeeded.\n"
+     "\n"
+     "  approvalctl pair join\n",
+     SETUP | BIT(INTERFACE),
+     0,
+     1,
+     false,
+     cmd_pair_join},
+    {{"pair", "token"},
+     "host|arbiter",
+     "print another join token",
+     "For who did not come in time, and for a machine that replaces a lost one. A former token of\n"
+     "the same kind ends.\n"
+     "\n"
+     "  approvalctl pair token arbiter\n",
+     SETUP,
+     1,
+     1,
+     false,
+     cmd_pair_token},
+    {{"pair", "serve"},
+     "",
+     "wait for those who bring a join token; the unit approvald-pair does it",
+     "  approvalctl pair serve\n",
+     SETUP,
+     0,
+     0,
+     false,
+     cmd_pair_serve},
+    {{"pair", "renew"},
+     "",
+     "renew this host's certificates when a third of their life is left",
+     "A timer runs it each day. Needs nobody else: both hosts have the authorities' keys.\n"
+     "\n"
+     "  approvalctl pair renew\n",
+     SETUP,
+     0,
+     0,
+     false,
+     cmd_pair_renew},
+    {{"pair", "rotate"},
+     "",
+     "replace the pair's authorities and all certificates, without an outage",
+     "Makes new authorities and prints tokens: the other host and the arbiter join once more, and\n"
+     "trust the former and the new ones. Then this host's certificates follow. At last, on the\n"
+     "other host: --end.\n"
+     "\n"
+     "  approvalctl pair rotate\n"
+     "  approvalctl pair rotate --end\n",
+     SETUP | BIT(END),
+     0,
+     0,
+     false,
+     cmd_pair_rotate},
+    {{"pair", "leave"},
+     "",
+     "take this host out of its pair",
+     "Removes what pair init or pair join has written: certificates, keys, configurations. The\n"
+     "store stays.\n"
+     "\n"
+     "  approvalctl pair leave\n",
+     SETUP | BIT(CONFIRM),
+     0,
+     0,
+     false,
+     cmd_pair_leave},
     {{"arbiter", "reseed"},
      "",
      "write the register into a new arbiter, when the old one is lost for good",

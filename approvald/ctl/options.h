@@ -65,7 +65,15 @@
     X(OPTION_CONFIRM, "confirm", "TEXT", "the words that are asked for otherwise")                 \
     X(OPTION_PEOPLE, "people", "FILE", "who is told: a Slack user id and an address a line")       \
     X(OPTION_STATE_DIR, "state-dir", "DIRECTORY", "where it is noted who was told")                \
-    X(OPTION_AFTER, "after", "TIME", "only when Slack is down for so long (60s)")
+    X(OPTION_AFTER, "after", "TIME", "only when Slack is down for so long (60s)")                  \
+    X(OPTION_PEER, "peer", "HOST", "the other host: its name or address")                          \
+    X(OPTION_VIP, "vip", "ADDRESS/PREFIX", "the virtual IP of the pair; none: without one")        \
+    X(OPTION_INTERFACE, "interface", "NAME", "the network interface that carries the virtual IP")  \
+    X(OPTION_ARBITER, "arbiter", "HOST", "the third machine; manual: none, an operator decides")   \
+    X(OPTION_ADDRESS, "address", "ADDRESS", "this host's own, towards the other one")              \
+    X(OPTION_ROUTER_ID, "router-id", "N", "VRRP's number, 1 to 255, of no other pair here")        \
+    X(OPTION_ROOT, "root", "DIR", "write below DIR and start nothing: for images and tests")       \
+    X(OPTION_END, "end", NULL, "of a rotation: no longer trust the former authorities")
 
 enum option {
 #define OPTION_ENUM(option, name, value, help) option,

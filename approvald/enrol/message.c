@@ -127,7 +127,9 @@ enum err_code reply_encode(const struct reply *reply,
     if (rc != ERR_OK || !reply->granted) {
         return rc == ERR_OK ? pack_text(buf, reply->reason, err) : rc;
     }
-    rc = encode_texts(reply, buf, err);
+    ASSERT(reply->host <= 2);
+    rc = pack_u8(buf, reply->host, err);
+    rc = rc == ERR_OK ? encode_texts(reply, buf, err) : rc;
     if (rc != ERR_OK) {
         return rc;
     }
@@ -164,12 +166,13 @@ enum err_code reply_decode(struct span bytes,
     kind = unpack_u8(&unpack);
     if (kind == REPLY_GRANTED) {
         reply.granted = true;
+        reply.host = unpack_u8(&unpack);
         decode_texts(&unpack, &reply);
         unpack_copy(&unpack, given, sizeof given);
     } else {
         reply.reason = unpack_text(&unpack);
     }
-    if (!unpack_done(&unpack) || version != VERSION || kind > REPLY_GRANTED) {
+    if (!unpack_done(&unpack) || version != VERSION || kind > REPLY_GRANTED || reply.host > 2) {
         return err_set(err, ERR_PROTOCOL, "the answer is not to be understood: upgrade both");
     }
     if (reply.granted) {

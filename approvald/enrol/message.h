@@ -51,6 +51,7 @@ request_decode(struct span bytes, struct request *ret_request, struct err *err) 
 struct reply {
     bool granted;
     struct span reason; /* of a refusal: one line for the person */
+    uint8_t host;       /* of a grant to a host: its number, 1 or 2; else 0 */
     /* Of a grant; borrowed. An authority's key goes to a host, never to an arbiter: empty then. */
     struct span certificate;
     struct span link_authorities;

@@ -9,9 +9,9 @@
 
 #include <string.h>
 
-static const char mark[] = TEXTS_MARK
-    "; changes here are lost. What is to be different belongs into the\n"
-    "# file whose name this folder has without .d, or into a file here that sorts later.\n";
+static const char mark[] =
+    TEXTS_MARK "; changes here are lost.\n"
+               "# What is to be different belongs into a file of this folder that sorts later.\n";
 
 bool texts_is_ours(struct span text)
 {
@@ -189,6 +189,8 @@ enum err_code texts_etcd(const struct plan *plan,
         "quota-backend-bytes: 67108864\n"
         "auto-compaction-mode: periodic\n"
         "auto-compaction-retention: \"1h\"\n"
+        "# A file like this one turns it off unless it says so; the supervisors speak with it.\n"
+        "enable-grpc-gateway: true\n"
         "logger: zap\n"
         "log-outputs: [stderr]\n",
         arbiter->data, listen, advertise, plan->arbiter_port + 1U, plan->arbiter_port + 1U,

@@ -18,7 +18,7 @@
 #define FIXED_SIZE    (1 + 2 + ENROL_SECRET_SIZE + X509_HASH_SIZE)
 #define BYTE_SIZE_MAX (FIXED_SIZE + TOKEN_ADDRESS_SIZE + CHECK_SIZE)
 
-static_assert(sizeof PREFIX + (BYTE_SIZE_MAX + 2) / 3 * 4 < TOKEN_TEXT_SIZE_MAX, "it fits");
+static_assert(sizeof PREFIX + ((size_t)BYTE_SIZE_MAX + 2) / 3 * 4 < TOKEN_TEXT_SIZE_MAX, "it fits");
 
 const char *enrol_role_name(enum enrol_role role)
 {

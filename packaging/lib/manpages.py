@@ -12,9 +12,11 @@ import subprocess
 import sys
 
 PROGRAMS = {"approvald": "approvald/approvald", "approvalctl": "approvald/ctl/approvalctl",
+            "approvald-arbiter": "approvald/arbiter/approvald-arbiter",
             "approvald-supervisor": "supervisor/approvald-supervisor"}
 ABOUT = {
     "approvald": ("8", "approvals in Slack, on your own hosts"),
+    "approvald-arbiter": ("8", "makes a machine the arbiter of a pair"),
     "approvald-supervisor": ("8", "keeps approvald alive and fails it over"),
     "approvalctl": ("1", "asks for approvals and looks after approvald"),
     "approvald.conf": ("5", "what approvald is told"),

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "tests/unit/unit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define NOW_S UINT64_C(1800000000)
@@ -31,7 +32,7 @@ static struct token sample_token(const char *address)
 
     memcpy(token.secret, secret, sizeof secret);
     memcpy(token.fingerprint, fingerprint, sizeof fingerprint);
-    memcpy(token.address, address, strlen(address));
+    (void)snprintf(token.address, sizeof token.address, "%s", address); /* fits */
     return token;
 }
 
@@ -84,12 +85,15 @@ static void test_token_spoilt(void)
 
 static void test_token_longest(void)
 {
+    static const char prefix[] = "apvjoin1.";
     char text[4096];
     struct token back;
     struct err err = ERR_INIT;
 
     memset(text, 'A', sizeof text);
-    memcpy(text, "apvjoin1.", 9);
+    for (size_t i = 0; i < sizeof prefix - 1; i++) {
+        text[i] = prefix[i];
+    }
     for (size_t size = 9; size <= sizeof text; size++) {
         CU_ASSERT_EQUAL(token_parse(span_of(text, size), &back, &err), ERR_INVALID);
     }
@@ -120,7 +124,8 @@ static enum offer_verdict step(struct offer *offer, bool right, uint8_t taker, u
     bool changed = false;
     enum offer_verdict verdict = offer_step(offer, &claim, now_s, &changed);
 
-    CU_ASSERT_EQUAL(changed, memcmp(&before, offer, sizeof before) != 0);
+    CU_ASSERT_EQUAL(changed,
+                    before.state != offer->state || before.tries_left != offer->tries_left);
     return verdict;
 }
 

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_pair_join.c: pair join: this host becomes the second one of a pair.
+ * Owns the order: granted, durable here, told to the other host, in force. A cut anywhere leaves a
+ * host that may join again with the same token. Never takes a token from the command line. */
+#include "approvald/ctl/command.h"
+#include "approvald/ctl/pair_setup.h"
+#include "approvald/enrol/join.h"
+#include "approvald/enrol/net.h"
+#include "base/mem.h"
+#include "base/x509.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The interface of the virtual IP: the one given, else the one with this host's address. */
+static enum err_code find_interface(const struct ctl *ctl,
+                                    const struct plan *plan,
+                                    unsigned int host,
+                                    char ret_interface[PLAN_WORD_SIZE],
+                                    struct err *err)
+{
+    const char *given = options_text(&ctl->options, OPTION_INTERFACE);
+
+    if (given != NULL) {
+        if (strlen(given) >= PLAN_WORD_SIZE) {
+            return err_set(err, ERR_INVALID, "--interface: too long");
+        }
+        (void)snprintf(ret_interface, PLAN_WORD_SIZE, "%s", given); /* fits */
+        return ERR_OK;
+    }
+    if (net_interface(plan->host[host - 1], ret_interface, err) != ERR_OK) {
+        return err_wrap(err, ERR_NOT_FOUND,
+                        "the pair knows this host as %s; if that is right, name the interface of "
+                        "the virtual IP: --interface",
+                        plan->host[host - 1]);
+    }
+    return ERR_OK;
+}
+
+static enum err_code
+install(const struct ctl *ctl, struct pair_setup *setup, const struct reply *grant, struct err *err)
+{
+    struct plan mine = setup->plan;
+    enum err_code rc = plan_parse(grant->plan, &setup->plan, err);
+
+    if (rc != ERR_OK || grant->host == 0) {
+        return rc == ERR_OK ? err_set(err, ERR_INVALID, "what was granted is not for a host") : rc;
+    }
+    if (home_has_plan(&setup->home) && !plan_equal(&mine, &setup->plan)) {
+        return err_set(err, ERR_EXISTS,
+                       "this host is of another pair, or of another plan of this one: approvalctl "
+                       "pair leave first");
+    }
+    setup->host = grant->host;
+    rc = find_interface(ctl, &setup->plan, setup->host, setup->interface, err);
+    return rc == ERR_OK ? home_install(&setup->home, grant, &setup->plan, setup->interface,
+                                       pair_setup_now_s(), err)
+                        : rc;
+}
+
+static enum err_code ask(const struct pair_setup *setup,
+                         struct x509_key **ret_key,
+                         struct join **ret_join,
+                         struct err *err)
+{
+    struct token token;
+    enum err_code rc = join_read_token(&token, err);
+
+    if (rc == ERR_OK && token.role != ENROL_ROLE_HOST) {
+        rc = err_set(err, ERR_INVALID,
+                     "this token is for the arbiter: approvald-arbiter join, on that machine");
+    }
+    rc = rc == ERR_OK ? home_join_key(&setup->home, ret_key, err) : rc;
+    rc = rc == ERR_OK ? join_ask(&token, *ret_key, ret_join, err) : rc;
+    mem_wipe(&token, sizeof token);
+    return rc;
+}
+
+static int code_of(enum err_code rc)
+{
+    if (rc == ERR_UNAVAILABLE || rc == ERR_TIMEOUT) {
+        return CTL_UNREACHABLE;
+    }
+    return rc == ERR_INVALID ? CTL_USAGE : CTL_REFUSED;
+}
+
+static int join_pair(struct ctl *ctl, struct pair_setup *setup)
+{
+    struct x509_key *key = NULL;
+    struct join *join = NULL;
+    struct err err = ERR_INIT;
+    struct err later = ERR_INIT;
+    enum err_code rc = ask(setup, &key, &join, &err);
+
+    rc = rc == ERR_OK ? install(ctl, setup, join_grant(join), &err) : rc;
+    if (rc == ERR_OK && join_done(join, &later) != ERR_OK) {
+        /* It is durable here; over there the token ends by its time. */
+        (void)ctl_fail_err(ctl, &later);
+    }
+    x509_key_free(key);
+    join_free(join);
+    return rc == ERR_OK ? CTL_OK : ctl_fail(ctl, code_of(rc), &err);
+}
+
+int cmd_pair_join(struct ctl *ctl)
+{
+    struct pair_setup setup = {.host = 0};
+    struct err err = ERR_INIT;
+    int code;
+
+    if (ctl->options.argument_count > 0) {
+        return ctl_usage(ctl, "a token is no argument, where every user of this host sees it and "
+                              "could use it first: it is asked for, or read from standard input. "
+                              "If it was one, have another made: approvalctl pair token host");
+    }
+    code = pair_setup_open(ctl, &setup);
+    if (code == CTL_OK && home_has_plan(&setup.home) &&
+        home_load_plan(&setup.home, &setup.plan, &setup.host, setup.interface, &err) != ERR_OK) {
+        return ctl_fail_err(ctl, &err);
+    }
+    code = code == CTL_OK ? join_pair(ctl, &setup) : code;
+    code = code == CTL_OK ? pair_setup_apply(ctl, &setup, true) : code;
+    if (code == CTL_OK) {
+        pair_setup_say(ctl, "joined", "joined pair %.8s as host %u (%s)", setup.plan.cluster_id,
+                       setup.host, setup.plan.host[setup.host - 1]);
+    }
+    return code;
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_pair_setup.c: pair init: the plan of a pair, from options and questions, and what follows.
+ * Owns the questions and the guesses. Never begins a second pair over a first one. */
+#include "approvald/ctl/command.h"
+#include "approvald/ctl/pair_setup.h"
+#include "approvald/enrol/files.h"
+#include "approvald/enrol/net.h"
+#include "approvald/enrol/run.h"
+#include "base/buf.h"
+#include "base/crypto.h"
+#include "base/rng.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ANSWER_SIZE 256
+
+/* What an option says, or the person at the terminal; "": neither. */
+static const char *
+answer_of(const struct ctl *ctl, enum option option, const char *question, char room[ANSWER_SIZE])
+{
+    const char *given = options_text(&ctl->options, option);
+
+    room[0] = '\0';
+    if (given != NULL || isatty(STDIN_FILENO) != 1) {
+        return given == NULL ? "" : given;
+    }
+    (void)fprintf(stderr, "%s ", question); /* a prompt */
+    if (fgets(room, ANSWER_SIZE, stdin) == NULL) {
+        room[0] = '\0';
+    }
+    room[strcspn(room, "\r\n")] = '\0';
+    return room;
+}
+
+static enum err_code plan_hosts(const struct ctl *ctl, struct plan *plan, struct err *err)
+{
+    const char *own = options_text(&ctl->options, OPTION_ADDRESS);
+    char room[ANSWER_SIZE];
+    const char *peer =
+        answer_of(ctl, OPTION_PEER, "The other host (its address, or its name)?", room);
+    enum err_code rc;
+
+    if (peer[0] == '\0') {
+        return err_set(err, ERR_INVALID, "--peer is missing: the other host; see --help");
+    }
+    rc = net_resolve(peer, plan->host[1], err);
+    if (rc == ERR_OK && own == NULL) {
+        rc = net_own_address(plan->host[1], plan->host[0], err);
+    } else if (rc == ERR_OK) {
+        rc = net_resolve(own, plan->host[0], err);
+    }
+    return rc;
+}
+
+/* The last number of the address, as many do: unused by another pair as long as its address is. */
+static uint16_t usual_router_id(const char *vip)
+{
+    uint32_t number = 0;
+
+    for (const char *at = vip; *at != '\0' && *at != '/'; at++) {
+        if (*at >= '0' && *at <= '9') {
+            number = (number * 10 + (uint32_t)(*at - '0')) % 100000;
+        } else {
+            number = 0;
+        }
+    }
+    return number % 255 == 0 ? 255 : (uint16_t)(number % 255);
+}
+
+static enum err_code plan_vip(const struct ctl *ctl, struct plan *plan, struct err *err)
+{
+    const char *interface = options_text(&ctl->options, OPTION_INTERFACE);
+    uint64_t router_id = 0;
+    char room[ANSWER_SIZE];
+    const char *vip = answer_of(
+        ctl, OPTION_VIP, "The virtual IP with its prefix, as 192.0.2.10/24 (or none)?", room);
+    enum err_code rc;
+
+    if (vip[0] == '\0') {
+        return err_set(err, ERR_INVALID, "--vip is missing: ADDRESS/PREFIX, or none; see --help");
+    }
+    if (strcmp(vip, "none") == 0) {
+        return ERR_OK;
+    }
+    if (strlen(vip) >= sizeof plan->vip ||
+        (interface != NULL && strlen(interface) >= sizeof plan->interface)) {
+        return err_set(err, ERR_INVALID, "--vip or --interface: too long");
+    }
+    (void)snprintf(plan->vip, sizeof plan->vip, "%s", vip); /* fits */
+    plan->service_port = PLAN_SERVICE_PORT;
+    rc = options_number(&ctl->options, OPTION_ROUTER_ID, 255, &router_id, err);
+    plan->router_id = router_id == 0 ? usual_router_id(vip) : (uint16_t)router_id;
+    if (rc == ERR_OK && interface == NULL) {
+        rc = net_interface(plan->host[0], plan->interface, err);
+    } else if (rc == ERR_OK) {
+        (void)snprintf(plan->interface, sizeof plan->interface, "%s", interface); /* fits */
+    }
+    return rc;
+}
+
+static enum err_code plan_arbiter(const struct ctl *ctl, struct plan *plan, struct err *err)
+{
+    char room[ANSWER_SIZE];
+    const char *arbiter =
+        answer_of(ctl, OPTION_ARBITER,
+                  "The arbiter, a third machine (its address or name, or manual)?", room);
+
+    if (arbiter[0] == '\0') {
+        return err_set(err, ERR_INVALID, "--arbiter is missing: a third machine, or manual");
+    }
+    return strcmp(arbiter, "manual") == 0 ? ERR_OK : net_resolve(arbiter, plan->arbiter, err);
+}
+
+/* The admin has said where the service listens for others: that stays as it is. */
+static bool has_own_listeners(void)
+{
+    static const char *const argv[] = {PKGSBINDIR "/approvald", "--print-sockets", NULL};
+    AUTO_BUF struct buf *output = NULL;
+    struct err err = ERR_INIT;
+    int code = 0;
+
+    return buf_new(ENROL_TEXT_SIZE_MAX, &output, &err) == ERR_OK &&
+           run_program(argv, output, false, &code, &err) == ERR_OK && code == 0 &&
+           strstr(buf_text(output), "service-tls ") != NULL;
+}
+
+static int make_plan(struct ctl *ctl, struct pair_setup *setup)
+{
+    struct plan *plan = &setup->plan;
+    uint8_t cluster_id[16];
+    struct err err = ERR_INIT;
+    enum err_code rc;
+
+    *plan = (struct plan){
+        .link_port = PLAN_LINK_PORT, .join_port = PLAN_JOIN_PORT, .arbiter_port = PLAN_ETCD_PORT};
+    rng_fill(rng_host(), cluster_id, sizeof cluster_id);
+    crypto_hex(cluster_id, sizeof cluster_id, plan->cluster_id);
+    setup->host = 1;
+    rc = plan_hosts(ctl, plan, &err);
+    rc = rc == ERR_OK ? plan_vip(ctl, plan, &err) : rc;
+    rc = rc == ERR_OK ? plan_arbiter(ctl, plan, &err) : rc;
+    rc = rc == ERR_OK ? plan_check(plan, &err) : rc;
+    if (rc != ERR_OK) {
+        return ctl_fail(ctl, CTL_USAGE, &err);
+    }
+    if (pair_setup_is_live(setup) && has_own_listeners()) {
+        plan->service_port = 0;
+    }
+    memcpy(setup->interface, plan->interface, sizeof setup->interface);
+    return CTL_OK;
+}
+
+/* A repetition may ask for nothing else than the first time. */
+static int check_same(struct ctl *ctl, const struct pair_setup *setup, const struct plan *kept)
+{
+    struct plan wanted = setup->plan;
+
+    memcpy(wanted.cluster_id, kept->cluster_id, sizeof wanted.cluster_id);
+    wanted.service_port = kept->service_port; /* what was found on the host then */
+    if (plan_equal(&wanted, kept)) {
+        return CTL_OK;
+    }
+    return ctl_usage(ctl,
+                     "this host is of a pair already, and its plan says something else (%s/"
+                     "plan.conf): approvalctl pair leave first",
+                     setup->home.folder);
+}
+
+static int plan_once(struct ctl *ctl, struct pair_setup *setup)
+{
+    struct pair_setup kept = {.host = 0};
+    struct err err = ERR_INIT;
+    enum err_code rc;
+    int code;
+
+    if (!home_has_plan(&setup->home)) {
+        return make_plan(ctl, setup);
+    }
+    rc = home_load_plan(&setup->home, &kept.plan, &kept.host, kept.interface, &err);
+    if (rc != ERR_OK) {
+        return ctl_fail_err(ctl, &err);
+    }
+    if (kept.host != 1) {
+        return ctl_usage(ctl,
+                         "this host has joined a pair as host 2: approvalctl pair leave first");
+    }
+    if (options_has(&ctl->options, OPTION_PEER)) {
+        code = make_plan(ctl, setup);
+        code = code == CTL_OK ? check_same(ctl, setup, &kept.plan) : code;
+        if (code != CTL_OK) {
+            return code;
+        }
+    }
+    setup->plan = kept.plan;
+    setup->host = kept.host;
+    memcpy(setup->interface, kept.interface, sizeof setup->interface);
+    return CTL_OK;
+}
+
+static int make_home(struct ctl *ctl, const struct pair_setup *setup)
+{
+    const struct home_self self = pair_setup_self(setup);
+    struct err err = ERR_INIT;
+    size_t count = 0;
+    enum err_code rc = home_make_authorities(&setup->home, self.now_s, &err);
+
+    rc = rc == ERR_OK
+             ? home_save_plan(&setup->home, &setup->plan, setup->host, setup->interface, &err)
+             : rc;
+    rc = rc == ERR_OK ? home_renew(&setup->home, &self, HOME_RENEW_DUE, &count, &err) : rc;
+    return rc == ERR_OK ? CTL_OK : ctl_fail_err(ctl, &err);
+}
+
+int cmd_pair_init(struct ctl *ctl)
+{
+    struct pair_setup setup = {.host = 1};
+    int code = pair_setup_open(ctl, &setup);
+
+    code = code == CTL_OK ? plan_once(ctl, &setup) : code;
+    code = code == CTL_OK ? make_home(ctl, &setup) : code;
+    if (code != CTL_OK) {
+        return code;
+    }
+    pair_setup_say(ctl, "plan",
+                   "pair %.8s: host 1 is %s (here), host 2 %s, virtual IP %s, arbiter %s",
+                   setup.plan.cluster_id, setup.plan.host[0], setup.plan.host[1],
+                   setup.plan.vip[0] == '\0' ? "none" : setup.plan.vip,
+                   setup.plan.arbiter[0] == '\0' ? "manual" : setup.plan.arbiter);
+    if (setup.plan.arbiter[0] != '\0') {
+        code = pair_setup_offer(ctl, &setup, ENROL_ROLE_ARBITER);
+    }
+    code = code == CTL_OK ? pair_setup_offer(ctl, &setup, ENROL_ROLE_HOST) : code;
+    return code == CTL_OK ? pair_setup_serve(ctl, &setup) : code;
+}
