@@ -14,6 +14,7 @@
 #include "approvald/slack/socketmode.h"
 #include "approvald/slack/webapi.h"
 #include "base/clock.h"
+#include "base/crypto.h"
 #include "base/json.h"
 #include "base/metrics.h"
 #include "base/text.h"
@@ -259,8 +260,11 @@ static void add_storage(struct json *object, struct app *app)
     struct json *lsn = json_add_object(object, "lsn");
     struct json *disk = json_add_object(object, "storage");
     struct storage_status status;
+    char cluster_id[2 * STORAGE_ID_SIZE + 1];
 
     storage_status(app->storage, &status);
+    crypto_hex(status.cluster_id, STORAGE_ID_SIZE, cluster_id);
+    json_add_text(disk, "cluster_id", span_text(cluster_id));
     json_add_u64(object, "epoch", status.epoch);
     json_add_u64(lsn, "last", status.lsn_last);
     json_add_u64(lsn, "commit", status.lsn_commit);

@@ -4,6 +4,7 @@
  * host that may join again with the same token. Never takes a token from the command line. */
 #include "approvald/ctl/command.h"
 #include "approvald/ctl/pair_setup.h"
+#include "approvald/enrol/aside.h"
 #include "approvald/enrol/join.h"
 #include "approvald/enrol/net.h"
 #include "base/mem.h"
@@ -37,43 +38,68 @@ static enum err_code find_interface(const struct ctl *ctl,
     return ERR_OK;
 }
 
+/* What this host has stored as a single one is set aside: the other host's counts. */
+static enum err_code
+set_store_aside(const struct ctl *ctl, const struct pair_setup *setup, struct err *err)
+{
+    char kept[ENROL_PATH_SIZE];
+    enum err_code rc =
+        aside_store(&setup->home, pair_setup_supervisor(ctl), pair_setup_now_s(), kept, err);
+
+    if (rc == ERR_OK && kept[0] != '\0') {
+        pair_setup_say(ctl, "aside", "what this host had stored is kept in %s", kept);
+    }
+    return rc;
+}
+
 static enum err_code
 install(const struct ctl *ctl, struct pair_setup *setup, const struct reply *grant, struct err *err)
 {
     struct plan mine = setup->plan;
+    bool first = !home_has_plan(&setup->home);
     enum err_code rc = plan_parse(grant->plan, &setup->plan, err);
 
     if (rc != ERR_OK || grant->host == 0) {
         return rc == ERR_OK ? err_set(err, ERR_INVALID, "what was granted is not for a host") : rc;
     }
-    if (home_has_plan(&setup->home) && !plan_equal(&mine, &setup->plan)) {
+    if (!first && !plan_equal(&mine, &setup->plan)) {
         return err_set(err, ERR_EXISTS,
                        "this host is of another pair, or of another plan of this one: approvalctl "
                        "pair leave first");
     }
     setup->host = grant->host;
     rc = find_interface(ctl, &setup->plan, setup->host, setup->interface, err);
+    rc = rc == ERR_OK && first ? set_store_aside(ctl, setup, err) : rc;
     return rc == ERR_OK ? home_install(&setup->home, grant, &setup->plan, setup->interface,
                                        pair_setup_now_s(), err)
                         : rc;
 }
 
-static enum err_code ask(const struct pair_setup *setup,
-                         struct x509_key **ret_key,
-                         struct join **ret_join,
-                         struct err *err)
+static enum err_code read_token(struct token *ret_token, struct err *err)
 {
-    struct token token;
-    enum err_code rc = join_read_token(&token, err);
+    enum err_code rc = join_read_token(ret_token, err);
 
-    if (rc == ERR_OK && token.role != ENROL_ROLE_HOST) {
+    if (rc == ERR_OK && ret_token->role != ENROL_ROLE_HOST) {
         rc = err_set(err, ERR_INVALID,
                      "this token is for the arbiter: approvald-arbiter join, on that machine");
     }
-    rc = rc == ERR_OK ? home_join_key(&setup->home, ret_key, err) : rc;
-    rc = rc == ERR_OK ? join_ask(&token, *ret_key, ret_join, err) : rc;
-    mem_wipe(&token, sizeof token);
     return rc;
+}
+
+/* Stopping a service may take longer than the other host waits for a word: it is asked once more,
+ * as after a cut, and told at once. That it could not be told is no harm: it is durable here, and
+ * over there the token ends by its time. */
+static void tell_done(struct ctl *ctl, const struct token *token, struct x509_key *key)
+{
+    struct join *join = NULL;
+    struct err err = ERR_INIT;
+    enum err_code rc = join_ask(token, key, &join, &err);
+
+    rc = rc == ERR_OK ? join_done(join, &err) : rc;
+    if (rc != ERR_OK) {
+        (void)ctl_fail_err(ctl, &err);
+    }
+    join_free(join);
 }
 
 static int code_of(enum err_code rc)
@@ -86,19 +112,21 @@ static int code_of(enum err_code rc)
 
 static int join_pair(struct ctl *ctl, struct pair_setup *setup)
 {
+    struct token token;
     struct x509_key *key = NULL;
     struct join *join = NULL;
     struct err err = ERR_INIT;
-    struct err later = ERR_INIT;
-    enum err_code rc = ask(setup, &key, &join, &err);
+    enum err_code rc = read_token(&token, &err);
 
+    rc = rc == ERR_OK ? home_join_key(&setup->home, &key, &err) : rc;
+    rc = rc == ERR_OK ? join_ask(&token, key, &join, &err) : rc;
     rc = rc == ERR_OK ? install(ctl, setup, join_grant(join), &err) : rc;
-    if (rc == ERR_OK && join_done(join, &later) != ERR_OK) {
-        /* It is durable here; over there the token ends by its time. */
-        (void)ctl_fail_err(ctl, &later);
+    join_free(join);
+    if (rc == ERR_OK) {
+        tell_done(ctl, &token, key);
     }
     x509_key_free(key);
-    join_free(join);
+    mem_wipe(&token, sizeof token);
     return rc == ERR_OK ? CTL_OK : ctl_fail(ctl, code_of(rc), &err);
 }
 

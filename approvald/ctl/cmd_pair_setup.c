@@ -8,6 +8,7 @@
 #include "approvald/enrol/run.h"
 #include "base/buf.h"
 #include "base/crypto.h"
+#include "base/json.h"
 #include "base/rng.h"
 
 #include <stdio.h>
@@ -126,18 +127,47 @@ static bool has_own_listeners(void)
            strstr(buf_text(output), "service-tls ") != NULL;
 }
 
+/* The cluster is the one of this host's store, which counts. Below another root there may be none.
+ */
+static int name_cluster(struct ctl *ctl, struct pair_setup *setup)
+{
+    const struct client_reply *reply = NULL;
+    uint8_t cluster_id[16];
+    struct span told;
+    int code;
+
+    if (!pair_setup_is_live(setup) && !options_has(&ctl->options, OPTION_SOCKET)) {
+        rng_fill(rng_host(), cluster_id, sizeof cluster_id);
+        crypto_hex(cluster_id, sizeof cluster_id, setup->plan.cluster_id);
+        return CTL_OK;
+    }
+    code = ctl_get(ctl, "/v1/status", &reply);
+    if (code != CTL_OK) {
+        return code;
+    }
+    told = json_text(reply->json, "storage.cluster_id");
+    if (told.size != PLAN_CLUSTER_SIZE - 1) {
+        return ctl_usage(ctl, "approvald does not say which cluster its store is of: upgrade it");
+    }
+    memcpy(setup->plan.cluster_id, told.data, told.size);
+    setup->plan.cluster_id[told.size] = '\0';
+    return CTL_OK;
+}
+
 static int make_plan(struct ctl *ctl, struct pair_setup *setup)
 {
     struct plan *plan = &setup->plan;
-    uint8_t cluster_id[16];
     struct err err = ERR_INIT;
     enum err_code rc;
+    int code;
 
     *plan = (struct plan){
         .link_port = PLAN_LINK_PORT, .join_port = PLAN_JOIN_PORT, .arbiter_port = PLAN_ETCD_PORT};
-    rng_fill(rng_host(), cluster_id, sizeof cluster_id);
-    crypto_hex(cluster_id, sizeof cluster_id, plan->cluster_id);
     setup->host = 1;
+    code = name_cluster(ctl, setup);
+    if (code != CTL_OK) {
+        return code;
+    }
     rc = plan_hosts(ctl, plan, &err);
     rc = rc == ERR_OK ? plan_vip(ctl, plan, &err) : rc;
     rc = rc == ERR_OK ? plan_arbiter(ctl, plan, &err) : rc;

@@ -427,7 +427,8 @@ static const struct command table[] = {
      "primary of the pair. May be repeated; pair token gives a token anew.\n"
      "\n"
      "  approvalctl pair init --peer 192.0.2.2 --vip 192.0.2.10/24 --arbiter 192.0.2.3\n",
-     SETUP | BIT(PEER) | BIT(VIP) | BIT(INTERFACE) | BIT(ARBITER) | BIT(ADDRESS) | BIT(ROUTER_ID),
+     SETUP | BIT(SOCKET) | BIT(PEER) | BIT(VIP) | BIT(INTERFACE) | BIT(ARBITER) | BIT(ADDRESS) |
+         BIT(ROUTER_ID),
      0,
      0,
      false,
@@ -438,7 +439,7 @@ static const struct command table[] = {
      "Asks for the join token of pair init, or reads it from standard input: it is a secret, and\n"
      "so never an argument. This host makes its own key, gets its certificate from the other\n"
      "host, whose own is checked by the token, and follows it. What this host has stored before\n"
-     "does not count. May be repeated with the same token until it has succeeded.\n"
+     "is set aside, beside data_dir. May be repeated with the same token until it has succeeded.\n"
      "\n"
      "  approvalctl pair join\n",
      SETUP | BIT(INTERFACE),

@@ -133,15 +133,20 @@ int pair_setup_offer(struct ctl *ctl, const struct pair_setup *setup, enum enrol
     return CTL_OK;
 }
 
-int pair_setup_apply(struct ctl *ctl, const struct pair_setup *setup, bool start)
+const char *pair_setup_supervisor(const struct ctl *ctl)
 {
     const char *program = options_text(&ctl->options, OPTION_PROGRAM);
+
+    return program != NULL ? program : PKGSBINDIR "/approvald-supervisor";
+}
+
+int pair_setup_apply(struct ctl *ctl, const struct pair_setup *setup, bool start)
+{
     struct apply apply = {.home = &setup->home,
                           .plan = &setup->plan,
                           .host = setup->host,
                           .interface = setup->interface,
-                          .supervisor =
-                              program != NULL ? program : PKGSBINDIR "/approvald-supervisor"};
+                          .supervisor = pair_setup_supervisor(ctl)};
     struct applied applied;
     struct err err = ERR_INIT;
     enum err_code rc = apply_write(&apply, &applied, &err);

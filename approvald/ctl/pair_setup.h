@@ -27,6 +27,8 @@ int pair_setup_load(struct ctl *ctl, struct pair_setup *setup);
 /* This host itself, and not a tree of files. */
 bool pair_setup_is_live(const struct pair_setup *setup);
 
+/* The supervisor's program: --program, else the installed one. */
+const char *pair_setup_supervisor(const struct ctl *ctl);
 /* Says what has happened: a line of text or, with --json, {"event": …, "text": …}. */
 void pair_setup_say(const struct ctl *ctl, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -426,6 +426,40 @@ class PairSetup(unittest.TestCase):
         subprocess.run([ARBITER, "leave", "--root", world.c.root], check=True, timeout=60)
         self.assertEqual([names for _f, _d, names in os.walk(world.c.root) if names], [])
 
+    def test_either_host_takes_a_replacement_of_the_other_in(self):
+        world = self.world
+        world.set_up()
+        shutil.rmtree(world.a.root)  # lost for good
+        os.mkdir(world.a.root)
+        self.survive(world.b, world.a, "host-1.pair", "B")
+        shutil.rmtree(world.b.root)
+        os.mkdir(world.b.root)
+        self.survive(world.a, world.b, "host-2.pair", "A")
+
+    def survive(self, left, new, name, address):
+        """left gives a token out, new joins with it and is what the lost one was."""
+        world = self.world
+        log = os.path.join(world.dir, "left.log")
+        with open(log, "w", encoding="utf-8") as out:
+            server = subprocess.Popen([PROGRAM, "pair", "token", "host", "--root", left.root,
+                                       "--program", SUPERVISOR],
+                                      stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        self.addCleanup(server.wait)
+        self.addCleanup(server.kill)
+        world.log = log
+        world.wait(lambda: re.search(TOKEN, world.said(), re.M), "a token")
+        token = re.search(TOKEN, world.said(), re.M).group(0)
+        world.wait(lambda: self.reaches(world.address[address]), "it listens")
+        new.join(token)
+        self.assertEqual(server.wait(WAIT_S), 0, world.said())
+        self.assertEqual(self.names(new.pair("link.crt")), [name])
+        self.check_trust()
+
+    @staticmethod
+    def reaches(address):
+        with socket.socket() as sock:
+            return sock.connect_ex((address, JOIN_PORT)) == 0
+
     def test_renewal_leaves_young_ones_and_mends_what_does_not_fit(self):
         world = self.world
         world.set_up()

@@ -127,7 +127,7 @@ WRAPPED = {
     # the admin's, wherever he wants it.
     "fsync": ("storage/disk*.c", "supervisor/memory.c", "supervisor/mirror_file.c",
               "approvald/ctl/cmd_backup.c", "approvald/ctl/cmd_notify.c",
-              "approvald/enrol/files.c"),
+              "approvald/enrol/files.c", "approvald/enrol/aside.c"),
     "fdatasync": ("storage/disk*.c", "supervisor/memory.c", "supervisor/mirror_file.c"),
 }
 
