@@ -256,6 +256,7 @@ static enum err_code begin(struct app *app, struct err *err)
     if (app->pair == NULL) {
         rc = app_serve_start(app, err);
     } else {
+        http_server_wait(app->server, APP_EARLY_MS);
         rc = app_slack_trial(app, app->config, err);
         rc = rc == ERR_OK ? app_pair_begin(app, err) : rc;
     }

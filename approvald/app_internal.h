@@ -15,6 +15,9 @@
 #define APP_SERVICE_TICK_MS 60000  /* the service is asked at least so often */
 /* Jobs that wait this long without one being committed: the disk hangs, and so do we. */
 #define APP_STALL_MS 20000
+/* Under a supervisor, who comes before the grant waits unaccepted, as long as a quick restart takes
+ * and Slack (3 s) bears; after that he is told that there is no service. */
+#define APP_EARLY_MS 2000
 #define APP_SIGNALS  3
 
 struct api;

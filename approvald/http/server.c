@@ -230,18 +230,34 @@ enum err_code http_server_listen(struct http_server *server,
 
 static void resume_listeners(struct http_server *server)
 {
+    bool waits = server_now_ms(server) < server->wait_until_ms;
+
     for (uint32_t i = 0; i < server->listener_count; i++) {
         struct listener *listener = &server->listeners[i];
 
         if (listener->paused && listener->listener != NULL &&
+            !(waits && listener->kind == HTTP_SERVICE) &&
             evconnlistener_enable(listener->listener) == 0) {
             listener->paused = false;
         }
     }
 }
 
+void http_server_wait(struct http_server *server, uint32_t ms)
+{
+    server->wait_until_ms = server_now_ms(server) + ms;
+    for (uint32_t i = 0; i < server->listener_count; i++) {
+        struct listener *listener = &server->listeners[i];
+
+        if (listener->kind == HTTP_SERVICE && listener->listener != NULL) {
+            listener->paused = evconnlistener_disable(listener->listener) == 0 || listener->paused;
+        }
+    }
+}
+
 void http_server_resume(struct http_server *server)
 {
+    server->wait_until_ms = 0;
     resume_listeners(server);
 }
 

@@ -81,7 +81,11 @@ enum err_code http_server_listen(struct http_server *server,
                                  int fd,
                                  struct tls_server *tls,
                                  struct err *err) WARN_UNUSED;
-/* Listeners that could not accept try again at once, instead of at the next tick. */
+/* The service's listeners accept nothing until http_server_resume, or for ms: who connects waits in
+ * the kernel, instead of being told that there is no service yet. */
+void http_server_wait(struct http_server *server, uint32_t ms);
+/* That is over; and listeners that could not accept try again at once, instead of at the next tick.
+ */
 void http_server_resume(struct http_server *server);
 /* The time that passes: closes what is overdue. Call a few times a second. */
 void http_server_tick(struct http_server *server);

@@ -80,7 +80,7 @@ struct listener {
     struct tls_server *tls;          /* borrowed, or NULL */
     enum http_listener kind;
     bool unix_socket;
-    bool paused; /* out of descriptors: tried again by the tick */
+    bool paused; /* out of descriptors, or it has to wait: tried again by the tick */
 };
 
 struct http_server {
@@ -107,6 +107,7 @@ struct http_server {
     void *hold_arg;
     uint32_t listener_count;
     struct listener listeners[HTTP_LISTENER_COUNT_MAX];
+    uint64_t wait_until_ms; /* the service's listeners do not accept before */
     struct route_table routes;
     struct proxies proxies;
     uint64_t date_s; /* of date_text */
