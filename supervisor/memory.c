@@ -12,7 +12,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -20,6 +22,9 @@
 
 #define COPY_SIZE (TWOCOPY_HEADER_SIZE + MEMORY_BODY_SIZE)
 #define BOOT_FILE "/proc/sys/kernel/random/boot_id"
+/* The same from systemd (%b), as 32 digits: its unit hides /proc/sys. */
+#define BOOT_VARIABLE    "APPROVALD_BOOT_ID"
+#define BOOT_DIGIT_COUNT 32U
 
 static const struct twocopy_format format = {
     .magic = {'A', 'P', 'V', 'S', 'U', 'P', 'E', 'R'}, .version = 1, .size = COPY_SIZE};
@@ -249,18 +254,47 @@ enum err_code memory_open(const char *dir, struct memory **ret_memory, struct er
     return ERR_OK;
 }
 
+/* 8-4-4-4-12, as the kernel writes it. False: there is none, or it is not one. */
+static bool boot_from_manager(char ret_id[MEMORY_BOOT_SIZE])
+{
+    const char *digits = getenv(BOOT_VARIABLE);
+    size_t at = 0;
+
+    if (digits == NULL || strlen(digits) != BOOT_DIGIT_COUNT ||
+        strspn(digits, "0123456789abcdef") != BOOT_DIGIT_COUNT) {
+        return false;
+    }
+    for (size_t i = 0; i < BOOT_DIGIT_COUNT; i++) {
+        if (i == 8 || i == 12 || i == 16 || i == 20) {
+            ret_id[at++] = '-';
+        }
+        ret_id[at++] = digits[i];
+    }
+    ASSERT(at == MEMORY_BOOT_SIZE);
+    return true;
+}
+
+static enum err_code read_boot(struct memory *memory, struct err *err)
+{
+    size_t size = 0;
+    enum err_code rc;
+
+    if (boot_from_manager(memory->boot_id)) {
+        return ERR_OK;
+    }
+    rc = read_file(AT_FDCWD, BOOT_FILE, (uint8_t *)memory->boot_id, MEMORY_BOOT_SIZE, &size, err);
+    return rc == ERR_OK && size != MEMORY_BOOT_SIZE
+               ? err_set(err, ERR_IO, "%s: not readable", BOOT_FILE)
+               : rc;
+}
+
 enum err_code memory_load(struct memory *memory,
                           struct memory_value *ret_value,
                           enum memory_end *ret_end,
                           struct err *err)
 {
-    size_t size = 0;
-    enum err_code rc =
-        read_file(AT_FDCWD, BOOT_FILE, (uint8_t *)memory->boot_id, MEMORY_BOOT_SIZE, &size, err);
+    enum err_code rc = read_boot(memory, err);
 
-    if (rc == ERR_OK && size != MEMORY_BOOT_SIZE) {
-        rc = err_set(err, ERR_IO, "%s: not readable", BOOT_FILE);
-    }
     if (rc == ERR_OK) {
         rc = load(memory, ret_value, ret_end, err);
     }

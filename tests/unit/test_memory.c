@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -242,6 +243,28 @@ static void crashes_of_another_boot_do_not_count(void)
     done_bench(&bench);
 }
 
+/* The unit hides /proc/sys, and systemd tells the boot; without it, and of nonsense, the kernel's.
+ */
+static void the_boot_is_what_the_manager_says_as_the_kernel_writes_it(void)
+{
+    static const char told[] = "00112233445566778899aabbccddeeff";
+    static const char same[] = "00112233-4455-6677-8899-aabbccddeeff";
+    struct memory_value value = sample(1);
+    struct bench bench;
+
+    CU_ASSERT_EQUAL_FATAL(setenv("APPROVALD_BOOT_ID", told, 1), 0);
+    init_bench(&bench);
+    CU_ASSERT_EQUAL(memory_save(bench.memory, &value, &bench.err), ERR_OK);
+    reopen(&bench);
+    CU_ASSERT_EQUAL(memcmp(bench.value.boot_id, same, MEMORY_BOOT_SIZE), 0);
+    CU_ASSERT_TRUE(bench.value.tally.items[0].counts);
+    CU_ASSERT_EQUAL_FATAL(setenv("APPROVALD_BOOT_ID", "00112233-4455-6677-8899-aabbccdd", 1), 0);
+    reopen(&bench); /* of another boot: the kernel's */
+    CU_ASSERT_FALSE(bench.value.tally.items[0].counts);
+    CU_ASSERT_EQUAL_FATAL(unsetenv("APPROVALD_BOOT_ID"), 0);
+    done_bench(&bench);
+}
+
 #define CASE(name)                                                                                 \
     {                                                                                              \
 #name, name                                                                                \
@@ -255,4 +278,5 @@ UNIT_MAIN("memory",
           CASE(damage_of_all_copies_is_no_new_beginning),
           CASE(a_second_supervisor_is_kept_out),
           CASE(a_directory_that_others_can_open_is_refused),
-          CASE(crashes_of_another_boot_do_not_count))
+          CASE(crashes_of_another_boot_do_not_count),
+          CASE(the_boot_is_what_the_manager_says_as_the_kernel_writes_it))
