@@ -38,17 +38,43 @@ static socklen_t find(struct sockaddr_un *ret_address)
     return (socklen_t)sizeof(*ret_address);
 }
 
+enum told { TOLD, NOBODY, LATER };
+
+/* With a copy of fd, unless that is -1. LATER: nobody reads now, later perhaps. */
+static enum told tell_with(const char *text, int fd)
+{
+    union {
+        struct cmsghdr head; /* aligned as such */
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = {.room = {0}};
+    struct sockaddr_un address;
+    socklen_t size = find(&address);
+    AUTO_CLOSE int own = size == 0 ? -1 : socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct iovec piece = {.iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text)};
+    struct msghdr message = {
+        .msg_name = &address, .msg_namelen = size, .msg_iov = &piece, .msg_iovlen = 1};
+
+    if (own < 0) {
+        return NOBODY;
+    }
+    if (fd >= 0) {
+        message.msg_control = control.room;
+        message.msg_controllen = sizeof(control.room);
+        control.head.cmsg_level = SOL_SOCKET;
+        control.head.cmsg_type = SCM_RIGHTS;
+        control.head.cmsg_len = CMSG_LEN(sizeof(fd));
+        memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
+    }
+    if (sendmsg(own, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
+        return TOLD;
+    }
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? LATER : NOBODY;
+}
+
 /* False: nobody reads now, later perhaps. */
 static bool tell(const char *text)
 {
-    struct sockaddr_un address;
-    socklen_t size = find(&address);
-    AUTO_CLOSE int fd = size == 0 ? -1 : socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-    return fd < 0 ||
-           sendto(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL,
-                  (const struct sockaddr *)(const void *)&address, size) >= 0 ||
-           (errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS);
+    return tell_with(text, -1) != LATER;
 }
 
 void notify_tend(struct notify *notify)
@@ -117,4 +143,23 @@ int notify_inherit(void (*take)(void *arg, int fd, const char *name), void *arg)
     }
     mem_free((void *)names);
     return count < 0 ? -1 : count;
+}
+
+/* Without FDPOLL=0 it would let go of a listening socket that is shut down for a while. */
+bool notify_keep(int fd, const char *name)
+{
+    char text[TEXT_SIZE];
+    int size = snprintf(text, sizeof(text), "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
+
+    return size > 0 && (size_t)size < sizeof(text) && tell_with(text, fd) == TOLD;
+}
+
+void notify_drop(const char *name)
+{
+    char text[TEXT_SIZE];
+    int size = snprintf(text, sizeof(text), "FDSTOREREMOVE=1\nFDNAME=%s", name);
+
+    if (size > 0 && (size_t)size < sizeof(text)) {
+        (void)tell(text); /* at the next start it is let go of again */
+    }
 }

@@ -31,4 +31,11 @@ uint64_t notify_watchdog_ms(void);
  * -1 when what was handed down cannot be read. */
 int notify_inherit(void (*take)(void *arg, int fd, const char *name), void *arg);
 
+/* Gives the service manager a copy of fd, which it hands down under name to the next start: of a
+ * restart, planned or not, and only of that. A name has no colon. True: it was told; whether it
+ * keeps any is its configuration (FileDescriptorStoreMax=). */
+bool notify_keep(int fd, const char *name);
+/* It closes all that it keeps under that name. */
+void notify_drop(const char *name);
+
 #endif

@@ -37,7 +37,8 @@ struct event_base;
 #define SUP_HOUSE_MS      1000  /* between two looks at what has no event of its own */
 #define SUP_STUCK_TELL_MS 60000 /* a child that cannot be killed is told of again */
 
-#define SUP_LISTEN_SIZE (SUP_ADDRESS_SIZE + 128)
+#define SUP_LISTEN_SIZE    (SUP_ADDRESS_SIZE + 128)
+#define SUP_KEPT_NAME_SIZE (16 + 1 + SUP_ADDRESS_SIZE) /* "NAME=ADDRESS" */
 
 /* First byte of a message between the supervisors. */
 enum sup_peer_kind { SUP_PEER_ARBITER = 1, SUP_PEER_SWITCHOVER = 2, SUP_PEER_DIGEST = 3 };
@@ -47,6 +48,13 @@ struct sup_socket {
     char name[16]; /* as approvald knows it */
     char address[SUP_ADDRESS_SIZE];
     bool service; /* closed while this host must not serve */
+    bool kept;    /* the service manager has a copy, for the next start */
+};
+
+/* What the last supervisor left with the service manager. */
+struct sup_kept {
+    int fd; /* owned until it is taken; then -1 */
+    char name[SUP_KEPT_NAME_SIZE];
 };
 
 struct sup_alarm {
@@ -109,6 +117,8 @@ struct sup {
     uint8_t summary[CONTRACT_SIZE_MAX]; /* the packet sent last to this child; zeros: none */
 
     struct sup_socket sockets[SUP_SOCKET_COUNT_MAX];
+    struct sup_kept kept[SUP_SOCKET_COUNT_MAX]; /* while sockets are opened */
+    size_t kept_count;
     size_t socket_count;
     uint64_t handing_ms; /* when this host last handed over; 0: it has not, or long ago */
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sup_sockets.c: the listening sockets that approvald is given.
  * Owns them over all the children's lives, so that a restart refuses no connection: who connects
- * meanwhile waits in the kernel. Never accepts a connection. While this host must not serve, the
- * service sockets are bound and do not listen: clients are refused at once, and try again. */
+ * meanwhile waits in the kernel; of a single host also over its own restart, for which the service
+ * manager keeps them. Never accepts a connection. While this host must not serve, the service
+ * sockets are bound and do not listen: clients are refused at once, and try again. */
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "base/sockets.h"
 #include "supervisor/sup_internal.h"
 
@@ -17,10 +19,9 @@
 static const struct {
     const char *name;
     bool service;
-    bool path;
 } kinds[] = {
-    {"service", true, false}, {"service-tls", true, false}, {"management", false, false},
-    {"local", false, true},   {"pair", false, false},
+    {"service", true}, {"service-tls", true}, {"management", false},
+    {"local", false},  {"pair", false},
 };
 
 /* The socket that we have made belongs to the service's group already: its unit says so. */
@@ -46,11 +47,77 @@ static enum err_code bind_local(struct sup *sup, struct sup_socket *socket, stru
     return ERR_OK;
 }
 
+static bool is_path(const struct sup_socket *socket)
+{
+    return strcmp(socket->name, "local") == 0;
+}
+
+/* As the service manager knows it, who takes no colon in a name. */
+static void kept_name(const struct sup_socket *socket, char ret_name[SUP_KEPT_NAME_SIZE])
+{
+    (void)snprintf(ret_name, SUP_KEPT_NAME_SIZE, "%s=%s", socket->name, socket->address); /* fits */
+    for (char *at = ret_name; (at = strchr(at, ':')) != NULL;) {
+        *at = ';';
+    }
+}
+
+static void forget(struct sup_kept *kept)
+{
+    sockets_close(kept->fd); /* at once: the manager may take its time */
+    (void)close(kept->fd);
+    kept->fd = -1;
+    notify_drop(kept->name);
+}
+
+/* What does not belong to us, or is more than we have ever given away, is let go of. */
+static void take_kept(void *arg, int fd, const char *name)
+{
+    struct sup *sup = arg;
+    struct sup_kept kept = {.fd = fd};
+
+    (void)snprintf(kept.name, sizeof(kept.name), "%s", name); /* a longer one fits nothing below */
+    if (sup->kept_count == SUP_SOCKET_COUNT_MAX) {
+        forget(&kept);
+        return;
+    }
+    sup->kept[sup->kept_count++] = kept;
+}
+
+/* A pair hands over instead; and of who dies without that, nobody must wait in sockets for one who
+ * may lead no more. */
+static bool may_keep(const struct sup *sup)
+{
+    return !sup_config_has_pair(sup->config);
+}
+
+/* Gives a socket the descriptor of the last supervisor's, which people may be waiting in. */
+static void reuse(struct sup *sup, struct sup_socket *socket)
+{
+    char name[SUP_KEPT_NAME_SIZE];
+
+    kept_name(socket, name);
+    for (size_t i = 0; may_keep(sup) && socket->fd < 0 && i < sup->kept_count; i++) {
+        struct sup_kept *kept = &sup->kept[i];
+
+        if (kept->fd >= 0 && strcmp(kept->name, name) == 0) {
+            socket->fd = kept->fd;
+            socket->kept = true;
+            kept->fd = -1;
+        }
+    }
+    /* A path that has been removed leads nobody to its socket. */
+    if (socket->kept && is_path(socket) && access(socket->address, F_OK) != 0) {
+        (void)close(socket->fd);
+        socket->fd = -1;
+        socket->kept = false;
+        notify_drop(name);
+    }
+}
+
 static enum err_code
-bind_one(struct sup *sup, const char *name, const char *address, struct err *err)
+add_one(struct sup *sup, const char *name, const char *address, struct err *err)
 {
     struct sup_socket *socket = &sup->sockets[sup->socket_count];
-    enum err_code rc;
     size_t kind = 0;
 
     while (kind < sizeof(kinds) / sizeof(kinds[0]) && strcmp(kinds[kind].name, name) != 0) {
@@ -60,23 +127,35 @@ bind_one(struct sup *sup, const char *name, const char *address, struct err *err
         strlen(address) >= SUP_ADDRESS_SIZE) {
         return err_set(err, ERR_PROTOCOL, "sockets: %.20s: unknown, or too many", name);
     }
+    *socket = (struct sup_socket){.fd = -1, .service = kinds[kind].service};
     (void)snprintf(socket->name, sizeof(socket->name), "%s", name); /* one of the table's */
     (void)snprintf(socket->address, sizeof(socket->address), "%s", address); /* fits */
-    socket->fd = -1;
-    socket->service = kinds[kind].service;
     sup->socket_count++;
-    if (kinds[kind].path) {
+    reuse(sup, socket);
+    return ERR_OK;
+}
+
+static enum err_code bind_one(struct sup *sup, struct sup_socket *socket, struct err *err)
+{
+    char name[SUP_KEPT_NAME_SIZE];
+    enum err_code rc;
+
+    if (is_path(socket)) {
         rc = bind_local(sup, socket, err);
     } else if (socket->service) {
-        rc = sockets_reserve(address, &socket->fd, err);
+        rc = sockets_reserve(socket->address, &socket->fd, err);
     } else {
-        rc = sockets_bind(address, &socket->fd, err);
+        rc = sockets_bind(socket->address, &socket->fd, err);
     }
-    return rc == ERR_OK ? rc : err_wrap(err, rc, "sockets: %s", name);
+    if (rc == ERR_OK && may_keep(sup)) {
+        kept_name(socket, name);
+        socket->kept = notify_keep(socket->fd, name);
+    }
+    return rc == ERR_OK ? rc : err_wrap(err, rc, "sockets: %s", socket->name);
 }
 
 /* Lines of "NAME ADDRESS". */
-static enum err_code bind_lines(struct sup *sup, char *text, struct err *err)
+static enum err_code add_lines(struct sup *sup, char *text, struct err *err)
 {
     enum err_code rc = ERR_OK;
     char *line = text;
@@ -90,8 +169,27 @@ static enum err_code bind_lines(struct sup *sup, char *text, struct err *err)
         }
         *end = '\0';
         *space = '\0';
-        rc = bind_one(sup, line, space + 1, err);
+        rc = add_one(sup, line, space + 1, err);
         line = end + 1;
+    }
+    return rc;
+}
+
+/* What is not wanted any more first: it may be in the way of what is. */
+static enum err_code bind_all(struct sup *sup, struct err *err)
+{
+    enum err_code rc = ERR_OK;
+
+    for (size_t i = 0; i < sup->kept_count; i++) {
+        if (sup->kept[i].fd >= 0) {
+            forget(&sup->kept[i]);
+        }
+    }
+    sup->kept_count = 0;
+    for (size_t i = 0; rc == ERR_OK && i < sup->socket_count; i++) {
+        if (sup->sockets[i].fd < 0) {
+            rc = bind_one(sup, &sup->sockets[i], err);
+        }
     }
     return rc;
 }
@@ -102,31 +200,46 @@ enum err_code sup_sockets_open(struct sup *sup, struct err *err)
                     (char[]){"--print-sockets"}, (char[]){"-c"},
                     (char *)(uintptr_t)sup_config_text(sup->config, "", "config"), NULL};
     char text[SUP_PRINT_SIZE_MAX];
-    enum err_code rc = child_ask(argv, &sup->user, SUP_PRINT_MS, text, sizeof(text), err);
     const char *link = sup_config_text(sup->config, "pair", "listen");
+    enum err_code rc;
 
+    (void)notify_inherit(take_kept, sup); /* nothing is fine */
+    rc = child_ask(argv, &sup->user, SUP_PRINT_MS, text, sizeof(text), err);
     if (rc != ERR_OK) {
         return err_wrap(err, rc, "%s --print-sockets", argv[0]);
     }
-    rc = bind_lines(sup, text, err);
+    rc = add_lines(sup, text, err);
     if (rc == ERR_OK && link[0] != '\0' && sup_config_has_pair(sup->config)) {
-        rc = bind_one(sup, "pair", link, err);
+        rc = add_one(sup, "pair", link, err);
     }
-    return rc;
+    return rc == ERR_OK ? bind_all(sup, err) : rc;
 }
 
 void sup_sockets_free(struct sup *sup)
 {
+    for (size_t i = 0; i < sup->kept_count; i++) { /* it has not come to a choice */
+        if (sup->kept[i].fd >= 0) {
+            (void)close(sup->kept[i].fd);
+        }
+    }
+    sup->kept_count = 0;
     for (size_t i = 0; i < sup->socket_count; i++) {
         if (sup->sockets[i].fd < 0) {
             continue;
         }
         (void)close(sup->sockets[i].fd);
-        if (strcmp(sup->sockets[i].name, "local") == 0) {
+        if (is_path(&sup->sockets[i]) && !sup->sockets[i].kept) {
             (void)unlink(sup->sockets[i].address); /* a stale one is replaced too */
         }
     }
     sup->socket_count = 0;
+}
+
+/* A single host that stops leaves its sockets as they are: of a restart the next supervisor takes
+ * them with all who wait in them, of a stop the service manager closes them. */
+static bool leaves_open(const struct sup *sup)
+{
+    return sup->stopping && may_keep(sup);
 }
 
 /* Closed from the moment at which another leads or may lead, or this host must not; open from
@@ -225,8 +338,8 @@ static void follow(struct sup *sup, bool may_open)
     struct failover_status status;
     bool open;
 
-    if (sup->failure.code != ERR_OK) {
-        return; /* they are closed, whatever the role */
+    if (sup->failure.code != ERR_OK || leaves_open(sup)) {
+        return; /* they are closed, whatever the role; or stay as they are */
     }
     failover_status(sup->failover, &status);
     open = wanted_now(sup, &status);
