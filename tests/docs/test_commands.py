@@ -26,7 +26,7 @@ import pages  # noqa: E402  the path is set above
 from lib import harness  # noqa: E402
 
 README, SETUP = "README.md", "docs/slack-setup.md"
-PAGES = (README, SETUP, "docs/api.md", "docs/approvalctl.md", "docs/architecture.md",
+PAGES = (README, SETUP, "docs/admin.md", "docs/api.md", "docs/approvalctl.md", "docs/architecture.md",
          "docs/slack-cases.md", "docs/notify.md")  # fmt: skip
 CTL = os.path.join(pages.BUILD, "approvald/ctl/approvalctl")
 DAEMON = os.path.join(pages.BUILD, "approvald/approvald")
