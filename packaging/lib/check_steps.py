@@ -261,6 +261,21 @@ def _bench_runs(run, environment):
     return Result(passed=1)
 
 
+def packages(run):
+    """the Debian packages in containers with systemd: one host, a pair, upgrades under load"""
+    folder = os.path.join(run.root, "build", "gcc")
+    code, output = run.call(["make", "packages-check"], cwd=folder, timeout_s=1200)
+    skipped = re.findall(r"^skipped: (.*)", output, re.MULTILINE)
+    if skipped:
+        if "(package" in skipped[0]:
+            raise StepFailed(f"{skipped[0]}: packaging/debian-packages should have brought it")
+        return Result(skipped=1, note=skipped[0])
+    said = re.search(r"^([1-9]\d*) passed, (\d+) failed$", output, re.MULTILINE)
+    if code != 0 or not said or said.group(2) != "0":
+        raise StepFailed("make packages-check failed")
+    return Result(passed=int(said.group(1)), note="installed, upgraded, purged")
+
+
 def model(run):
     """the model of the pair: what must hold holds, what must be found is found"""
     output = run.must(["python3", "tests/model/model.py", "--quick"], timeout_s=1200)
@@ -346,6 +361,7 @@ STEPS = (
     Step("clang", clang, ("prepare",)),
     Step("crash", crash, ("build",)),
     Step("cluster", cluster, ("build",)),
+    Step("packages", packages, ("build",)),
     Step("model", model),
     Step("sim", sim, ("build",), quick=True),
     Step("mutants", mutants, ("sim",)),

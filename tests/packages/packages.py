@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""packages.py: the real packages in containers with systemd: one host, then a pair with its arbiter.
+
+Owns the order of the cases and the count: prints one line each and, last, "N passed, M failed".
+Needs root and what machine.why_not names; without them it says why, and ends with 77. The packages
+are those of make deb (make packages-check makes them first).
+"""
+
+import argparse
+import os
+import signal
+import sys
+import time
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, ".."), os.path.join(HERE, "..", "cluster"),
+                os.path.join(HERE, "..", "sup")]
+import machine  # noqa: E402  the path is set above
+from pair import Pair  # noqa: E402
+from single import Single  # noqa: E402
+from stage import Stage  # noqa: E402
+
+WHOLE = {"single": Single, "pair": Pair}
+
+
+def run_cases(whole):
+    """The cases of one whole, until one fails: the next ones stand on it."""
+    passed = 0
+    for case in whole.CASES:
+        begin = time.monotonic()
+        try:
+            told = case(whole)
+        except Exception as problem:  # noqa: BLE001: told like any other
+            print(f"FAIL {case.__doc__}: {problem}", flush=True)
+            traceback.print_exc(file=sys.stdout)
+            whole.stage.report()
+            return passed, 1
+        passed += 1
+        print(f"ok   {case.__doc__} ({time.monotonic() - begin:.1f} s){f': {told}' if told else ''}",
+              flush=True)
+    return passed, 0
+
+
+def run(args):
+    passed = failed = 0
+    stage = Stage(args.suite)
+    try:
+        begin = time.monotonic()
+        stage.prepare()
+        print(f"prepared in {time.monotonic() - begin:.1f} s", flush=True)
+        for name, whole in WHOLE.items():
+            if args.only in (None, name):
+                more = run_cases(whole(stage))
+                passed, failed = passed + more[0], failed + more[1]
+    finally:
+        keep = args.keep and failed
+        stage.close(keep)
+        if keep:
+            print(f"kept: {stage.dir}")
+    return passed, failed
+
+
+def interrupted(_number, _frame):
+    raise KeyboardInterrupt
+
+
+def main():
+    parser = argparse.ArgumentParser(description="The packages in containers with systemd.")
+    parser.add_argument("--suite", default="bookworm", help="of Debian")
+    parser.add_argument("--only", choices=sorted(WHOLE))
+    parser.add_argument("--keep", action="store_true", help="the folder of a run that failed")
+    args = parser.parse_args()
+    reason = machine.why_not()
+    if reason:
+        print(f"skipped: {reason}")
+        return 77
+    signal.signal(signal.SIGTERM, interrupted)
+    try:
+        passed, failed = run(args)
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+        return 130
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""single.py: one host, as an administrator without the pair has it: from install to purge.
+
+Owns the order of the cases on host A. Never speaks to the network but through that host's address.
+"""
+
+import json
+import re
+
+from lib import harness
+from machine import wait
+from stage import ADDRESSES, BUNDLE, EARLIER, PORT, TOKENS, Load
+
+CONF = f'http {{\n    listen = {{"{ADDRESSES["A"]}:{PORT}"}}\n}}\n'
+UNIT = "approvald-supervisor.service"
+# What a purge leaves, and why. The rest of the system has no trace of it.
+LEFT = {
+    "/etc/passwd": "the user approvald: its number must not come to mean somebody else",
+    "/etc/group": "its group",
+    "/etc/shadow": "its lack of a password",
+    "/etc/gshadow": "its group's",
+}
+# apt's and dpkg's own books, caches and logs.
+BOOKS = re.compile(r"/(var/(cache|lib/(apt|dpkg|systemd)|log)|tmp|var/tmp|root|srv)(/|$)"
+                   r"|/etc/(passwd|group|shadow|gshadow|subuid|subgid)-$|/etc/ld\.so\.cache$"
+                   r"|/etc/\.pwd\.lock$")
+DIGESTS = "find /etc -xdev -type f -exec sha256sum {} +"
+
+
+def files(host):
+    """{path: digest, of /etc; else nothing} of all files, but for the books."""
+    found = dict.fromkeys(host.run("find", "/", "-xdev").split("\n"), "")
+    for line in host.run("sh", "-c", DIGESTS).split("\n"):
+        digest, _, path = line.partition("  ")
+        found[path] = digest
+    return {path: digest for path, digest in found.items() if path and not BOOKS.match(path)}
+
+
+def green(host, seconds=30):
+    """approvalctl status ends with 0."""
+    wait(lambda: succeeds(host, "approvalctl", "status"), f"{host.name}: status is green", seconds)
+
+
+def succeeds(host, *words):
+    return host.run("sh", "-c", '"$@" >/dev/null 2>&1; echo $?', "-", *words).strip() == "0"
+
+
+def tokens(host):
+    """A policy, and the tokens of who asks and of who decides."""
+    host.run("approvalctl", "policy", "apply", "-", text=harness.POLICY)
+    host.run("mkdir", "-p", TOKENS)
+    host.run("approvalctl", "token", "add", "ci", "--ask", "--read", "--rate",
+             "100000", "--output", TOKENS + "/ci")
+    host.run("approvalctl", "token", "add", "ana", "--decide", "--read", "--user", harness.ANA,
+             "--output", TOKENS + "/ana")
+
+
+def as_who(host, who, address, *words, check=0):
+    return host.run("approvalctl", *words, "--url", f"http://{address}:{PORT}", "--token-file",
+                    f"{TOKENS}/{who}", check=check).strip()
+
+
+def ask(host, address):
+    return as_who(host, "ci", address, "request", "--policy", "prod-deploy", "--title", "Deploy",
+                  "--requester", harness.RITA)
+
+
+def state(host, address, request):
+    said = as_who(host, "ci", address, "show", request, "--json")
+    return json.loads(said)["state"]
+
+
+class Single:
+    """The cases, in their order."""
+
+    def __init__(self, stage):
+        self.stage = stage
+        self.host = stage.machine("A")
+        self.address = ADDRESSES["A"]
+        self.request = None
+
+    def installs_and_is_green(self):
+        """installed by apt without network, it starts and its status is green"""
+        host = self.host
+        self.before = files(host)
+        host.apt("install", f"{EARLIER}/approvald.deb")
+        host.run("systemctl", "is-active", UNIT)
+        host.write("/etc/approvald/approvald.conf.d/listen.conf", CONF)
+        host.run("approvalctl", "config", "check")
+        host.run("systemctl", "restart", UNIT)
+        green(host)
+        tokens(host)
+        return host.run("sh", "-c", "dpkg-query -W -f '${Version}, ${Installed-Size} KiB' approvald")
+
+    def approves(self):
+        """a request is made, approved and claimed once, from the command line"""
+        self.request = ask(self.host, self.address)
+        as_who(self.host, "ana", self.address, "approve", self.request)
+        as_who(self.host, "ci", self.address, "claim", self.request)
+        as_who(self.host, "ci", self.address, "claim", self.request, check=118)
+        return self.request
+
+    def pids(self, program):
+        said = self.host.run("sh", "-c", f"grep -lx '{program[:15]}' /proc/[0-9]*/comm || :")
+        return {int(path.split("/")[2]) for path in said.split()}
+
+    def survives_kills(self):
+        """kill -9 of approvald, and of the supervisor: nobody is refused, what was cut is answered again"""
+        told = []
+        for program in ("approvald", "approvald-supervisor"):
+            load = self.load()
+            before = self.pids(program)
+            assert before, f"no {program}"
+            for pid in before:
+                self.host.run("sh", "-c", f"kill -KILL {pid}")
+            wait(lambda old=before, name=program: self.pids(name) - old, f"{program} is back")
+            green(self.host)
+            told.append(f"{program}: {self.end(load).must_be_repeatable(refused=False)}")
+        assert state(self.host, self.address, self.request) == "approved"
+        return "; ".join(told)
+
+    def load(self):
+        token = self.host.run("cat", TOKENS + "/ci").strip()
+        return self.stage.load(self.address, token)
+
+    def end(self, load):
+        return Load(self.stage, load)
+
+    def upgrades(self):
+        """upgraded by apt under load: no request fails"""
+        load = self.load()
+        self.host.apt("install", "approvald")
+        green(self.host)
+        return self.end(load).must_be_whole()
+
+    def downgrades(self):
+        """and back by one version: no request fails, what was answered is there"""
+        load = self.load()
+        self.host.apt("install", "--allow-downgrades", f"{EARLIER}/approvald.deb")
+        green(self.host)
+        told = self.end(load).must_be_whole()
+        assert state(self.host, self.address, self.request) == "approved"
+        self.host.apt("install", "approvald")
+        green(self.host)
+        return told
+
+    def reboots(self):
+        """after a reboot the request is there, and the service"""
+        self.host.reboot()
+        green(self.host)
+        assert state(self.host, self.address, self.request) == "approved"
+
+    def purges(self):
+        """purged, it leaves nothing but the system user"""
+        host = self.host
+        host.run("rm", "/etc/approvald/approvald.conf.d/listen.conf")  # ours, not the package's
+        host.run("rmdir", "/etc/approvald/approvald.conf.d")
+        host.apt("purge", "--autoremove", "approvald")
+        after = files(host)
+        more = sorted(set(after) - set(self.before))
+        less = sorted(set(self.before) - set(after))
+        other = sorted(path for path in after if path in self.before and path not in LEFT
+                       and after[path] != self.before[path])
+        assert not (more or less or other), f"left: {more}; lost: {less}; changed: {other}"
+        host.run("test", "!", "-e", "/run/approvald")
+        assert "not-found" in host.run("systemctl", "show", "-P", "LoadState", UNIT)
+        return f"{len(after)} files compared; left: {', '.join(LEFT)}"
+
+    CASES = (installs_and_is_green, approves, survives_kills, upgrades, downgrades, reboots, purges)
