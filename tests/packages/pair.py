@@ -218,6 +218,30 @@ class Pair:
         assert said["use"] == "claimed", said
         return told
 
+    def gives_up(self):
+        """a supervisor that systemd starts no more gives up the address, and says so"""
+        first = self.primary()
+        host = self[first]
+        limit = "/etc/systemd/system/approvald-supervisor.service.d/limit.conf"
+        host.write(limit, "[Unit]\nStartLimitBurst=1\n")
+        host.run("systemctl", "daemon-reload")
+        load = self.load()
+        pid = host.run("systemctl", "show", "-P", "MainPID", UNIT).strip()
+        host.run("sh", "-c", f"kill -KILL {pid}")
+        wait(lambda: "failed" in host.run("systemctl", "is-failed", UNIT, check=None),
+             "systemd has given up")
+        wait(lambda: host.run("cat", "/run/approvald/vip-eligible") == "0\n", "the address is given up")
+        wait(lambda: "PRIMARY" in self.first_line(other(first)), "the other host leads")
+        wait(lambda: "not started any more" in host.run("journalctl", "-p", "alert", "--no-pager"),
+             "the journal has the alert")
+        told = self.end(load).must_be_repeatable(unavailable=True)
+        host.run("rm", limit)
+        host.run("systemctl", "daemon-reload")
+        host.run("systemctl", "reset-failed", UNIT)
+        host.run("systemctl", "start", UNIT)
+        self.wait_green()
+        return told
+
     def purges(self):
         """purged on both, nothing of it stays but what the administrator wrote"""
         for name in HOSTS:
@@ -227,4 +251,5 @@ class Pair:
             host.apt("purge", "approvald")
             host.run("test", "!", "-e", "/etc/approvald", "-a", "!", "-e", "/var/lib/approvald")
 
-    CASES = (is_set_up, approves, upgrades, downgrades, reboots, loses_the_primary, purges)
+    CASES = (is_set_up, approves, upgrades, downgrades, reboots, loses_the_primary, gives_up,
+             purges)

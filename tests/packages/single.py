@@ -13,6 +13,8 @@ from stage import ADDRESSES, BUNDLE, EARLIER, PORT, TOKENS, Load
 
 CONF = f'http {{\n    listen = {{"{ADDRESSES["A"]}:{PORT}"}}\n}}\n'
 UNIT = "approvald-supervisor.service"
+EXPOSURE_MAX = 2.3  # root, who starts approvald as another user, binds ports, removes an address
+MEMORY_KIB_MAX = 64 * 1024  # both, with the libraries' pages, which other programs share
 # What a purge leaves, and why. The rest of the system has no trace of it.
 LEFT = {
     "/etc/passwd": "the user approvald: its number must not come to mean somebody else",
@@ -104,6 +106,25 @@ class Single:
         said = self.host.run("sh", "-c", f"grep -lx '{program[:15]}' /proc/[0-9]*/comm || :")
         return {int(path.split("/")[2]) for path in said.split()}
 
+    def is_hardened(self):
+        """exposure, memory and the journal's fields are as they should be"""
+        host = self.host
+        said = host.run("systemd-analyze", "security", "--no-pager", UNIT).strip().split("\n")[-1]
+        exposure = float(re.search(r": (\d+\.\d) ", said).group(1))
+        assert exposure <= EXPOSURE_MAX, said
+        memory = {name: self.memory_kib(name) for name in ("approvald", "approvald-supervisor")}
+        assert sum(memory.values()) < MEMORY_KIB_MAX, memory
+        entries = host.run("journalctl", "-o", "json", "APPROVALD_EVENT=started").strip()
+        entry = json.loads(entries.split("\n")[0])
+        assert (entry["APPROVALD_MODULE"], entry["_SYSTEMD_UNIT"]) == ("sup", UNIT), entry
+        return f"exposure {exposure}; resident {memory}"
+
+    def memory_kib(self, program):
+        """Private and shared pages that are there now."""
+        [pid] = self.pids(program)
+        text = self.host.run("cat", f"/proc/{pid}/status")
+        return int(re.search(r"VmRSS:\s+(\d+) kB", text).group(1))
+
     def survives_kills(self):
         """kill -9 of approvald, and of the supervisor: nobody is refused, what was cut is answered again"""
         told = []
@@ -166,4 +187,5 @@ class Single:
         assert "not-found" in host.run("systemctl", "show", "-P", "LoadState", UNIT)
         return f"{len(after)} files compared; left: {', '.join(LEFT)}"
 
-    CASES = (installs_and_is_green, approves, survives_kills, upgrades, downgrades, reboots, purges)
+    CASES = (installs_and_is_green, approves, is_hardened, survives_kills, upgrades,
+             downgrades, reboots, purges)
