@@ -7,6 +7,7 @@
 #include "approvald/core/eligible.h"
 #include "approvald/core/needs.h"
 #include "approvald/core/policy.h"
+#include "approvald/core/rights.h"
 
 #include "base/assert.h"
 
@@ -75,23 +76,21 @@ void approval_end_approved(const struct policy *policy, uint64_t now_ms, struct 
     }
 }
 
-/* Which needs this person fills is settled now: later changes in the groups change nothing. */
+/* Which needs this person fills, by which rights, is settled now: later changes in the groups and
+ * the end of a delegation change nothing. */
 static void
 add_decision(const struct policy *policy, const struct approval_event *event, struct request *after)
 {
-    uint32_t unknown;
-    uint32_t needs = needs_of_decider(after, policy, event->actor.user, event->facts, &unknown);
+    struct decision decision;
+    struct rights rights;
+    enum refusal refusal;
 
-    ASSERT(needs != 0);
-    ASSERT(unknown == 0 || event->verdict == VERDICT_REJECT || after->need_count == 0);
+    rights_find(after, policy, event, &rights);
+    ASSERT(rights.unknown == 0 || event->verdict == VERDICT_REJECT || after->need_count == 0);
     ASSERT(after->decision_count < CORE_DECISION_COUNT_MAX);
-    after->decisions[after->decision_count++] =
-        (struct decision){.verdict = event->verdict,
-                          .via = event->actor.via,
-                          .needs = after->need_count == 0 ? 0 : needs,
-                          .at_ms = event->now_ms,
-                          .user = event->actor.user,
-                          .reason = event->reason};
+    refusal = rights_use(after, event, &rights, &decision);
+    ASSERT(refusal == REFUSAL_NONE);
+    after->decisions[after->decision_count++] = decision;
     after->revision++;
 }
 
@@ -102,6 +101,7 @@ static void decide(const struct policy *policy,
     struct request *after = &effects->after;
     bool approves = event->verdict == VERDICT_APPROVE;
     bool stops = !approves && after->clocks.effect_ms > 0; /* by one, whatever rejections says */
+    struct span principals[CORE_DECISION_COUNT_MAX];
     struct quorum_result result;
     uint32_t audit;
 
@@ -114,6 +114,8 @@ static void decide(const struct policy *policy,
     effects->changed = true;
     audit =
         effects_audit(effects, approves ? AUDIT_APPROVAL : AUDIT_REJECTION, false, event->reason);
+    needs_principals(after, after->decision_count, principals);
+    effects->audits[audit].behalf = principals[after->decision_count - 1];
     effects_card(effects, policy, audit, event->actor.user, event->reason);
 
     if (stops || needs_rejections(after, after->decision_count) >= after->rejections) {
@@ -124,7 +126,7 @@ static void decide(const struct policy *policy,
         return;
     } else if (result.satisfied) {
         approval_end_approved(policy, event->now_ms, after);
-        audit = effects_audit(effects, AUDIT_APPROVED, false, SPAN_NONE);
+        audit = effects_audit(effects, AUDIT_APPROVED, false, effects_people(effects));
     } else {
         return;
     }

@@ -46,6 +46,7 @@ struct approval_audit {
     enum audit_action action;
     bool by_system;     /* time did it, not the event's actor */
     struct span detail; /* valid as long as the event and the effects */
+    struct span behalf; /* in whose place the event's actor decided, or empty */
 };
 
 /* A surface that has to show or to be told something. */
@@ -66,6 +67,9 @@ struct approval_raise {
 #define APPROVAL_RAISE_COUNT_MAX                                                                   \
     (6 * APPROVAL_CHANNEL_COUNT_MAX + 2 + 3 * CORE_POLICY_WEBHOOK_COUNT_MAX)
 
+/* "U0BEN for U0ANA, U0CARA": everybody who approved, when one of them did in another's place. */
+#define APPROVAL_PEOPLE_SIZE (CORE_QUORUM_MAX * (2 * CORE_SLACK_ID_SIZE_MAX + 8))
+
 /* What has to be made durable together: the request's new state, the audit entries in order, the
  * raised surfaces in order. */
 struct approval_effects {
@@ -80,6 +84,7 @@ struct approval_effects {
     uint32_t raise_count;
     struct approval_raise raises[APPROVAL_RAISE_COUNT_MAX];
     char text[32]; /* of a result, for detail and text above: effects must not be copied */
+    char people[APPROVAL_PEOPLE_SIZE]; /* who approved for whom, likewise */
 };
 
 /* A new request begins: *request is complete and pending. */

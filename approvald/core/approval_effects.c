@@ -4,7 +4,10 @@
  * Never moves anything, never words anything. */
 #include "approvald/core/approval_internal.h"
 
+#include "approvald/core/needs.h"
 #include "base/assert.h"
+
+#include <stdio.h>
 
 uint32_t effects_audit(struct approval_effects *effects,
                        enum audit_action action,
@@ -18,6 +21,31 @@ uint32_t effects_audit(struct approval_effects *effects,
         (struct approval_audit){.action = action, .by_system = by_system, .detail = detail};
     effects->audit_count++;
     return index;
+}
+
+struct span effects_people(struct approval_effects *effects)
+{
+    const struct request *request = &effects->after;
+    struct span principals[CORE_DECISION_COUNT_MAX];
+    bool behalf = false;
+    size_t size = 0;
+
+    needs_principals(request, request->decision_count, principals);
+    for (uint32_t i = 0; i < request->decision_count; i++) {
+        const struct decision *decision = &request->decisions[i];
+        int more;
+
+        if (decision->verdict != VERDICT_APPROVE) {
+            continue;
+        }
+        behalf = behalf || principals[i].size > 0;
+        more = snprintf(effects->people + size, sizeof effects->people - size, "%s%.*s%s%.*s",
+                        size > 0 ? ", " : "", SPAN_ARGS(decision->user),
+                        principals[i].size > 0 ? " for " : "", SPAN_ARGS(principals[i]));
+        ASSERT(more > 0 && (size_t)more < sizeof effects->people - size);
+        size += (size_t)more;
+    }
+    return behalf ? span_of(effects->people, size) : SPAN_NONE;
 }
 
 static void add_raise(struct approval_effects *effects, struct approval_raise raise)

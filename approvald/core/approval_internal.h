@@ -17,6 +17,8 @@ uint32_t effects_audit(struct approval_effects *effects,
                        enum audit_action action,
                        bool by_system,
                        struct span detail);
+/* Who approved for whom; empty when everybody did for himself. */
+struct span effects_people(struct approval_effects *effects);
 /* What people see of a change: every card, and an entry under each. */
 void effects_cards(struct approval_effects *effects, const struct policy *policy);
 void effects_entries(struct approval_effects *effects,

@@ -51,16 +51,13 @@ static struct span bounded(struct span text, size_t size_max)
 static void format_named(const struct actor *actor, char ret_text[AUDIT_ACTOR_SIZE])
 {
     struct span user = bounded(actor->user, CORE_SLACK_ID_SIZE_MAX);
+    struct span behalf = bounded(actor->behalf, CORE_SLACK_ID_SIZE_MAX);
     struct span token = bounded(actor->token, CORE_NAME_SIZE_MAX);
+    bool person = user.size > 0 || token.size == 0;
 
-    if (token.size == 0) {
-        (void)snprintf(ret_text, AUDIT_ACTOR_SIZE, "user:%.*s", SPAN_ARGS(user));
-    } else if (user.size == 0) {
-        (void)snprintf(ret_text, AUDIT_ACTOR_SIZE, "token:%.*s", SPAN_ARGS(token));
-    } else {
-        (void)snprintf(ret_text, AUDIT_ACTOR_SIZE, "user:%.*s token:%.*s", SPAN_ARGS(user),
-                       SPAN_ARGS(token));
-    }
+    (void)snprintf(ret_text, AUDIT_ACTOR_SIZE, "%s%.*s%s%.*s%s%.*s", person ? "user:" : "",
+                   SPAN_ARGS(user), behalf.size > 0 ? " for:" : "", SPAN_ARGS(behalf),
+                   token.size == 0 ? "" : (person ? " token:" : "token:"), SPAN_ARGS(token));
 }
 
 void audit_actor_format(const struct actor *actor, char ret_text[AUDIT_ACTOR_SIZE])

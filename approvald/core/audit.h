@@ -13,9 +13,10 @@
 
 struct buf;
 
-#define AUDIT_HASH_SIZE       32
-#define AUDIT_ACTOR_SIZE      (2 * CORE_NAME_SIZE_MAX + 16) /* "user:U… token:name" with a NUL */
-#define AUDIT_DETAIL_SIZE_MAX CORE_TEXT_SIZE_MAX            /* bytes; longer text is cut */
+#define AUDIT_HASH_SIZE 32
+/* "user:U… for:U… token:name" with a NUL */
+#define AUDIT_ACTOR_SIZE      (3 * CORE_NAME_SIZE_MAX + 16)
+#define AUDIT_DETAIL_SIZE_MAX CORE_TEXT_SIZE_MAX /* bytes; longer text is cut */
 
 /* What happened. The words are stable: they are in the audit log, in webhooks (event names) and in
  * the API. The numbers are stored in outbox items: new ones go to the end. */
@@ -44,7 +45,9 @@ struct buf;
     X(AUDIT_REMINDED, "reminded")      /* approvers, before it expires */                          \
     X(AUDIT_ESCALATED, "escalated")    /* more people may decide */                                \
     X(AUDIT_DELAYED, "effect_delayed") /* the quorum is met; it takes effect later */              \
-    X(AUDIT_MOVED, "effect_moved")     /* a time in which nobody could stop it does not count */
+    X(AUDIT_MOVED, "effect_moved")     /* a time in which nobody could stop it does not count */   \
+    X(AUDIT_DELEGATED, "delegation_added") /* somebody named who stands in for him */              \
+    X(AUDIT_UNDELEGATED, "delegation_ended")
 
 enum audit_action {
     AUDIT_NONE = 0,
@@ -60,7 +63,8 @@ struct audit_entry {
     uint64_t seq; /* from 1, without gaps */
     uint64_t at_ms;
     struct span action;
-    struct span actor; /* "user:U…", "token:name", "user:U… token:name", "root", "system" */
+    struct span actor; /* "user:U…", "token:name", "user:U… token:name", "root", "system"; who
+                          decided in another's place: "user:U… for:U…" */
     struct span via;   /* "slack", "api", "cli", "system" */
     bool has_id;
     struct request_id id;

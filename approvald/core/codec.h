@@ -65,6 +65,23 @@ codec_token_encode(const struct token_record *token, struct buf *buf, struct err
 enum err_code
 codec_token_decode(struct span bytes, struct token_record *ret_token, struct err *err) WARN_UNUSED;
 
+/* Somebody stands in for an approver for a time. */
+struct delegation {
+    uint64_t id;
+    struct span from; /* the approver */
+    struct span to;   /* his substitute */
+    uint64_t begin_ms;
+    uint64_t end_ms; /* it is over then */
+    uint64_t made_ms;
+    struct span made_by; /* as the audit log says it */
+};
+enum err_code codec_delegation_encode(const struct delegation *delegation,
+                                      struct buf *buf,
+                                      struct err *err) WARN_UNUSED;
+enum err_code codec_delegation_decode(struct span bytes,
+                                      struct delegation *ret_delegation,
+                                      struct err *err) WARN_UNUSED;
+
 /* A press that waits for facts. */
 struct inbox_entry {
     uint64_t seq;

@@ -7,8 +7,8 @@
  * that one of them is not the default: u8 rejections (default 1) | list of text excludes | list of
  * (text name | u8 quorum | u8 alternative | u64 users | u8 groups) | with flag 64: a section of
  * codec_clocks | with flag 128: text fields (codec_fields.c) | in version 2: u8 parts, those that
- * are not all defaults, in the order of their numbers: 128: it names channels or e-mail addresses,
- * without content.
+ * are not all defaults, in the order of their numbers: 16: delegation, 128: it names channels or
+ * e-mail addresses, both without content.
  * retention: u8 version (1) | u32 version | u64 requests_ms, audit_ms, applied_ms |
  *   text applied_by.
  * Never judges whether a policy makes sense: policy_check does, before it is stored. */
@@ -29,8 +29,9 @@
 
 /* All flags are taken. Numbers of parts are given once and for all; the order is theirs. */
 enum policy_part {
-    PART_NAMES = 128, /* without content, see policy_parts */
-    PART_ALL = 128,
+    PART_DELEGATION = 16, /* without content */
+    PART_NAMES = 128,     /* without content, see policy_parts */
+    PART_ALL = 144,
 };
 
 enum policy_flag {
@@ -119,6 +120,7 @@ static uint8_t policy_parts(const struct policy *policy)
 {
     unsigned int parts = 0;
 
+    parts |= policy->delegation ? PART_DELEGATION : 0U;
     parts |= has_names(policy) ? PART_NAMES : 0U;
     return (uint8_t)parts;
 }
@@ -132,10 +134,13 @@ static void write_parts(struct codec_writer *writer, const struct policy *policy
     }
 }
 
-/* What the rest of the record must have said already, or did not. */
-static uint8_t read_parts(struct unpack *unpack)
+/* Names are what the rest of the record must have said already, or did not. */
+static uint8_t read_parts(struct unpack *unpack, struct policy *policy)
 {
-    return (uint8_t)codec_range(unpack, 1, PART_ALL);
+    uint8_t parts = (uint8_t)codec_range(unpack, 1, PART_ALL);
+
+    policy->delegation = (parts & PART_DELEGATION) != 0;
+    return parts;
 }
 
 enum err_code codec_policy_encode(const struct policy *policy, struct buf *buf, struct err *err)
@@ -240,7 +245,7 @@ enum err_code codec_policy_decode(struct span bytes, struct policy *ret_policy, 
     if ((flags & FLAG_FIELDS) != 0) {
         ret_policy->fields = read_fields(&unpack);
     }
-    parts = version == VERSION_MORE ? read_parts(&unpack) : 0;
+    parts = version == VERSION_MORE ? read_parts(&unpack, ret_policy) : 0;
     if (!unpack.failed && (!groups_fit(ret_policy) || parts != policy_parts(ret_policy))) {
         unpack.failed = true;
     }

@@ -11,6 +11,8 @@
  *        with needs: for each decision u8 bit set of needs.
  *     2: a section of codec_clocks.
  *     4: text fields (codec_fields.c), not empty.
+ *     16: for each decision a list of (text user | u8 bit set of needs), in whose place he decided,
+ *        and when it is not empty u8 no_own.
  * Never judges whether the request makes sense: request_invariant does. */
 #include "approvald/core/codec.h"
 #include "approvald/core/codec_clocks.h"
@@ -24,11 +26,21 @@
 #define VERSION      1
 #define VERSION_MORE 2
 
-enum part { PART_NEEDS = 1, PART_CLOCKS = 2, PART_FIELDS = 4, PART_ALL = 7 };
+enum part { PART_NEEDS = 1, PART_CLOCKS = 2, PART_FIELDS = 4, PART_BEHALF = 16, PART_ALL = 23 };
 
 static bool has_needs(const struct request *request)
 {
     return request->need_count > 0 || request->rejections != 1;
+}
+
+static bool has_behalf(const struct request *request)
+{
+    for (uint32_t i = 0; i < request->decision_count; i++) {
+        if (request->decisions[i].behalf_count > 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void write_decisions(struct codec_writer *writer, const struct request *request)
@@ -52,6 +64,7 @@ static uint8_t parts_of(const struct request *request)
     parts |= has_needs(request) ? PART_NEEDS : 0U;
     parts |= codec_request_clocks_set(&request->clocks) ? PART_CLOCKS : 0U;
     parts |= request->fields.size > 0 ? PART_FIELDS : 0U;
+    parts |= has_behalf(request) ? PART_BEHALF : 0U;
     return (uint8_t)parts;
 }
 
@@ -64,6 +77,22 @@ static void write_needs(struct codec_writer *writer, const struct request *reque
     }
     for (uint32_t i = 0; request->need_count > 0 && i < request->decision_count; i++) {
         codec_u8(writer, (uint8_t)request->decisions[i].needs);
+    }
+}
+
+static void write_behalf(struct codec_writer *writer, const struct request *request)
+{
+    for (uint32_t i = 0; i < request->decision_count; i++) {
+        const struct decision *decision = &request->decisions[i];
+
+        codec_u8(writer, (uint8_t)decision->behalf_count);
+        for (uint32_t j = 0; j < decision->behalf_count; j++) {
+            codec_text(writer, decision->behalfs[j].user);
+            codec_u8(writer, (uint8_t)decision->behalfs[j].needs);
+        }
+        if (decision->behalf_count > 0) {
+            codec_u8(writer, decision->no_own ? 1 : 0);
+        }
     }
 }
 
@@ -82,6 +111,9 @@ static void write_parts(struct codec_writer *writer, const struct request *reque
     }
     if ((parts & PART_FIELDS) != 0) {
         codec_text(writer, request->fields);
+    }
+    if ((parts & PART_BEHALF) != 0) {
+        write_behalf(writer, request);
     }
 }
 
@@ -174,6 +206,23 @@ static struct span read_fields(struct unpack *unpack)
     return fields;
 }
 
+static void read_behalf(struct unpack *unpack, struct request *request)
+{
+    for (uint32_t i = 0; i < request->decision_count; i++) {
+        struct decision *decision = &request->decisions[i];
+
+        decision->behalf_count = codec_count(unpack, CORE_STAND_IN_COUNT_MAX);
+        for (uint32_t j = 0; j < decision->behalf_count; j++) {
+            decision->behalfs[j].user = unpack_text(unpack);
+            decision->behalfs[j].needs = unpack_u8(unpack);
+            if (codec_bits_past(decision->behalfs[j].needs, request->need_count)) {
+                unpack->failed = true;
+            }
+        }
+        decision->no_own = decision->behalf_count > 0 && codec_bool(unpack);
+    }
+}
+
 static void read_parts(struct unpack *unpack, struct request *request)
 {
     uint8_t parts = codec_range(unpack, 1, PART_ALL);
@@ -186,6 +235,9 @@ static void read_parts(struct unpack *unpack, struct request *request)
     }
     if ((parts & PART_FIELDS) != 0) {
         request->fields = read_fields(unpack);
+    }
+    if ((parts & PART_BEHALF) != 0) {
+        read_behalf(unpack, request);
     }
     if (parts_of(request) != parts) {
         unpack->failed = true; /* no encoder says that there is nothing to say */

@@ -2,10 +2,11 @@
 /* eligible.c: who may decide, and who may ask from Slack.
  * Owns the order in which a decision is refused: what the person is, then whether he asked himself,
  * then whether he is named, then whether the request is still open, then whether he is too near to
- * the requester, and at last whether his approval would help.
+ * the requester, and at last whether his approval would help, or his right is used already.
  * Never guesses: an unknown fact that matters is asked for, never assumed. */
 #include "approvald/core/eligible.h"
 #include "approvald/core/needs.h"
+#include "approvald/core/rights.h"
 
 #include "base/assert.h"
 
@@ -75,12 +76,14 @@ static enum refusal check_named(const struct request *request,
                                 bool *ret_unknown)
 {
     bool rejects = event->verdict == VERDICT_REJECT;
-    uint32_t unknown;
-    uint32_t needs = needs_of_decider(request, policy, event->actor.user, event->facts, &unknown);
     enum known excluded = needs_excluded(policy, request->requester, event->facts);
     enum refusal state = check_state(request, event);
+    struct decision decision;
+    struct rights rights;
+    bool some;
 
-    if (needs == 0 && unknown == 0) {
+    rights_find(request, policy, event, &rights);
+    if (rights_are_none(&rights)) {
         return REFUSAL_NOT_APPROVER;
     }
     if (state != REFUSAL_NONE) {
@@ -91,11 +94,13 @@ static enum refusal check_named(const struct request *request,
     }
     /* Whoever may fill one need may reject; what an approval fills must be known in full, for it
      * is recorded and never looked at again. */
-    *ret_unknown = excluded == KNOWN_UNKNOWN || (rejects ? needs == 0 : unknown != 0);
-    if (!rejects && unknown == 0 && !needs_helps(request, needs)) {
-        return REFUSAL_NOT_NEEDED;
+    some = rights.own != 0 || rights.behalf_count > 0;
+    *ret_unknown =
+        excluded == KNOWN_UNKNOWN || (rejects ? !some : rights.unknown != 0 || rights.more);
+    if (!some || (!rejects && (rights.unknown != 0 || rights.more))) {
+        return REFUSAL_NONE;
     }
-    return REFUSAL_NONE;
+    return rights_use(request, event, &rights, &decision);
 }
 
 enum refusal eligible_check(const struct request *request,
@@ -125,6 +130,29 @@ enum refusal eligible_check(const struct request *request,
     return refusal;
 }
 
+/* As if the requester (or a program: empty) asked now. */
+static struct request request_under(const struct policy *policy, struct span requester)
+{
+    struct request request = {.state = REQUEST_PENDING,
+                              .requester = requester,
+                              .quorum = policy->quorum,
+                              .rejections = policy->rejections,
+                              .need_count = policy->need_count};
+
+    for (uint32_t i = 0; i < policy->need_count; i++) {
+        request.needs[i] = policy->needs[i].need;
+    }
+    return request;
+}
+
+static struct approval_event approval_by(struct span user, const struct facts *facts)
+{
+    return (struct approval_event){.kind = APPROVAL_DECIDE,
+                                   .actor = {.kind = ACTOR_PERSON, .via = VIA_API, .user = user},
+                                   .verdict = VERDICT_APPROVE,
+                                   .facts = facts};
+}
+
 enum refusal eligible_try(const struct policy *policy,
                           struct span requester,
                           struct span user,
@@ -132,37 +160,48 @@ enum refusal eligible_try(const struct policy *policy,
                           uint32_t *ret_needs,
                           bool *ret_need_facts)
 {
-    struct request request = {.state = REQUEST_PENDING,
-                              .requester = requester,
-                              .quorum = policy->quorum,
-                              .rejections = policy->rejections,
-                              .need_count = policy->need_count};
-    struct approval_event event = {.kind = APPROVAL_DECIDE,
-                                   .actor = {.kind = ACTOR_PERSON, .via = VIA_API, .user = user},
-                                   .verdict = VERDICT_APPROVE,
-                                   .facts = facts};
+    struct request request = request_under(policy, requester);
+    struct approval_event event = approval_by(user, facts);
     uint32_t unknown;
 
-    for (uint32_t i = 0; i < policy->need_count; i++) {
-        request.needs[i] = policy->needs[i].need;
-    }
     *ret_needs = needs_of_person(policy, user, facts, &unknown);
     return eligible_check(&request, policy, &event, ret_need_facts);
 }
 
+uint32_t eligible_behalfs(const struct policy *policy,
+                          struct span requester,
+                          struct span user,
+                          const struct facts *facts,
+                          struct behalf ret_behalfs[CORE_STAND_IN_COUNT_MAX])
+{
+    struct request request = request_under(policy, requester);
+    struct approval_event event = approval_by(user, facts);
+    struct rights rights;
+
+    rights_find(&request, policy, &event, &rights);
+    for (uint32_t i = 0; i < rights.behalf_count; i++) {
+        ret_behalfs[i] = rights.behalfs[i];
+    }
+    return rights.behalf_count;
+}
+
 bool eligible_still(const struct request *request,
                     const struct policy *policy,
-                    const struct decision *decision,
+                    const struct behalf *right,
                     const struct facts *facts,
                     uint32_t *ret_needs)
 {
-    struct span user = decision->user;
     uint32_t unknown;
-    uint32_t needs = needs_of_decider(request, policy, user, facts, &unknown);
+    uint32_t now = needs_of_decider(request, policy, right->user, facts, &unknown);
 
-    *ret_needs = decision->needs & (needs | unknown);
-    return check_person(facts) == REFUSAL_NONE && (needs != 0 || unknown != 0) &&
-           (policy->self_approval || !request_is_of(request, user));
+    *ret_needs = right->needs & (now | unknown);
+    return check_person(facts) == REFUSAL_NONE && (now != 0 || unknown != 0) &&
+           (policy->self_approval || !request_is_of(request, right->user));
+}
+
+bool eligible_is_gone(const struct facts *facts)
+{
+    return check_person(facts) != REFUSAL_NONE;
 }
 
 enum refusal eligible_ask(const struct facts *facts)

@@ -20,14 +20,24 @@ enum refusal eligible_try(const struct policy *policy,
                           const struct facts *facts,
                           uint32_t *ret_needs,
                           bool *ret_need_facts);
-/* Who approved this request may still do so under that version of the policy, as far as is known:
- * false only when it is certain that he may not. *ret_needs: those of the needs that he could fill
- * then which he may still fill; without needs 0. */
+/* In whose place could he do so, as far as is certain; how many. */
+uint32_t eligible_behalfs(const struct policy *policy,
+                          struct span requester,
+                          struct span user,
+                          const struct facts *facts,
+                          struct behalf ret_behalfs[CORE_STAND_IN_COUNT_MAX]);
+/* May the right by which this request was approved (somebody's own, or that of one who was stood in
+ * for) still be used under that version of the policy, as far as is known of its owner? False only
+ * when it is certain that it may not. *ret_needs: those of the needs that it could fill then which
+ * it may still fill; without needs 0. That a delegation has ended since does not matter: it held
+ * when it was used. */
 bool eligible_still(const struct request *request,
                     const struct policy *policy,
-                    const struct decision *decision,
+                    const struct behalf *right,
                     const struct facts *facts,
                     uint32_t *ret_needs);
+/* It is known that this person decides nothing here: a guest, a bot, a stranger, a leaver. */
+bool eligible_is_gone(const struct facts *facts);
 
 /* Is it this person's own: asked by him, or for him? */
 bool request_is_of(const struct request *request, struct span user);

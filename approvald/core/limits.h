@@ -15,6 +15,7 @@
 #define CORE_NEED_COUNT_MAX 8
 /* Rejections by distinct people; each takes a place among the decisions beside the approvals. */
 #define CORE_REJECTIONS_MAX           6
+#define CORE_STAND_IN_COUNT_MAX       4   /* people one stands in for at a time: a holiday */
 #define CORE_POLICY_USER_COUNT_MAX    64  /* more people are a user group's business */
 #define CORE_POLICY_GROUP_COUNT_MAX   8   /* each costs a Slack call a minute to keep fresh */
 #define CORE_ESCALATE_USER_COUNT_MAX  16  /* a manager and his deputies; more are a user group */
@@ -87,6 +88,7 @@
 
 static_assert(CORE_QUORUM_MAX + CORE_REJECTIONS_MAX <= CORE_DECISION_COUNT_MAX,
               "a quorum and the rejections beside it must fit in the decisions");
+static_assert(CORE_FACT_GROUP_COUNT_MAX <= 64, "memberships of who is stood in for are bits");
 static_assert(CORE_NEED_COUNT_MAX <= 8, "a set of needs is stored in a byte");
 static_assert(CORE_FIELD_COUNT_MAX * (CORE_FIELD_NAME_SIZE_MAX + 4 * CORE_FIELD_LABEL_COUNT_MAX +
                                       CORE_FIELD_VALUE_SIZE_MAX + 6) <

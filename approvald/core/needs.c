@@ -10,9 +10,70 @@
 
 #include <string.h>
 
-static void
-quorum_of(const struct request *request, uint32_t decision_count, struct quorum *ret_quorum)
+/* Whose the quorum's rights are. */
+struct owners {
+    struct span users[QUORUM_RIGHT_COUNT_MAX];
+};
+
+/* The right of that person; what it may fill is what was known when it was mentioned first. */
+static uint32_t right_of(struct quorum *quorum,
+                         struct owners *owners,
+                         const struct request *request,
+                         const struct behalf *behalf)
 {
+    uint32_t right = 0;
+
+    while (right < quorum->right_count && !span_equal(owners->users[right], behalf->user)) {
+        right++;
+    }
+    if (right == quorum->right_count) {
+        owners->users[right] = behalf->user;
+        (void)quorum_add_right(quorum, request->need_count == 0 ? 1 : behalf->needs);
+    }
+    return right;
+}
+
+/* Who stops what is approved uses nothing up: everybody may who may decide. */
+static bool is_stop(const struct request *request, uint32_t index)
+{
+    return request->clocks.effect_ms > 0 && index + 1 == request->decision_count &&
+           request->decisions[index].verdict == VERDICT_REJECT;
+}
+
+static void add_decider(const struct request *request,
+                        uint32_t index,
+                        struct quorum *quorum,
+                        struct owners *owners,
+                        bool *spent)
+{
+    const struct decision *decision = &request->decisions[index];
+    struct quorum_person *person = &quorum->people[index];
+    const struct behalf own = {.user = decision->user, .needs = decision->needs};
+    bool approves = decision->verdict == VERDICT_APPROVE;
+
+    ASSERT(decision->behalf_count <= CORE_STAND_IN_COUNT_MAX);
+    if (is_stop(request, index)) {
+        return;
+    }
+    if (!decision->no_own) {
+        person->rights[person->count++] = right_of(quorum, owners, request, &own);
+    }
+    for (uint32_t i = 0; i < decision->behalf_count; i++) {
+        person->rights[person->count++] = right_of(quorum, owners, request, &decision->behalfs[i]);
+    }
+    for (uint32_t i = 0; !approves && i < person->count; i++) {
+        spent[person->rights[i]] = true;
+    }
+    person->count = approves ? person->count : 0;
+}
+
+static void quorum_of(const struct request *request,
+                      uint32_t decision_count,
+                      struct quorum *ret_quorum,
+                      struct owners *owners)
+{
+    bool spent[QUORUM_RIGHT_COUNT_MAX] = {false};
+
     ASSERT(decision_count <= request->decision_count);
     ASSERT(decision_count <= CORE_DECISION_COUNT_MAX);
     memset(ret_quorum, 0, sizeof *ret_quorum);
@@ -24,10 +85,10 @@ quorum_of(const struct request *request, uint32_t decision_count, struct quorum 
     }
     ret_quorum->person_count = decision_count;
     for (uint32_t i = 0; i < decision_count; i++) {
-        const struct decision *decision = &request->decisions[i];
-        uint32_t may_fill = request->need_count == 0 ? 1 : decision->needs;
-
-        ret_quorum->may_fill[i] = decision->verdict == VERDICT_APPROVE ? may_fill : 0;
+        add_decider(request, i, ret_quorum, owners, spent);
+    }
+    for (uint32_t right = 0; right < ret_quorum->right_count; right++) {
+        ret_quorum->may_fill[right] = spent[right] ? 0 : ret_quorum->may_fill[right];
     }
 }
 
@@ -36,17 +97,52 @@ void needs_judge(const struct request *request,
                  struct quorum_result *ret_result)
 {
     struct quorum quorum;
+    struct owners owners;
 
-    quorum_of(request, decision_count, &quorum);
+    quorum_of(request, decision_count, &quorum, &owners);
     quorum_judge(&quorum, ret_result);
 }
 
 bool needs_helps(const struct request *request, uint32_t may_fill)
 {
     struct quorum quorum;
+    struct owners owners;
 
-    quorum_of(request, request->decision_count, &quorum);
+    quorum_of(request, request->decision_count, &quorum, &owners);
     return quorum_helps(&quorum, may_fill);
+}
+
+uint32_t needs_taken(const struct request *request)
+{
+    struct quorum quorum;
+    struct owners owners;
+
+    quorum_of(request, request->decision_count, &quorum, &owners);
+    return quorum_taken(&quorum);
+}
+
+void needs_principals(const struct request *request,
+                      uint32_t decision_count,
+                      struct span ret_users[CORE_DECISION_COUNT_MAX])
+{
+    struct quorum quorum;
+    struct owners owners;
+    struct quorum_result result;
+
+    quorum_of(request, decision_count, &quorum, &owners);
+    quorum_judge(&quorum, &result);
+    for (uint32_t i = 0; i < decision_count; i++) {
+        const struct decision *decision = &request->decisions[i];
+        uint32_t right = result.uses[i];
+        struct span user = decision->user;
+
+        if (right != QUORUM_NONE) {
+            user = owners.users[right];
+        } else if (decision->no_own && decision->behalf_count > 0) {
+            user = decision->behalfs[0].user;
+        }
+        ret_users[i] = span_equal(user, decision->user) ? SPAN_NONE : user;
+    }
 }
 
 uint32_t needs_rejections(const struct request *request, uint32_t decision_count)
@@ -79,6 +175,34 @@ static bool are_ordered(const struct request *request)
     return sum <= CORE_QUORUM_MAX;
 }
 
+static bool fills_something(const struct request *request, uint32_t needs)
+{
+    return needs >> request->need_count == 0 && (needs == 0) == (request->need_count == 0);
+}
+
+/* Who may decide may fill something, by his own right or by another's. */
+static bool rights_fit(const struct request *request, const struct decision *decision)
+{
+    bool fit = decision->no_own ? decision->needs == 0 && decision->behalf_count > 0
+                                : fills_something(request, decision->needs);
+
+    if (decision->behalf_count > CORE_STAND_IN_COUNT_MAX ||
+        (decision->verdict == VERDICT_REJECT &&
+         decision->behalf_count != (decision->no_own ? 1U : 0U))) {
+        return false;
+    }
+    for (uint32_t i = 0; i < decision->behalf_count; i++) {
+        const struct behalf *behalf = &decision->behalfs[i];
+
+        fit = fit && behalf->user.size > 0 && !span_equal(behalf->user, decision->user) &&
+              fills_something(request, behalf->needs);
+        for (uint32_t j = 0; j < i; j++) {
+            fit = fit && !span_equal(decision->behalfs[j].user, behalf->user);
+        }
+    }
+    return fit;
+}
+
 bool needs_invariant(const struct request *request)
 {
     if (request->need_count > CORE_NEED_COUNT_MAX || !are_ordered(request) ||
@@ -86,10 +210,7 @@ bool needs_invariant(const struct request *request)
         return false;
     }
     for (uint32_t i = 0; i < request->decision_count; i++) {
-        uint32_t needs = request->decisions[i].needs;
-
-        /* Who may decide may fill something. */
-        if (needs >> request->need_count != 0 || (needs == 0) != (request->need_count == 0)) {
+        if (!rights_fit(request, &request->decisions[i])) {
             return false;
         }
     }

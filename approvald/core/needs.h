@@ -14,6 +14,13 @@ void needs_judge(const struct request *request,
                  struct quorum_result *ret_result);
 /* Would the approval of one more person help who may fill this bit set of needs? */
 bool needs_helps(const struct request *request, uint32_t may_fill);
+/* Places taken by all decisions, of all alternatives together. */
+uint32_t needs_taken(const struct request *request);
+/* In whose place each of the first decision_count decisions counts, as needs_judge has it: empty
+ * for a person who counts for himself. */
+void needs_principals(const struct request *request,
+                      uint32_t decision_count,
+                      struct span ret_users[CORE_DECISION_COUNT_MAX]);
 /* Rejections among the first decision_count decisions. */
 uint32_t needs_rejections(const struct request *request, uint32_t decision_count);
 /* Needs in order, without gaps in their alternatives, with quorums that add up to at most

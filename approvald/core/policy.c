@@ -253,6 +253,7 @@ enum field {
     FIELD_LAPSES_AFTER,
     FIELD_WEBHOOKS,
     FIELD_FIELDS,
+    FIELD_DELEGATION,
     FIELD_CLOCKS, /* and those behind it: policy_clocks.c's */
 };
 
@@ -272,6 +273,7 @@ static const char *const field_names[] = {
     [FIELD_LAPSES_AFTER] = "lapses_after",
     [FIELD_WEBHOOKS] = "webhooks",
     [FIELD_FIELDS] = "fields",
+    [FIELD_DELEGATION] = "delegation",
 };
 
 static_assert(sizeof field_names / sizeof field_names[0] + POLICY_CLOCKS_FIELD_COUNT ==
@@ -378,6 +380,8 @@ policy_field_format(const struct policy *policy, size_t index, struct buf *buf, 
         return policy_format_ids(policy->webhooks, policy->webhook_count, buf, err);
     case FIELD_FIELDS:
         return format_fields(policy, buf, err);
+    case FIELD_DELEGATION:
+        return format_bool(policy->delegation, buf, err);
     case FIELD_CLOCKS:
         break;
     }
@@ -437,6 +441,8 @@ bool policy_field_equal(const struct policy *a, const struct policy *b, size_t i
         return policy_ids_equal(a->webhooks, a->webhook_count, b->webhooks, b->webhook_count);
     case FIELD_FIELDS:
         return span_equal(a->fields, b->fields);
+    case FIELD_DELEGATION:
+        return a->delegation == b->delegation;
     case FIELD_CLOCKS:
         break;
     }
@@ -455,6 +461,7 @@ static bool is_rule(size_t index)
     case FIELD_REJECTIONS:
     case FIELD_EXCLUDES:
     case FIELD_SELF_APPROVAL:
+    case FIELD_DELEGATION:
         return true;
     case FIELD_TITLE:
     case FIELD_CHANNEL:

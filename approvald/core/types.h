@@ -43,8 +43,9 @@ enum actor_kind { ACTOR_PERSON = 1, ACTOR_TOKEN, ACTOR_ROOT, ACTOR_SYSTEM };
 struct actor {
     enum actor_kind kind;
     enum via via;
-    struct span user;  /* Slack user id (U… or W…), or empty */
-    struct span token; /* the token's name, or empty */
+    struct span user;   /* Slack user id (U… or W…), or empty */
+    struct span token;  /* the token's name, or empty */
+    struct span behalf; /* in an audit entry: the person in whose place he decided, or empty */
 };
 
 /* Approvals by distinct people of one kind. The needs of one alternative are all needed; one
@@ -55,6 +56,12 @@ struct need {
     uint32_t alternative; /* from 0 on, without gaps, never decreasing */
 };
 
+/* Somebody in whose place a person may decide, and the needs that he may fill there. */
+struct behalf {
+    struct span user;
+    uint32_t needs; /* as those of a decision */
+};
+
 struct decision {
     enum verdict verdict;
     enum via via;
@@ -63,6 +70,11 @@ struct decision {
     uint64_t at_ms;
     struct span user;
     struct span reason; /* may be empty */
+    /* Delegation: the rights that he had besides his own, by what was known then. Each right, his
+     * own or another's, counts once in a request, whoever uses it: core/quorum.h. */
+    bool no_own;           /* he has none of his own here */
+    uint32_t behalf_count; /* of a rejection: 0, or 1 without an own one: the right it uses up */
+    struct behalf behalfs[CORE_STAND_IN_COUNT_MAX];
 };
 
 /* What time will do to a pending request, and did: core/approval_time.c. All 0 without such
@@ -147,15 +159,16 @@ struct policy_need {
 struct policy {
     struct span name;
     uint32_t version;
-    bool deleted;              /* no new requests; old ones go on */
-    struct span title;         /* for people */
-    struct span channel;       /* Slack channel id of the card */
-    uint32_t quorum;           /* distinct people; with needs: the fewest that can be enough */
-    uint32_t rejections;       /* distinct people who end a request by rejecting it */
-    bool self_approval;        /* may the requester approve? default: no */
-    bool direct_requester;     /* direct message to the requester about the outcome; default: yes */
-    bool require_reason;       /* a request must say why */
-    bool ask_in_slack;         /* may people ask under it from Slack? default: no */
+    bool deleted;          /* no new requests; old ones go on */
+    struct span title;     /* for people */
+    struct span channel;   /* Slack channel id of the card */
+    uint32_t quorum;       /* distinct people; with needs: the fewest that can be enough */
+    uint32_t rejections;   /* distinct people who end a request by rejecting it */
+    bool self_approval;    /* may the requester approve? default: no */
+    bool direct_requester; /* direct message to the requester about the outcome; default: yes */
+    bool require_reason;   /* a request must say why */
+    bool ask_in_slack;     /* may people ask under it from Slack? default: no */
+    bool delegation;       /* may approvers who are out of office be stood in for? default: no */
     uint64_t expires_after_ms; /* a pending request expires */
     uint64_t lapses_after_ms;  /* an unclaimed approval lapses; 0: never */
     uint32_t user_count;
@@ -173,6 +186,17 @@ struct policy {
     uint64_t applied_ms;
     struct span applied_by;
     struct policy_clocks clocks;
+};
+
+/* A person who is stood in for, as far as he is known: see struct facts. */
+struct stand_in {
+    struct span user;
+    bool known;        /* it is known what he is */
+    bool fit;          /* a full member: no guest, bot, stranger, leaver */
+    bool emails_known; /* and his e-mail addresses, as in the facts */
+    uint32_t email_count;
+    struct span emails[CORE_FACT_EMAIL_COUNT_MAX];
+    uint64_t member; /* bit set of the facts' known groups: those that he is in */
 };
 
 /* What is known about the person who presses, from the directory's cache. Unknown facts that the
@@ -194,6 +218,9 @@ struct facts {
     bool requester_known;     /* his membership of all known groups of the policy */
     uint32_t requester_count; /* those that he is in */
     struct span requester[CORE_POLICY_GROUP_COUNT_MAX];
+    /* Of those in whose place the person may decide now; whether he may, the store says. */
+    uint32_t stand_in_count;
+    struct stand_in stand_ins[CORE_STAND_IN_COUNT_MAX];
 };
 
 /* Why a press or a call changes nothing: the word for programs, the sentence for people. The
@@ -239,7 +266,9 @@ struct facts {
     X(REFUSAL_POLICY_CHANGED, "policy_changed",                                                    \
       "The rules of the policy have changed since this was approved; ask again.")                  \
     X(REFUSAL_APPROVER_GONE, "approver_gone",                                                      \
-      "Somebody who approved this may not approve it any more; ask again.")
+      "Somebody who approved this may not approve it any more; ask again.")                        \
+    X(REFUSAL_STOOD_IN, "stood_in",                                                                \
+      "An approver and who stands in for him count once together, and that has been used here.")
 
 enum refusal {
 #define REFUSAL_ENUM(code, word, sentence) code,

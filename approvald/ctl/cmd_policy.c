@@ -298,9 +298,29 @@ static enum err_code show_rules(const struct json *test, struct err *err)
     (void)json_u64(test, "rejections", &rejections); /* always there */
     (void)printf("rejected by %llu of them; the requester %s\n", (unsigned long long)rejections,
                  json_bool(test, "self_approval", false) ? "may decide too" : "does not decide");
+    if (json_bool(test, "delegation", false)) {
+        (void)printf("who is out of office may be stood in for\n");
+    }
     for (const struct json *at = json_first(excludes); rc == ERR_OK && at != NULL;
          at = json_next(at)) {
         rc = show_group("does not decide what its own members ask for: ", at, err);
+    }
+    return rc;
+}
+
+/* ", in the place of U0APR00001 for security" */
+static enum err_code
+add_behalf(const struct json *behalf, bool first, struct buf *line, struct err *err)
+{
+    const struct json *needs = json_get(behalf, "needs");
+    enum err_code rc =
+        buf_append_format(line, err, "%s%.*s", first ? ", in the place of " : " or of ",
+                          SPAN_ARGS(json_text(behalf, "user")));
+
+    for (const struct json *at = json_first(needs); rc == ERR_OK && at != NULL;
+         at = json_next(at)) {
+        rc = buf_append_format(line, err, "%s%.*s", at == json_first(needs) ? " for " : " or ",
+                               SPAN_ARGS(json_string(at)));
     }
     return rc;
 }
@@ -311,6 +331,7 @@ static enum err_code show_approver(const struct json *approver, struct err *err)
     AUTO_BUF struct buf *line = NULL;
     struct span detail = json_text(approver, "detail");
     const struct json *needs = json_get(approver, "needs");
+    const struct json *behalfs = json_get(approver, "in_the_place_of");
     enum err_code rc = buf_new(CTL_BODY_SIZE_MAX, &line, err);
 
     if (rc == ERR_OK) {
@@ -324,6 +345,10 @@ static enum err_code show_approver(const struct json *approver, struct err *err)
          at = json_next(at)) {
         rc = buf_append_format(line, err, "%s%.*s", at == json_first(needs) ? ", for " : " or ",
                                SPAN_ARGS(json_string(at)));
+    }
+    for (const struct json *at = json_first(behalfs); rc == ERR_OK && at != NULL;
+         at = json_next(at)) {
+        rc = add_behalf(at, at == json_first(behalfs), line, err);
     }
     return rc == ERR_OK ? ctl_print_line("", buf_span(line), err) : rc;
 }

@@ -42,7 +42,7 @@
     X(OPTION_ASK, "ask", NULL, "the token may ask")                                                \
     X(OPTION_DECIDE, "decide", NULL, "the token may decide, as --user")                            \
     X(OPTION_READ, "read", NULL, "the token may list requests and read the audit log")             \
-    X(OPTION_USER, "user", "USER", "Slack user id that the token belongs to")                      \
+    X(OPTION_USER, "user", "USER", "Slack user id of the person whom it is for")                   \
     X(OPTION_RATE, "rate", "N", "calls a minute")                                                  \
     X(OPTION_OUTPUT, "output", "FILE", "write the secret there (mode 0600), not on the screen")    \
     X(OPTION_DRY_RUN, "dry-run", NULL, "show the difference, change nothing")                      \
@@ -73,7 +73,9 @@
     X(OPTION_ADDRESS, "address", "ADDRESS", "this host's own, towards the other one")              \
     X(OPTION_ROUTER_ID, "router-id", "N", "VRRP's number, 1 to 255, of no other pair here")        \
     X(OPTION_ROOT, "root", "DIR", "write below DIR and start nothing: for images and tests")       \
-    X(OPTION_END, "end", NULL, "of a rotation: no longer trust the former authorities")
+    X(OPTION_END, "end", NULL, "of a rotation: no longer trust the former authorities")            \
+    X(OPTION_BEGIN, "begin", "DATE", "from then on: 2026-12-24 or 2026-12-24T08:00, here")         \
+    X(OPTION_UNTIL, "until", "DATE", "until the end of that day, or until 2026-12-24T08:00")
 
 enum option {
 #define OPTION_ENUM(option, name, value, help) option,

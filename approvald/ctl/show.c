@@ -121,13 +121,15 @@ static enum err_code show_decision(const struct json *decision, struct err *err)
     AUTO_BUF struct buf *line = NULL;
     struct span reason = json_text(decision, "reason");
     struct span need = json_text(decision, "need");
+    struct span behalf = json_text(decision, "on_behalf_of");
     bool yes = span_is(json_text(decision, "verdict"), "approve");
     enum err_code rc = buf_new(CTL_BODY_SIZE_MAX, &line, err);
 
     if (rc == ERR_OK) {
         rc = buf_append_format(
-            line, err, "%.*s by %.*s (%.*s)", SPAN_ARGS(json_text(decision, "at")),
-            SPAN_ARGS(json_text(decision, "user")), SPAN_ARGS(json_text(decision, "via")));
+            line, err, "%.*s by %.*s%s%.*s (%.*s)", SPAN_ARGS(json_text(decision, "at")),
+            SPAN_ARGS(json_text(decision, "user")), behalf.size > 0 ? " in the place of " : "",
+            SPAN_ARGS(behalf), SPAN_ARGS(json_text(decision, "via")));
     }
     if (rc == ERR_OK && need.size > 0) {
         rc = buf_append_format(line, err, " for %.*s", SPAN_ARGS(need));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* api.c: who calls, and how a call is answered; the routes are in api_requests.c, api_admin.c,
- * api_backup.c and api_health.c.
+ * api_delegations.c, api_backup.c and api_health.c.
  * Owns the table from codes and refusals to statuses.
  * Never decides a rule of approval, and answers nothing that the service has not said. */
 #include "approvald/http/api.h"
@@ -79,6 +79,9 @@ enum err_code api_attach(struct api *api, struct http_server *server, struct err
         rc = http_server_add(server, api_policy_test_routes(), api, err);
     }
     if (rc == ERR_OK) {
+        rc = http_server_add(server, api_delegation_routes(), api, err);
+    }
+    if (rc == ERR_OK) {
         rc = http_server_add(server, api_backup_routes(), api, err);
     }
     if (rc == ERR_OK) {
@@ -103,7 +106,7 @@ static const uint16_t refusal_statuses[] = {
     [REFUSAL_FACTS_UNKNOWN] = 503,   [REFUSAL_NOT_ASKABLE] = 403,
     [REFUSAL_NOT_NEEDED] = 409,      [REFUSAL_SAME_GROUP] = 403,
     [REFUSAL_ENOUGH] = 409,          [REFUSAL_POLICY_CHANGED] = 409,
-    [REFUSAL_APPROVER_GONE] = 409,
+    [REFUSAL_APPROVER_GONE] = 409,   [REFUSAL_STOOD_IN] = 409,
 };
 
 static uint32_t code_status(enum err_code rc)

@@ -216,6 +216,7 @@ static void add_policy(struct json *list, const struct policy *policy)
     add_names(object, "webhooks", policy->webhooks, policy->webhook_count);
     add_clocks(object, &policy->clocks);
     render_policy_fields(policy, object);
+    json_add_bool(object, "delegation", policy->delegation);
     add_time(object, "applied_at", policy->applied_ms);
     add_text_or_null(object, "applied_by", policy->applied_by);
 }

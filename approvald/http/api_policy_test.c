@@ -148,6 +148,31 @@ static void get_facts(const struct call *call,
     }
 }
 
+/* Those in whose place he may approve now, and for which needs. */
+static void add_stood_in_for(struct json *node,
+                             const struct policy *policy,
+                             struct span requester,
+                             struct span user,
+                             const struct facts *facts)
+{
+    struct json *list = json_add_array(node, "in_the_place_of");
+    struct behalf behalfs[CORE_STAND_IN_COUNT_MAX];
+    uint32_t count = eligible_behalfs(policy, requester, user, facts, behalfs);
+
+    for (uint32_t i = 0; i < count; i++) {
+        struct json *object = json_add_object(list, NULL);
+        struct json *names;
+
+        json_add_text(object, "user", behalfs[i].user);
+        names = json_add_array(object, "needs");
+        for (uint32_t j = 0; j < policy->need_count; j++) {
+            if ((behalfs[i].needs >> j & 1) != 0) {
+                json_add_text(names, NULL, policy->needs[j].need.name);
+            }
+        }
+    }
+}
+
 static void add_approver(struct json *object,
                          const struct call *call,
                          const struct policy *policy,
@@ -163,10 +188,12 @@ static void add_approver(struct json *object,
 
     if (call->api->options.facts != NULL) {
         get_facts(call, policy, requester, user, &facts);
+        service_add_stand_ins(call->api->options.service, user, &facts);
     }
     refusal = eligible_try(policy, requester, user, &facts, &needs, &unknown);
     json_add_text(node, "user", user);
     add_verdict(node, policy, refusal, unknown);
+    add_stood_in_for(node, policy, requester, user, &facts);
     names = json_add_array(node, "needs");
     for (uint32_t i = 0; i < policy->need_count; i++) {
         if ((needs >> i & 1) != 0) {
@@ -190,6 +217,7 @@ static void answer(struct call *call, const struct policy *policy)
     json_add_u64(object, "version", policy->version);
     json_add_bool(object, "deleted", policy->deleted);
     json_add_bool(object, "self_approval", policy->self_approval);
+    json_add_bool(object, "delegation", policy->delegation);
     list = json_add_array(object, "needs");
     for (uint32_t i = 0; i == 0 || i < policy->need_count; i++) {
         add_need(list, call, policy, i);

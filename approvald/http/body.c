@@ -353,6 +353,40 @@ enum err_code body_parse_token(struct span body,
     return ERR_OK;
 }
 
+enum err_code body_parse_delegation(struct span body,
+                                    struct json **ret_json,
+                                    struct service_delegation *ret_delegation,
+                                    struct err *err)
+{
+    AUTO_JSON struct json *json = NULL;
+    struct service_delegation delegation = {.id = 0};
+    uint64_t begin_s = 0;
+    uint64_t end_s = 0;
+    enum err_code rc = parse(body, &json, err);
+
+    if (rc == ERR_OK) {
+        rc = member_text(json, "from", CORE_SLACK_ID_SIZE_MAX, &delegation.from, err);
+    }
+    if (rc == ERR_OK) {
+        rc = member_text(json, "to", CORE_SLACK_ID_SIZE_MAX, &delegation.to, err);
+    }
+    if (rc == ERR_OK) {
+        rc = member_number(json, "begins_at_s", UINT32_MAX, &begin_s, err);
+    }
+    if (rc == ERR_OK) {
+        rc = member_number(json, "ends_at_s", UINT32_MAX, &end_s, err);
+    }
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    delegation.begin_ms = begin_s * 1000;
+    delegation.end_ms = end_s * 1000;
+    *ret_delegation = delegation;
+    *ret_json = json;
+    json = NULL;
+    return ERR_OK;
+}
+
 static const char *const surface_words[] = {
     [SURFACE_CARD] = "card",     [SURFACE_THREAD] = "thread",   [SURFACE_DIRECT] = "direct",
     [SURFACE_NOTICE] = "notice", [SURFACE_WEBHOOK] = "webhook",

@@ -54,6 +54,12 @@ enum err_code body_parse_token(struct span body,
                                struct service_token *ret_token,
                                struct err *err) WARN_UNUSED;
 
+/* from may be absent; a time that is absent is 0. */
+enum err_code body_parse_delegation(struct span body,
+                                    struct json **ret_json,
+                                    struct service_delegation *ret_delegation,
+                                    struct err *err) WARN_UNUSED;
+
 enum err_code body_parse_row(struct span body,
                              struct json **ret_json,
                              struct service_row_key *ret_key,

@@ -202,6 +202,7 @@ enum err_code refusal_code(enum refusal refusal)
     case REFUSAL_KEY_REUSED:
     case REFUSAL_CONSUMED:
     case REFUSAL_ENOUGH:
+    case REFUSAL_STOOD_IN:
     case REFUSAL_POLICY_CHANGED:
     case REFUSAL_APPROVER_GONE:
         return ERR_CONFLICT;

@@ -59,7 +59,7 @@ struct decide_job {
 };
 static_assert(sizeof(struct decide_job) <= JOB_BLOCK_SIZE, "a job must fit in its block");
 static_assert(2 * CORE_FACT_GROUP_COUNT_MAX + CORE_FACT_EMAIL_COUNT_MAX +
-                      CORE_POLICY_GROUP_COUNT_MAX + 5 <=
+                      CORE_POLICY_GROUP_COUNT_MAX + 5 * CORE_STAND_IN_COUNT_MAX + 5 <=
                   JOB_KEEP_COUNT_MAX,
               "all spans are kept");
 
@@ -136,6 +136,14 @@ size_t facts_spans(struct facts *facts, struct span **spans, size_t count)
     for (uint32_t i = 0; i < facts->requester_count; i++) {
         spans[count++] = &facts->requester[i];
     }
+    for (uint32_t i = 0; i < facts->stand_in_count; i++) {
+        struct stand_in *stand_in = &facts->stand_ins[i];
+
+        spans[count++] = &stand_in->user;
+        for (uint32_t j = 0; j < stand_in->email_count; j++) {
+            spans[count++] = &stand_in->emails[j];
+        }
+    }
     return count;
 }
 
@@ -193,6 +201,7 @@ enum err_code service_decide(struct service *service,
                                 .thread = decide->thread,
                                 .quiet = decide->quiet};
     job->facts = decide->facts;
+    service_add_stand_ins(service, decide->actor.user, &job->facts);
     decide_check(job, decide);
     if (base->refuse.code == ERR_OK) {
         rc = decide_keep(job, err);

@@ -32,6 +32,7 @@ struct groups {
     size_t count;
     struct group items[CORE_FACT_GROUP_COUNT_MAX];
     struct span spans[CORE_FACT_GROUP_COUNT_MAX]; /* of those still needed; given out */
+    bool delegation; /* a policy in force lets approvers be stood in for */
 };
 
 enum err_code groups_new(struct groups **ret_groups, struct err *err)
@@ -99,6 +100,11 @@ static void add_email(struct groups *groups, struct span text, uint64_t until_ms
     email->until_ms = until_ms;
 }
 
+bool service_delegation_is_used(const struct service *service)
+{
+    return service->groups->delegation;
+}
+
 /* Live policies are read first, so they are never the ones that find no room. */
 static void add(struct groups *groups, struct span id, uint64_t until_ms)
 {
@@ -144,6 +150,8 @@ static void add_policy(struct groups *groups, const struct policy *policy, uint6
     struct span emails[CORE_POLICY_USER_COUNT_MAX];
     uint32_t count = policy->deleted ? 0 : needs_groups(policy, needed);
 
+    groups->delegation =
+        groups->delegation || (policy->delegation && !policy->deleted && until_ms == UINT64_MAX);
     for (uint32_t i = 0; i < count; i++) {
         add(groups, needed[i], until_ms);
     }
@@ -210,6 +218,7 @@ static void answer(struct job *job, enum err_code rc, const struct err *err)
         groups->count = found->count;
         memcpy(groups->emails, found->emails, sizeof groups->emails);
         groups->email_count = found->email_count;
+        groups->delegation = found->delegation;
     }
     done_job_answer(job, rc, err);
 }

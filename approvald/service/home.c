@@ -8,6 +8,7 @@
 #include "approvald/service/answer.h"
 #include "approvald/service/book.h"
 #include "approvald/service/book_load.h"
+#include "approvald/service/delegations.h"
 #include "approvald/service/replay.h"
 
 #include "base/assert.h"
@@ -35,7 +36,9 @@ struct home_job {
     struct home_list lists[HOME_PART_COUNT];
 };
 static_assert(sizeof(struct home_job) <= JOB_BLOCK_SIZE, "a job must fit in its block");
-static_assert(2 * CORE_FACT_GROUP_COUNT_MAX + CORE_FACT_EMAIL_COUNT_MAX + 1 <= JOB_KEEP_COUNT_MAX,
+static_assert(2 * CORE_FACT_GROUP_COUNT_MAX + CORE_FACT_EMAIL_COUNT_MAX +
+                      5 * CORE_STAND_IN_COUNT_MAX + 1 <=
+                  JOB_KEEP_COUNT_MAX,
               "all spans are kept");
 
 /* What a version of a policy says about the person; in a table with open addressing. */
@@ -58,6 +61,7 @@ struct query {
     bool spent;   /* something was not read, for enough were */
     size_t opinion_count;
     struct opinion opinions[OPINION_ROOM];
+    struct facts facts; /* the question's, with those for whom he stands in, as the store says */
     size_t found_count;
     struct book_entry found[DEPTH]; /* of the part at hand, in its order */
 };
@@ -158,6 +162,7 @@ static const struct opinion *judge(struct query *query, const struct book_entry 
     struct subject subject;
     uint32_t unknown = 0;
     uint32_t needs;
+    bool behalf;
 
     if (opinion == NULL) {
         query->spent = true;
@@ -172,13 +177,14 @@ static const struct opinion *judge(struct query *query, const struct book_entry 
     subject.request.clocks.escalated_ms = subject.policy.clocks.escalate_after_ms;
     needs = needs_of_decider(&subject.request, &subject.policy, query->job->home.user,
                              &query->job->home.facts, &unknown);
+    behalf = subject.policy.delegation && query->facts.stand_in_count > 0;
     *opinion = (struct opinion){.policy = entry->policy,
-                                .named = needs != 0     ? KNOWN_YES
-                                         : unknown != 0 ? KNOWN_UNKNOWN
-                                                        : KNOWN_NO,
+                                .named = needs != 0 || behalf ? KNOWN_YES
+                                         : unknown != 0       ? KNOWN_UNKNOWN
+                                                              : KNOWN_NO,
                                 .self = subject.policy.self_approval,
                                 .each = subject.policy.need_count > 0,
-                                .time = subject.policy.clocks.escalate_after_ms > 0 ||
+                                .time = behalf || subject.policy.clocks.escalate_after_ms > 0 ||
                                         subject.policy.clocks.effect_after_ms > 0};
     query->opinion_count++;
     query->job->unknown = query->job->unknown || opinion->named == KNOWN_UNKNOWN;
@@ -193,7 +199,7 @@ static bool fits_waiting(const struct query *query, const struct subject *subjec
         .now_ms = query->work->now_ms,
         .actor = {.kind = ACTOR_PERSON, .via = VIA_SLACK, .user = home->user},
         .verdict = VERDICT_APPROVE,
-        .facts = &home->facts};
+        .facts = &query->facts};
     bool need_facts = false;
 
     return eligible_check(&subject->request, &subject->policy, &event, &need_facts) == REFUSAL_NONE;
@@ -369,7 +375,11 @@ static enum err_code run(struct work *work)
     query->book = work->writer->book;
     query->person = book_person(job->home.user);
     query->bit = book_bit(job->home.user);
-    rc = find(query);
+    query->facts = job->home.facts;
+    rc = delegations_apply(work, job->home.user, true, &query->facts);
+    if (rc == ERR_OK) {
+        rc = find(query);
+    }
     mem_free(query);
     return rc;
 }
@@ -447,6 +457,7 @@ enum err_code service_home(struct service *service,
     base->arg = arg;
     base->reads = true;
     job->home = *home;
+    service_add_stand_ins(service, home->user, &job->home.facts);
     spans[0] = &job->home.user;
     rc = job_keep(base, spans, facts_spans(&job->home.facts, spans, 1), err);
     if (rc != ERR_OK) {

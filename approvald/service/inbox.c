@@ -167,6 +167,7 @@ enum err_code service_inbox_resolve(struct service *service,
     ASSERT(facts->known_count <= CORE_FACT_GROUP_COUNT_MAX);
     ASSERT(facts->member_count <= CORE_FACT_GROUP_COUNT_MAX);
     ASSERT(facts->requester_count <= CORE_POLICY_GROUP_COUNT_MAX);
+    ASSERT(facts->stand_in_count <= CORE_STAND_IN_COUNT_MAX);
     rc = job_new(service, sizeof *job, resolve_run, resolve_answer, &base, err);
     if (rc != ERR_OK) {
         return rc;

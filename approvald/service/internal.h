@@ -13,6 +13,7 @@
 #include "approvald/service/service.h"
 
 struct book;
+struct delegations;
 struct buf;
 struct metric;
 struct tokens;
@@ -73,8 +74,11 @@ struct service {
     const struct rng *rng;     /* borrowed */
     const struct clock *clock; /* borrowed */
     struct service_metrics metrics;
-    struct tokens *tokens;                      /* owned */
-    struct groups *groups;                      /* owned */
+    struct tokens *tokens;           /* owned */
+    struct groups *groups;           /* owned */
+    struct delegations *delegations; /* owned */
+    service_delegated_fn *delegated; /* or NULL */
+    void *delegated_arg;
     struct buf *texts[SERVICE_TEXT_SLOT_COUNT]; /* owned: cleaned texts of the call in progress */
     service_facts_fn *facts;                    /* or NULL */
     void *facts_arg;

@@ -66,7 +66,7 @@ enum err_code job_new(struct service *service,
                       struct err *err) WARN_UNUSED;
 void job_free(struct job *job);
 /* Copies the bytes of up to JOB_KEEP_COUNT_MAX spans and points them at the copies. Once a job. */
-#define JOB_KEEP_COUNT_MAX 160
+#define JOB_KEEP_COUNT_MAX 192
 enum err_code
 job_keep(struct job *job, struct span *const *spans, size_t count, struct err *err) WARN_UNUSED;
 /* Takes the job in any case; on an error it is freed and there will be no answer. */

@@ -104,6 +104,22 @@ struct key key_policy(struct span name, uint32_t version)
     return key;
 }
 
+struct key key_delegation(struct span to, uint64_t id)
+{
+    uint8_t nul = 0;
+    struct key key = key_text(to);
+
+    append(&key, &nul, 1);
+    append_u64(&key, id);
+    return key;
+}
+
+bool key_is_delegation_to(struct span bytes, struct span to)
+{
+    return bytes.size == to.size + 9 && memcmp(bytes.data, to.data, to.size) == 0 &&
+           bytes.data[to.size] == '\0';
+}
+
 struct key key_text(struct span text)
 {
     struct key key = {.size = 0};

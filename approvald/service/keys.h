@@ -16,6 +16,7 @@
  * | heads      | policy name                           | u32 version                            |
  * | policies   | policy name, NUL, u32 version         | codec_policy                           |
  * | tokens     | u64 token id                          | codec_token                            |
+ * | delegations| substitute's user id, NUL, u64 id      | codec_delegation                       |
  * | audit      | u64 seq                               | 32 hash, u64 audit link, entry's bytes |
  * | meta       | "counts", "anchor", "retention",      | work.c, audit_log.c, codec_retention,  |
  * |            | "prune_clock", "elapsed"              | prune.c, work.c                        |
@@ -42,6 +43,7 @@ enum table {
     TABLE_HEADS = 'h',
     TABLE_POLICIES = 'l',
     TABLE_TOKENS = 't',
+    TABLE_DELEGATIONS = 'g',
     TABLE_AUDIT = 'a',
     TABLE_META = 'm',
 };
@@ -61,6 +63,8 @@ bool key_is_of_request(struct span bytes, const struct request_id *id);
 struct key key_u64(uint64_t number);
 bool key_u64_parse(struct span bytes, uint64_t *ret_number);
 struct key key_policy(struct span name, uint32_t version);
+struct key key_delegation(struct span to, uint64_t id);
+bool key_is_delegation_to(struct span bytes, struct span to);
 struct key key_text(struct span text);
 
 /* SHA-256(u64 token id || key), the key of an intent. */

@@ -27,20 +27,25 @@
 #define SERVICE_TOKEN_TEXT_SIZE    47      /* bytes: "apv_" and 43 of base64url */
 #define SERVICE_TOKEN_RATE_MAX     1000000 /* calls a minute: more than a host answers */
 #define SERVICE_TOKEN_RATE_DEFAULT 600
-#define SERVICE_BOOK_OPEN_MAX      200000 /* open requests known by person: 56 bytes each */
-#define SERVICE_BOOK_ENDED_MAX     4096 /* outcomes known by person: some days of a large company */
-#define SERVICE_BOOK_FILL_COUNT    128 /* requests read by one job that fills: under a millisecond */
-#define SERVICE_HOME_ITEM_MAX      5   /* requests of one part of a Home: a telephone's screen */
-#define SERVICE_HOME_PAGE_MAX      20  /* pages of them; who has more is shown the first hundred */
-#define SERVICE_HOME_READ_MAX      256 /* requests read to make one Home: a millisecond */
-#define SERVICE_HOME_POLICY_MAX    512 /* versions of policies looked at for one Home */
-#define SERVICE_TICK_COUNT_MAX     32  /* deadlines handled by one job: keeps presses quick */
-#define SERVICE_PRUNE_COUNT_MAX    256 /* rows looked at for pruning by one job */
-#define SERVICE_WORK_SIZE_MAX      ((size_t)128 * 1024) /* bytes after which a long job stops early */
-#define SERVICE_WORK_COUNT_MAX     512                  /* changes after which it does */
-#define SERVICE_AUDIT_WALK_MAX     1024                 /* entries of one request followed back */
-#define SERVICE_ANSWER_SIZE_MAX    ((size_t)4 * 1024 * 1024) /* bytes a job hands back */
-#define SERVICE_ROW_SIZE_MAX       ((size_t)128 * 1024)      /* bytes of one stored record */
+#define SERVICE_DELEGATION_COUNT_MAX                                                               \
+    512                                 /* now and to come: a large company's holidays; 300 bytes */
+#define SERVICE_DELEGATION_OWN_MAX   8  /* of one person, one after the other */
+#define SERVICE_DELEGATION_SWEEP_MAX 64 /* that are over and deleted by one change */
+#define SERVICE_DELEGATION_AHEAD_MS  (366 * CORE_DAY_MS) /* who is away for longer is replaced */
+#define SERVICE_BOOK_OPEN_MAX        200000 /* open requests known by person: 56 bytes each */
+#define SERVICE_BOOK_ENDED_MAX       4096 /* outcomes known by person: some days of a large company */
+#define SERVICE_BOOK_FILL_COUNT      128 /* requests read by one job that fills: under a millisecond */
+#define SERVICE_HOME_ITEM_MAX        5  /* requests of one part of a Home: a telephone's screen */
+#define SERVICE_HOME_PAGE_MAX        20 /* pages of them; who has more is shown the first hundred */
+#define SERVICE_HOME_READ_MAX        256 /* requests read to make one Home: a millisecond */
+#define SERVICE_HOME_POLICY_MAX      512 /* versions of policies looked at for one Home */
+#define SERVICE_TICK_COUNT_MAX       32  /* deadlines handled by one job: keeps presses quick */
+#define SERVICE_PRUNE_COUNT_MAX      256 /* rows looked at for pruning by one job */
+#define SERVICE_WORK_SIZE_MAX        ((size_t)128 * 1024) /* bytes after which a long job stops early */
+#define SERVICE_WORK_COUNT_MAX       512                  /* changes after which it does */
+#define SERVICE_AUDIT_WALK_MAX       1024                 /* entries of one request followed back */
+#define SERVICE_ANSWER_SIZE_MAX      ((size_t)4 * 1024 * 1024) /* bytes a job hands back */
+#define SERVICE_ROW_SIZE_MAX         ((size_t)128 * 1024)      /* bytes of one stored record */
 
 /* Cards, for the reconciler. */
 #define SERVICE_CARD_REQUEST_COUNT_MAX 64 /* requests whose cards are listed at once */

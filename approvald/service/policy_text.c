@@ -66,6 +66,8 @@ static const struct conf_option options[] = {
      "they were, and who approved may still do so."},
     {"policy", "fields", CONF_LIST, "", 0, CORE_FIELD_COUNT_MAX, NULL,
      "Names of fields that a request has besides; each is a section field of this text."},
+    {"policy", "delegation", CONF_BOOL, "false", 0, 0, NULL,
+     "Whether an approver who is out of office can be stood in for by the person he named."},
     {"field", "label", CONF_TEXT, "", 0, 4UL * CORE_FIELD_LABEL_COUNT_MAX, NULL,
      "What people read beside it; without one its name."},
     {"field", "kind", CONF_CHOICE, "text", 0, 0, "text select number date",
@@ -195,6 +197,7 @@ read_policy(struct policy_set *set, const struct conf_section *section, struct e
                               .direct_requester = conf_bool(section, "direct_requester"),
                               .require_reason = conf_bool(section, "require_reason"),
                               .ask_in_slack = conf_bool(section, "ask_in_slack"),
+                              .delegation = conf_bool(section, "delegation"),
                               .expires_after_ms = conf_number(section, "expires_after"),
                               .lapses_after_ms = conf_number(section, "lapses_after")};
     if (webhook_count > CORE_POLICY_WEBHOOK_COUNT_MAX) {

@@ -4,6 +4,7 @@
  * Never asks whether the event is new: its caller has. */
 #include "approvald/service/press.h"
 #include "approvald/core/needs.h"
+#include "approvald/service/delegations.h"
 
 #include "base/assert.h"
 #include "base/buf.h"
@@ -123,8 +124,17 @@ static enum err_code step(struct work *work,
                               .thread = press->thread,
                               .quiet = press->quiet};
     struct approval_effects effects;
-    enum err_code rc;
+    struct facts known;
+    enum err_code rc = ERR_OK;
 
+    if (subject->policy.delegation) {
+        known = *facts;
+        rc = delegations_apply(work, press->actor.user, missing == PRESS_GIVE_UP, &known);
+        event.facts = &known;
+    }
+    if (rc != ERR_OK) {
+        return rc;
+    }
     approval_step(&subject->request, &subject->policy, &event, &effects);
     refused.refusal = effects.refusal;
     rc = subject_apply(work, subject, &subject->request, &press->actor, &effects);

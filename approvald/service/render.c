@@ -80,7 +80,9 @@ static void add_decisions(struct json *parent,
                           const struct quorum_result *result)
 {
     struct json *list = json_add_array(parent, "decisions");
+    struct span principals[CORE_DECISION_COUNT_MAX];
 
+    needs_principals(request, request->decision_count, principals);
     for (uint32_t i = 0; i < request->decision_count; i++) {
         const struct decision *decision = &request->decisions[i];
         struct json *node = json_add_object(list, NULL);
@@ -93,6 +95,7 @@ static void add_decisions(struct json *parent,
         add_time(node, "at", decision->at_ms);
         json_add_text(node, "via", span_text(audit_via_word(decision->via)));
         add_text(node, "reason", decision->reason);
+        add_text(node, "on_behalf_of", principals[i]);
     }
 }
 

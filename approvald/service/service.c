@@ -3,6 +3,7 @@
  * Owns what is kept in memory and its recovery at start.
  * Never reads a million rows at start: counters are stored, lists in memory are small. */
 #include "approvald/service/book.h"
+#include "approvald/service/delegations.h"
 #include "approvald/service/groups.h"
 #include "approvald/service/prune.h"
 #include "approvald/service/tokens.h"
@@ -107,6 +108,9 @@ make(const struct service_options *options, struct service **ret_service, struct
     rc = tokens_new(&service->tokens, err);
     if (rc == ERR_OK) {
         rc = groups_new(&service->groups, err);
+    }
+    if (rc == ERR_OK) {
+        rc = delegations_new(&service->delegations, err);
     }
     if (rc == ERR_OK) {
         rc = buf_new(SERVICE_ROW_SIZE_MAX, &service->writer.row, err);
@@ -214,6 +218,10 @@ static enum err_code load(struct service *service, struct start *start, struct e
         rc = groups_load(service, start_answer, start, err);
         start->left += rc == ERR_OK ? 1 : 0;
     }
+    if (rc == ERR_OK) {
+        rc = delegations_load(service, start_answer, start, err);
+        start->left += rc == ERR_OK ? 1 : 0;
+    }
     return rc;
 }
 
@@ -267,5 +275,6 @@ void service_free(struct service *service)
     book_free(service->writer.book);
     tokens_free(service->tokens);
     groups_free(service->groups);
+    delegations_free(service->delegations);
     mem_free(service);
 }

@@ -457,6 +457,53 @@ enum err_code service_token_revoke(struct service *service,
 /* From memory; borrowed until the next call into the service. */
 size_t service_token_list(const struct service *service, const struct service_token *const **ret);
 
+/* Delegation: an approver who is out of office names who stands in for him, where the policy lets
+ * it (core/rights.h). */
+struct service_delegation {
+    uint64_t id; /* given by service_delegate */
+    struct span from;
+    struct span to;
+    uint64_t begin_ms; /* in the past: now */
+    uint64_t end_ms;
+    uint64_t made_ms;
+    struct span made_by; /* as the audit log says it */
+};
+/* A person for himself, root for anybody. One substitute at a time: ERR_EXISTS. The same again is
+ * ERR_OK. key may be NULL, or that of the event that asked for it. Once it is answered, memory
+ * (below) has it too. */
+enum err_code service_delegate(struct service *service,
+                               const struct actor *actor,
+                               const struct service_delegation *delegation,
+                               const struct service_event_key *key,
+                               service_done_fn *done,
+                               void *arg,
+                               struct err *err) WARN_UNUSED;
+/* Root, the approver, or his substitute ends it; what was decided stays. ERR_NOT_FOUND. */
+enum err_code service_undelegate(struct service *service,
+                                 const struct actor *actor,
+                                 uint64_t id,
+                                 const struct service_event_key *key,
+                                 service_done_fn *done,
+                                 void *arg,
+                                 struct err *err) WARN_UNUSED;
+/* From memory: those that are not over; borrowed until the next call into the service. */
+size_t service_delegation_list(const struct service *service,
+                               const struct service_delegation **ret_delegations);
+/* From memory: for whom this person stands in now; and who stands in for him. */
+uint32_t service_stands_in_for(const struct service *service,
+                               struct span user,
+                               struct span ret_users[CORE_STAND_IN_COUNT_MAX]);
+bool service_substitute(const struct service *service, struct span user, struct span *ret_user);
+/* Adds to a person's facts what is known of those for whom he stands in. service_decide and
+ * service_home do so themselves; who asks the rules directly, or resolves from the inbox, has to.
+ */
+void service_add_stand_ins(const struct service *service, struct span user, struct facts *facts);
+/* Does any policy in force let approvers be stood in for? */
+bool service_delegation_is_used(const struct service *service);
+/* Called on the loop when delegations have changed. One listener. */
+typedef void service_delegated_fn(void *arg);
+void service_listen_delegations(struct service *service, service_delegated_fn *fn, void *arg);
+
 /* Audit. */
 struct service_audit_entry {
     uint64_t seq;

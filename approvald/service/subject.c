@@ -114,11 +114,13 @@ static enum err_code write_audits(struct work *work,
 
     for (uint32_t i = 0; rc == ERR_OK && i < effects->audit_count; i++) {
         const struct approval_audit *audit = &effects->audits[i];
+        struct actor who = audit->by_system ? system : *actor;
         struct audit_write write = {.action = span_text(audit_action_word(audit->action)),
-                                    .actor = audit->by_system ? &system : actor,
+                                    .actor = &who,
                                     .id = &effects->after.id,
                                     .detail = audit->detail};
 
+        who.behalf = audit->behalf;
         rc = work_audit(work, &write, subject, &ret_seqs[i]);
     }
     return rc;

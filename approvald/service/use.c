@@ -209,6 +209,35 @@ use_submit(struct use_job *job, service_request_fn *done, void *arg, struct err 
     return job_submit_take(base, err);
 }
 
+/* Leaves the decision those of its rights that still hold. False: none of them, or the person
+ * himself may not decide any more. */
+static bool hold_again(const struct service *service,
+                       const struct request *request,
+                       const struct policy *head,
+                       struct decision *decision)
+{
+    struct behalf own = {.user = decision->user, .needs = decision->needs};
+    uint32_t count = decision->behalf_count;
+    struct facts facts = {.user_known = false};
+
+    service->facts(service->facts_arg, decision->user, &facts);
+    if (eligible_is_gone(&facts)) {
+        return false;
+    }
+    decision->no_own = decision->no_own || !eligible_still(request, head, &own, &facts, &own.needs);
+    decision->needs = decision->no_own ? 0 : own.needs;
+    decision->behalf_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct behalf right = decision->behalfs[i];
+
+        service->facts(service->facts_arg, right.user, &facts);
+        if (eligible_still(request, head, &right, &facts, &right.needs)) {
+            decision->behalfs[decision->behalf_count++] = right;
+        }
+    }
+    return !decision->no_own || decision->behalf_count > 0;
+}
+
 /* Is somebody who approved known to be gone, or so far from his group that those who are left do
  * not fill the needs? */
 static bool somebody_is_gone(const struct service *service,
@@ -219,14 +248,9 @@ static bool somebody_is_gone(const struct service *service,
     struct quorum_result result;
 
     for (uint32_t i = 0; i < request->decision_count; i++) {
-        const struct decision *decision = &request->decisions[i];
-        struct facts facts = {.user_known = false};
+        struct decision *decision = &now.decisions[i];
 
-        if (decision->verdict != VERDICT_APPROVE) {
-            continue;
-        }
-        service->facts(service->facts_arg, decision->user, &facts);
-        if (!eligible_still(request, head, decision, &facts, &now.decisions[i].needs)) {
+        if (decision->verdict == VERDICT_APPROVE && !hold_again(service, request, head, decision)) {
             return true;
         }
     }

@@ -100,7 +100,8 @@ void directory_facts_in_outage(struct directory *directory,
                                struct facts *ret_facts);
 
 enum directory_kind { DIRECTORY_USER = 1, DIRECTORY_GROUP, DIRECTORY_CHANNEL, DIRECTORY_EMAIL };
-#define DIRECTORY_NEED_COUNT_MAX 20 /* a user, a policy's groups, and some of its addresses */
+#define DIRECTORY_NEED_COUNT_MAX                                                                   \
+    24 /* a user, those stood in for, a policy's groups, some addresses */
 struct directory_need {
     enum directory_kind kind;
     struct span id;

@@ -151,6 +151,14 @@ static void on_published(void *arg, const struct webapi_answer *answer)
     end(work, &outcome);
 }
 
+static struct view_away away_of(const struct home *home)
+{
+    struct view_away away = {.used = service_delegation_is_used(home->service)};
+
+    away.count = service_delegation_list(home->service, &away.delegations);
+    return away;
+}
+
 static enum err_code publish(struct home_work *work,
                              const struct homeplan_person *person,
                              const struct service_home_answer *found,
@@ -165,7 +173,8 @@ static enum err_code publish(struct home_work *work,
                              .hash = span_of(person->hash, person->hash_size),
                              .serial = person->serial,
                              .barred = work->barred,
-                             .now_ms = clock_wall_ms(home->clock)};
+                             .now_ms = clock_wall_ms(home->clock),
+                             .away = away_of(home)};
     struct webapi_call call = {.method = WEBAPI_VIEWS_PUBLISH,
                                .priority = WEBAPI_BACKGROUND,
                                .wait_ms_max = SLACK_HOME_WAIT_MS};
@@ -225,6 +234,7 @@ static void on_found(void *arg,
     struct home *home = work->home;
     struct homeplan_person *person = homeplan_person(&home->plan, &work->job);
     struct err failure = ERR_INIT;
+    struct view_away away;
 
     if (rc != ERR_OK) {
         log_err(LOG_LEVEL_INFO, MODULE, "not_read", err);
@@ -241,7 +251,9 @@ static void on_found(void *arg,
     }
     work->partial = found->unknown;
     work->barred = barred(home, homeplan_user(&home->plan, &work->job), found, &work->partial);
-    work->digest = view_home_digest(found, work->barred);
+    away = away_of(home);
+    work->digest = view_home_digest(found, work->barred) ^
+                   view_away_digest(&away, homeplan_user(&home->plan, &work->job));
     if (person->shown && person->digest == work->digest) {
         end_as(work, HOMEPLAN_SAME);
         return;
@@ -356,6 +368,14 @@ static void on_changed(void *arg, const struct request_id *id)
     wake(home);
 }
 
+static void on_delegated(void *arg)
+{
+    struct home *home = arg;
+
+    homeplan_changed(&home->plan);
+    wake(home);
+}
+
 /* Life. */
 
 enum err_code home_new(const struct home_options *options, struct home **ret_home, struct err *err)
@@ -389,6 +409,7 @@ enum err_code home_new(const struct home_options *options, struct home **ret_hom
                         "Looks at people's Homes by what came of them.");
     }
     service_listen(home->service, on_changed, home);
+    service_listen_delegations(home->service, on_delegated, home);
     *ret_home = home;
     return ERR_OK;
 }

@@ -20,6 +20,7 @@ struct event;
 struct home;
 struct inbox_worker;
 struct metric;
+struct service_event_key;
 
 /* A Slack timestamp or another short word with its own memory. */
 struct slack_word {
@@ -62,8 +63,11 @@ struct inflight {
     struct view_ask ask;    /* a submitted form; borrows from text */
     struct buf *text;  /* owned: an answer under construction, a response_url, a form; or NULL */
     struct buf *draft; /* owned: details of a form to be opened, or NULL */
-    uint32_t count;    /* list: shown */
-    uint32_t pages;    /* list: read; show: Slack was asked who he is */
+    struct slack_id other; /* the substitute of a form */
+    uint64_t begin_ms;     /* its dates, wall */
+    uint64_t end_ms;
+    uint32_t count; /* list: shown */
+    uint32_t pages; /* list: read; show: Slack was asked who he is */
 };
 TAILQ_HEAD(inflights, inflight);
 
@@ -166,6 +170,18 @@ inbound_handler_fn inbound_ask;           /* a shortcut or a command that opens 
 inbound_handler_fn inbound_on_choice;     /* a policy is chosen in the form */
 inbound_handler_fn inbound_on_ask;        /* view_submission of the form */
 
+inbound_handler_fn inbound_on_away_form; /* view_submission of the form of out of office */
+/* A button of out of office in a Home; false: it is another one. */
+bool inbound_on_away(struct inflight *flight,
+                     const struct payload *payload,
+                     const struct service_event_key *key);
+/* Identity of a submission: the view and its person; the time is the view's own, so that a repeated
+ * delivery has the same. False: a field is longer than any of Slack's. */
+bool inbound_submission_key(const struct inflight *flight,
+                            const struct payload *payload,
+                            char text[SLACK_EVENT_KEY_SIZE_MAX],
+                            struct service_event_key *ret_key);
+
 /* inbound_facts.c: what has to be known of a person to judge his right to decide a request. */
 struct inbound_about {
     struct span user;
@@ -173,6 +189,7 @@ struct inbound_about {
     struct span requester; /* empty: it does not matter which groups he is in */
     const struct span *groups;
     uint32_t group_count; /* at most CORE_POLICY_GROUP_COUNT_MAX */
+    /* Those for whom he stands in are looked at as well. */
 };
 /* What is known now; borrowed as by directory_facts. */
 void inbound_facts(struct slack_inbound *inbound,

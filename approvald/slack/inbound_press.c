@@ -12,6 +12,7 @@
 #include "approvald/slack/inbound_internal.h"
 #include "approvald/slack/limits.h"
 #include "approvald/slack/views.h"
+#include "approvald/slack/views_away.h"
 #include "approvald/slack/views_home.h"
 #include "approvald/slack/webapi.h"
 #include "base/assert.h"
@@ -265,6 +266,7 @@ static enum refusal check_rejection(const struct inflight *flight,
 
     directory_facts(inbound->directory, slack_id_span(&flight->user),
                     slack_id_span(&flight->user_team), &facts);
+    service_add_stand_ins(inbound->service, slack_id_span(&flight->user), &facts);
     return eligible_check(answer->request, answer->policy, &event, &need_facts);
 }
 
@@ -344,6 +346,11 @@ static bool turn_page(struct inflight *flight, const struct payload *payload)
                        payload->private_metadata);
 }
 
+static bool is_away(const struct payload *payload)
+{
+    return span_is(payload->callback_id, VIEW_HOME_CALLBACK);
+}
+
 void inbound_on_press(struct inflight *flight, const struct payload *payload)
 {
     bool approve = span_is(payload->action_id, CARD_ACTION_APPROVE);
@@ -354,6 +361,9 @@ void inbound_on_press(struct inflight *flight, const struct payload *payload)
 
     if (turn_page(flight, payload)) {
         inbound_reply_empty(flight);
+    } else if (is_away(payload) && payload->user.size > 0 &&
+               press_key(flight, payload, text, &key) && inbound_on_away(flight, payload, &key)) {
+        return;
     } else if ((!approve && !reject && !stop) || !request_id_parse(payload->value, &flight->id)) {
         out_of_date(flight, payload);
     } else if (payload->user.size == 0 || !press_key(flight, payload, text, &key)) {
@@ -424,12 +434,10 @@ on_rejected(void *arg, enum err_code rc, const struct err *err, const struct ser
     inflight_drop(flight);
 }
 
-/* Identity of a submission: the view and its person; the time is the view's own, so that a repeated
- * delivery has the same. */
-static bool submission_key(const struct inflight *flight,
-                           const struct payload *payload,
-                           char text[SLACK_EVENT_KEY_SIZE_MAX],
-                           struct service_event_key *ret_key)
+bool inbound_submission_key(const struct inflight *flight,
+                            const struct payload *payload,
+                            char text[SLACK_EVENT_KEY_SIZE_MAX],
+                            struct service_event_key *ret_key)
 {
     int size = snprintf(text, SLACK_EVENT_KEY_SIZE_MAX, "%.*s %.*s %.*s", SPAN_ARGS(payload->user),
                         SPAN_ARGS(payload->view_id), SPAN_ARGS(payload->view_hash));
@@ -465,7 +473,7 @@ static void decide_submission(struct inflight *flight,
     struct err err = ERR_INIT;
 
     if (payload->user.size == 0 || !inflight_keep(flight, payload) ||
-        !submission_key(flight, payload, text, &decide.key)) {
+        !inbound_submission_key(flight, payload, text, &decide.key)) {
         inbound_reply_problem(flight, 400, "A field is missing or longer than any of Slack's.");
         return;
     }
@@ -491,6 +499,10 @@ void inbound_on_submission(struct inflight *flight, const struct payload *payloa
     }
     if (span_is(payload->callback_id, VIEW_ASK_CALLBACK)) {
         inbound_on_ask(flight, payload);
+        return;
+    }
+    if (span_is(payload->callback_id, VIEW_AWAY_CALLBACK)) {
+        inbound_on_away_form(flight, payload);
         return;
     }
     if (!span_is(payload->callback_id, VIEW_REJECT_CALLBACK) ||

@@ -81,6 +81,16 @@ static bool knows_groups(const struct inbox_slot *slot, const struct facts *fact
     return found == slot->group_count;
 }
 
+static bool knows_others(const struct facts *facts)
+{
+    bool known = true;
+
+    for (uint32_t i = 0; i < facts->stand_in_count; i++) {
+        known = known && facts->stand_ins[i].known;
+    }
+    return known;
+}
+
 /* Whom and what the entry is about; groups is the room for its groups. */
 static struct inbound_about about(const struct inbox_slot *slot,
                                   struct span groups[CORE_POLICY_GROUP_COUNT_MAX])
@@ -135,7 +145,8 @@ static void begin_slot(struct inbox_slot *slot)
     struct err err = ERR_INIT;
 
     inbound_facts(inbound, &wanted, &facts);
-    if (facts.user_known && knows_groups(slot, &facts) && resolve(slot, &facts)) {
+    if (facts.user_known && knows_groups(slot, &facts) && knows_others(&facts) &&
+        resolve(slot, &facts)) {
         return;
     }
     if (inbound_fetch_facts(inbound, &wanted, on_fetched, slot, &err) != ERR_OK) {

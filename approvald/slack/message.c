@@ -141,6 +141,7 @@ say_rejection(struct prose *prose, const struct request *request, const struct o
         return;
     }
     say_who(prose, item->user, "rejected this");
+    story_principal(prose, request, item->user);
     if (request->rejections > 1) {
         prose_add(prose, " (");
         prose_add_number(prose, needs_rejections(request, decisions_at(request, item->at_ms)));
@@ -199,7 +200,9 @@ static void say_item(struct prose *prose, const struct card *card, const struct 
         prose_add(prose, " unless somebody stops it.");
         return;
     case AUDIT_APPROVAL:
-        say_who(prose, item->user, "approved (");
+        say_who(prose, item->user, "approved");
+        story_principal(prose, request, item->user);
+        prose_add(prose, " (");
         story_progress(prose, request, decisions_at(request, item->at_ms));
         prose_add(prose, ").");
         return;

@@ -303,45 +303,6 @@ static void say_delay(struct prose *prose, const struct request *request, const 
     prose_add(prose, " unless somebody stops it.");
 }
 
-static void say_via(struct prose *prose, enum via via)
-{
-    switch (via) {
-    case VIA_SLACK:
-    case VIA_SYSTEM:
-        break;
-    case VIA_API:
-        prose_add(prose, " over the API");
-        break;
-    case VIA_CLI:
-        prose_add(prose, " with approvalctl");
-        break;
-    }
-}
-
-static void say_decisions(struct prose *prose, const struct request *request)
-{
-    struct quorum_result result;
-
-    ASSERT(request->decision_count <= CORE_DECISION_COUNT_MAX);
-    needs_judge(request, request->decision_count, &result);
-    for (uint32_t i = 0; i < request->decision_count; i++) {
-        const struct decision *decision = &request->decisions[i];
-        bool stop = i + 1 == request->decision_count && request->state == REQUEST_REJECTED &&
-                    request->clocks.effect_ms > 0;
-        const char *no = stop ? "\nStopped by " : "\nRejected by ";
-
-        prose_add(prose, decision->verdict == VERDICT_APPROVE ? "\nApproved by " : no);
-        prose_add_person(prose, decision->user);
-        if (result.fills[i] < request->need_count) {
-            prose_add(prose, " for ");
-            prose_add_text(prose, request->needs[result.fills[i]].name, CORE_NAME_SIZE_MAX);
-        }
-        say_via(prose, decision->via);
-        prose_add(prose, ", ");
-        prose_add_date(prose, decision->at_ms);
-    }
-}
-
 static void say_of(struct prose *prose, uint32_t count, uint32_t of)
 {
     prose_add_number(prose, count);
@@ -470,17 +431,17 @@ void story_status(struct prose *prose,
         if (policy != NULL) {
             say_deciders(prose, request, policy);
         }
-        say_decisions(prose, request);
+        story_decisions(prose, request);
         break;
     case REQUEST_APPROVED:
         say_count(prose, request, bold);
-        say_decisions(prose, request);
+        story_decisions(prose, request);
         say_use(prose, request);
         break;
     case REQUEST_REJECTED:
         say_head(prose, story_word(story_phase(request)), bold);
         prose_add(prose, ": nothing will run.");
-        say_decisions(prose, request);
+        story_decisions(prose, request);
         break;
     case REQUEST_EXPIRED:
         say_head(prose, "Expired", bold);
@@ -488,7 +449,7 @@ void story_status(struct prose *prose,
         prose_add(prose, " There were not enough approvals (");
         story_progress(prose, request, request->decision_count);
         prose_add(prose, "), so nothing will run. It can be asked for again.");
-        say_decisions(prose, request);
+        story_decisions(prose, request);
         break;
     case REQUEST_CANCELLED:
         say_cancelled(prose, request, bold);
@@ -504,6 +465,7 @@ void story_decider(struct prose *prose, const struct request *request)
         prose_add(prose, request->state == REQUEST_APPROVED ? " It was approved by "
                                                             : " It was rejected by ");
         prose_add_person(prose, request->decisions[request->decision_count - 1].user);
+        story_principal(prose, request, request->decisions[request->decision_count - 1].user);
         prose_add(prose, ".");
     }
 }

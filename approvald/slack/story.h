@@ -57,6 +57,10 @@ void story_summary(struct prose *prose,
                    const struct request *request,
                    const struct policy *policy,
                    const char *answer);
+/* A line for each decision, behind what was said. */
+void story_decisions(struct prose *prose, const struct request *request);
+/* " for @ana", behind the name of one who decided in her place; else nothing. */
+void story_principal(struct prose *prose, const struct request *request, struct span user);
 /* " It was approved by @ben.", behind a sentence; nothing while nobody has decided it. */
 void story_decider(struct prose *prose, const struct request *request);
 /* The reason to show with the outcome (of a rejection, a cancellation), or an empty span. */

@@ -332,6 +332,7 @@ enum err_code view_home_publish(const struct view_home *home, struct buf *body, 
     for (size_t part = 0; part < HOME_PART_COUNT; part++) {
         add_part(&page, (enum service_home_part)part);
     }
+    view_away_add(&home->away, home->user, &page.blocks, page.prose);
     add_print(&page);
     rc = prose_status(&prose, err);
     return rc == ERR_OK ? print(root, buf_size(body), body, err) : rc;

@@ -8,6 +8,7 @@
 #define APPROVALD_SLACK_VIEWS_HOME_H
 
 #include "approvald/service/service.h"
+#include "approvald/slack/views_away.h"
 
 struct buf;
 
@@ -22,6 +23,7 @@ struct view_home {
     uint64_t now_ms; /* wall */
     uint32_t barred; /* bit set of what waits: he shares a group with the requester that the policy
                         excludes, and his press would be refused */
+    struct view_away away;
 };
 /* Appends the body of views.publish. ERR_NOMEM, ERR_TOO_LARGE, ERR_INVALID. */
 enum err_code

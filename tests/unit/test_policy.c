@@ -221,7 +221,8 @@ static void only_who_decides_and_how_are_rules(void)
 {
     static const char *const rules[] = {"approvers",      "needs",       "quorum",
                                         "self_approval",  "rejections",  "exclude_requester_groups",
-                                        "escalate_after", "escalate_to", "takes_effect_after"};
+                                        "escalate_after", "escalate_to", "takes_effect_after",
+                                        "delegation"};
     struct policy before = good();
     struct policy after = good();
     size_t found = 0;
@@ -239,6 +240,7 @@ static void only_who_decides_and_how_are_rules(void)
                             .direct_requester = true,
                             .require_reason = true,
                             .ask_in_slack = true,
+                            .delegation = true,
                             .expires_after_ms = 1,
                             .lapses_after_ms = 1,
                             .user_count = 1,
@@ -263,6 +265,7 @@ static void only_who_decides_and_how_are_rules(void)
     after.exclude_count = 0;
     after.need_count = 0;
     after.self_approval = false;
+    after.delegation = false;
     after.user_count = before.user_count;
     memcpy(after.users, before.users, sizeof after.users);
     after.clocks.escalate_after_ms = 0;

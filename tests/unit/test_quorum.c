@@ -27,7 +27,7 @@ static uint32_t draw(uint64_t *seed, uint32_t below)
 static struct quorum
 draw_case(uint64_t *seed, uint32_t need_count, uint32_t place_max, uint32_t person_count)
 {
-    struct quorum quorum = {.need_count = need_count, .person_count = person_count};
+    struct quorum quorum = {.need_count = need_count};
     uint32_t spare = place_max - need_count;
     uint32_t dense = 1 + draw(seed, 4);
 
@@ -40,6 +40,7 @@ draw_case(uint64_t *seed, uint32_t need_count, uint32_t place_max, uint32_t pers
             i == 0 ? 0 : quorum.alternatives[i - 1] + (draw(seed, 4) == 0 ? 1 : 0);
     }
     for (uint32_t i = 0; i < person_count; i++) {
+        quorum_add_person(&quorum, 0); /* his own right has his number */
         for (uint32_t need = 0; need < need_count; need++) {
             quorum.may_fill[i] |= draw(seed, 5) < dense ? UINT32_C(1) << need : 0;
         }
@@ -147,7 +148,7 @@ static bool fills_fit(const struct quorum *quorum, const struct quorum_result *r
     for (uint32_t i = 0; i < quorum->person_count; i++) {
         uint32_t need = result->fills[i];
 
-        if (need != QUORUM_NO_NEED) {
+        if (need != QUORUM_NONE) {
             fit = fit && need < quorum->need_count && (quorum->may_fill[i] >> need & 1) != 0;
             counts[need % CORE_NEED_COUNT_MAX]++;
         }
@@ -177,10 +178,10 @@ static struct quorum press_all(const struct quorum *quorum)
     struct quorum pressed = *quorum;
 
     pressed.person_count = 0;
-    memset(pressed.may_fill, 0, sizeof pressed.may_fill);
+    pressed.right_count = 0;
     for (uint32_t i = 0; i < quorum->person_count; i++) {
         if (quorum_helps(&pressed, quorum->may_fill[i])) {
-            pressed.may_fill[pressed.person_count++] = quorum->may_fill[i];
+            quorum_add_person(&pressed, quorum->may_fill[i]);
         }
     }
     return pressed;
@@ -197,7 +198,7 @@ static bool more_fits(const struct quorum *quorum, uint32_t may_fill, uint32_t m
     if (quorum->person_count == CORE_DECISION_COUNT_MAX) {
         return !quorum_helps(quorum, may_fill);
     }
-    more.may_fill[more.person_count++] = may_fill;
+    quorum_add_person(&more, may_fill);
     (void)exhaust_all(&more, &sum); /* its sum is wanted */
     quorum_judge(quorum, &before);
     quorum_judge(&more, &after);
@@ -272,16 +273,17 @@ static void every_case_is_as_good_as_the_best_of_all_assignments(void)
 /* Both needs want one; ana is in both groups. */
 static void one_person_in_both_groups_fills_one_need(void)
 {
-    struct quorum quorum = {.need_count = 2, .places = {1, 1}, .person_count = 1, .may_fill = {3}};
+    struct quorum quorum = {.need_count = 2, .places = {1, 1}};
     struct quorum_result result;
 
+    quorum_add_person(&quorum, 3);
     quorum_judge(&quorum, &result);
     CU_ASSERT_FALSE(result.satisfied);
     CU_ASSERT_EQUAL(result.missing, 1);
     CU_ASSERT(result.filled[0] == 1 && result.filled[1] == 0);
     CU_ASSERT_FALSE(quorum_helps(&quorum, 0));
     CU_ASSERT(quorum_helps(&quorum, 1)); /* ana moves to the second need */
-    quorum.may_fill[quorum.person_count++] = 1;
+    quorum_add_person(&quorum, 1);
     quorum_judge(&quorum, &result);
     CU_ASSERT(result.satisfied);
     CU_ASSERT(result.fills[0] == 1 && result.fills[1] == 0);
@@ -291,17 +293,18 @@ static void one_person_in_both_groups_fills_one_need(void)
 /* Seven have to move for the last one to come in. */
 static void a_whole_row_makes_room(void)
 {
-    struct quorum quorum = {.need_count = CORE_NEED_COUNT_MAX,
-                            .person_count = CORE_NEED_COUNT_MAX - 1};
+    struct quorum quorum = {.need_count = CORE_NEED_COUNT_MAX};
     struct quorum_result result;
 
     for (uint32_t i = 0; i < CORE_NEED_COUNT_MAX; i++) {
         quorum.places[i] = 1;
-        quorum.may_fill[i] = i + 1 < CORE_NEED_COUNT_MAX ? UINT32_C(3) << i : 0;
+    }
+    for (uint32_t i = 0; i + 1 < CORE_NEED_COUNT_MAX; i++) {
+        quorum_add_person(&quorum, UINT32_C(3) << i);
     }
     CU_ASSERT_FALSE(quorum_helps(&quorum, 0));
     CU_ASSERT(quorum_helps(&quorum, 1));
-    quorum.may_fill[quorum.person_count++] = 1;
+    quorum_add_person(&quorum, 1);
     quorum_judge(&quorum, &result);
     CU_ASSERT(result.satisfied);
     for (uint32_t i = 0; i + 1 < CORE_NEED_COUNT_MAX; i++) {
@@ -311,19 +314,17 @@ static void a_whole_row_makes_room(void)
 
 static void one_whole_alternative_is_enough(void)
 {
-    struct quorum quorum = {.need_count = 3,
-                            .places = {1, 2, 1},
-                            .alternatives = {0, 0, 1},
-                            .person_count = 2,
-                            .may_fill = {2, 2}};
+    struct quorum quorum = {.need_count = 3, .places = {1, 2, 1}, .alternatives = {0, 0, 1}};
     struct quorum_result result;
 
+    quorum_add_person(&quorum, 2);
+    quorum_add_person(&quorum, 2);
     quorum_judge(&quorum, &result);
     CU_ASSERT(!result.satisfied && result.missing == 1 && result.alternative == 0);
-    quorum.may_fill[quorum.person_count++] = 4;
+    quorum_add_person(&quorum, 4);
     quorum_judge(&quorum, &result);
     CU_ASSERT(result.satisfied && result.alternative == 1);
-    CU_ASSERT_EQUAL(result.fills[0], QUORUM_NO_NEED);
+    CU_ASSERT_EQUAL(result.fills[0], QUORUM_NONE);
     CU_ASSERT_EQUAL(result.fills[2], 2);
     quorum.may_fill[2] = 6; /* counts for both ways, and one of them is complete */
     quorum_judge(&quorum, &result);
