@@ -206,20 +206,23 @@ static struct span read_fields(struct unpack *unpack)
     return fields;
 }
 
+static void read_behalfs(struct unpack *unpack, uint32_t need_count, struct decision *decision)
+{
+    decision->behalf_count = codec_count(unpack, CORE_STAND_IN_COUNT_MAX);
+    for (uint32_t i = 0; i < decision->behalf_count; i++) {
+        struct behalf *behalf = &decision->behalfs[i];
+
+        behalf->user = unpack_text(unpack);
+        behalf->needs = unpack_u8(unpack);
+        unpack->failed = unpack->failed || codec_bits_past(behalf->needs, need_count);
+    }
+    decision->no_own = decision->behalf_count > 0 && codec_bool(unpack);
+}
+
 static void read_behalf(struct unpack *unpack, struct request *request)
 {
     for (uint32_t i = 0; i < request->decision_count; i++) {
-        struct decision *decision = &request->decisions[i];
-
-        decision->behalf_count = codec_count(unpack, CORE_STAND_IN_COUNT_MAX);
-        for (uint32_t j = 0; j < decision->behalf_count; j++) {
-            decision->behalfs[j].user = unpack_text(unpack);
-            decision->behalfs[j].needs = unpack_u8(unpack);
-            if (codec_bits_past(decision->behalfs[j].needs, request->need_count)) {
-                unpack->failed = true;
-            }
-        }
-        decision->no_own = decision->behalf_count > 0 && codec_bool(unpack);
+        read_behalfs(unpack, request->need_count, &request->decisions[i]);
     }
 }
 

@@ -77,6 +77,7 @@ static void quorum_of(const struct request *request,
     ASSERT(decision_count <= request->decision_count);
     ASSERT(decision_count <= CORE_DECISION_COUNT_MAX);
     memset(ret_quorum, 0, sizeof *ret_quorum);
+    memset(owners, 0, sizeof *owners);
     ret_quorum->need_count = request->need_count == 0 ? 1 : request->need_count;
     ret_quorum->places[0] = request->quorum;
     for (uint32_t i = 0; i < request->need_count; i++) {

@@ -28,21 +28,28 @@ void rights_facts(const struct facts *facts,
     }
 }
 
+/* The needs of that right in a decision. False: it has none such. */
+static bool has_right(const struct decision *decision, struct span user, uint32_t *ret_needs)
+{
+    if (!decision->no_own && span_equal(decision->user, user)) {
+        *ret_needs = decision->needs;
+        return true;
+    }
+    for (uint32_t i = 0; i < decision->behalf_count; i++) {
+        if (span_equal(decision->behalfs[i].user, user)) {
+            *ret_needs = decision->behalfs[i].needs;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The needs that the right was recorded with in this request. False: it was not. */
 static bool recorded(const struct request *request, struct span user, uint32_t *ret_needs)
 {
     for (uint32_t i = 0; i < request->decision_count; i++) {
-        const struct decision *decision = &request->decisions[i];
-
-        if (!decision->no_own && span_equal(decision->user, user)) {
-            *ret_needs = decision->needs;
+        if (has_right(&request->decisions[i], user, ret_needs)) {
             return true;
-        }
-        for (uint32_t j = 0; j < decision->behalf_count; j++) {
-            if (span_equal(decision->behalfs[j].user, user)) {
-                *ret_needs = decision->behalfs[j].needs;
-                return true;
-            }
         }
     }
     return false;
