@@ -20,6 +20,7 @@ static enum err_code open_service(struct app *app, struct err *err)
         .storage = app->storage,
         .metrics = app->metrics,
         .open_count_max = (uint32_t)config_number(app->config, "limits", "open_requests"),
+        .step_up_key = config_step_up_key(app->config),
     };
     enum err_code rc;
 

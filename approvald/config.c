@@ -27,6 +27,9 @@ static const struct conf_option options[] = {
      "when standard error leads there."},
     {"", "drain", CONF_DURATION, "10s", 0, 60000, NULL,
      "How long a stop waits for answers under way."},
+    {"", "step_up_key_file", CONF_TEXT, "", 0, 0, NULL,
+     "File with the key that the seeds of one-time codes are sealed with, the same on both hosts; "
+     "a bare name is a systemd credential. Without it no policy can have step_up."},
 
     {"http", "listen", CONF_LIST, "127.0.0.1:8080", 0, 4, NULL,
      "Addresses (address:port) of the service without TLS: behind a proxy, or loopback."},
@@ -90,32 +93,21 @@ static const struct {
     const char *section;
     const char *name;
 } fixed_options[] = {
-    {"", "data_dir"},
-    {"", "log_target"},
-    {"http", "listen"},
-    {"http", "tls_listen"},
-    {"http", "management_listen"},
-    {"http", "socket"},
-    {"http", "trusted_proxies"},
-    {"http", "connections"},
-    {"http", "long_polls"},
-    {"slack", "api_url"},
-    {"slack", "team_id"},
-    {"slack", "ca_file"},
-    {"slack", "proxy"},
-    {"slack", "no_proxy"},
-    {"storage", "map_size"},
-    {"storage", "wal_size"},
-    {"storage", "headroom"},
-    {"storage", "ballast"},
-    {"limits", "open_requests"},
+    {"", "data_dir"},        {"", "log_target"},          {"", "step_up_key_file"},
+    {"http", "listen"},      {"http", "tls_listen"},      {"http", "management_listen"},
+    {"http", "socket"},      {"http", "trusted_proxies"}, {"http", "connections"},
+    {"http", "long_polls"},  {"slack", "api_url"},        {"slack", "team_id"},
+    {"slack", "ca_file"},    {"slack", "proxy"},          {"slack", "no_proxy"},
+    {"storage", "map_size"}, {"storage", "wal_size"},     {"storage", "headroom"},
+    {"storage", "ballast"},  {"limits", "open_requests"},
 };
 
 struct config {
     struct conf *conf; /* owned */
     char *file;        /* owned */
     struct proxies proxies;
-    struct buf *signing; /* owned secrets; NULL: none */
+    struct buf *step_up; /* owned secrets; NULL: none */
+    struct buf *signing;
     struct buf *previous;
     struct buf *token;
     struct buf *app_token;
@@ -185,6 +177,23 @@ static enum err_code load_option(const struct conf_section *section,
     }
     rc = secret_load(path, CONFIG_SECRET_SIZE_MAX, ret_secret, err);
     return rc == ERR_OK ? rc : err_wrap(err, rc, "%s: %s", conf_where(section), name);
+}
+
+#define STEP_UP_KEY_SIZE_MIN 32 /* bytes: of `openssl rand -hex 32` it has 64 */
+
+static enum err_code load_step_up(struct config *config, struct err *err)
+{
+    const struct conf_section *top = conf_section(config->conf, "");
+    enum err_code rc = load_option(top, "step_up_key_file", &config->step_up, err);
+
+    if (rc == ERR_OK && config->step_up != NULL &&
+        buf_size(config->step_up) < STEP_UP_KEY_SIZE_MIN) {
+        return err_set(err, ERR_INVALID,
+                       "%s: step_up_key_file: shorter than %d bytes; make one with openssl rand "
+                       "-hex 32",
+                       conf_where(top), STEP_UP_KEY_SIZE_MIN);
+    }
+    return rc;
 }
 
 /* A way out, and at least one way in. */
@@ -257,6 +266,9 @@ enum err_code config_load(const char *file, struct config **ret_config, struct e
         rc = load_http(config, err);
     }
     if (rc == ERR_OK) {
+        rc = load_step_up(config, err);
+    }
+    if (rc == ERR_OK) {
         rc = load_slack(config, err);
     }
     if (rc == ERR_OK) {
@@ -275,6 +287,7 @@ void config_free(struct config *config)
     if (config == NULL) {
         return;
     }
+    secret_free(config->step_up);
     secret_free(config->signing);
     secret_free(config->previous);
     secret_free(config->token);
@@ -312,6 +325,11 @@ bool config_has_slack(const struct config *config)
 static struct span span_of_secret(const struct buf *secret)
 {
     return secret == NULL ? SPAN_NONE : buf_span(secret);
+}
+
+struct span config_step_up_key(const struct config *config)
+{
+    return span_of_secret(config->step_up);
 }
 
 struct span config_signing_secret(const struct config *config)

@@ -44,6 +44,7 @@ const struct proxies *config_trusted_proxies(const struct config *config);
 
 /* Slack is set up when there is a bot token. */
 bool config_has_slack(const struct config *config);
+struct span config_step_up_key(const struct config *config);     /* empty: no one-time codes */
 struct span config_signing_secret(const struct config *config);  /* empty: not over HTTP */
 struct span config_previous_secret(const struct config *config); /* may be empty */
 struct span config_bot_token(const struct config *config);

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define SHA256_BLOCK_SIZE 64
+#define SHA1_BLOCK_SIZE   64
 
 /* 2.28 has the checked functions under _ret names; 3.x dropped the suffix. */
 #if MBEDTLS_VERSION_NUMBER < 0x03000000
@@ -132,6 +133,39 @@ void crypto_hmac_sha256(struct span key,
     sha256_add(&context, pad, sizeof pad);
     sha256_add(&context, inner, sizeof inner);
     sha256_end(&context, ret_mac);
+    mem_wipe(pad, sizeof pad);
+    mem_wipe(inner, sizeof inner);
+}
+
+void crypto_hmac_sha1(struct span key,
+                      const struct span *parts,
+                      size_t count,
+                      uint8_t ret_mac[CRYPTO_SHA1_SIZE])
+{
+    mbedtls_sha1_context context;
+    uint8_t pad[SHA1_BLOCK_SIZE] = {0};
+    uint8_t inner[CRYPTO_SHA1_SIZE];
+    struct span outer[2] = {span_of(pad, sizeof pad), span_of(inner, sizeof inner)};
+    int failed;
+
+    ASSERT(key.size <= sizeof pad);
+    memcpy(pad, key.data, key.size);
+    for (size_t i = 0; i < sizeof pad; i++) {
+        pad[i] ^= 0x36;
+    }
+    mbedtls_sha1_init(&context);
+    failed = SHA1_STARTS(&context);
+    failed = failed == 0 ? SHA1_UPDATE(&context, pad, sizeof pad) : failed;
+    for (size_t i = 0; failed == 0 && i < count; i++) {
+        failed = SHA1_UPDATE(&context, (const unsigned char *)parts[i].data, parts[i].size);
+    }
+    failed = failed == 0 ? SHA1_FINISH(&context, inner) : failed;
+    ASSERT(failed == 0); /* as with SHA-256 */
+    mbedtls_sha1_free(&context);
+    for (size_t i = 0; i < sizeof pad; i++) {
+        pad[i] ^= 0x36 ^ 0x5c;
+    }
+    crypto_sha1_parts(outer, 2, ret_mac);
     mem_wipe(pad, sizeof pad);
     mem_wipe(inner, sizeof inner);
 }

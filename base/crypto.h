@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* crypto.h: hashes, MACs, encodings of bytes as text. One of the two files over mbedTLS (the other
- * is tls.h). Nothing blocks. */
+/* crypto.h: hashes, MACs, sealed secrets, encodings of bytes as text. One of the two headers over
+ * mbedTLS (the other is tls.h). Nothing blocks. */
 #ifndef BASE_CRYPTO_H
 #define BASE_CRYPTO_H
 
@@ -30,6 +30,33 @@ void crypto_hmac_sha256(struct span key,
                         const struct span *parts,
                         size_t count,
                         uint8_t ret_mac[CRYPTO_SHA256_SIZE]);
+
+/* HMAC-SHA1 (RFC 2104), for one-time codes, which ask for it. key: at most 64 bytes. */
+void crypto_hmac_sha1(struct span key,
+                      const struct span *parts,
+                      size_t count,
+                      uint8_t ret_mac[CRYPTO_SHA1_SIZE]);
+
+#define CRYPTO_KEY_SIZE   32
+#define CRYPTO_NONCE_SIZE 12
+#define CRYPTO_TAG_SIZE   16
+
+/* AES-256-GCM: secret.size + CRYPTO_TAG_SIZE bytes, which open only with the same key, nonce and
+ * about. A nonce serves once with a key. ERR_NOMEM. */
+enum err_code crypto_seal(const uint8_t key[CRYPTO_KEY_SIZE],
+                          const uint8_t nonce[CRYPTO_NONCE_SIZE],
+                          struct span about,
+                          struct span secret,
+                          uint8_t *ret_sealed,
+                          struct err *err) WARN_UNUSED;
+/* sealed.size - CRYPTO_TAG_SIZE bytes; wipe them. ERR_CORRUPT: another key, or changed; ERR_NOMEM.
+ */
+enum err_code crypto_open(const uint8_t key[CRYPTO_KEY_SIZE],
+                          const uint8_t nonce[CRYPTO_NONCE_SIZE],
+                          struct span about,
+                          struct span sealed,
+                          uint8_t *ret_secret,
+                          struct err *err) WARN_UNUSED;
 
 /* Constant time in size. */
 bool crypto_equal(const void *a, const void *b, size_t size);

@@ -47,7 +47,10 @@ struct buf;
     X(AUDIT_DELAYED, "effect_delayed") /* the quorum is met; it takes effect later */              \
     X(AUDIT_MOVED, "effect_moved")     /* a time in which nobody could stop it does not count */   \
     X(AUDIT_DELEGATED, "delegation_added") /* somebody named who stands in for him */              \
-    X(AUDIT_UNDELEGATED, "delegation_ended")
+    X(AUDIT_UNDELEGATED, "delegation_ended")                                                       \
+    X(AUDIT_ENROLLED, "step_up_enrolled") /* for one-time codes */                                 \
+    X(AUDIT_UNENROLLED, "step_up_removed")                                                         \
+    X(AUDIT_UNLOCKED, "step_up_unlocked") /* after wrong codes */
 
 enum audit_action {
     AUDIT_NONE = 0,

@@ -10,7 +10,9 @@
 #define APPROVALD_CORE_CODEC_H
 
 #include "approvald/core/inbox.h"
+#include "approvald/core/totp.h"
 #include "approvald/core/types.h"
+#include "base/crypto.h"
 #include "base/err.h"
 
 struct buf;
@@ -82,6 +84,20 @@ enum err_code codec_delegation_decode(struct span bytes,
                                       struct delegation *ret_delegation,
                                       struct err *err) WARN_UNUSED;
 
+/* Somebody is enrolled for one-time codes. */
+struct step_up {
+    struct span user;
+    uint64_t enrolled_ms;
+    struct span enrolled_by; /* as the audit log says it */
+    uint8_t nonce[CRYPTO_NONCE_SIZE];
+    struct span sealed; /* the seed, sealed about the user */
+    struct totp_state state;
+};
+enum err_code
+codec_step_up_encode(const struct step_up *step_up, struct buf *buf, struct err *err) WARN_UNUSED;
+enum err_code
+codec_step_up_decode(struct span bytes, struct step_up *ret_step_up, struct err *err) WARN_UNUSED;
+
 /* A press that waits for facts. */
 struct inbox_entry {
     uint64_t seq;
@@ -97,6 +113,7 @@ struct inbox_entry {
     uint32_t group_count; /* of the pinned policy: whose members must be known */
     struct span groups[CORE_POLICY_GROUP_COUNT_MAX];
     struct span requester; /* when his groups must be known too; else empty */
+    bool stepped;          /* its one-time code has counted */
 };
 enum err_code
 codec_inbox_encode(const struct inbox_entry *entry, struct buf *buf, struct err *err) WARN_UNUSED;

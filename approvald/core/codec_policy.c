@@ -7,8 +7,8 @@
  * that one of them is not the default: u8 rejections (default 1) | list of text excludes | list of
  * (text name | u8 quorum | u8 alternative | u64 users | u8 groups) | with flag 64: a section of
  * codec_clocks | with flag 128: text fields (codec_fields.c) | in version 2: u8 parts, those that
- * are not all defaults, in the order of their numbers: 16: delegation, 128: it names channels or
- * e-mail addresses, both without content.
+ * are not all defaults, in the order of their numbers: 16: delegation, 32: step_up, 128: it
+ * names channels or e-mail addresses, all without content.
  * retention: u8 version (1) | u32 version | u64 requests_ms, audit_ms, applied_ms |
  *   text applied_by.
  * Never judges whether a policy makes sense: policy_check does, before it is stored. */
@@ -30,8 +30,9 @@
 /* All flags are taken. Numbers of parts are given once and for all; the order is theirs. */
 enum policy_part {
     PART_DELEGATION = 16, /* without content */
+    PART_STEP_UP = 32,    /* likewise */
     PART_NAMES = 128,     /* without content, see policy_parts */
-    PART_ALL = 144,
+    PART_ALL = 176,
 };
 
 enum policy_flag {
@@ -121,6 +122,7 @@ static uint8_t policy_parts(const struct policy *policy)
     unsigned int parts = 0;
 
     parts |= policy->delegation ? PART_DELEGATION : 0U;
+    parts |= policy->step_up ? PART_STEP_UP : 0U;
     parts |= has_names(policy) ? PART_NAMES : 0U;
     return (uint8_t)parts;
 }
@@ -140,6 +142,7 @@ static uint8_t read_parts(struct unpack *unpack, struct policy *policy)
     uint8_t parts = (uint8_t)codec_range(unpack, 1, PART_ALL);
 
     policy->delegation = (parts & PART_DELEGATION) != 0;
+    policy->step_up = (parts & PART_STEP_UP) != 0;
     return parts;
 }
 

@@ -54,7 +54,12 @@
 #define CORE_FIELD_VALUES_SIZE_MAX  10240 /* bytes of a request's values with their labels */
 
 #define CORE_MINUTE_MS UINT64_C(60000)
-#define CORE_DAY_MS    (UINT64_C(86400) * 1000)
+/* One-time codes: three of a million are right at a time; so a guess a day for years finds none. */
+#define CORE_CODE_SIZE_MAX    16 /* bytes as typed: "123 456" */
+#define CORE_CODE_FAILURE_MAX 5  /* wrong ones in a row: a slip, and the next code too early */
+#define CORE_CODE_LOCK_MS     (15 * CORE_MINUTE_MS)
+#define CORE_CODE_LOCK_MS_MAX (24 * 60 * CORE_MINUTE_MS)
+#define CORE_DAY_MS           (UINT64_C(86400) * 1000)
 /* Who looks at the screen answers in five seconds, nobody does in less; longer than a month the
  * question is another one. */
 #define CORE_EXPIRES_MS_MIN UINT64_C(5000)

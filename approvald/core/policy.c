@@ -254,6 +254,7 @@ enum field {
     FIELD_WEBHOOKS,
     FIELD_FIELDS,
     FIELD_DELEGATION,
+    FIELD_STEP_UP,
     FIELD_CLOCKS, /* and those behind it: policy_clocks.c's */
 };
 
@@ -274,6 +275,7 @@ static const char *const field_names[] = {
     [FIELD_WEBHOOKS] = "webhooks",
     [FIELD_FIELDS] = "fields",
     [FIELD_DELEGATION] = "delegation",
+    [FIELD_STEP_UP] = "step_up",
 };
 
 static_assert(sizeof field_names / sizeof field_names[0] + POLICY_CLOCKS_FIELD_COUNT ==
@@ -382,6 +384,8 @@ policy_field_format(const struct policy *policy, size_t index, struct buf *buf, 
         return format_fields(policy, buf, err);
     case FIELD_DELEGATION:
         return format_bool(policy->delegation, buf, err);
+    case FIELD_STEP_UP:
+        return format_bool(policy->step_up, buf, err);
     case FIELD_CLOCKS:
         break;
     }
@@ -443,6 +447,8 @@ bool policy_field_equal(const struct policy *a, const struct policy *b, size_t i
         return span_equal(a->fields, b->fields);
     case FIELD_DELEGATION:
         return a->delegation == b->delegation;
+    case FIELD_STEP_UP:
+        return a->step_up == b->step_up;
     case FIELD_CLOCKS:
         break;
     }
@@ -462,6 +468,7 @@ static bool is_rule(size_t index)
     case FIELD_EXCLUDES:
     case FIELD_SELF_APPROVAL:
     case FIELD_DELEGATION:
+    case FIELD_STEP_UP:
         return true;
     case FIELD_TITLE:
     case FIELD_CHANNEL:

@@ -168,6 +168,7 @@ struct policy {
     bool direct_requester; /* direct message to the requester about the outcome; default: yes */
     bool require_reason;   /* a request must say why */
     bool ask_in_slack;     /* may people ask under it from Slack? default: no */
+    bool step_up;          /* does an approval need a one-time code? default: no */
     bool delegation;       /* may approvers who are out of office be stood in for? default: no */
     uint64_t expires_after_ms; /* a pending request expires */
     uint64_t lapses_after_ms;  /* an unclaimed approval lapses; 0: never */
@@ -268,7 +269,10 @@ struct facts {
     X(REFUSAL_APPROVER_GONE, "approver_gone",                                                      \
       "Somebody who approved this may not approve it any more; ask again.")                        \
     X(REFUSAL_STOOD_IN, "stood_in",                                                                \
-      "An approver and who stands in for him count once together, and that has been used here.")
+      "An approver and who stands in for him count once together, and that has been used here.")   \
+    X(REFUSAL_STEP_UP, "step_up", "An approval needs the code of your authenticator app as well.") \
+    X(REFUSAL_CODE, "wrong_code",                                                                  \
+      "This code does not count. Wait for the next one; if none does, ask an admin to enrol you.")
 
 enum refusal {
 #define REFUSAL_ENUM(code, word, sentence) code,

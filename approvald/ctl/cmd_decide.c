@@ -2,9 +2,11 @@
 /* cmd_decide.c: approve, reject, cancel, claim.
  * Owns nothing; never checks a rule itself: approvald does, and says why it refuses. */
 #include "approvald/ctl/ask.h"
+#include "approvald/ctl/code.h"
 #include "approvald/ctl/command.h"
 #include "approvald/ctl/show.h"
 #include "base/json.h"
+#include "base/mem.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,20 +17,54 @@ static bool done_before(const struct client_reply *reply, const char *refusal)
     return reply != NULL && reply->repeated && strcmp(reply->refusal, refusal) == 0;
 }
 
-static int decide(struct ctl *ctl, const char *verdict)
+/* code: one-time, or NULL. */
+static int send_decision(struct ctl *ctl,
+                         const char *verdict,
+                         const char *one_time,
+                         const struct client_reply **ret_reply)
 {
     struct json *body = json_new_object();
-    const struct client_reply *reply = NULL;
-    const char *id = ctl->options.arguments[0];
     int code;
 
     json_add_text(body, "verdict", span_text(verdict));
+    if (one_time != NULL) {
+        json_add_text(body, "code", span_text(one_time));
+    }
     code = ask_add_text(ctl, body, "reason", options_text(&ctl->options, OPTION_REASON));
     if (code != CTL_OK) {
         json_free(body);
         return code;
     }
-    code = ask_act(ctl, id, "decisions", 0, body, &reply);
+    return ask_act(ctl, ctl->options.arguments[0], "decisions", 0, body, ret_reply);
+}
+
+static int
+send_with_code(struct ctl *ctl, const char *verdict, const struct client_reply **ret_reply)
+{
+    char one_time[CODE_SIZE] = "";
+    struct err err = ERR_INIT;
+    int code;
+
+    if (code_read(one_time, &err) != ERR_OK) {
+        return ctl_fail_err(ctl, &err);
+    }
+    code = send_decision(ctl, verdict, one_time, ret_reply);
+    mem_wipe(one_time, sizeof one_time);
+    return code;
+}
+
+/* approvald says when a code is needed: the same question is no refusal then, and not printed. */
+static int decide(struct ctl *ctl, const char *verdict)
+{
+    const struct client_reply *reply = NULL;
+    int code;
+
+    ctl->expected = "step_up";
+    code = send_decision(ctl, verdict, NULL, &reply);
+    ctl->expected = NULL;
+    if (code != CTL_OK && reply != NULL && strcmp(reply->refusal, "step_up") == 0) {
+        code = send_with_code(ctl, verdict, &reply);
+    }
     if (code != CTL_OK) {
         return done_before(reply, "already_decided") ? CTL_OK : code;
     }

@@ -133,6 +133,9 @@ int ctl_call(struct ctl *ctl, const struct client_call *call, const struct clien
     if (rc == ERR_OK) {
         return CTL_OK;
     }
+    if (ctl->expected != NULL && strcmp((*ret_reply)->refusal, ctl->expected) == 0) {
+        return client_exit(rc, *ret_reply);
+    }
     if (ctl->json && (*ret_reply)->json != NULL) {
         ctl_print_json((*ret_reply)->body);
     }

@@ -31,6 +31,7 @@ struct ctl {
     const char *url;       /* NULL: the socket */
     const char *socket;
     char token[CTL_TOKEN_SIZE_MAX]; /* wiped at the end; "" : none */
+    const char *expected; /* a refusal that the caller goes on from: it is not printed; or NULL */
     bool json;
     size_t width;         /* columns of the terminal on standard output; 0: a pipe or a file */
     volatile int stopped; /* the number of a signal that ended waiting, or 0 */

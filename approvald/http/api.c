@@ -70,24 +70,17 @@ void api_free(struct api *api)
 
 enum err_code api_attach(struct api *api, struct http_server *server, struct err *err)
 {
-    enum err_code rc = http_server_add(server, api_request_routes(), api, err);
+    const struct http_route *const all[] = {
+        api_request_routes(),    api_admin_routes(),   api_policy_test_routes(),
+        api_delegation_routes(), api_step_up_routes(), api_backup_routes(),
+        api_waiting_routes(),    api_health_routes(),
+    };
+    enum err_code rc = ERR_OK;
 
-    if (rc == ERR_OK) {
-        rc = http_server_add(server, api_admin_routes(), api, err);
+    for (size_t i = 0; rc == ERR_OK && i < sizeof(all) / sizeof(all[0]); i++) {
+        rc = http_server_add(server, all[i], api, err);
     }
-    if (rc == ERR_OK) {
-        rc = http_server_add(server, api_policy_test_routes(), api, err);
-    }
-    if (rc == ERR_OK) {
-        rc = http_server_add(server, api_delegation_routes(), api, err);
-    }
-    if (rc == ERR_OK) {
-        rc = http_server_add(server, api_backup_routes(), api, err);
-    }
-    if (rc == ERR_OK) {
-        rc = http_server_add(server, api_waiting_routes(), api, err);
-    }
-    return rc == ERR_OK ? http_server_add(server, api_health_routes(), api, err) : rc;
+    return rc;
 }
 
 /* What a refusal is in HTTP's words; 0: the code decides. */
@@ -107,6 +100,7 @@ static const uint16_t refusal_statuses[] = {
     [REFUSAL_NOT_NEEDED] = 409,      [REFUSAL_SAME_GROUP] = 403,
     [REFUSAL_ENOUGH] = 409,          [REFUSAL_POLICY_CHANGED] = 409,
     [REFUSAL_APPROVER_GONE] = 409,   [REFUSAL_STOOD_IN] = 409,
+    [REFUSAL_STEP_UP] = 403,         [REFUSAL_CODE] = 403,
 };
 
 static uint32_t code_status(enum err_code rc)

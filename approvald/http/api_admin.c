@@ -217,6 +217,7 @@ static void add_policy(struct json *list, const struct policy *policy)
     add_clocks(object, &policy->clocks);
     render_policy_fields(policy, object);
     json_add_bool(object, "delegation", policy->delegation);
+    json_add_bool(object, "step_up", policy->step_up);
     add_time(object, "applied_at", policy->applied_ms);
     add_text_or_null(object, "applied_by", policy->applied_by);
 }

@@ -83,6 +83,7 @@ const struct http_route *api_request_routes(void);
 const struct http_route *api_admin_routes(void);
 const struct http_route *api_policy_test_routes(void);
 const struct http_route *api_delegation_routes(void);
+const struct http_route *api_step_up_routes(void);
 const struct http_route *api_backup_routes(void);
 const struct http_route *api_waiting_routes(void);
 const struct http_route *api_health_routes(void);

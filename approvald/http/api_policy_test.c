@@ -148,6 +148,17 @@ static void get_facts(const struct call *call,
     }
 }
 
+static void add_need_names(struct json *node, const struct policy *policy, uint32_t needs)
+{
+    struct json *names = json_add_array(node, "needs");
+
+    for (uint32_t i = 0; i < policy->need_count; i++) {
+        if ((needs >> i & 1) != 0) {
+            json_add_text(names, NULL, policy->needs[i].need.name);
+        }
+    }
+}
+
 /* Those in whose place he may approve now, and for which needs. */
 static void add_stood_in_for(struct json *node,
                              const struct policy *policy,
@@ -161,15 +172,9 @@ static void add_stood_in_for(struct json *node,
 
     for (uint32_t i = 0; i < count; i++) {
         struct json *object = json_add_object(list, NULL);
-        struct json *names;
 
         json_add_text(object, "user", behalfs[i].user);
-        names = json_add_array(object, "needs");
-        for (uint32_t j = 0; j < policy->need_count; j++) {
-            if ((behalfs[i].needs >> j & 1) != 0) {
-                json_add_text(names, NULL, policy->needs[j].need.name);
-            }
-        }
+        add_need_names(object, policy, behalfs[i].needs);
     }
 }
 
@@ -184,7 +189,6 @@ static void add_approver(struct json *object,
     enum refusal refusal;
     uint32_t needs = 0;
     bool unknown = false;
-    struct json *names;
 
     if (call->api->options.facts != NULL) {
         get_facts(call, policy, requester, user, &facts);
@@ -194,12 +198,7 @@ static void add_approver(struct json *object,
     json_add_text(node, "user", user);
     add_verdict(node, policy, refusal, unknown);
     add_stood_in_for(node, policy, requester, user, &facts);
-    names = json_add_array(node, "needs");
-    for (uint32_t i = 0; i < policy->need_count; i++) {
-        if ((needs >> i & 1) != 0) {
-            json_add_text(names, NULL, policy->needs[i].need.name);
-        }
-    }
+    add_need_names(node, policy, needs);
 }
 
 static void answer(struct call *call, const struct policy *policy)

@@ -238,6 +238,7 @@ static void decide(void *arg, struct http_request *request)
     decide.id = call->id;
     decide.verdict = body.verdict;
     decide.reason = body.reason;
+    decide.code = body.code;
     if (call->api->options.facts != NULL) {
         call->api->options.facts(call->api->options.arg, call->actor.user, &decide.facts);
     }

@@ -191,6 +191,9 @@ enum err_code body_parse_decision(struct span body,
     if (rc == ERR_OK) {
         rc = member_text(json, "reason", CORE_TEXT_SIZE_MAX, &decision.reason, err);
     }
+    if (rc == ERR_OK) {
+        rc = member_text(json, "code", CORE_CODE_SIZE_MAX, &decision.code, err);
+    }
     if (rc != ERR_OK) {
         return rc;
     }

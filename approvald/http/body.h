@@ -21,6 +21,7 @@ enum err_code body_parse_create(struct span body,
 struct body_decision {
     enum verdict verdict;
     struct span reason; /* may be empty */
+    struct span code;   /* one-time code, likewise */
 };
 enum err_code body_parse_decision(struct span body,
                                   struct json **ret_json,

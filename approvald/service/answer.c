@@ -190,6 +190,8 @@ enum err_code refusal_code(enum refusal refusal)
     case REFUSAL_FACTS_UNKNOWN:
     case REFUSAL_NOT_ASKABLE:
     case REFUSAL_SAME_GROUP:
+    case REFUSAL_STEP_UP:
+    case REFUSAL_CODE:
         return ERR_DENIED;
     case REFUSAL_ALREADY_DECIDED:
     case REFUSAL_ENDED:

@@ -115,6 +115,7 @@ void count_decision(const struct job *job)
 
 static void decide_answer(struct job *job, enum err_code rc, const struct err *err)
 {
+    ((struct decide_job *)job)->press.code = 0;
     if (rc == ERR_OK) {
         count_decision(job);
     }
@@ -170,6 +171,8 @@ static void decide_check(struct decide_job *job, const struct service_decide *de
                          decide->verdict == VERDICT_APPROVE || decide->verdict == VERDICT_REJECT,
                          "verdict: approve or reject") &&
            input_place(base, press->channel, press->thread) &&
+           input_require(base, !press->has_code || totp_parse(decide->code, &press->code),
+                         "code: the six digits that the app shows") &&
            input_event_key(base, &decide->key, &press->key, &press->has_key) &&
            input_clean(base, INPUT_REASON, &reason));
 }
@@ -199,7 +202,8 @@ enum err_code service_decide(struct service *service,
                                 .reason = decide->reason,
                                 .channel = decide->channel,
                                 .thread = decide->thread,
-                                .quiet = decide->quiet};
+                                .quiet = decide->quiet,
+                                .has_code = decide->code.size > 0};
     job->facts = decide->facts;
     service_add_stand_ins(service, decide->actor.user, &job->facts);
     decide_check(job, decide);

@@ -133,7 +133,8 @@ static enum err_code resolve_run(struct work *work)
                            .has_key = entry.has_key,
                            .key = entry.key,
                            .channel = entry.channel,
-                           .thread = entry.thread};
+                           .thread = entry.thread,
+                           .stepped = entry.stepped};
     rc = press_decide(work, &press, &job->facts, job->give_up ? PRESS_GIVE_UP : PRESS_WAIT);
     if (rc != ERR_OK || work->job->deferred) {
         return rc;

@@ -74,8 +74,10 @@ struct service {
     const struct rng *rng;     /* borrowed */
     const struct clock *clock; /* borrowed */
     struct service_metrics metrics;
-    struct tokens *tokens;           /* owned */
-    struct groups *groups;           /* owned */
+    struct tokens *tokens; /* owned */
+    struct groups *groups; /* owned */
+    bool has_step_up_key;  /* set before the first job: the writer reads it too */
+    uint8_t step_up_key[CRYPTO_KEY_SIZE];
     struct delegations *delegations; /* owned */
     service_delegated_fn *delegated; /* or NULL */
     void *delegated_arg;

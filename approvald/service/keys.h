@@ -17,6 +17,7 @@
  * | policies   | policy name, NUL, u32 version         | codec_policy                           |
  * | tokens     | u64 token id                          | codec_token                            |
  * | delegations| substitute's user id, NUL, u64 id      | codec_delegation                       |
+ * | step_ups   | user id                               | codec_step_up                          |
  * | audit      | u64 seq                               | 32 hash, u64 audit link, entry's bytes |
  * | meta       | "counts", "anchor", "retention",      | work.c, audit_log.c, codec_retention,  |
  * |            | "prune_clock", "elapsed"              | prune.c, work.c                        |
@@ -44,6 +45,7 @@ enum table {
     TABLE_POLICIES = 'l',
     TABLE_TOKENS = 't',
     TABLE_DELEGATIONS = 'g',
+    TABLE_STEP_UPS = 's',
     TABLE_AUDIT = 'a',
     TABLE_META = 'm',
 };

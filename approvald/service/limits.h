@@ -32,6 +32,7 @@
 #define SERVICE_DELEGATION_OWN_MAX   8  /* of one person, one after the other */
 #define SERVICE_DELEGATION_SWEEP_MAX 64 /* that are over and deleted by one change */
 #define SERVICE_DELEGATION_AHEAD_MS  (366 * CORE_DAY_MS) /* who is away for longer is replaced */
+#define SERVICE_STEP_UP_COUNT_MAX    4096   /* enrolled for one-time codes: 200 bytes each */
 #define SERVICE_BOOK_OPEN_MAX        200000 /* open requests known by person: 56 bytes each */
 #define SERVICE_BOOK_ENDED_MAX       4096 /* outcomes known by person: some days of a large company */
 #define SERVICE_BOOK_FILL_COUNT      128 /* requests read by one job that fills: under a millisecond */

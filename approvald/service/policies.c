@@ -226,6 +226,11 @@ static enum err_code apply_set(struct work *work, struct apply_job *job, struct 
 
     unpack_init(&cursor, job->set);
     while (rc == ERR_OK && next_policy(&cursor, &policy)) {
+        if (policy.step_up && !work->job->service->has_step_up_key) {
+            return err_set(work->err, ERR_INVALID,
+                           "policy %.*s: step_up: configure step_up_key_file on both hosts first",
+                           SPAN_ARGS(policy.name));
+        }
         rc = add_total(totals, &policy, work->err);
         if (rc == ERR_OK) {
             rc = apply_one(work, job, &policy);

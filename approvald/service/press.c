@@ -5,6 +5,7 @@
 #include "approvald/service/press.h"
 #include "approvald/core/needs.h"
 #include "approvald/service/delegations.h"
+#include "approvald/service/step_up.h"
 
 #include "base/assert.h"
 #include "base/buf.h"
@@ -52,7 +53,9 @@ put_inbox(struct work *work, const struct press *press, struct subject *subject)
                                 .has_key = press->has_key,
                                 .key = press->key,
                                 .channel = press->channel,
-                                .thread = press->thread};
+                                .thread = press->thread,
+                                .stepped =
+                                    subject->policy.step_up && press->verdict == VERDICT_APPROVE};
     struct span groups[2 * CORE_POLICY_GROUP_COUNT_MAX];
     struct audit_write write = {.action = span_text(audit_action_word(AUDIT_DEFERRED)),
                                 .actor = &press->actor,
@@ -104,6 +107,29 @@ static enum err_code missing_facts(struct work *work,
     return ERR_OK;
 }
 
+/* What would be approved (or only waits for facts) needs a code that counts; it is judged before
+ * anything of the press is stored, and then never needed again. */
+static enum err_code check_code(struct work *work,
+                                const struct press *press,
+                                const struct subject *subject,
+                                enum refusal *ret_refusal)
+{
+    bool counts = false;
+    enum err_code rc;
+
+    if (!subject->policy.step_up || press->verdict != VERDICT_APPROVE || press->stepped ||
+        *ret_refusal != REFUSAL_NONE) {
+        return ERR_OK;
+    }
+    if (!press->has_code) {
+        *ret_refusal = REFUSAL_STEP_UP;
+        return ERR_OK;
+    }
+    rc = step_up_try(work, press->actor.user, press->code, &counts);
+    *ret_refusal = counts ? REFUSAL_NONE : REFUSAL_CODE;
+    return rc;
+}
+
 static enum err_code step(struct work *work,
                           const struct press *press,
                           const struct facts *facts,
@@ -137,6 +163,18 @@ static enum err_code step(struct work *work,
     }
     approval_step(&subject->request, &subject->policy, &event, &effects);
     refused.refusal = effects.refusal;
+    rc = check_code(work, press, subject, &refused.refusal);
+    if (rc == ERR_OK && refused.refusal == REFUSAL_STEP_UP) {
+        work->job->refusal = REFUSAL_STEP_UP; /* a question, and no refused act */
+        return ERR_OK;
+    }
+    if (rc == ERR_OK && refused.refusal == REFUSAL_CODE) {
+        rc = press_refuse(work, &refused, subject);
+        return rc == ERR_OK ? subject_store(work, subject) : rc;
+    }
+    if (rc != ERR_OK) {
+        return rc;
+    }
     rc = subject_apply(work, subject, &subject->request, &press->actor, &effects);
     if (rc == ERR_OK && effects.need_facts) {
         rc = missing_facts(work, press, missing, subject, &refused.refusal);
@@ -176,7 +214,9 @@ enum err_code press_decide(struct work *work,
         found = false;
         rc = unknown(work, press);
     }
-    if (rc == ERR_OK && press->has_key && !(work->job->deferred && missing == PRESS_WAIT)) {
+    /* Another code in the same window is another try, but its event is the same. */
+    if (rc == ERR_OK && press->has_key && !(work->job->deferred && missing == PRESS_WAIT) &&
+        work->job->refusal != REFUSAL_CODE) {
         struct event_seen seen = {.deferred = work->job->deferred, .refusal = work->job->refusal};
 
         rc = event_put(work, &press->key, &seen);

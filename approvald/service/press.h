@@ -15,6 +15,9 @@ struct press {
     struct span channel; /* where it was pressed */
     struct span thread;
     bool quiet; /* the caller tells a refusal: no notice is owed */
+    bool has_code;
+    uint32_t code;
+    bool stepped; /* its code has counted before it went to the inbox */
 };
 
 /* What to do when facts are missing. */

@@ -104,6 +104,8 @@ make(const struct service_options *options, struct service **ret_service, struct
     service->clock = options->clock == NULL ? clock_host() : options->clock;
     service->writer.open_count_max =
         options->open_count_max == 0 ? SERVICE_OPEN_COUNT_DEFAULT : options->open_count_max;
+    service->has_step_up_key = options->step_up_key.size > 0;
+    crypto_sha256(options->step_up_key.data, options->step_up_key.size, service->step_up_key);
     add_metrics(service, options->metrics);
     rc = tokens_new(&service->tokens, err);
     if (rc == ERR_OK) {
@@ -276,5 +278,6 @@ void service_free(struct service *service)
     tokens_free(service->tokens);
     groups_free(service->groups);
     delegations_free(service->delegations);
+    mem_wipe(service->step_up_key, sizeof service->step_up_key);
     mem_free(service);
 }

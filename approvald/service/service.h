@@ -33,6 +33,8 @@ struct service_options {
     const struct rng *rng;     /* NULL: this host's */
     const struct clock *clock; /* NULL: this host's; for token rates only, records have storage's */
     uint32_t open_count_max;   /* pending requests at once; 0: the default */
+    struct span step_up_key;   /* what the seeds of one-time codes are sealed with, of any size;
+                                  empty: nobody can be enrolled, and no code counts */
 };
 
 /* Reads what it keeps in memory (tokens, policies' heads, counts). Blocks until read. */
@@ -118,6 +120,7 @@ struct service_decide {
     struct service_event_key key;
     struct span channel; /* where it was pressed, for an ephemeral answer; may be empty */
     struct span thread;  /* ts, may be empty */
+    struct span code;    /* one-time code, as typed; empty: none. Not kept beyond the decision */
     bool quiet; /* the caller shows a refusal himself, at once; one that comes later, from the
                    inbox, is owed all the same */
 };
@@ -503,6 +506,32 @@ bool service_delegation_is_used(const struct service *service);
 /* Called on the loop when delegations have changed. One listener. */
 typedef void service_delegated_fn(void *arg);
 void service_listen_delegations(struct service *service, service_delegated_fn *fn, void *arg);
+
+/* One-time codes (core/totp.h) of people who approve under policies with step_up. done's text is
+ * the new secret, once (enrol), JSON (list), or nothing. */
+enum err_code service_step_up_enrol(struct service *service,
+                                    const struct actor *actor,
+                                    struct span user,
+                                    service_text_fn *done,
+                                    void *arg,
+                                    struct err *err) WARN_UNUSED;
+enum err_code service_step_up_remove(struct service *service,
+                                     const struct actor *actor,
+                                     struct span user,
+                                     service_text_fn *done,
+                                     void *arg,
+                                     struct err *err) WARN_UNUSED;
+/* After wrong codes. */
+enum err_code service_step_up_unlock(struct service *service,
+                                     const struct actor *actor,
+                                     struct span user,
+                                     service_text_fn *done,
+                                     void *arg,
+                                     struct err *err) WARN_UNUSED;
+enum err_code service_step_up_list(struct service *service,
+                                   service_text_fn *done,
+                                   void *arg,
+                                   struct err *err) WARN_UNUSED;
 
 /* Audit. */
 struct service_audit_entry {

@@ -13,6 +13,7 @@
 #include "approvald/slack/limits.h"
 #include "approvald/slack/views.h"
 #include "approvald/slack/views_away.h"
+#include "approvald/slack/views_code.h"
 #include "approvald/slack/views_home.h"
 #include "approvald/slack/webapi.h"
 #include "base/assert.h"
@@ -166,6 +167,14 @@ static void on_home_decided(struct inflight *flight, const struct service_answer
     }
 }
 
+/* A repeated delivery has opened the window the first time. */
+static void on_code_needed(struct inflight *flight, const struct service_answer *answer)
+{
+    if (!answer->replayed) {
+        inbound_ask_code(flight, answer->request);
+    }
+}
+
 static void
 on_decided(void *arg, enum err_code rc, const struct err *err, const struct service_answer *answer)
 {
@@ -176,7 +185,9 @@ on_decided(void *arg, enum err_code rc, const struct err *err, const struct serv
         if (answer != NULL && answer->deferred) {
             inbox_worker_poke(flight->inbound->worker);
         }
-        if (flight->channel.size == 0 && answer != NULL) {
+        if (answer != NULL && answer->refusal == REFUSAL_STEP_UP) {
+            on_code_needed(flight, answer);
+        } else if (flight->channel.size == 0 && answer != NULL) {
             on_home_decided(flight, answer);
         }
     } else {
@@ -499,6 +510,10 @@ void inbound_on_submission(struct inflight *flight, const struct payload *payloa
     }
     if (span_is(payload->callback_id, VIEW_ASK_CALLBACK)) {
         inbound_on_ask(flight, payload);
+        return;
+    }
+    if (span_is(payload->callback_id, VIEW_CODE_CALLBACK)) {
+        inbound_on_code(flight, payload);
         return;
     }
     if (span_is(payload->callback_id, VIEW_AWAY_CALLBACK)) {

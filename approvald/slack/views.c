@@ -166,6 +166,27 @@ view_print(const struct json *root, size_t size_max, struct buf *body, struct er
     return rc == ERR_OK ? ERR_OK : err_wrap(err, rc, "view");
 }
 
+enum err_code view_add_place(struct json *view, const struct view_place *place, struct err *err)
+{
+    AUTO_BUF struct buf *metadata = NULL;
+    enum err_code rc = buf_new(PLACE_SIZE_MAX, &metadata, err);
+
+    if (rc == ERR_OK) {
+        rc = place_format(place, metadata, err);
+    }
+    if (rc == ERR_OK) {
+        json_add_text(view, "private_metadata", buf_span(metadata));
+    }
+    return rc == ERR_OK ? ERR_OK : err_wrap(err, rc, "view");
+}
+
+enum err_code view_add_request(struct json *blocks, const struct request *request, struct err *err)
+{
+    enum err_code rc = add_title(blocks, request, err);
+
+    return rc == ERR_OK ? add_origin(blocks, request, err) : rc;
+}
+
 enum err_code view_reject_open(const struct request *request,
                                const struct view_place *place,
                                struct span trigger_id,
@@ -173,27 +194,19 @@ enum err_code view_reject_open(const struct request *request,
                                struct err *err)
 {
     AUTO_JSON struct json *root = json_new_object();
-    AUTO_BUF struct buf *metadata = NULL;
     struct json *blocks;
     struct json *view;
-    enum err_code rc = buf_new(PLACE_SIZE_MAX, &metadata, err);
+    enum err_code rc;
 
-    if (rc == ERR_OK) {
-        rc = place_format(place, metadata, err);
-    }
-    if (rc != ERR_OK) {
-        return err_wrap(err, rc, "reject view");
-    }
     json_add_text(root, "trigger_id", trigger_id);
     view = json_add_object(root, "view");
     view_begin(view, VIEW_REJECT_CALLBACK, TITLE_REJECT);
     view_add_plain(view, "submit", SPAN_LITERAL("Reject"));
     view_add_plain(view, "close", SPAN_LITERAL("Cancel"));
-    json_add_text(view, "private_metadata", buf_span(metadata));
+    rc = view_add_place(view, place, err);
     blocks = json_add_array(view, "blocks");
-    rc = add_title(blocks, request, err);
     if (rc == ERR_OK) {
-        rc = add_origin(blocks, request, err);
+        rc = view_add_request(blocks, request, err);
     }
     add_reason_input(blocks);
     return rc == ERR_OK ? view_print(root, SLACK_VIEW_SIZE_MAX, body, err) : rc;

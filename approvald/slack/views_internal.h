@@ -8,12 +8,19 @@
 
 struct buf;
 struct json;
+struct request;
+struct view_place;
 
 /* {"type":"plain_text",…} under name. */
 void view_add_plain(struct json *parent, const char *name, struct span text);
 struct json *view_add_block(struct json *blocks, const char *type, const char *id);
 /* Type, callback_id and title. */
 void view_begin(struct json *view, const char *callback, const char *title);
+/* The private_metadata of a window about a request; and at its top which one it is. */
+enum err_code
+view_add_place(struct json *view, const struct view_place *place, struct err *err) WARN_UNUSED;
+enum err_code
+view_add_request(struct json *blocks, const struct request *request, struct err *err) WARN_UNUSED;
 /* Appends root, whose member "view" has been checked and is at most size_max bytes. */
 enum err_code
 view_print(const struct json *root, size_t size_max, struct buf *body, struct err *err) WARN_UNUSED;

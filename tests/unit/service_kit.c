@@ -53,7 +53,9 @@ static void on_changed(void *arg, const struct request_id *id)
 static void open_both(struct service_kit *kit)
 {
     struct storage_options storage = kit_options(kit->scratch.path);
-    struct service_options options = {.clock = &kit->clock, .open_count_max = kit->open_count_max};
+    struct service_options options = {.clock = &kit->clock,
+                                      .open_count_max = kit->open_count_max,
+                                      .step_up_key = kit->step_up_key};
     struct err err = ERR_INIT;
 
     storage.clock = &kit->clock;

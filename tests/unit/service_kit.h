@@ -21,6 +21,7 @@ struct service_kit {
     _Atomic uint64_t now_ms; /* both clocks */
     _Atomic int64_t jump_ms; /* of the wall clock alone */
     uint32_t open_count_max; /* for the next open */
+    struct span step_up_key; /* likewise */
     uint32_t changed_count;  /* of the listener */
     struct request_id changed;
 };

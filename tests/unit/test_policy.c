@@ -222,7 +222,7 @@ static void only_who_decides_and_how_are_rules(void)
     static const char *const rules[] = {"approvers",      "needs",       "quorum",
                                         "self_approval",  "rejections",  "exclude_requester_groups",
                                         "escalate_after", "escalate_to", "takes_effect_after",
-                                        "delegation"};
+                                        "delegation",     "step_up"};
     struct policy before = good();
     struct policy after = good();
     size_t found = 0;
@@ -241,6 +241,7 @@ static void only_who_decides_and_how_are_rules(void)
                             .require_reason = true,
                             .ask_in_slack = true,
                             .delegation = true,
+                            .step_up = true,
                             .expires_after_ms = 1,
                             .lapses_after_ms = 1,
                             .user_count = 1,
@@ -266,6 +267,7 @@ static void only_who_decides_and_how_are_rules(void)
     after.need_count = 0;
     after.self_approval = false;
     after.delegation = false;
+    after.step_up = false;
     after.user_count = before.user_count;
     memcpy(after.users, before.users, sizeof after.users);
     after.clocks.escalate_after_ms = 0;

@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""e2e_step_up.py: an approval that needs a one-time code, in Slack, Home and by approvalctl.
+
+Owns nothing but its cases and the people's authenticator app; the World is e2e.py's. Never builds a
+payload of its own: the stand-in's people press and type.
+"""
+import base64
+import glob
+import hashlib
+import hmac
+import json
+import os
+import pty
+import struct
+import subprocess
+import tempfile
+import time
+
+from e2e import main
+from e2e_home import HomeCase
+from lib.harness import ANA, BEN, CHANNEL, POLICY, World
+
+POLICIES = POLICY + f"""
+policy risky {{
+    channel = "{CHANNEL}"
+    approvers = {{"{ANA}", "{BEN}"}}
+    step_up = true
+}}
+"""
+KEYS = tempfile.mkdtemp(prefix="approvald-step-up-")
+KEY_FILE = os.path.join(KEYS, "key")
+with open(os.open(KEY_FILE, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+    file.write("0123456789abcdef" * 4)
+
+
+class StepUp(HomeCase):
+    options = {"policy": POLICIES, "extra_config": f'step_up_key_file = "{KEY_FILE}"'}
+    used = 0  # the newest step
+
+    @classmethod
+    def begin(cls):
+        super().begin()
+        out = cls.world.ctl("step-up", "enrol", ANA, check=0).stdout
+        uri, secret = out.split("\n")[:2]
+        cls.secret = secret.split(": ")[1]
+        assert uri == (f"otpauth://totp/approvald:{ANA}?secret={cls.secret}&issuer=approvald"
+                       "&algorithm=SHA1&digits=6&period=30"), uri
+        token = cls.world.token("ana", scopes=["decide", "read"], user=ANA)
+        cls.world.secret_file("token-ana", token)
+        cls.mine = cls.world.path("token-ana")
+
+    @classmethod
+    def code_at(cls, step):
+        mac = hmac.new(base64.b32decode(cls.secret), struct.pack(">Q", step), hashlib.sha1).digest()
+        at = mac[-1] & 15
+        return f"{(struct.unpack('>I', mac[at:at + 4])[0] & 0x7fffffff) % 1000000:06d}"
+
+    @classmethod
+    def code(cls):
+        """One that counts and has not been used: the app shows the next one soon enough."""
+        while True:
+            step = int(time.time()) // 30
+            for one in (step - 1, step, step + 1):
+                if one > StepUp.used and one >= int(time.time()) // 30 - 1:
+                    StepUp.used = one
+                    return cls.code_at(one)
+            World.wait(lambda: int(time.time()) // 30 + 1 > StepUp.used, "the next code", 35, 0.1)
+
+    def wrong(self):
+        step = int(time.time()) // 30
+        right = {self.code_at(step + d) for d in range(-2, 4)}
+        return next(c for c in (f"{n:06d}" for n in range(9)) if c not in right)
+
+    def send(self, code, user=ANA):
+        return self.world.control("POST", "/submit", {"user": user, "values": {"code": code}})
+
+    def unlock(self):
+        self.world.ctl("step-up", "unlock", ANA, check=0)
+
+    def test_a_press_opens_the_window_and_the_code_approves(self):
+        made = self.ask(policy="risky", title="Drop the table")
+        opened = self.press(made, ANA, wait_modal=5)
+        self.assertEqual(opened["modal"]["callback_id"], "code", opened)
+        self.assertIn("Drop the table", json.dumps(opened["modal"]))
+        self.assertEqual(self.get(made)["decisions"], [])
+        for bad in ("1234567", "abcdef"):
+            sent = self.send(bad)
+            self.assertEqual(sent["outcome"], "errors", sent)
+            self.assertIn("six digits", sent["errors"]["code"])
+        sent = self.send(self.wrong())
+        self.assertEqual(sent["outcome"], "errors", sent)
+        said = sent["errors"]["code"]
+        self.assertIn("does not count", said)
+        code = self.code()
+        sent = self.send(code)
+        self.assertEqual(sent["outcome"], "closed", sent)
+        self.wait_state(made, "approved")
+        self.card(made, "Approved")
+        # The same bytes again: done, and nothing is used twice.
+        again = self.world.control("POST", "/replay", {"delivery": sent["delivery"]})
+        self.assertEqual(again["status"], 200, again)
+        self.assertEqual(len(self.get(made)["decisions"]), 1)
+        # A used code, and a person who is not enrolled, get the words of a wrong one.
+        made = self.ask(policy="risky", title="Once more")
+        self.press(made, ANA, wait_modal=5)
+        self.assertEqual(self.send(code)["errors"]["code"], said)
+        self.world.control("POST", "/close", {"user": ANA, "how": "x"})
+        self.press(made, BEN, wait_modal=5)
+        self.assertEqual(self.send(self.code(), BEN)["errors"]["code"], said)
+        self.unlock()
+
+    def test_from_home_too_and_reject_needs_none(self):
+        made = self.ask(policy="risky", title="From Home")
+        self.open_home(ANA)
+        self.wait_home(ANA, lambda v: made in self.waiting(v), "it waits")
+        opened = self.act(ANA, "approve", made, wait_modal=5)
+        self.assertEqual(opened["modal"]["callback_id"], "code")
+        self.assertEqual(self.send(self.code())["outcome"], "closed")
+        self.wait_state(made, "approved")
+        made = self.ask(policy="risky", title="No")
+        self.press(made, BEN, "reject", wait_modal=5)
+        self.world.control("POST", "/submit", {"user": BEN, "values": {"reason": "no"}})
+        self.wait_state(made, "rejected")
+
+    def test_wrong_codes_lock_over_a_crash_until_root_unlocks(self):
+        made = self.ask(policy="risky", title="Guess")
+        self.press(made, ANA, wait_modal=5)
+        for i in range(5):
+            self.assertEqual(self.send(self.wrong())["outcome"], "errors")
+            if i == 2:
+                self.world.daemon.kill()
+                self.world.start()
+        self.assertEqual(self.send(self.code())["outcome"], "errors", "locked")
+        listed = json.loads(self.world.ctl("step-up", "list", "--json", check=0).stdout)["people"]
+        self.assertEqual([(p["user"], p["wrong_codes"]) for p in listed], [(ANA, 5)])
+        self.assertIsNotNone(listed[0]["locked_until"])
+        self.unlock()
+        self.assertEqual(self.send(self.code())["outcome"], "closed")
+        self.wait_state(made, "approved")
+
+    def test_approvalctl_reads_it_from_standard_input(self):
+        made = self.ask(policy="risky", title="By hand")
+        argv = [os.path.join(self.world.build, "approvald/ctl/approvalctl"), "approve", "--url",
+                f"http://127.0.0.1:{self.world.port}", "--token-file", self.mine, made]
+        out = subprocess.run(argv, input="", capture_output=True, text=True, timeout=20)
+        self.assertEqual(out.returncode, 116, out)
+        self.assertIn("one-time code", out.stderr)
+        out = subprocess.run(argv, input=self.wrong() + "\n", capture_output=True, text=True,
+                             timeout=20)
+        self.assertEqual(out.returncode, 115, out)
+        self.assertIn("does not count", out.stderr)
+        out = subprocess.run(argv, input=self.code() + "\n", capture_output=True, text=True,
+                             timeout=20)
+        self.assertEqual(out.returncode, 0, out)
+        self.wait_state(made, "approved")
+
+    def test_approvalctl_asks_at_the_terminal_without_echo(self):
+        made = self.ask(policy="risky", title="At the terminal")
+        code = self.code()
+        near, far = pty.openpty()
+        argv = [os.path.join(self.world.build, "approvald/ctl/approvalctl"), "approve", "--url",
+                f"http://127.0.0.1:{self.world.port}", "--token-file", self.mine, made]
+        child = subprocess.Popen(argv, stdin=far, stdout=far, stderr=far)
+        os.close(far)
+        shown = b""
+        while b"app: " not in shown:
+            shown += os.read(near, 1024)
+        os.write(near, code.encode() + b"\n")
+        try:
+            while True:
+                more = os.read(near, 1024)
+                if not more:
+                    break
+                shown += more
+        except OSError:
+            pass  # the other end is closed
+        self.assertEqual(child.wait(20), 0, shown)
+        self.assertNotIn(code.encode(), shown)
+        self.wait_state(made, "approved")
+
+    def test_no_code_is_left_anywhere(self):
+        made = self.ask(policy="risky", title="Leaves no trace")
+        self.press(made, ANA, wait_modal=5)
+        wrong, right = self.wrong(), self.code()
+        self.send(wrong)
+        self.assertEqual(self.send(right)["outcome"], "closed")
+        self.wait_state(made, "approved")
+        self.unlock()
+        self.world.daemon.stop()
+        seed = base64.b32decode(self.secret)
+        for name in glob.glob(self.world.path("data") + "/**", recursive=True):
+            if os.path.isfile(name):
+                with open(name, "rb") as file:
+                    held = file.read()
+                self.assertNotIn(seed, held, name)
+                self.assertNotIn(self.secret.encode(), held, name)
+                self.assertNotIn(b'"' + right.encode(), held, name)
+        with open(self.world.path("approvald.log"), "rb") as file:
+            log = file.read()
+        for one in (self.secret.encode(), f'"{right}"'.encode(), f'"{wrong}"'.encode()):
+            self.assertNotIn(one, log)
+        self.world.start()
+        audit = self.world.api("GET", "/v1/audit?limit=100", token=self.token).body
+        self.assertIn(b"step_up_enrolled", audit)
+        self.assertNotIn(f'{right}'.encode(), json.dumps(
+            [e["detail"] for e in json.loads(audit)["entries"]]).encode())
+
+
+del HomeCase  # its cases are e2e_home.py's
+
+if __name__ == "__main__":
+    main()
