@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_base_notify.c: proves base/notify: nothing waits for a service manager that does not read, and
- * what it must know it is told when it reads again. Owns its cases and the manager's end. Never
+/* test_base_notify.c: proves base/notify: nothing waits for a service manager that does not read,
+ * and what it must know it is told when it reads again. Owns its cases and the manager's end. Never
  * speaks to a real manager. */
 #include "base/notify.h"
 #include "tests/lib/scratch.h"
