@@ -1,0 +1,208 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""test_setup_live.py: the commands that set a pair up, exactly as an admin types them.
+
+Owns four network namespaces and, for each machine, a mount namespace in which /usr/local, /var/lib,
+/run, /etc/keepalived and /etc/group are its own, and systemctl is a script that starts and stops what
+the units would. So nothing is left out: two commands on A, two on B (with the installation), one on
+the arbiter. Never touches a file or a service of this machine.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE]
+
+import netns  # noqa: E402  the path is set above
+import world as cluster  # noqa: E402
+from test_setup import ADDRESSES, ARBITER, VIP, missing  # noqa: E402
+
+ETC = re.search(r"(/\S*?/?etc)/approvald/supervisor\.conf",
+                subprocess.run([cluster.SUPERVISOR, "--help"], check=True, capture_output=True,
+                               text=True).stdout).group(1)
+PREFIX = os.path.dirname(ETC)
+
+SYSTEMCTL = """#!/bin/sh
+# What the units of the packages do, as far as the commands ask for it.
+echo "$*" >> /var/lib/systemctl.log
+stop() {
+    [ ! -f "/run/$1.pid" ] || kill "$(cat "/run/$1.pid")" 2>/dev/null
+    while [ -f "/run/$1.pid" ] && kill -0 "$(cat "/run/$1.pid")" 2>/dev/null; do sleep 0.05; done
+    rm -f "/run/$1.pid"
+}
+start() {
+    unit=$1
+    shift
+    setsid "$@" >> "/var/lib/$unit.log" 2>&1 < /dev/null &
+    echo $! > "/run/$unit.pid"
+}
+for last; do :; done
+unit=${last%.service}
+case "$1" in
+enable) ;;
+stop) stop "$unit" ;;
+try-reload-or-restart) kill -HUP "$(cat "/run/$unit.pid")" ;;
+restart)
+    stop "$unit"
+    case "$unit" in
+    approvald-supervisor) start "$unit" PREFIX/sbin/approvald-supervisor ;;
+    approvald-pair) start "$unit" PREFIX/bin/approvalctl pair serve ;;
+    keepalived) start "$unit" keepalived -n -l -f /etc/keepalived/keepalived.conf -p /run/k.pid -r /run/v.pid ;;
+    approvald-arbiter) start "$unit" etcd --config-file ETC/approvald-arbiter/etcd.yml ;;
+    *) exit 5 ;;
+    esac ;;
+*) exit 1 ;;
+esac
+"""
+
+# Own file trees, then a process that holds the namespace until it is killed.
+ENTER = """
+set -e
+mount --make-rprivate /
+mount -t tmpfs tmpfs /run
+mkdir -p /run/systemd/system /run/approvald
+mount --bind "$1/prefix" PREFIX
+mount --bind "$1/lib" /var/lib
+mkdir -p "$1/keepalived"
+[ -d /etc/keepalived ] && mount --bind "$1/keepalived" /etc/keepalived
+mount --bind "$1/group" /etc/group
+touch "$1/ready"
+exec sleep infinity
+"""
+
+
+class Machine:
+    """One machine, as its admin sees it."""
+
+    def __init__(self, test, name):
+        self.test, self.name = test, name
+        self.root = os.path.join(test.dir, name)
+        etc = ETC[len(PREFIX):].lstrip("/")
+        for folder in ("bin", "sbin", f"{etc}/approvald"):
+            os.makedirs(os.path.join(self.root, "prefix", folder))
+        os.makedirs(os.path.join(self.root, "lib", "approvald"), 0o700)
+        for folder, program in (("sbin", cluster.APPROVALD), ("sbin", cluster.SUPERVISOR),
+                                ("sbin", ARBITER), ("bin", cluster.APPROVALCTL)):
+            os.symlink(program, os.path.join(self.root, "prefix", folder, os.path.basename(program)))
+        cluster.write(os.path.join(self.root, "prefix", "bin", "systemctl"),
+                      SYSTEMCTL.replace("PREFIX", PREFIX).replace("ETC", ETC), 0o755)
+        conf = os.path.join(self.root, "prefix", etc, "approvald")
+        cluster.write(os.path.join(conf, "supervisor.conf"), 'user = ""\n')
+        cluster.write(os.path.join(conf, "approvald.conf"), "storage {\n    map_size = 64M\n}\n")
+        with open("/etc/group", encoding="utf-8") as group:
+            cluster.write(os.path.join(self.root, "group"), group.read() +
+                          "approvald:x:64901:\napprovald-arbiter:x:64902:\n", 0o644)
+        self.holder = subprocess.Popen(
+            test.net[name].command("unshare", "-m", "sh", "-c", ENTER.replace("PREFIX", PREFIX), "sh",
+                                   self.root), stdin=subprocess.DEVNULL)
+        test.addCleanup(self.holder.wait)
+        test.addCleanup(self.holder.kill)
+        cluster.wait(lambda: os.path.exists(os.path.join(self.root, "ready")), f"{name} is there")
+
+    def run(self, *words, stdin="", check=True):
+        done = subprocess.run(
+            ["nsenter", "-t", str(self.holder.pid), "-m", "-n", *words], input=stdin,
+            capture_output=True, text=True, timeout=90, check=False,
+            env={"PATH": f"{PREFIX}/bin:{PREFIX}/sbin:{os.environ['PATH']}", "HOME": "/root",
+                 "ETCD_UNSUPPORTED_ARCH": "arm64"})
+        if check:
+            self.test.assertEqual(done.returncode, 0,
+                                  f"{self.name}: {words}: {done.stdout}{done.stderr}{self.logs()}")
+        return done
+
+    def is_green(self):
+        return self.run("approvalctl", "status", check=False).returncode == 0
+
+    def is_paired(self):
+        said = self.run("approvalctl", "doctor", check=False).stdout
+        return "every answer is on both hosts" in said and "other host: connected" in said
+
+    def logs(self):
+        text = ""
+        folder = os.path.join(self.root, "lib")
+        for name in sorted(os.listdir(folder)):
+            if name.endswith(".log"):
+                with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as log:
+                    text += f"\n--- {self.name} {name}\n" + "".join(log.readlines()[-15:])
+        return text
+
+
+@unittest.skipIf(missing() or shutil.which("nsenter") is None, str(missing() or "no nsenter"))
+class Live(unittest.TestCase):
+    """A, B and the arbiter."""
+
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix="live-")
+        self.addCleanup(shutil.rmtree, self.dir)
+        self.net = netns.Net(ADDRESSES)
+        self.addCleanup(self.net.close)  # ends what runs in it
+        self.a, self.b, self.arbiter = (Machine(self, name) for name in ("A", "B", "arbiter"))
+
+    def wait(self, predicate, what, seconds=60):
+        try:
+            return cluster.wait(predicate, what, seconds, 0.5)
+        except cluster.NotInTime as problem:
+            said = self.a.run("approvalctl", "status", check=False)
+            self.fail(f"{problem}\n{said.stdout}{said.stderr}{self.a.logs()}{self.b.logs()}"
+                      f"{self.arbiter.logs()}")
+
+    def installed(self):
+        """As apt leaves them: a single host each."""
+        for host in (self.a, self.b):
+            host.run("systemctl", "restart", "approvald-supervisor.service")
+            self.wait(lambda h=host: h.run("approvalctl", "policy", "list", check=False).returncode == 0,
+                      f"{host.name} serves alone")
+
+    def tokens(self, text):
+        return re.findall(r"^apvjoin1\.\S+$", text, re.M)
+
+    def test_two_commands_and_a_line_make_a_pair_that_is_green(self):
+        self.installed()
+        began = time.monotonic()
+        said = self.a.run("approvalctl", "pair", "init", "--peer", ADDRESSES["B"], "--vip",
+                          f"{VIP}/24", "--arbiter", ADDRESSES["arbiter"]).stdout
+        arbiter, host = self.tokens(said)
+        self.wait(lambda: self.listens(), "A listens")
+        self.arbiter.run("approvald-arbiter", "join", stdin=arbiter + "\n")
+        self.b.run("approvalctl", "pair", "join", stdin=host + "\n")
+        self.wait(lambda: self.a.is_green() and self.a.is_paired(), "A is green")
+        self.wait(lambda: self.b.is_green() and self.b.is_paired(), "B is green")
+        self.assertLess(time.monotonic() - began, 60)
+        self.keys_are_closed()
+        self.rotate()
+        self.a.run("approvalctl", "switchover")
+        self.wait(self.b.is_green, "B leads")
+        self.assertIn("0 certificates renewed", self.b.run("approvalctl", "pair", "renew").stdout)
+
+    def listens(self):
+        with self.net["B"].socket(timeout=1) as sock:
+            return sock.connect_ex((ADDRESSES["A"], 8472)) == 0
+
+    def keys_are_closed(self):
+        folder = f"{ETC}/approvald/pair"
+        said = self.a.run("stat", "-c", "%n %a %G", *(f"{folder}/{name}.key" for name in (
+            "link", "service", "arbiter", "enrol", "link-ca", "arbiter-ca"))).stdout
+        self.assertEqual([line.split()[1:] for line in said.splitlines()],
+                         [["640", "approvald"]] * 2 + [["600", "root"]] * 4)
+
+    def rotate(self):
+        host, arbiter = self.tokens(self.a.run("approvalctl", "pair", "rotate").stdout)
+        self.wait(lambda: self.listens(), "A listens")
+        self.b.run("approvalctl", "pair", "join", stdin=host + "\n")
+        self.arbiter.run("approvald-arbiter", "join", stdin=arbiter + "\n")
+        self.wait(lambda: "rotated" in self.a.logs(), "A has rotated")
+        self.b.run("approvalctl", "pair", "rotate", "--end")
+        self.wait(self.a.is_green, "A is green")
+        self.wait(self.b.is_green, "B is green")
+
+
+if __name__ == "__main__":
+    unittest.main()
