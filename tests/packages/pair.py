@@ -47,16 +47,26 @@ vip {{
     peer_address = "{other}"
 }}
 """
+# Beside the etcd that etcd-server starts: another address for clients, another port for peers.
 ETCD_CONF = """\
-ETCD_NAME=arbiter
-ETCD_DATA_DIR=/var/lib/etcd/default
-ETCD_LISTEN_CLIENT_URLS=https://{address}:{port}
-ETCD_ADVERTISE_CLIENT_URLS=https://{address}:{port}
-ETCD_CERT_FILE=/etc/etcd/server.pem
-ETCD_KEY_FILE=/etc/etcd/server.key
-ETCD_TRUSTED_CA_FILE=/etc/etcd/ca.pem
-ETCD_CLIENT_CERT_AUTH=true
+name: arbiter
+data-dir: /var/lib/approvald-arbiter/etcd
+listen-client-urls: https://{address}:{port}
+advertise-client-urls: https://{address}:{port}
+listen-peer-urls: http://127.0.0.1:2381
+initial-advertise-peer-urls: http://127.0.0.1:2381
+initial-cluster: arbiter=http://127.0.0.1:2381
+enable-grpc-gateway: true
+logger: zap
+log-outputs: [stderr]
+client-transport-security:
+  cert-file: {place}/server.crt
+  key-file: {place}/server.key
+  trusted-ca-file: {place}/ca.crt
+  client-cert-auth: true
 """
+ARBITER_PLACE = "/etc/approvald-arbiter"
+ARBITER_UNIT = "approvald-arbiter.service"
 
 
 def other(name):
@@ -86,14 +96,16 @@ class Pair:
         host.run("chgrp", group, place)
 
     def set_up_arbiter(self):
-        self["arbiter"].apt("install", "etcd-server")
+        host = self["arbiter"]
+        host.apt("install", "approvald-arbiter")
+        assert "inactive" in host.run("systemctl", "is-active", ARBITER_UNIT, check=None)
         certificate, key = self.etcd_ca.leaf("arbiter", f"IP:{ADDRESSES['arbiter']}")
-        for here, name in ((certificate, "server.pem"), (key, "server.key"),
-                           (self.etcd_ca.ca, "ca.pem")):
-            self.put("arbiter", here, f"/etc/etcd/{name}", "etcd")
-        self["arbiter"].write("/etc/default/etcd",
-                              ETCD_CONF.format(address=ADDRESSES["arbiter"], port=ETCD))
-        self["arbiter"].run("systemctl", "restart", "etcd")
+        for here, name in ((certificate, "server.crt"), (key, "server.key"),
+                           (self.etcd_ca.ca, "ca.crt")):
+            self.put("arbiter", here, f"{ARBITER_PLACE}/{name}", "approvald-arbiter")
+        host.write(f"{ARBITER_PLACE}/etcd.yml", ETCD_CONF.format(
+            address=ADDRESSES["arbiter"], port=ETCD, place=ARBITER_PLACE))
+        host.run("systemctl", "start", ARBITER_UNIT)
 
     def set_up(self, name):
         host, number = self[name], 1 + HOSTS.index(name)
@@ -193,10 +205,10 @@ class Pair:
         return self.end(load).must_be_repeatable()
 
     def reboots(self):
-        """each host rebooted in turn, the standby first: what was cut is answered again"""
+        """each of the three rebooted in turn: what was cut is answered again"""
         load = self.load()
         first = self.primary()
-        for name in (other(first), first):
+        for name in ("arbiter", other(first), first):
             self[name].reboot()
             self.wait_green()
         assert state(self["A"], VIP, self.request) == "approved"
@@ -250,6 +262,11 @@ class Pair:
                      "/etc/approvald/approvald.conf.d")
             host.apt("purge", "approvald")
             host.run("test", "!", "-e", "/etc/approvald", "-a", "!", "-e", "/var/lib/approvald")
+        host = self["arbiter"]
+        said = host.run("systemd-analyze", "security", "--no-pager", ARBITER_UNIT)
+        host.apt("purge", "approvald-arbiter")
+        host.run("test", "!", "-e", ARBITER_PLACE, "-a", "!", "-e", "/var/lib/approvald-arbiter")
+        return "the arbiter's unit: " + said.strip().split("\n")[-1]
 
     CASES = (is_set_up, approves, upgrades, downgrades, reboots, loses_the_primary, gives_up,
              purges)
