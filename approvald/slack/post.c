@@ -498,22 +498,29 @@ static enum err_code begin(struct post *post, struct err *err)
     return post->surface == SURFACE_DIRECT ? open_direct(post, err) : search(post, err);
 }
 
-static void take_rescue(struct post *post, const struct policy *policy)
+/* Each once: an address may be that of somebody who is named by his id as well. */
+static void add_rescue(struct post *post, struct span user)
 {
-    if (policy == NULL || post->texts.members[TEXT_RESCUE] == NULL) {
+    bool room = post->rescue_count < SLACK_RESCUE_COUNT_MAX && slack_user_is_valid(user);
+
+    for (uint32_t i = 0; room && i < post->rescue_count; i++) {
+        room = !span_is(user, post->rescue[i]);
+    }
+    if (room) {
+        post->rescue_count += take(post->rescue[post->rescue_count], sizeof post->rescue[0], user);
+    }
+}
+
+static void take_rescue(struct post *post, const struct delivery *delivery)
+{
+    if (delivery->policy == NULL || post->texts.members[TEXT_RESCUE] == NULL) {
         return;
     }
-    for (uint32_t i = 0; i < policy->user_count && post->rescue_count < SLACK_RESCUE_COUNT_MAX;
-         i++) {
-        char *room = post->rescue[post->rescue_count];
-        bool again = false; /* an address may be that of somebody who is named by his id as well */
-
-        for (uint32_t j = 0; j < i; j++) {
-            again = again || span_equal(policy->users[j], policy->users[i]);
-        }
-        if (!again && slack_user_is_valid(policy->users[i])) { /* else an address of nobody known */
-            post->rescue_count += take(room, sizeof post->rescue[0], policy->users[i]);
-        }
+    for (uint32_t i = 0; i < delivery->substitute_count; i++) {
+        add_rescue(post, delivery->substitutes[i]);
+    }
+    for (uint32_t i = 0; i < delivery->policy->user_count; i++) {
+        add_rescue(post, delivery->policy->users[i]);
     }
 }
 
@@ -549,7 +556,7 @@ static void take_row(struct post *post, const struct delivery *delivery)
     }
     post->doubtful =
         row->attempted && row->surface != SURFACE_NOTICE && (!level || post->ts[0] == '\0');
-    take_rescue(post, delivery->policy);
+    take_rescue(post, delivery);
 }
 
 enum err_code poster_start(struct poster *poster,

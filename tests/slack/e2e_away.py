@@ -179,6 +179,18 @@ class Away(HomeCase):
         out = self.world.ctl("policy", "test", "away", "--approver", DORA)
         self.assertIn(f"{DORA}: no", out.stdout)
 
+    def test_who_stands_in_is_asked_directly_when_there_is_no_card(self):
+        self.delegate(ANA, DORA)
+        self.world.control("POST", "/update_channel", {"channel": CHANNEL, "is_archived": True})
+        try:
+            made = self.ask(policy="away", title="No channel for this")
+            said = self.wait_for("dm", to=DORA, contains="No channel for this")[0]
+            self.assertIn("approve", self.buttons(said))
+        finally:
+            self.world.control("POST", "/update_channel", {"channel": CHANNEL,
+                                                           "is_archived": False})
+        self.assertEqual(self.get(made)["state"], "pending")
+
     def test_who_asked_is_not_helped_by_it(self):
         self.world.ctl("delegate", "add", RITA, "--user", ANA, "--until", "2099-01-01")  # too long
         day = time.strftime("%Y-%m-%d", time.localtime(time.time() + 2 * DAY_S))

@@ -8,6 +8,8 @@
 #include "approvald/slack/message.h"
 #include "approvald/slack/views.h"
 #include "approvald/slack/views_ask.h"
+#include "approvald/slack/views_away.h"
+#include "approvald/slack/views_code.h"
 #include "approvald/slack/views_home.h"
 #include "base/assert.h"
 #include "base/buf.h"
@@ -126,6 +128,35 @@ static enum err_code emit_views(const struct request *request, const char *sampl
     return rc == ERR_OK ? emit_line(state, "modal", name) : rc;
 }
 
+/* The windows that ask for a code and for a substitute. */
+static enum err_code emit_questions(const struct request *request, const char *sample)
+{
+    AUTO_BUF struct buf *code = NULL;
+    AUTO_BUF struct buf *away = NULL;
+    struct view_place place = {.id = request->id};
+    struct err err = ERR_INIT;
+    char name[64];
+    enum err_code rc = buf_new(LINE_SIZE_MAX, &code, &err);
+
+    if (rc == ERR_OK) {
+        rc = buf_new(LINE_SIZE_MAX, &away, &err);
+    }
+    if (rc == ERR_OK) {
+        rc = view_code_open(request, &place, SPAN_LITERAL("1.2.3"), code, &err);
+    }
+    if (rc == ERR_OK) {
+        rc = view_away_open(SPAN_LITERAL("1.2.3"), UINT64_C(1800000000000), away, &err);
+    }
+    if (rc != ERR_OK) {
+        (void)fprintf(stderr, "questions %s: %s\n", sample, err.message);
+        return rc;
+    }
+    (void)snprintf(name, sizeof name, "code %s", sample); /* short words */
+    rc = emit_line(code, "modal", name);
+    (void)snprintf(name, sizeof name, "away %s", sample);
+    return rc == ERR_OK ? emit_line(away, "modal", name) : rc;
+}
+
 /* A field of each kind. */
 static enum err_code add_fields(struct policy *policy, struct buf *stored, struct err *err)
 {
@@ -193,7 +224,13 @@ emit_home(const struct request *request, const struct policy *policy, const char
     struct outbox_row card = {.channel = SPAN_LITERAL("C0APV00001"),
                               .ts = SPAN_LITERAL("1764752400.118349")};
     struct service_home_answer found = {.ready = true, .unknown = true};
+    const struct service_delegation away = {.id = 7,
+                                            .from = SPAN_LITERAL("U0APR00001"),
+                                            .to = SPAN_LITERAL("U0APR00002"),
+                                            .begin_ms = request->created_ms,
+                                            .end_ms = request->created_ms + 86400000};
     struct view_home home = {.found = &found,
+                             .away = {.used = true, .delegations = &away, .count = 1},
                              .user = SPAN_LITERAL("U0APR00001"),
                              .workspace_url = "https://acme.slack.com/",
                              .now_ms = request->created_ms};
@@ -232,6 +269,9 @@ emit_all(const struct request *request, const struct policy *policy, const char 
     }
     if (rc == ERR_OK) {
         rc = emit_views(request, sample);
+    }
+    if (rc == ERR_OK) {
+        rc = emit_questions(request, sample);
     }
     if (rc == ERR_OK) {
         rc = emit_home(request, policy, sample);
