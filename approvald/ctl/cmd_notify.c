@@ -19,17 +19,19 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#define LOOK_MS       2000  /* between two looks at Slack */
-#define ASK_MS        30000 /* between two looks at what waits: 200 people within a token's rate */
-#define SPACING_MS    1000  /* between two commands: sixty a minute flood no mail server */
-#define ROUND_COUNT   10    /* commands; then it is asked again whether Slack is still down */
-#define CALL_MS       3000
-#define AFTER_S       60 /* a hiccup is no reason to write to people */
-#define COMMAND_S     30
-#define COMMAND_S_MAX 600
-#define PEOPLE_MAX    ((size_t)64 << 10) /* bytes of the file */
-#define JOURNAL_MAX   ((size_t)NOTIFY_COUNT_MAX * NOTIFY_LINE_SIZE)
-#define PATH_SIZE     4096
+#define LOOK_MS         2000   /* between two looks at Slack */
+#define ASK_MS          30000  /* between two looks at what waits */
+#define CALL_SPACING_MS 200    /* on average, between two calls: half of a token's rate */
+#define REFUSED_MS      600000 /* a refusal by approvald is told again after so long */
+#define SPACING_MS      1000   /* between two commands: sixty a minute flood no mail server */
+#define ROUND_COUNT     10     /* commands; then it is asked again whether Slack is still down */
+#define CALL_MS         3000
+#define AFTER_S         60 /* a hiccup is no reason to write to people */
+#define COMMAND_S       30
+#define COMMAND_S_MAX   600
+#define PEOPLE_MAX      ((size_t)64 << 10) /* bytes of the file */
+#define JOURNAL_MAX     ((size_t)NOTIFY_COUNT_MAX * NOTIFY_LINE_SIZE)
+#define PATH_SIZE       4096
 
 struct notify {
     struct ctl *ctl;
@@ -44,6 +46,10 @@ struct notify {
     uint64_t ask_ms;     /* what waits is not asked for before */
     uint64_t started_ms; /* the last command */
     uint32_t left;       /* commands of this round */
+    size_t person;       /* whom this round begins with */
+    uint64_t calls;      /* of this round */
+    uint64_t refused_ms; /* when approvald's refusal was told last; 0: it answers */
+    uint64_t tried_ms;   /* when the token was tried last, while Slack is up */
     bool hurry;          /* more is due than this round may do */
     bool full;           /* told */
 };
@@ -261,8 +267,11 @@ get(struct notify *notify, const char *path, const struct client_reply **ret_rep
         .method = "GET", .path = path, .attempt_ms = CALL_MS, .deadline_ms = CALL_MS};
     enum err_code rc = client_call(notify->ctl->client, &call, ret_reply, err);
 
-    /* Nobody answers on a host that does not lead; a wrong token has to be seen. */
-    if (rc != ERR_OK && rc != ERR_UNAVAILABLE) {
+    notify->calls++;
+    if (rc != ERR_OK && rc != ERR_UNAVAILABLE &&
+        (notify->refused_ms == 0 || now_ms() - notify->refused_ms > REFUSED_MS)) {
+        /* Nobody answers on a host that does not lead; a wrong token has to be seen. */
+        notify->refused_ms = now_ms();
         alarm_about(notify, path, err);
     }
     return rc;
@@ -280,11 +289,28 @@ static bool tell_page(struct notify *notify, const struct notify_person *person,
     if (get(notify, path, &reply, &err) != ERR_OK) {
         return false;
     }
+    notify->refused_ms = 0; /* the token is good; the status is told without one */
     for (const struct json *at = json_first(json_get(reply->json, "requests"));
          at != NULL && notify->ctl->stopped == 0; at = json_next(at)) {
         consider(notify, person, at);
     }
-    return json_bool(reply->json, "more", false) && notify->ctl->stopped == 0;
+    return json_bool(reply->json, "more", false) && notify->ctl->stopped == 0 && !notify->hurry;
+}
+
+/* Begins with whom the last round came to, so that each has his turn. */
+static void tell_all(struct notify *notify)
+{
+    for (size_t i = 0; i < notify->people.count && notify->ctl->stopped == 0; i++) {
+        size_t at = (notify->person + i) % notify->people.count;
+
+        for (uint64_t page = 0; tell_page(notify, &notify->people.list[at], page); page++) {
+        }
+        if (notify->hurry) {
+            notify->person = at;
+            return;
+        }
+    }
+    notify->person = 0;
 }
 
 static void tell(struct notify *notify)
@@ -297,9 +323,22 @@ static void tell(struct notify *notify)
     notify->ask_ms = now_ms() + ASK_MS;
     notify->left = ROUND_COUNT;
     notify->hurry = false;
-    for (size_t i = 0; i < notify->people.count && notify->ctl->stopped == 0; i++) {
-        for (uint64_t page = 0; tell_page(notify, &notify->people.list[i], page); page++) {
-        }
+    notify->calls = 0;
+    tell_all(notify);
+    if (!notify->hurry && notify->calls * CALL_SPACING_MS > ASK_MS) {
+        notify->ask_ms = now_ms() + notify->calls * CALL_SPACING_MS;
+    }
+}
+
+/* A token that was revoked is noticed now, not in the outage. */
+static void try_token(struct notify *notify)
+{
+    const struct client_reply *reply = NULL;
+    struct err err = ERR_INIT;
+
+    if (notify->tried_ms == 0 || now_ms() - notify->tried_ms > REFUSED_MS) {
+        notify->tried_ms = now_ms();
+        (void)get(notify, "/v1/waiting?user=U00000000", &reply, &err); /* get has told */
     }
 }
 
@@ -329,6 +368,9 @@ static void look(struct notify *notify)
         break;
     case NOTIFY_NOTHING:
         break;
+    }
+    if (!down) {
+        try_token(notify);
     }
 }
 

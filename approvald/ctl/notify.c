@@ -215,6 +215,11 @@ take_person(struct span line, uint32_t number, struct notify_people *people, str
         return err_set(err, ERR_INVALID, "line %u: has to be a Slack user id and an address",
                        number);
     }
+    for (size_t i = 0; i < people->count; i++) {
+        if (span_equal(people->list[i].user, person.user)) {
+            return err_set(err, ERR_INVALID, "line %u: this person was named before", number);
+        }
+    }
     if (people->count == NOTIFY_PEOPLE_MAX) {
         return err_set(err, ERR_INVALID, "line %u: more than %d people", number, NOTIFY_PEOPLE_MAX);
     }

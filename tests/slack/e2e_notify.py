@@ -25,7 +25,8 @@ class Notify(EndToEnd):
     @classmethod
     def begin(cls):
         super().begin()
-        cls.world.secret_file("reader", cls.world.token("notify", scopes=["read"]))
+        cls.reader = cls.world.token("notify", scopes=["read"])
+        cls.world.secret_file("reader", cls.reader)
         cls.deciders = {user: cls.world.token("cli-" + user[-1], scopes=["decide", "read"], user=user)
                         for user in (ANA, BEN)}
 
@@ -127,6 +128,22 @@ class Notify(EndToEnd):
         harness.World.wait(lambda: self.ids().count(request_id) == 2, "the other one tells", 45)
         self.assertEqual({notice["id"] for _, notice in self.seen() if notice["request"]["id"] == request_id},
                          {f"{request_id}/{ANA}"})
+
+    def test_a_token_that_is_refused_is_told_once(self):
+        self.world.secret_file("reader", "apv_none")
+        try:
+            self.start()
+            harness.World.wait(lambda: "notify: /v1/waiting" in self.log(), "it is told before an outage", 20)
+            self.ask()
+            self.down()
+            harness.World.wait(lambda: self.unauthenticated() >= 2, "it is asked again", 30)
+            self.assertEqual(self.log().count("/v1/waiting"), 1, self.log())
+        finally:
+            self.world.secret_file("reader", self.reader)
+
+    def unauthenticated(self):
+        with open(self.world.path("approvald.log"), encoding="utf-8") as log:
+            return log.read().count('"unauthenticated"')
 
     def test_what_fails_is_an_alarm_and_tried_again(self):
         request_id = self.ask(title="Fails first")

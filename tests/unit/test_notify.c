@@ -149,6 +149,9 @@ static void people_are_lines_and_wrong_ones_are_named(void)
     CU_ASSERT_EQUAL(notify_people(SPAN_LITERAL("ana ana@example.com\n"), &people, &err),
                     ERR_INVALID);
     CU_ASSERT_EQUAL(notify_people(SPAN_LITERAL("U0APR00001 a b@c\n"), &people, &err), ERR_INVALID);
+    CU_ASSERT_EQUAL(notify_people(SPAN_LITERAL("U0APR00001 a@c\nU0APR00001 b@c\n"), &people, &err),
+                    ERR_INVALID);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "line 2"));
 }
 
 /* The command. */
