@@ -127,7 +127,7 @@ def check_unseen(evidence):
             continue  # Socket Mode is switched off: Slack delivers nothing of people twice over HTTP
         if "sent" not in delivery:
             wrong.append(f"unseen: delivery {delivery['id']} was not acknowledged and not delivered again")
-        elif not is_acked(delivery) and 0 < delivery["sent"] < ATTEMPTS:
+        elif not is_acked(delivery) and delivery["sent"] < ATTEMPTS and not delivery["in_vain"]:
             wrong.append(f"unseen: delivery {delivery['id']} was given up after {delivery['sent']} of {ATTEMPTS}")
     return wrong
 

@@ -55,7 +55,7 @@ class Healthy(unittest.TestCase):
         self.evidence = Evidence(
             history=[{"e": "asked", "request": "r1"}, pressed(1, ANA), pressed(2, BEN),
                      pressed(3, CAL, acked=False, notice="trouble")],
-            deliveries=[press(1, ANA), press(2, BEN), press(3, CAL, False, acked_late=True, sent=2)],
+            deliveries=[press(1, ANA), press(2, BEN), press(3, CAL, False, acked_late=True, sent=2, in_vain=False)],
             audit=[entry("created"), entry("approval", ANA), entry("approval", BEN), entry("approved", BEN),
                    entry("refused", CAL)],
             requests={"r1": {"state": "approved", "revision": 3, "decisions": decisions}},
@@ -129,7 +129,7 @@ class Healthy(unittest.TestCase):
     def test_what_was_given_up_too_soon(self):
         self.evidence.deliveries[2].update(acked_late=False, sent=2)
         self.assertEqual(self.found(), ["unseen"])
-        self.evidence.deliveries[2]["sent"] = 0
+        self.evidence.deliveries[2]["in_vain"] = True
         self.assertEqual(self.found(), [], "there was no connection for it in all the time")
 
     def test_a_press_that_fails_although_all_is_well(self):

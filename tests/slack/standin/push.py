@@ -108,9 +108,9 @@ class Push:
         retry = (note.get("retry_num", 0), note.get("retry_reason", ""))
         started = time.monotonic()
 
-        def late(acked, sent):
+        def late(acked, sent, in_vain):
             with self.world.lock:
-                entry["acked_late"], entry["sent"] = acked, sent
+                entry["acked_late"], entry["sent"], entry["in_vain"] = acked, sent, in_vain
                 self.world.touch()
 
         acked, answer, error, identity = self.sockets.deliver(ENVELOPES[path], payload, takes_answer, retry, late=late)

@@ -23,6 +23,7 @@ PING_INTERVAL_S = 5.0
 SILENCE_S = 30.0  # so long a connection may say nothing, not even a pong
 ATTEMPTS_MAX = 3
 LATE_S = 60.0  # so long an unacknowledged envelope waits for a connection
+IN_VAIN_MAX = 2  # and so often
 LIFETIME_S = 18060
 DISCONNECT_REASONS = ("warning", "refresh_requested", "link_disabled", "too_many_websockets")
 
@@ -257,7 +258,8 @@ class Sockets:
         """Send an envelope and wait for its acknowledgement. Gives (acked, answer, error, envelope id).
 
         `identity` delivers an earlier envelope once more; `late` is called when no further delivery of what was not
-        acknowledged in time follows, with whether it was acknowledged after all and how often it was sent.
+        acknowledged in time follows, with whether it was acknowledged after all, how often it was sent, and whether
+        it waited for a connection in vain.
         """
         envelope = Envelope(kind, payload, takes_answer)
         envelope.id = identity or envelope.id
@@ -296,14 +298,13 @@ class Sockets:
         if envelope.kind == "events_api" or envelope.attempt:
             message["retry_attempt"], message["retry_reason"] = envelope.attempt, envelope.reason
         envelope.connection, envelope.sent_at = connection, time.monotonic()
-        envelope.sent_to.append(connection.number)
-        if connection.ghost:
-            return True
         try:
-            connection.socket.send_text(json.dumps(message), self.fragments)
-            return True
+            if not connection.ghost:
+                connection.socket.send_text(json.dumps(message), self.fragments)
         except websocket.Ended:
             return False
+        envelope.sent_to.append(connection.number)
+        return True
 
     def _wait(self, envelope, deadline):
         """Until it is acknowledged or the time is over; sent again at once when its connection ends."""
@@ -321,13 +322,16 @@ class Sockets:
 
     def _deliver_later(self, envelope, late):
         """Not acknowledged in time: again, over a connection that is there or comes."""
+        in_vain = 0
         with self._lock:
-            while envelope.acked_at is None and envelope.attempt < ATTEMPTS_MAX - 1:
+            while envelope.acked_at is None and len(envelope.sent_to) < ATTEMPTS_MAX and in_vain < IN_VAIN_MAX:
                 if envelope.id not in self._envelopes or self._stopping.is_set():
                     return
                 envelope.attempt, envelope.reason = envelope.attempt + 1, "timeout"
                 if self._send_when_possible(envelope, time.monotonic() + LATE_S):
                     self._wait(envelope, time.monotonic() + self.ack_timeout_s)
+                else:
+                    in_vain += 1
             self._envelopes.pop(envelope.id, None)
         if late is not None:
-            late(envelope.acked_at is not None, len(envelope.sent_to))
+            late(envelope.acked_at is not None, len(envelope.sent_to), in_vain > 0)
