@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* command.c: finds commands by their words and prints their help.
- * Owns the layout of help; never the words themselves (command_table.c), never runs a command. */
+ * Owns the layout of help; never the words themselves (command_table.c, command_pair.c), never runs
+ * a command. */
 #include "approvald/ctl/command.h"
 
 #include "base/assert.h"
@@ -12,7 +13,7 @@
 
 const struct command *command_find(int argc, char **argv, int *ret_used)
 {
-    for (const struct command *c = command_table(); c->words[0] != NULL; c++) {
+    for (const struct command *c = command_first(); c != NULL; c = command_next(c)) {
         int words = c->words[1] == NULL ? 1 : 2;
 
         if (argc > words && strcmp(argv[1], c->words[0]) == 0 &&
@@ -135,7 +136,7 @@ void command_print_overview(void)
     (void)printf("usage: approvalctl COMMAND [OPTION]...\n\n"
                  "Asks for approvals in Slack, waits for them, and looks after approvald.\n\n"
                  "commands:\n");
-    for (const struct command *c = command_table(); c->words[0] != NULL; c++) {
+    for (const struct command *c = command_first(); c != NULL; c = command_next(c)) {
         int used = printf("  %s%s%s", c->words[0], c->words[1] == NULL ? "" : " ",
                           c->words[1] == NULL ? "" : c->words[1]);
 
@@ -172,7 +173,7 @@ void command_print_words(int argc, char **argv)
         print_option_words(command);
         return;
     }
-    for (const struct command *c = command_table(); c->words[0] != NULL; c++) {
+    for (const struct command *c = command_first(); c != NULL; c = command_next(c)) {
         if (argc < 2 && strcmp(last, c->words[0]) != 0) {
             (void)printf("%s\n", c->words[0]);
             last = c->words[0];

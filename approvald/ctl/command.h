@@ -23,8 +23,9 @@ struct command {
     command_fn *run;
 };
 
-/* All commands, ended by words[0] NULL. */
-const struct command *command_table(void);
+/* All commands: the first, and the one behind this one; NULL: it was the last. */
+const struct command *command_first(void);
+const struct command *command_next(const struct command *command);
 /* The command that argv[1 …] names; *ret_used is how many words it took. NULL: none, or only the
  * first of two words. */
 const struct command *command_find(int argc, char **argv, int *ret_used);

@@ -134,7 +134,7 @@ static void every_command_is_found_by_its_words(void)
     static char first[64];
     static char second[64];
 
-    for (const struct command *c = command_table(); c->words[0] != NULL; c++) {
+    for (const struct command *c = command_first(); c != NULL; c = command_next(c)) {
         char *argv[] = {program, first, second, NULL};
         int used = 0;
 
@@ -169,7 +169,7 @@ static void options_may_stand_before_the_command(void)
 
 static void every_command_has_help_with_an_example(void)
 {
-    for (const struct command *c = command_table(); c->words[0] != NULL; c++) {
+    for (const struct command *c = command_first(); c != NULL; c = command_next(c)) {
         CU_ASSERT_PTR_NOT_NULL(strstr(c->help, "approvalctl "));
         CU_ASSERT_EQUAL(c->help[strlen(c->help) - 1], '\n');
         CU_ASSERT_NOT_EQUAL(c->options & OPTION_BIT(OPTION_HELP), 0);
