@@ -58,7 +58,7 @@
 #define CORE_CODE_SIZE_MAX    16 /* bytes as typed: "123 456" */
 #define CORE_CODE_FAILURE_MAX 5  /* wrong ones in a row: a slip, and the next code too early */
 #define CORE_CODE_LOCK_MS     (15 * CORE_MINUTE_MS)
-#define CORE_CODE_LOCK_MS_MAX (24 * 60 * CORE_MINUTE_MS)
+#define CORE_CODE_LOCK_MS_MAX (UINT64_C(24) * 60 * CORE_MINUTE_MS)
 #define CORE_DAY_MS           (UINT64_C(86400) * 1000)
 /* Who looks at the screen answers in five seconds, nobody does in less; longer than a month the
  * question is another one. */

@@ -2,6 +2,7 @@
 /* cmd_step_up.c: step-up enrol, list, remove, unlock.
  * Owns nothing; shows a secret once, and never asks for one on the command line. */
 #include "approvald/ctl/command.h"
+#include "base/assert.h"
 #include "base/buf.h"
 #include "base/json.h"
 
@@ -44,6 +45,7 @@ int cmd_step_up_enrol(struct ctl *ctl)
     if (code != CTL_OK) {
         return code;
     }
+    ASSERT(reply != NULL);
     if (ctl->json) {
         ctl_print_json(reply->body);
         return CTL_OK;
@@ -72,6 +74,7 @@ int cmd_step_up_list(struct ctl *ctl)
     if (code != CTL_OK) {
         return code;
     }
+    ASSERT(reply != NULL);
     if (ctl->json) {
         ctl_print_json(reply->body);
         return CTL_OK;

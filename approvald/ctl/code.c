@@ -17,9 +17,8 @@ static enum err_code read_line(char ret_code[CODE_SIZE], struct err *err)
 {
     size_t size = 0;
     char byte;
-    ssize_t got;
 
-    while ((got = read(STDIN_FILENO, &byte, 1)) == 1 && byte != '\n') {
+    while (read(STDIN_FILENO, &byte, 1) == 1 && byte != '\n') {
         if (byte == '\r') {
             continue;
         }

@@ -311,6 +311,7 @@ submit(struct delegate_job *job, service_done_fn *done, void *arg, struct err *e
     return job_submit_take(base, err);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): done, arg and err are three of the parameters */
 enum err_code service_delegate(struct service *service,
                                const struct actor *actor,
                                const struct service_delegation *delegation,
@@ -344,6 +345,7 @@ enum err_code service_delegate(struct service *service,
     return submit(job, done, arg, err);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): done, arg and err are three of the parameters */
 enum err_code service_undelegate(struct service *service,
                                  const struct actor *actor,
                                  uint64_t id,

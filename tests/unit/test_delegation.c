@@ -243,6 +243,36 @@ static void unknown_facts_about_who_is_stood_in_for_are_asked_for(void)
                     REFUSAL_NOT_APPROVER);
 }
 
+/* The policy names dora by her address: it is hers in her substitute's press too, and his own
+ * address is nobody else's. */
+static void an_address_is_of_who_is_stood_in_for(void)
+{
+    struct policy policy = policy_of(1);
+    struct request request = request_of(&policy);
+    struct facts facts = facts_of(0);
+    bool need_facts = false;
+
+    policy.users[0] = SPAN_LITERAL("dora@acme.example");
+    policy.user_count = 1;
+    facts.emails_known = true;
+    stand_in_for(&facts, "U0DORA", 0);
+    CU_ASSERT_EQUAL(press(&request, &policy, "U0BEN", VERDICT_APPROVE, &facts, &need_facts),
+                    REFUSAL_NONE);
+    CU_ASSERT(need_facts); /* hers are not known */
+    facts.stand_ins[0].emails_known = true;
+    CU_ASSERT_EQUAL(approve(&request, &policy, "U0BEN", &facts), REFUSAL_NOT_APPROVER);
+    facts.stand_ins[0].email_count = 1;
+    facts.stand_ins[0].emails[0] = SPAN_LITERAL("dora@acme.example");
+    CU_ASSERT_EQUAL(approve(&request, &policy, "U0BEN", &facts), REFUSAL_NONE);
+    CU_ASSERT(span_is(request.decisions[0].behalfs[0].user, "U0DORA"));
+    request = request_of(&policy);
+    facts.email_count = 1;
+    facts.emails[0] = SPAN_LITERAL("dora@acme.example"); /* it is ben's */
+    facts.stand_ins[0].email_count = 0;
+    CU_ASSERT_EQUAL(approve(&request, &policy, "U0BEN", &facts), REFUSAL_NONE);
+    CU_ASSERT(!request.decisions[0].no_own && request.decisions[0].behalf_count == 0);
+}
+
 static void a_rejection_uses_a_right_up_and_anybody_may_stop(void)
 {
     struct policy policy = policy_of(2);
@@ -388,6 +418,7 @@ UNIT_MAIN("delegation",
            who_may_not_is_not_made_able_by_delegation},
           {"unknown facts about who is stood in for are asked for",
            unknown_facts_about_who_is_stood_in_for_are_asked_for},
+          {"an address is of who is stood in for", an_address_is_of_who_is_stood_in_for},
           {"a rejection uses a right up and anybody may stop",
            a_rejection_uses_a_right_up_and_anybody_may_stop},
           {"what is recorded is stored and read back", what_is_recorded_is_stored_and_read_back},
