@@ -440,6 +440,8 @@ enum err_code app_learn(void *arg,
 {
     struct app *app = arg;
     struct directory_need needs[DIRECTORY_NEED_COUNT_MAX];
+    struct span others[CORE_STAND_IN_COUNT_MAX];
+    uint32_t other_count = 0;
     size_t need_count = 0;
 
     if (app->directory == NULL) {
@@ -447,6 +449,10 @@ enum err_code app_learn(void *arg,
     }
     if (user.size > 0) {
         needs[need_count++] = (struct directory_need){.kind = DIRECTORY_USER, .id = user};
+        other_count = service_stands_in_for(app->service, user, others);
+    }
+    for (uint32_t i = 0; i < other_count; i++) { /* those for whom he stands in */
+        needs[need_count++] = (struct directory_need){.kind = DIRECTORY_USER, .id = others[i]};
     }
     for (uint32_t i = 0; i < count && need_count < DIRECTORY_NEED_COUNT_MAX; i++) {
         needs[need_count++] = (struct directory_need){

@@ -301,6 +301,9 @@ static enum err_code show_rules(const struct json *test, struct err *err)
     if (json_bool(test, "delegation", false)) {
         (void)printf("who is out of office may be stood in for\n");
     }
+    if (json_bool(test, "step_up", false)) {
+        (void)printf("an approval needs a one-time code as well\n");
+    }
     for (const struct json *at = json_first(excludes); rc == ERR_OK && at != NULL;
          at = json_next(at)) {
         rc = show_group("does not decide what its own members ask for: ", at, err);

@@ -83,11 +83,9 @@ static void check_secret(struct doctor *doctor, const char *key, const char *fil
 
 static void check_secrets(struct doctor *doctor, const char *dump)
 {
-    static const char *const keys[] = {"signing_secret_file",
-                                       "previous_signing_secret_file",
-                                       "bot_token_file",
-                                       "app_token_file",
-                                       "tls_key",
+    static const char *const keys[] = {"signing_secret_file", "previous_signing_secret_file",
+                                       "bot_token_file",      "app_token_file",
+                                       "step_up_key_file",    "tls_key",
                                        "secret_file"};
     char file[DOCTOR_VALUE_SIZE];
 

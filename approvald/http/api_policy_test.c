@@ -217,6 +217,7 @@ static void answer(struct call *call, const struct policy *policy)
     json_add_bool(object, "deleted", policy->deleted);
     json_add_bool(object, "self_approval", policy->self_approval);
     json_add_bool(object, "delegation", policy->delegation);
+    json_add_bool(object, "step_up", policy->step_up);
     list = json_add_array(object, "needs");
     for (uint32_t i = 0; i == 0 || i < policy->need_count; i++) {
         add_need(list, call, policy, i);

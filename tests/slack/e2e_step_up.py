@@ -179,6 +179,11 @@ class StepUp(HomeCase):
         self.assertNotIn(code.encode(), shown)
         self.wait_state(made, "approved")
 
+    def test_policy_test_says_that_a_code_is_needed(self):
+        out = self.world.ctl("policy", "test", "risky", "--approver", ANA, check=0).stdout
+        self.assertIn("an approval needs a one-time code as well\n", out)
+        self.assertIn(f"{ANA}: yes", out)
+
     def test_no_code_is_left_anywhere(self):
         made = self.ask(policy="risky", title="Leaves no trace")
         self.press(made, ANA, wait_modal=5)
