@@ -367,45 +367,59 @@ static bool walk_fits(const struct request *request)
     return fit;
 }
 
+/* What somebody who presses is, and for whom he stands in. */
+static struct facts draw_facts(uint64_t *seed)
+{
+    struct facts facts = facts_of(draw(seed, 8) & (OPS | (draw(seed, 6) == 0 ? TEAM : 0)));
+
+    for (uint32_t i = draw(seed, 3); i > 0; i--) {
+        stand_in_for(&facts, people[draw(seed, PEOPLE_COUNT)], draw(seed, 2) * OPS);
+    }
+    if (facts.stand_in_count == 2 && span_equal(facts.stand_ins[0].user, facts.stand_ins[1].user)) {
+        facts.stand_in_count = 1;
+    }
+    return facts;
+}
+
+struct walked {
+    uint32_t approved;
+    uint32_t behalf;
+    uint32_t stood_in;
+};
+
+static void walk(uint64_t *seed, struct walked *walked)
+{
+    struct policy policy = draw(seed, 2) == 0 ? policy_of(1 + draw(seed, 3)) : policy_of_needs();
+    struct request request;
+
+    policy.rejections = 1 + draw(seed, 3);
+    request = request_of(&policy);
+    for (uint32_t step = 0; step < WALK_STEPS && request.state == REQUEST_PENDING; step++) {
+        struct facts facts = draw_facts(seed);
+        const char *user = people[draw(seed, PEOPLE_COUNT)];
+        enum verdict verdict = draw(seed, 4) == 0 ? VERDICT_REJECT : VERDICT_APPROVE;
+        enum refusal refusal = press(&request, &policy, user, verdict, &facts, NULL);
+
+        walked->stood_in += refusal == REFUSAL_STOOD_IN ? 1 : 0;
+        CU_ASSERT_FATAL(walk_fits(&request));
+    }
+    walked->approved += request.state == REQUEST_APPROVED ? 1 : 0;
+    for (uint32_t i = 0; i < request.decision_count; i++) {
+        walked->behalf += request.decisions[i].no_own ? 1 : 0;
+    }
+}
+
 static void whoever_presses_nobody_counts_twice(void)
 {
+    struct walked walked = {.approved = 0};
     uint64_t seed = 5;
-    uint32_t approved = 0;
-    uint32_t behalf = 0;
-    uint32_t stood_in = 0;
 
-    for (uint32_t walk = 0; walk < WALK_COUNT; walk++) {
-        struct policy policy =
-            draw(&seed, 2) == 0 ? policy_of(1 + draw(&seed, 3)) : policy_of_needs();
-        struct request request;
-
-        policy.rejections = 1 + draw(&seed, 3);
-        request = request_of(&policy);
-        for (uint32_t step = 0; step < WALK_STEPS && request.state == REQUEST_PENDING; step++) {
-            struct facts facts =
-                facts_of(draw(&seed, 8) & (OPS | (draw(&seed, 6) == 0 ? TEAM : 0)));
-            enum refusal refusal;
-
-            for (uint32_t i = draw(&seed, 3); i > 0; i--) {
-                stand_in_for(&facts, people[draw(&seed, PEOPLE_COUNT)], draw(&seed, 2) * OPS);
-            }
-            if (facts.stand_in_count == 2 &&
-                span_equal(facts.stand_ins[0].user, facts.stand_ins[1].user)) {
-                facts.stand_in_count = 1;
-            }
-            refusal = press(&request, &policy, people[draw(&seed, PEOPLE_COUNT)],
-                            draw(&seed, 4) == 0 ? VERDICT_REJECT : VERDICT_APPROVE, &facts, NULL);
-            stood_in += refusal == REFUSAL_STOOD_IN ? 1 : 0;
-            CU_ASSERT_FATAL(walk_fits(&request));
-        }
-        approved += request.state == REQUEST_APPROVED ? 1 : 0;
-        for (uint32_t i = 0; i < request.decision_count; i++) {
-            behalf += request.decisions[i].no_own ? 1 : 0;
-        }
+    for (uint32_t i = 0; i < WALK_COUNT; i++) {
+        walk(&seed, &walked);
     }
-    CU_ASSERT(approved > WALK_COUNT / 10);
-    CU_ASSERT(behalf > WALK_COUNT / 10);
-    CU_ASSERT(stood_in > WALK_COUNT / 50);
+    CU_ASSERT(walked.approved > WALK_COUNT / 10);
+    CU_ASSERT(walked.behalf > WALK_COUNT / 10);
+    CU_ASSERT(walked.stood_in > WALK_COUNT / 50);
 }
 
 UNIT_MAIN("delegation",

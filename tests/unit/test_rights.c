@@ -121,6 +121,20 @@ static void reach_by(const struct quorum *quorum,
     }
 }
 
+/* By each of his rights that is not used yet. */
+static void add_person_at(const struct quorum *quorum,
+                          struct reach *reach,
+                          const struct quorum_person *person,
+                          uint32_t place[2],
+                          uint32_t usable)
+{
+    for (uint32_t i = 0; i < person->count; i++) {
+        if ((place[1] >> person->rights[i] & 1) == 0) {
+            reach_by(quorum, reach, place[0], place[1], person->rights[i], usable);
+        }
+    }
+}
+
 /* From the fullest states down, so that nobody is counted twice. */
 static void add_person(const struct quorum *quorum,
                        struct reach *reach,
@@ -129,10 +143,8 @@ static void add_person(const struct quorum *quorum,
 {
     for (uint32_t state = reach->state_count; state-- > 0;) {
         for (uint32_t used = 0; used < 1U << quorum->right_count; used++) {
-            for (uint32_t i = 0; reach->at[state][used] && i < person->count; i++) {
-                if ((used >> person->rights[i] & 1) == 0) {
-                    reach_by(quorum, reach, state, used, person->rights[i], usable);
-                }
+            if (reach->at[state][used]) {
+                add_person_at(quorum, reach, person, (uint32_t[2]){state, used}, usable);
             }
         }
     }

@@ -55,6 +55,7 @@ static struct actor person(const char *user)
 }
 
 /* From an hour hence (0: now) for so many hours. */
+/* NOLINTNEXTLINE(readability-function-size): who, for whom, when, and by which event */
 static struct kit_answer delegate(struct bench *bench,
                                   const struct actor *actor,
                                   const char *from,

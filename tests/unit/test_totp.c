@@ -46,8 +46,8 @@ static void a_code_is_six_digits(void)
                                       "123456789012345678",
                                       "1234 5\t6",
                                       "      ",
-                                      "\xef\xbc\x91"
-                                      "23456"};
+                                      ("\xef\xbc\x91"
+                                       "23456")};
     uint32_t code = 0;
 
     CU_ASSERT(totp_parse(SPAN_LITERAL("000001"), &code) && code == 1);
