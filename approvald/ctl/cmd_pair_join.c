@@ -42,10 +42,13 @@ static enum err_code find_interface(const struct ctl *ctl,
 static enum err_code
 set_store_aside(const struct ctl *ctl, const struct pair_setup *setup, struct err *err)
 {
-    char kept[ENROL_PATH_SIZE];
-    enum err_code rc =
-        aside_store(&setup->home, pair_setup_supervisor(ctl), pair_setup_now_s(), kept, err);
+    struct aside_place place;
+    char kept[ENROL_PATH_SIZE] = "";
+    enum err_code rc = aside_find(&setup->home, pair_setup_supervisor(ctl), &place, err);
 
+    rc = rc == ERR_OK
+             ? aside_store(&setup->home, &place, "before-pair", pair_setup_now_s(), kept, err)
+             : rc;
     if (rc == ERR_OK && kept[0] != '\0') {
         pair_setup_say(ctl, "aside", "what this host had stored is kept in %s", kept);
     }

@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_pair_life.c: pair renew, pair rotate, pair leave: what becomes of certificates, and the end.
- * Owns what is typed before an end. Never shortens what the other host needs to trust this one. */
+/* cmd_pair_life.c: pair renew, pair rotate: what becomes of certificates.
+ * Owns the order of a rotation on its first host. Never shortens what the other host needs to trust
+ * this one. */
 #include "approvald/ctl/command.h"
 #include "approvald/ctl/pair_setup.h"
 #include "approvald/enrol/apply.h"
-
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
-#define LEAVE_WORDS "leave the pair"
 
 int cmd_pair_renew(struct ctl *ctl)
 {
@@ -78,49 +73,4 @@ int cmd_pair_rotate(struct ctl *ctl)
         code = pair_setup_offer(ctl, &setup, ENROL_ROLE_ARBITER);
     }
     return code == CTL_OK ? pair_setup_serve(ctl, &setup) : code;
-}
-
-static bool confirmed(const struct ctl *ctl)
-{
-    const char *given = options_text(&ctl->options, OPTION_CONFIRM);
-    char line[64];
-
-    if (given != NULL) {
-        return strcmp(given, LEAVE_WORDS) == 0;
-    }
-    if (isatty(STDIN_FILENO) != 1) {
-        return false;
-    }
-    (void)fprintf(stderr,
-                  "This host's certificates and configurations of the pair are removed; its store "
-                  "stays.\nType \"%s\" to go on: ",
-                  LEAVE_WORDS); /* a prompt */
-    if (fgets(line, sizeof line, stdin) == NULL) {
-        return false;
-    }
-    line[strcspn(line, "\n")] = '\0';
-    return strcmp(line, LEAVE_WORDS) == 0;
-}
-
-int cmd_pair_leave(struct ctl *ctl)
-{
-    struct pair_setup setup = {.host = 0};
-    struct err err = ERR_INIT;
-    enum err_code rc;
-    int code = pair_setup_open(ctl, &setup);
-
-    if (code != CTL_OK) {
-        return code;
-    }
-    if (!confirmed(ctl)) {
-        return ctl_usage(ctl, "not confirmed: nothing was done; without a terminal: --confirm "
-                              "\"" LEAVE_WORDS "\"");
-    }
-    rc = apply_remove(&setup.home, &err);
-    rc = rc == ERR_OK ? home_remove(&setup.home, &err) : rc;
-    if (rc != ERR_OK) {
-        return ctl_fail_err(ctl, &err);
-    }
-    pair_setup_say(ctl, "left", "left; the store is as it was");
-    return CTL_OK;
 }

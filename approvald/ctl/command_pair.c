@@ -170,11 +170,13 @@ static const struct command table[] = {
     {{"pair", "leave"},
      "",
      "take this host out of its pair",
-     "Removes what pair init or pair join has written: certificates, keys, configurations. The\n"
-     "store stays.\n"
+     "It goes on as a single host, with everything that was answered: out of a backup that it\n"
+     "makes first. The store of the pair and the backup are kept beside data_dir; certificates,\n"
+     "keys and configurations of the pair are removed. --force: without a store, where approvald\n"
+     "does not run any more.\n"
      "\n"
      "  approvalctl pair leave\n",
-     SETUP | BIT(CONFIRM),
+     SETUP | BIT(CONFIRM) | BIT(FORCE),
      0,
      0,
      false,

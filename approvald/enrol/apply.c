@@ -219,13 +219,19 @@ enum err_code apply_write(const struct apply *apply, struct applied *ret_applied
     return rc;
 }
 
-static enum err_code
-remove_ours(const struct home *home, const char *path, const char *mark, struct err *err)
+static bool is_live(const struct home *home)
+{
+    return home->root[0] == '\0' && run_has_systemd();
+}
+
+static enum err_code remove_ours(
+    const struct home *home, const char *path, const char *mark, bool *ret_removed, struct err *err)
 {
     struct piece piece;
     enum err_code rc = piece_init(&piece, home, path, mark, err);
 
-    if (rc == ERR_OK && piece.before != NULL) {
+    *ret_removed = rc == ERR_OK && piece.before != NULL;
+    if (*ret_removed) {
         rc = files_remove(piece.path, err);
     } else if (rc == ERR_EXISTS) {
         rc = ERR_OK; /* somebody else's: it stays */
@@ -237,10 +243,14 @@ remove_ours(const struct home *home, const char *path, const char *mark, struct 
 enum err_code apply_remove(const struct home *home, struct err *err)
 {
     char path[ENROL_PATH_SIZE];
-    enum err_code rc = remove_ours(home, SUPERVISOR_PIECE, TEXTS_MARK, err);
+    bool removed = false;
+    enum err_code rc = remove_ours(home, SUPERVISOR_PIECE, TEXTS_MARK, &removed, err);
 
-    rc = rc == ERR_OK ? remove_ours(home, SERVICE_PIECE, TEXTS_MARK, err) : rc;
-    rc = rc == ERR_OK ? remove_ours(home, KEEPALIVED_CONF, KEEPALIVED_MARK, err) : rc;
+    rc = rc == ERR_OK ? remove_ours(home, SERVICE_PIECE, TEXTS_MARK, &removed, err) : rc;
+    rc = rc == ERR_OK ? remove_ours(home, KEEPALIVED_CONF, KEEPALIVED_MARK, &removed, err) : rc;
+    if (rc == ERR_OK && removed && is_live(home)) {
+        rc = run_systemctl("disable", "--now", KEEPALIVED_UNIT, err);
+    }
     home_file(home, "keepalived.conf", path);
     return rc == ERR_OK ? files_remove(path, err) : rc;
 }
@@ -249,12 +259,12 @@ enum err_code apply_start(const struct home *home, const struct plan *plan, stru
 {
     enum err_code rc;
 
-    if (home->root[0] != '\0' || !run_has_systemd()) {
+    if (!is_live(home)) {
         return ERR_OK;
     }
     rc = run_systemctl("enable", "--quiet", SUPERVISOR_UNIT, err);
     rc = rc == ERR_OK ? run_systemctl("restart", NULL, SUPERVISOR_UNIT, err) : rc;
-    if (rc == ERR_OK && plan->vip[0] != '\0') {
+    if (rc == ERR_OK && plan != NULL && plan->vip[0] != '\0') {
         rc = run_systemctl("enable", "--quiet", KEEPALIVED_UNIT, err);
         rc = rc == ERR_OK ? run_systemctl("restart", NULL, KEEPALIVED_UNIT, err) : rc;
     }
@@ -263,7 +273,7 @@ enum err_code apply_start(const struct home *home, const struct plan *plan, stru
 
 enum err_code apply_reload(const struct home *home, struct err *err)
 {
-    if (home->root[0] != '\0' || !run_has_systemd()) {
+    if (!is_live(home)) {
         return ERR_OK;
     }
     return run_systemctl("try-reload-or-restart", NULL, SUPERVISOR_UNIT, err);

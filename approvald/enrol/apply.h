@@ -27,10 +27,12 @@ struct applied {
  * not ours. */
 enum err_code
 apply_write(const struct apply *apply, struct applied *ret_applied, struct err *err) WARN_UNUSED;
-/* Removes them. */
+/* Removes them. keepalived is stopped when its configuration was ours: it would keep the address.
+ */
 enum err_code apply_remove(const struct home *home, struct err *err) WARN_UNUSED;
 
-/* Restarts the services with what was written. Does nothing below another root, or without systemd.
+/* Restarts the services with what was written; without a plan the supervisor alone. Does nothing
+ * below another root, or without systemd.
  */
 enum err_code
 apply_start(const struct home *home, const struct plan *plan, struct err *err) WARN_UNUSED;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* aside.c: setting aside the store of a host that joins a pair.
  * Owns one rename. Never deletes anything of a store, never touches one that has something running
- * on it. A crash between the rename and the new directory leaves none: approvald says so, and
- * joining again makes it. */
+ * on it. A crash between the rename and the new directory leaves none, which systemd-tmpfiles makes
+ * at the next start of the host. */
 #include "approvald/enrol/aside.h"
 
 #include "approvald/enrol/run.h"
@@ -60,41 +60,19 @@ dump(const char *program, const char *config, struct buf **ret_dump, struct err 
     return ERR_OK;
 }
 
-/* Where the service's data are: the supervisor knows the service, and the service its data. */
-static enum err_code find_data(const struct home *home,
-                               const char *supervisor,
-                               char ret_data[ENROL_PATH_SIZE],
-                               struct err *err)
+/* What --dump-config says first has no line before it. */
+static enum err_code dumped_data(const struct buf *service, char ret_data[ENROL_PATH_SIZE])
 {
-    AUTO_BUF struct buf *own = NULL;
-    AUTO_BUF struct buf *service = NULL;
-    char file[ENROL_PATH_SIZE];
-    char program[ENROL_PATH_SIZE];
-    char config[ENROL_PATH_SIZE];
-    enum err_code rc = home_path(home, SUPERVISOR_CONF, file, err);
+    static const char head[] = "data_dir = \"";
+    const char *at = strstr(buf_text(service), head);
+    size_t size = at == NULL ? ENROL_PATH_SIZE : strcspn(at + sizeof head - 1, "\"\n");
 
-    if (rc == ERR_OK && access(file, F_OK) != 0) {
-        ret_data[0] = '\0'; /* nothing has ever run here */
-        return ERR_OK;
+    if (size >= ENROL_PATH_SIZE) {
+        return ERR_PROTOCOL;
     }
-    rc = rc == ERR_OK ? dump(supervisor, file, &own, err) : rc;
-    rc = rc == ERR_OK ? dumped(own, "program", program, err) : rc;
-    rc = rc == ERR_OK ? dumped(own, "config", config, err) : rc;
-    if (rc == ERR_OK && (access(program, X_OK) != 0 || access(config, F_OK) != 0)) {
-        ret_data[0] = '\0';
-        return ERR_OK;
-    }
-    rc = rc == ERR_OK ? dump(program, config, &service, err) : rc;
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    if (strncmp(buf_text(service), "data_dir = \"", 12) == 0) { /* the first line has none before */
-        size_t size = strcspn(buf_text(service) + 12, "\"\n");
-
-        (void)snprintf(ret_data, ENROL_PATH_SIZE, "%.*s", (int)size, buf_text(service) + 12);
-        return ERR_OK;
-    }
-    return dumped(service, "data_dir", ret_data, err);
+    memcpy(ret_data, at + sizeof head - 1, size);
+    ret_data[size] = '\0';
+    return ERR_OK;
 }
 
 static bool is_empty(const char *folder)
@@ -141,26 +119,99 @@ static enum err_code rename_folder(const char *data, const char *kept, struct er
     return sync_above(data, err);
 }
 
+static enum err_code find_service(const struct home *home,
+                                  const char *supervisor,
+                                  struct aside_place *place,
+                                  struct err *err)
+{
+    AUTO_BUF struct buf *own = NULL;
+    char file[ENROL_PATH_SIZE];
+    enum err_code rc = home_path(home, SUPERVISOR_CONF, file, err);
+
+    if (rc != ERR_OK || access(file, F_OK) != 0) {
+        return rc; /* nothing has ever run here */
+    }
+    rc = dump(supervisor, file, &own, err);
+    rc = rc == ERR_OK ? dumped(own, "program", place->program, err) : rc;
+    return rc == ERR_OK ? dumped(own, "config", place->config, err) : rc;
+}
+
+enum err_code aside_find(const struct home *home,
+                         const char *supervisor,
+                         struct aside_place *ret_place,
+                         struct err *err)
+{
+    AUTO_BUF struct buf *service = NULL;
+    struct stat info;
+    enum err_code rc;
+
+    memset(ret_place, 0, sizeof *ret_place);
+    rc = find_service(home, supervisor, ret_place, err);
+    if (rc != ERR_OK || ret_place->program[0] == '\0' || access(ret_place->program, X_OK) != 0 ||
+        access(ret_place->config, F_OK) != 0) {
+        return rc;
+    }
+    rc = dump(ret_place->program, ret_place->config, &service, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    if (dumped_data(service, ret_place->data) != ERR_OK || ret_place->data[0] != '/') {
+        return err_set(err, ERR_PROTOCOL, "%s does not say its data_dir", ret_place->program);
+    }
+    if (is_empty(ret_place->data) || stat(ret_place->data, &info) != 0) {
+        ret_place->data[0] = '\0';
+        return ERR_OK;
+    }
+    ret_place->user = info.st_uid;
+    ret_place->group = info.st_gid;
+    return ERR_OK;
+}
+
 enum err_code aside_store(const struct home *home,
-                          const char *supervisor,
+                          const struct aside_place *place,
+                          const char *word,
                           uint64_t now_s,
                           char ret_kept[ENROL_PATH_SIZE],
                           struct err *err)
 {
-    char data[ENROL_PATH_SIZE] = "";
-    enum err_code rc = find_data(home, supervisor, data, err);
-    int size;
+    int size = snprintf(ret_kept, ENROL_PATH_SIZE, "%s.%s-%" PRIu64, place->data, word, now_s);
+    enum err_code rc = ERR_OK;
 
-    ret_kept[0] = '\0';
-    if (rc != ERR_OK || data[0] != '/' || is_empty(data)) {
-        return rc;
+    if (place->data[0] == '\0') {
+        ret_kept[0] = '\0';
+        return ERR_OK;
+    }
+    if (size < 0 || size >= (int)ENROL_PATH_SIZE) {
+        return err_set(err, ERR_INVALID, "%s: too long a path", place->data);
     }
     if (home->root[0] == '\0' && run_has_systemd()) {
         rc = run_systemctl("stop", NULL, "approvald-supervisor.service", err);
     }
-    size = snprintf(ret_kept, ENROL_PATH_SIZE, "%s.before-pair-%" PRIu64, data, now_s);
-    if (rc == ERR_OK && (size < 0 || size >= (int)ENROL_PATH_SIZE)) {
-        rc = err_set(err, ERR_INVALID, "%s: too long a path", data);
+    return rc == ERR_OK ? rename_folder(place->data, ret_kept, err) : rc;
+}
+
+enum err_code aside_restore(const struct aside_place *place, const char *backup, struct err *err)
+{
+    AUTO_BUF struct buf *output = NULL;
+    char user[32];
+    char group[32];
+    const char *const argv[] = {"setpriv",  "--reuid",        user,        "--regid",
+                                group,      "--clear-groups", "--",        place->program,
+                                "--config", place->config,    "--restore", backup,
+                                NULL};
+    int code = 0;
+    enum err_code rc = buf_new(DUMP_SIZE_MAX, &output, err);
+
+    (void)snprintf(user, sizeof user, "%u", place->user); /* fits */
+    (void)snprintf(group, sizeof group, "%u", place->group);
+    if (rc == ERR_OK && chown(backup, place->user, place->group) != 0) {
+        rc = err_set_errno(err, ERR_IO, errno, "%s", backup);
     }
-    return rc == ERR_OK ? rename_folder(data, ret_kept, err) : rc;
+    if (rc == ERR_OK) { /* root needs no other user */
+        rc = run_program(place->user == 0 ? argv + 7 : argv, output, true, &code, err);
+    }
+    if (rc == ERR_OK && code != 0) {
+        rc = err_set(err, ERR_IO, "restore: %.*s", SPAN_ARGS(buf_span(output)));
+    }
+    return rc;
 }

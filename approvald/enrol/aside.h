@@ -1,20 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* aside.h: the store that a host had before it joined, kept beside the one that it fetches. Blocks.
- */
+/* aside.h: a store that a host had before, kept beside the one that it is to have. Blocks. */
 #ifndef APPROVALD_ENROL_ASIDE_H
 #define APPROVALD_ENROL_ASIDE_H
 
 #include "approvald/enrol/home.h"
 #include "base/err.h"
 
+#include <sys/types.h>
+
+/* Where the service is, as its supervisor says. */
+struct aside_place {
+    char data[ENROL_PATH_SIZE]; /* "": there is none, or it is empty */
+    char program[ENROL_PATH_SIZE];
+    char config[ENROL_PATH_SIZE];
+    uid_t user; /* of data */
+    gid_t group;
+};
+
+/* supervisor: its program. */
+enum err_code aside_find(const struct home *home,
+                         const char *supervisor,
+                         struct aside_place *ret_place,
+                         struct err *err) WARN_UNUSED;
+
 /* Stops the service of this host (not below another root: there it must not run), then renames its
- * data directory and makes an empty one of the same owner. supervisor: the program, which is asked
- * where everything is. ret_kept: the new name; "": there was nothing. ERR_BUSY: the directory is
- * one that cannot be renamed, a mount. */
+ * data directory to DATA.WORD-NOW and makes an empty one of the same owner. With nothing there it
+ * does nothing. ERR_BUSY: the directory is one that cannot be renamed, a mount. */
 enum err_code aside_store(const struct home *home,
-                          const char *supervisor,
+                          const struct aside_place *place,
+                          const char *word,
                           uint64_t now_s,
                           char ret_kept[ENROL_PATH_SIZE],
                           struct err *err) WARN_UNUSED;
+
+/* Makes a store out of a backup, as the user whose directory it is, to whom the backup is given. */
+enum err_code
+aside_restore(const struct aside_place *place, const char *backup, struct err *err) WARN_UNUSED;
 
 #endif

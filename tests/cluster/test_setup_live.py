@@ -48,7 +48,7 @@ for last; do :; done
 unit=${last%.service}
 case "$1" in
 enable) ;;
-stop) stop "$unit" ;;
+stop | disable) stop "$unit" ;;
 try-reload-or-restart) kill -HUP "$(cat "/run/$unit.pid")" ;;
 restart)
     stop "$unit"
@@ -181,6 +181,25 @@ class Live(unittest.TestCase):
         self.a.run("approvalctl", "switchover")
         self.wait(self.b.is_green, "B leads")
         self.assertIn("0 certificates renewed", self.b.run("approvalctl", "pair", "renew").stdout)
+
+    def test_who_leaves_goes_on_alone_with_everything(self):
+        self.test_two_commands_and_a_line_make_a_pair_that_is_green()
+        path = os.path.join(self.b.root, "lib", "policy.conf")
+        cluster.write(path, 'policy kept { title = "Kept" channel = "C0APV00001" '
+                            'approvers = {"U0APR00001"} quorum = 1 }\n')
+        self.b.run("approvalctl", "policy", "apply", "/var/lib/policy.conf")
+        said = self.b.run("approvalctl", "pair", "leave", "--confirm", "leave the pair").stdout
+        self.assertIn("left the pair", said)
+        self.wait(lambda: "kept" in self.b.run("approvalctl", "policy", "list", check=False).stdout,
+                  "B serves alone, with what it had")
+        self.assertFalse(self.b.is_paired())
+        self.wait(lambda: "kept" in self.a.run("approvalctl", "policy", "list", check=False).stdout,
+                  "A has taken over")
+        self.b.run("approvalctl", "pair", "leave", "--confirm", "leave the pair")  # nothing is left
+        host = self.tokens(self.a.run("approvalctl", "pair", "token", "host").stdout)[0]
+        self.wait(lambda: self.listens(), "A listens")
+        self.b.run("approvalctl", "pair", "join", stdin=host + "\n")  # and it may come back
+        self.wait(lambda: self.a.is_green() and self.a.is_paired(), "A is green again")
 
     def listens(self):
         with self.net["B"].socket(timeout=1) as sock:

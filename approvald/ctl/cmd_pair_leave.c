@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_pair_leave.c: pair leave: this host goes on alone, with everything that was answered.
+ * Owns what is typed before it, and the order: a backup of the running store, the pair's store set
+ * aside, configurations and keys removed, a store of this host's own made of the backup. A store of
+ * a pair is never opened alone: the other host may have answered more. Never deletes a store. */
+#include "approvald/ctl/command.h"
+#include "approvald/ctl/pair_setup.h"
+#include "approvald/enrol/apply.h"
+#include "approvald/enrol/aside.h"
+#include "approvald/enrol/run.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LEAVE_WORDS "leave the pair"
+
+struct leave {
+    struct pair_setup setup;
+    struct aside_place place;
+    char backup[ENROL_PATH_SIZE];
+    char kept[ENROL_PATH_SIZE];
+};
+
+static bool confirmed(const struct ctl *ctl)
+{
+    const char *given = options_text(&ctl->options, OPTION_CONFIRM);
+    char line[64];
+
+    if (given != NULL) {
+        return strcmp(given, LEAVE_WORDS) == 0;
+    }
+    if (isatty(STDIN_FILENO) != 1) {
+        return false;
+    }
+    (void)fprintf(stderr,
+                  "This host's certificates and configurations of the pair are removed; its store "
+                  "stays.\nType \"%s\" to go on: ",
+                  LEAVE_WORDS); /* a prompt */
+    if (fgets(line, sizeof line, stdin) == NULL) {
+        return false;
+    }
+    line[strcspn(line, "\n")] = '\0';
+    return strcmp(line, LEAVE_WORDS) == 0;
+}
+
+/* approvalctl backup, as a command of its own. */
+static enum err_code back_up(struct leave *leave, uint64_t now_s, struct err *err)
+{
+    const char *const argv[] = {"/proc/self/exe", "backup", leave->backup, NULL};
+    int size = snprintf(leave->backup, sizeof leave->backup, "%s.of-pair-%" PRIu64 ".backup",
+                        leave->place.data, now_s);
+    int code = 0;
+    enum err_code rc;
+
+    if (size < 0 || (size_t)size >= sizeof leave->backup) {
+        return err_set(err, ERR_INVALID, "%s: too long a path", leave->place.data);
+    }
+    rc = run_program(argv, NULL, false, &code, err);
+    if (rc == ERR_OK && code != CTL_OK) {
+        rc =
+            err_set(err, ERR_UNAVAILABLE,
+                    "no backup could be made of what this host has: nothing was done; with --force "
+                    "it leaves without its store");
+    }
+    return rc;
+}
+
+static enum err_code take_store(struct ctl *ctl, struct leave *leave, struct err *err)
+{
+    uint64_t now_s = pair_setup_now_s();
+    enum err_code rc =
+        aside_find(&leave->setup.home, pair_setup_supervisor(ctl), &leave->place, err);
+
+    if (rc != ERR_OK || leave->place.data[0] == '\0') {
+        return rc;
+    }
+    if (!options_has(&ctl->options, OPTION_FORCE)) {
+        rc = back_up(leave, now_s, err);
+    }
+    return rc == ERR_OK
+               ? aside_store(&leave->setup.home, &leave->place, "of-pair", now_s, leave->kept, err)
+               : rc;
+}
+
+static enum err_code remove_all(struct leave *leave, struct err *err)
+{
+    enum err_code rc = apply_remove(&leave->setup.home, err);
+
+    return rc == ERR_OK ? home_remove(&leave->setup.home, err) : rc;
+}
+
+/* With the pair's configurations gone: a single host. */
+static enum err_code go_on_alone(struct ctl *ctl, struct leave *leave, struct err *err)
+{
+    enum err_code rc = ERR_OK;
+
+    if (leave->backup[0] != '\0') {
+        rc = aside_restore(&leave->place, leave->backup, err);
+        rc = rc == ERR_OK ? rc
+                          : err_wrap(err, rc, "left, but its store was not made: the backup is %s",
+                                     leave->backup);
+    }
+    if (leave->kept[0] != '\0') {
+        pair_setup_say(ctl, "aside", "the store of the pair is kept in %s", leave->kept);
+    }
+    return rc == ERR_OK ? apply_start(&leave->setup.home, NULL, err) : rc;
+}
+
+int cmd_pair_leave(struct ctl *ctl)
+{
+    struct leave leave = {.backup = "", .kept = ""};
+    struct err err = ERR_INIT;
+    enum err_code rc = ERR_OK;
+    bool stores;
+    int code = pair_setup_open(ctl, &leave.setup);
+
+    if (code != CTL_OK) {
+        return code;
+    }
+    if (!confirmed(ctl)) {
+        return ctl_usage(ctl, "not confirmed: nothing was done; without a terminal: --confirm "
+                              "\"" LEAVE_WORDS "\"");
+    }
+    /* Repeated after a cut, what is left to do is left to do. */
+    stores = pair_setup_is_live(&leave.setup) && home_has_plan(&leave.setup.home);
+    rc = stores ? take_store(ctl, &leave, &err) : rc;
+    rc = rc == ERR_OK ? remove_all(&leave, &err) : rc;
+    rc = rc == ERR_OK && stores ? go_on_alone(ctl, &leave, &err) : rc;
+    if (rc != ERR_OK) {
+        return ctl_fail_err(ctl, &err);
+    }
+    pair_setup_say(ctl, "left", "left the pair");
+    return CTL_OK;
+}
