@@ -9,6 +9,10 @@
 
 #include <string.h>
 
+/* The port of etcd's peers, of which there are none, from that of its clients on: not the next one,
+ * which the etcd that Debian's package starts beside this one has on the same address. */
+#define PEER_PORT_AFTER 2U
+
 static const char mark[] =
     TEXTS_MARK "; changes here are lost.\n"
                "# What is to be different belongs into a file of this folder that sorts later.\n";
@@ -193,8 +197,9 @@ enum err_code texts_etcd(const struct plan *plan,
         "enable-grpc-gateway: true\n"
         "logger: zap\n"
         "log-outputs: [stderr]\n",
-        arbiter->data, listen, advertise, plan->arbiter_port + 1U, plan->arbiter_port + 1U,
-        plan->arbiter_port + 1U, plan->cluster_id);
+        arbiter->data, listen, advertise, plan->arbiter_port + PEER_PORT_AFTER,
+        plan->arbiter_port + PEER_PORT_AFTER, plan->arbiter_port + PEER_PORT_AFTER,
+        plan->cluster_id);
     if (rc == ERR_OK) {
         rc = format_security("client-transport-security", arbiter->folder, buf, err);
     }

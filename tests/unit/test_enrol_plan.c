@@ -152,6 +152,21 @@ static void test_paths(void)
     CU_ASSERT_EQUAL(buf_size(buf), 0);
 }
 
+/* Debian's package starts an etcd of its own, whose peers have port 2380 of the loopback address.
+ */
+static void test_etcd_beside(void)
+{
+    const struct texts_arbiter arbiter = {
+        .listen = "192.0.2.3", .folder = "/etc/x", .data = "/var/lib/x"};
+    AUTO_BUF struct buf *buf = buf_of(ENROL_TEXT_SIZE_MAX);
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL_FATAL(texts_etcd(&sample, &arbiter, buf, &err), ERR_OK);
+    CU_ASSERT_PTR_NOT_NULL(memmem(buf_at(buf, 0), buf_size(buf), ":2379\n", 6));
+    CU_ASSERT_PTR_NOT_NULL(memmem(buf_at(buf, 0), buf_size(buf), "https://127.0.0.1:2381\n", 23));
+    CU_ASSERT_PTR_NULL(memmem(buf_at(buf, 0), buf_size(buf), ":2380\n", 6));
+}
+
 static void test_endpoint(void)
 {
     char text[PLAN_ENDPOINT_SIZE];
@@ -168,4 +183,5 @@ UNIT_MAIN("enrol_plan",
           {"ports and router id are needed where they are used", test_ports},
           {"the supervisor reads its fragment on both hosts", test_supervisor},
           {"paths that a configuration cannot name are refused", test_paths},
+          {"the arbiter's etcd stands beside the one of its package", test_etcd_beside},
           {"an address of IPv6 is bracketed", test_endpoint})
