@@ -7,6 +7,7 @@
 #include "approvald/enrol/aside.h"
 #include "approvald/enrol/join.h"
 #include "approvald/enrol/net.h"
+#include "approvald/enrol/run.h"
 #include "base/mem.h"
 #include "base/x509.h"
 
@@ -72,6 +73,9 @@ install(const struct ctl *ctl, struct pair_setup *setup, const struct reply *gra
     }
     setup->host = grant->host;
     rc = find_interface(ctl, &setup->plan, setup->host, setup->interface, err);
+    if (rc == ERR_OK && pair_setup_is_live(setup) && setup->plan.vip[0] != '\0') {
+        rc = run_need_keepalived(err);
+    }
     rc = rc == ERR_OK && first ? set_store_aside(ctl, setup, err) : rc;
     return rc == ERR_OK ? home_install(&setup->home, grant, &setup->plan, setup->interface,
                                        pair_setup_now_s(), err)

@@ -172,6 +172,9 @@ static int make_plan(struct ctl *ctl, struct pair_setup *setup)
     rc = rc == ERR_OK ? plan_vip(ctl, plan, &err) : rc;
     rc = rc == ERR_OK ? plan_arbiter(ctl, plan, &err) : rc;
     rc = rc == ERR_OK ? plan_check(plan, &err) : rc;
+    if (rc == ERR_OK && pair_setup_is_live(setup) && plan->vip[0] != '\0') {
+        rc = run_need_keepalived(&err);
+    }
     if (rc != ERR_OK) {
         return ctl_fail(ctl, CTL_USAGE, &err);
     }

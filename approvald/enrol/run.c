@@ -124,3 +124,12 @@ bool run_has_systemd(void)
 
     return stat("/run/systemd/system", &info) == 0;
 }
+
+enum err_code run_need_keepalived(struct err *err)
+{
+    return !run_has_systemd() || access("/usr/sbin/keepalived", X_OK) == 0
+               ? ERR_OK
+               : err_set(err, ERR_NOT_FOUND,
+                         "keepalived, which carries the virtual IP, is not installed here: apt "
+                         "install keepalived, then again");
+}

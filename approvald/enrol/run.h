@@ -22,6 +22,9 @@ enum err_code run_program(const char *const *argv,
  * printed then. */
 enum err_code
 run_systemctl(const char *verb, const char *option, const char *unit, struct err *err) WARN_UNUSED;
+/* ERR_NOT_FOUND: this host is run by systemd and has no keepalived, which is to carry an address.
+ */
+enum err_code run_need_keepalived(struct err *err) WARN_UNUSED;
 /* This host is run by systemd. */
 bool run_has_systemd(void);
 

@@ -201,6 +201,24 @@ class Live(unittest.TestCase):
         self.b.run("approvalctl", "pair", "join", stdin=host + "\n")  # and it may come back
         self.wait(lambda: self.a.is_green() and self.a.is_paired(), "A is green again")
 
+    @unittest.skipUnless(os.path.exists("/usr/sbin/keepalived"), "keepalived is elsewhere")
+    def test_without_keepalived_it_is_said_before_anything_is_done(self):
+        self.installed()
+        words = ("approvalctl", "pair", "init", "--peer", ADDRESSES["B"], "--vip", f"{VIP}/24",
+                 "--arbiter", "manual")
+        for host in (self.a, self.b):
+            host.run("mount", "--bind", "/dev/null", "/usr/sbin/keepalived")
+        self.assertIn("not installed", self.a.run(*words, check=False).stderr)
+        self.a.run("umount", "/usr/sbin/keepalived")
+        token = self.tokens(self.a.run(*words).stdout)[0]
+        self.wait(lambda: self.listens(), "A listens")
+        said = self.b.run("approvalctl", "pair", "join", stdin=token + "\n", check=False)
+        self.assertIn("not installed", said.stderr)
+        self.b.run("approvalctl", "policy", "list")  # B goes on as it was
+        self.b.run("umount", "/usr/sbin/keepalived")
+        self.b.run("approvalctl", "pair", "join", stdin=token + "\n")  # the same token
+        self.wait(lambda: self.a.is_green() and self.a.is_paired(), "A is green")
+
     def listens(self):
         with self.net["B"].socket(timeout=1) as sock:
             return sock.connect_ex((ADDRESSES["A"], 8472)) == 0

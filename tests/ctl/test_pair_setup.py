@@ -234,6 +234,8 @@ class PairSetup(unittest.TestCase):
 
         world.log = log
         world.wait(lambda: '"cluster_id"' in read(world.a, "arbiter"), "etcd answers A")
+        with open(world.arbiter_file("etcd.yml"), encoding="utf-8") as conf:
+            self.assertNotIn(":2380", conf.read())  # Debian's own etcd is there
         self.assertIn('"cluster_id"', read(world.b, "arbiter"))
         self.assertNotIn("cluster_id", read(world.b, "link"))  # approvald's key opens nothing
 
