@@ -144,7 +144,7 @@ int pair_setup_serve(struct ctl *ctl, struct pair_setup *setup)
     if (!pair_setup_is_live(setup) || !run_has_systemd()) {
         return serve_here(ctl, setup);
     }
-    if (run_systemctl("restart", "--no-block", SERVE_UNIT, &err) != ERR_OK) {
+    if (run_systemctl("restart", NULL, SERVE_UNIT, &err) != ERR_OK) {
         return ctl_fail_err(ctl, &err);
     }
     pair_setup_say(

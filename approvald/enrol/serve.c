@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/notify.h"
 #include "base/rng.h"
 #include "base/sockets.h"
 #include "base/tls_peer.h"
@@ -32,6 +33,7 @@ struct serve {
     const struct serve_options *options;
     struct tls_identity *identity; /* owned */
     int listener;                  /* owned */
+    struct notify notify;
 };
 
 static uint64_t now_s(void)
@@ -438,8 +440,12 @@ enum err_code serve_run(const struct serve_options *options, struct err *err)
     enum err_code rc = start(&serve, err);
 
     ASSERT(options->host == 1 || options->host == 2);
+    if (rc == ERR_OK) {
+        notify_ready(&serve.notify); /* the tokens are printed when who has one is awaited */
+    }
     while (rc == ERR_OK && *options->stopped == 0 && offers_wait(&serve)) {
         rc = wait_and_take(&serve, err);
+        notify_tend(&serve.notify);
     }
     tls_identity_free(serve.identity);
     if (serve.listener >= 0) {
