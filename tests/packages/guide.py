@@ -58,6 +58,8 @@ class Guide:
         host.run("rm", "-rf", "/var/lib/approvald.old", "/etc/approvald/approvald.conf.d",
                  "/var/backups/approvald", "/etc/systemd/system/approvald-backup.service.d", TOKENS)
         host.apt("purge", "--autoremove", "approvald")
+        failed = host.run("systemctl", "--failed", "--no-legend", "--plain")
+        assert not failed.strip(), failed
         after = files(host)
         wrong = {path for path in set(after) ^ set(self.before)}
         wrong |= {path for path in after if path not in LEFT

@@ -1,72 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pair.py: two hosts and an arbiter from packages, joined by a bridge, configured by hand as
-docs/pair.md says: real keepalived, real etcd, mutual TLS.
+"""pair.py: two hosts and an arbiter from packages, joined by a bridge, made a pair by the commands of
+docs/pair.md: real keepalived, real etcd, mutual TLS.
 
 Owns the order of the cases on A, B and the arbiter. Never speaks to a host but over the bridge and
 as root inside.
 """
 
 import json
-import os
+import time
 
-from etcd import Authority
 from machine import wait
-from single import ask, as_who, green, state, succeeds, tokens
+from single import ask, as_who, green, state, tokens
 from stage import ADDRESSES, EARLIER, PORT, VIP, Load
 
 HOSTS = ("A", "B")
-CLUSTER_ID = "b88b" * 8
-PLACE = "/etc/approvald/pair"
-LINK, ETCD = 7400, 2379
 UNIT = "approvald-supervisor.service"
-LISTEN = f'http {{\n    listen = {{"{VIP}:{PORT}"}}\n}}\n'
-# With these the cases of two busy cores are as those of a quiet host, only faster again in step.
-PAIR_CONF = """\
-pair {{
-    host = {number}
-    cluster_id = "{cluster}"
-    {where}
-    peer_name = "host{peer}"
-    certificate = "{place}/host.pem"
-    key = "{place}/host.key"
-    ca = "{place}/pair-ca.pem"
-    hold_down = 1s
-}}
-arbiter {{
-    kind = etcd
-    endpoints = {{"https://{arbiter}:{etcd}"}}
-    certificate = "{place}/etcd.pem"
-    key = "{place}/etcd.key"
-    ca = "{place}/etcd-ca.pem"
-}}
-vip {{
-    address = "{vip}/24"
-    interface = "eth0"
-    router_id = 78
-    own_address = "{own}"
-    peer_address = "{other}"
-}}
-"""
-# Beside the etcd that etcd-server starts: another address for clients, another port for peers.
-ETCD_CONF = """\
-name: arbiter
-data-dir: /var/lib/approvald-arbiter/etcd
-listen-client-urls: https://{address}:{port}
-advertise-client-urls: https://{address}:{port}
-listen-peer-urls: http://127.0.0.1:2381
-initial-advertise-peer-urls: http://127.0.0.1:2381
-initial-cluster: arbiter=http://127.0.0.1:2381
-enable-grpc-gateway: true
-logger: zap
-log-outputs: [stderr]
-client-transport-security:
-  cert-file: {place}/server.crt
-  key-file: {place}/server.key
-  trusted-ca-file: {place}/ca.crt
-  client-cert-auth: true
-"""
-ARBITER_PLACE = "/etc/approvald-arbiter"
 ARBITER_UNIT = "approvald-arbiter.service"
+# The pair's own address has TLS; the load, which begins 50 connections a second, has none.
+LISTEN = f'http {{\n    listen = {{"{VIP}:{PORT}"}}\n}}\n'
 
 
 def other(name):
@@ -79,56 +30,27 @@ class Pair:
     def __init__(self, stage):
         self.stage = stage
         self.request = None
-        os.makedirs(stage.path("ca"))
-        self.etcd_ca = Authority(stage.path("ca"), "etcd-ca")
-        self.pair_ca = Authority(stage.path("ca"), "pair-ca")
 
     def __getitem__(self, name):
         return self.stage.machine(name)
 
-    # -- configuration -----------------------------------------------------------------------------
-
-    def put(self, name, here, place, group):
-        """A file for the program that runs as group."""
+    def install(self, name):
+        """The version before, so that there is something to upgrade to."""
         host = self[name]
-        with open(here, encoding="ascii") as handle:
-            host.write(place, handle.read(), 0o640)
-        host.run("chgrp", group, place)
+        host.apt("install", f"{EARLIER}/approvald.deb")
+        host.write("/etc/approvald/approvald.conf.d/60-listen.conf", LISTEN)
+        host.run("systemctl", "restart", UNIT)
+        green(host)
 
-    def set_up_arbiter(self):
-        host = self["arbiter"]
-        host.apt("install", "approvald-arbiter")
-        assert "inactive" in host.run("systemctl", "is-active", ARBITER_UNIT, check=None)
-        certificate, key = self.etcd_ca.leaf("arbiter", f"IP:{ADDRESSES['arbiter']}")
-        for here, name in ((certificate, "server.crt"), (key, "server.key"),
-                           (self.etcd_ca.ca, "ca.crt")):
-            self.put("arbiter", here, f"{ARBITER_PLACE}/{name}", "approvald-arbiter")
-        host.write(f"{ARBITER_PLACE}/etcd.yml", ETCD_CONF.format(
-            address=ADDRESSES["arbiter"], port=ETCD, place=ARBITER_PLACE))
-        host.run("systemctl", "start", ARBITER_UNIT)
-
-    def set_up(self, name):
-        host, number = self[name], 1 + HOSTS.index(name)
-        host.apt("install", f"{EARLIER}/approvald.deb", "keepalived", "ca-certificates")
-        # The package has begun as a single host, whose store is of no pair.
-        host.run("systemctl", "stop", UNIT)
-        host.run("find", "/var/lib/approvald", "-mindepth", "1", "-delete")
-        pair = self.pair_ca.leaf(f"host{number}", f"DNS:host{number}")
-        etcd = self.etcd_ca.leaf(f"client{number}", f"DNS:host{number}", subject="/O=approvald")
-        for here, file in ((pair[0], "host.pem"), (pair[1], "host.key"),
-                           (self.pair_ca.ca, "pair-ca.pem"), (etcd[0], "etcd.pem"),
-                           (etcd[1], "etcd.key"), (self.etcd_ca.ca, "etcd-ca.pem")):
-            self.put(name, here, f"{PLACE}/{file}", "approvald")
-        where = (f'listen = "{ADDRESSES["A"]}:{LINK}"' if number == 1
-                 else f'peer = "{ADDRESSES["A"]}:{LINK}"')
-        host.write("/etc/approvald/supervisor.conf.d/pair.conf", PAIR_CONF.format(
-            number=number, peer=3 - number, where=where, cluster=CLUSTER_ID, place=PLACE,
-            arbiter=ADDRESSES["arbiter"], etcd=ETCD, vip=VIP, own=ADDRESSES[name],
-            other=ADDRESSES[other(name)]))
-        host.write("/etc/approvald/approvald.conf.d/listen.conf", LISTEN)
-        host.run("approvald-supervisor", "--check-config")
-        host.write("/etc/keepalived/keepalived.conf", host.run("approvalctl", "keepalived-config"))
-        host.run("systemctl", "restart", UNIT, "keepalived")
+    def join(self):
+        """The commands that an administrator types, in their order."""
+        said = self["A"].run("approvalctl", "pair", "init", "--json", "--peer", ADDRESSES["B"],
+                             "--vip", f"{VIP}/24", "--arbiter", ADDRESSES["arbiter"])
+        told = [json.loads(line) for line in said.split("\n") if line.startswith("{")]
+        joins = {line["role"]: line["token"] for line in told if "token" in line}
+        for name, words, role in (("arbiter", ("approvald-arbiter", "join"), "arbiter"),
+                                  ("B", ("approvalctl", "pair", "join"), "host")):
+            self[name].run(*words, text=joins[role] + "\n")
 
     # -- looking -----------------------------------------------------------------------------------
 
@@ -144,12 +66,11 @@ class Pair:
 
     def wait_green(self, seconds=90):
         """Both hosts are in step and nobody raises an alarm."""
-        for name in HOSTS:
+        for name in (*HOSTS, "A"):  # A is green on its own too, before it becomes one of two
             green(self[name], seconds)
 
     def load(self):
-        primary = self[self.tokens_at]
-        return self.stage.load(VIP, primary.run("cat", "/root/tokens/ci").strip())
+        return self.stage.load(VIP, self["A"].run("cat", "/root/tokens/ci").strip())
 
     def end(self, load):
         return Load(self.stage, load)
@@ -157,21 +78,22 @@ class Pair:
     # -- cases -------------------------------------------------------------------------------------
 
     def is_set_up(self):
-        """two hosts and an arbiter become a pair; both are green"""
-        self.set_up_arbiter()
+        """a host with its store, another one and an arbiter become a pair by three commands"""
+        self["arbiter"].apt("install", "approvald-arbiter")
+        assert "inactive" in self["arbiter"].run("systemctl", "is-active", ARBITER_UNIT, check=None)
         for name in HOSTS:
-            self.set_up(name)
-        self.stage.say("installed, configured")
-        wait(lambda: succeeds(self["A"], "approvalctl", "pair", "bootstrap"),
-             "the register is made", 30, 0.5)
-        self.stage.say("registered")
+            self.install(name)
+        tokens(self["A"])
+        begin = time.monotonic()
+        self.join()
         self.wait_green()
-        self.tokens_at = self.primary()
-        tokens(self[self.tokens_at])
+        took = time.monotonic() - begin
+        assert self.primary() == "A"
         self["B"].run("mkdir", "-p", "/root/tokens")
         for who in ("ci", "ana"):  # whichever host is there asks
             self["B"].write(f"/root/tokens/{who}", self["A"].run("cat", f"/root/tokens/{who}"),
                             0o600)
+        return f"green {took:.1f} s after the first command"
 
     def approves(self):
         """an approval through the virtual address"""
@@ -230,6 +152,16 @@ class Pair:
         assert said["use"] == "claimed", said
         return told
 
+    @staticmethod
+    def is_killed_for_good(host):
+        """Kills the supervisor that runs now; true when systemd starts none any more."""
+        if host.run("systemctl", "is-failed", UNIT, check=None).strip() == "failed":
+            return True
+        pid = host.run("systemctl", "show", "-P", "MainPID", UNIT).strip()
+        if pid != "0":
+            host.run("sh", "-c", f"kill -KILL {pid}", check=None)  # it may have ended already
+        return False
+
     def gives_up(self):
         """a supervisor that systemd starts no more gives up the address, and says so"""
         first = self.primary()
@@ -238,10 +170,7 @@ class Pair:
         host.write(limit, "[Unit]\nStartLimitBurst=1\n")
         host.run("systemctl", "daemon-reload")
         load = self.load()
-        pid = host.run("systemctl", "show", "-P", "MainPID", UNIT).strip()
-        host.run("sh", "-c", f"kill -KILL {pid}")
-        wait(lambda: "failed" in host.run("systemctl", "is-failed", UNIT, check=None),
-             "systemd has given up")
+        wait(lambda: self.is_killed_for_good(host), "systemd has given up")
         wait(lambda: host.run("cat", "/run/approvald/vip-eligible") == "0\n", "the address is given up")
         wait(lambda: "PRIMARY" in self.first_line(other(first)), "the other host leads")
         wait(lambda: "not started any more" in host.run("journalctl", "-p", "alert", "--no-pager"),
@@ -258,14 +187,14 @@ class Pair:
         """purged on both, nothing of it stays but what the administrator wrote"""
         for name in HOSTS:
             host = self[name]
-            host.run("rm", "-r", PLACE, "/etc/approvald/supervisor.conf.d",
-                     "/etc/approvald/approvald.conf.d")
+            host.run("rm", "/etc/approvald/approvald.conf.d/60-listen.conf")
+            host.run("approvalctl", "pair", "leave", "--confirm", "leave the pair")
             host.apt("purge", "approvald")
             host.run("test", "!", "-e", "/etc/approvald", "-a", "!", "-e", "/var/lib/approvald")
         host = self["arbiter"]
         said = host.run("systemd-analyze", "security", "--no-pager", ARBITER_UNIT)
         host.apt("purge", "approvald-arbiter")
-        host.run("test", "!", "-e", ARBITER_PLACE, "-a", "!", "-e", "/var/lib/approvald-arbiter")
+        host.run("test", "!", "-e", "/etc/approvald-arbiter", "-a", "!", "-e", "/var/lib/approvald-arbiter")
         return "the arbiter's unit: " + said.strip().split("\n")[-1]
 
     CASES = (is_set_up, approves, upgrades, downgrades, reboots, loses_the_primary, gives_up,
