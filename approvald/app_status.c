@@ -4,6 +4,7 @@
 #include <config.h>
 
 #include "approvald/app_internal.h"
+#include "approvald/core/request_id.h"
 #include "approvald/http/api.h"
 #include "approvald/http/server.h"
 #include "approvald/service/service.h"
@@ -285,6 +286,34 @@ static void add_storage(struct json *object, struct app *app)
     }
 }
 
+static void add_time(struct json *object, const char *name, uint64_t wall_ms)
+{
+    char text[TEXT_TIME_SIZE];
+
+    if (wall_ms > 0) {
+        text_format_time(wall_ms, text);
+        json_add_text(object, name, span_text(text));
+    } else {
+        json_add_null(object, name);
+    }
+}
+
+/* How often the glass was broken, and when last: what nobody should overlook. */
+static void add_glass(struct json *object, const struct service_counts *counts)
+{
+    struct json *glass = json_add_object(object, "break_glass");
+    char id[REQUEST_ID_TEXT_SIZE];
+
+    json_add_u64(glass, "count", counts->glass_count);
+    add_time(glass, "last_at", counts->glass_ms);
+    if (counts->glass_ms > 0) {
+        request_id_format(&counts->glass_last, id);
+        json_add_text(glass, "last_request", span_text(id));
+    } else {
+        json_add_null(glass, "last_request");
+    }
+}
+
 static void add_counts(struct json *object, struct app *app)
 {
     struct json *counts = json_add_object(object, "counts");
@@ -300,21 +329,10 @@ static void add_counts(struct json *object, struct app *app)
     json_add_u64(counts, "outbox_owed", now.outbox_owed);
     json_add_u64(counts, "outbox_dead", now.outbox_dead);
     json_add_u64(counts, "audit_seq", now.audit_seq);
+    add_glass(object, &now);
     json_add_u64(http, "connections", http_server_connection_count(app->server));
     json_add_u64(http, "in_flight", http_server_request_count(app->server));
     json_add_u64(http, "long_polls", api_wait_count(app->api));
-}
-
-static void add_time(struct json *object, const char *name, uint64_t wall_ms)
-{
-    char text[TEXT_TIME_SIZE];
-
-    if (wall_ms > 0) {
-        text_format_time(wall_ms, text);
-        json_add_text(object, name, span_text(text));
-    } else {
-        json_add_null(object, name);
-    }
 }
 
 /* Which ways in there are, and when something came over each. */

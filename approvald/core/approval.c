@@ -5,6 +5,7 @@
  * Assumes that events of one request are applied one after the other. */
 #include "approvald/core/approval_internal.h"
 #include "approvald/core/eligible.h"
+#include "approvald/core/glass.h"
 #include "approvald/core/needs.h"
 #include "approvald/core/policy.h"
 #include "approvald/core/rights.h"
@@ -92,6 +93,34 @@ add_decision(const struct policy *policy, const struct approval_event *event, st
     ASSERT(refusal == REFUSAL_NONE);
     after->decisions[after->decision_count++] = decision;
     after->revision++;
+}
+
+/* Effective at once, also where others could stop an approval for a while. */
+static void break_glass(const struct policy *policy,
+                        const struct approval_event *event,
+                        struct approval_effects *effects)
+{
+    struct request *after = &effects->after;
+    uint32_t audit;
+
+    effects->refusal = glass_check(after, policy, event, &effects->need_facts);
+    if (effects->refusal != REFUSAL_NONE || effects->need_facts) {
+        return;
+    }
+    after->glass = (struct request_glass){.at_ms = event->now_ms,
+                                          .via = event->actor.via,
+                                          .user = glass_name(&event->actor),
+                                          .reason = event->reason};
+    approval_end_approved(policy, event->now_ms, after);
+    after->revision++;
+    effects->changed = true;
+    audit = effects_audit(effects, AUDIT_GLASS, false, event->reason);
+    effects_card(effects, policy, audit, after->glass.user, event->reason);
+    effects_webhooks(effects, policy, audit, event->actor.user, event->reason);
+    audit = effects_audit(effects, AUDIT_APPROVED, false, SPAN_NONE);
+    effects_webhooks(effects, policy, audit, event->actor.user, event->reason);
+    effects_direct(effects, policy);
+    effects_tell(effects, policy);
 }
 
 static void decide(const struct policy *policy,
@@ -261,14 +290,28 @@ check_claim(const struct request *request, const struct approval_event *event, b
     return *ret_repeated ? REFUSAL_NONE : REFUSAL_CLAIMED;
 }
 
-/* Is what was approved still what the rules allow? Only its first claim asks. */
-static enum refusal
-check_again(const struct policy *policy, const struct claim_check *check, bool *ret_need_facts)
+bool approval_is_rechecked(const struct request *request, const struct policy *policy)
 {
-    if (policy->clocks.recheck == RECHECK_NONE || check == NULL) {
+    return policy->clocks.recheck != RECHECK_NONE || request->glass.at_ms > 0;
+}
+
+/* Is what was approved still what the rules allow? Only its first claim asks. A broken glass is
+ * looked at under every policy: whom it rests on is one person. */
+static enum refusal check_again(const struct request *request,
+                                const struct policy *policy,
+                                const struct claim_check *check,
+                                bool *ret_need_facts)
+{
+    bool strict = policy->clocks.recheck != RECHECK_NONE;
+
+    if (check == NULL || !approval_is_rechecked(request, policy)) {
         return REFUSAL_NONE;
     }
-    if (check->head == NULL || check->head->deleted || !policy_rules_equal(policy, check->head)) {
+    if (check->head == NULL || check->head->deleted ||
+        (strict && !policy_rules_equal(policy, check->head))) {
+        return REFUSAL_POLICY_CHANGED;
+    }
+    if (request->glass.at_ms > 0 && !glass_names(check->head, request->glass.user)) {
         return REFUSAL_POLICY_CHANGED;
     }
     *ret_need_facts = !check->judged;
@@ -284,7 +327,7 @@ static void claim(const struct policy *policy,
 
     effects->refusal = check_claim(after, event, &effects->repeated);
     if (effects->refusal == REFUSAL_NONE && !effects->repeated) {
-        effects->refusal = check_again(policy, event->check, &effects->need_facts);
+        effects->refusal = check_again(after, policy, event->check, &effects->need_facts);
     }
     if (effects->refusal != REFUSAL_NONE || effects->repeated || effects->need_facts) {
         return;
@@ -357,7 +400,11 @@ static void dispatch(const struct policy *policy,
 {
     switch (event->kind) {
     case APPROVAL_DECIDE:
-        decide(policy, event, effects);
+        if (event->verdict == VERDICT_GLASS) {
+            break_glass(policy, event, effects);
+        } else {
+            decide(policy, event, effects);
+        }
         break;
     case APPROVAL_CANCEL:
         cancel(policy, event, effects);

@@ -9,7 +9,7 @@
 
 struct elapsed;
 
-/* What a claim under RECHECK_STRICT is judged by. */
+/* What a claim is judged by under RECHECK_STRICT, and when the glass was broken. */
 struct claim_check {
     const struct policy *head; /* the policy as it is now; NULL: there is none */
     bool judged;               /* its approvers were looked at under that version of the policy */
@@ -33,6 +33,7 @@ struct approval_event {
     enum verdict verdict;
     const struct facts *facts; /* NULL: nothing is known */
     struct span reason;        /* also of a cancellation */
+    const struct policy *head; /* VERDICT_GLASS: the policy as it is now; NULL: there is none */
     /* claim */
     const struct claim_check *check; /* NULL: nothing is looked at again */
     const uint8_t *bind_hash;        /* 32 bytes or NULL */
@@ -58,14 +59,16 @@ struct approval_raise {
     struct span text;   /* a reason or a result */
 };
 
-/* The policy's channel, and the one of an escalation. */
-#define APPROVAL_CHANNEL_COUNT_MAX 2
-/* Escalation and reminder, then a decision and its outcome. */
+/* The policy's channel, the one of an escalation, and the one that is told of a broken glass. */
+#define APPROVAL_CHANNEL_COUNT_MAX 3
+/* Escalation and reminder, then a decision (or a broken glass) and its outcome. */
 #define APPROVAL_AUDIT_COUNT_MAX 4
-/* In each channel two cards and four entries, a direct message to the requester twice, and all
- * webhooks three times: escalation and reminder, and then the event itself. */
+/* In each channel two cards and four entries, a direct message to the requester twice, one to each
+ * of those who are told of a broken glass, and all webhooks four times: escalation and reminder,
+ * and then the event itself, which is two when the glass is broken. */
 #define APPROVAL_RAISE_COUNT_MAX                                                                   \
-    (6 * APPROVAL_CHANNEL_COUNT_MAX + 2 + 3 * CORE_POLICY_WEBHOOK_COUNT_MAX)
+    (6 * APPROVAL_CHANNEL_COUNT_MAX + 2 + CORE_GLASS_TELL_COUNT_MAX +                              \
+     4 * CORE_POLICY_WEBHOOK_COUNT_MAX)
 
 /* "U0BEN for U0ANA, U0CARA": everybody who approved, when one of them did in another's place. */
 #define APPROVAL_PEOPLE_SIZE (CORE_QUORUM_MAX * (2 * CORE_SLACK_ID_SIZE_MAX + 8))
@@ -98,6 +101,9 @@ void approval_step(const struct request *before,
                    struct approval_effects *effects);
 /* When APPROVAL_TIME has something to do; UINT64_MAX: never. */
 uint64_t approval_deadline_ms(const struct request *request);
+
+/* A claim of it is judged by a claim_check. */
+bool approval_is_rechecked(const struct request *request, const struct policy *policy);
 
 /* The quorum is met, and people may stop it before it takes effect. */
 bool request_is_delayed(const struct request *request);

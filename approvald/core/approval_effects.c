@@ -56,17 +56,31 @@ static void add_raise(struct approval_effects *effects, struct approval_raise ra
     }
 }
 
+static uint32_t
+add_channel(struct span channel, struct span channels[APPROVAL_CHANNEL_COUNT_MAX], uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (span_equal(channels[i], channel)) {
+            return count;
+        }
+    }
+    if (channel.size > 0) {
+        channels[count++] = channel;
+    }
+    return count;
+}
+
 uint32_t approval_channels(const struct request *request,
                            const struct policy *policy,
                            struct span ret_channels[APPROVAL_CHANNEL_COUNT_MAX])
 {
-    uint32_t count = 0;
+    uint32_t count = add_channel(policy->channel, ret_channels, 0);
 
-    if (policy->channel.size > 0) {
-        ret_channels[count++] = policy->channel;
+    if (request->clocks.escalated_ms > 0) {
+        count = add_channel(policy->clocks.escalate_channel, ret_channels, count);
     }
-    if (request->clocks.escalated_ms > 0 && policy->clocks.escalate_channel.size > 0) {
-        ret_channels[count++] = policy->clocks.escalate_channel;
+    if (request->glass.at_ms > 0) {
+        count = add_channel(policy->glass.channel, ret_channels, count);
     }
     return count;
 }
@@ -129,5 +143,13 @@ void effects_direct(struct approval_effects *effects, const struct policy *polic
     if (policy->direct_requester) {
         add_raise(effects, (struct approval_raise){.surface = SURFACE_DIRECT,
                                                    .target = effects->after.requester});
+    }
+}
+
+void effects_tell(struct approval_effects *effects, const struct policy *policy)
+{
+    for (uint32_t i = 0; i < policy->glass.tell_count; i++) {
+        add_raise(effects, (struct approval_raise){.surface = SURFACE_DIRECT,
+                                                   .target = policy->glass.tells[i]});
     }
 }

@@ -38,6 +38,8 @@ void effects_webhooks(struct approval_effects *effects,
                       struct span user,
                       struct span text);
 void effects_direct(struct approval_effects *effects, const struct policy *policy);
+/* Those who are told directly of a broken glass. */
+void effects_tell(struct approval_effects *effects, const struct policy *policy);
 
 /* approval_time.c. A request begins: when its approvers are reminded and others asked. */
 void approval_set_clocks(const struct policy *policy, struct request *request);

@@ -50,7 +50,8 @@ struct buf;
     X(AUDIT_UNDELEGATED, "delegation_ended")                                                       \
     X(AUDIT_ENROLLED, "step_up_enrolled") /* for one-time codes */                                 \
     X(AUDIT_UNENROLLED, "step_up_removed")                                                         \
-    X(AUDIT_UNLOCKED, "step_up_unlocked") /* after wrong codes */
+    X(AUDIT_UNLOCKED, "step_up_unlocked") /* after wrong codes */                                  \
+    X(AUDIT_GLASS, "break_glass")         /* approved by its own requester, past the approvers */
 
 enum audit_action {
     AUDIT_NONE = 0,

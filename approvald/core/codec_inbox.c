@@ -72,7 +72,7 @@ enum err_code codec_inbox_decode(struct span bytes, struct inbox_entry *ret_entr
     ret_entry->actor.via = codec_range(&unpack, VIA_SLACK, VIA_SYSTEM);
     ret_entry->actor.user = unpack_text(&unpack);
     ret_entry->actor.token = unpack_text(&unpack);
-    ret_entry->verdict = codec_range(&unpack, VERDICT_APPROVE, VERDICT_REJECT);
+    ret_entry->verdict = codec_range(&unpack, VERDICT_APPROVE, VERDICT_GLASS);
     ret_entry->reason = unpack_text(&unpack);
     ret_entry->has_key = codec_bool(&unpack);
     if (ret_entry->has_key) {

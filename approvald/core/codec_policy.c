@@ -7,13 +7,14 @@
  * that one of them is not the default: u8 rejections (default 1) | list of text excludes | list of
  * (text name | u8 quorum | u8 alternative | u64 users | u8 groups) | with flag 64: a section of
  * codec_clocks | with flag 128: text fields (codec_fields.c) | in version 2: u8 parts, those that
- * are not all defaults, in the order of their numbers: 16: delegation, 32: step_up, 128: it
- * names channels or e-mail addresses, all without content.
+ * are not all defaults, in the order of their numbers: 1: a section of codec_glass; without
+ * content 16: delegation, 32: step_up, 128: it names channels or e-mail addresses.
  * retention: u8 version (1) | u32 version | u64 requests_ms, audit_ms, applied_ms |
  *   text applied_by.
  * Never judges whether a policy makes sense: policy_check does, before it is stored. */
 #include "approvald/core/codec.h"
 #include "approvald/core/codec_clocks.h"
+#include "approvald/core/codec_glass.h"
 #include "approvald/core/codec_need.h"
 #include "approvald/core/email.h"
 #include "approvald/core/fields.h"
@@ -29,10 +30,11 @@
 
 /* All flags are taken. Numbers of parts are given once and for all; the order is theirs. */
 enum policy_part {
+    PART_GLASS = 1,
     PART_DELEGATION = 16, /* without content */
     PART_STEP_UP = 32,    /* likewise */
     PART_NAMES = 128,     /* without content, see policy_parts */
-    PART_ALL = 176,
+    PART_ALL = PART_GLASS | PART_DELEGATION | PART_STEP_UP | PART_NAMES,
 };
 
 enum policy_flag {
@@ -121,6 +123,7 @@ static uint8_t policy_parts(const struct policy *policy)
 {
     unsigned int parts = 0;
 
+    parts |= codec_policy_glass_set(&policy->glass) ? PART_GLASS : 0U;
     parts |= policy->delegation ? PART_DELEGATION : 0U;
     parts |= policy->step_up ? PART_STEP_UP : 0U;
     parts |= has_names(policy) ? PART_NAMES : 0U;
@@ -134,6 +137,9 @@ static void write_parts(struct codec_writer *writer, const struct policy *policy
     if (parts != 0) {
         codec_u8(writer, parts);
     }
+    if ((parts & PART_GLASS) != 0) {
+        codec_policy_glass_write(writer, &policy->glass);
+    }
 }
 
 /* Names are what the rest of the record must have said already, or did not. */
@@ -141,6 +147,12 @@ static uint8_t read_parts(struct unpack *unpack, struct policy *policy)
 {
     uint8_t parts = (uint8_t)codec_range(unpack, 1, PART_ALL);
 
+    if ((parts & ~PART_ALL) != 0) {
+        unpack->failed = true;
+    }
+    if ((parts & PART_GLASS) != 0) {
+        codec_policy_glass_read(unpack, &policy->glass);
+    }
     policy->delegation = (parts & PART_DELEGATION) != 0;
     policy->step_up = (parts & PART_STEP_UP) != 0;
     return parts;
@@ -219,7 +231,7 @@ enum err_code codec_policy_decode(struct span bytes, struct policy *ret_policy, 
     version = codec_range(&unpack, VERSION, VERSION_MORE);
     ret_policy->name = unpack_text(&unpack);
     ret_policy->version = unpack_u32(&unpack);
-    flags = unpack_u8(&unpack); /* all are taken: one more needs another version */
+    flags = unpack_u8(&unpack);
     ret_policy->deleted = (flags & FLAG_DELETED) != 0;
     ret_policy->self_approval = (flags & FLAG_SELF_APPROVAL) != 0;
     ret_policy->direct_requester = (flags & FLAG_DIRECT_REQUESTER) != 0;

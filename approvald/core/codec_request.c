@@ -11,11 +11,13 @@
  *        with needs: for each decision u8 bit set of needs.
  *     2: a section of codec_clocks.
  *     4: text fields (codec_fields.c), not empty.
+ *     8: a section of codec_glass.
  *     16: for each decision a list of (text user | u8 bit set of needs), in whose place he decided,
  *        and when it is not empty u8 no_own.
  * Never judges whether the request makes sense: request_invariant does. */
 #include "approvald/core/codec.h"
 #include "approvald/core/codec_clocks.h"
+#include "approvald/core/codec_glass.h"
 #include "approvald/core/codec_need.h"
 #include "approvald/core/fields.h"
 
@@ -26,7 +28,14 @@
 #define VERSION      1
 #define VERSION_MORE 2
 
-enum part { PART_NEEDS = 1, PART_CLOCKS = 2, PART_FIELDS = 4, PART_BEHALF = 16, PART_ALL = 23 };
+enum part {
+    PART_NEEDS = 1,
+    PART_CLOCKS = 2,
+    PART_FIELDS = 4,
+    PART_GLASS = 8,
+    PART_BEHALF = 16,
+    PART_ALL = 31,
+};
 
 static bool has_needs(const struct request *request)
 {
@@ -64,6 +73,7 @@ static uint8_t parts_of(const struct request *request)
     parts |= has_needs(request) ? PART_NEEDS : 0U;
     parts |= codec_request_clocks_set(&request->clocks) ? PART_CLOCKS : 0U;
     parts |= request->fields.size > 0 ? PART_FIELDS : 0U;
+    parts |= codec_request_glass_set(&request->glass) ? PART_GLASS : 0U;
     parts |= has_behalf(request) ? PART_BEHALF : 0U;
     return (uint8_t)parts;
 }
@@ -111,6 +121,9 @@ static void write_parts(struct codec_writer *writer, const struct request *reque
     }
     if ((parts & PART_FIELDS) != 0) {
         codec_text(writer, request->fields);
+    }
+    if ((parts & PART_GLASS) != 0) {
+        codec_request_glass_write(writer, &request->glass);
     }
     if ((parts & PART_BEHALF) != 0) {
         write_behalf(writer, request);
@@ -238,6 +251,9 @@ static void read_parts(struct unpack *unpack, struct request *request)
     }
     if ((parts & PART_FIELDS) != 0) {
         request->fields = read_fields(unpack);
+    }
+    if ((parts & PART_GLASS) != 0) {
+        codec_request_glass_read(unpack, &request->glass);
     }
     if ((parts & PART_BEHALF) != 0) {
         read_behalf(unpack, request);

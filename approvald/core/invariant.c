@@ -50,6 +50,18 @@ static bool clocks_fit(const struct request *request)
     return clocks->escalate_ms == 0 || clocks->escalated_ms == 0;
 }
 
+/* Who breaks the glass ends the request in the same moment, and says why. */
+static bool glass_fits(const struct request *request)
+{
+    const struct request_glass *glass = &request->glass;
+
+    if (glass->at_ms == 0) {
+        return glass->user.size == 0 && glass->reason.size == 0;
+    }
+    return request->state == REQUEST_APPROVED && request->ended_ms == glass->at_ms &&
+           glass->user.size > 0 && glass->reason.size > 0;
+}
+
 struct tally {
     bool approved; /* there are enough approvals */
     bool rejected; /* there are enough rejections */
@@ -66,11 +78,12 @@ static struct tally tally_of(const struct request *request, uint32_t decision_co
 }
 
 /* The decision that is enough is the last one, and it ends the request, or begins the time in which
- * it can be stopped. */
+ * it can be stopped. A broken glass needs no decision. */
 static bool decisions_fit(const struct request *request)
 {
     bool stopped = is_stopped(request);
-    bool met = request->state == REQUEST_APPROVED || request->clocks.effect_ms > 0;
+    bool met = (request->state == REQUEST_APPROVED && request->glass.at_ms == 0) ||
+               request->clocks.effect_ms > 0;
     uint32_t count = request->decision_count - (stopped && request->decision_count > 0 ? 1 : 0);
     struct tally now = tally_of(request, count);
     struct tally before = count == 0 ? now : tally_of(request, count - 1);
@@ -122,5 +135,6 @@ bool request_invariant(const struct request *request)
            request->quorum <= CORE_QUORUM_MAX && request->created_ms > 0 &&
            request->expires_ms > request->created_ms && end_fits(request) && use_fits(request) &&
            request->decision_count <= CORE_DECISION_COUNT_MAX && needs_invariant(request) &&
-           clocks_fit(request) && decisions_fit(request) && deciders_are_distinct(request);
+           clocks_fit(request) && glass_fits(request) && decisions_fit(request) &&
+           deciders_are_distinct(request);
 }

@@ -20,6 +20,8 @@
 #define CORE_POLICY_GROUP_COUNT_MAX   8   /* each costs a Slack call a minute to keep fresh */
 #define CORE_ESCALATE_USER_COUNT_MAX  16  /* a manager and his deputies; more are a user group */
 #define CORE_POLICY_WEBHOOK_COUNT_MAX 4   /* each outcome is sent to all of them */
+#define CORE_GLASS_USER_COUNT_MAX     16  /* who may break the glass: an on-call team, by name */
+#define CORE_GLASS_TELL_COUNT_MAX     8   /* who is told directly; more are in a channel */
 #define CORE_FACT_GROUP_COUNT_MAX     64  /* groups of all policies together */
 #define CORE_EMAIL_SIZE_MAX           128 /* bytes; the standard allows 254, people have 30 */
 #define CORE_EMAIL_COUNT_MAX          128 /* addresses of all policies: each is asked for in turn */

@@ -4,6 +4,7 @@
  * Never stores, never numbers a version, never asks Slack whether an id exists. */
 #include "approvald/core/policy.h"
 #include "approvald/core/policy_clocks.h"
+#include "approvald/core/policy_glass.h"
 
 #include "approvald/core/email.h"
 #include "approvald/core/fields.h"
@@ -226,6 +227,9 @@ enum err_code policy_check(const struct policy *policy, struct err *err)
         rc = policy_clocks_check(policy, err); /* bounds what the needs count */
     }
     if (rc == ERR_OK) {
+        rc = policy_glass_check(policy, err);
+    }
+    if (rc == ERR_OK) {
         rc = policy_needs_check(policy, err);
     }
     if (rc == ERR_OK) {
@@ -255,8 +259,9 @@ enum field {
     FIELD_FIELDS,
     FIELD_DELEGATION,
     FIELD_STEP_UP,
-    FIELD_CLOCKS, /* and those behind it: policy_clocks.c's */
+    FIELD_CLOCKS, /* and those behind it: policy_clocks.c's, then policy_glass.c's */
 };
+#define FIELD_GLASS ((size_t)FIELD_CLOCKS + POLICY_CLOCKS_FIELD_COUNT)
 
 static const char *const field_names[] = {
     [FIELD_TITLE] = "title",
@@ -278,13 +283,17 @@ static const char *const field_names[] = {
     [FIELD_STEP_UP] = "step_up",
 };
 
-static_assert(sizeof field_names / sizeof field_names[0] + POLICY_CLOCKS_FIELD_COUNT ==
+static_assert(sizeof field_names / sizeof field_names[0] + POLICY_CLOCKS_FIELD_COUNT +
+                      POLICY_GLASS_FIELD_COUNT ==
                   POLICY_FIELD_COUNT,
               "every field has its name");
 
 const char *policy_field_name(size_t index)
 {
     ASSERT(index < POLICY_FIELD_COUNT);
+    if (index >= FIELD_GLASS) {
+        return policy_glass_field_name(index - FIELD_GLASS);
+    }
     return index < FIELD_CLOCKS ? field_names[index]
                                 : policy_clocks_field_name(index - FIELD_CLOCKS);
 }
@@ -344,6 +353,9 @@ policy_field_format(const struct policy *policy, size_t index, struct buf *buf, 
     enum err_code rc;
 
     ASSERT(index < POLICY_FIELD_COUNT);
+    if (index >= FIELD_GLASS) {
+        return policy_glass_field_format(&policy->glass, index - FIELD_GLASS, buf, err);
+    }
     if (index >= FIELD_CLOCKS) {
         return policy_clocks_field_format(&policy->clocks, index - FIELD_CLOCKS, buf, err);
     }
@@ -411,6 +423,9 @@ static bool names_equal(const struct policy *a, const struct policy *b)
 bool policy_field_equal(const struct policy *a, const struct policy *b, size_t index)
 {
     ASSERT(index < POLICY_FIELD_COUNT);
+    if (index >= FIELD_GLASS) {
+        return policy_glass_field_equal(&a->glass, &b->glass, index - FIELD_GLASS);
+    }
     if (index >= FIELD_CLOCKS) {
         return policy_clocks_field_equal(&a->clocks, &b->clocks, index - FIELD_CLOCKS);
     }
@@ -457,6 +472,9 @@ bool policy_field_equal(const struct policy *a, const struct policy *b, size_t i
 
 static bool is_rule(size_t index)
 {
+    if (index >= FIELD_GLASS) {
+        return policy_glass_field_is_rule(index - FIELD_GLASS);
+    }
     if (index >= FIELD_CLOCKS) {
         return policy_clocks_field_is_rule(index - FIELD_CLOCKS);
     }

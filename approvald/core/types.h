@@ -35,7 +35,8 @@ enum request_use {
     USE_LAPSED,
 };
 
-enum verdict { VERDICT_APPROVE = 1, VERDICT_REJECT };
+/* VERDICT_GLASS breaks the glass: of an event alone, a request's decisions have the other two. */
+enum verdict { VERDICT_APPROVE = 1, VERDICT_REJECT, VERDICT_GLASS };
 enum via { VIA_SLACK = 1, VIA_API, VIA_CLI, VIA_SYSTEM };
 
 /* Who acts. A deciding actor always has a user. */
@@ -87,6 +88,15 @@ struct request_clocks {
     uint64_t effect_ms;      /* … until the approval takes effect, or 0 */
 };
 
+/* Somebody approved his own request past its approvers, with a reason: core/glass.h. It is no
+ * decision and fills no place. at_ms 0: nobody has. */
+struct request_glass {
+    uint64_t at_ms;
+    enum via via;
+    struct span user; /* Slack user id, or "root" */
+    struct span reason;
+};
+
 struct request {
     struct request_id id;
     uint32_t revision; /* rises with every change that people can see */
@@ -127,6 +137,7 @@ struct request {
     uint32_t decision_count;
     struct decision decisions[CORE_DECISION_COUNT_MAX]; /* in order */
     struct request_clocks clocks;
+    struct request_glass glass;
 };
 
 /* What is looked at again when an approval is claimed. */
@@ -146,6 +157,17 @@ struct policy_clocks {
     struct span escalate_users[CORE_ESCALATE_USER_COUNT_MAX];
     uint32_t escalate_group_count;
     struct span escalate_groups[CORE_POLICY_GROUP_COUNT_MAX];
+};
+
+/* Who may approve his own request in an emergency, and who besides the policy's channel is told.
+ * All empty: nobody may. */
+struct policy_glass {
+    bool root; /* root on a host, what root asked */
+    uint32_t user_count;
+    struct span users[CORE_GLASS_USER_COUNT_MAX]; /* by name: a group changes without notice */
+    struct span channel;                          /* gets a card of its own, or empty */
+    uint32_t tell_count;
+    struct span tells[CORE_GLASS_TELL_COUNT_MAX]; /* get a direct message */
 };
 
 /* Who may fill a need: bit sets of the policy's users and groups. */
@@ -187,6 +209,7 @@ struct policy {
     uint64_t applied_ms;
     struct span applied_by;
     struct policy_clocks clocks;
+    struct policy_glass glass;
 };
 
 /* A person who is stood in for, as far as he is known: see struct facts. */
@@ -272,7 +295,12 @@ struct facts {
       "An approver and who stands in for him count once together, and that has been used here.")   \
     X(REFUSAL_STEP_UP, "step_up", "An approval needs the code of your authenticator app as well.") \
     X(REFUSAL_CODE, "wrong_code",                                                                  \
-      "This code does not count. Wait for the next one; if none does, ask an admin to enrol you.")
+      "This code does not count. Wait for the next one; if none does, ask an admin to enrol you.") \
+    X(REFUSAL_NO_GLASS, "no_break_glass",                                                          \
+      "You are not among the people who may break the glass under this policy.")                   \
+    X(REFUSAL_GLASS_OWN, "not_own",                                                                \
+      "Only the requester can break the glass, and only for his own request.")                     \
+    X(REFUSAL_GLASS_REASON, "reason_missing", "Breaking the glass needs a reason that others read.")
 
 enum refusal {
 #define REFUSAL_ENUM(code, word, sentence) code,

@@ -17,6 +17,15 @@ static bool done_before(const struct client_reply *reply, const char *refusal)
     return reply != NULL && reply->repeated && strcmp(reply->refusal, refusal) == 0;
 }
 
+static int say_no_reason(const struct ctl *ctl)
+{
+    struct err err = ERR_INIT;
+
+    (void)err_set(&err, ERR_INVALID, "--break-glass needs --reason TEXT: everybody reads it");
+    (void)ctl_fail_err(ctl, &err);
+    return CTL_USAGE;
+}
+
 /* code: one-time, or NULL. */
 static int send_decision(struct ctl *ctl,
                          const char *verdict,
@@ -76,7 +85,12 @@ static int decide(struct ctl *ctl, const char *verdict)
 
 int cmd_approve(struct ctl *ctl)
 {
-    return decide(ctl, "approve");
+    bool glass = options_has(&ctl->options, OPTION_BREAK_GLASS);
+
+    if (glass && options_text(&ctl->options, OPTION_REASON) == NULL) {
+        return say_no_reason(ctl);
+    }
+    return decide(ctl, glass ? "break_glass" : "approve");
 }
 
 int cmd_reject(struct ctl *ctl)

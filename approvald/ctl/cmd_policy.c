@@ -280,6 +280,28 @@ show_need(const struct json *need, const struct json *emails, bool other, struct
     return rc;
 }
 
+/* Who needs nobody in an emergency, for what is his own. */
+static enum err_code show_glass(const struct json *test, struct err *err)
+{
+    AUTO_BUF struct buf *line = NULL;
+    const struct json *names = json_get(test, "break_glass");
+    bool root = json_bool(test, "break_glass_root", false);
+    enum err_code rc = buf_new(CTL_BODY_SIZE_MAX, &line, err);
+
+    if (rc == ERR_OK && root) {
+        rc = buf_append_text(line, "root", err);
+    }
+    for (const struct json *at = json_first(names); rc == ERR_OK && at != NULL;
+         at = json_next(at)) {
+        rc = buf_append_format(line, err, "%s%.*s", buf_size(line) > 0 ? ", " : "",
+                               SPAN_ARGS(json_string(at)));
+    }
+    if (rc != ERR_OK || buf_size(line) == 0) {
+        return rc; /* nobody, or an older approvald */
+    }
+    return ctl_print_line("may break the glass, each for his own request: ", buf_span(line), err);
+}
+
 static enum err_code show_rules(const struct json *test, struct err *err)
 {
     const struct json *excludes = json_get(test, "exclude_requester_groups");
@@ -308,7 +330,7 @@ static enum err_code show_rules(const struct json *test, struct err *err)
          at = json_next(at)) {
         rc = show_group("does not decide what its own members ask for: ", at, err);
     }
-    return rc;
+    return rc == ERR_OK ? show_glass(test, err) : rc;
 }
 
 /* ", in the place of U0APR00001 for security" */

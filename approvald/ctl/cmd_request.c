@@ -119,6 +119,7 @@ static int print_page(const struct ctl *ctl, const struct client_reply *reply)
         {"ID", "id"},
         {"STATE", "state"},
         {"USE", "use"},
+        {"GLASS", "break_glass.user"},
         {"POLICY", "policy.name"},
         {"REQUESTER", "requester"},
         {"CREATED", "created_at"},

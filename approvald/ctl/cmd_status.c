@@ -10,7 +10,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define APPROVALD_MS 3000U
+#define APPROVALD_MS  3000U
+#define LINE_SIZE_MAX 512
 
 struct health {
     bool ready;
@@ -142,15 +143,38 @@ show_slack(const struct json *status, const struct health *health, struct err *e
     return rc;
 }
 
+/* A broken glass is not there to be overlooked. */
+static enum err_code show_glass(const struct json *status, struct err *err)
+{
+    AUTO_BUF struct buf *line = NULL;
+    uint64_t count = 0;
+    enum err_code rc;
+
+    if (!json_u64(status, "break_glass.count", &count) || count == 0) {
+        return ERR_OK; /* never, or an older approvald */
+    }
+    rc = buf_new(LINE_SIZE_MAX, &line, err);
+    if (rc == ERR_OK) {
+        rc = buf_append_format(line, err, "broken %llu times, last %.*s: approvalctl show %.*s",
+                               (unsigned long long)count,
+                               SPAN_ARGS(json_text(status, "break_glass.last_at")),
+                               SPAN_ARGS(json_text(status, "break_glass.last_request")));
+    }
+    return rc == ERR_OK ? ctl_print_line("  glass     ", buf_span(line), err) : rc;
+}
+
 /* What a host says whether it is one of a pair or not. */
 static enum err_code
 show_work(const struct json *status, const struct health *health, struct err *err)
 {
+    enum err_code rc;
+
     (void)printf("  pending   %" PRIu64 " requests\n", health->pending);
     (void)printf("  inbox     %" PRIu64 " events wait for facts\n", health->inbox);
     (void)printf("  outbox    %" PRIu64 " owed, %" PRIu64 " given up%s\n", health->owed,
                  health->dead, health->dead > 0 ? ": approvalctl outbox list --dead" : "");
-    return show_slack(status, health, err);
+    rc = show_glass(status, err);
+    return rc == ERR_OK ? show_slack(status, health, err) : rc;
 }
 
 /* pair: what the supervisor says, or NULL. A standby has no work to tell of. */

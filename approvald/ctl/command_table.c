@@ -71,8 +71,13 @@ static const struct command table[] = {
      "say yes, as the person whom the token belongs to",
      "Needs a token that may decide (token add --decide --user U…). Slack shows the decision.\n"
      "\n"
-     "  approvalctl approve req_01J9ZC… --reason \"change 4711 is approved\"\n",
-     CONNECTED | BIT(REASON),
+     "In an emergency --break-glass approves a request of your own at once, without its\n"
+     "approvers, where the policy names you in break_glass. It needs a --reason, and everybody\n"
+     "is told. Where the policy names root, root on a host may do so for what root asked.\n"
+     "\n"
+     "  approvalctl approve req_01J9ZC… --reason \"change 4711 is approved\"\n"
+     "  approvalctl approve req_01J9ZC… --break-glass --reason \"site is down, INC-88\"\n",
+     CONNECTED | BIT(REASON) | BIT(BREAK_GLASS),
      1,
      1,
      false,

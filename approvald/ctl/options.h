@@ -75,7 +75,8 @@
     X(OPTION_ROOT, "root", "DIR", "write below DIR and start nothing: for images and tests")       \
     X(OPTION_END, "end", NULL, "of a rotation: no longer trust the former authorities")            \
     X(OPTION_BEGIN, "begin", "DATE", "from then on: 2026-12-24 or 2026-12-24T08:00, here")         \
-    X(OPTION_UNTIL, "until", "DATE", "until the end of that day, or until 2026-12-24T08:00")
+    X(OPTION_UNTIL, "until", "DATE", "until the end of that day, or until 2026-12-24T08:00")       \
+    X(OPTION_BREAK_GLASS, "break-glass", NULL, "an emergency: alone, and everybody is told")
 
 enum option {
 #define OPTION_ENUM(option, name, value, help) option,

@@ -142,6 +142,25 @@ static enum err_code show_decision(const struct json *decision, struct err *err)
                : rc;
 }
 
+/* "2026-11-26T10:00:00Z by U0ANN (cli), past the approvers: why" */
+static enum err_code show_glass(const struct json *glass, struct err *err)
+{
+    AUTO_BUF struct buf *line = NULL;
+    enum err_code rc;
+
+    if (json_text(glass, "user").size == 0) {
+        return ERR_OK;
+    }
+    rc = buf_new(CTL_BODY_SIZE_MAX, &line, err);
+    if (rc == ERR_OK) {
+        rc = buf_append_format(
+            line, err, "%.*s by %.*s (%.*s), past the approvers: %.*s",
+            SPAN_ARGS(json_text(glass, "at")), SPAN_ARGS(json_text(glass, "user")),
+            SPAN_ARGS(json_text(glass, "via")), SPAN_ARGS(json_text(glass, "reason")));
+    }
+    return rc == ERR_OK ? ctl_print_line("  BROKEN GLASS  ", buf_span(line), err) : rc;
+}
+
 static enum err_code add_count(
     const struct json *json, const char *part, const char *whole, struct buf *line, struct err *err)
 {
@@ -254,6 +273,9 @@ enum err_code show_request(const struct json *request, struct err *err)
     for (const struct json *at = json_first(json_get(request, "decisions"));
          at != NULL && rc == ERR_OK; at = json_next(at)) {
         rc = show_decision(at, err);
+    }
+    if (rc == ERR_OK) {
+        rc = show_glass(json_get(request, "break_glass"), err);
     }
     if (rc == ERR_OK && details.size > 0) {
         (void)printf("  details\n"); /* main looks at ferror */

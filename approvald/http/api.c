@@ -101,6 +101,8 @@ static const uint16_t refusal_statuses[] = {
     [REFUSAL_ENOUGH] = 409,          [REFUSAL_POLICY_CHANGED] = 409,
     [REFUSAL_APPROVER_GONE] = 409,   [REFUSAL_STOOD_IN] = 409,
     [REFUSAL_STEP_UP] = 403,         [REFUSAL_CODE] = 403,
+    [REFUSAL_NO_GLASS] = 403,        [REFUSAL_GLASS_OWN] = 403,
+    [REFUSAL_GLASS_REASON] = 400,
 };
 
 static uint32_t code_status(enum err_code rc)

@@ -6,6 +6,7 @@
 #include "approvald/core/approval.h"
 #include "approvald/core/eligible.h"
 #include "approvald/core/email.h"
+#include "approvald/core/glass.h"
 #include "approvald/core/needs.h"
 #include "approvald/core/policy.h"
 #include "approvald/http/api_internal.h"
@@ -198,6 +199,8 @@ static void add_approver(struct json *object,
     json_add_text(node, "user", user);
     add_verdict(node, policy, refusal, unknown);
     add_stood_in_for(node, policy, requester, user, &facts);
+    /* What he asks for himself. */
+    json_add_bool(node, "break_glass", !policy->deleted && glass_names(policy, user));
     add_need_names(node, policy, needs);
 }
 
@@ -227,6 +230,11 @@ static void answer(struct call *call, const struct policy *policy)
     list = json_add_array(object, "exclude_requester_groups");
     for (uint32_t i = 0; i < policy->exclude_count; i++) {
         add_group(list, call, policy->excludes[i]);
+    }
+    json_add_bool(object, "break_glass_root", policy->glass.root);
+    list = json_add_array(object, "break_glass");
+    for (uint32_t i = 0; i < policy->glass.user_count; i++) {
+        json_add_text(list, NULL, policy->glass.users[i]);
     }
     if (user[0] == '\0') {
         json_add_null(object, "approver");

@@ -219,7 +219,7 @@ static void list(void *arg, struct http_request *request)
 
 static void decide(void *arg, struct http_request *request)
 {
-    struct call *call = call_begin(arg, request, SCOPE_DECIDE);
+    struct call *call = call_begin(arg, request, SCOPE_DECIDE | SCOPE_ROOT);
     AUTO_JSON struct json *json = NULL;
     struct service_decide decide = {0};
     struct body_decision body;
@@ -234,12 +234,17 @@ static void decide(void *arg, struct http_request *request)
         call_fail(call, rc, REFUSAL_NONE, &err);
         return;
     }
+    /* Root breaks a glass where the policy lets him, and decides nothing else. */
+    if ((call->scopes & SCOPE_DECIDE) == 0 && body.verdict != VERDICT_GLASS) {
+        call_fail(call, ERR_DENIED, REFUSAL_SCOPE, NULL);
+        return;
+    }
     decide.actor = call->actor;
     decide.id = call->id;
     decide.verdict = body.verdict;
     decide.reason = body.reason;
     decide.code = body.code;
-    if (call->api->options.facts != NULL) {
+    if (call->api->options.facts != NULL && call->actor.user.size > 0) {
         call->api->options.facts(call->api->options.arg, call->actor.user, &decide.facts);
     }
     call_check(call, service_decide(call->api->options.service, &decide, call_answer, call, &err),

@@ -199,8 +199,11 @@ enum err_code body_parse_decision(struct span body,
     }
     if (span_is(verdict, "approve")) {
         decision.verdict = VERDICT_APPROVE;
+    } else if (span_is(verdict, "break_glass")) {
+        decision.verdict = VERDICT_GLASS;
     } else if (!span_is(verdict, "reject")) {
-        return err_set(err, ERR_INVALID, "verdict: has to be \"approve\" or \"reject\"");
+        return err_set(err, ERR_INVALID,
+                       "verdict: has to be \"approve\", \"reject\" or \"break_glass\"");
     }
     *ret_decision = decision;
     *ret_json = json;

@@ -192,7 +192,11 @@ enum err_code refusal_code(enum refusal refusal)
     case REFUSAL_SAME_GROUP:
     case REFUSAL_STEP_UP:
     case REFUSAL_CODE:
+    case REFUSAL_NO_GLASS:
+    case REFUSAL_GLASS_OWN:
         return ERR_DENIED;
+    case REFUSAL_GLASS_REASON:
+        return ERR_INVALID;
     case REFUSAL_ALREADY_DECIDED:
     case REFUSAL_ENDED:
     case REFUSAL_NOT_NEEDED:

@@ -4,6 +4,7 @@
  * Never lets one idempotency key make two requests, never lets a person ask from Slack under a
  * policy that does not say so. */
 #include "approvald/core/eligible.h"
+#include "approvald/core/glass.h"
 #include "approvald/core/policy.h"
 #include "approvald/core/reach.h"
 #include "approvald/core/request_id.h"
@@ -255,7 +256,8 @@ static enum err_code make(struct work *work, struct create_job *job)
                        SPAN_ARGS(create->policy));
     }
     fill(work, job, &subject.policy, &subject.request);
-    if (!reach_is_possible(&subject.policy, &subject.request)) {
+    if (!reach_is_possible(&subject.policy, &subject.request) &&
+        !glass_is_possible(&subject.request, &subject.policy)) {
         return err_set(work->err, ERR_INVALID,
                        "requester: too few people could approve this, for who asks and for whom "
                        "do not decide; let somebody else ask, or for somebody else");

@@ -158,18 +158,26 @@ static enum err_code decide_keep(struct decide_job *job, struct err *err)
     return job_keep(&job->base.job, spans, count, err);
 }
 
+/* Root breaks a glass, and decides nothing else. */
+static bool may_be(const struct press *press)
+{
+    return press->actor.user.size > 0 ||
+           (press->actor.kind == ACTOR_ROOT && press->verdict == VERDICT_GLASS);
+}
+
 static void decide_check(struct decide_job *job, const struct service_decide *decide)
 {
     struct job *base = &job->base.job;
     struct press *press = &job->press;
-    const struct input_text reason = {"reason", CORE_REASON_COUNT_MAX, true, false, &press->reason};
+    bool glass = decide->verdict == VERDICT_GLASS;
+    const struct input_text reason = {"reason", CORE_REASON_COUNT_MAX, true, glass, &press->reason};
 
     /* The last answer does not matter: each refusal is noted in the job. */
     (void)(input_actor(base, &press->actor) &&
-           input_require(base, press->actor.user.size > 0, "user: who decides?") &&
+           input_require(base, may_be(press), "user: who decides?") &&
            input_require(base,
-                         decide->verdict == VERDICT_APPROVE || decide->verdict == VERDICT_REJECT,
-                         "verdict: approve or reject") &&
+                         decide->verdict >= VERDICT_APPROVE && decide->verdict <= VERDICT_GLASS,
+                         "verdict: approve, reject or break_glass") &&
            input_place(base, press->channel, press->thread) &&
            input_require(base, !press->has_code || totp_parse(decide->code, &press->code),
                          "code: the six digits that the app shows") &&

@@ -7,6 +7,7 @@
 #include "approvald/core/codec.h"
 #include "approvald/core/elapsed.h"
 #include "approvald/service/cards.h"
+#include "approvald/service/glass.h"
 #include "approvald/service/job.h"
 #include "approvald/service/keys.h"
 #include "approvald/service/prune_clock.h"
@@ -25,6 +26,7 @@ struct writer_state {
     uint64_t audit_seq; /* of the last entry, 0: none */
     uint8_t audit_head[AUDIT_HASH_SIZE];
     struct elapsed elapsed; /* for what must not be cut short */
+    struct glass_seen glass;
     struct prune_clock prune_clock;
     struct prune_clock prune_stored; /* as it is in the store */
     uint64_t prune_ahead_ms;         /* how far the wall clock is not believed, 0: it is */
@@ -59,6 +61,8 @@ struct service_metrics {
     struct metric *audit_seq;
     struct metric *commit;
     struct metric *prune_ahead;
+    struct metric *glass;
+    struct metric *glass_last;
 };
 
 struct listener {
@@ -92,6 +96,7 @@ struct service {
     size_t spare_count;
     size_t job_count; /* under way */
     struct counts counts;
+    struct glass_seen glass;
     uint64_t audit_seq;
     uint64_t deadline_ms;
     bool ticking;      /* a tick is under way */

@@ -176,12 +176,23 @@ static enum err_code run(struct storage_txn *txn, void *arg, struct err *err)
     }
     book_end(writer->book, rc == ERR_OK);
     job->counts = writer->state.counts;
+    job->glass = writer->state.glass;
     job->audit_seq = writer->state.audit_seq;
     return rc;
 }
 
+static void adopt_glass(struct service *service, const struct job *job)
+{
+    if (!job->recovers && job->glass.count > service->glass.count) {
+        metric_add(service->metrics.glass, job->glass.count - service->glass.count);
+    }
+    service->glass = job->glass;
+    metric_set(service->metrics.glass_last, job->glass.last_ms / 1000);
+}
+
 static void adopt_counts(struct service *service, const struct job *job)
 {
+    adopt_glass(service, job);
     service->counts = job->counts;
     service->audit_seq = job->audit_seq;
     metric_set(service->metrics.pending, job->counts.pending);

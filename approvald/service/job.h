@@ -8,6 +8,7 @@
 #ifndef APPROVALD_SERVICE_JOB_H
 #define APPROVALD_SERVICE_JOB_H
 
+#include "approvald/service/glass.h"
 #include "approvald/service/service.h"
 
 struct buf;
@@ -53,6 +54,7 @@ struct job {
     uint64_t deadline_ms; /* the earliest new one, or UINT64_MAX */
     uint64_t begun_us;    /* when it was submitted; clock_precise_us */
     struct counts counts; /* after the job */
+    struct glass_seen glass;
     uint64_t audit_seq;
     struct job *next; /* in the pool */
 };

@@ -6,6 +6,7 @@
 
 #include "approvald/core/policy.h"
 #include "approvald/service/clocks_text.h"
+#include "approvald/service/glass_text.h"
 #include "approvald/service/limits.h"
 #include "approvald/service/policy_fields.h"
 #include "approvald/service/policy_needs.h"
@@ -64,6 +65,12 @@ static const struct conf_option options[] = {
     {"policy", "recheck", CONF_CHOICE, "none", 0, 0, "none strict",
      "What is looked at again when an approval is claimed; strict: the rules of the policy are as "
      "they were, and who approved may still do so."},
+    {"policy", "break_glass", CONF_LIST, "", 0, GLASS_TEXT_NAME_COUNT_MAX, NULL,
+     "Who may approve his own request in an emergency, alone and with a reason: Slack user ids "
+     "(U…, "
+     "W…), and \"root\" for what root on a host asked."},
+    {"policy", "break_glass_tell", CONF_LIST, "", 0, GLASS_TEXT_TELL_COUNT_MAX, NULL,
+     "Who is told of it besides the channel: Slack user ids, and at most one channel id (C…, G…)."},
     {"policy", "fields", CONF_LIST, "", 0, CORE_FIELD_COUNT_MAX, NULL,
      "Names of fields that a request has besides; each is a section field of this text."},
     {"policy", "delegation", CONF_BOOL, "false", 0, 0, NULL,
@@ -218,6 +225,9 @@ read_policy(struct policy_set *set, const struct conf_section *section, struct e
     }
     if (rc == ERR_OK) {
         rc = clocks_text_read(section, policy, err);
+    }
+    if (rc == ERR_OK) {
+        rc = glass_text_read(section, policy, err);
     }
     if (rc == ERR_OK) {
         rc = policy_fields_read(set->fields, set->conf, section, &policy->fields, err);

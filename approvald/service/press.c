@@ -55,7 +55,7 @@ put_inbox(struct work *work, const struct press *press, struct subject *subject)
                                 .channel = press->channel,
                                 .thread = press->thread,
                                 .stepped =
-                                    subject->policy.step_up && press->verdict == VERDICT_APPROVE};
+                                    subject->policy.step_up && press->verdict != VERDICT_REJECT};
     struct span groups[2 * CORE_POLICY_GROUP_COUNT_MAX];
     struct audit_write write = {.action = span_text(audit_action_word(AUDIT_DEFERRED)),
                                 .actor = &press->actor,
@@ -65,12 +65,14 @@ put_inbox(struct work *work, const struct press *press, struct subject *subject)
     if (counts->inbox_depth >= SERVICE_INBOX_COUNT_MAX) {
         return err_set(work->err, ERR_FULL, "too many presses wait for facts from Slack");
     }
-    entry.group_count = needs_groups(&subject->policy, groups);
+    if (press->verdict != VERDICT_GLASS) { /* that needs no group, and no time to lose */
+        entry.group_count = needs_groups(&subject->policy, groups);
+    }
     ASSERT(entry.group_count <= CORE_POLICY_GROUP_COUNT_MAX); /* policy_check has seen to it */
     for (uint32_t i = 0; i < entry.group_count; i++) {
         entry.groups[i] = groups[i];
     }
-    if (subject->policy.exclude_count > 0) {
+    if (subject->policy.exclude_count > 0 && press->verdict != VERDICT_GLASS) {
         entry.requester = subject->request.requester;
     }
     rc = work_audit(work, &write, subject, NULL);
@@ -117,8 +119,10 @@ static enum err_code check_code(struct work *work,
     bool counts = false;
     enum err_code rc;
 
-    if (!subject->policy.step_up || press->verdict != VERDICT_APPROVE || press->stepped ||
-        *ret_refusal != REFUSAL_NONE) {
+    bool asked = press->verdict == VERDICT_APPROVE ||
+                 (press->verdict == VERDICT_GLASS && press->actor.user.size > 0);
+
+    if (!subject->policy.step_up || !asked || press->stepped || *ret_refusal != REFUSAL_NONE) {
         return ERR_OK;
     }
     if (!press->has_code) {
@@ -151,9 +155,14 @@ static enum err_code step(struct work *work,
                               .quiet = press->quiet};
     struct approval_effects effects;
     struct facts known;
+    struct policy head;
+    bool found = false;
     enum err_code rc = ERR_OK;
 
-    if (subject->policy.delegation) {
+    if (press->verdict == VERDICT_GLASS) {
+        rc = work_policy_now(work, subject->request.policy, &head, &found);
+        event.head = found ? &head : NULL;
+    } else if (subject->policy.delegation) {
         known = *facts;
         rc = delegations_apply(work, press->actor.user, missing == PRESS_GIVE_UP, &known);
         event.facts = &known;

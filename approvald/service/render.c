@@ -23,6 +23,8 @@ const char *render_verdict(enum verdict verdict)
         return "approve";
     case VERDICT_REJECT:
         return "reject";
+    case VERDICT_GLASS:
+        return "break_glass";
     }
     return "unknown";
 }
@@ -97,6 +99,21 @@ static void add_decisions(struct json *parent,
         add_text(node, "reason", decision->reason);
         add_text(node, "on_behalf_of", principals[i]);
     }
+}
+
+static void add_glass(struct json *parent, const struct request_glass *glass)
+{
+    struct json *node;
+
+    if (glass->at_ms == 0) {
+        json_add_null(parent, "break_glass");
+        return;
+    }
+    node = json_add_object(parent, "break_glass");
+    add_text(node, "user", glass->user);
+    add_time(node, "at", glass->at_ms);
+    json_add_text(node, "via", span_text(audit_via_word(glass->via)));
+    add_text(node, "reason", glass->reason);
 }
 
 static void add_fields(struct json *parent, const struct request *request)
@@ -187,6 +204,7 @@ static void add_answer(struct json *parent, const struct request *request)
     json_add_u64(parent, "rejection_quorum", request->rejections);
     json_add_u64(parent, "rejections", needs_rejections(request, request->decision_count));
     add_decisions(parent, request, &result);
+    add_glass(parent, &request->glass);
     add_text(parent, "cancelled_by", cancelled ? request->end_actor : SPAN_NONE);
     add_text(parent, "cancel_reason", cancelled ? request->end_reason : SPAN_NONE);
     if (request->use == USE_CONSUMED) {

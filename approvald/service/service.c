@@ -46,7 +46,10 @@ void service_counts(const struct service *service, struct service_counts *ret_co
                                           .outbox_owed = counts->owed,
                                           .outbox_dead = counts->dead,
                                           .audit_seq = service->audit_seq,
-                                          .stored = counts->stored};
+                                          .stored = counts->stored,
+                                          .glass_count = service->glass.count,
+                                          .glass_ms = service->glass.last_ms,
+                                          .glass_last = service->glass.last};
 }
 
 static void add_metrics(struct service *service, struct metrics *metrics)
@@ -80,6 +83,10 @@ static void add_metrics(struct service *service, struct metrics *metrics)
         {&all->audit_seq, METRIC_GAUGE, "approvald_audit_seq", "Number of the last audit entry"},
         {&all->prune_ahead, METRIC_GAUGE, "approvald_pruning_paused_ahead_seconds",
          "Above 0: nothing is pruned because the wall clock is so far ahead of what is known"},
+        {&all->glass, METRIC_COUNTER, "approvald_break_glass_total",
+         "Requests approved by their own requester, past the approvers"},
+        {&all->glass_last, METRIC_GAUGE, "approvald_break_glass_last_seconds",
+         "When the glass was broken last (Unix), also under an earlier primary; 0: never"},
         {&all->commit, METRIC_HISTOGRAM, "approvald_commit_seconds",
          "From a write's submission to its commit on the ISR, as its caller sees it"},
     };

@@ -112,7 +112,7 @@ struct service_event_key {
 };
 
 struct service_decide {
-    struct actor actor; /* user is set */
+    struct actor actor; /* user is set; root only breaks the glass */
     struct request_id id;
     enum verdict verdict;
     struct span reason; /* may be empty */
@@ -124,7 +124,8 @@ struct service_decide {
     bool quiet; /* the caller shows a refusal himself, at once; one that comes later, from the
                    inbox, is owed all the same */
 };
-/* Decision, terminal state if the quorum is met, audit, outbox, dedup key in one transaction. When
+/* Decision, terminal state if the quorum is met, audit, outbox, dedup key in one transaction.
+ * VERDICT_GLASS breaks the glass (core/glass.h): its actor may be root, and it needs a reason. When
  * the policy needs facts that are not known, the event goes to the inbox in the same transaction
  * (answer->deferred) and is decided by service_inbox_resolve. A refusal of an ACTOR_PERSON over
  * Slack also owes him a notice, unless it is quiet. A second delivery of the same key gets the
@@ -575,7 +576,10 @@ struct service_counts {
     uint64_t outbox_owed;
     uint64_t outbox_dead;
     uint64_t audit_seq;
-    uint64_t stored; /* requests */
+    uint64_t stored;              /* requests */
+    uint64_t glass_count;         /* how often the glass was broken, ever */
+    uint64_t glass_ms;            /* when last; 0: never */
+    struct request_id glass_last; /* by which request */
 };
 void service_counts(const struct service *service, struct service_counts *ret_counts);
 

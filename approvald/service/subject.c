@@ -149,6 +149,9 @@ enum err_code subject_apply(struct work *work,
     if (rc == ERR_OK) {
         rc = rows_raise(work, after, effects, seqs);
     }
+    if (rc == ERR_OK) {
+        rc = glass_note(work, before, after);
+    }
     if (rc != ERR_OK) {
         return rc;
     }

@@ -47,23 +47,6 @@ static enum err_code refuse(struct work *work, struct use_job *job, struct subje
     return refused.refusal == REFUSAL_NONE ? ERR_OK : press_refuse(work, &refused, subject);
 }
 
-/* The policy as it is now. *ret_found: there is one of that name. */
-static enum err_code load_head(struct work *work,
-                               const struct subject *subject,
-                               struct policy *ret_head,
-                               bool *ret_found)
-{
-    struct span name = subject->request.policy;
-    uint32_t version = 0;
-    enum err_code rc = work_policy_head(work, name, &version);
-
-    *ret_found = rc == ERR_OK;
-    if (rc == ERR_OK) {
-        rc = work_policy_get(work, name, version, ret_head);
-    }
-    return *ret_found || rc != ERR_NOT_FOUND ? rc : ERR_OK;
-}
-
 /* What a claim is judged by again. */
 static enum err_code check_of(struct work *work,
                               const struct use_job *job,
@@ -72,7 +55,7 @@ static enum err_code check_of(struct work *work,
                               struct claim_check *ret_check)
 {
     bool found = false;
-    enum err_code rc = load_head(work, subject, head, &found);
+    enum err_code rc = work_policy_now(work, subject->request.policy, head, &found);
 
     *ret_check = (struct claim_check){.gone = job->gone};
     if (rc == ERR_OK && found) {
@@ -92,7 +75,8 @@ static enum err_code step(struct work *work, struct use_job *job, struct subject
 
     event.now_ms = work->now_ms;
     event.elapsed = &work->writer->state.elapsed;
-    if (event.kind == APPROVAL_CLAIM && subject->policy.clocks.recheck != RECHECK_NONE) {
+    if (event.kind == APPROVAL_CLAIM &&
+        approval_is_rechecked(&subject->request, &subject->policy)) {
         rc = check_of(work, job, subject, &head, &check);
         event.check = &check;
     }
@@ -124,7 +108,8 @@ answer_people(struct work *work, const struct use_job *job, const struct subject
     }
     rc = answer_request(work, &subject->request);
     if (rc == ERR_OK) {
-        rc = load_head(work, subject, &head, &found); /* it was there a moment ago */
+        /* It was there a moment ago. */
+        rc = work_policy_now(work, subject->request.policy, &head, &found);
     }
     return rc == ERR_OK ? answer_policy(work, &head) : rc;
 }
@@ -238,6 +223,20 @@ static bool hold_again(const struct service *service,
     return !decision->no_own || decision->behalf_count > 0;
 }
 
+/* A broken glass rests on one person alone, and no group. Of root there is nothing to know. */
+static bool glass_is_gone(const struct service *service, const struct request *request)
+{
+    struct facts facts = {.user_known = false};
+    enum refusal refusal;
+
+    if (span_is(request->glass.user, "root")) {
+        return false;
+    }
+    service->facts(service->facts_arg, request->glass.user, &facts);
+    refusal = eligible_ask(&facts);
+    return refusal != REFUSAL_NONE && refusal != REFUSAL_FACTS_UNKNOWN;
+}
+
 /* Is somebody who approved known to be gone, or so far from his group that those who are left do
  * not fill the needs? */
 static bool somebody_is_gone(const struct service *service,
@@ -247,6 +246,9 @@ static bool somebody_is_gone(const struct service *service,
     struct request now = *request;
     struct quorum_result result;
 
+    if (request->glass.at_ms > 0) {
+        return glass_is_gone(service, request);
+    }
     for (uint32_t i = 0; i < request->decision_count; i++) {
         struct decision *decision = &now.decisions[i];
 

@@ -177,7 +177,8 @@ enum err_code work_recover(struct work *work)
     }
     state->audit_seq = last.seq;
     memcpy(state->audit_head, last.hash, sizeof last.hash);
-    return recover_elapsed(work, last.at_ms);
+    rc = glass_recover(work);
+    return rc == ERR_OK ? recover_elapsed(work, last.at_ms) : rc;
 }
 
 enum err_code work_policy_head(struct work *work, struct span name, uint32_t *ret_version)
@@ -212,6 +213,19 @@ work_policy_get(struct work *work, struct span name, uint32_t version, struct po
     return rc == ERR_OK
                ? ERR_OK
                : err_wrap(work->err, rc, "policy %.*s version %u", SPAN_ARGS(name), version);
+}
+
+enum err_code
+work_policy_now(struct work *work, struct span name, struct policy *ret_policy, bool *ret_found)
+{
+    uint32_t version = 0;
+    enum err_code rc = work_policy_head(work, name, &version);
+
+    *ret_found = rc == ERR_OK;
+    if (rc == ERR_OK) {
+        rc = work_policy_get(work, name, version, ret_policy);
+    }
+    return *ret_found || rc != ERR_NOT_FOUND ? rc : ERR_OK;
 }
 
 enum err_code work_audit(struct work *work,

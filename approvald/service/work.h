@@ -69,6 +69,12 @@ enum err_code work_policy_get(struct work *work,
                               uint32_t version,
                               struct policy *ret_policy) WARN_UNUSED;
 
+/* The policy as it is now. *ret_found: there is one of that name. */
+enum err_code work_policy_now(struct work *work,
+                              struct span name,
+                              struct policy *ret_policy,
+                              bool *ret_found) WARN_UNUSED;
+
 /* One entry. subject may be NULL, has_id tells whether id is set; a subject's link is moved on. */
 struct audit_write {
     struct span action;

@@ -137,6 +137,18 @@ void blocks_button(struct json *actions, const struct blocks_button *button)
     json_add_text(node, "accessibility_label", button->label);
 }
 
+void blocks_menu(struct json *actions, const char *action_id, const char *text, struct span value)
+{
+    struct json *node = json_add_object(actions, NULL);
+    struct json *option;
+
+    json_add_text(node, "type", SPAN_LITERAL("overflow"));
+    json_add_text(node, "action_id", span_text(action_id));
+    option = json_add_object(json_add_array(node, "options"), NULL);
+    add_plain(option, "text", span_text(text));
+    json_add_text(option, "value", value);
+}
+
 struct json *blocks_context(struct blocks *blocks)
 {
     return json_add_array(add_block(blocks, "context"), "elements");

@@ -54,6 +54,9 @@ struct blocks_button {
 };
 void blocks_button(struct json *actions, const struct blocks_button *button);
 
+/* A menu behind three dots, with one choice. */
+void blocks_menu(struct json *actions, const char *action_id, const char *text, struct span value);
+
 /* Small grey texts, at most ten. */
 struct json *blocks_context(struct blocks *blocks);
 void blocks_context_text(struct json *context, struct span mrkdwn);

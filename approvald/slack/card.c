@@ -7,6 +7,7 @@
 
 #include "approvald/core/approval.h"
 #include "approvald/core/fields.h"
+#include "approvald/core/glass.h"
 #include "approvald/core/request_id.h"
 #include "approvald/slack/blocks.h"
 #include "approvald/slack/limits.h"
@@ -147,7 +148,7 @@ static void add_button(struct json *actions,
     blocks_button(actions, button);
 }
 
-void card_buttons(const struct card *card, struct blocks *blocks, struct prose *prose)
+struct json *card_buttons(const struct card *card, struct blocks *blocks, struct prose *prose)
 {
     char id[REQUEST_ID_TEXT_SIZE];
     struct json *actions;
@@ -160,7 +161,7 @@ void card_buttons(const struct card *card, struct blocks *blocks, struct prose *
     struct blocks_button stop = {.action_id = CARD_ACTION_STOP, .text = "Stop", .style = "danger"};
 
     if (card->request->state != REQUEST_PENDING) {
-        return;
+        return NULL;
     }
     request_id_format(&card->request->id, id);
     approve.value = span_text(id);
@@ -169,10 +170,21 @@ void card_buttons(const struct card *card, struct blocks *blocks, struct prose *
     actions = blocks_actions(blocks);
     if (request_is_delayed(card->request)) {
         add_button(actions, prose, card->request, &stop);
-        return;
+    } else {
+        add_button(actions, prose, card->request, &approve);
+        add_button(actions, prose, card->request, &reject);
     }
-    add_button(actions, prose, card->request, &approve);
-    add_button(actions, prose, card->request, &reject);
+    return actions;
+}
+
+void card_menu(const struct card *card, struct json *actions)
+{
+    char id[REQUEST_ID_TEXT_SIZE];
+
+    if (actions != NULL && card->policy != NULL && glass_is_offered(card->request, card->policy)) {
+        request_id_format(&card->request->id, id);
+        blocks_menu(actions, CARD_ACTION_GLASS, "Break glass\xe2\x80\xa6", span_text(id));
+    }
 }
 
 /* Who approves learns that it can still be stopped. */
@@ -328,7 +340,7 @@ enum err_code card_add(const struct card *card, struct json *message, struct err
     story_status(&prose, request, card->policy, "*");
     blocks_section(&blocks, prose_take(&prose));
     card_quote(&blocks, &prose, story_outcome_reason(request));
-    card_buttons(card, &blocks, &prose);
+    card_menu(card, card_buttons(card, &blocks, &prose));
     card_print(card, &blocks, &prose);
     card_metadata(card, "card", 0, message);
     return prose_status(&prose, err);

@@ -22,6 +22,8 @@ struct prose;
 #define CARD_ACTION_REJECT  "reject"
 #define CARD_ACTION_STOP    "stop" /* a rejection without a word, before an approval takes effect */
 
+#define CARD_ACTION_GLASS "break_glass" /* of a menu; its one option's value is the id */
+
 struct card {
     const struct request *request; /* NULL only for a notice */
     const struct policy *policy;   /* the pinned version, or NULL: approvers are not listed */
@@ -48,8 +50,11 @@ void card_head(const struct card *card, struct blocks *blocks, struct prose *pro
 void card_question(const struct card *card, struct blocks *blocks, struct prose *prose);
 /* A reason in the words of the person who gave it; nothing when it is empty. */
 void card_quote(struct blocks *blocks, struct prose *prose, struct span reason);
-/* The buttons, while it is pending. */
-void card_buttons(const struct card *card, struct blocks *blocks, struct prose *prose);
+/* The buttons, while it is pending: their list, NULL when there are none. */
+struct json *card_buttons(const struct card *card, struct blocks *blocks, struct prose *prose);
+/* Where somebody may break the glass, a menu with that, in a list of buttons. A card is the same
+ * for all who see it: whoever else chooses it is told why not. */
+void card_menu(const struct card *card, struct json *actions);
 /* The small print: what an approval allows, the deadline, code, policy, id. Below the buttons, so
  * that a telephone shows question and buttons together. */
 void card_print(const struct card *card, struct blocks *blocks, struct prose *prose);

@@ -341,6 +341,15 @@ static enum err_code add_decisions(struct buf *text, const struct request *reque
             rc = add_date(text, decision->at_ms, err);
         }
     }
+    if (rc == ERR_OK && request->glass.at_ms > 0) {
+        rc = buf_append_text(text, "\nIts requester broke the glass ", err);
+        if (rc == ERR_OK) {
+            rc = add_date(text, request->glass.at_ms, err);
+        }
+        if (rc == ERR_OK) {
+            rc = add_field(text, "Reason of that", request->glass.reason, err);
+        }
+    }
     return rc;
 }
 

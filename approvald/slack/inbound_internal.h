@@ -60,6 +60,7 @@ struct inflight {
     enum refusal refusal;   /* of a person who may not ask, or of a press in a Home */
     struct slack_word view; /* id of the modal, or empty */
     enum ask_step step;     /* why the policies are read */
+    enum verdict verdict;   /* that the window to be opened is for */
     struct view_ask ask;    /* a submitted form; borrows from text */
     struct buf *text;  /* owned: an answer under construction, a response_url, a form; or NULL */
     struct buf *draft; /* owned: details of a form to be opened, or NULL */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* inbound_press.c: presses on a card and the modal behind Reject.
+/* inbound_press.c: presses on a card and the modals behind Reject and Break glass.
  * Owns what a press means and what the person sees of it.
  * Never decides: that is the service's one transaction; never opens a window for a press that is
  * not durable. */
 #include "approvald/core/eligible.h"
+#include "approvald/core/glass.h"
 #include "approvald/core/inbox.h"
 #include "approvald/core/request_id.h"
 #include "approvald/service/service.h"
@@ -226,7 +227,31 @@ static void decide_now(struct inflight *flight,
     }
 }
 
-/* Reject: durable first, then the window. */
+/* Reject, or break the glass: durable first, then the window. */
+
+/* What is said around the window of each. */
+struct window {
+    const char *note; /* in the audit log */
+    const char *late;
+    const char *failed;
+    const char *unread;
+};
+
+static const struct window *window_of(const struct inflight *flight)
+{
+    static const struct window reject = {
+        "reject_opened", "Opening the window took too long. Press Reject again.",
+        "The window for the reason could not be opened. Press Reject again, or use approvalctl "
+        "reject.",
+        "The request could not be read just now. Press Reject again."};
+    static const struct window glass = {
+        "break_glass_opened", "Opening the window took too long. Choose Break glass again.",
+        "The window for the reason could not be opened. Choose Break glass again, or use "
+        "approvalctl approve --break-glass.",
+        "The request could not be read just now. Choose Break glass again."};
+
+    return flight->verdict == VERDICT_GLASS ? &glass : &reject;
+}
 
 static void on_opened(void *arg, const struct webapi_answer *answer)
 {
@@ -238,9 +263,7 @@ static void on_opened(void *arg, const struct webapi_answer *answer)
                     span_is(answer->error, "queue_wait") || span_is(answer->error, "timeout");
 
         metric_add(flight->inbound->modal_failures, 1);
-        inbound_notice(flight, late ? "Opening the window took too long. Press Reject again."
-                                    : "The window for the reason could not be opened. Press Reject "
-                                      "again, or use approvalctl reject.");
+        inbound_notice(flight, late ? window_of(flight)->late : window_of(flight)->failed);
     }
     inflight_drop(flight);
 }
@@ -253,31 +276,37 @@ open_modal(struct inflight *flight, const struct request *request, struct err *e
                                .channel = slack_id_span(&flight->channel),
                                .ts = slack_word_span(&flight->message_ts),
                                .thread = slack_word_span(&flight->thread_ts)};
+    struct span trigger = span_of(flight->trigger, flight->trigger_size);
     enum err_code rc = buf_new(BODY_SIZE_MAX, &body, err);
 
     if (rc == ERR_OK) {
-        rc = view_reject_open(request, &place, span_of(flight->trigger, flight->trigger_size), body,
-                              err);
+        rc = flight->verdict == VERDICT_GLASS
+                 ? view_glass_open(request, &place, trigger, body, err)
+                 : view_reject_open(request, &place, trigger, body, err);
     }
     return rc == ERR_OK ? inflight_open_view(flight, buf_span(body), on_opened, err) : rc;
 }
 
-/* May this person reject at all? Then no window is opened only to be refused. */
-static enum refusal check_rejection(const struct inflight *flight,
-                                    const struct service_answer *answer)
+/* May this person do it at all? Then no window is opened only to be refused. */
+static enum refusal check_window(const struct inflight *flight, const struct service_answer *answer)
 {
     struct slack_inbound *inbound = flight->inbound;
     struct facts facts;
     struct approval_event event = {.kind = APPROVAL_DECIDE,
                                    .now_ms = clock_wall_ms(inbound->clock),
                                    .actor = inflight_actor(flight),
-                                   .verdict = VERDICT_REJECT,
-                                   .facts = &facts};
+                                   .verdict = flight->verdict,
+                                   .facts = &facts,
+                                   .reason = SPAN_LITERAL("to come"),
+                                   .head = answer->policy};
     bool need_facts = false; /* then the window opens and the submission is judged */
 
     directory_facts(inbound->directory, slack_id_span(&flight->user),
                     slack_id_span(&flight->user_team), &facts);
     service_add_stand_ins(inbound->service, slack_id_span(&flight->user), &facts);
+    if (flight->verdict == VERDICT_GLASS) {
+        return glass_check(answer->request, answer->policy, &event, &need_facts);
+    }
     return eligible_check(answer->request, answer->policy, &event, &need_facts);
 }
 
@@ -290,11 +319,11 @@ on_got(void *arg, enum err_code rc, const struct err *err, const struct service_
 
     if (rc == ERR_OK) {
         ASSERT(answer->request != NULL);
-        refusal = answer->policy == NULL ? REFUSAL_NONE : check_rejection(flight, answer);
+        refusal = answer->policy == NULL ? REFUSAL_NONE : check_window(flight, answer);
     }
     if (rc != ERR_OK && rc != ERR_NOT_FOUND) {
         log_err(LOG_LEVEL_WARNING, MODULE, "not_read", err);
-        inbound_notice(flight, "The request could not be read just now. Press Reject again.");
+        inbound_notice(flight, window_of(flight)->unread);
     } else if (refusal != REFUSAL_NONE) {
         flight->refusal = refusal;
         show_refusal(flight, answer == NULL ? NULL : answer->request);
@@ -303,8 +332,7 @@ on_got(void *arg, enum err_code rc, const struct err *err, const struct service_
     } else if (open_modal(flight, answer->request, &opening) != ERR_OK) {
         log_err(LOG_LEVEL_WARNING, MODULE, "modal_not_opened", &opening);
         metric_add(flight->inbound->modal_failures, 1);
-        inbound_notice(flight,
-                       "The window for the reason could not be opened. Press Reject again.");
+        inbound_notice(flight, window_of(flight)->failed);
     }
     inflight_drop(flight);
 }
@@ -329,18 +357,20 @@ static void on_noted(void *arg, enum err_code rc, const struct err *err)
     inflight_drop(flight);
 }
 
-static void on_reject(struct inflight *flight,
-                      const struct payload *payload,
-                      const struct service_event_key *key)
+static void ask_reason(struct inflight *flight,
+                       const struct payload *payload,
+                       enum verdict verdict,
+                       const struct service_event_key *key)
 {
-    struct service_note note = {
-        .key = *key, .has_id = true, .id = flight->id, .action = SPAN_LITERAL("reject_opened")};
+    struct service_note note = {.key = *key, .has_id = true, .id = flight->id};
     struct err err = ERR_INIT;
 
     if (!inflight_keep(flight, payload)) {
         inbound_reply_problem(flight, 400, "A field is longer than any of Slack's.");
         return;
     }
+    flight->verdict = verdict;
+    note.action = span_text(window_of(flight)->note);
     note.actor = inflight_actor(flight);
     inflight_hold(flight);
     if (service_note(flight->inbound->service, &note, on_noted, flight, &err) != ERR_OK) {
@@ -367,6 +397,7 @@ void inbound_on_press(struct inflight *flight, const struct payload *payload)
     bool approve = span_is(payload->action_id, CARD_ACTION_APPROVE);
     bool stop = span_is(payload->action_id, CARD_ACTION_STOP);
     bool reject = span_is(payload->action_id, CARD_ACTION_REJECT);
+    bool glass = span_is(payload->action_id, CARD_ACTION_GLASS);
     char text[SLACK_EVENT_KEY_SIZE_MAX];
     struct service_event_key key;
 
@@ -375,14 +406,15 @@ void inbound_on_press(struct inflight *flight, const struct payload *payload)
     } else if (is_away(payload) && payload->user.size > 0 &&
                press_key(flight, payload, text, &key) && inbound_on_away(flight, payload, &key)) {
         return;
-    } else if ((!approve && !reject && !stop) || !request_id_parse(payload->value, &flight->id)) {
+    } else if ((!approve && !reject && !stop && !glass) ||
+               !request_id_parse(payload->value, &flight->id)) {
         out_of_date(flight, payload);
     } else if (payload->user.size == 0 || !press_key(flight, payload, text, &key)) {
         inbound_reply_problem(flight, 400, "A field is missing or longer than any of Slack's.");
     } else if (approve || stop) {
         decide_now(flight, payload, approve ? VERDICT_APPROVE : VERDICT_REJECT, &key);
     } else {
-        on_reject(flight, payload, &key);
+        ask_reason(flight, payload, glass ? VERDICT_GLASS : VERDICT_REJECT, &key);
     }
 }
 
@@ -467,6 +499,7 @@ bool inbound_submission_key(const struct inflight *flight,
 
 static void decide_submission(struct inflight *flight,
                               const struct payload *payload,
+                              enum verdict verdict,
                               const struct view_place *place,
                               struct span reason)
 {
@@ -475,7 +508,7 @@ static void decide_submission(struct inflight *flight,
     struct service_decide decide = {
         .actor = {.kind = ACTOR_PERSON, .via = VIA_SLACK, .user = payload->user},
         .id = place->id,
-        .verdict = VERDICT_REJECT,
+        .verdict = verdict,
         .reason = reason,
         .channel = place->channel,
         .thread = place->thread,
@@ -499,6 +532,7 @@ static void decide_submission(struct inflight *flight,
 void inbound_on_submission(struct inflight *flight, const struct payload *payload)
 {
     struct span reason = payload_input(payload, VIEW_REASON_BLOCK, VIEW_REASON_BLOCK);
+    bool glass = span_is(payload->callback_id, VIEW_GLASS_CALLBACK);
     AUTO_JSON struct json *metadata = NULL;
     struct view_place place;
     char sentence[128];
@@ -520,7 +554,7 @@ void inbound_on_submission(struct inflight *flight, const struct payload *payloa
         inbound_on_away_form(flight, payload);
         return;
     }
-    if (!span_is(payload->callback_id, VIEW_REJECT_CALLBACK) ||
+    if ((!glass && !span_is(payload->callback_id, VIEW_REJECT_CALLBACK)) ||
         !view_place_parse(payload->private_metadata, &place, &metadata)) {
         inbound_reply_view(flight, NULL,
                            "This window is out of date. Close it and press the button again.");
@@ -534,5 +568,5 @@ void inbound_on_submission(struct inflight *flight, const struct payload *payloa
         reply_reason_error(flight, sentence);
         return;
     }
-    decide_submission(flight, payload, &place, reason);
+    decide_submission(flight, payload, glass ? VERDICT_GLASS : VERDICT_REJECT, &place, reason);
 }

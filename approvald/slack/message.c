@@ -84,7 +84,7 @@ enum err_code message_add_rescue(const struct card *card, struct json *message, 
     prose_add(&prose, "\n_This comes to you directly because it could not be posted in the channel "
                       "of its policy. It will not be updated here._");
     blocks_section(&blocks, prose_take(&prose));
-    card_buttons(card, &blocks, &prose);
+    card_menu(card, card_buttons(card, &blocks, &prose));
     card_print(card, &blocks, &prose);
     card_metadata(card, "rescue", 0, message);
     return prose_status(&prose, err);
@@ -198,6 +198,11 @@ static void say_item(struct prose *prose, const struct card *card, const struct 
         prose_add(prose, "\xe2\x8f\xb3 Enough approvals. It takes effect ");
         prose_add_date(prose, request->clocks.effect_ms);
         prose_add(prose, " unless somebody stops it.");
+        return;
+    case AUDIT_GLASS:
+        prose_add(prose, "\xf0\x9f\x9a\xa8 ");
+        say_who(prose, request->glass.user,
+                "broke the glass: approved by the requester alone, past the approvers.");
         return;
     case AUDIT_APPROVAL:
         say_who(prose, item->user, "approved");

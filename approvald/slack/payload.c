@@ -76,6 +76,9 @@ static void read_action(struct payload *payload)
         either(json_text(action, "action_ts"), json_text(payload->object, "action_ts"));
     payload->value = either(json_text(action, "value"), json_text(payload->object, "value"));
     payload->choice = json_text(action, "selected_option.value");
+    if (span_is(json_text(action, "type"), "overflow")) {
+        payload->value = payload->choice; /* a choice of a menu is a press on a button */
+    }
     payload->action_count = json_is_array(actions) ? (uint32_t)json_count(actions) : 0;
 }
 

@@ -24,55 +24,6 @@
 /* People and groups named as approvers; more would be a wall of names and wake everybody. */
 #define STORY_MENTION_COUNT_MAX 10
 
-enum story_phase story_phase(const struct request *request)
-{
-    switch (request->state) {
-    case REQUEST_PENDING:
-        return request_is_delayed(request) ? STORY_DELAYED : STORY_PENDING;
-    case REQUEST_REJECTED:
-        return request->clocks.effect_ms > 0 ? STORY_STOPPED : STORY_REJECTED;
-    case REQUEST_EXPIRED:
-        return STORY_EXPIRED;
-    case REQUEST_CANCELLED:
-        return STORY_CANCELLED;
-    case REQUEST_APPROVED:
-        break;
-    }
-    switch (request->use) {
-    case USE_NONE:
-    case USE_UNUSED:
-        break;
-    case USE_CLAIMED:
-        return STORY_CLAIMED;
-    case USE_CONSUMED:
-        return request->consume_result == 0 ? STORY_DONE : STORY_FAILED;
-    case USE_LAPSED:
-        return STORY_LAPSED;
-    }
-    return STORY_APPROVED;
-}
-
-static const struct {
-    const char *symbol;
-    const char *word;
-} faces[] = {
-#define STORY_PHASE_FACE(phase, picture, name) [phase] = {(picture), (name)},
-    STORY_PHASE_TABLE(STORY_PHASE_FACE)
-#undef STORY_PHASE_FACE
-};
-
-const char *story_symbol(enum story_phase phase)
-{
-    ASSERT(phase < sizeof faces / sizeof faces[0]);
-    return faces[phase].symbol;
-}
-
-const char *story_word(enum story_phase phase)
-{
-    ASSERT(phase < sizeof faces / sizeof faces[0]);
-    return faces[phase].word;
-}
-
 /* Text from people; the fallback when nothing readable is left of it. */
 static void say_text(struct prose *prose, struct span text, size_t count_max, const char *fallback)
 {
@@ -434,6 +385,9 @@ void story_status(struct prose *prose,
         story_decisions(prose, request);
         break;
     case REQUEST_APPROVED:
+        if (request->glass.at_ms > 0) {
+            story_glass(prose, request, bold);
+        }
         say_count(prose, request, bold);
         story_decisions(prose, request);
         say_use(prose, request);
@@ -461,6 +415,12 @@ void story_decider(struct prose *prose, const struct request *request)
 {
     bool decided = request->state == REQUEST_APPROVED || request->state == REQUEST_REJECTED;
 
+    if (request->glass.at_ms > 0) {
+        prose_add(prose, " ");
+        prose_add_person(prose, request->glass.user);
+        prose_add(prose, " broke the glass.");
+        return;
+    }
     if (decided && request->decision_count > 0) {
         prose_add(prose, request->state == REQUEST_APPROVED ? " It was approved by "
                                                             : " It was rejected by ");
@@ -476,7 +436,7 @@ struct span story_outcome_reason(const struct request *request)
         return request->end_reason;
     }
     if (request->state != REQUEST_REJECTED) {
-        return SPAN_NONE;
+        return request->glass.reason;
     }
     for (uint32_t i = request->decision_count; i > 0; i--) {
         if (request->decisions[i - 1].verdict == VERDICT_REJECT) {

@@ -20,7 +20,12 @@ struct prose;
     X(STORY_EXPIRED, "\xe2\x8c\x9b ", "Expired")                                                   \
     X(STORY_CANCELLED, "\xf0\x9f\x9a\xab ", "Cancelled")                                           \
     X(STORY_DELAYED, "\xe2\x8f\xb3 ", "Approved, not in effect yet")                               \
-    X(STORY_STOPPED, "\xf0\x9f\x9b\x91 ", "Stopped")
+    X(STORY_STOPPED, "\xf0\x9f\x9b\x91 ", "Stopped")                                               \
+    X(STORY_GLASS, "\xf0\x9f\x9a\xa8 ", "BREAK GLASS")                                             \
+    X(STORY_GLASS_CLAIMED, "\xf0\x9f\x9a\xa8 ", "BREAK GLASS, claimed")                            \
+    X(STORY_GLASS_DONE, "\xf0\x9f\x9a\xa8 ", "BREAK GLASS, done")                                  \
+    X(STORY_GLASS_FAILED, "\xf0\x9f\x9a\xa8 ", "BREAK GLASS, but failed")                          \
+    X(STORY_GLASS_LAPSED, "\xf0\x9f\x9a\xa8 ", "BREAK GLASS, lapsed unused")
 
 enum story_phase {
 #define STORY_PHASE_ENUM(phase, symbol, word) phase,
@@ -59,11 +64,14 @@ void story_summary(struct prose *prose,
                    const char *answer);
 /* A line for each decision, behind what was said. */
 void story_decisions(struct prose *prose, const struct request *request);
+/* "*@ann broke the glass* with approvalctl, …", before how many approvals there were. */
+void story_glass(struct prose *prose, const struct request *request, const char *bold);
 /* " for @ana", behind the name of one who decided in her place; else nothing. */
 void story_principal(struct prose *prose, const struct request *request, struct span user);
 /* " It was approved by @ben.", behind a sentence; nothing while nobody has decided it. */
 void story_decider(struct prose *prose, const struct request *request);
-/* The reason to show with the outcome (of a rejection, a cancellation), or an empty span. */
+/* The reason to show with the outcome (of a rejection, a cancellation, a broken glass), or an empty
+ * span. */
 struct span story_outcome_reason(const struct request *request);
 
 #endif

@@ -71,3 +71,16 @@ void story_decisions(struct prose *prose, const struct request *request)
         prose_add_date(prose, decision->at_ms);
     }
 }
+
+/* Who did it comes before how many approvals there were. */
+void story_glass(struct prose *prose, const struct request *request, const char *bold)
+{
+    prose_add(prose, bold);
+    prose_add_person(prose, request->glass.user);
+    prose_add(prose, " broke the glass");
+    prose_add(prose, bold);
+    say_via(prose, request->glass.via);
+    prose_add(prose, ", ");
+    prose_add_date(prose, request->glass.at_ms);
+    prose_add(prose, ": approved by the requester alone, past the approvers. ");
+}

@@ -16,7 +16,6 @@
 
 #include <string.h>
 
-#define PLACE_SIZE_MAX 512
 #define TITLE_REJECT   "Reject Request"
 #define TITLE_STATE    "Approval Request"
 #define LINE_SIZE_MAX  1024
@@ -28,7 +27,7 @@ bool view_place_parse(struct span metadata, struct view_place *ret_place, struct
     struct json *json = NULL;
 
     *ret_json = NULL;
-    if (json_parse(metadata, PLACE_SIZE_MAX, &json, &err) != ERR_OK) {
+    if (json_parse(metadata, VIEW_PLACE_SIZE_MAX, &json, &err) != ERR_OK) {
         return false;
     }
     if (!request_id_parse(json_text(json, "r"), &ret_place->id)) {
@@ -129,14 +128,14 @@ static enum err_code add_origin(struct json *blocks, const struct request *reque
     return rc;
 }
 
-static void add_reason_input(struct json *blocks)
+void view_add_reason(struct json *blocks, bool required, const char *hint)
 {
     struct json *input = view_add_block(blocks, "input", VIEW_REASON_BLOCK);
     struct json *element;
 
-    json_add_bool(input, "optional", true);
+    json_add_bool(input, "optional", !required);
     view_add_plain(input, "label", SPAN_LITERAL("Reason"));
-    view_add_plain(input, "hint", SPAN_LITERAL("The requester and the channel see this text."));
+    view_add_plain(input, "hint", span_text(hint));
     element = json_add_object(input, "element");
     json_add_text(element, "type", SPAN_LITERAL("plain_text_input"));
     json_add_text(element, "action_id", SPAN_LITERAL(VIEW_REASON_BLOCK));
@@ -169,7 +168,7 @@ view_print(const struct json *root, size_t size_max, struct buf *body, struct er
 enum err_code view_add_place(struct json *view, const struct view_place *place, struct err *err)
 {
     AUTO_BUF struct buf *metadata = NULL;
-    enum err_code rc = buf_new(PLACE_SIZE_MAX, &metadata, err);
+    enum err_code rc = buf_new(VIEW_PLACE_SIZE_MAX, &metadata, err);
 
     if (rc == ERR_OK) {
         rc = place_format(place, metadata, err);
@@ -208,7 +207,7 @@ enum err_code view_reject_open(const struct request *request,
     if (rc == ERR_OK) {
         rc = view_add_request(blocks, request, err);
     }
-    add_reason_input(blocks);
+    view_add_reason(blocks, false, "The requester and the channel see this text.");
     return rc == ERR_OK ? view_print(root, SLACK_VIEW_SIZE_MAX, body, err) : rc;
 }
 
@@ -227,6 +226,9 @@ static enum err_code state_line(const struct request *request, struct buf *text,
                                err);
     case REQUEST_APPROVED:
     case REQUEST_REJECTED:
+        if (request->glass.at_ms > 0) {
+            return buf_append_text(text, "It is approved: its requester broke the glass.", err);
+        }
         if (last == NULL) {
             break;
         }

@@ -15,6 +15,7 @@ struct json;
 #define VIEW_REJECT_CALLBACK "reject" /* callback_id */
 #define VIEW_REASON_BLOCK    "reason" /* block_id and action_id of the input */
 #define VIEW_STATE_CALLBACK  "state"
+#define VIEW_GLASS_CALLBACK  "break_glass"
 
 /* What a modal remembers of the press that opened it: its private_metadata. */
 struct view_place {
@@ -34,6 +35,12 @@ enum err_code view_reject_open(const struct request *request,
                                struct span trigger_id,
                                struct buf *body,
                                struct err *err) WARN_UNUSED;
+/* The same for the reason of who breaks the glass, which he has to give. */
+enum err_code view_glass_open(const struct request *request,
+                              const struct view_place *place,
+                              struct span trigger_id,
+                              struct buf *body,
+                              struct err *err) WARN_UNUSED;
 /* Appends {"response_action":"update",…}: the sentence, and how the request stands; request may be
  * NULL. */
 enum err_code view_state_update(const struct request *request,

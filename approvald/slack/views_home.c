@@ -5,6 +5,7 @@
 #include "approvald/slack/views_home.h"
 
 #include "approvald/core/approval.h"
+#include "approvald/core/glass.h"
 #include "approvald/core/request_id.h"
 #include "approvald/slack/blocks.h"
 #include "approvald/slack/card.h"
@@ -162,7 +163,7 @@ static void add_waiting(struct page *page, const struct service_home_item *item)
                                          "with the requester that may not."));
         return;
     }
-    card_buttons(&card, &page->blocks, page->prose);
+    (void)card_buttons(&card, &page->blocks, page->prose); /* nothing is beside them */
 }
 
 static void add_mine(struct page *page, const struct service_home_item *item)
@@ -173,6 +174,11 @@ static void add_mine(struct page *page, const struct service_home_item *item)
     say_end(page, item->request);
     say_link(page, item, "Open the card");
     end_section(page);
+    if (glass_names(item->policy, page->home->user)) {
+        struct card card = card_of(page, item);
+
+        card_menu(&card, blocks_actions(&page->blocks));
+    }
 }
 
 static void add_recent(struct page *page, const struct service_home_item *item)

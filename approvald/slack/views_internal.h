@@ -6,6 +6,10 @@
 #include "base/err.h"
 #include "base/span.h"
 
+#include <stdbool.h>
+
+#define VIEW_PLACE_SIZE_MAX 512 /* bytes of a private_metadata of ours */
+
 struct buf;
 struct json;
 struct request;
@@ -21,6 +25,8 @@ enum err_code
 view_add_place(struct json *view, const struct view_place *place, struct err *err) WARN_UNUSED;
 enum err_code
 view_add_request(struct json *blocks, const struct request *request, struct err *err) WARN_UNUSED;
+/* The input VIEW_REASON_BLOCK. */
+void view_add_reason(struct json *blocks, bool required, const char *hint);
 /* Appends root, whose member "view" has been checked and is at most size_max bytes. */
 enum err_code
 view_print(const struct json *root, size_t size_max, struct buf *body, struct err *err) WARN_UNUSED;

@@ -175,6 +175,23 @@ static const char *check_rich(const struct json *block)
     return NULL;
 }
 
+/* Of one choice, which breaks the glass. */
+static const char *check_menu(const struct json *menu)
+{
+    const struct json *options = json_get(menu, "options");
+    const struct json *option = json_first(options);
+
+    if (!span_is(json_text(menu, "type"), "overflow") || json_count(options) != 1 ||
+        json_next(menu) != NULL) {
+        return "a menu";
+    }
+    if (check_object(json_get(option, "text"), 75) != NULL ||
+        json_text(option, "value").size != 30) {
+        return "a menu's choice";
+    }
+    return NULL;
+}
+
 static const char *check_buttons(const struct json *block)
 {
     const struct json *first = json_first(json_get(block, "elements"));
@@ -182,6 +199,10 @@ static const char *check_buttons(const struct json *block)
 
     for (const struct json *button = json_first(json_get(block, "elements")); button != NULL;
          button = json_next(button)) {
+        if (span_is(json_text(button, "action_id"), "break_glass")) {
+            return json_count(json_get(block, "elements")) == wanted + 1 ? check_menu(button)
+                                                                         : "the number of buttons";
+        }
         if (check_object(json_get(button, "text"), 75) != NULL ||
             check_plain(json_text(button, "accessibility_label"), 75) != NULL) {
             return "a button's text";

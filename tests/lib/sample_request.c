@@ -96,6 +96,18 @@ static void set_use(struct request *request, enum request_use use, int32_t resul
     }
 }
 
+static void break_glass(struct request *request)
+{
+    decide(request, VERDICT_APPROVE, "U0APR00001", VIA_SLACK, SPAN_NONE);
+    set_state(request, REQUEST_APPROVED, USE_UNUSED);
+    request->glass = (struct request_glass){
+        .at_ms = request->ended_ms,
+        .via = VIA_CLI,
+        .user = SPAN_LITERAL("U0REQ00001"),
+        .reason = SPAN_LITERAL("Customers cannot pay, and nobody of the others answers.")};
+    request->lapses_ms = request->ended_ms + 1800000;
+}
+
 /* What happened to a pending request. */
 static void advance(struct request *request, enum sample sample)
 {
@@ -157,6 +169,13 @@ static void advance(struct request *request, enum sample sample)
         if (sample == SAMPLE_STOPPED) {
             decide(request, VERDICT_REJECT, "U0APR00002", VIA_SLACK, SPAN_NONE);
             set_state(request, REQUEST_REJECTED, USE_NONE);
+        }
+        break;
+    case SAMPLE_GLASS:
+    case SAMPLE_GLASS_FAILED:
+        break_glass(request);
+        if (sample == SAMPLE_GLASS_FAILED) {
+            set_use(request, USE_CONSUMED, 1);
         }
         break;
     }
@@ -326,6 +345,9 @@ void sample_hostile(uint32_t kind,
         repeat(room->details, sizeof room->details, unit, CORE_DETAILS_COUNT_MAX);
     ret_request->fields = ask_more(room, unit);
     ret_request->asker = ret_request->target;
+    if (ret_request->glass.at_ms > 0) {
+        ret_request->glass.reason = ret_request->reason;
+    }
     ret_request->quorum = CORE_QUORUM_MAX;
     if (sample == SAMPLE_PENDING || sample == SAMPLE_EXPIRED || sample == SAMPLE_COUNT) {
         return;

@@ -20,7 +20,9 @@
     X(SAMPLE_CANCELLED, "cancelled")                                                               \
     X(SAMPLE_ESCALATED, "escalated")                                                               \
     X(SAMPLE_DELAYED, "delayed")                                                                   \
-    X(SAMPLE_STOPPED, "stopped")
+    X(SAMPLE_STOPPED, "stopped")                                                                   \
+    X(SAMPLE_GLASS, "glass")                                                                       \
+    X(SAMPLE_GLASS_FAILED, "glass_failed")
 
 enum sample {
 #define SAMPLE_ENUM(code, word) code,

@@ -77,6 +77,32 @@ static inline struct policy codec_sample_policy(void)
                            .applied_by = SPAN_LITERAL("root")};
 }
 
+/* The glass was broken, and may be. */
+static inline struct request codec_sample_request_glass(void)
+{
+    struct request request = codec_sample_request();
+
+    request.decision_count = 1;
+    request.glass = (struct request_glass){.at_ms = 10,
+                                           .via = VIA_CLI,
+                                           .user = SPAN_LITERAL("U0ASK"),
+                                           .reason = SPAN_LITERAL("the site is down")};
+    return request;
+}
+
+static inline struct policy codec_sample_policy_glass(void)
+{
+    struct policy policy = codec_sample_policy();
+
+    policy.glass = (struct policy_glass){.root = true,
+                                         .user_count = 2,
+                                         .users = {SPAN_LITERAL("U0ASK"), SPAN_LITERAL("U0BOB")},
+                                         .channel = SPAN_LITERAL("C0LOUD"),
+                                         .tell_count = 1,
+                                         .tells = {SPAN_LITERAL("U0BOSS")}};
+    return policy;
+}
+
 /* The same with what newer versions have added: their stored forms have another end. */
 static inline struct request codec_sample_request_needs(void)
 {

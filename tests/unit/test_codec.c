@@ -16,11 +16,13 @@
 #define SAMPLE_INBOX_REQUESTER (CODEC_KIND_COUNT + 2)
 #define SAMPLE_REQUEST_FIELDS  (CODEC_KIND_COUNT + 3)
 #define SAMPLE_POLICY_FIELDS   (CODEC_KIND_COUNT + 4)
-#define SAMPLE_COUNT           (CODEC_KIND_COUNT + 5)
+#define SAMPLE_REQUEST_GLASS   (CODEC_KIND_COUNT + 5)
+#define SAMPLE_POLICY_GLASS    (CODEC_KIND_COUNT + 6)
+#define SAMPLE_COUNT           (CODEC_KIND_COUNT + 7)
 
 static uint32_t kind_of(uint32_t sample)
 {
-    static const uint32_t others[] = {0, 1, 4, 0, 1};
+    static const uint32_t others[] = {0, 1, 4, 0, 1, 0, 1};
 
     return sample < CODEC_KIND_COUNT ? sample : others[sample - CODEC_KIND_COUNT];
 }
@@ -29,6 +31,7 @@ static struct request request_of(uint32_t sample)
 {
     return sample == SAMPLE_REQUEST_NEEDS    ? codec_sample_request_needs()
            : sample == SAMPLE_REQUEST_FIELDS ? codec_sample_request_fields()
+           : sample == SAMPLE_REQUEST_GLASS  ? codec_sample_request_glass()
                                              : codec_sample_request();
 }
 
@@ -36,6 +39,7 @@ static struct policy policy_of(uint32_t sample)
 {
     return sample == SAMPLE_POLICY_NEEDS    ? codec_sample_policy_needs()
            : sample == SAMPLE_POLICY_FIELDS ? codec_sample_policy_fields()
+           : sample == SAMPLE_POLICY_GLASS  ? codec_sample_policy_glass()
                                             : codec_sample_policy();
 }
 

@@ -222,7 +222,7 @@ static void only_who_decides_and_how_are_rules(void)
     static const char *const rules[] = {"approvers",      "needs",       "quorum",
                                         "self_approval",  "rejections",  "exclude_requester_groups",
                                         "escalate_after", "escalate_to", "takes_effect_after",
-                                        "delegation",     "step_up"};
+                                        "delegation",     "step_up",     "break_glass"};
     struct policy before = good();
     struct policy after = good();
     size_t found = 0;
@@ -252,7 +252,8 @@ static void only_who_decides_and_how_are_rules(void)
                                        .remind_before_ms = 1,
                                        .escalate_after_ms = 1,
                                        .effect_after_ms = 1,
-                                       .escalate_channel = SPAN_LITERAL("C0BOSS")}};
+                                       .escalate_channel = SPAN_LITERAL("C0BOSS")},
+                            .glass = {.root = true, .channel = SPAN_LITERAL("C0LOUD")}};
     CU_ASSERT_FALSE(policy_rules_equal(&before, &after));
     for (size_t i = 0; i < POLICY_FIELD_COUNT; i++) {
         CU_ASSERT_FALSE(policy_field_equal(&before, &after, i));
@@ -273,6 +274,7 @@ static void only_who_decides_and_how_are_rules(void)
     after.clocks.escalate_after_ms = 0;
     after.clocks.effect_after_ms = 0;
     after.clocks.escalate_channel = SPAN_NONE;
+    after.glass.root = false;
     CU_ASSERT_FALSE(policy_equal(&before, &after));
     CU_ASSERT(policy_rules_equal(&before, &after));
     after.clocks.effect_after_ms = 1;
@@ -389,7 +391,11 @@ static void a_difference_names_the_changed_fields(void)
     CU_ASSERT_EQUAL(changed, 3);
     after = with_clocks();
     after.clocks.recheck = RECHECK_STRICT;
-    for (size_t i = POLICY_FIELD_COUNT - 5; i < POLICY_FIELD_COUNT; i++) {
+    after.glass.root = true;
+    after.glass.user_count = 1;
+    after.glass.users[0] = SPAN_LITERAL("U0ANN");
+    after.glass.channel = SPAN_LITERAL("C0LOUD");
+    for (size_t i = POLICY_FIELD_COUNT - 7; i < POLICY_FIELD_COUNT; i++) {
         CU_ASSERT_FALSE(policy_field_equal(&before, &after, i));
         buf_clear(buf);
         CU_ASSERT_EQUAL(policy_field_format(&after, i, buf, &err), ERR_OK);
@@ -397,6 +403,8 @@ static void a_difference_names_the_changed_fields(void)
                   span_is(buf_span(buf), "C0BOSS, U0BOSS, S0BOSS"));
         CU_ASSERT(strcmp(policy_field_name(i), "takes_effect_after") != 0 ||
                   span_is(buf_span(buf), "1m"));
+        CU_ASSERT(strcmp(policy_field_name(i), "break_glass") != 0 ||
+                  span_is(buf_span(buf), "root, U0ANN"));
     }
     after = good();
     after.deleted = true;
