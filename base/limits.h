@@ -7,6 +7,11 @@
 
 #include <assert.h>
 
+/* tz: bytes of one file. The largest of tzdata, in its long form, has under 4 KiB. */
+#define TZ_SIZE_MAX 65536
+/* tz: transitions, types and the like of one file; the most in use are 240. */
+#define TZ_COUNT_MAX 2000
+
 /* json: values in one text. A node costs cJSON 64 bytes and a malloc header, the shortest value two
  * bytes, so that 1 MiB of foreign bytes could become 40 MiB; this holds it at 10 MiB. The largest
  * page we ask of Slack (200 users) has about 12,000 values. */

@@ -20,7 +20,7 @@ MAY_INCLUDE = (
     (
         "approvald/core/*",
         ("approvald/core/*",)
-        + tuple(f"base/{m}.h" for m in "err assert mem span buf pack text crypto".split()),
+        + tuple(f"base/{m}.h" for m in "err assert mem span buf pack text crypto tz".split()),
     ),
     ("approvald/service/*", ("approvald/service/*", "approvald/core/*", "storage/*", "base/*")),
     # Who sets a pair up knows nothing of the service.
