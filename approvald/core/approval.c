@@ -68,12 +68,25 @@ void approval_open(const struct request *request,
     effects_cards(effects, policy);
 }
 
-void approval_end_approved(const struct policy *policy, uint64_t now_ms, struct request *request)
+/* What may not be used yet does not lapse before it may. */
+void approval_end_approved(const struct policy *policy,
+                           const struct approval_event *event,
+                           struct request *request)
 {
-    approval_move_state(request, REQUEST_APPROVED, now_ms);
+    uint64_t from_ms = event->now_ms;
+
+    approval_move_state(request, REQUEST_APPROVED, event->now_ms);
     approval_move_use(request, USE_UNUSED);
+    request->hold = (struct request_hold){.until_ms = 0};
+    if (event->hold != NULL) {
+        ASSERT(event->hold->until_ms > event->now_ms);
+        request->hold = *event->hold;
+    }
+    if (request->hold.until_ms > 0 && request->hold.until_ms != UINT64_MAX) {
+        from_ms = request->hold.until_ms;
+    }
     if (policy->lapses_after_ms > 0) {
-        request->lapses_ms = now_ms + policy->lapses_after_ms;
+        request->lapses_ms = from_ms + policy->lapses_after_ms;
     }
 }
 
@@ -111,7 +124,7 @@ static void break_glass(const struct policy *policy,
                                           .via = event->actor.via,
                                           .user = glass_name(&event->actor),
                                           .reason = event->reason};
-    approval_end_approved(policy, event->now_ms, after);
+    approval_end_approved(policy, event, after);
     after->revision++;
     effects->changed = true;
     audit = effects_audit(effects, AUDIT_GLASS, false, event->reason);
@@ -154,7 +167,7 @@ static void decide(const struct policy *policy,
         approval_delay(policy, event, effects);
         return;
     } else if (result.satisfied) {
-        approval_end_approved(policy, event->now_ms, after);
+        approval_end_approved(policy, event, after);
         audit = effects_audit(effects, AUDIT_APPROVED, false, effects_people(effects));
     } else {
         return;
@@ -318,6 +331,32 @@ static enum refusal check_again(const struct request *request,
     return check->judged && check->gone ? REFUSAL_APPROVER_GONE : REFUSAL_NONE;
 }
 
+static bool hold_equal(const struct request_hold *a, const struct request_hold *b)
+{
+    return a->until_ms == b->until_ms && span_equal(a->freeze, b->freeze) &&
+           span_equal(a->reason, b->reason);
+}
+
+/* A claim comes too early. The card says until when, once for each time that it becomes another. */
+static void hold(const struct policy *policy,
+                 const struct approval_event *event,
+                 struct approval_effects *effects)
+{
+    struct request *after = &effects->after;
+    struct span freeze = event->hold->freeze;
+
+    effects->refusal = freeze.size > 0 ? REFUSAL_FROZEN : REFUSAL_CLOSED;
+    if (hold_equal(&after->hold, event->hold)) {
+        return;
+    }
+    after->hold = *event->hold;
+    after->revision++;
+    effects->changed = true;
+    (void)effects_audit(effects, AUDIT_HELD, false,
+                        freeze.size > 0 ? freeze : SPAN_LITERAL("windows")); /* no entry */
+    effects_cards(effects, policy);
+}
+
 static void claim(const struct policy *policy,
                   const struct approval_event *event,
                   struct approval_effects *effects)
@@ -326,6 +365,10 @@ static void claim(const struct policy *policy,
     uint32_t audit;
 
     effects->refusal = check_claim(after, event, &effects->repeated);
+    if (effects->refusal == REFUSAL_NONE && !effects->repeated && event->hold != NULL) {
+        hold(policy, event, effects);
+        return;
+    }
     if (effects->refusal == REFUSAL_NONE && !effects->repeated) {
         effects->refusal = check_again(after, policy, event->check, &effects->need_facts);
     }
@@ -333,6 +376,7 @@ static void claim(const struct policy *policy,
         return;
     }
     approval_move_use(after, USE_CLAIMED);
+    after->hold = (struct request_hold){.until_ms = 0};
     after->revision++;
     after->claimed_ms = event->now_ms;
     after->claim_hash = event->claim_hash;

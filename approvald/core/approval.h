@@ -31,8 +31,9 @@ struct approval_event {
     struct actor actor;
     /* decide */
     enum verdict verdict;
-    const struct facts *facts; /* NULL: nothing is known */
-    struct span reason;        /* also of a cancellation */
+    const struct facts *facts;       /* NULL: nothing is known */
+    struct span reason;              /* also of a cancellation */
+    const struct request_hold *hold; /* what is in the way of a claim now; NULL: nothing */
     const struct policy *head; /* VERDICT_GLASS: the policy as it is now; NULL: there is none */
     /* claim */
     const struct claim_check *check; /* NULL: nothing is looked at again */

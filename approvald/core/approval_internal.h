@@ -10,7 +10,9 @@
 void approval_move_state(struct request *request, enum request_state to, uint64_t now_ms);
 void approval_move_use(struct request *request, enum request_use to);
 /* The quorum is met and nothing holds the approval back. */
-void approval_end_approved(const struct policy *policy, uint64_t now_ms, struct request *request);
+void approval_end_approved(const struct policy *policy,
+                           const struct approval_event *event,
+                           struct request *request);
 
 /* The index of the new entry. */
 uint32_t effects_audit(struct approval_effects *effects,

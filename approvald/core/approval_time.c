@@ -78,7 +78,7 @@ static void take_effect(const struct policy *policy,
 {
     uint32_t audit;
 
-    approval_end_approved(policy, event->now_ms, &effects->after);
+    approval_end_approved(policy, event, &effects->after);
     audit = effects_audit(effects, AUDIT_APPROVED, true, effects_people(effects));
     effects_card(effects, policy, audit, SPAN_NONE, SPAN_NONE);
     effects_direct(effects, policy);

@@ -51,7 +51,10 @@ struct buf;
     X(AUDIT_ENROLLED, "step_up_enrolled") /* for one-time codes */                                 \
     X(AUDIT_UNENROLLED, "step_up_removed")                                                         \
     X(AUDIT_UNLOCKED, "step_up_unlocked") /* after wrong codes */                                  \
-    X(AUDIT_GLASS, "break_glass")         /* approved by its own requester, past the approvers */
+    X(AUDIT_GLASS, "break_glass")         /* approved by its own requester, past the approvers */  \
+    X(AUDIT_HELD, "held")                 /* a claim was too early: a window or a freeze */        \
+    X(AUDIT_FREEZE_ADDED, "freeze_added")                                                          \
+    X(AUDIT_FREEZE_REMOVED, "freeze_removed")
 
 enum audit_action {
     AUDIT_NONE = 0,

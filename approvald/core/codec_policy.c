@@ -7,8 +7,9 @@
  * that one of them is not the default: u8 rejections (default 1) | list of text excludes | list of
  * (text name | u8 quorum | u8 alternative | u64 users | u8 groups) | with flag 64: a section of
  * codec_clocks | with flag 128: text fields (codec_fields.c) | in version 2: u8 parts, those that
- * are not all defaults, in the order of their numbers: 1: a section of codec_glass; without
- * content 16: delegation, 32: step_up, 128: it names channels or e-mail addresses.
+ * are not all defaults, in the order of their numbers: 1: a section of codec_glass; 2: a section of
+ * codec_windows; without content 16: delegation, 32: step_up, 128: it names channels or e-mail
+ * addresses.
  * retention: u8 version (1) | u32 version | u64 requests_ms, audit_ms, applied_ms |
  *   text applied_by.
  * Never judges whether a policy makes sense: policy_check does, before it is stored. */
@@ -16,6 +17,7 @@
 #include "approvald/core/codec_clocks.h"
 #include "approvald/core/codec_glass.h"
 #include "approvald/core/codec_need.h"
+#include "approvald/core/codec_windows.h"
 #include "approvald/core/email.h"
 #include "approvald/core/fields.h"
 #include "approvald/core/needs.h"
@@ -31,10 +33,11 @@
 /* All flags are taken. Numbers of parts are given once and for all; the order is theirs. */
 enum policy_part {
     PART_GLASS = 1,
+    PART_WINDOWS = 2,
     PART_DELEGATION = 16, /* without content */
     PART_STEP_UP = 32,    /* likewise */
     PART_NAMES = 128,     /* without content, see policy_parts */
-    PART_ALL = PART_GLASS | PART_DELEGATION | PART_STEP_UP | PART_NAMES,
+    PART_ALL = PART_GLASS | PART_WINDOWS | PART_DELEGATION | PART_STEP_UP | PART_NAMES,
 };
 
 enum policy_flag {
@@ -124,6 +127,7 @@ static uint8_t policy_parts(const struct policy *policy)
     unsigned int parts = 0;
 
     parts |= codec_policy_glass_set(&policy->glass) ? PART_GLASS : 0U;
+    parts |= codec_policy_windows_set(&policy->windows) ? PART_WINDOWS : 0U;
     parts |= policy->delegation ? PART_DELEGATION : 0U;
     parts |= policy->step_up ? PART_STEP_UP : 0U;
     parts |= has_names(policy) ? PART_NAMES : 0U;
@@ -140,6 +144,9 @@ static void write_parts(struct codec_writer *writer, const struct policy *policy
     if ((parts & PART_GLASS) != 0) {
         codec_policy_glass_write(writer, &policy->glass);
     }
+    if ((parts & PART_WINDOWS) != 0) {
+        codec_policy_windows_write(writer, &policy->windows);
+    }
 }
 
 /* Names are what the rest of the record must have said already, or did not. */
@@ -152,6 +159,9 @@ static uint8_t read_parts(struct unpack *unpack, struct policy *policy)
     }
     if ((parts & PART_GLASS) != 0) {
         codec_policy_glass_read(unpack, &policy->glass);
+    }
+    if ((parts & PART_WINDOWS) != 0) {
+        codec_policy_windows_read(unpack, &policy->windows);
     }
     policy->delegation = (parts & PART_DELEGATION) != 0;
     policy->step_up = (parts & PART_STEP_UP) != 0;

@@ -14,11 +14,13 @@
  *     8: a section of codec_glass.
  *     16: for each decision a list of (text user | u8 bit set of needs), in whose place he decided,
  *        and when it is not empty u8 no_own.
+ *     32: a section of codec_windows.
  * Never judges whether the request makes sense: request_invariant does. */
 #include "approvald/core/codec.h"
 #include "approvald/core/codec_clocks.h"
 #include "approvald/core/codec_glass.h"
 #include "approvald/core/codec_need.h"
+#include "approvald/core/codec_windows.h"
 #include "approvald/core/fields.h"
 
 #include "base/assert.h"
@@ -34,7 +36,8 @@ enum part {
     PART_FIELDS = 4,
     PART_GLASS = 8,
     PART_BEHALF = 16,
-    PART_ALL = 31,
+    PART_HOLD = 32,
+    PART_ALL = 63,
 };
 
 static bool has_needs(const struct request *request)
@@ -75,6 +78,7 @@ static uint8_t parts_of(const struct request *request)
     parts |= request->fields.size > 0 ? PART_FIELDS : 0U;
     parts |= codec_request_glass_set(&request->glass) ? PART_GLASS : 0U;
     parts |= has_behalf(request) ? PART_BEHALF : 0U;
+    parts |= codec_request_hold_set(&request->hold) ? PART_HOLD : 0U;
     return (uint8_t)parts;
 }
 
@@ -127,6 +131,9 @@ static void write_parts(struct codec_writer *writer, const struct request *reque
     }
     if ((parts & PART_BEHALF) != 0) {
         write_behalf(writer, request);
+    }
+    if ((parts & PART_HOLD) != 0) {
+        codec_request_hold_write(writer, &request->hold);
     }
 }
 
@@ -257,6 +264,9 @@ static void read_parts(struct unpack *unpack, struct request *request)
     }
     if ((parts & PART_BEHALF) != 0) {
         read_behalf(unpack, request);
+    }
+    if ((parts & PART_HOLD) != 0) {
+        codec_request_hold_read(unpack, &request->hold);
     }
     if (parts_of(request) != parts) {
         unpack->failed = true; /* no encoder says that there is nothing to say */

@@ -62,6 +62,14 @@ static bool glass_fits(const struct request *request)
            glass->user.size > 0 && glass->reason.size > 0;
 }
 
+static bool hold_fits(const struct request *request)
+{
+    bool held = request->hold.until_ms > 0;
+    bool used = request->use == USE_CLAIMED || request->use == USE_CONSUMED;
+
+    return held ? !used : request->hold.freeze.size == 0 && request->hold.reason.size == 0;
+}
+
 struct tally {
     bool approved; /* there are enough approvals */
     bool rejected; /* there are enough rejections */
@@ -135,6 +143,6 @@ bool request_invariant(const struct request *request)
            request->quorum <= CORE_QUORUM_MAX && request->created_ms > 0 &&
            request->expires_ms > request->created_ms && end_fits(request) && use_fits(request) &&
            request->decision_count <= CORE_DECISION_COUNT_MAX && needs_invariant(request) &&
-           clocks_fit(request) && glass_fits(request) && decisions_fit(request) &&
-           deciders_are_distinct(request);
+           clocks_fit(request) && glass_fits(request) && hold_fits(request) &&
+           decisions_fit(request) && deciders_are_distinct(request);
 }

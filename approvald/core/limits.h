@@ -21,6 +21,9 @@
 #define CORE_ESCALATE_USER_COUNT_MAX  16  /* a manager and his deputies; more are a user group */
 #define CORE_POLICY_WEBHOOK_COUNT_MAX 4   /* each outcome is sent to all of them */
 #define CORE_GLASS_USER_COUNT_MAX     16  /* who may break the glass: an on-call team, by name */
+#define CORE_WINDOW_COUNT_MAX         8   /* one for each day and one more */
+#define CORE_FREEZE_COUNT_MAX         64  /* that are not over: a year's, and some for incidents */
+#define CORE_FREEZE_REASON_COUNT_MAX  200 /* code points: a line on the card */
 #define CORE_GLASS_TELL_COUNT_MAX     8   /* who is told directly; more are in a channel */
 #define CORE_FACT_GROUP_COUNT_MAX     64  /* groups of all policies together */
 #define CORE_EMAIL_SIZE_MAX           128 /* bytes; the standard allows 254, people have 30 */
@@ -72,6 +75,11 @@
  * a week is another policy. */
 #define CORE_CLOCK_MS_MIN  UINT64_C(1000)
 #define CORE_EFFECT_MS_MAX (7 * CORE_DAY_MS)
+/* How often the clocks of a zone may change before the next window opens: a real zone's do twice a
+ * year, and a window opens every week. */
+#define CORE_WINDOW_CHANGE_COUNT_MAX 16
+/* A freeze that is longer is another policy. */
+#define CORE_FREEZE_MS_MAX (366 * CORE_DAY_MS)
 /* Requests stay at least as long as one can be open; audit at least as long as requests. */
 #define CORE_RETENTION_MS_MIN CORE_DAY_MS
 #define CORE_RETENTION_MS_MAX (3660 * CORE_DAY_MS)

@@ -5,6 +5,7 @@
 #include "approvald/core/policy.h"
 #include "approvald/core/policy_clocks.h"
 #include "approvald/core/policy_glass.h"
+#include "approvald/core/policy_windows.h"
 
 #include "approvald/core/email.h"
 #include "approvald/core/fields.h"
@@ -230,6 +231,9 @@ enum err_code policy_check(const struct policy *policy, struct err *err)
         rc = policy_glass_check(policy, err);
     }
     if (rc == ERR_OK) {
+        rc = policy_windows_check(policy, err);
+    }
+    if (rc == ERR_OK) {
         rc = policy_needs_check(policy, err);
     }
     if (rc == ERR_OK) {
@@ -261,7 +265,8 @@ enum field {
     FIELD_STEP_UP,
     FIELD_CLOCKS, /* and those behind it: policy_clocks.c's, then policy_glass.c's */
 };
-#define FIELD_GLASS ((size_t)FIELD_CLOCKS + POLICY_CLOCKS_FIELD_COUNT)
+#define FIELD_GLASS   ((size_t)FIELD_CLOCKS + POLICY_CLOCKS_FIELD_COUNT)
+#define FIELD_WINDOWS (FIELD_GLASS + POLICY_GLASS_FIELD_COUNT) /* policy_windows.c's */
 
 static const char *const field_names[] = {
     [FIELD_TITLE] = "title",
@@ -284,13 +289,16 @@ static const char *const field_names[] = {
 };
 
 static_assert(sizeof field_names / sizeof field_names[0] + POLICY_CLOCKS_FIELD_COUNT +
-                      POLICY_GLASS_FIELD_COUNT ==
+                      POLICY_GLASS_FIELD_COUNT + POLICY_WINDOWS_FIELD_COUNT ==
                   POLICY_FIELD_COUNT,
               "every field has its name");
 
 const char *policy_field_name(size_t index)
 {
     ASSERT(index < POLICY_FIELD_COUNT);
+    if (index >= FIELD_WINDOWS) {
+        return policy_windows_field_name(index - FIELD_WINDOWS);
+    }
     if (index >= FIELD_GLASS) {
         return policy_glass_field_name(index - FIELD_GLASS);
     }
@@ -353,6 +361,9 @@ policy_field_format(const struct policy *policy, size_t index, struct buf *buf, 
     enum err_code rc;
 
     ASSERT(index < POLICY_FIELD_COUNT);
+    if (index >= FIELD_WINDOWS) {
+        return policy_windows_field_format(&policy->windows, index - FIELD_WINDOWS, buf, err);
+    }
     if (index >= FIELD_GLASS) {
         return policy_glass_field_format(&policy->glass, index - FIELD_GLASS, buf, err);
     }
@@ -423,6 +434,9 @@ static bool names_equal(const struct policy *a, const struct policy *b)
 bool policy_field_equal(const struct policy *a, const struct policy *b, size_t index)
 {
     ASSERT(index < POLICY_FIELD_COUNT);
+    if (index >= FIELD_WINDOWS) {
+        return policy_windows_field_equal(&a->windows, &b->windows, index - FIELD_WINDOWS);
+    }
     if (index >= FIELD_GLASS) {
         return policy_glass_field_equal(&a->glass, &b->glass, index - FIELD_GLASS);
     }
@@ -472,6 +486,9 @@ bool policy_field_equal(const struct policy *a, const struct policy *b, size_t i
 
 static bool is_rule(size_t index)
 {
+    if (index >= FIELD_WINDOWS) {
+        return false; /* when it may be used, not who decides */
+    }
     if (index >= FIELD_GLASS) {
         return policy_glass_field_is_rule(index - FIELD_GLASS);
     }

@@ -97,6 +97,14 @@ struct request_glass {
     struct span reason;
 };
 
+/* An approval that may not be used yet, as it was found when that was looked at last: core/gate.h.
+ * A claim looks anew. until_ms 0: nothing was in its way. */
+struct request_hold {
+    uint64_t until_ms;
+    struct span freeze; /* its name; empty: the policy's windows */
+    struct span reason; /* of the freeze */
+};
+
 struct request {
     struct request_id id;
     uint32_t revision; /* rises with every change that people can see */
@@ -138,6 +146,7 @@ struct request {
     struct decision decisions[CORE_DECISION_COUNT_MAX]; /* in order */
     struct request_clocks clocks;
     struct request_glass glass;
+    struct request_hold hold;
 };
 
 /* What is looked at again when an approval is claimed. */
@@ -168,6 +177,21 @@ struct policy_glass {
     struct span channel;                          /* gets a card of its own, or empty */
     uint32_t tell_count;
     struct span tells[CORE_GLASS_TELL_COUNT_MAX]; /* get a direct message */
+};
+
+/* Some hours of some days of every week, by the clock on the wall. */
+struct policy_window {
+    uint32_t days;     /* bit set: 1 is Monday, 64 is Sunday: those on which it begins */
+    uint32_t from_min; /* of the day, 0 to 1439 */
+    uint32_t to_min;   /* 1 to 1440; not behind from_min: of the next day */
+};
+
+/* When an approval may be claimed. count 0: always. */
+struct policy_windows {
+    uint32_t count;
+    struct policy_window items[CORE_WINDOW_COUNT_MAX];
+    struct span zone; /* "Europe/Berlin": whose clock */
+    bool refuse;      /* at other times, and while a freeze holds, nothing can be asked either */
 };
 
 /* Who may fill a need: bit sets of the policy's users and groups. */
@@ -210,6 +234,7 @@ struct policy {
     struct span applied_by;
     struct policy_clocks clocks;
     struct policy_glass glass;
+    struct policy_windows windows;
 };
 
 /* A person who is stood in for, as far as he is known: see struct facts. */
@@ -300,7 +325,10 @@ struct facts {
       "You are not among the people who may break the glass under this policy.")                   \
     X(REFUSAL_GLASS_OWN, "not_own",                                                                \
       "Only the requester can break the glass, and only for his own request.")                     \
-    X(REFUSAL_GLASS_REASON, "reason_missing", "Breaking the glass needs a reason that others read.")
+    X(REFUSAL_GLASS_REASON, "reason_missing",                                                      \
+      "Breaking the glass needs a reason that others read.")                                       \
+    X(REFUSAL_CLOSED, "outside_windows", "This is outside the time windows of the policy.")        \
+    X(REFUSAL_FROZEN, "frozen", "A change freeze holds.")
 
 enum refusal {
 #define REFUSAL_ENUM(code, word, sentence) code,

@@ -302,6 +302,40 @@ static enum err_code show_glass(const struct json *test, struct err *err)
     return ctl_print_line("may break the glass, each for his own request: ", buf_span(line), err);
 }
 
+/* Whose windows, and whether an approval could be used now. */
+static enum err_code show_claim(const struct json *test, struct err *err)
+{
+    AUTO_BUF struct buf *line = NULL;
+    const struct json *windows = json_get(test, "windows");
+    struct span may = json_text(test, "claim.may");
+    struct span freeze = json_text(test, "claim.freeze");
+    enum err_code rc = buf_new(CTL_BODY_SIZE_MAX, &line, err);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    for (const struct json *at = json_first(windows); rc == ERR_OK && at != NULL;
+         at = json_next(at)) {
+        rc = buf_append_format(line, err, "%s%.*s", at == json_first(windows) ? "" : ", ",
+                               SPAN_ARGS(json_string(at)));
+    }
+    if (rc == ERR_OK && buf_size(line) > 0) {
+        rc = buf_append_format(line, err, " (%.*s)", SPAN_ARGS(json_text(test, "time_zone")));
+    }
+    if (rc == ERR_OK && buf_size(line) > 0) {
+        rc = ctl_print_line("an approval can be used ", buf_span(line), err);
+    }
+    buf_clear(line);
+    if (rc == ERR_OK && span_is(may, "no")) {
+        rc = buf_append_format(line, err, "%.*s%s%.*s", SPAN_ARGS(json_text(test, "claim.from")),
+                               freeze.size > 0 ? ": change freeze " : "", SPAN_ARGS(freeze));
+        rc = rc == ERR_OK ? ctl_print_line("not now, but from ", buf_span(line), err) : rc;
+    } else if (rc == ERR_OK && span_is(may, "unknown")) {
+        rc = ctl_print_line("", SPAN_LITERAL("this host does not know its time zone: tzdata"), err);
+    }
+    return rc;
+}
+
 static enum err_code show_rules(const struct json *test, struct err *err)
 {
     const struct json *excludes = json_get(test, "exclude_requester_groups");
@@ -330,7 +364,10 @@ static enum err_code show_rules(const struct json *test, struct err *err)
          at = json_next(at)) {
         rc = show_group("does not decide what its own members ask for: ", at, err);
     }
-    return rc == ERR_OK ? show_glass(test, err) : rc;
+    if (rc == ERR_OK) {
+        rc = show_glass(test, err);
+    }
+    return rc == ERR_OK ? show_claim(test, err) : rc;
 }
 
 /* ", in the place of U0APR00001 for security" */

@@ -50,6 +50,7 @@ command_fn cmd_token_add, cmd_token_list, cmd_token_revoke;
 command_fn cmd_delegate_add, cmd_delegate_list, cmd_delegate_remove;
 command_fn cmd_step_up_enrol, cmd_step_up_list, cmd_step_up_remove, cmd_step_up_unlock;
 command_fn cmd_policy_apply, cmd_policy_list, cmd_policy_show, cmd_policy_test;
+command_fn cmd_freeze_add, cmd_freeze_list, cmd_freeze_remove;
 command_fn cmd_outbox_list, cmd_outbox_replay;
 command_fn cmd_audit_list, cmd_audit_verify;
 command_fn cmd_config_check, cmd_config_dump;

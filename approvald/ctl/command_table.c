@@ -259,6 +259,40 @@ static const struct command table[] = {
      1,
      false,
      cmd_policy_test},
+    {{"freeze", "add"},
+     "NAME",
+     "let nobody use an approval for some time, whatever its policy",
+     "A change freeze: from --from (without it: from now) to --until, or --for so long, every "
+     "claim\n"
+     "is refused and says until when. Requests can be made and decided. Who breaks the glass\n"
+     "may go on, unless --all is given. Needs a --reason; root, on the primary.\n"
+     "\n"
+     "  approvalctl freeze add x-mas --from 2026-12-23T17:00:00Z --until 2027-01-02T07:00:00Z \\\n"
+     "      --reason \"no changes over the holidays\"\n"
+     "  approvalctl freeze add incident-88 --for 2h --all --reason \"find the cause first\"\n",
+     CONNECTED | BIT(FROM) | BIT(UNTIL) | BIT(FOR) | BIT(ALL) | BIT(REASON),
+     1,
+     1,
+     false,
+     cmd_freeze_add},
+    {{"freeze", "list"},
+     "",
+     "list change freezes: which holds, is to come, is over",
+     "  approvalctl freeze list\n",
+     CONNECTED,
+     0,
+     0,
+     false,
+     cmd_freeze_list},
+    {{"freeze", "remove"},
+     "NAME",
+     "end a change freeze, or call it off",
+     "  approvalctl freeze remove incident-88\n",
+     CONNECTED,
+     1,
+     1,
+     false,
+     cmd_freeze_remove},
     {{"outbox", "list"},
      "",
      "list what is owed to Slack and webhooks, and why it failed",

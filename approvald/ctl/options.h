@@ -50,7 +50,7 @@
     X(OPTION_APPROVER, "approver", "USER", "Slack user id of who would approve; may be repeated")  \
     X(OPTION_DEAD, "dead", NULL, "only what was given up")                                         \
     X(OPTION_ALL, "all", NULL, "every one of them")                                                \
-    X(OPTION_FROM, "from", "N", "first entry")                                                     \
+    X(OPTION_FROM, "from", "N", "first entry, or the time when it begins")                         \
     X(OPTION_ID, "id", "ID", "only this request")                                                  \
     X(OPTION_HEAD_FILE, "head-file", "FILE", "remember the newest entry; sees a shortened log")    \
     X(OPTION_CONFIG, "config", "FILE", "approvald's configuration")                                \
@@ -76,7 +76,8 @@
     X(OPTION_END, "end", NULL, "of a rotation: no longer trust the former authorities")            \
     X(OPTION_BEGIN, "begin", "DATE", "from then on: 2026-12-24 or 2026-12-24T08:00, here")         \
     X(OPTION_UNTIL, "until", "DATE", "until the end of that day, or until 2026-12-24T08:00")       \
-    X(OPTION_BREAK_GLASS, "break-glass", NULL, "an emergency: alone, and everybody is told")
+    X(OPTION_BREAK_GLASS, "break-glass", NULL, "an emergency: alone, and everybody is told")       \
+    X(OPTION_FOR, "for", "TIME", "how long it takes: 90m, 2h, 3d")
 
 enum option {
 #define OPTION_ENUM(option, name, value, help) option,

@@ -73,7 +73,7 @@ enum err_code api_attach(struct api *api, struct http_server *server, struct err
     const struct http_route *const all[] = {
         api_request_routes(),    api_admin_routes(),   api_policy_test_routes(),
         api_delegation_routes(), api_step_up_routes(), api_backup_routes(),
-        api_waiting_routes(),    api_health_routes(),
+        api_waiting_routes(),    api_freeze_routes(),  api_health_routes(),
     };
     enum err_code rc = ERR_OK;
 
@@ -102,7 +102,8 @@ static const uint16_t refusal_statuses[] = {
     [REFUSAL_APPROVER_GONE] = 409,   [REFUSAL_STOOD_IN] = 409,
     [REFUSAL_STEP_UP] = 403,         [REFUSAL_CODE] = 403,
     [REFUSAL_NO_GLASS] = 403,        [REFUSAL_GLASS_OWN] = 403,
-    [REFUSAL_GLASS_REASON] = 400,
+    [REFUSAL_GLASS_REASON] = 400,    [REFUSAL_CLOSED] = 409,
+    [REFUSAL_FROZEN] = 409,
 };
 
 static uint32_t code_status(enum err_code rc)
@@ -144,8 +145,10 @@ static uint32_t code_status(enum err_code rc)
 
 static const char *fail_detail(enum err_code rc, enum refusal refusal, const struct err *err)
 {
+    bool timed = refusal == REFUSAL_CLOSED || refusal == REFUSAL_FROZEN;
+
     if (refusal != REFUSAL_NONE) {
-        return refusal_sentence(refusal);
+        return timed && err != NULL ? err->message : refusal_sentence(refusal);
     }
     if (rc == ERR_UNKNOWN_FATE) {
         return "It is not known whether this was done. Retry with the same Idempotency-Key.";

@@ -192,17 +192,6 @@ static void add_clocks(struct json *object, const struct policy_clocks *clocks)
     json_add_text(object, "recheck", span_text(policy_recheck_word(clocks->recheck)));
 }
 
-static void add_glass(struct json *object, const struct policy_glass *glass)
-{
-    struct json *tell;
-
-    json_add_bool(object, "break_glass_root", glass->root);
-    add_names(object, "break_glass", glass->users, glass->user_count);
-    tell = json_add_object(object, "break_glass_tell");
-    add_text_or_null(tell, "channel", glass->channel);
-    add_names(tell, "users", glass->tells, glass->tell_count);
-}
-
 static void add_policy(struct json *list, const struct policy *policy)
 {
     struct json *object = json_add_object(list, NULL);
@@ -226,7 +215,7 @@ static void add_policy(struct json *list, const struct policy *policy)
     add_names(object, "groups", policy->groups, policy->group_count);
     add_names(object, "webhooks", policy->webhooks, policy->webhook_count);
     add_clocks(object, &policy->clocks);
-    add_glass(object, &policy->glass);
+    policy_json_more(policy, object);
     render_policy_fields(policy, object);
     json_add_bool(object, "delegation", policy->delegation);
     json_add_bool(object, "step_up", policy->step_up);

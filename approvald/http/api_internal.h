@@ -16,6 +16,14 @@ struct buf;
 
 enum scope { SCOPE_ASK = 1, SCOPE_DECIDE = 2, SCOPE_READ = 4, SCOPE_ROOT = 8 };
 
+/* What is in the way of a claim under a policy, while the rest of an answer is looked for. */
+struct call_gate {
+    bool known;
+    bool held;
+    uint64_t until_ms;
+    char freeze[CORE_NAME_SIZE_MAX + 1];
+};
+
 /* Lives in its request (http_request_context) until that is answered. */
 struct call {
     struct api *api;
@@ -28,6 +36,7 @@ struct call {
     bool waiting;           /* linked in a bucket */
     uint64_t wait_until_ms; /* 0: answer at once */
     struct request_id id;
+    struct call_gate gate;
     struct call *next;
     char token[CORE_NAME_SIZE_MAX + 1];
     char user[CORE_SLACK_ID_SIZE_MAX + 1];
@@ -78,6 +87,11 @@ bool call_flag(const struct call *call, const char *name);
 void wait_begin(struct call *call); /* until call->wait_until_ms or an outcome */
 void wait_changed(void *arg, const struct request_id *id);
 
+/* policy_json.c: adds break_glass, windows and what belongs to them. */
+void policy_json_more(const struct policy *policy, struct json *object);
+/* windows, time_zone, outside_windows alone. */
+void policy_json_windows(const struct policy_windows *windows, struct json *object);
+
 /* The routes of each file. */
 const struct http_route *api_request_routes(void);
 const struct http_route *api_admin_routes(void);
@@ -86,6 +100,7 @@ const struct http_route *api_delegation_routes(void);
 const struct http_route *api_step_up_routes(void);
 const struct http_route *api_backup_routes(void);
 const struct http_route *api_waiting_routes(void);
+const struct http_route *api_freeze_routes(void);
 const struct http_route *api_health_routes(void);
 
 #endif

@@ -11,7 +11,12 @@
 #include "approvald/core/policy.h"
 #include "approvald/http/api_internal.h"
 #include "approvald/http/limits.h"
+#include "approvald/service/freezes.h"
+#include "base/assert.h"
 #include "base/json.h"
+#include "base/text.h"
+
+#include <stdio.h>
 
 /* The value of a parameter into text; empty when it is absent. False: answered with 400. */
 static bool get_user(struct call *call, const char *name, char text[API_PARAM_SIZE_MAX])
@@ -204,6 +209,29 @@ static void add_approver(struct json *object,
     add_need_names(node, policy, needs);
 }
 
+/* Whether an approval could be used now, and else from when on. */
+static void add_gate(struct json *object, const struct call_gate *gate)
+{
+    struct json *node = json_add_object(object, "claim");
+    char text[TEXT_TIME_SIZE];
+
+    json_add_text(node, "may",
+                  !gate->known ? SPAN_LITERAL("unknown")
+                  : gate->held ? SPAN_LITERAL("no")
+                               : SPAN_LITERAL("yes"));
+    if (gate->held && gate->until_ms != UINT64_MAX) {
+        text_format_time(gate->until_ms, text);
+        json_add_text(node, "from", span_text(text));
+    } else {
+        json_add_null(node, "from");
+    }
+    if (gate->held && gate->freeze[0] != '\0') {
+        json_add_text(node, "freeze", span_text(gate->freeze));
+    } else {
+        json_add_null(node, "freeze");
+    }
+}
+
 static void answer(struct call *call, const struct policy *policy)
 {
     char requester[API_PARAM_SIZE_MAX];
@@ -236,6 +264,8 @@ static void answer(struct call *call, const struct policy *policy)
     for (uint32_t i = 0; i < policy->glass.user_count; i++) {
         json_add_text(list, NULL, policy->glass.users[i]);
     }
+    policy_json_windows(&policy->windows, object);
+    add_gate(object, &call->gate);
     if (user[0] == '\0') {
         json_add_null(object, "approver");
     } else {
@@ -311,13 +341,35 @@ static void on_first(void *arg,
     }
 }
 
+static void
+on_gate(void *arg, enum err_code rc, const struct err *err, const struct service_gate *gate)
+{
+    struct call *call = arg;
+    int size;
+
+    if (rc != ERR_OK) {
+        call_fail(call, rc, rc == ERR_NOT_FOUND ? REFUSAL_UNKNOWN_POLICY : REFUSAL_NONE, err);
+        return;
+    }
+    call->gate = (struct call_gate){
+        .known = !gate->zone_unknown, .held = gate->held, .until_ms = gate->hold.until_ms};
+    size =
+        snprintf(call->gate.freeze, sizeof call->gate.freeze, "%.*s", SPAN_ARGS(gate->hold.freeze));
+    ASSERT(size >= 0 && (size_t)size < sizeof call->gate.freeze); /* freeze_check bounds names */
+    list(call, on_first);
+}
+
 static void test(void *arg, struct http_request *request)
 {
     struct call *call = call_begin(arg, request, SCOPE_ROOT);
     char text[API_PARAM_SIZE_MAX];
+    struct err err = ERR_INIT;
 
     if (call != NULL && get_user(call, "requester", text) && get_user(call, "approver", text)) {
-        list(call, on_first);
+        call_check(call,
+                   service_gate(call->api->options.service, http_request_param(request, 0), on_gate,
+                                call, &err),
+                   &err);
     }
 }
 

@@ -3,6 +3,7 @@
  * Owns their framing in a job's out, and the code that stands for a refusal.
  * Never shares memory of the store with the loop: everything is copied. */
 #include "approvald/service/answer.h"
+#include "approvald/service/gate.h"
 
 #include "base/assert.h"
 #include "base/buf.h"
@@ -211,6 +212,8 @@ enum err_code refusal_code(enum refusal refusal)
     case REFUSAL_STOOD_IN:
     case REFUSAL_POLICY_CHANGED:
     case REFUSAL_APPROVER_GONE:
+    case REFUSAL_CLOSED:
+    case REFUSAL_FROZEN:
         return ERR_CONFLICT;
     case REFUSAL_EXPIRED:
     case REFUSAL_LAPSED:
@@ -227,6 +230,7 @@ void request_job_answer(struct job *job, enum err_code rc, const struct err *err
     struct service_answer answer = {
         .refusal = job->refusal, .replayed = job->replayed, .deferred = job->deferred};
     struct err refused = ERR_INIT;
+    char sentence[GATE_SENTENCE_SIZE];
     struct request request;
     struct policy policy;
     struct unpack cursor;
@@ -241,7 +245,11 @@ void request_job_answer(struct job *job, enum err_code rc, const struct err *err
     answer.policy = answer_next_policy(&cursor, &policy) ? &policy : NULL;
     rc = refusal_code(job->refusal);
     if (rc != ERR_OK) {
-        (void)err_set(&refused, rc, "%s", refusal_sentence(job->refusal));
+        struct request_hold hold = {.until_ms = job->hold_until_ms};
+
+        gate_sentence(job->refusal, answer.request == NULL ? &hold : &answer.request->hold,
+                      sentence);
+        (void)err_set(&refused, rc, "%s", sentence);
         err = &refused;
     }
     request_job->done(job->arg, rc, err, &answer);

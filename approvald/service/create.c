@@ -9,6 +9,7 @@
 #include "approvald/core/reach.h"
 #include "approvald/core/request_id.h"
 #include "approvald/service/answer.h"
+#include "approvald/service/gate.h"
 #include "approvald/service/input.h"
 
 #include "base/assert.h"
@@ -217,6 +218,36 @@ static enum err_code judge_fields(struct work *work,
     return rc;
 }
 
+static enum err_code check_reach(struct work *work, const struct subject *subject)
+{
+    if (reach_is_possible(&subject->policy, &subject->request) ||
+        glass_is_possible(&subject->request, &subject->policy)) {
+        return ERR_OK;
+    }
+    return err_set(work->err, ERR_INVALID,
+                   "requester: too few people could approve this, for who asks and for whom do not "
+                   "decide; let somebody else ask, or for somebody else");
+}
+
+/* What is in the way of a claim now is shown on the card from the beginning; a policy may say that
+ * nothing is asked then. Only such a policy is kept from a request by a zone that is not known. */
+static enum err_code
+look_at_gate(struct work *work, struct subject *subject, enum refusal *ret_refusal)
+{
+    struct request_hold *hold = &subject->request.hold;
+    bool held = false;
+    enum err_code rc = gate_look(work, &subject->policy, false, hold, &held);
+
+    *ret_refusal = REFUSAL_NONE;
+    if (rc == ERR_UNAVAILABLE && !subject->policy.windows.refuse) {
+        return ERR_OK;
+    }
+    if (rc == ERR_OK && held && subject->policy.windows.refuse) {
+        *ret_refusal = hold->freeze.size > 0 ? REFUSAL_FROZEN : REFUSAL_CLOSED;
+    }
+    return rc;
+}
+
 static enum err_code make(struct work *work, struct create_job *job)
 {
     AUTO_BUF struct buf *stored = NULL;
@@ -256,11 +287,16 @@ static enum err_code make(struct work *work, struct create_job *job)
                        SPAN_ARGS(create->policy));
     }
     fill(work, job, &subject.policy, &subject.request);
-    if (!reach_is_possible(&subject.policy, &subject.request) &&
-        !glass_is_possible(&subject.request, &subject.policy)) {
-        return err_set(work->err, ERR_INVALID,
-                       "requester: too few people could approve this, for who asks and for whom "
-                       "do not decide; let somebody else ask, or for somebody else");
+    rc = look_at_gate(work, &subject, &refusal);
+    if (rc == ERR_OK) {
+        rc = check_reach(work, &subject);
+    }
+    if (rc == ERR_OK && refusal != REFUSAL_NONE) {
+        work->job->hold_until_ms = subject.request.hold.until_ms;
+        return refuse(work, job, refusal);
+    }
+    if (rc != ERR_OK) {
+        return rc;
     }
     if (subject.policy.fields.size > 0 || job->fields.size > 0) {
         rc = buf_new(CORE_FIELD_VALUES_SIZE_MAX, &stored, work->err);

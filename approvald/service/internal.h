@@ -19,6 +19,7 @@ struct buf;
 struct metric;
 struct tokens;
 struct groups;
+struct zones;
 
 /* The writer's memory of what the store says; restored when a job fails. */
 struct writer_state {
@@ -39,9 +40,10 @@ struct writer_state {
 /* Written at start on the loop, afterwards touched by the writer thread alone. */
 struct writer {
     struct writer_state state;
-    struct buf *row;   /* owned: the value being written */
-    struct buf *entry; /* owned: an audit entry's bytes */
-    struct book *book; /* owned */
+    struct buf *row;     /* owned: the value being written */
+    struct buf *entry;   /* owned: an audit entry's bytes */
+    struct book *book;   /* owned */
+    struct zones *zones; /* owned */
     uint64_t open_count_max;
 };
 

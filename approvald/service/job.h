@@ -55,6 +55,7 @@ struct job {
     uint64_t begun_us;    /* when it was submitted; clock_precise_us */
     struct counts counts; /* after the job */
     struct glass_seen glass;
+    uint64_t hold_until_ms; /* of a refusal that has a time and no request */
     uint64_t audit_seq;
     struct job *next; /* in the pool */
 };

@@ -15,6 +15,7 @@
  * | inbox      | u64 seq                               | codec_inbox                            |
  * | heads      | policy name                           | u32 version                            |
  * | policies   | policy name, NUL, u32 version         | codec_policy                           |
+ * | freezes    | name                                  | codec_freeze                           |
  * | tokens     | u64 token id                          | codec_token                            |
  * | delegations| substitute's user id, NUL, u64 id      | codec_delegation                       |
  * | step_ups   | user id                               | codec_step_up                          |
@@ -43,6 +44,7 @@ enum table {
     TABLE_INBOX = 'i',
     TABLE_HEADS = 'h',
     TABLE_POLICIES = 'l',
+    TABLE_FREEZES = 'f',
     TABLE_TOKENS = 't',
     TABLE_DELEGATIONS = 'g',
     TABLE_STEP_UPS = 's',

@@ -55,6 +55,9 @@
 #define SERVICE_CARD_ITEM_COUNT_MAX    20          /* cards put right in one transaction */
 #define SERVICE_CARD_ENDED_MS          CORE_DAY_MS /* an older outcome is history */
 
+#define SERVICE_ZONE_COUNT_MAX 16 /* time zones in memory: a company is in fewer; 8 KiB each */
+#define SERVICE_ZONE_KEEP_MS   (60 * CORE_MINUTE_MS) /* then tzdata may have been updated */
+
 #define SERVICE_TEXT_SIZE_MAX   65536 /* bytes of a text before it is cleaned and counted */
 #define SERVICE_TEXT_SLOT_COUNT 5 /* texts of one call: title, reason, target, details, fields */
 

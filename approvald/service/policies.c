@@ -3,6 +3,7 @@
  * Owns versions: each change is a new one, old ones stay for the requests that pin them.
  * Never applies half a text: it is one transaction. */
 #include "approvald/core/email.h"
+#include "approvald/core/gate.h"
 #include "approvald/core/needs.h"
 #include "approvald/core/policy.h"
 #include "approvald/service/answer.h"
@@ -11,9 +12,11 @@
 #include "approvald/service/policy_diff.h"
 #include "approvald/service/policy_text.h"
 #include "approvald/service/prune.h"
+#include "approvald/service/zones.h"
 
 #include "base/assert.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "storage/storage.h"
@@ -74,6 +77,26 @@ put_version(struct work *work, struct apply_job *job, const struct policy *appli
     }
     return audit_apply(work, job, stored.deleted ? AUDIT_POLICY_DELETED : AUDIT_POLICY_APPLIED,
                        buf_span(detail));
+}
+
+/* A policy whose zone this host does not know would never open. */
+static enum err_code check_zone(struct work *work, const struct policy *policy)
+{
+    const struct tz *tz;
+    enum err_code rc;
+
+    if (policy->windows.count == 0 || policy->deleted) {
+        return ERR_OK;
+    }
+    rc = zones_get(work->writer->zones, policy->windows.zone,
+                   clock_boot_ms(work->job->service->clock), &tz, work->err);
+    if (rc == ERR_OK && windows_open_ms(&policy->windows, tz, work->now_ms) == UINT64_MAX) {
+        return err_set(work->err, ERR_INVALID, "policy %.*s: windows: they never open",
+                       SPAN_ARGS(policy->name));
+    }
+    return rc == ERR_OK ? ERR_OK
+                        : err_wrap(work->err, ERR_INVALID, "policy %.*s: time_zone",
+                                   SPAN_ARGS(policy->name));
 }
 
 /* Compares with the version in force; writes a new one if they differ. */
@@ -232,6 +255,9 @@ static enum err_code apply_set(struct work *work, struct apply_job *job, struct 
                            SPAN_ARGS(policy.name));
         }
         rc = add_total(totals, &policy, work->err);
+        if (rc == ERR_OK) {
+            rc = check_zone(work, &policy);
+        }
         if (rc == ERR_OK) {
             rc = apply_one(work, job, &policy);
         }

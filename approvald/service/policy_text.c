@@ -10,10 +10,12 @@
 #include "approvald/service/limits.h"
 #include "approvald/service/policy_fields.h"
 #include "approvald/service/policy_needs.h"
+#include "approvald/service/windows_text.h"
 
 #include "base/assert.h"
 #include "base/conf.h"
 #include "base/mem.h"
+#include "base/tz.h"
 
 #include <string.h>
 
@@ -71,6 +73,13 @@ static const struct conf_option options[] = {
      "W…), and \"root\" for what root on a host asked."},
     {"policy", "break_glass_tell", CONF_LIST, "", 0, GLASS_TEXT_TELL_COUNT_MAX, NULL,
      "Who is told of it besides the channel: Slack user ids, and at most one channel id (C…, G…)."},
+    {"policy", "windows", CONF_LIST, "", 0, CORE_WINDOW_COUNT_MAX, NULL,
+     "When an approval may be claimed, as \"mon-fri 09:00-17:00\"; without one: always."},
+    {"policy", "time_zone", CONF_TEXT, "UTC", 0, TZ_NAME_SIZE_MAX, NULL,
+     "Whose clock the windows go by, such as Europe/Berlin."},
+    {"policy", "outside_windows", CONF_CHOICE, "wait", 0, 0, "wait refuse",
+     "Whether, outside the windows and while a freeze holds, it can be asked and decided (and the "
+     "claim waits), or nothing can be asked."},
     {"policy", "fields", CONF_LIST, "", 0, CORE_FIELD_COUNT_MAX, NULL,
      "Names of fields that a request has besides; each is a section field of this text."},
     {"policy", "delegation", CONF_BOOL, "false", 0, 0, NULL,
@@ -228,6 +237,9 @@ read_policy(struct policy_set *set, const struct conf_section *section, struct e
     }
     if (rc == ERR_OK) {
         rc = glass_text_read(section, policy, err);
+    }
+    if (rc == ERR_OK) {
+        rc = windows_text_read(section, policy, err);
     }
     if (rc == ERR_OK) {
         rc = policy_fields_read(set->fields, set->conf, section, &policy->fields, err);

@@ -5,6 +5,7 @@
 #include "approvald/service/press.h"
 #include "approvald/core/needs.h"
 #include "approvald/service/delegations.h"
+#include "approvald/service/gate.h"
 #include "approvald/service/step_up.h"
 
 #include "base/assert.h"
@@ -134,6 +135,24 @@ static enum err_code check_code(struct work *work,
     return rc;
 }
 
+/* What an approval would have to wait for. A zone that is not known keeps nobody from deciding: the
+ * claim will say so. */
+static enum err_code look_at_gate(struct work *work,
+                                  const struct press *press,
+                                  const struct subject *subject,
+                                  struct request_hold *hold,
+                                  struct approval_event *event)
+{
+    bool held = false;
+    enum err_code rc = ERR_OK;
+
+    if (press->verdict != VERDICT_REJECT || request_is_delayed(&subject->request)) {
+        rc = gate_look(work, &subject->policy, press->verdict == VERDICT_GLASS, hold, &held);
+    }
+    event->hold = rc == ERR_OK && held ? hold : NULL;
+    return rc == ERR_UNAVAILABLE ? ERR_OK : rc;
+}
+
 static enum err_code step(struct work *work,
                           const struct press *press,
                           const struct facts *facts,
@@ -155,6 +174,7 @@ static enum err_code step(struct work *work,
                               .quiet = press->quiet};
     struct approval_effects effects;
     struct facts known;
+    struct request_hold hold;
     struct policy head;
     bool found = false;
     enum err_code rc = ERR_OK;
@@ -166,6 +186,9 @@ static enum err_code step(struct work *work,
         known = *facts;
         rc = delegations_apply(work, press->actor.user, missing == PRESS_GIVE_UP, &known);
         event.facts = &known;
+    }
+    if (rc == ERR_OK) {
+        rc = look_at_gate(work, press, subject, &hold, &event);
     }
     if (rc != ERR_OK) {
         return rc;

@@ -116,6 +116,21 @@ static void add_glass(struct json *parent, const struct request_glass *glass)
     add_text(node, "reason", glass->reason);
 }
 
+/* until null: no end can be seen. */
+static void add_hold(struct json *parent, const struct request_hold *hold)
+{
+    struct json *node;
+
+    if (hold->until_ms == 0) {
+        json_add_null(parent, "held");
+        return;
+    }
+    node = json_add_object(parent, "held");
+    add_time(node, "until", hold->until_ms == UINT64_MAX ? 0 : hold->until_ms);
+    add_text(node, "freeze", hold->freeze);
+    add_text(node, "reason", hold->reason);
+}
+
 static void add_fields(struct json *parent, const struct request *request)
 {
     struct json *object = json_add_object(parent, "fields");
@@ -205,6 +220,7 @@ static void add_answer(struct json *parent, const struct request *request)
     json_add_u64(parent, "rejections", needs_rejections(request, request->decision_count));
     add_decisions(parent, request, &result);
     add_glass(parent, &request->glass);
+    add_hold(parent, &request->hold);
     add_text(parent, "cancelled_by", cancelled ? request->end_actor : SPAN_NONE);
     add_text(parent, "cancel_reason", cancelled ? request->end_reason : SPAN_NONE);
     if (request->use == USE_CONSUMED) {

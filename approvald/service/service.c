@@ -8,6 +8,7 @@
 #include "approvald/service/prune.h"
 #include "approvald/service/tokens.h"
 #include "approvald/service/work.h"
+#include "approvald/service/zones.h"
 
 #include "base/assert.h"
 #include "base/buf.h"
@@ -129,6 +130,9 @@ make(const struct service_options *options, struct service **ret_service, struct
     }
     if (rc == ERR_OK) {
         rc = book_new(&service->writer.book, err);
+    }
+    if (rc == ERR_OK) {
+        rc = zones_new(options->zone_folder, &service->writer.zones, err);
     }
     for (size_t i = 0; rc == ERR_OK && i < SERVICE_TEXT_SLOT_COUNT; i++) {
         rc = buf_new(SERVICE_TEXT_SIZE_MAX, &service->texts[i], err);
@@ -282,6 +286,7 @@ void service_free(struct service *service)
     buf_free(service->writer.row);
     buf_free(service->writer.entry);
     book_free(service->writer.book);
+    zones_free(service->writer.zones);
     tokens_free(service->tokens);
     groups_free(service->groups);
     delegations_free(service->delegations);

@@ -35,6 +35,7 @@ struct service_options {
     uint32_t open_count_max;   /* pending requests at once; 0: the default */
     struct span step_up_key;   /* what the seeds of one-time codes are sealed with, of any size;
                                   empty: nobody can be enrolled, and no code counts */
+    const char *zone_folder;   /* borrowed; NULL: this host's zones of time */
 };
 
 /* Reads what it keeps in memory (tokens, policies' heads, counts). Blocks until read. */

@@ -5,6 +5,7 @@
  * Never runs two ticks at once, never holds the writer longer than a bounded piece of work. */
 #include "approvald/core/request_id.h"
 #include "approvald/service/answer.h"
+#include "approvald/service/gate.h"
 #include "approvald/service/prune.h"
 
 #include "base/assert.h"
@@ -64,6 +65,7 @@ static enum err_code end_one(struct work *work, struct tick_job *job, const stru
                                    .elapsed = &work->writer->state.elapsed,
                                    .actor = system};
     struct approval_effects effects;
+    struct request_hold hold;
     struct subject subject;
     struct key key = key_deadline(due->deadline_ms, &due->id);
     enum err_code rc;
@@ -80,6 +82,15 @@ static enum err_code end_one(struct work *work, struct tick_job *job, const stru
     }
     if (rc != ERR_OK) {
         return rc;
+    }
+    if (request_is_delayed(&subject.request)) {
+        bool held = false;
+
+        rc = gate_look(work, &subject.policy, false, &hold, &held);
+        event.hold = rc == ERR_OK && held ? &hold : NULL;
+    }
+    if (rc != ERR_OK && rc != ERR_UNAVAILABLE) {
+        return rc; /* without its zone it takes effect all the same: the claim will say so */
     }
     approval_step(&subject.request, &subject.policy, &event, &effects);
     if (!effects.changed) {

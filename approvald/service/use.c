@@ -5,6 +5,7 @@
 #include "approvald/core/eligible.h"
 #include "approvald/core/needs.h"
 #include "approvald/service/answer.h"
+#include "approvald/service/gate.h"
 #include "approvald/service/input.h"
 #include "approvald/service/press.h"
 #include "approvald/service/replay.h"
@@ -69,6 +70,7 @@ static enum err_code step(struct work *work, struct use_job *job, struct subject
 {
     struct approval_event event = job->event;
     struct approval_effects effects;
+    struct request_hold hold;
     struct claim_check check;
     struct policy head;
     enum err_code rc = ERR_OK;
@@ -79,6 +81,15 @@ static enum err_code step(struct work *work, struct use_job *job, struct subject
         approval_is_rechecked(&subject->request, &subject->policy)) {
         rc = check_of(work, job, subject, &head, &check);
         event.check = &check;
+    }
+    if (rc == ERR_OK && event.kind != APPROVAL_CONSUME) {
+        bool held = false;
+
+        rc = gate_look(work, &subject->policy, subject->request.glass.at_ms > 0, &hold, &held);
+        event.hold = held ? &hold : NULL;
+    }
+    if (rc == ERR_UNAVAILABLE && event.kind == APPROVAL_CANCEL) {
+        rc = ERR_OK; /* it opens nothing */
     }
     if (rc != ERR_OK) {
         return rc;

@@ -217,6 +217,9 @@ static void add_promise(const struct card *card, struct json *context, struct pr
         prose_add_duration(prose, card->policy->lapses_after_ms);
     }
     prose_add(prose, ".");
+    if (card->policy != NULL) {
+        story_windows(prose, card->policy);
+    }
     add_delay(card, prose);
     blocks_context_text(context, prose_take(prose));
 }

@@ -400,8 +400,10 @@ static void reply_made(struct inflight *flight, const struct service_answer *ans
 
 /* What another choice or another moment mends stands at a field, and what was typed stays; what
  * nothing mends takes the form's place. */
-static void reply_refused(struct inflight *flight, enum refusal refusal)
+static void reply_refused(struct inflight *flight, enum refusal refusal, const struct err *err)
 {
+    bool timed = (refusal == REFUSAL_CLOSED || refusal == REFUSAL_FROZEN) && err != NULL;
+
     bool mends = refusal == REFUSAL_UNKNOWN_POLICY || refusal == REFUSAL_POLICY_DELETED ||
                  refusal == REFUSAL_NOT_ASKABLE || refusal == REFUSAL_TOO_MANY ||
                  refusal == REFUSAL_FACTS_UNKNOWN;
@@ -413,7 +415,7 @@ static void reply_refused(struct inflight *flight, enum refusal refusal)
                            "This form has asked already, and what was changed since is not in it. "
                            "/approval list shows your requests.");
     } else {
-        inbound_reply_view(flight, NULL, refusal_sentence(refusal));
+        inbound_reply_view(flight, NULL, timed ? err->message : refusal_sentence(refusal));
     }
 }
 
@@ -428,7 +430,7 @@ on_created(void *arg, enum err_code rc, const struct err *err, const struct serv
         ASSERT(answer != NULL);
         reply_made(flight, answer);
     } else if (refusal != REFUSAL_NONE) {
-        reply_refused(flight, refusal);
+        reply_refused(flight, refusal, err);
     } else if (rc == ERR_INVALID && strncmp(err->message, "fields", 6) == 0) {
         if (begin_form(flight, ASK_MEND, &failure) != ERR_OK) {
             refuse(flight, &failure);

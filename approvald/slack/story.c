@@ -383,6 +383,7 @@ void story_status(struct prose *prose,
             say_deciders(prose, request, policy);
         }
         story_decisions(prose, request);
+        story_hold(prose, request);
         break;
     case REQUEST_APPROVED:
         if (request->glass.at_ms > 0) {
@@ -391,6 +392,7 @@ void story_status(struct prose *prose,
         say_count(prose, request, bold);
         story_decisions(prose, request);
         say_use(prose, request);
+        story_hold(prose, request);
         break;
     case REQUEST_REJECTED:
         say_head(prose, story_word(story_phase(request)), bold);

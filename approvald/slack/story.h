@@ -53,6 +53,11 @@ void story_status(struct prose *prose,
                   const struct request *request,
                   const struct policy *policy,
                   const char *bold);
+/* " Only mon-fri 09:00-17:00 (Europe/Berlin).", or nothing. */
+void story_windows(struct prose *prose, const struct policy *policy);
+/* On a line of its own: what is in the way of using the approval, as it was found last; or nothing.
+ */
+void story_hold(struct prose *prose, const struct request *request);
 /* How far the first decision_count decisions go: "1 of 2", or with needs "security 1 of 1, ops 0 of
  * 2, or directors 0 of 1"; once one alternative is complete, that one alone. */
 void story_progress(struct prose *prose, const struct request *request, uint32_t decision_count);

@@ -39,6 +39,7 @@ STATUSES = {
     "What `bind_hash`": [],
     "Audit": [200],
     "Policies": [200, 200, 200],
+    "Freezes": [200, 204, 204],
     "Root": [201, 204, 200],
     "Health": [200, 200, 200],
 }
@@ -263,6 +264,16 @@ class Api(unittest.TestCase):
                 at = end
             self.assertEqual(texts, [(name, entry[name] or "") for name, _ in texts])
             self.assertEqual(at, len(raw))
+
+    def test_a_freeze_has_the_members_that_are_named(self):
+        [listed] = self.runs["Freezes"].bodies
+        self.assertEqual(listed, {"freezes": []})
+        made = {"name": "docs", "for_s": 60, "reason": "shown"}
+        self.assertEqual(self.world.admin("POST", "/v1/freezes", made).status, 204)
+        [freeze] = self.world.api("GET", "/v1/freezes", token=self.token).json()["freezes"]
+        self.assertEqual(self.world.admin("DELETE", "/v1/freezes/docs").status, 204)
+        self.assertEqual(set(freeze), {"name", "state", "from", "to", "passes", "reason",
+                                       "added_at", "added_by"})  # fmt: skip
 
     def test_policies_are_read_and_a_dry_run_writes_nothing(self):
         listed, one, _dry = self.runs["Policies"].bodies

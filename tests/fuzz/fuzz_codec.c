@@ -3,6 +3,7 @@
  * What decodes encodes again to the same bytes, and an invariant can be asked of it.
  * Owns nothing; never trusts a count: the sanitizers see it. */
 #include "approvald/core/approval.h"
+#include "approvald/core/freeze.h"
 #include "approvald/core/outbox.h"
 #include "base/assert.h"
 #include "base/buf.h"
@@ -17,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     AUTO_BUF struct buf *again = NULL;
     struct request request;
     struct outbox_row row;
+    struct freeze freeze;
     struct span bytes;
     uint32_t kind;
 
@@ -32,6 +34,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     /* Their answers do not matter, only that they can be asked. */
     if (codec_request_decode(bytes, &request, NULL) == ERR_OK) {
         (void)request_invariant(&request);
+    }
+    buf_clear(again);
+    if (codec_freeze_decode(bytes, &freeze, NULL) == ERR_OK) {
+        ASSERT(codec_freeze_encode(&freeze, again, NULL) == ERR_OK);
+        ASSERT(span_equal(bytes, buf_span(again)));
     }
     if (codec_row_decode(bytes, &row, NULL) == ERR_OK) {
         (void)outbox_row_invariant(&row);

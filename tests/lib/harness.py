@@ -313,7 +313,8 @@ slack {{
 
     def ctl(self, *args, token_file=None, check=None, env=None, timeout=60):
         """Runs approvalctl over the local socket, or with a token over HTTP."""
-        words = 2 if args[0] in ("token", "delegate", "step-up", "policy", "outbox", "audit", "config", "slack") else 1
+        words = 2 if args[0] in ("token", "delegate", "step-up", "policy", "outbox", "audit", "config", "slack",
+                                 "freeze") else 1
         where = (["--url", f"http://127.0.0.1:{self.port}", "--token-file", token_file]
                  if token_file else ["--socket", self.socket])
         argv = [os.path.join(self.build, "approvald/ctl/approvalctl"), *args[:words], *where,

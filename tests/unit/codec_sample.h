@@ -103,6 +103,33 @@ static inline struct policy codec_sample_policy_glass(void)
     return policy;
 }
 
+/* It may not be used yet, and may be at some hours only. */
+static inline struct request codec_sample_request_hold(void)
+{
+    struct request request = codec_sample_request();
+
+    request.use = USE_UNUSED;
+    request.claimed_ms = 0;
+    request.claim_hash = SPAN_NONE;
+    request.consumed_ms = 0;
+    request.hold = (struct request_hold){
+        .until_ms = 99, .freeze = SPAN_LITERAL("x-mas"), .reason = SPAN_LITERAL("holidays")};
+    return request;
+}
+
+static inline struct policy codec_sample_policy_windows(void)
+{
+    struct policy policy = codec_sample_policy();
+
+    policy.windows =
+        (struct policy_windows){.count = 2,
+                                .items = {{.days = 31, .from_min = 540, .to_min = 1020},
+                                          {.days = 64, .from_min = 1320, .to_min = 360}},
+                                .zone = SPAN_LITERAL("Europe/Berlin"),
+                                .refuse = true};
+    return policy;
+}
+
 /* The same with what newer versions have added: their stored forms have another end. */
 static inline struct request codec_sample_request_needs(void)
 {

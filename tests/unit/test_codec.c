@@ -18,11 +18,13 @@
 #define SAMPLE_POLICY_FIELDS   (CODEC_KIND_COUNT + 4)
 #define SAMPLE_REQUEST_GLASS   (CODEC_KIND_COUNT + 5)
 #define SAMPLE_POLICY_GLASS    (CODEC_KIND_COUNT + 6)
-#define SAMPLE_COUNT           (CODEC_KIND_COUNT + 7)
+#define SAMPLE_REQUEST_HOLD    (CODEC_KIND_COUNT + 7)
+#define SAMPLE_POLICY_WINDOWS  (CODEC_KIND_COUNT + 8)
+#define SAMPLE_COUNT           (CODEC_KIND_COUNT + 9)
 
 static uint32_t kind_of(uint32_t sample)
 {
-    static const uint32_t others[] = {0, 1, 4, 0, 1, 0, 1};
+    static const uint32_t others[] = {0, 1, 4, 0, 1, 0, 1, 0, 1};
 
     return sample < CODEC_KIND_COUNT ? sample : others[sample - CODEC_KIND_COUNT];
 }
@@ -32,15 +34,17 @@ static struct request request_of(uint32_t sample)
     return sample == SAMPLE_REQUEST_NEEDS    ? codec_sample_request_needs()
            : sample == SAMPLE_REQUEST_FIELDS ? codec_sample_request_fields()
            : sample == SAMPLE_REQUEST_GLASS  ? codec_sample_request_glass()
+           : sample == SAMPLE_REQUEST_HOLD   ? codec_sample_request_hold()
                                              : codec_sample_request();
 }
 
 static struct policy policy_of(uint32_t sample)
 {
-    return sample == SAMPLE_POLICY_NEEDS    ? codec_sample_policy_needs()
-           : sample == SAMPLE_POLICY_FIELDS ? codec_sample_policy_fields()
-           : sample == SAMPLE_POLICY_GLASS  ? codec_sample_policy_glass()
-                                            : codec_sample_policy();
+    return sample == SAMPLE_POLICY_NEEDS     ? codec_sample_policy_needs()
+           : sample == SAMPLE_POLICY_FIELDS  ? codec_sample_policy_fields()
+           : sample == SAMPLE_POLICY_GLASS   ? codec_sample_policy_glass()
+           : sample == SAMPLE_POLICY_WINDOWS ? codec_sample_policy_windows()
+                                             : codec_sample_policy();
 }
 
 static enum err_code encode(uint32_t sample, struct buf *buf, struct err *err)

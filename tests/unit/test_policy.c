@@ -253,7 +253,11 @@ static void only_who_decides_and_how_are_rules(void)
                                        .escalate_after_ms = 1,
                                        .effect_after_ms = 1,
                                        .escalate_channel = SPAN_LITERAL("C0BOSS")},
-                            .glass = {.root = true, .channel = SPAN_LITERAL("C0LOUD")}};
+                            .glass = {.root = true, .channel = SPAN_LITERAL("C0LOUD")},
+                            .windows = {.count = 1,
+                                        .items = {{.days = 1, .from_min = 1, .to_min = 2}},
+                                        .zone = SPAN_LITERAL("UTC"),
+                                        .refuse = true}};
     CU_ASSERT_FALSE(policy_rules_equal(&before, &after));
     for (size_t i = 0; i < POLICY_FIELD_COUNT; i++) {
         CU_ASSERT_FALSE(policy_field_equal(&before, &after, i));
@@ -395,7 +399,12 @@ static void a_difference_names_the_changed_fields(void)
     after.glass.user_count = 1;
     after.glass.users[0] = SPAN_LITERAL("U0ANN");
     after.glass.channel = SPAN_LITERAL("C0LOUD");
-    for (size_t i = POLICY_FIELD_COUNT - 7; i < POLICY_FIELD_COUNT; i++) {
+    after.windows = (struct policy_windows){
+        .count = 2,
+        .items = {{.days = 0x3b, .from_min = 540, .to_min = 1020}, {.days = 127, .to_min = 1440}},
+        .zone = SPAN_LITERAL("UTC"),
+        .refuse = true};
+    for (size_t i = POLICY_FIELD_COUNT - 10; i < POLICY_FIELD_COUNT; i++) {
         CU_ASSERT_FALSE(policy_field_equal(&before, &after, i));
         buf_clear(buf);
         CU_ASSERT_EQUAL(policy_field_format(&after, i, buf, &err), ERR_OK);
@@ -403,6 +412,8 @@ static void a_difference_names_the_changed_fields(void)
                   span_is(buf_span(buf), "C0BOSS, U0BOSS, S0BOSS"));
         CU_ASSERT(strcmp(policy_field_name(i), "takes_effect_after") != 0 ||
                   span_is(buf_span(buf), "1m"));
+        CU_ASSERT(strcmp(policy_field_name(i), "windows") != 0 ||
+                  span_is(buf_span(buf), "mon,tue,thu-sat 09:00-17:00, daily 00:00-24:00"));
         CU_ASSERT(strcmp(policy_field_name(i), "break_glass") != 0 ||
                   span_is(buf_span(buf), "root, U0ANN"));
     }

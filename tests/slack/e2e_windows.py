@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""e2e_windows.py: windows of time and change freezes, in Slack, through the API and with approvalctl.
+
+Owns nothing but its cases; the World is e2e.py's. Windows are shut for hours around the present one,
+so that no hour that ends meanwhile matters.
+"""
+import json
+import re
+import time
+
+from e2e import EndToEnd, harness, main
+from e2e_hostile import CONTROLS, CORPUS
+from e2e_sdk import run
+from lib.harness import ANA, CHANNEL, RITA
+
+HOUR = time.gmtime().tm_hour
+SHUT = f"daily {(HOUR + 3) % 24:02}:00-{(HOUR - 2) % 24:02}:00"
+OPEN = f"daily {(HOUR - 2) % 24:02}:00-{(HOUR + 3) % 24:02}:00"
+COMMON = f'channel = "{CHANNEL}" approvers = {{"{ANA}"}}'
+POLICY = f"""
+policy shut {{ {COMMON} windows = {{"{SHUT}"}} time_zone = "UTC" break_glass = {{"{RITA}"}} }}
+policy open {{ {COMMON} windows = {{"{OPEN}"}} break_glass = {{"{RITA}"}} }}
+policy strict {{ {COMMON} windows = {{"{SHUT}"}} outside_windows = refuse }}
+policy zoned {{ {COMMON} windows = {{"mon-sun 00:00-24:00"}} time_zone = "Europe/Berlin" }}
+"""
+
+
+class Windows(EndToEnd):
+    options = {"policy": POLICY}
+
+    def claim(self, request_id):
+        answer = self.world.api("POST", f"/v1/requests/{request_id}/claim", {}, self.token)
+        return answer.status, answer.json()
+
+    def approved(self, **fields):
+        request_id = self.ask(**fields)
+        self.press(request_id, ANA)
+        self.wait_state(request_id, "approved")
+        return request_id
+
+    def freeze(self, name, *more):
+        self.world.ctl("freeze", "add", name, "--reason", "stocktaking", *more, check=0)
+        self.addCleanup(self.world.ctl, "freeze", "remove", name)
+
+    def test_outside_the_windows_it_is_decided_and_its_claim_waits(self):
+        request_id = self.approved(policy="shut", title="Too early")
+        card = self.card(request_id, contains="Outside the policy's time windows")
+        self.assertIn("it can be used from", card["text"])
+        status, problem = self.claim(request_id)
+        self.assertEqual((status, problem["refusal"]), (409, "outside_windows"), problem)
+        opens = f"T{(HOUR + 3) % 24:02}:00:00Z"
+        self.assertIn(opens, problem["detail"])
+        found = self.get(request_id)
+        self.assertEqual((found["use"], found["held"]["freeze"]), ("unused", None))
+        self.assertTrue(found["held"]["until"].endswith(opens), found["held"])
+        self.assertIn("held until", self.world.ctl("show", request_id, check=0).stdout)
+        shown = json.dumps(self.card(self.ask(policy="shut"))["blocks"])
+        self.assertIn(f"Only {SHUT} (UTC).", re.sub(r"\\u[0-9a-f]{4}", "", shown))
+
+    def test_inside_them_nothing_is_in_the_way(self):
+        for policy in ("open", "zoned"):
+            status, found = self.claim(self.approved(policy=policy))
+            self.assertEqual((status, found["use"], found["held"]), (200, "claimed", None))
+
+    def test_a_policy_may_refuse_to_be_asked(self):
+        answer = self.world.create(self.token, policy="strict")
+        self.assertEqual((answer.status, answer.json()["refusal"]), (409, "outside_windows"))
+        self.assertIn("It opens", answer.json()["detail"])
+
+    def test_a_window_that_never_opens_is_refused(self):
+        for window, zone in (("mon 09:00-09:00", "UTC"), ("daily 09:00-10:00", "Nowhere/At_All"),
+                             ("daily 09:00-10:00", "../../../etc/localtime")):
+            text = f'policy bad {{ {COMMON} windows = {{"{window}"}} time_zone = "{zone}" }}'
+            answer = self.world.admin("PUT", "/v1/policies", text.encode(),
+                                      {"Content-Type": "text/plain"})
+            self.assertEqual(answer.status, 400, answer.body)
+
+    def test_a_freeze_between_approval_and_claim_counts_and_survives_a_crash(self):
+        request_id = self.approved(policy="open", title="Frozen")
+        self.freeze("x-mas", "--for", "2h")
+        self.world.daemon.kill()
+        self.world.start()
+        status, problem = self.claim(request_id)
+        self.assertEqual((status, problem["refusal"]), (409, "frozen"), problem)
+        self.assertIn("change freeze x-mas holds", problem["detail"])
+        self.card(request_id, contains="Change freeze x-mas (stocktaking)")
+        listed = self.world.ctl("freeze", "list", check=0).stdout
+        self.assertRegex(listed, r"x-mas\s+holds")
+        tested = self.world.ctl("policy", "test", "open", check=0).stdout
+        self.assertIn("change freeze x-mas", tested)
+        self.world.ctl("freeze", "remove", "x-mas", check=0)
+        self.assertEqual(self.claim(request_id)[0], 200)
+        self.card(request_id, contains="Approved and claimed")
+
+    def test_who_breaks_the_glass_passes_what_lets_him(self):
+        token = self.world.token("rita-windows", scopes=["decide"], user=RITA)
+        self.freeze("soft", "--for", "2h")
+        request_id = self.ask(policy="shut", title="Emergency")
+        broken = self.world.api("POST", f"/v1/requests/{request_id}/decisions",
+                                {"verdict": "break_glass", "reason": "down"}, token)
+        self.assertIn(broken.status, (200, 202), broken.body)
+        self.assertIsNone(self.wait_state(request_id, "approved")["held"])
+        self.freeze("hard", "--for", "2h", "--all")
+        self.assertEqual(self.claim(request_id)[1]["refusal"], "frozen")
+        self.world.ctl("freeze", "remove", "hard", check=0)
+        self.assertEqual(self.claim(request_id)[0], 200)
+
+    def test_a_freeze_is_written_in_times_that_make_sense(self):
+        good = {"name": "later", "from": "2099-12-24T18:00:00Z", "to": "2100-01-02T07:00:00Z",
+                "reason": "holidays"}
+        bad = ({"reason": ""}, {"name": "No Name"}, {"to": "2099-12-24T17:00:00Z"},
+               {"to": "2101-01-02T07:00:00Z"}, {"to": "2099-02-30T00:00:00Z", "from": None},
+               {"to": "tomorrow"}, {"to": None}, {"for_s": 60}, {"to": None, "for_s": 0},
+               {"reason": "x" * 201}, {"from": "2099-12-24 18:00:00"})
+        for wrong in bad:
+            answer = self.world.admin("POST", "/v1/freezes", {**good, **wrong})
+            self.assertEqual(answer.status, 400, (wrong, answer.body))
+        self.assertEqual(self.world.admin("POST", "/v1/freezes", good).status, 204)
+        self.assertEqual(self.world.admin("POST", "/v1/freezes", good).status, 204, "the same")
+        other = self.world.admin("POST", "/v1/freezes", {**good, "reason": "other"})
+        self.assertEqual(other.status, 409)
+        self.assertEqual(self.world.api("POST", "/v1/freezes", good, self.token).status, 405,
+                         "root alone")
+        found = self.world.api("GET", "/v1/freezes", token=self.token).json()["freezes"]
+        self.assertEqual([(f["name"], f["state"], f["from"]) for f in found if f["name"] == "later"],
+                         [("later", "to come", "2099-12-24T18:00:00Z")])
+        self.assertEqual(self.world.admin("DELETE", "/v1/freezes/later").status, 204)
+        self.assertEqual(self.world.admin("DELETE", "/v1/freezes/later").status, 404)
+
+    def test_a_hostile_reason_forges_nothing(self):
+        ids = []
+        for number, text in enumerate(CORPUS):
+            made = self.world.admin("POST", "/v1/freezes", {
+                "name": f"h{number}", "for_s": 7200, "reason": text[:200]})
+            self.assertEqual(made.status, 204, made.body)
+            ids.append(self.approved(policy="open", title="Hostile"))
+            self.assertEqual(self.claim(ids[-1])[1]["refusal"], "frozen")
+            said = self.world.ctl("freeze", "list", check=0).stdout
+            for control in CONTROLS:
+                self.assertNotIn(control, said)
+            self.assertEqual(self.world.admin("DELETE", f"/v1/freezes/h{number}").status, 204)
+        harness.World.wait(
+            lambda: self.world.admin("GET", "/v1/status").json()["counts"]["outbox_owed"] == 0,
+            "everything is shown", seconds=60)
+        with open(self.world.path("shown.jsonl"), "w", encoding="utf-8") as out:
+            for message in self.world.control("POST", "/messages", {"channel": CHANNEL})["messages"]:
+                out.write(json.dumps({"kind": "message", "text": message["text"],
+                                      "blocks": message.get("blocks", [])}) + "\n")
+        done = run("mrkdwn", self.world.path("shown.jsonl"))
+        self.assertEqual(done.returncode, 0, done.stdout[-3000:] + done.stderr[-2000:])
+        self.assertIn("Change freeze h0", self.card(ids[0], contains="Change freeze")["text"])
+
+
+if __name__ == "__main__":
+    main()
