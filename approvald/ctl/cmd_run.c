@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +29,10 @@
 /* A failover, or a restart with a long recovery: what was approved should still be done. */
 #define RUN_CLAIM_MS   (10U * 60U * 1000U)
 #define RUN_CONSUME_MS 60000U
-#define RUN_HEX_SIZE   (2 * CRYPTO_SHA256_SIZE + 1)
+/* Between two looks whether an approval may be used now. */
+#define RUN_EARLY_S_MIN 2
+#define RUN_EARLY_S_MAX 300
+#define RUN_HEX_SIZE    (2 * CRYPTO_SHA256_SIZE + 1)
 
 struct run {
     struct bind bind;
@@ -51,6 +55,12 @@ static void note_signal(int number)
 
     *stopped = number;
     (void)!write(STDERR_FILENO, text, sizeof text - 1); /* nothing can be done about it here */
+}
+
+/* What is approved already cannot be taken back. */
+static void note_early_signal(int number)
+{
+    *stopped = number;
 }
 
 /* NAME=value of each --env, kept in one buffer that no longer grows when pointers are taken. */
@@ -238,19 +248,70 @@ static int await(struct ctl *ctl, const struct run *run)
     return code;
 }
 
+/* Approved, but not to be used yet: outside a window, or in a change freeze. */
+static bool is_early(const struct client_reply *reply)
+{
+    return reply != NULL && (strcmp(reply->refusal, "outside_windows") == 0 ||
+                             strcmp(reply->refusal, "frozen") == 0);
+}
+
+/* How long until it may be used, as the request says; each look is bounded, for a freeze may be
+ * called off, and a refused claim is an entry of the audit log. */
+static int64_t early_s(struct ctl *ctl, const struct run *run)
+{
+    char path[64 + ASK_ID_SIZE];
+    const struct client_reply *reply = NULL;
+    int64_t until_s = 0;
+    int64_t left_s;
+
+    (void)snprintf(path, sizeof path, "/v1/requests/%s", run->id); /* fits */
+    if (ctl_get(ctl, path, &reply) != CTL_OK ||
+        !show_parse_time(json_text(reply->json, "held.until"), &until_s)) {
+        return RUN_EARLY_S_MAX;
+    }
+    left_s = until_s - show_now_s() + 1;
+    left_s = left_s < RUN_EARLY_S_MIN ? RUN_EARLY_S_MIN : left_s;
+    return left_s > RUN_EARLY_S_MAX ? RUN_EARLY_S_MAX : left_s;
+}
+
+/* False: interrupted. At any other moment of a claim a signal ends the program, as it would without
+ * it: nothing must run that somebody stopped. */
+static bool nap(const struct ctl *ctl, int64_t seconds)
+{
+    child_catch(note_early_signal);
+    for (int64_t i = 0; i < seconds && ctl->stopped == 0; i++) {
+        (void)poll(NULL, 0, 1000); /* a signal ends it */
+    }
+    child_catch(NULL);
+    return ctl->stopped == 0;
+}
+
+static int try_claim(struct ctl *ctl, const struct run *run, const struct client_reply **ret_reply)
+{
+    struct json *body = json_new_object();
+
+    json_add_text(body, "bind_hash", span_text(run->hex));
+    json_add_text(body, "claim_key", span_text(run->claim_key));
+    return ask_act(ctl, run->id, "claim", RUN_CLAIM_MS, body, ret_reply);
+}
+
 /* The one moment that makes the approval used; the server compares the hash as well. */
 static int claim(struct ctl *ctl, const struct run *run)
 {
-    struct json *body = json_new_object();
     const struct client_reply *reply = NULL;
     uint8_t hash[CRYPTO_SHA256_SIZE];
     char hex[RUN_HEX_SIZE];
     struct err err = ERR_INIT;
     int code;
 
-    json_add_text(body, "bind_hash", span_text(run->hex));
-    json_add_text(body, "claim_key", span_text(run->claim_key));
-    code = ask_act(ctl, run->id, "claim", RUN_CLAIM_MS, body, &reply);
+    code = try_claim(ctl, run, &reply);
+    while (code != CTL_OK && is_early(reply)) {
+        if (!nap(ctl, early_s(ctl, run))) {
+            (void)fprintf(stderr, "approvalctl: %s is approved and was not run\n", run->id);
+            return CHILD_SIGNAL_BASE + ctl->stopped;
+        }
+        code = try_claim(ctl, run, &reply);
+    }
     if (code != CTL_OK) {
         return code;
     }

@@ -6,7 +6,10 @@ Owns nothing but its cases; the World is e2e.py's. Windows are shut for hours ar
 so that no hour that ends meanwhile matters.
 """
 import json
+import os
 import re
+import signal
+import subprocess
 import time
 
 from e2e import EndToEnd, harness, main
@@ -105,6 +108,42 @@ class Windows(EndToEnd):
         self.assertEqual(self.claim(request_id)[1]["refusal"], "frozen")
         self.world.ctl("freeze", "remove", "hard", check=0)
         self.assertEqual(self.claim(request_id)[0], 200)
+
+    def test_run_waits_until_it_may_go_on(self):
+        self.freeze("short", "--for", "6s")
+        began = time.monotonic()
+        with subprocess.Popen(
+                [os.path.join(self.world.build, "approvald/ctl/approvalctl"), "run", "--url",
+                 f"http://127.0.0.1:{self.world.port}", "--token-file", self.token_file, "--policy",
+                 "open", "--title", "Wait for it", "--", "echo", "it", "ran"],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as job:
+            found = self.wait_for("message", channel=CHANNEL, contains="Wait for it")
+            self.press(found[0]["metadata"]["event_payload"]["request_id"], ANA)
+            out, said = job.communicate(timeout=60)
+        self.assertEqual((job.returncode, out), (0, "it ran\n"), said)
+        self.assertIn("change freeze short holds", said)
+        self.assertGreater(time.monotonic() - began, 4)
+
+    def test_who_interrupts_run_while_it_waits_runs_nothing(self):
+        self.freeze("long", "--for", "1h")
+        with subprocess.Popen(
+                [os.path.join(self.world.build, "approvald/ctl/approvalctl"), "run", "--url",
+                 f"http://127.0.0.1:{self.world.port}", "--token-file", self.token_file, "--policy",
+                 "open", "--title", "Never mind", "--", "echo", "it", "ran"],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as job:
+            found = self.wait_for("message", channel=CHANNEL, contains="Never mind")
+            request_id = found[0]["metadata"]["event_payload"]["request_id"]
+            self.press(request_id, ANA)
+            self.wait_state(request_id, "approved")
+            said = job.stderr.readline()
+            while "holds" not in said:
+                said = job.stderr.readline()
+            job.send_signal(signal.SIGINT)
+            out, said = job.communicate(timeout=30)
+        # Between two naps a signal simply ends it.
+        self.assertIn(job.returncode, (128 + signal.SIGINT, -signal.SIGINT), said)
+        self.assertEqual(out, "")
+        self.assertEqual(self.get(request_id)["use"], "unused")
 
     def test_a_freeze_is_written_in_times_that_make_sense(self):
         good = {"name": "later", "from": "2099-12-24T18:00:00Z", "to": "2100-01-02T07:00:00Z",
