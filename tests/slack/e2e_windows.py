@@ -135,9 +135,9 @@ class Windows(EndToEnd):
             request_id = found[0]["metadata"]["event_payload"]["request_id"]
             self.press(request_id, ANA)
             self.wait_state(request_id, "approved")
-            said = job.stderr.readline()
-            while "holds" not in said:
-                said = job.stderr.readline()
+            for said in job.stderr:  # ends with the program at the latest
+                if "holds" in said:
+                    break
             job.send_signal(signal.SIGINT)
             out, said = job.communicate(timeout=30)
         # Between two naps a signal simply ends it.
