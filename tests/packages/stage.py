@@ -182,11 +182,6 @@ class Load:
         return (f"{len(self.lines)} requests, {len(self.failed)} to be repeated, longest gap "
                 f"{self.gap_ms():.0f} ms")
 
-    def must_be_whole(self):
-        """Every request was answered, without a repetition."""
-        assert not self.failed, f"{self.told()}: {self.failed[:5]}"
-        return f"{self.told()}, 0 failed"
-
     def must_be_repeatable(self, refused=True, unavailable=False):
         """Each request that got no answer gets one when it is said again with its key. refused: a
         connection may be refused (at a host that has just handed over); unavailable: 503 is no
