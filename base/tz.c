@@ -107,7 +107,7 @@ static size_t body_size(const struct header *header, size_t time_size)
 /* The block of version 1 has the same in 32 bits, or nothing. */
 static enum err_code skip_first(struct span *bytes, struct err *err)
 {
-    struct header header;
+    struct header header = {.version = 0};
     size_t size;
     enum err_code rc = read_header(bytes, &header, err);
 
@@ -188,7 +188,7 @@ static enum err_code read_footer(struct span bytes, struct tz *tz, struct err *e
 
 static enum err_code read_second(struct span bytes, struct tz *tz, struct err *err)
 {
-    struct header header;
+    struct header header = {.version = 0};
     size_t size;
     enum err_code rc = read_header(&bytes, &header, err);
 

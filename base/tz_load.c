@@ -19,12 +19,14 @@
 
 #define PATH_SIZE_MAX 512
 
+/* *ret_fd is the caller's to close, also after an error; -1: there is none. */
 static enum err_code open_zone(const char *path, int *ret_fd, struct err *err)
 {
     /* Links are followed: zones of two names are one file. */
-    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     struct stat status;
 
+    *ret_fd = fd;
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) {
         return err_set(err, ERR_NOT_FOUND, "this host has no such time zone (package tzdata)");
     }
@@ -34,8 +36,6 @@ static enum err_code open_zone(const char *path, int *ret_fd, struct err *err)
     if (!S_ISREG(status.st_mode)) {
         return err_set(err, ERR_NOT_FOUND, "this is a folder of time zones, not one of them");
     }
-    *ret_fd = fd;
-    fd = -1;
     return ERR_OK;
 }
 

@@ -24,12 +24,13 @@
 
 static struct tz *berlin(void)
 {
+    static const char first[] = "TZif2";
     char room[256] = "";
     struct tz *tz = NULL;
     size_t size = 0;
 
     for (int i = 0; i < 2; i++) {
-        memcpy(room + size, "TZif2", 5);
+        memcpy(room + size, first, sizeof first - 1);
         room[size + 39] = 1;
         room[size + 43] = 4;
         size += 44 + 6 + 4;
