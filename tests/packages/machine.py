@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
+import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "cluster"))
@@ -19,7 +20,8 @@ import netns  # noqa: E402  the path is set above
 
 TOOLS = {"mmdebstrap": "mmdebstrap", "systemd-nspawn": "systemd-container",
          "apt-ftparchive": "apt-utils", "dh": "debhelper", "nsenter": "util-linux"}
-INCLUDED = "systemd,systemd-sysv,dbus,iproute2"
+# apt recommends ca-certificates: every real host has it, and what is recommended outlives a purge.
+INCLUDED = "systemd,systemd-sysv,dbus,iproute2,ca-certificates"
 BOOT_S = 60  # two shared cores; alone it takes 2 s
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LOWEST = ("cpuset",)  # control groups that cannot be made without more ado
@@ -57,8 +59,9 @@ def why_not():
 
 
 def image(folder, suite):
-    """A root of that Debian, made when there is none yet; apt in it knows no source."""
-    root = os.path.join(folder, f"root-{suite}")
+    """A root of that Debian with what is INCLUDED, made when there is none yet; apt in it knows no
+    source."""
+    root = os.path.join(folder, f"root-{suite}-{zlib.crc32(INCLUDED.encode()):08x}")
     if not os.path.isdir(root):
         partial = root + ".new"
         shutil.rmtree(partial, ignore_errors=True)
