@@ -221,7 +221,9 @@ class Setup(unittest.TestCase):
 
     def in_sync(self):
         status = self.sup(self.a)
-        return [m["host"] for m in status["register"]["isr"]] == [1, 2] and status["link"]["up"]
+        register = status["register"]  # null until it was read
+        return (register is not None and status["link"]["up"] and
+                [member["host"] for member in register["isr"]] == [1, 2])
 
     def single_hosts(self):
         for host, title in ((self.a, "A's own"), (self.b, "B's own")):
