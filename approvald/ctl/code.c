@@ -54,9 +54,10 @@ enum err_code code_read(char ret_code[CODE_SIZE], struct err *err)
     hidden = shown;
     hidden.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
     hidden.c_lflag |= (tcflag_t)ECHONL;
-    (void)fprintf(stderr, "Code of your authenticator app: ");
     (void)sigprocmask(SIG_BLOCK, &signals, &before); /* fails only for a wrong argument */
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+    /* Only now: what is typed before echo is off is flushed, and would be seen. */
+    (void)fprintf(stderr, "Code of your authenticator app: ");
     rc = read_line(ret_code, err);
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
