@@ -166,18 +166,10 @@ finish(struct freeze_job *job, service_done_fn *done, void *arg, struct err *err
     struct job *base = &job->base.job;
     struct span *spans[] = {&job->actor.user, &job->actor.token, &job->freeze.name,
                             &job->freeze.reason};
-    enum err_code rc = ERR_OK;
 
     job->base.done = done;
     base->arg = arg;
-    if (base->refuse.code == ERR_OK) {
-        rc = job_keep(base, spans, sizeof spans / sizeof spans[0], err);
-    }
-    if (rc != ERR_OK) {
-        job_free(base);
-        return rc;
-    }
-    return job_submit_take(base, err);
+    return job_send_take(base, spans, sizeof spans / sizeof spans[0], err);
 }
 
 enum err_code service_freeze_add(struct service *service,

@@ -245,3 +245,18 @@ enum err_code job_submit_take(struct job *job, struct err *err)
     }
     return rc;
 }
+
+enum err_code
+job_send_take(struct job *job, struct span *const *spans, size_t count, struct err *err)
+{
+    enum err_code rc = ERR_OK;
+
+    if (job->refuse.code == ERR_OK) {
+        rc = job_keep(job, spans, count, err);
+    }
+    if (rc != ERR_OK) {
+        job_free(job);
+        return rc;
+    }
+    return job_submit_take(job, err);
+}

@@ -74,6 +74,11 @@ enum err_code
 job_keep(struct job *job, struct span *const *spans, size_t count, struct err *err) WARN_UNUSED;
 /* Takes the job in any case; on an error it is freed and there will be no answer. */
 enum err_code job_submit_take(struct job *job, struct err *err) WARN_UNUSED;
+/* Both: job_keep, unless the job is refused already, and job_submit_take. */
+enum err_code job_send_take(struct job *job,
+                            struct span *const *spans,
+                            size_t count,
+                            struct err *err) WARN_UNUSED;
 /* Frees the pool. */
 void job_pool_done(struct service *service);
 

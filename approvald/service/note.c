@@ -77,19 +77,11 @@ static enum err_code note_submit(struct note_job *job, struct err *err)
     struct job *base = &job->base.job;
     struct span *spans[] = {&job->note.actor.user, &job->note.actor.token, &job->note.action,
                             &job->note.detail};
-    enum err_code rc = ERR_OK;
 
     if (job->note.detail.size > AUDIT_DETAIL_SIZE_MAX) {
         job->note.detail.size = AUDIT_DETAIL_SIZE_MAX;
     }
-    if (base->refuse.code == ERR_OK) {
-        rc = job_keep(base, spans, sizeof spans / sizeof spans[0], err);
-    }
-    if (rc != ERR_OK) {
-        job_free(base);
-        return rc;
-    }
-    return job_submit_take(base, err);
+    return job_send_take(base, spans, sizeof spans / sizeof spans[0], err);
 }
 
 static enum err_code note_new(struct service *service,

@@ -191,18 +191,10 @@ use_submit(struct use_job *job, service_request_fn *done, void *arg, struct err 
 {
     struct job *base = &job->base.job;
     struct span *spans[] = {&job->event.actor.user, &job->event.actor.token, &job->event.reason};
-    enum err_code rc = ERR_OK;
 
     job->base.done = done;
     base->arg = arg;
-    if (base->refuse.code == ERR_OK) {
-        rc = job_keep(base, spans, sizeof spans / sizeof spans[0], err);
-    }
-    if (rc != ERR_OK) {
-        job_free(base);
-        return rc;
-    }
-    return job_submit_take(base, err);
+    return job_send_take(base, spans, sizeof spans / sizeof spans[0], err);
 }
 
 /* Leaves the decision those of its rights that still hold. False: none of them, or the person
