@@ -11,7 +11,7 @@ import time
 
 from machine import wait
 from single import ask, as_who, green, state, tokens
-from stage import ADDRESSES, EARLIER, PORT, VIP, Load
+from stage import ADDRESSES, EARLIER, PORT, TOKENS, VIP, Load
 
 HOSTS = ("A", "B")
 UNIT = "approvald-supervisor.service"
@@ -70,7 +70,7 @@ class Pair:
             green(self[name], seconds)
 
     def load(self):
-        return self.stage.load(VIP, self["A"].run("cat", "/root/tokens/ci").strip())
+        return self.stage.load(VIP, self["A"].run("cat", f"{TOKENS}/ci").strip())
 
     def end(self, load):
         return Load(self.stage, load)
@@ -89,9 +89,9 @@ class Pair:
         self.wait_green()
         took = time.monotonic() - begin
         assert self.primary() == "A"
-        self["B"].run("mkdir", "-p", "/root/tokens")
+        self["B"].run("mkdir", "-p", TOKENS)
         for who in ("ci", "ana"):  # whichever host is there asks
-            self["B"].write(f"/root/tokens/{who}", self["A"].run("cat", f"/root/tokens/{who}"),
+            self["B"].write(f"{TOKENS}/{who}", self["A"].run("cat", f"{TOKENS}/{who}"),
                             0o600)
         return f"green {took:.1f} s after the first command"
 

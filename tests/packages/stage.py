@@ -27,7 +27,7 @@ ADDRESSES = {"A": "10.78.0.1", "B": "10.78.0.2", "arbiter": "10.78.0.3", "client
 VIP, PORT = "10.78.0.100", 8080
 EVERY_S = 0.02  # between two requests of the load
 BUNDLE, EARLIER = "/srv/approvald-bundle", "/srv/earlier"
-TOKENS = "/root/tokens"
+TOKENS = "/srv/tokens"  # in a container
 
 
 def run_long(*command):
