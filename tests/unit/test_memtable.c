@@ -66,6 +66,53 @@ static void keys_lie_in_the_order_of_their_bytes(void)
     memtable_free(table);
 }
 
+/* Keys that share their first bytes, end within them, or hold zeros: where an order by a prefix
+ * could differ from the order of the bytes. */
+static size_t make_keys(char keys[][12], size_t *sizes, size_t count)
+{
+    static const char alphabet[] = {0, 1, 'a', '\xff'};
+    uint64_t state = 7;
+    size_t longest = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        state = state * 6364136223846793005U + 1442695040888963407U;
+        sizes[i] = 1 + (state >> 60) % 12;
+        memset(keys[i], 'a', 12);
+        for (size_t k = 0; k < 4; k++) {
+            keys[i][(state >> (20 + 4 * k)) % 12] = alphabet[(state >> (40 + 2 * k)) % 4];
+        }
+        longest += sizes[i] > 8;
+    }
+    return longest;
+}
+
+static void any_keys_lie_in_that_order(void)
+{
+    static char keys[600][12];
+    static size_t sizes[600];
+    struct memtable *table = NULL;
+    struct change change;
+    struct change next;
+
+    CU_ASSERT_FATAL(make_keys(keys, sizes, 600) > 100);
+    CU_ASSERT_EQUAL_FATAL(memtable_new(600, 10000, &table, NULL), ERR_OK);
+    for (size_t i = 0; i < 600; i++) {
+        change = (struct change){.op = CHANGE_PUT, .key = span_of(keys[i], sizes[i])};
+        memtable_set(table, &change);
+    }
+    for (size_t i = 0; i + 1 < memtable_count(table); i++) {
+        memtable_at(table, i, &change);
+        memtable_at(table, i + 1, &next);
+        CU_ASSERT_FATAL(key_compare(change.key, next.key) < 0);
+        CU_ASSERT_EQUAL(memtable_lower(table, next.key), i + 1);
+    }
+    for (size_t i = 0; i < 600; i++) {
+        CU_ASSERT(memtable_find(table, span_of(keys[i], sizes[i]), &change));
+        CU_ASSERT(span_equal(change.key, span_of(keys[i], sizes[i])));
+    }
+    memtable_free(table);
+}
+
 static void it_says_what_fits(void)
 {
     struct memtable *table = NULL;
@@ -160,6 +207,7 @@ static void what_was_kept_is_released_later(void)
 UNIT_MAIN("memtable",
           {"the newest change of a key is found", the_newest_change_of_a_key_is_found},
           {"keys lie in the order of their bytes", keys_lie_in_the_order_of_their_bytes},
+          {"any keys lie in that order", any_keys_lie_in_that_order},
           {"it says what fits", it_says_what_fits},
           {"a key that changes often does not fill it", a_key_that_changes_often_does_not_fill_it},
           {"released memory can be used again", released_memory_can_be_used_again},
