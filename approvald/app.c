@@ -76,6 +76,23 @@ static void on_answers(evutil_socket_t fd, short what, void *arg)
     app_pair_work(app);
 }
 
+/* Runs behind all that is due in this turn of the loop. */
+static void on_turn_end(evutil_socket_t fd, short what, void *arg)
+{
+    struct app *app = arg;
+
+    (void)fd;
+    (void)what;
+    storage_uncork(app->storage);
+}
+
+static void on_corked(void *arg)
+{
+    struct app *app = arg;
+
+    event_active(app->uncork, 0, 0);
+}
+
 /* Petting says: the loop turns, and the storage commits what it is given. */
 static void tick_watchdog(struct app *app, const struct storage_status *status, uint64_t now)
 {
@@ -193,6 +210,11 @@ static enum err_code add_events(struct app *app, struct err *err)
         event_new(app->base, storage_fd(app->storage), EV_READ | EV_PERSIST, on_answers, app);
     good = good && app->tick != NULL && event_add(app->tick, &pause) == 0;
     good = good && app->answers != NULL && event_add(app->answers, NULL) == 0;
+    app->uncork = event_new(app->base, -1, 0, on_turn_end, app);
+    good = good && app->uncork != NULL;
+    if (good) {
+        storage_cork(app->storage, on_corked, app);
+    }
     return good ? ERR_OK : err_set(err, ERR_NOMEM, "event loop");
 }
 
@@ -309,6 +331,7 @@ void app_free(struct app *app)
         free_event(app->signals[i]);
     }
     free_event(app->tick);
+    free_event(app->uncork);
     free_event(app->answers);
     storage_close(app->storage); /* its last answers reach those who would call Slack next … */
     app_slack_drop(app);         /* … which is stopped, and drops what they said */

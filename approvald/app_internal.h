@@ -113,6 +113,7 @@ struct app {
     struct event *signals[APP_SIGNALS];
     struct event *tick;
     struct event *answers; /* of the storage */
+    struct event *uncork;  /* at the end of a turn that brought the storage jobs */
     struct app_gauges gauges;
     uint64_t started_ms;
     uint64_t turns;           /* of the loop's tick */

@@ -49,8 +49,46 @@ static enum err_code admit(const struct storage *storage, enum job_kind kind, st
     return kind == JOB_READ ? ERR_OK : check_room(storage, kind, err);
 }
 
+/* One who evaluates looks again afterwards. Lock held. */
+static void start_jobs(struct storage *storage)
+{
+    bool waits = storage->started == storage->evaluated && storage->started < storage->enqueued;
+
+    storage->wakes.writer = storage->wakes.writer || waits;
+    storage->started = storage->enqueued;
+}
+
+/* A job came in; true when the caller has to be told that it waits. Lock held. */
+static bool cork_or_start(struct storage *storage)
+{
+    uint64_t waiting = storage->enqueued - storage->started;
+
+    if (storage->on_corked == NULL || waiting >= STORAGE_CORK_COUNT_MAX) {
+        start_jobs(storage);
+        return false;
+    }
+    return waiting == 1;
+}
+
+void storage_cork(struct storage *storage, storage_corked_fn *on_corked, void *arg)
+{
+    engine_lock(storage);
+    storage->on_corked = on_corked;
+    storage->corked_arg = arg;
+    start_jobs(storage);
+    engine_unlock(storage);
+}
+
+void storage_uncork(struct storage *storage)
+{
+    engine_lock(storage);
+    start_jobs(storage);
+    engine_unlock(storage);
+}
+
 static enum err_code enqueue(struct storage *storage, const struct job *job, struct err *err)
 {
+    bool corked = false;
     enum err_code rc;
 
     ASSERT(job->fn != NULL);
@@ -60,8 +98,6 @@ static enum err_code enqueue(struct storage *storage, const struct job *job, str
     if (rc == ERR_OK) {
         struct job *slot = &storage->jobs[storage->enqueued % storage->options.queue_count_max];
 
-        /* One who evaluates looks again afterwards. */
-        storage->wakes.writer = storage->wakes.writer || storage->enqueued == storage->evaluated;
         slot->fn = job->fn;
         slot->on_done = job->on_done;
         slot->arg = job->arg;
@@ -73,8 +109,12 @@ static enum err_code enqueue(struct storage *storage, const struct job *job, str
             engine_wake_link(storage);
         }
         storage->enqueued++;
+        corked = cork_or_start(storage);
     }
     engine_unlock(storage);
+    if (corked) {
+        storage->on_corked(storage->corked_arg);
+    }
     return rc;
 }
 

@@ -15,9 +15,9 @@
  * the log; as primary the writer alone appends. The tip is the last record in the speculative
  * state; as primary it is the last one of the log before any job is evaluated.
  *
- * Jobs live in one ring, in order; four counters that only grow say how far each stage is:
- * delivered <= released <= evaluated <= enqueued. One mutex guards what the threads share. It is
- * never held during I/O or a caller's function. */
+ * Jobs live in one ring, in order; five counters that only grow say how far each stage is:
+ * delivered <= released <= evaluated <= started <= enqueued. One mutex guards what the threads
+ * share. It is never held during I/O or a caller's function. */
 #ifndef STORAGE_ENGINE_H
 #define STORAGE_ENGINE_H
 
@@ -126,10 +126,13 @@ struct storage {
     pthread_cond_t writer_wake;
     pthread_cond_t syncer_wake;
     pthread_cond_t checkpointer_wake;
-    pthread_cond_t caller_wake; /* storage_close only */
-    pthread_cond_t quiet_wake;  /* engine_cut only: a sync, a turn of applying, … has ended */
-    struct job *jobs;           /* owned ring */
+    pthread_cond_t caller_wake;   /* storage_close only */
+    pthread_cond_t quiet_wake;    /* engine_cut only: a sync, a turn of applying, … has ended */
+    storage_corked_fn *on_corked; /* the caller's, as its arg; NULL: jobs start at once */
+    void *corked_arg;
+    struct job *jobs; /* owned ring */
     uint64_t enqueued;
+    uint64_t started; /* the writer may take these; the others wait for storage_uncork */
     uint64_t evaluated;
     uint64_t released;
     uint64_t delivered;

@@ -32,6 +32,11 @@
 /* A record holds a batch: the last job taken may bring its maximum. */
 #define RECORD_PAYLOAD_SIZE_MAX (STORAGE_BATCH_SIZE + STORAGE_JOB_SIZE_MAX)
 
+/* Jobs that wait for storage_uncork start without it once they are as many: the writer works on
+ * them while the caller takes in more. With 64 callers that is a fourth of them, and a record's own
+ * cost is small beside that of so many jobs. Measured by tests/bench/bench_pair.py. */
+#define STORAGE_CORK_COUNT_MAX 16U
+
 /* Records written and not yet synced here. One in the fdatasync, one filling: with more, batches
  * only get smaller and each record costs a page write. Measured by tests/bench/bench_storage. */
 #define STORAGE_UNSYNCED_COUNT_MAX 2U

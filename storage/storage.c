@@ -501,6 +501,7 @@ void storage_close(struct storage *storage)
     }
     engine_lock(storage);
     storage->closing = true;
+    storage->started = storage->enqueued;
     storage->flush = true;
     (void)pthread_cond_broadcast(&storage->writer_wake); /* a broadcast cannot fail */
     engine_unlock(storage);

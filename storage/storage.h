@@ -109,6 +109,18 @@ enum err_code storage_read(struct storage *storage,
                            void *arg,
                            struct err *err) WARN_UNUSED;
 
+/* Called inside storage_write, _reclaim and _read when a job is the first that waits; may not call
+ * the storage. */
+typedef void storage_corked_fn(void *arg);
+
+/* Jobs that come in one turn of the caller's loop shall share a record, and with it one write, one
+ * sync and one message to the other host: with on_corked a job that is queued waits for
+ * storage_uncork, which the caller calls soon after it was told (at the end of the loop's turn), or
+ * until STORAGE_CORK_COUNT_MAX wait. NULL, as at first: jobs start at once. Never blocks. */
+void storage_cork(struct storage *storage, storage_corked_fn *on_corked, void *arg);
+/* Starts all jobs that wait. Whoever waits for an answer in a loop of its own calls it first. */
+void storage_uncork(struct storage *storage);
+
 /* Where a backup stands in the log, and how large it is. */
 struct storage_backup_result {
     uint64_t lsn; /* the last record in it */

@@ -146,7 +146,7 @@ static void do_batch(struct storage *storage)
     uint64_t lsn_durable = storage->durable.lsn;
     uint64_t wall_ms = clock_wall_ms(storage->options.clock);
     struct batch batch = {.first = storage->evaluated,
-                          .end = storage->enqueued,
+                          .end = storage->started,
                           .last = storage->last,
                           .wall_ms = storage->last.wall_ms};
     struct record_position position;
@@ -249,7 +249,7 @@ static void note_settled(struct storage *storage)
 /* Lock held. Everything a batch needs is there: it can then not stop half-way. */
 static bool can_batch(const struct storage *storage)
 {
-    return storage->evaluated < storage->enqueued && storage->role == REPLICA_PRIMARY &&
+    return storage->evaluated < storage->started && storage->role == REPLICA_PRIMARY &&
            storage->tip.lsn == storage->last.lsn &&
            storage->last.lsn - storage->durable.lsn < STORAGE_UNSYNCED_COUNT_MAX &&
            storage->last.lsn - isr_commit(&storage->isr) < STORAGE_UNCOMMITTED_COUNT_MAX &&
@@ -312,6 +312,7 @@ static void sweep(struct storage *storage)
 
         job->rc = err_set(&job->err, ERR_UNKNOWN_FATE, "%s", storage->failure.message);
     }
+    storage->started = storage->enqueued;
     storage->evaluated = storage->enqueued;
     if (storage->released < storage->enqueued) {
         storage->released = storage->enqueued;

@@ -202,7 +202,10 @@ static enum err_code wait_for(struct service *service, struct start *start, stru
     struct pollfd poll_fd = {.fd = storage_fd(service->storage), .events = POLLIN};
 
     while (start->left > 0) {
-        int ready = poll(&poll_fd, 1, START_WAIT_MS);
+        int ready;
+
+        storage_uncork(service->storage);
+        ready = poll(&poll_fd, 1, START_WAIT_MS);
 
         if (ready < 0 && errno != EINTR) {
             return err_set_errno(err, ERR_IO, errno, "wait for the store");

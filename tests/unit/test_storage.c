@@ -161,6 +161,71 @@ static void the_state_is_the_fold_of_the_log_wherever_it_lies(void)
     end(&rig);
 }
 
+static void count_corked(void *arg)
+{
+    uint32_t *count = arg;
+
+    *count += 1;
+}
+
+/* Queues jobs[first] to jobs[end - 1]: each puts one pair. */
+static void start_puts(struct storage *storage, struct kit_job *jobs, size_t first, size_t end)
+{
+    for (size_t i = first; i < end; i++) {
+        jobs[i] = (struct kit_job){.keys = {"a"}, .values = {"1"}, .count = 1};
+        CU_ASSERT_EQUAL(kit_start(storage, &jobs[i]), ERR_OK);
+    }
+}
+
+static void corked_jobs_share_a_record(void)
+{
+    struct kit_job jobs[STORAGE_CORK_COUNT_MAX + 2];
+    struct storage_status status;
+    uint32_t told = 0;
+    uint64_t lsn;
+    struct rig rig;
+
+    begin(&rig);
+    storage_status(rig.storage, &status);
+    lsn = status.lsn_last;
+    storage_cork(rig.storage, count_corked, &told);
+    start_puts(rig.storage, jobs, 0, 3);
+    CU_ASSERT_EQUAL(told, 1);
+    CU_ASSERT_FALSE(kit_wait(rig.storage, &jobs[0], 50));
+    storage_uncork(rig.storage);
+    CU_ASSERT(kit_wait(rig.storage, &jobs[2], 30000));
+    CU_ASSERT_EQUAL(jobs[0].lsn, lsn + 1);
+    CU_ASSERT_EQUAL(jobs[2].lsn, lsn + 1);
+    /* So many start by themselves; the next one waits again. */
+    start_puts(rig.storage, jobs, 0, STORAGE_CORK_COUNT_MAX + 1);
+    CU_ASSERT(kit_wait(rig.storage, &jobs[STORAGE_CORK_COUNT_MAX - 1], 30000));
+    CU_ASSERT_EQUAL(jobs[STORAGE_CORK_COUNT_MAX - 1].lsn, lsn + 2);
+    CU_ASSERT_EQUAL(told, 3);
+    CU_ASSERT_FALSE(jobs[STORAGE_CORK_COUNT_MAX].done);
+    /* Without the cork it starts, and so does each that comes. */
+    storage_cork(rig.storage, NULL, NULL);
+    CU_ASSERT(kit_wait(rig.storage, &jobs[STORAGE_CORK_COUNT_MAX], 30000));
+    CU_ASSERT_EQUAL(kit_put(rig.storage, "b", "1"), ERR_OK);
+    CU_ASSERT_EQUAL(told, 3);
+    end(&rig);
+}
+
+static void closing_starts_what_is_corked(void)
+{
+    struct kit_job job = {.keys = {"a"}, .values = {"1"}, .count = 1};
+    uint32_t told = 0;
+    struct rig rig;
+
+    begin(&rig);
+    storage_cork(rig.storage, count_corked, &told);
+    CU_ASSERT_EQUAL(kit_start(rig.storage, &job), ERR_OK);
+    reopen(&rig);
+    CU_ASSERT(job.done);
+    CU_ASSERT_EQUAL(job.rc, ERR_OK);
+    CU_ASSERT(kit_has(rig.storage, "a", "1"));
+    end(&rig);
+}
+
 struct walk {
     struct kit_job job;
     const char *from;
@@ -512,6 +577,8 @@ UNIT_MAIN(
     "storage",
     {"an answered write is there after reopening", an_answered_write_is_there_after_reopening},
     {"answers come in the order of the jobs", answers_come_in_the_order_of_the_jobs},
+    {"corked jobs share a record", corked_jobs_share_a_record},
+    {"closing starts what is corked", closing_starts_what_is_corked},
     {"a failing job leaves no trace", a_failing_job_leaves_no_trace},
     {"the state is the fold of the log wherever it lies",
      the_state_is_the_fold_of_the_log_wherever_it_lies},
