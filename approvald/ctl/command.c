@@ -37,7 +37,8 @@ static int leading_words(char **argv)
         const char *known = options_name((enum option)i);
         size_t size = strlen(known);
 
-        if ((command_leading_options() & OPTION_BIT(i)) == 0 || strncmp(name, known, size) != 0) {
+        if (!options_among(command_leading_options(), (enum option)i) ||
+            strncmp(name, known, size) != 0) {
             continue;
         }
         if (name[size] == '=' ||
@@ -95,12 +96,33 @@ static void print_option(enum option option)
     (void)printf("%*s%s\n", used < HELP_COLUMN ? HELP_COLUMN - used : 1, "", options_help(option));
 }
 
-static void print_options(uint64_t set)
+/* Those of the list that the other one lacks (NULL: it lacks all), in the table's order. */
+static size_t own_options(const enum option *list, const enum option *other, enum option *ret_own)
 {
+    size_t count = 0;
+
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        if ((set & OPTION_BIT(i)) != 0) {
-            print_option((enum option)i);
+        if (options_among(list, (enum option)i) &&
+            (other == NULL || !options_among(other, (enum option)i))) {
+            ret_own[count++] = (enum option)i;
         }
+    }
+    return count;
+}
+
+static void print_options(const char *title, const enum option *list, const enum option *other)
+{
+    enum option own[OPTION_COUNT];
+    size_t count = own_options(list, other, own);
+
+    if (count > 0) {
+        (void)printf("%s\n", title);
+    }
+    for (size_t i = 0; i < count; i++) {
+        print_option(own[i]);
+    }
+    if (count > 0) {
+        (void)printf("\n");
     }
 }
 
@@ -120,14 +142,9 @@ void command_print_help(const struct command *command)
                  command->arguments);
     (void)printf("%c%s.\n%s\n", command->summary[0] - 'a' + 'A', command->summary + 1,
                  command->help);
-    if ((command->options & ~command_common_options()) != 0) {
-        (void)printf("options:\n");
-        print_options(command->options & ~command_common_options());
-        (void)printf("\n");
-    }
-    (void)printf("options of every command:\n");
-    print_options(command_common_options());
-    (void)printf("\nexit codes:\n");
+    print_options("options:", command->options, command_common_options());
+    print_options("options of every command:", command_common_options(), NULL);
+    (void)printf("exit codes:\n");
     print_exits();
 }
 
@@ -155,11 +172,12 @@ void command_print_overview(void)
 /* The options of a command, one a line. */
 static void print_option_words(const struct command *command)
 {
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        if ((command->options & OPTION_BIT(i)) != 0) {
-            (void)printf("--%s%s\n", options_name((enum option)i),
-                         options_value_word((enum option)i) == NULL ? "" : "=");
-        }
+    enum option own[OPTION_COUNT];
+    size_t count = own_options(command->options, NULL, own);
+
+    for (size_t i = 0; i < count; i++) {
+        (void)printf("--%s%s\n", options_name(own[i]),
+                     options_value_word(own[i]) == NULL ? "" : "=");
     }
 }
 

@@ -12,11 +12,11 @@
 typedef int command_fn(struct ctl *ctl);
 
 struct command {
-    const char *words[2];  /* the second is NULL for a command of one word */
-    const char *arguments; /* in the help: "ID" */
-    const char *summary;   /* one line, no full stop */
-    const char *help;      /* what it does and examples; ends with a newline */
-    uint64_t options;      /* bit set, without those of every command */
+    const char *words[2];       /* the second is NULL for a command of one word */
+    const char *arguments;      /* in the help: "ID" */
+    const char *summary;        /* one line, no full stop */
+    const char *help;           /* what it does and examples; ends with a newline */
+    const enum option *options; /* all that it takes, ended by OPTION_COUNT */
     uint32_t argument_min;
     uint32_t argument_max;
     bool rest; /* takes "-- COMMAND" */
@@ -32,10 +32,10 @@ const struct command *command_find(int argc, char **argv, int *ret_used);
 /* Options may stand before the command as well: writes argv's words to ret_argv (argc + 1 places)
  * with those moved behind the command's words. */
 void command_order(int argc, char **argv, char **ret_argv);
-/* Options that every command takes. */
-uint64_t command_common_options(void);
-/* Those that may stand before the command. */
-uint64_t command_leading_options(void);
+/* Options that every help explains apart; ended by OPTION_COUNT. */
+const enum option *command_common_options(void);
+/* Those that may stand before the command; ended by OPTION_COUNT. */
+const enum option *command_leading_options(void);
 
 /* Standard output. */
 void command_print_help(const struct command *command);

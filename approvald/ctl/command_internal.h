@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* command_internal.h: sets of options that the two halves of the table of commands share. Nobody
+/* command_internal.h: lists of options that the halves of the table of commands share. Nobody
  * else includes it. */
 #ifndef APPROVALD_CTL_COMMAND_INTERNAL_H
 #define APPROVALD_CTL_COMMAND_INTERNAL_H
 
 #include "approvald/ctl/command.h"
 
-#define BIT(option) OPTION_BIT(OPTION_##option)
-#define COMMON      (BIT(HELP) | BIT(JSON) | BIT(URL) | BIT(SOCKET) | BIT(TOKEN_FILE) | BIT(CA_FILE))
-#define CONNECTED   (COMMON | BIT(TIMEOUT))
-#define SUPERVISED  (BIT(HELP) | BIT(JSON) | BIT(TIMEOUT) | BIT(SUPERVISOR))
-#define SETUP       (BIT(HELP) | BIT(JSON) | BIT(TIMEOUT) | BIT(SUPERVISOR) | BIT(PROGRAM) | BIT(ROOT))
+/* The value of struct command's options; static where it stands in a table. */
+#define TAKES(...) ((const enum option[]){__VA_ARGS__, OPTION_COUNT})
+
+#define ADDRESSED  OPTION_JSON, OPTION_URL, OPTION_SOCKET, OPTION_TOKEN_FILE, OPTION_CA_FILE
+#define LEADING    ADDRESSED, OPTION_TIMEOUT
+#define COMMON     OPTION_HELP, ADDRESSED
+#define CONNECTED  OPTION_HELP, LEADING
+#define SUPERVISED OPTION_HELP, OPTION_JSON, OPTION_TIMEOUT, OPTION_SUPERVISOR
+#define SETUP      SUPERVISED, OPTION_PROGRAM, OPTION_ROOT
 #define ASKING                                                                                     \
-    (CONNECTED | BIT(POLICY) | BIT(TITLE) | BIT(REASON) | BIT(TARGET) | BIT(FIELD) |               \
-     BIT(REQUESTER) | BIT(EXPIRES) | BIT(KEY) | BIT(QUIET))
+    CONNECTED, OPTION_POLICY, OPTION_TITLE, OPTION_REASON, OPTION_TARGET, OPTION_FIELD,            \
+        OPTION_REQUESTER, OPTION_EXPIRES, OPTION_KEY, OPTION_QUIET
 
 /* The commands of the pair; ended by words[0] NULL. */
 const struct command *command_pair_table(void);

@@ -12,7 +12,7 @@ static const struct command table[] = {
      "when the other host leads; exit code 115: it did not come to pass, this one serves on.\n"
      "\n"
      "  approvalctl switchover\n",
-     SUPERVISED,
+     TAKES(SUPERVISED),
      0,
      0,
      false,
@@ -30,7 +30,7 @@ static const struct command table[] = {
      "with words that name the lineage that is given up.\n"
      "\n"
      "  approvalctl promote --force\n",
-     SUPERVISED | BIT(FORCE) | BIT(OTHER_LINEAGE) | BIT(CONFIRM),
+     TAKES(SUPERVISED, OPTION_FORCE, OPTION_OTHER_LINEAGE, OPTION_CONFIRM),
      0,
      0,
      false,
@@ -45,7 +45,7 @@ static const struct command table[] = {
      "--force --other-lineage. It holds until the other host is heard, or this supervisor ends.\n"
      "\n"
      "  approvalctl peer-off\n",
-     SUPERVISED | BIT(CONFIRM),
+     TAKES(SUPERVISED, OPTION_CONFIRM),
      0,
      0,
      false,
@@ -57,7 +57,7 @@ static const struct command table[] = {
      "is kept beside the new one, as diverged-….mdb, with its log, diverged-….seg.\n"
      "\n"
      "  approvalctl rejoin\n",
-     SUPERVISED | BIT(CONFIRM),
+     TAKES(SUPERVISED, OPTION_CONFIRM),
      0,
      0,
      false,
@@ -69,7 +69,7 @@ static const struct command table[] = {
      "as standby, so nothing is unprotected. Exit code 115: it cannot hand over, and serves on.\n"
      "\n"
      "  approvalctl maintenance on && reboot\n",
-     SUPERVISED,
+     TAKES(SUPERVISED),
      1,
      1,
      false,
@@ -78,7 +78,7 @@ static const struct command table[] = {
      "",
      "let this host lead again after a crash loop",
      "  approvalctl safe-mode clear\n",
-     SUPERVISED,
+     TAKES(SUPERVISED),
      0,
      0,
      false,
@@ -87,7 +87,7 @@ static const struct command table[] = {
      "",
      "create the pair's register, once, on the host whose store counts",
      "  approvalctl pair bootstrap\n",
-     SUPERVISED,
+     TAKES(SUPERVISED),
      0,
      0,
      false,
@@ -101,8 +101,14 @@ static const struct command table[] = {
      "primary of the pair. May be repeated; pair token gives a token anew.\n"
      "\n"
      "  approvalctl pair init --peer 192.0.2.2 --vip 192.0.2.10/24 --arbiter 192.0.2.3\n",
-     SETUP | BIT(SOCKET) | BIT(PEER) | BIT(VIP) | BIT(INTERFACE) | BIT(ARBITER) | BIT(ADDRESS) |
-         BIT(ROUTER_ID),
+     TAKES(SETUP,
+           OPTION_SOCKET,
+           OPTION_PEER,
+           OPTION_VIP,
+           OPTION_INTERFACE,
+           OPTION_ARBITER,
+           OPTION_ADDRESS,
+           OPTION_ROUTER_ID),
      0,
      0,
      false,
@@ -116,7 +122,7 @@ static const struct command table[] = {
      "is set aside, beside data_dir. May be repeated with the same token until it has succeeded.\n"
      "\n"
      "  approvalctl pair join\n",
-     SETUP | BIT(INTERFACE),
+     TAKES(SETUP, OPTION_INTERFACE),
      0,
      1,
      false,
@@ -128,7 +134,7 @@ static const struct command table[] = {
      "the same kind ends.\n"
      "\n"
      "  approvalctl pair token arbiter\n",
-     SETUP,
+     TAKES(SETUP),
      1,
      1,
      false,
@@ -137,7 +143,7 @@ static const struct command table[] = {
      "",
      "wait for those who bring a join token; the unit approvald-pair does it",
      "  approvalctl pair serve\n",
-     SETUP,
+     TAKES(SETUP),
      0,
      0,
      false,
@@ -148,7 +154,7 @@ static const struct command table[] = {
      "A timer runs it each day. Needs nobody else: both hosts have the authorities' keys.\n"
      "\n"
      "  approvalctl pair renew\n",
-     SETUP,
+     TAKES(SETUP),
      0,
      0,
      false,
@@ -162,7 +168,7 @@ static const struct command table[] = {
      "\n"
      "  approvalctl pair rotate\n"
      "  approvalctl pair rotate --end\n",
-     SETUP | BIT(END),
+     TAKES(SETUP, OPTION_END),
      0,
      0,
      false,
@@ -176,7 +182,7 @@ static const struct command table[] = {
      "does not run any more.\n"
      "\n"
      "  approvalctl pair leave\n",
-     SETUP | BIT(CONFIRM) | BIT(FORCE),
+     TAKES(SETUP, OPTION_CONFIRM, OPTION_FORCE),
      0,
      0,
      false,
@@ -191,7 +197,7 @@ static const struct command table[] = {
      "and the other one has to rejoin. Also after an arbiter was restored from a backup.\n"
      "\n"
      "  approvalctl arbiter reseed\n",
-     SUPERVISED | BIT(CONFIRM),
+     TAKES(SUPERVISED, OPTION_CONFIRM),
      0,
      0,
      false,
@@ -200,7 +206,7 @@ static const struct command table[] = {
      "",
      "print the configuration of keepalived for this host",
      "  approvalctl keepalived-config > /etc/keepalived/keepalived.conf\n",
-     COMMON | BIT(CONFIG) | BIT(PROGRAM),
+     TAKES(COMMON, OPTION_CONFIG, OPTION_PROGRAM),
      0,
      0,
      false,

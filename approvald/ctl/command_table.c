@@ -15,7 +15,7 @@ static const struct command table[] = {
      "  id=$(approvalctl request --policy db-restore --title \"Restore orders\") &&\n"
      "      approvalctl wait \"$id\" && restore-orders\n"
      "  approvalctl request --policy prod-deploy --title \"Deploy api\" --field environment=prod\n",
-     ASKING | BIT(DETAILS) | BIT(BIND_HASH) | BIT(WAIT),
+     TAKES(ASKING, OPTION_DETAILS, OPTION_BIND_HASH, OPTION_WAIT),
      0,
      0,
      false,
@@ -27,7 +27,7 @@ static const struct command table[] = {
      "request may be decided, and gives up (114) after 15 minutes without any answer.\n"
      "\n"
      "  approvalctl wait req_01J9ZC… --timeout 30m; echo $?\n",
-     CONNECTED | BIT(QUIET),
+     TAKES(CONNECTED, OPTION_QUIET),
      1,
      1,
      false,
@@ -42,7 +42,7 @@ static const struct command table[] = {
      "\n"
      "  approvalctl run --policy prod-deploy --reason \"fixes login\" -- ./deploy.sh api 1.4.2\n"
      "  approvalctl run --policy db --env PGHOST --timeout 1h -- psql -f migrate.sql\n",
-     ASKING | BIT(ENV),
+     TAKES(ASKING, OPTION_ENV),
      0,
      0,
      true,
@@ -52,7 +52,7 @@ static const struct command table[] = {
      "list requests, newest first",
      "  approvalctl list --state pending\n"
      "  approvalctl list --policy prod-deploy --limit 5 --json\n",
-     CONNECTED | BIT(STATE) | BIT(POLICY) | BIT(LIMIT) | BIT(BEFORE),
+     TAKES(CONNECTED, OPTION_STATE, OPTION_POLICY, OPTION_LIMIT, OPTION_BEFORE),
      0,
      0,
      false,
@@ -61,7 +61,7 @@ static const struct command table[] = {
      "ID",
      "show one request with its decisions",
      "  approvalctl show req_01J9ZC…\n",
-     CONNECTED,
+     TAKES(CONNECTED),
      1,
      1,
      false,
@@ -77,7 +77,7 @@ static const struct command table[] = {
      "\n"
      "  approvalctl approve req_01J9ZC… --reason \"change 4711 is approved\"\n"
      "  approvalctl approve req_01J9ZC… --break-glass --reason \"site is down, INC-88\"\n",
-     CONNECTED | BIT(REASON) | BIT(BREAK_GLASS),
+     TAKES(CONNECTED, OPTION_REASON, OPTION_BREAK_GLASS),
      1,
      1,
      false,
@@ -86,7 +86,7 @@ static const struct command table[] = {
      "ID",
      "say no, as the person whom the token belongs to",
      "  approvalctl reject req_01J9ZC… --reason \"not during the sale\"\n",
-     CONNECTED | BIT(REASON),
+     TAKES(CONNECTED, OPTION_REASON),
      1,
      1,
      false,
@@ -95,7 +95,7 @@ static const struct command table[] = {
      "ID",
      "take a request back",
      "  approvalctl cancel req_01J9ZC… --reason \"no longer needed\"\n",
-     CONNECTED | BIT(REASON),
+     TAKES(CONNECTED, OPTION_REASON),
      1,
      1,
      false,
@@ -107,7 +107,7 @@ static const struct command table[] = {
      "--claim-key the same caller gets the same answer again.\n"
      "\n"
      "  approvalctl claim req_01J9ZC… --claim-key \"$CI_JOB_ID\" && ./deploy.sh\n",
-     CONNECTED | BIT(BIND_HASH) | BIT(CLAIM_KEY),
+     TAKES(CONNECTED, OPTION_BIND_HASH, OPTION_CLAIM_KEY),
      1,
      1,
      false,
@@ -119,8 +119,15 @@ static const struct command table[] = {
      "\n"
      "  approvalctl token add ci --ask --policy prod-deploy --output /etc/ci/approvald-token\n"
      "  approvalctl token add ana-laptop --decide --read --user U0APR00001 --expires 90d\n",
-     CONNECTED | BIT(ASK) | BIT(DECIDE) | BIT(READ) | BIT(USER) | BIT(POLICY) | BIT(RATE) |
-         BIT(EXPIRES) | BIT(OUTPUT),
+     TAKES(CONNECTED,
+           OPTION_ASK,
+           OPTION_DECIDE,
+           OPTION_READ,
+           OPTION_USER,
+           OPTION_POLICY,
+           OPTION_RATE,
+           OPTION_EXPIRES,
+           OPTION_OUTPUT),
      1,
      1,
      false,
@@ -129,7 +136,7 @@ static const struct command table[] = {
      "",
      "list API tokens, never their secrets",
      "  approvalctl token list\n",
-     CONNECTED,
+     TAKES(CONNECTED),
      0,
      0,
      false,
@@ -138,7 +145,7 @@ static const struct command table[] = {
      "NAME",
      "make an API token useless at once",
      "  approvalctl token revoke ana-laptop\n",
-     CONNECTED,
+     TAKES(CONNECTED),
      1,
      1,
      false,
@@ -152,7 +159,7 @@ static const struct command table[] = {
      "  approvalctl delegate add U0BEN00002 --until 2026-12-24\n"
      "  approvalctl delegate add U0BEN00002 --user U0ANA00001 --begin 2026-12-20 --until "
      "2026-12-24\n",
-     CONNECTED | BIT(USER) | BIT(BEGIN) | BIT(UNTIL),
+     TAKES(CONNECTED, OPTION_USER, OPTION_BEGIN, OPTION_UNTIL),
      1,
      1,
      false,
@@ -161,7 +168,7 @@ static const struct command table[] = {
      "",
      "list who stands in for whom, now and later",
      "  approvalctl delegate list\n",
-     CONNECTED,
+     TAKES(CONNECTED),
      0,
      0,
      false,
@@ -170,7 +177,7 @@ static const struct command table[] = {
      "ID",
      "end it now; what was decided stays",
      "  approvalctl delegate remove 1234\n",
-     CONNECTED,
+     TAKES(CONNECTED),
      1,
      1,
      false,
@@ -182,7 +189,7 @@ static const struct command table[] = {
      "person alone, into an authenticator app.\n"
      "\n"
      "  approvalctl step-up enrol U0ANA00001\n",
-     CONNECTED,
+     TAKES(CONNECTED),
      1,
      1,
      false,
@@ -191,7 +198,7 @@ static const struct command table[] = {
      "",
      "list who is enrolled for one-time codes",
      "  approvalctl step-up list\n",
-     CONNECTED,
+     TAKES(CONNECTED),
      0,
      0,
      false,
@@ -200,7 +207,7 @@ static const struct command table[] = {
      "USER",
      "a person's codes do not count any more",
      "  approvalctl step-up remove U0ANA00001\n",
-     CONNECTED,
+     TAKES(CONNECTED),
      1,
      1,
      false,
@@ -209,7 +216,7 @@ static const struct command table[] = {
      "USER",
      "forget a person's wrong codes",
      "  approvalctl step-up unlock U0ANA00001\n",
-     CONNECTED,
+     TAKES(CONNECTED),
      1,
      1,
      false,
@@ -222,7 +229,7 @@ static const struct command table[] = {
      "\n"
      "  approvalctl policy apply policies.conf --dry-run\n"
      "  approvalctl policy apply policies.conf\n",
-     CONNECTED | BIT(DRY_RUN) | BIT(DELETE_ABSENT),
+     TAKES(CONNECTED, OPTION_DRY_RUN, OPTION_DELETE_ABSENT),
      1,
      1,
      false,
@@ -231,7 +238,7 @@ static const struct command table[] = {
      "",
      "list policies",
      "  approvalctl policy list\n",
-     CONNECTED,
+     TAKES(CONNECTED),
      0,
      0,
      false,
@@ -240,7 +247,7 @@ static const struct command table[] = {
      "NAME",
      "show one policy, all its versions",
      "  approvalctl policy show prod-deploy\n",
-     CONNECTED,
+     TAKES(CONNECTED),
      1,
      1,
      false,
@@ -254,7 +261,7 @@ static const struct command table[] = {
      "\n"
      "  approvalctl policy test prod-deploy\n"
      "  approvalctl policy test db-restore --requester U0REQ00001 --approver U0APR00001\n",
-     CONNECTED | BIT(REQUESTER) | BIT(APPROVER),
+     TAKES(CONNECTED, OPTION_REQUESTER, OPTION_APPROVER),
      1,
      1,
      false,
@@ -270,7 +277,7 @@ static const struct command table[] = {
      "  approvalctl freeze add x-mas --from 2026-12-23T17:00:00Z --until 2027-01-02T07:00:00Z \\\n"
      "      --reason \"no changes over the holidays\"\n"
      "  approvalctl freeze add incident-88 --for 2h --all --reason \"find the cause first\"\n",
-     CONNECTED | BIT(FROM) | BIT(UNTIL) | BIT(FOR) | BIT(ALL) | BIT(REASON),
+     TAKES(CONNECTED, OPTION_FROM, OPTION_UNTIL, OPTION_FOR, OPTION_ALL, OPTION_REASON),
      1,
      1,
      false,
@@ -279,7 +286,7 @@ static const struct command table[] = {
      "",
      "list change freezes: which holds, is to come, is over",
      "  approvalctl freeze list\n",
-     CONNECTED,
+     TAKES(CONNECTED),
      0,
      0,
      false,
@@ -288,7 +295,7 @@ static const struct command table[] = {
      "NAME",
      "end a change freeze, or call it off",
      "  approvalctl freeze remove incident-88\n",
-     CONNECTED,
+     TAKES(CONNECTED),
      1,
      1,
      false,
@@ -297,7 +304,7 @@ static const struct command table[] = {
      "",
      "list what is owed to Slack and webhooks, and why it failed",
      "  approvalctl outbox list --dead\n",
-     CONNECTED | BIT(DEAD) | BIT(LIMIT),
+     TAKES(CONNECTED, OPTION_DEAD, OPTION_LIMIT),
      0,
      0,
      false,
@@ -307,7 +314,7 @@ static const struct command table[] = {
      "send again what was given up",
      "  approvalctl outbox replay --all\n"
      "  approvalctl outbox replay req_01J9ZC… card C0APV00001\n",
-     CONNECTED | BIT(ALL),
+     TAKES(CONNECTED, OPTION_ALL),
      0,
      3,
      false,
@@ -317,7 +324,7 @@ static const struct command table[] = {
      "list the audit log, oldest first",
      "  approvalctl audit list --id req_01J9ZC…\n"
      "  approvalctl audit list --from 1200 --limit 50 --json\n",
-     CONNECTED | BIT(FROM) | BIT(ID) | BIT(LIMIT),
+     TAKES(CONNECTED, OPTION_FROM, OPTION_ID, OPTION_LIMIT),
      0,
      0,
      false,
@@ -329,7 +336,7 @@ static const struct command table[] = {
      "newest entry, and a later run sees when history was changed or cut.\n"
      "\n"
      "  approvalctl audit verify --head-file /var/lib/audit/approvald.head\n",
-     CONNECTED | BIT(HEAD_FILE) | BIT(FROM),
+     TAKES(CONNECTED, OPTION_HEAD_FILE, OPTION_FROM),
      0,
      0,
      false,
@@ -339,7 +346,7 @@ static const struct command table[] = {
      "check approvald's configuration: file, line, reason",
      "  approvalctl config check\n"
      "  approvalctl config check --config ./approvald.conf\n",
-     COMMON | BIT(CONFIG) | BIT(PROGRAM),
+     TAKES(COMMON, OPTION_CONFIG, OPTION_PROGRAM),
      0,
      0,
      false,
@@ -348,7 +355,7 @@ static const struct command table[] = {
      "",
      "print the configuration in force, with defaults",
      "  approvalctl config dump\n",
-     COMMON | BIT(CONFIG) | BIT(PROGRAM),
+     TAKES(COMMON, OPTION_CONFIG, OPTION_PROGRAM),
      0,
      0,
      false,
@@ -360,7 +367,7 @@ static const struct command table[] = {
      "\n"
      "  approvalctl slack manifest --public-url https://approvals.example.com > manifest.json\n"
      "  approvalctl slack manifest --socket-mode > manifest.json\n",
-     COMMON | BIT(PUBLIC_URL) | BIT(SOCKET_MODE) | BIT(NAME) | BIT(COMMAND),
+     TAKES(COMMON, OPTION_PUBLIC_URL, OPTION_SOCKET_MODE, OPTION_NAME, OPTION_COMMAND),
      0,
      0,
      false,
@@ -369,7 +376,7 @@ static const struct command table[] = {
      "",
      "say whether Slack and approvald understand each other",
      "  approvalctl slack check\n",
-     CONNECTED,
+     TAKES(CONNECTED),
      0,
      0,
      false,
@@ -381,7 +388,7 @@ static const struct command table[] = {
      "step) and nothing given up; 119: something needs a person; 114: no answer.\n"
      "\n"
      "  approvalctl status\n",
-     CONNECTED | BIT(SUPERVISOR),
+     TAKES(CONNECTED, OPTION_SUPERVISOR),
      0,
      0,
      false,
@@ -393,7 +400,7 @@ static const struct command table[] = {
      "other host, the arbiter, clocks, certificates, virtual IP, disk and times.\n"
      "\n"
      "  approvalctl doctor\n",
-     CONNECTED | BIT(CONFIG) | BIT(PROGRAM) | BIT(SUPERVISOR),
+     TAKES(CONNECTED, OPTION_CONFIG, OPTION_PROGRAM, OPTION_SUPERVISOR),
      0,
      0,
      false,
@@ -406,7 +413,7 @@ static const struct command table[] = {
      "tokens included: keep it as safe as the host.\n"
      "\n"
      "  approvalctl backup /var/backups/approvald.backup\n",
-     CONNECTED,
+     TAKES(CONNECTED),
      1,
      1,
      false,
@@ -426,7 +433,7 @@ static const struct command table[] = {
      "\n"
      "  systemctl stop approvald\n"
      "  approvalctl restore /var/backups/approvald.backup\n",
-     COMMON | BIT(CONFIG) | BIT(PROGRAM),
+     TAKES(COMMON, OPTION_CONFIG, OPTION_PROGRAM),
      1,
      1,
      false,
@@ -444,7 +451,7 @@ static const struct command table[] = {
      "\\\n"
      "      --people /etc/approvald/notify-people --state-dir /var/lib/approvald-notify \\\n"
      "      -- /etc/approvald/notify-mail\n",
-     CONNECTED | BIT(PEOPLE) | BIT(STATE_DIR) | BIT(AFTER),
+     TAKES(CONNECTED, OPTION_PEOPLE, OPTION_STATE_DIR, OPTION_AFTER),
      0,
      0,
      true,
@@ -467,12 +474,16 @@ const struct command *command_next(const struct command *command)
     return next == &table[sizeof table / sizeof table[0] - 1] ? command_pair_table() : NULL;
 }
 
-uint64_t command_leading_options(void)
+const enum option *command_leading_options(void)
 {
-    return (CONNECTED) & ~BIT(HELP);
+    static const enum option leading[] = {LEADING, OPTION_COUNT};
+
+    return leading;
 }
 
-uint64_t command_common_options(void)
+const enum option *command_common_options(void)
 {
-    return COMMON;
+    static const enum option common[] = {COMMON, OPTION_COUNT};
+
+    return common;
 }

@@ -7,7 +7,6 @@
 #include "base/assert.h"
 #include "base/text.h"
 
-#include <assert.h>
 #include <string.h>
 
 #define OPTIONS_SECONDS_MAX                                                                        \
@@ -23,8 +22,6 @@ static const struct {
     OPTION_TABLE(OPTION_ROW)
 #undef OPTION_ROW
 };
-
-static_assert(OPTION_COUNT <= 64, "a command's options are bits of a uint64_t");
 
 const char *options_name(enum option option)
 {
@@ -44,11 +41,23 @@ const char *options_help(enum option option)
     return table[option].help;
 }
 
-static bool find(struct span name, uint64_t allowed, enum option *ret_option)
+bool options_among(const enum option *list, enum option option)
 {
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        if ((allowed & OPTION_BIT(i)) != 0 && span_is(name, table[i].name)) {
-            *ret_option = (enum option)i;
+    ASSERT(list != NULL);
+    for (; *list != OPTION_COUNT; list++) {
+        if (*list == option) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool find(struct span name, const enum option *allowed, enum option *ret_option)
+{
+    for (; *allowed != OPTION_COUNT; allowed++) {
+        ASSERT(*allowed < OPTION_COUNT);
+        if (span_is(name, table[*allowed].name)) {
+            *ret_option = *allowed;
             return true;
         }
     }
@@ -64,9 +73,23 @@ static enum err_code take_argument(struct options *options, const char *word, st
     return ERR_OK;
 }
 
+static enum err_code
+give(struct options *options, const struct options_given *given, struct err *err)
+{
+    if (options->given_count == OPTIONS_GIVEN_MAX) {
+        return err_set(err, ERR_INVALID, "more than %d options", OPTIONS_GIVEN_MAX);
+    }
+    options->given[options->given_count++] = *given;
+    return ERR_OK;
+}
+
 /* One option; *index moves past a value that stands in the next word. */
-static enum err_code take_option(
-    int argc, char **argv, uint64_t allowed, int *index, struct options *options, struct err *err)
+static enum err_code take_option(int argc,
+                                 char **argv,
+                                 const enum option *allowed,
+                                 int *index,
+                                 struct options *options,
+                                 struct err *err)
 {
     const char *word = argv[*index] + 2;
     const char *equals = strchr(word, '=');
@@ -87,15 +110,11 @@ static enum err_code take_option(
         *index += 1;
         given.value = argv[*index];
     }
-    if (options->given_count == OPTIONS_GIVEN_MAX) {
-        return err_set(err, ERR_INVALID, "more than %d options", OPTIONS_GIVEN_MAX);
-    }
-    options->given[options->given_count++] = given;
-    return ERR_OK;
+    return give(options, &given, err);
 }
 
-enum err_code
-options_parse(int argc, char **argv, uint64_t allowed, struct options *ret_options, struct err *err)
+enum err_code options_parse(
+    int argc, char **argv, const enum option *allowed, struct options *ret_options, struct err *err)
 {
     enum err_code rc = ERR_OK;
 
@@ -106,9 +125,7 @@ options_parse(int argc, char **argv, uint64_t allowed, struct options *ret_optio
             return ERR_OK;
         }
         if (strcmp(argv[i], "-h") == 0) {
-            ret_options->given[ret_options->given_count++] =
-                (struct options_given){.option = OPTION_HELP};
-            return ERR_OK;
+            return give(ret_options, &(struct options_given){.option = OPTION_HELP}, err);
         }
         if (strncmp(argv[i], "--", 2) == 0) {
             rc = take_option(argc, argv, allowed, &i, ret_options, err);

@@ -86,8 +86,6 @@ enum option {
         OPTION_COUNT
 };
 
-#define OPTION_BIT(option) (UINT64_C(1) << (option))
-
 struct options_given {
     enum option option;
     const char *value; /* NULL for a switch; borrowed from argv */
@@ -106,11 +104,15 @@ const char *options_name(enum option option);
 const char *options_value_word(enum option option);
 const char *options_help(enum option option);
 
-/* Parses argv[0 … argc) (after the command's words). allowed: bit set of OPTION_BIT. ERR_INVALID
- * names the word and how to go on. Options and arguments may be mixed; "--opt=value" works. */
+/* A list of options, ended by OPTION_COUNT, has this one. */
+bool options_among(const enum option *list, enum option option);
+
+/* Parses argv[0 … argc) (after the command's words). allowed: what the command takes, ended by
+ * OPTION_COUNT. ERR_INVALID names the word and how to go on. Options and arguments may be mixed;
+ * "--opt=value" works. */
 enum err_code options_parse(int argc,
                             char **argv,
-                            uint64_t allowed,
+                            const enum option *allowed,
                             struct options *ret_options,
                             struct err *err) WARN_UNUSED;
 

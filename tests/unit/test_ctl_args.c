@@ -5,11 +5,11 @@
 #include "approvald/ctl/options.h"
 #include "tests/unit/unit.h"
 
+#include <stdio.h>
 #include <string.h>
 
-#define ALLOWED                                                                                    \
-    (OPTION_BIT(OPTION_JSON) | OPTION_BIT(OPTION_REASON) | OPTION_BIT(OPTION_ENV) |                \
-     OPTION_BIT(OPTION_TIMEOUT) | OPTION_BIT(OPTION_LIMIT))
+static const enum option allowed[] = {OPTION_JSON,    OPTION_REASON, OPTION_ENV,
+                                      OPTION_TIMEOUT, OPTION_LIMIT,  OPTION_COUNT};
 
 /* getopt's way: argv holds char *, which options_parse never writes to. */
 static enum err_code
@@ -24,7 +24,7 @@ parse(const char *const *words, size_t count, struct options *ret_options, struc
         copies[i][sizeof copies[i] - 1] = '\0';
         argv[i] = copies[i];
     }
-    return options_parse((int)count, argv, ALLOWED, ret_options, err);
+    return options_parse((int)count, argv, allowed, ret_options, err);
 }
 
 #define PARSE(options, err, ...)                                                                   \
@@ -84,6 +84,66 @@ static void what_is_wrong_is_refused_by_name(void)
     CU_ASSERT_EQUAL(PARSE(&options, &err, "--reason"), ERR_INVALID);
     CU_ASSERT_EQUAL(PARSE(&options, &err, "-x"), ERR_INVALID);
     CU_ASSERT_EQUAL(PARSE(&options, &err, "1", "2", "3", "4", "5", "6", "7", "8", "9"),
+                    ERR_INVALID);
+}
+
+/* Any option may be any command's: nothing depends on where it stands in the table. */
+static void every_option_can_be_taken(void)
+{
+    static char word[64];
+    static char value[] = "1";
+    char *argv[] = {word, value, NULL};
+
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        enum option one[] = {(enum option)i, OPTION_COUNT};
+        enum option other[] = {(enum option)((i + 1) % OPTION_COUNT), OPTION_COUNT};
+        bool valued = options_value_word((enum option)i) != NULL;
+        struct options options;
+        struct err err = ERR_INIT;
+
+        (void)snprintf(word, sizeof word, "--%s", options_name((enum option)i));
+        CU_ASSERT_EQUAL(options_parse(valued ? 2 : 1, argv, one, &options, &err), ERR_OK);
+        CU_ASSERT_TRUE(options_has(&options, (enum option)i));
+        CU_ASSERT_EQUAL(options_parse(valued ? 2 : 1, argv, other, &options, &err), ERR_INVALID);
+    }
+}
+
+/* Each list names an option once, and an option that no command takes would be a dead word. */
+static void every_option_is_some_command_s(void)
+{
+    size_t takers[OPTION_COUNT] = {0};
+
+    for (const struct command *c = command_first(); c != NULL; c = command_next(c)) {
+        size_t in_this[OPTION_COUNT] = {0};
+
+        for (const enum option *at = c->options; *at != OPTION_COUNT; at++) {
+            CU_ASSERT_FATAL(*at < OPTION_COUNT);
+            CU_ASSERT_EQUAL(in_this[*at]++, 0);
+            takers[*at]++;
+        }
+    }
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        CU_ASSERT_NOT_EQUAL(takers[i], 0);
+    }
+}
+
+static void one_option_too_many_is_refused(void)
+{
+    static char json[] = "--json";
+    static char help[] = "-h";
+    char *argv[OPTIONS_GIVEN_MAX + 2] = {NULL};
+    struct options options;
+    struct err err = ERR_INIT;
+
+    for (size_t i = 0; i < OPTIONS_GIVEN_MAX; i++) {
+        argv[i] = json;
+    }
+    CU_ASSERT_EQUAL(options_parse(OPTIONS_GIVEN_MAX, argv, allowed, &options, &err), ERR_OK);
+    argv[OPTIONS_GIVEN_MAX] = json;
+    CU_ASSERT_EQUAL(options_parse(OPTIONS_GIVEN_MAX + 1, argv, allowed, &options, &err),
+                    ERR_INVALID);
+    argv[OPTIONS_GIVEN_MAX] = help; /* the short form counts as well */
+    CU_ASSERT_EQUAL(options_parse(OPTIONS_GIVEN_MAX + 1, argv, allowed, &options, &err),
                     ERR_INVALID);
 }
 
@@ -172,8 +232,8 @@ static void every_command_has_help_with_an_example(void)
     for (const struct command *c = command_first(); c != NULL; c = command_next(c)) {
         CU_ASSERT_PTR_NOT_NULL(strstr(c->help, "approvalctl "));
         CU_ASSERT_EQUAL(c->help[strlen(c->help) - 1], '\n');
-        CU_ASSERT_NOT_EQUAL(c->options & OPTION_BIT(OPTION_HELP), 0);
-        CU_ASSERT_NOT_EQUAL(c->options & OPTION_BIT(OPTION_JSON), 0);
+        CU_ASSERT_TRUE(options_among(c->options, OPTION_HELP));
+        CU_ASSERT_TRUE(options_among(c->options, OPTION_JSON));
     }
 }
 
@@ -182,6 +242,9 @@ UNIT_MAIN("ctl_args",
           {"values may stand behind an equals sign", values_may_stand_behind_an_equals_sign},
           {"a double dash ends the options", a_double_dash_ends_the_options},
           {"what is wrong is refused by name", what_is_wrong_is_refused_by_name},
+          {"every option can be taken", every_option_can_be_taken},
+          {"every option is some command's", every_option_is_some_command_s},
+          {"one option too many is refused", one_option_too_many_is_refused},
           {"times have units and bounds", times_have_units_and_bounds},
           {"numbers are bounded", numbers_are_bounded},
           {"every command is found by its words", every_command_is_found_by_its_words},
