@@ -290,6 +290,7 @@ static enum err_code begin(struct app *app, struct err *err)
                LOG_NUMBER("epoch", status.epoch), LOG_NUMBER("lsn", status.lsn_commit));
     notify_status(app->pair == NULL ? "primary" : "waits for the supervisor");
     notify_ready(&app->notify);
+    config_keep(app->config); /* it listens, has its store, and Slack's part was tried */
     return ERR_OK;
 }
 

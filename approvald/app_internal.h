@@ -83,6 +83,7 @@ struct app_gauges {
     struct metric *safe_mode;
     struct metric *vip_here;
     struct metric *starts;
+    struct metric *last_good;
 };
 
 /* Everything is owned, in the order in which it is made. */

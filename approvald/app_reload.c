@@ -10,7 +10,9 @@
 
 static void warn_fixed(void *arg, const char *section, const char *option)
 {
-    (void)arg;
+    bool *fixed = arg;
+
+    *fixed = true;
     log_fields(LOG_LEVEL_WARNING, "app", "reload_needs_restart", LOG_TEXT("section", section),
                LOG_TEXT("option", option));
 }
@@ -56,6 +58,7 @@ void app_reload(struct app *app)
 {
     struct config *config = NULL;
     struct err err = ERR_INIT;
+    bool fixed = false;
     enum err_code rc;
 
     notify_reloading(&app->notify);
@@ -70,9 +73,13 @@ void app_reload(struct app *app)
         rc = apply(app, config, &err);
     }
     if (rc == ERR_OK) {
-        config_compare(app->config, config, warn_fixed, NULL);
+        config_compare(app->config, config, warn_fixed, &fixed);
+        config_keep_as(config, app->config);
         config_free(app->config);
         app->config = config;
+        if (!fixed) {
+            config_keep(config); /* else a part of it has yet to prove itself, at a start */
+        }
         log_fields(LOG_LEVEL_INFO, "app", "reloaded", LOG_TEXT("file", config_file(config)));
     } else {
         log_err(LOG_LEVEL_ERROR, "app", "reload_refused", &err);

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/json.h"
+#include "base/lastgood.h"
 #include "base/metrics.h"
 #include "base/text.h"
 #include "base/tls.h"
@@ -79,6 +80,9 @@ static const struct {
     GAUGE(safe_mode, "approvald_pair_safe_mode", "1: this host is in safe mode."),
     GAUGE(vip_here, "approvald_pair_virtual_ip_here", "1: this host has the virtual IP."),
     GAUGE(starts, "approvald_process_starts", "Starts of approvald by this supervisor."),
+    GAUGE(last_good,
+          "approvald_config_last_good",
+          "1: the configuration file was broken at the start; the last-known-good copy is used."),
 };
 
 static struct metric **slot_of(struct app *app, size_t index)
@@ -253,6 +257,7 @@ void app_collect(void *arg)
     metric_set(gauges->tls_not_after, app->tls == NULL ? 0 : tls_server_not_after_s(app->tls));
     metric_set(gauges->slack_state, app->webapi == NULL ? 3 : (uint64_t)slack_state(app, &slack));
     metric_set(gauges->ready, app_ready(app, &why) ? 1 : 0);
+    metric_set(gauges->last_good, config_last_good(app->config)->kept_ms != 0 ? 1 : 0);
     collect_pair(app);
 }
 
@@ -477,6 +482,18 @@ static void add_pair(struct json *object, struct app *app)
     }
 }
 
+/* Which configuration is in force; the file's own unless that was broken at the start. */
+static void add_config(struct json *object, const struct app *app)
+{
+    const struct lastgood *last_good = config_last_good(app->config);
+    struct json *config = json_add_object(object, "config");
+
+    json_add_text(config, "file", span_text(config_file(app->config)));
+    json_add_bool(config, "last_good", last_good->kept_ms != 0);
+    add_time(config, "kept_at", last_good->kept_ms);
+    json_add_text(config, "reason", span_text(last_good->why.message));
+}
+
 void app_status(void *arg, struct json *object)
 {
     struct app *app = arg;
@@ -492,6 +509,7 @@ void app_status(void *arg, struct json *object)
     if (app_pair_is_paired(app)) {
         add_pair(object, app);
     }
+    add_config(object, app);
     add_counts(object, app);
     add_slack(object, app);
     if (app->tls != NULL) {

@@ -9,6 +9,7 @@
 #include "approvald/secret.h"
 #include "base/assert.h"
 #include "base/buf.h"
+#include "base/lastgood.h"
 #include "base/mem.h"
 
 #include <string.h>
@@ -114,6 +115,8 @@ struct config {
     size_t webhook_count;
     struct config_webhook webhooks[CONFIG_WEBHOOK_COUNT_MAX];
     struct buf *webhook_secrets[CONFIG_WEBHOOK_COUNT_MAX];
+    struct lastgood last_good; /* all zero: the file itself is used */
+    const char *kept_at;       /* borrowed; NULL: it is not kept */
 };
 
 const struct conf_schema *config_schema(void)
@@ -251,7 +254,23 @@ static enum err_code load_webhooks(struct config *config, struct err *err)
     return rc;
 }
 
-enum err_code config_load(const char *file, struct config **ret_config, struct err *err)
+/* What conf_load or conf_parse has read, checked whole, with its secrets. */
+static enum err_code load_parts(struct config *config, struct err *err)
+{
+    enum err_code rc = load_http(config, err);
+
+    if (rc == ERR_OK) {
+        rc = load_step_up(config, err);
+    }
+    if (rc == ERR_OK) {
+        rc = load_slack(config, err);
+    }
+    return rc == ERR_OK ? load_webhooks(config, err) : rc;
+}
+
+/* text NULL: the file's own; else it stands in for the file. */
+static enum err_code
+load(const char *file, const char *text, struct config **ret_config, struct err *err)
 {
     struct config *config = mem_new(1, sizeof(*config));
     enum err_code rc;
@@ -260,19 +279,15 @@ enum err_code config_load(const char *file, struct config **ret_config, struct e
         return err_set(err, ERR_NOMEM, "configuration");
     }
     config->file = mem_copy_text(file, strlen(file));
-    rc = config->file == NULL ? err_set(err, ERR_NOMEM, "configuration")
-                              : conf_load(config_schema(), file, &config->conf, err);
-    if (rc == ERR_OK) {
-        rc = load_http(config, err);
+    if (config->file == NULL) {
+        rc = err_set(err, ERR_NOMEM, "configuration");
+    } else if (text == NULL) {
+        rc = conf_load(config_schema(), file, &config->conf, err);
+    } else {
+        rc = conf_parse(config_schema(), "last-known-good copy", text, &config->conf, err);
     }
     if (rc == ERR_OK) {
-        rc = load_step_up(config, err);
-    }
-    if (rc == ERR_OK) {
-        rc = load_slack(config, err);
-    }
-    if (rc == ERR_OK) {
-        rc = load_webhooks(config, err);
+        rc = load_parts(config, err);
     }
     if (rc != ERR_OK) {
         config_free(config);
@@ -280,6 +295,62 @@ enum err_code config_load(const char *file, struct config **ret_config, struct e
     }
     *ret_config = config;
     return ERR_OK;
+}
+
+enum err_code config_load(const char *file, struct config **ret_config, struct err *err)
+{
+    return load(file, NULL, ret_config, err);
+}
+
+static enum err_code
+stand_in(const char *file, const char *last_good, struct config **ret_config, struct err *err)
+{
+    AUTO_BUF struct buf *text = NULL;
+    uint64_t kept_ms = 0;
+    enum err_code rc = lastgood_read(last_good, file, &text, &kept_ms, err);
+
+    if (rc == ERR_OK) {
+        rc = load(file, buf_text(text), ret_config, err);
+    }
+    if (rc == ERR_OK) {
+        (*ret_config)->last_good.kept_ms = kept_ms;
+    }
+    return rc;
+}
+
+enum err_code
+config_start(const char *file, const char *last_good, struct config **ret_config, struct err *err)
+{
+    struct err why = ERR_INIT;
+    struct err none = ERR_INIT;
+    enum err_code rc = load(file, NULL, ret_config, &why);
+
+    if (rc != ERR_OK && lastgood_may_help(rc, last_good)) {
+        rc = stand_in(file, last_good, ret_config, &none);
+    }
+    if (rc != ERR_OK) {
+        return lastgood_refuse(&why, &none, err);
+    }
+    (*ret_config)->last_good.why = why;
+    (*ret_config)->kept_at = last_good;
+    return ERR_OK;
+}
+
+void config_keep(const struct config *config)
+{
+    if (config->last_good.kept_ms == 0) {
+        lastgood_keep(config->kept_at, config->file, config->conf);
+    }
+}
+
+void config_keep_as(struct config *config, const struct config *old)
+{
+    config->kept_at = old->kept_at;
+}
+
+const struct lastgood *config_last_good(const struct config *config)
+{
+    return &config->last_good;
 }
 
 void config_free(struct config *config)

@@ -15,6 +15,7 @@
 #define CONFIG_SECRET_SIZE_MAX   4096 /* bytes: keys have 32 to 512 */
 
 struct config;
+struct lastgood;
 struct proxies;
 
 struct config_webhook {
@@ -30,12 +31,25 @@ const struct conf_schema *config_schema(void);
  * name file and line, or the secret's file. Blocks (disk). */
 enum err_code
 config_load(const char *file, struct config **ret_config, struct err *err) WARN_UNUSED;
+/* For a start: as config_load, but where file is broken the copy at last_good (lastgood.h; NULL:
+ * none is kept) stands in, and config_last_good says so. When that cannot either, the error names
+ * both reasons. last_good is borrowed for the config's life. */
+enum err_code config_start(const char *file,
+                           const char *last_good,
+                           struct config **ret_config,
+                           struct err *err) WARN_UNUSED;
+/* This configuration has proven itself: the next start may fall back on it. One that stands in
+ * itself, or has no place, is not kept. From a thread: does not block. */
+void config_keep(const struct config *config);
+/* Of a reload: the new one is kept where the old one was. */
+void config_keep_as(struct config *config, const struct config *old);
 /* Wipes the secrets. NULL is allowed. */
 void config_free(struct config *config);
 
 /* All borrowed from the config. */
 const struct conf *config_conf(const struct config *config);
 const char *config_file(const struct config *config);
+const struct lastgood *config_last_good(const struct config *config);
 /* Text, number and flag of an option by section ("" is the top level). */
 const char *config_text(const struct config *config, const char *section, const char *name);
 uint64_t config_number(const struct config *config, const char *section, const char *name);

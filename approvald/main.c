@@ -6,6 +6,7 @@
 #include "approvald/app.h"
 #include "approvald/config.h"
 #include "base/buf.h"
+#include "base/lastgood.h"
 #include "base/log.h"
 #include "base/print.h"
 
@@ -24,6 +25,10 @@
 /* Every connection, Slack, the store, and some to spare. */
 #define DESCRIPTOR_COUNT 4096
 
+#define CONFIG_FILE PKGSYSCONFDIR "/approvald.conf"
+/* Known without the configuration, which is what is broken when it is needed. */
+#define LAST_GOOD "/var/lib/approvald/last-good.conf"
+
 static const char help[] =
     "Usage: approvald [OPTION]…\n"
     "Approvals in Slack: takes requests over HTTP, asks the right people, answers once.\n"
@@ -37,6 +42,9 @@ static const char help[] =
     "      --print-sockets    print what the section http listens on, one \"NAME ADDRESS\" a "
     "line:\n"
     "                         service, service-tls, management, local\n"
+    "      --last-good FILE   where the configuration that served last is kept, for a start that\n"
+    "                         finds its own broken; default " LAST_GOOD "\n"
+    "                         for the default configuration, none for another\n"
     "      --restore FILE     make a new store in data_dir out of a backup, then end; for\n"
     "                         approvalctl restore\n"
     "      --version          print the version\n"
@@ -184,6 +192,7 @@ static int run(struct config *config_take)
     enum err_code rc;
 
     start_log(config_take);
+    lastgood_tell(config_last_good(config_take), "app", config_file(config_take));
     rc = app_new(config_take, &app, &err);
     if (rc == ERR_OK) {
         rc = app_run(app, &err);
@@ -217,8 +226,26 @@ static int restore(const struct config *config, const char *backup)
     return EX_OK;
 }
 
-static int act(enum action action, const char *file, const char *backup)
+struct order {
+    enum action action;
+    const char *file;
+    const char *last_good; /* NULL: there is none */
+    const char *backup;
+};
+
+/* Only what runs falls back, and the sockets that are bound for it; what is asked about the file is
+ * answered about the file. */
+static enum err_code load(const struct order *order, struct config **ret_config, struct err *err)
 {
+    bool runs = order->action == ACTION_RUN || order->action == ACTION_SOCKETS;
+
+    return runs ? config_start(order->file, order->last_good, ret_config, err)
+                : config_load(order->file, ret_config, err);
+}
+
+static int act(const struct order *order)
+{
+    enum action action = order->action;
     struct config *config = NULL;
     struct err err = ERR_INIT;
     int code = EX_OK;
@@ -226,7 +253,7 @@ static int act(enum action action, const char *file, const char *backup)
     if (action == ACTION_DESCRIBE) {
         return printed(print_options(stdout, config_schema(), &err), &err);
     }
-    if (config_load(file, &config, &err) != ERR_OK) {
+    if (load(order, &config, &err) != ERR_OK) {
         /* Whatever the kind of fault, it is the configuration that has to be mended. */
         (void)complain(&err); /* EX_CONFIG stands for it */
         return EX_CONFIG;
@@ -239,9 +266,9 @@ static int act(enum action action, const char *file, const char *backup)
     } else if (action == ACTION_SOCKETS) {
         code = printed(print_made(stdout, format_sockets, config, &err), &err);
     } else if (action == ACTION_RESTORE) {
-        code = restore(config, backup);
+        code = restore(config, order->backup);
     } else {
-        (void)printf("%s: ok\n", file); /* the exit code says it too */
+        (void)printf("%s: ok\n", order->file); /* the exit code says it too */
     }
     config_free(config);
     return code;
@@ -250,42 +277,39 @@ static int act(enum action action, const char *file, const char *backup)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"check-config", no_argument, NULL, 'k'},
-        {"dump-config", no_argument, NULL, 'd'},
-        {"describe-config", no_argument, NULL, 'D'},
-        {"print-sockets", no_argument, NULL, 'S'},
-        {"restore", required_argument, NULL, 'R'},
-        {"version", no_argument, NULL, 'V'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"config", required_argument, NULL, 'c'},  {"check-config", no_argument, NULL, 'k'},
+        {"dump-config", no_argument, NULL, 'd'},   {"describe-config", no_argument, NULL, 'D'},
+        {"print-sockets", no_argument, NULL, 'S'}, {"last-good", required_argument, NULL, 'L'},
+        {"restore", required_argument, NULL, 'R'}, {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
     };
-    const char *file = PKGSYSCONFDIR "/approvald.conf";
-    const char *backup = NULL;
-    enum action action = ACTION_RUN;
+    struct order order = {.action = ACTION_RUN, .file = CONFIG_FILE};
     int option;
 
     confine();
     while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
         switch (option) {
         case 'c':
-            file = optarg;
+            order.file = optarg;
             break;
         case 'k':
-            action = ACTION_CHECK;
+            order.action = ACTION_CHECK;
             break;
         case 'd':
-            action = ACTION_DUMP;
+            order.action = ACTION_DUMP;
             break;
         case 'D':
-            action = ACTION_DESCRIBE;
+            order.action = ACTION_DESCRIBE;
             break;
         case 'S':
-            action = ACTION_SOCKETS;
+            order.action = ACTION_SOCKETS;
+            break;
+        case 'L':
+            order.last_good = optarg;
             break;
         case 'R':
-            action = ACTION_RESTORE;
-            backup = optarg;
+            order.action = ACTION_RESTORE;
+            order.backup = optarg;
             break;
         case 'V':
             return puts("approvald " PACKAGE_VERSION) < 0 ? EX_IOERR : EX_OK;
@@ -300,5 +324,8 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "approvald: unexpected: %s\nTry: approvald --help\n", argv[optind]);
         return EX_USAGE;
     }
-    return act(action, file, backup);
+    if (order.last_good == NULL && strcmp(order.file, CONFIG_FILE) == 0) {
+        order.last_good = LAST_GOOD;
+    }
+    return act(&order);
 }

@@ -94,6 +94,10 @@ bool conf_differs(const struct conf *a,
 
 /* Appends the configuration in force, with defaults, parseable again by conf_parse. */
 enum err_code conf_dump(const struct conf *conf, struct buf *buf, struct err *err) WARN_UNUSED;
+/* The same without what equals its default and without explanations: what a later version reads
+ * with its own defaults. */
+enum err_code
+conf_dump_changed(const struct conf *conf, struct buf *buf, struct err *err) WARN_UNUSED;
 /* Appends a table of all options for the manual (Markdown): section, name, type, default, limits,
  * help. */
 enum err_code

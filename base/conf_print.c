@@ -7,6 +7,7 @@
 #include "base/limits.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static const char *const type_texts[] = {
     [CONF_TEXT] = "text",         [CONF_NUMBER] = "number", [CONF_SIZE] = "size",
@@ -102,6 +103,82 @@ enum err_code conf_dump(const struct conf *conf, struct buf *buf, struct err *er
     STAILQ_FOREACH (section, &conf->sections, link) {
         if (rc == ERR_OK && section->name[0] != '\0') {
             rc = print_section(buf, section, err);
+        }
+    }
+    if (rc != ERR_OK) {
+        buf_truncate(buf, start);
+    }
+    return rc;
+}
+
+static bool same_value(const struct conf_value *one, const struct conf_value *other)
+{
+    bool same = one->number == other->number && one->count == other->count;
+
+    for (size_t i = 0; same && i < one->count; i++) {
+        same = strcmp(one->texts[i], other->texts[i]) == 0;
+    }
+    return same;
+}
+
+static enum err_code is_changed(const struct conf_option *option,
+                                const struct conf_value *value,
+                                bool *ret_changed,
+                                struct err *err)
+{
+    struct conf_value usual = {.number = 0};
+    enum err_code rc = ERR_OK;
+
+    *ret_changed = true;
+    if (option->fallback != NULL) {
+        rc = conf_value_fallback(option, &usual, err);
+        *ret_changed = rc == ERR_OK && !same_value(value, &usual);
+        conf_value_done(&usual);
+    }
+    return rc;
+}
+
+static enum err_code
+print_changed_options(struct buf *buf, const struct conf_section *section, struct err *err)
+{
+    enum err_code rc = ERR_OK;
+
+    for (size_t i = 0; rc == ERR_OK && i < section->option_count; i++) {
+        const struct conf_option *option = conf_option_at(section->schema, section->name, i);
+        bool changed = false;
+
+        rc = is_changed(option, &section->values[i], &changed, err);
+        if (rc == ERR_OK && changed) {
+            rc = buf_append_format(buf, err, "%s = ", option->name);
+            rc = rc == ERR_OK ? print_value(buf, option, &section->values[i], err) : rc;
+            rc = rc == ERR_OK ? buf_append_text(buf, "\n", err) : rc;
+        }
+    }
+    return rc;
+}
+
+static enum err_code
+print_changed(struct buf *buf, const struct conf_section *section, struct err *err)
+{
+    enum err_code rc = buf_append_format(buf, err, "%s ", section->name);
+
+    if (rc == ERR_OK && conf_is_titled(section->schema, section->name)) {
+        rc = print_text(buf, section->title, err);
+    }
+    rc = rc == ERR_OK ? buf_append_text(buf, " {\n", err) : rc;
+    rc = rc == ERR_OK ? print_changed_options(buf, section, err) : rc;
+    return rc == ERR_OK ? buf_append_text(buf, "}\n", err) : rc;
+}
+
+enum err_code conf_dump_changed(const struct conf *conf, struct buf *buf, struct err *err)
+{
+    const struct conf_section *section;
+    size_t start = buf_size(buf);
+    enum err_code rc = print_changed_options(buf, conf_section(conf, ""), err);
+
+    STAILQ_FOREACH (section, &conf->sections, link) {
+        if (rc == ERR_OK && section->name[0] != '\0') {
+            rc = print_changed(buf, section, err);
         }
     }
     if (rc != ERR_OK) {

@@ -4,6 +4,7 @@
 #include <config.h>
 
 #include "base/buf.h"
+#include "base/lastgood.h"
 #include "base/log.h"
 #include "base/print.h"
 #include "supervisor/keepalived_conf.h"
@@ -19,6 +20,10 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 
+#define CONFIG_FILE PKGSYSCONFDIR "/supervisor.conf"
+/* Known without the configuration, which is what is broken when it is needed. */
+#define LAST_GOOD "/var/lib/approvald-supervisor/last-good.conf"
+
 static const char help[] =
     "Usage: approvald-supervisor [OPTION]…\n"
     "Keeps approvald alive, and decides with the other host which of them may write.\n"
@@ -29,6 +34,10 @@ static const char help[] =
     "      --dump-config      print the configuration in force, defaults included\n"
     "      --describe-config  print every option: type, default, limits, meaning\n"
     "      --keepalived-config  print keepalived.conf for this host\n"
+    "      --last-good FILE   where the configuration that served last is kept, for a start that\n"
+    "                         finds its own broken; default\n"
+    "                         " LAST_GOOD "\n"
+    "                         for the default configuration, none for another\n"
     "      --version          print the version\n"
     "  -h, --help             print this\n"
     "\n"
@@ -151,6 +160,7 @@ static int run(struct sup_config *config_take, const char *file)
     enum err_code rc;
 
     start_log(config_take);
+    lastgood_tell(sup_config_last_good(config_take), "sup", file);
     rc = sup_new(config_take, file, &sup, &err);
     if (rc == ERR_OK) {
         rc = sup_run(sup, &err);
@@ -159,7 +169,18 @@ static int run(struct sup_config *config_take, const char *file)
     return rc == ERR_OK ? EX_OK : complain(&err);
 }
 
-static int act(enum action action, const char *file)
+/* last_good: only what runs falls back; what is asked about the file is answered about it. */
+static enum err_code load(enum action action,
+                          const char *file,
+                          const char *last_good,
+                          struct sup_config **ret_config,
+                          struct err *err)
+{
+    return action == ACTION_RUN ? sup_config_start(file, last_good, ret_config, err)
+                                : sup_config_load(file, ret_config, err);
+}
+
+static int act(enum action action, const char *file, const char *last_good)
 {
     struct sup_config *config = NULL;
     struct err err = ERR_INIT;
@@ -168,7 +189,7 @@ static int act(enum action action, const char *file)
     if (action == ACTION_DESCRIBE) {
         return printed(print_options(stdout, sup_config_schema(), &err), &err);
     }
-    if (sup_config_load(file, &config, &err) != ERR_OK) {
+    if (load(action, file, last_good, &config, &err) != ERR_OK) {
         (void)complain(&err); /* EX_CONFIG stands for it */
         if (action == ACTION_RUN) {
             sup_deny_default();
@@ -197,11 +218,13 @@ int main(int argc, char **argv)
         {"dump-config", no_argument, NULL, 'd'},
         {"describe-config", no_argument, NULL, 'D'},
         {"keepalived-config", no_argument, NULL, 'K'},
+        {"last-good", required_argument, NULL, 'L'},
         {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    const char *file = PKGSYSCONFDIR "/supervisor.conf";
+    const char *file = CONFIG_FILE;
+    const char *last_good = NULL;
     enum action action = ACTION_RUN;
     int option;
 
@@ -223,6 +246,9 @@ int main(int argc, char **argv)
         case 'K':
             action = ACTION_KEEPALIVED;
             break;
+        case 'L':
+            last_good = optarg;
+            break;
         case 'V':
             return puts("approvald-supervisor " PACKAGE_VERSION) < 0 ? EX_IOERR : EX_OK;
         case 'h':
@@ -236,5 +262,8 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "approvald-supervisor: unexpected: %s\n", argv[optind]);
         return EX_USAGE;
     }
-    return act(action, file);
+    if (last_good == NULL && strcmp(file, CONFIG_FILE) == 0) {
+        last_good = LAST_GOOD;
+    }
+    return act(action, file, last_good);
 }

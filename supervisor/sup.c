@@ -258,8 +258,12 @@ static void apply(struct sup *sup, struct sup_config *config_take)
     struct watch_options options;
     enum log_level level = LOG_LEVEL_INFO;
 
+    sup_config_keep_as(config_take, sup->config);
     sup_config_free(sup->config);
     sup->config = config_take;
+    if (sup->up_known) {
+        sup_config_keep(config_take, sup->file); /* what a reload may change proves itself so */
+    }
     sup_config_watch(config_take, &options);
     watch_set_options(&sup->watch, &options);
     err_ignore(log_level_parse(sup_config_text(config_take, "", "log_level"), &level, NULL));

@@ -412,6 +412,7 @@ static void perform_up(struct sup *sup)
 {
     struct failover_child *child = &sup_queue(sup, FAILOVER_EVENT_CHILD_UP)->u.child;
 
+    sup_config_keep(sup->config, sup->file);
     sup_child_reload(sup);
     child->incarnation = sup->up.incarnation;
     memcpy(child->store_id, sup->up.store_id, REGISTER_ID_SIZE);

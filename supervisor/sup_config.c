@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/crypto.h"
+#include "base/lastgood.h"
 #include "base/mem.h"
 #include "supervisor/arbiter.h"
 #include "supervisor/limits.h"
@@ -132,6 +133,9 @@ static const struct {
 struct sup_config {
     struct conf *conf; /* owned */
     uint8_t cluster_id[REGISTER_ID_SIZE];
+    struct lastgood last_good; /* all zero: the file itself is used */
+    const char *kept_at;       /* borrowed; NULL: it is not kept */
+    bool kept;
 };
 
 const struct conf_schema *sup_config_schema(void)
@@ -372,6 +376,60 @@ enum err_code sup_config_parse(const char *name,
     }
     rc = conf_parse(sup_config_schema(), name, text, &config->conf, err);
     return hand_over(config, rc, ret_config, err);
+}
+
+static enum err_code
+stand_in(const char *file, const char *last_good, struct sup_config **ret_config, struct err *err)
+{
+    AUTO_BUF struct buf *text = NULL;
+    uint64_t kept_ms = 0;
+    enum err_code rc = lastgood_read(last_good, file, &text, &kept_ms, err);
+
+    if (rc == ERR_OK) {
+        rc = sup_config_parse("last-known-good copy", buf_text(text), ret_config, err);
+    }
+    if (rc == ERR_OK) {
+        (*ret_config)->last_good.kept_ms = kept_ms;
+    }
+    return rc;
+}
+
+enum err_code sup_config_start(const char *file,
+                               const char *last_good,
+                               struct sup_config **ret_config,
+                               struct err *err)
+{
+    struct err why = ERR_INIT;
+    struct err none = ERR_INIT;
+    enum err_code rc = sup_config_load(file, ret_config, &why);
+
+    if (rc != ERR_OK && lastgood_may_help(rc, last_good)) {
+        rc = stand_in(file, last_good, ret_config, &none);
+    }
+    if (rc != ERR_OK) {
+        return lastgood_refuse(&why, &none, err);
+    }
+    (*ret_config)->last_good.why = why;
+    (*ret_config)->kept_at = last_good;
+    return ERR_OK;
+}
+
+void sup_config_keep(struct sup_config *config, const char *file)
+{
+    if (config->last_good.kept_ms == 0 && !config->kept) {
+        config->kept = true;
+        lastgood_keep(config->kept_at, file, config->conf);
+    }
+}
+
+void sup_config_keep_as(struct sup_config *config, const struct sup_config *old)
+{
+    config->kept_at = old->kept_at;
+}
+
+const struct lastgood *sup_config_last_good(const struct sup_config *config)
+{
+    return &config->last_good;
 }
 
 void sup_config_free(struct sup_config *config)

@@ -10,12 +10,26 @@
 #include "supervisor/failover.h"
 #include "supervisor/watch.h"
 
+struct lastgood;
 struct sup_config;
 
 const struct conf_schema *sup_config_schema(void);
 /* Parses file (and file.d) and checks it whole. Errors name file and line. Blocks. */
 enum err_code
 sup_config_load(const char *file, struct sup_config **ret_config, struct err *err) WARN_UNUSED;
+/* For a start: where file is broken the copy at last_good (lastgood.h; NULL: none is kept) stands
+ * in, and sup_config_last_good says so. When that cannot either, the error names both reasons.
+ * last_good is borrowed for the config's life. Blocks. */
+enum err_code sup_config_start(const char *file,
+                               const char *last_good,
+                               struct sup_config **ret_config,
+                               struct err *err) WARN_UNUSED;
+/* It has proven itself: the next start may fall back on it. Once is enough; one that stands in
+ * itself is not kept. From a thread: does not block. */
+void sup_config_keep(struct sup_config *config, const char *file);
+/* Of a reload: the new one is kept where the old one was. */
+void sup_config_keep_as(struct sup_config *config, const struct sup_config *old);
+const struct lastgood *sup_config_last_good(const struct sup_config *config);
 /* From memory, for tests; name stands for the file. */
 enum err_code sup_config_parse(const char *name,
                                const char *text,

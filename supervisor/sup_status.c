@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/crypto.h"
 #include "base/json.h"
+#include "base/lastgood.h"
 #include "base/text.h"
 #include "supervisor/sup_internal.h"
 
@@ -91,6 +92,21 @@ static void add_disk_alarm(struct json *alarms, const struct sup *sup)
     add_text(entry, "reason", reason);
 }
 
+/* The file was broken at the start: what was changed in it is not in force. */
+static void add_config_alarm(struct json *alarms, const struct sup *sup)
+{
+    const struct lastgood *last_good = sup_config_last_good(sup->config);
+    struct json *entry;
+
+    if (last_good->kept_ms == 0) {
+        return;
+    }
+    entry = json_add_object(alarms, NULL);
+    add_text(entry, "alarm", "config_broken");
+    add_text(entry, "reason", last_good->why.message);
+    add_time(entry, "kept_at", last_good->kept_ms);
+}
+
 static void add_alarms(struct json *root, const struct sup *sup)
 {
     struct json *parent = json_add_array(root, "alarms");
@@ -104,6 +120,7 @@ static void add_alarms(struct json *root, const struct sup *sup)
         }
     }
     add_disk_alarm(parent, sup);
+    add_config_alarm(parent, sup);
 }
 
 static void add_link(struct json *root, const struct sup *sup)

@@ -26,6 +26,7 @@ struct health {
     uint64_t owed;
     uint64_t dead;
     struct show_lag lag;
+    bool config_broken; /* the last-known-good copy is in force */
 };
 
 static void read_health(const struct json *status, struct health *ret_health)
@@ -37,6 +38,7 @@ static void read_health(const struct json *status, struct health *ret_health)
         .slack_used = slack.size > 0 && !span_is(slack, "unused"),
         .slack_ok = span_is(slack, "up"),
         .slack_down = span_is(slack, "unreachable"),
+        .config_broken = json_bool(status, "config.last_good", false),
         .socket_used = json_text(status, "slack.socket.state").size > 0,
         .socket_ok = span_is(json_text(status, "slack.socket.state"), "live"),
     };
@@ -163,6 +165,16 @@ static enum err_code show_glass(const struct json *status, struct err *err)
     return rc == ERR_OK ? ctl_print_line("  glass     ", buf_span(line), err) : rc;
 }
 
+/* The file was broken at the start: whatever was changed in it is not in force. */
+static enum err_code show_broken(const struct json *status, struct err *err)
+{
+    enum err_code rc = say("  CONFIG    is BROKEN: ", status, "config.reason", err);
+
+    return rc == ERR_OK
+               ? say("            in force is what served at ", status, "config.kept_at", err)
+               : rc;
+}
+
 /* What a host says whether it is one of a pair or not. */
 static enum err_code
 show_work(const struct json *status, const struct health *health, struct err *err)
@@ -198,6 +210,9 @@ static enum err_code show(const struct json *status,
     if (rc == ERR_OK) {
         rc = say("  version   ", status, "version", err);
     }
+    if (rc == ERR_OK && health->config_broken) {
+        rc = show_broken(status, err);
+    }
     if (rc == ERR_OK && json_text(status, "pair.snapshot_refused").size > 0) {
         rc = say("  SNAPSHOT  ", status, "pair.snapshot_refused", err);
     }
@@ -229,7 +244,8 @@ static int approvald_status(struct ctl *ctl, const struct json *pair, struct hea
     } else if (show(reply->json, ret_health, pair, &err) != ERR_OK) {
         return ctl_fail_err(ctl, &err);
     }
-    return ret_health->dead == 0 && (ret_health->slack_ok || !ret_health->slack_used) &&
+    return ret_health->dead == 0 && !ret_health->config_broken &&
+                   (ret_health->slack_ok || !ret_health->slack_used) &&
                    (ret_health->socket_ok || !ret_health->socket_used)
                ? CTL_OK
                : CTL_INTERNAL;

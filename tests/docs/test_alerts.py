@@ -57,7 +57,7 @@ class Alerts(unittest.TestCase):
                                                  pages.read("supervisor/sup_status.c"),
                                                  re.S).group(1))  # fmt: skip
         self.assertEqual({name for name, _ in self.rules} - told, set())
-        self.assertEqual({*words, "disk_hangs"} - told, set())
+        self.assertEqual({*words, "disk_hangs", "config_broken"} - told, set())
         for cells in rows:
             self.assertGreater(len(cells[2]), 20, cells[0])
 

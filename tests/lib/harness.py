@@ -188,6 +188,7 @@ class World:
         self.socket = self.path("approvald.sock")
         self.policy = policy
         self.standin = self.daemon = None
+        self.arguments = []  # more of approvald's
         self.rate_limits = rate_limits
         self.socket_mode, self.public_url = socket_mode, public_url
         self.secret_file("app", APP_TOKEN)
@@ -242,7 +243,8 @@ slack {{
 
     def start(self, env=None, wait=True):
         self.daemon = Process([os.path.join(self.build, "approvald/approvald"), "--config",
-                               self.path("approvald.conf")], self.path("approvald.log"),
+                               self.path("approvald.conf"), *self.arguments],
+                              self.path("approvald.log"),
                               env=env)
         if wait:
             self.wait(self.ready, "approvald is ready")

@@ -69,6 +69,7 @@ class Bench:
     def __init__(self, extra="", times=CHILD_TIMES, prefix=()):
         self.dir = tempfile.mkdtemp(prefix="sup-test-")
         self.prefix = list(prefix)
+        self.arguments = []  # more of the supervisor's
         self.process = None
         self.port = self.free_port()
         self.management = self.free_port()
@@ -122,7 +123,7 @@ log_target = text
     def start(self, wait_up=True):
         with open(self.path("log"), "ab") as log:
             self.process = subprocess.Popen(
-                [*self.prefix, SUPERVISOR, "-c", self.path("supervisor.conf")],
+                [*self.prefix, SUPERVISOR, "-c", self.path("supervisor.conf"), *self.arguments],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         if wait_up:
             self.wait(lambda: self.status()["child"]["state"] == "up", "the child is up")
