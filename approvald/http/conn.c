@@ -77,6 +77,7 @@ static void conn_fail(struct conn *conn)
 static void begin_writing(struct conn *conn)
 {
     conn->state = CONN_WRITING;
+    conn->answered = true;
     conn->deadline_ms = server_now_ms(conn->server) + HTTP_WRITE_MS_MAX;
 }
 
@@ -207,6 +208,35 @@ static void skip_empty_line(struct evbuffer *input)
     }
 }
 
+/* Closed with something unread the connection would be reset, and a request that has arrived lost. */
+static bool has_unread(const struct conn *conn)
+{
+    struct bufferevent *under = bufferevent_get_underlying(conn->bev);
+    char byte;
+
+    if (under == NULL) {
+        under = conn->bev;
+    } else if (evbuffer_get_length(bufferevent_get_input(under)) > 0) {
+        return true; /* a part of a TLS record */
+    }
+    return recv(bufferevent_getfd(under), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+/* The server stops, and nothing has begun here for so long that nothing is on its way. */
+static bool is_left_over(const struct conn *conn)
+{
+    const struct http_server *server = conn->server;
+    uint64_t end_ms = server->drain_ms + HTTP_DRAIN_MS;
+
+    if (!server->draining) {
+        return false;
+    }
+    if (conn->tls && !conn->answered && end_ms < conn->since_ms + HTTP_DRAIN_TLS_MS) {
+        end_ms = conn->since_ms + HTTP_DRAIN_TLS_MS;
+    }
+    return server_now_ms(server) >= end_ms && !has_unread(conn);
+}
+
 /* True when something changed. */
 static bool step_head(struct conn *conn)
 {
@@ -221,7 +251,7 @@ static bool step_head(struct conn *conn)
         held = evbuffer_get_length(input);
     }
     if (held == 0) {
-        conn->dead = (conn->peer_eof || conn->server->draining) && backlog(conn) == 0;
+        conn->dead = backlog(conn) == 0 && (conn->peer_eof || is_left_over(conn));
         return false;
     }
     if (!conn->head_begun) {

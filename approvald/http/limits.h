@@ -56,6 +56,13 @@
  * the reply and no reset. */
 #define HTTP_LINGER_MS_MAX   1000
 #define HTTP_LINGER_SIZE_MAX 4194304U
+/* A process that stops: in this time a connection that nothing has come on yet may still bring a
+ * request. It was accepted a moment ago, or is kept by a client that asks often; both are on the way
+ * to us, while another process is not there yet. Longer would only lengthen a restart. */
+#define HTTP_DRAIN_MS 200U
+/* The same for a TLS connection without its first request, from its accepting: the handshake takes
+ * two round trips more, and Slack is far. */
+#define HTTP_DRAIN_TLS_MS 1000U
 /* Pipelined requests answered in one turn of the loop before others get theirs. */
 #define HTTP_TURN_COUNT_MAX 16
 
@@ -78,6 +85,7 @@ static_assert(HTTP_POLICY_BODY_SIZE_MAX <= HTTP_BODY_SIZE_MAX, "every body fits 
 static_assert(HTTP_BODY_SIZE_MAX * 8 <= HTTP_BODY_SIZE_TOTAL_MAX, "some large bodies at once");
 static_assert(HTTP_WAIT_COUNT_MAX < HTTP_REQUEST_COUNT_MAX,
               "long polls leave places for requests that end them");
+static_assert(HTTP_DRAIN_MS < HTTP_DRAIN_TLS_MS, "a handshake takes longer than a request");
 static_assert(HTTP_TARGET_SIZE_MAX < HTTP_HEAD_SIZE_MAX, "a target fits its head");
 static_assert(HTTP_WAIT_S_MAX * 1000 < HTTP_IDLE_MS_MAX, "a poll is no longer than an idle time");
 

@@ -273,6 +273,9 @@ void http_server_tick(struct http_server *server)
 
 void http_server_drain(struct http_server *server)
 {
+    if (!server->draining) {
+        server->drain_ms = server_now_ms(server);
+    }
     server->draining = true;
     close_listeners(server);
     http_server_tick(server);

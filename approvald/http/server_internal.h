@@ -39,6 +39,7 @@ struct conn {
     bool peer_eof;  /* the peer sends no more */
     bool dead;      /* the transport failed while conn_advance runs */
     bool head_begun;
+    bool answered;      /* it has had an answer */
     bool http10;        /* of the last head: a kept connection has to be announced */
     uint64_t since_ms;  /* waiting for a head since then */
     size_t scanned;     /* bytes of a head looked at */
@@ -101,6 +102,7 @@ struct http_server {
     uint32_t idle_ms;
     size_t body_total; /* bytes of large bodies held */
     bool draining;
+    uint64_t drain_ms; /* since then */
     bool closing; /* service connections end with their next answer */
     uint32_t hold_listeners;
     http_hold_fn *hold; /* NULL: none */

@@ -4,6 +4,7 @@
 #include "approvald/http/proxies.h"
 #include "approvald/http/server.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/metrics.h"
 #include "tests/unit/unit.h"
 
@@ -24,6 +25,8 @@
 struct bench {
     struct event_base *base;
     struct metrics *metrics;
+    struct clock clock;
+    uint64_t now_ms; /* 0: the host's time */
     struct http_server *server;
     uint16_t port;
     char socket_path[64];
@@ -124,6 +127,13 @@ static int listen_unix(struct bench *bench)
     return fd;
 }
 
+static uint64_t bench_ms(void *arg)
+{
+    const struct bench *bench = arg;
+
+    return bench->now_ms != 0 ? bench->now_ms : clock_boot_ms(clock_host());
+}
+
 static void setup(struct bench *bench, struct http_server_options options)
 {
     struct err err = ERR_INIT;
@@ -131,7 +141,10 @@ static void setup(struct bench *bench, struct http_server_options options)
     (void)sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
     *bench = (struct bench){.base = event_base_new()};
     CU_ASSERT_EQUAL_FATAL(metrics_new(&bench->metrics, &err), ERR_OK);
+    bench->clock = (struct clock){
+        .boot_ms = bench_ms, .wall_ms = clock_host()->wall_ms, .arg = bench};
     options.base = bench->base;
+    options.clock = &bench->clock;
     options.metrics = bench->metrics;
     CU_ASSERT_EQUAL_FATAL(http_server_new(&options, &bench->server, &err), ERR_OK);
     CU_ASSERT_EQUAL_FATAL(http_server_add(bench->server, routes, bench, &err), ERR_OK);
@@ -516,12 +529,17 @@ static void a_drain_answers_what_was_accepted_and_closes(void)
     int idle;
 
     setup(&bench, (struct http_server_options){0});
+    bench.now_ms = 1000000;
     busy = dial(&bench);
     idle = dial(&bench);
     say(busy, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
     turn(&bench, 5);
     CU_ASSERT_EQUAL(http_server_connection_count(bench.server), 2);
     http_server_drain(bench.server);
+    CU_ASSERT_STRING_EQUAL(hear(&bench, idle, &closed), "");
+    CU_ASSERT_FALSE(closed);
+    bench.now_ms += HTTP_DRAIN_MS;
+    http_server_tick(bench.server);
     CU_ASSERT_STRING_EQUAL(hear(&bench, idle, &closed), "");
     CU_ASSERT(closed);
     CU_ASSERT_EQUAL(http_server_connection_count(bench.server), 1);
@@ -532,6 +550,46 @@ static void a_drain_answers_what_was_accepted_and_closes(void)
     CU_ASSERT(closed);
     (void)close(busy);
     (void)close(idle);
+    turn(&bench, 5);
+    CU_ASSERT_EQUAL(http_server_connection_count(bench.server), 0);
+    teardown(&bench);
+}
+
+static void a_drain_waits_for_a_request_that_is_on_its_way(void)
+{
+    struct bench bench;
+    bool closed;
+    const char *answer;
+    int kept;
+    int late;
+
+    setup(&bench, (struct http_server_options){0});
+    bench.now_ms = 1000000;
+    kept = dial(&bench);
+    say(kept, "GET /who HTTP/1.1\r\nHost: a\r\n\r\n");
+    CU_ASSERT(begins(hear(&bench, kept, &closed), "HTTP/1.1 200 "));
+    CU_ASSERT_FALSE(closed);
+    late = dial(&bench);
+    turn(&bench, 5);
+    CU_ASSERT_EQUAL(http_server_connection_count(bench.server), 2);
+    http_server_drain(bench.server);
+    bench.now_ms += HTTP_DRAIN_MS - 1;
+    http_server_tick(bench.server);
+    say(late, "GET /who HTTP/1.1\r\nHost: a\r\n\r\n");
+    answer = hear(&bench, late, &closed);
+    CU_ASSERT(begins(answer, "HTTP/1.1 200 "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer, "Connection: close\r\n"));
+    CU_ASSERT(closed);
+    (void)close(late);
+    turn(&bench, 5);
+    CU_ASSERT_EQUAL(http_server_connection_count(bench.server), 1);
+    say(kept, "GET /who HTTP/1.1\r\nHost: a\r\n\r\n");
+    bench.now_ms += 2; /* it has arrived, and nobody has looked yet */
+    http_server_tick(bench.server);
+    CU_ASSERT_EQUAL(http_server_connection_count(bench.server), 1);
+    CU_ASSERT(begins(hear(&bench, kept, &closed), "HTTP/1.1 200 "));
+    CU_ASSERT(closed);
+    (void)close(kept);
     turn(&bench, 5);
     CU_ASSERT_EQUAL(http_server_connection_count(bench.server), 0);
     teardown(&bench);
@@ -596,5 +654,7 @@ UNIT_MAIN("http server",
           {"past the limit of requests 503 is said", past_the_limit_of_requests_503_is_said},
           {"a drain answers what was accepted and closes",
            a_drain_answers_what_was_accepted_and_closes},
+          {"a drain waits for a request that is on its way",
+           a_drain_waits_for_a_request_that_is_on_its_way},
           {"the unix socket knows its peer", the_unix_socket_knows_its_peer},
           {"a large answer waits for its reader", a_large_answer_waits_for_its_reader})
