@@ -7,6 +7,7 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -130,6 +131,30 @@ enum err_code sockets_open(int fd, struct err *err)
 void sockets_close(int fd)
 {
     (void)shutdown(fd, SHUT_RDWR); /* one that does not listen is closed already */
+}
+
+#define TCP_FLAGS_AT 13   /* byte of a TCP header, where a socket's filter begins */
+#define TCP_FLAG_SYN 0x02 /* to a listening socket it comes without ACK */
+
+enum err_code sockets_mute(int fd, bool muted, struct err *err)
+{
+    static struct sock_filter no_syn[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, TCP_FLAGS_AT),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, TCP_FLAG_SYN, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    struct sock_fprog program = {.len = sizeof(no_syn) / sizeof(no_syn[0]), .filter = no_syn};
+    int nothing = 0;
+    bool good;
+
+    if (muted) {
+        good = setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0;
+    } else {
+        good = setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &nothing, sizeof(nothing)) == 0 ||
+               errno == ENOENT;
+    }
+    return good ? ERR_OK : err_set_errno(err, ERR_IO, errno, "filter");
 }
 
 /* Of a listening socket Linux tells the length of its queue where other sockets have what is not

@@ -20,6 +20,9 @@ enum err_code sockets_reserve(const char *address, int *ret_fd, struct err *err)
  * answers EINVAL while it is closed. */
 enum err_code sockets_open(int fd, struct err *err) WARN_UNUSED;
 void sockets_close(int fd);
+/* While muted, a listening socket does not answer who begins to connect: he tries again a second
+ * later, by itself (TCP), without hearing of it. Who has begun is not concerned. ERR_IO. */
+enum err_code sockets_mute(int fd, bool muted, struct err *err) WARN_UNUSED;
 /* True while somebody who has connected waits to be accepted. */
 bool sockets_has_waiting(int fd);
 /* Binds a unix socket with mode 0660, replacing a stale one; ERR_BUSY when somebody answers there.

@@ -246,7 +246,7 @@ static void leave_check(struct sup *sup)
     failover_status(sup->failover, &status);
     if (sup_now_ms() < sup->leave_ms &&
         (status.role == FAILOVER_HANDING_OVER ||
-         (status.role == FAILOVER_STANDBY && sup->handing_ms != 0))) {
+         (status.role == FAILOVER_STANDBY && (sup->handing_ms != 0 || sup->muted_ms != 0)))) {
         return;
     }
     log_fields(LOG_LEVEL_INFO, "sup", "leaves", LOG_TEXT("role", failover_role_word(status.role)));

@@ -28,11 +28,15 @@ struct event;
 struct event_base;
 
 #define SUP_SIGNAL_COUNT 3
-/* After a handover this host's approvald passes on what still comes. Then new connections are
- * refused, which harms nobody, and what is under way ends before the virtual IP is given up. */
+/* After a handover this host's approvald passes on what still comes. Then who begins to connect is
+ * not answered, so that he tries again when the other host has the virtual IP, and what is under
+ * way ends before that is given up. */
 #define SUP_RELAY_MS (FAILOVER_VIP_STAY_MS - 20U)
 /* So much longer while somebody waits to be accepted: he would be reset. */
 #define SUP_RELAY_MORE_MS 5U
+/* An address that has not gone by then is not going: who connects is refused at once, as without
+ * one. TCP begins again after a second. */
+#define SUP_MUTE_MS       500U
 #define SUP_LEAVE_MORE_MS 1000  /* beyond a handover: for what comes late, and a busy host */
 #define SUP_HOUSE_MS      1000  /* between two looks at what has no event of its own */
 #define SUP_STUCK_TELL_MS 60000 /* a child that cannot be killed is told of again */
@@ -121,6 +125,7 @@ struct sup {
     size_t kept_count;
     size_t socket_count;
     uint64_t handing_ms; /* when this host last handed over; 0: it has not, or long ago */
+    uint64_t muted_ms; /* since then who begins to connect is not answered; 0: he is, or refused */
 
     struct vip *vip; /* owned; NULL: none is configured */
     struct event *vip_event;

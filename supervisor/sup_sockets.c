@@ -276,7 +276,38 @@ static bool relays_still(const struct sup *sup)
 
 uint64_t sup_sockets_deadline_ms(const struct sup *sup)
 {
-    return sup->handing_ms == 0 ? UINT64_MAX : sup->handing_ms + SUP_RELAY_MS;
+    if (sup->handing_ms != 0) {
+        return sup->handing_ms + SUP_RELAY_MS;
+    }
+    return sup->muted_ms == 0 ? UINT64_MAX : sup->muted_ms + SUP_MUTE_MS;
+}
+
+/* The virtual IP follows the handover in a moment: refused now, a client would have to begin anew,
+ * and not all do. */
+static bool may_mute(const struct sup *sup)
+{
+    return sup->vip != NULL && vip_is_here(sup->vip);
+}
+
+static bool is_mute_over(const struct sup *sup)
+{
+    return !may_mute(sup) || sup_now_ms() >= sup->muted_ms + SUP_MUTE_MS;
+}
+
+/* Closed first: nobody comes in between. */
+static void end_mute(struct sup *sup)
+{
+    sup->muted_ms = 0;
+    for (size_t i = 0; i < sup->socket_count; i++) {
+        if (sup->sockets[i].service) {
+            struct err err = ERR_INIT;
+
+            sockets_close(sup->sockets[i].fd);
+            if (sockets_mute(sup->sockets[i].fd, false, &err) != ERR_OK) {
+                sup_fail(sup, &err); /* it would never serve again */
+            }
+        }
+    }
 }
 
 /* By the role alone. */
@@ -289,6 +320,7 @@ static bool wanted_now(struct sup *sup, const struct failover_status *status)
     } else if (status->role == FAILOVER_STANDBY && sup->handing_ms != 0) {
         open = relays_still(sup);
         sup->handing_ms = open ? sup->handing_ms : 0;
+        sup->muted_ms = open || !may_mute(sup) ? 0 : sup_now_ms();
     }
     return open;
 }
@@ -322,8 +354,11 @@ static void set_open(struct sup *sup, bool open, const char *role)
     sup->serving_open = open;
     sup->listen_problem[0] = '\0';
     for (size_t i = 0; !open && i < sup->socket_count; i++) {
-        if (sup->sockets[i].service) {
-            sockets_close(sup->sockets[i].fd);
+        struct err err = ERR_INIT;
+
+        if (sup->sockets[i].service &&
+            (sup->muted_ms == 0 || sockets_mute(sup->sockets[i].fd, true, &err) != ERR_OK)) {
+            sockets_close(sup->sockets[i].fd); /* refused is second best */
         }
     }
     if (open) {
@@ -343,6 +378,9 @@ static void follow(struct sup *sup, bool may_open)
     }
     failover_status(sup->failover, &status);
     open = wanted_now(sup, &status);
+    if (sup->muted_ms != 0 && !sup->serving_open && (open || is_mute_over(sup))) {
+        end_mute(sup);
+    }
     if (open != sup->serving_open && (may_open || !open)) {
         set_open(sup, open, failover_role_word(status.role));
     }
@@ -369,6 +407,7 @@ void sup_sockets_close(struct sup *sup)
 void sup_sockets_shut(struct sup *sup)
 {
     if (sup->serving_open) {
+        sup->muted_ms = 0;
         set_open(sup, false, "failed");
     }
 }

@@ -5,6 +5,7 @@ Owns the folder of one run, its network and its machines. The packages come from
 version of the same from earlier(). Never looks at what a case proves.
 """
 
+import collections
 import contextlib
 import json
 import os
@@ -179,8 +180,10 @@ class Load:
         return 1000 * max((b - a for a, b in zip(ends, ends[1:])), default=0)
 
     def told(self):
-        return (f"{len(self.lines)} requests, {len(self.failed)} to be repeated, longest gap "
-                f"{self.gap_ms():.0f} ms")
+        why = collections.Counter(str(line["status"] or line["problem"]) for line in self.failed)
+        named = ", ".join(f"{count} {word}" for word, count in sorted(why.items()))
+        return (f"{len(self.lines)} requests, {len(self.failed)} to be repeated"
+                f"{f' ({named})' if named else ''}, longest gap {self.gap_ms():.0f} ms")
 
     def must_be_repeatable(self, refused=True, unavailable=False):
         """Each request that got no answer gets one when it is said again with its key. refused: a

@@ -4,6 +4,7 @@
 #include "base/sockets.h"
 #include "tests/unit/unit.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <unistd.h>
@@ -69,6 +70,43 @@ static void who_waits_is_seen_until_he_is_accepted(void)
     (void)close(fd);
 }
 
+static void who_begins_to_connect_to_a_muted_socket_comes_in_later(void)
+{
+    struct sockaddr_in address;
+    socklen_t size = sizeof(address);
+    struct pollfd late = {.events = POLLOUT};
+    struct pollfd ready = {.events = POLLIN};
+    char byte = 0;
+    int begun;
+    int served;
+
+    CU_ASSERT_EQUAL_FATAL(sockets_reserve("127.0.0.1:0", &ready.fd, NULL), ERR_OK);
+    CU_ASSERT_EQUAL(sockets_open(ready.fd, NULL), ERR_OK);
+    CU_ASSERT_EQUAL_FATAL(getsockname(ready.fd, (struct sockaddr *)&address, &size), 0);
+    begun = connect_to(ready.fd);
+    CU_ASSERT_EQUAL_FATAL(sockets_mute(ready.fd, true, NULL), ERR_OK);
+    served = accept(ready.fd, NULL, NULL); /* who has begun is served */
+    CU_ASSERT_EQUAL(write(begun, "x", 1), 1);
+    CU_ASSERT_EQUAL(read(served, &byte, 1), 1);
+    late.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    CU_ASSERT_EQUAL(connect(late.fd, (const struct sockaddr *)&address, size), -1);
+    CU_ASSERT_EQUAL(errno, EINPROGRESS);
+    CU_ASSERT_EQUAL(poll(&late, 1, 100), 0); /* neither let in nor refused */
+    CU_ASSERT_EQUAL(sockets_mute(ready.fd, false, NULL), ERR_OK);
+    CU_ASSERT_EQUAL(sockets_mute(ready.fd, false, NULL), ERR_OK);
+    CU_ASSERT_EQUAL(poll(&ready, 1, 10000), 1); /* TCP has tried again */
+    CU_ASSERT_EQUAL(poll(&late, 1, 0), 1);
+    CU_ASSERT_EQUAL(late.revents, POLLOUT);
+    sockets_close(ready.fd);
+    CU_ASSERT_EQUAL(connect_to(ready.fd), -1);
+    (void)close(late.fd);
+    (void)close(served);
+    (void)close(begun);
+    (void)close(ready.fd);
+}
+
 UNIT_MAIN("sockets",
           {"a reserved socket opens and closes", a_reserved_socket_opens_and_closes},
-          {"who waits is seen until he is accepted", who_waits_is_seen_until_he_is_accepted})
+          {"who waits is seen until he is accepted", who_waits_is_seen_until_he_is_accepted},
+          {"who begins to connect to a muted socket comes in later",
+           who_begins_to_connect_to_a_muted_socket_comes_in_later})
