@@ -185,6 +185,11 @@ class Load:
         return (f"{len(self.lines)} requests, {len(self.failed)} to be repeated"
                 f"{f' ({named})' if named else ''}, longest gap {self.gap_ms():.0f} ms")
 
+    def must_be_whole(self):
+        """Every request got its answer the first time it was said."""
+        assert not self.failed, f"{self.told()}: {self.failed[:5]}"
+        return self.told()
+
     def must_be_repeatable(self, refused=True, unavailable=False):
         """Each request that got no answer gets one when it is said again with its key. refused: a
         connection may be refused (at a host that has just handed over); unavailable: 503 is no
