@@ -114,22 +114,6 @@ bool inbound_on_away(struct inflight *flight,
 
 /* The form comes back. */
 
-static void reply_error(struct inflight *flight, const char *block, const char *sentence)
-{
-    AUTO_BUF struct buf *body = NULL;
-    struct err err = ERR_INIT;
-    enum err_code rc = buf_new(SLACK_VIEW_SIZE_MAX, &body, &err);
-
-    if (rc == ERR_OK) {
-        rc = view_field_error(block, sentence, body, &err);
-    }
-    if (rc == ERR_OK) {
-        inbound_reply_json(flight, buf_span(body));
-    } else {
-        inbound_reply_busy(flight, INBOUND_UNAVAILABLE);
-    }
-}
-
 static void on_delegated(void *arg, enum err_code rc, const struct err *err)
 {
     struct inflight *flight = arg;
@@ -140,12 +124,13 @@ static void on_delegated(void *arg, enum err_code rc, const struct err *err)
         inbound_reply_empty(flight);
         freshen(flight);
     } else if (rc == ERR_EXISTS) {
-        reply_error(flight, VIEW_AWAY_FROM,
-                    "You have named somebody for a part of that time already. End that first, in "
-                    "your Home.");
+        inbound_reply_field(
+            flight, VIEW_AWAY_FROM,
+            "You have named somebody for a part of that time already. End that first, in "
+            "your Home.");
     } else if (rc == ERR_INVALID) {
         field = view_away_field(err->message, &sentence);
-        reply_error(flight, field, sentence);
+        inbound_reply_field(flight, field, sentence);
     } else {
         log_err(LOG_LEVEL_WARNING, MODULE, "not_stored", err);
         inbound_reply_busy(flight, INBOUND_UNAVAILABLE);
@@ -180,7 +165,7 @@ static void on_known(void *arg)
 
     sentence = sentence == NULL ? unfit(flight, &flight->other, SPAN_NONE) : sentence;
     if (sentence != NULL) {
-        reply_error(flight, VIEW_AWAY_TO, sentence);
+        inbound_reply_field(flight, VIEW_AWAY_TO, sentence);
         inflight_drop(flight);
     } else if (service_delegate(flight->inbound->service, &actor, &wanted, &key, on_delegated,
                                 flight, &err) != ERR_OK) {
@@ -215,11 +200,11 @@ void inbound_on_away_form(struct inflight *flight, const struct payload *payload
 
     view_away_read(payload, &form);
     if (!slack_user_is_valid(form.to)) {
-        reply_error(flight, VIEW_AWAY_TO, "Choose who stands in for you.");
+        inbound_reply_field(flight, VIEW_AWAY_TO, "Choose who stands in for you.");
         return;
     }
     if (form.end_ms == 0) {
-        reply_error(flight, VIEW_AWAY_UNTIL, "Choose when it ends.");
+        inbound_reply_field(flight, VIEW_AWAY_UNTIL, "Choose when it ends.");
         return;
     }
     if (!keep(flight, payload, &form)) {

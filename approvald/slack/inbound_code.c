@@ -56,22 +56,6 @@ void inbound_ask_code(struct inflight *flight, const struct request *request)
     }
 }
 
-static void reply_error(struct inflight *flight, const char *sentence)
-{
-    AUTO_BUF struct buf *body = NULL;
-    struct err err = ERR_INIT;
-    enum err_code rc = buf_new(SLACK_VIEW_SIZE_MAX, &body, &err);
-
-    if (rc == ERR_OK) {
-        rc = view_field_error(VIEW_CODE_BLOCK, sentence, body, &err);
-    }
-    if (rc == ERR_OK) {
-        inbound_reply_json(flight, buf_span(body));
-    } else {
-        inbound_reply_busy(flight, INBOUND_UNAVAILABLE);
-    }
-}
-
 static void
 on_decided(void *arg, enum err_code rc, const struct err *err, const struct service_answer *answer)
 {
@@ -84,7 +68,7 @@ on_decided(void *arg, enum err_code rc, const struct err *err, const struct serv
             inbox_worker_poke(flight->inbound->worker);
         }
     } else if (refusal == REFUSAL_CODE) {
-        reply_error(flight, refusal_sentence(refusal));
+        inbound_reply_field(flight, VIEW_CODE_BLOCK, refusal_sentence(refusal));
     } else if (refusal != REFUSAL_NONE && inbound_is_durable(rc)) {
         inbound_reply_view(flight, answer->request, refusal_sentence(refusal));
     } else {
@@ -137,7 +121,7 @@ void inbound_on_code(struct inflight *flight, const struct payload *payload)
         inbound_reply_view(flight, NULL,
                            "This window is out of date. Close it and press the button again.");
     } else if (!totp_parse(code, &number)) {
-        reply_error(flight, "Type the six digits that your authenticator app shows.");
+        inbound_reply_field(flight, VIEW_CODE_BLOCK, VIEW_CODE_SIX);
     } else {
         decide(flight, payload, &place, code);
     }

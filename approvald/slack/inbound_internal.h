@@ -218,6 +218,8 @@ void inbound_tell(struct inflight *flight, const char *sentence);
 void inbound_reply_view(struct inflight *flight,
                         const struct request *request,
                         const char *sentence);
+/* What is wrong with a field of the window submitted, at the field; what was typed stays. */
+void inbound_reply_field(struct inflight *flight, const char *block, const char *sentence);
 /* A durable ephemeral sentence about the delivery's request. */
 void inbound_notice(struct inflight *flight, const char *sentence);
 void inbound_refresh(struct inflight *flight);

@@ -7,6 +7,7 @@
 #include "approvald/core/glass.h"
 #include "approvald/core/inbox.h"
 #include "approvald/core/request_id.h"
+#include "approvald/core/totp.h"
 #include "approvald/service/service.h"
 #include "approvald/slack/card.h"
 #include "approvald/slack/home.h"
@@ -269,7 +270,7 @@ static void on_opened(void *arg, const struct webapi_answer *answer)
 }
 
 static enum err_code
-open_modal(struct inflight *flight, const struct request *request, struct err *err)
+open_modal(struct inflight *flight, const struct service_answer *answer, struct err *err)
 {
     AUTO_BUF struct buf *body = NULL;
     struct view_place place = {.id = flight->id,
@@ -277,12 +278,13 @@ open_modal(struct inflight *flight, const struct request *request, struct err *e
                                .ts = slack_word_span(&flight->message_ts),
                                .thread = slack_word_span(&flight->thread_ts)};
     struct span trigger = span_of(flight->trigger, flight->trigger_size);
+    bool step_up = answer->policy != NULL && answer->policy->step_up;
     enum err_code rc = buf_new(BODY_SIZE_MAX, &body, err);
 
     if (rc == ERR_OK) {
         rc = flight->verdict == VERDICT_GLASS
-                 ? view_glass_open(request, &place, trigger, body, err)
-                 : view_reject_open(request, &place, trigger, body, err);
+                 ? view_glass_open(answer->request, &place, trigger, step_up, body, err)
+                 : view_reject_open(answer->request, &place, trigger, body, err);
     }
     return rc == ERR_OK ? inflight_open_view(flight, buf_span(body), on_opened, err) : rc;
 }
@@ -329,7 +331,7 @@ on_got(void *arg, enum err_code rc, const struct err *err, const struct service_
         show_refusal(flight, answer == NULL ? NULL : answer->request);
         freshen_home(flight);
         inbound_refresh(flight);
-    } else if (open_modal(flight, answer->request, &opening) != ERR_OK) {
+    } else if (open_modal(flight, answer, &opening) != ERR_OK) {
         log_err(LOG_LEVEL_WARNING, MODULE, "modal_not_opened", &opening);
         metric_add(flight->inbound->modal_failures, 1);
         inbound_notice(flight, window_of(flight)->failed);
@@ -439,14 +441,14 @@ void inbound_reply_view(struct inflight *flight,
     }
 }
 
-static void reply_reason_error(struct inflight *flight, const char *sentence)
+void inbound_reply_field(struct inflight *flight, const char *block, const char *sentence)
 {
     AUTO_BUF struct buf *body = NULL;
     struct err err = ERR_INIT;
     enum err_code rc = buf_new(SLACK_VIEW_SIZE_MAX, &body, &err);
 
     if (rc == ERR_OK) {
-        rc = view_field_error(VIEW_REASON_BLOCK, sentence, body, &err);
+        rc = view_field_error(block, sentence, body, &err);
     }
     if (rc == ERR_OK) {
         inbound_reply_json(flight, buf_span(body));
@@ -455,8 +457,10 @@ static void reply_reason_error(struct inflight *flight, const char *sentence)
     }
 }
 
-static void
-on_rejected(void *arg, enum err_code rc, const struct err *err, const struct service_answer *answer)
+static void on_submitted(void *arg,
+                         enum err_code rc,
+                         const struct err *err,
+                         const struct service_answer *answer)
 {
     struct inflight *flight = arg;
     enum refusal refusal = answer == NULL ? REFUSAL_NONE : answer->refusal;
@@ -466,10 +470,12 @@ on_rejected(void *arg, enum err_code rc, const struct err *err, const struct ser
         if (answer != NULL && answer->deferred) {
             inbox_worker_poke(flight->inbound->worker);
         }
+    } else if (refusal == REFUSAL_CODE) {
+        inbound_reply_field(flight, VIEW_CODE_BLOCK, refusal_sentence(refusal));
     } else if (refusal != REFUSAL_NONE && inbound_is_durable(rc)) {
         inbound_reply_view(flight, answer->request, refusal_sentence(refusal));
     } else if (rc == ERR_INVALID) {
-        reply_reason_error(flight, err->message);
+        inbound_reply_field(flight, VIEW_REASON_BLOCK, err->message);
     } else {
         refuse(flight, err);
     }
@@ -501,7 +507,8 @@ static void decide_submission(struct inflight *flight,
                               const struct payload *payload,
                               enum verdict verdict,
                               const struct view_place *place,
-                              struct span reason)
+                              struct span reason,
+                              struct span code)
 {
     struct slack_inbound *inbound = flight->inbound;
     char text[SLACK_EVENT_KEY_SIZE_MAX];
@@ -510,9 +517,10 @@ static void decide_submission(struct inflight *flight,
         .id = place->id,
         .verdict = verdict,
         .reason = reason,
+        .code = code,
         .channel = place->channel,
         .thread = place->thread,
-        .quiet = place->channel.size == 0, /* the window says it */
+        .quiet = true, /* the window says it */
     };
     struct err err = ERR_INIT;
 
@@ -523,7 +531,7 @@ static void decide_submission(struct inflight *flight,
     }
     directory_facts(inbound->directory, payload->user, payload->user_team, &decide.facts);
     inflight_hold(flight);
-    if (service_decide(inbound->service, &decide, on_rejected, flight, &err) != ERR_OK) {
+    if (service_decide(inbound->service, &decide, on_submitted, flight, &err) != ERR_OK) {
         refuse(flight, &err);
         inflight_drop(flight);
     }
@@ -532,10 +540,12 @@ static void decide_submission(struct inflight *flight,
 void inbound_on_submission(struct inflight *flight, const struct payload *payload)
 {
     struct span reason = payload_input(payload, VIEW_REASON_BLOCK, VIEW_REASON_BLOCK);
+    struct span code = payload_input(payload, VIEW_CODE_BLOCK, VIEW_CODE_BLOCK);
     bool glass = span_is(payload->callback_id, VIEW_GLASS_CALLBACK);
     AUTO_JSON struct json *metadata = NULL;
     struct view_place place;
     char sentence[128];
+    uint32_t number;
     size_t count;
 
     if (span_is(payload->callback_id, VIEW_STATE_CALLBACK)) {
@@ -565,8 +575,13 @@ void inbound_on_submission(struct inflight *flight, const struct payload *payloa
         (void)snprintf(sentence, sizeof sentence, /* fits */
                        "Shorten the reason to %d characters; it has %zu.", CORE_REASON_COUNT_MAX,
                        count);
-        reply_reason_error(flight, sentence);
+        inbound_reply_field(flight, VIEW_REASON_BLOCK, sentence);
         return;
     }
-    decide_submission(flight, payload, glass ? VERDICT_GLASS : VERDICT_REJECT, &place, reason);
+    if (code.size > 0 && !totp_parse(code, &number)) {
+        inbound_reply_field(flight, VIEW_CODE_BLOCK, VIEW_CODE_SIX);
+        return;
+    }
+    decide_submission(flight, payload, glass ? VERDICT_GLASS : VERDICT_REJECT, &place, reason,
+                      code);
 }

@@ -35,10 +35,12 @@ enum err_code view_reject_open(const struct request *request,
                                struct span trigger_id,
                                struct buf *body,
                                struct err *err) WARN_UNUSED;
-/* The same for the reason of who breaks the glass, which he has to give. */
+/* The same for the reason of who breaks the glass, which he has to give; step_up: and for a
+ * one-time code. */
 enum err_code view_glass_open(const struct request *request,
                               const struct view_place *place,
                               struct span trigger_id,
+                              bool step_up,
                               struct buf *body,
                               struct err *err) WARN_UNUSED;
 /* Appends {"response_action":"update",…}: the sentence, and how the request stands; request may be

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* views_code.c: the window that asks for a one-time code.
- * Owns its words. Never shows a code, nor why one does not count. */
+/* views_code.c: the field for a one-time code, and the window that has nothing else.
+ * Owns their words. Never shows a code, nor why one does not count. */
 #include "approvald/slack/views_code.h"
 
 #include "approvald/slack/views_internal.h"
 #include "base/buf.h"
 #include "base/json.h"
 
-static void add_input(struct json *blocks)
+void view_add_code(struct json *blocks, bool focused)
 {
     struct json *input = view_add_block(blocks, "input", VIEW_CODE_BLOCK);
     struct json *element;
@@ -20,7 +20,9 @@ static void add_input(struct json *blocks)
     json_add_text(element, "action_id", SPAN_LITERAL(VIEW_CODE_BLOCK));
     json_add_u64(element, "min_length", 6);
     json_add_u64(element, "max_length", CORE_CODE_SIZE_MAX);
-    json_add_bool(element, "focus_on_load", true);
+    if (focused) {
+        json_add_bool(element, "focus_on_load", true);
+    }
 }
 
 enum err_code view_code_open(const struct request *request,
@@ -44,6 +46,6 @@ enum err_code view_code_open(const struct request *request,
     if (rc == ERR_OK) {
         rc = view_add_request(blocks, request, err);
     }
-    add_input(blocks);
+    view_add_code(blocks, true);
     return rc == ERR_OK ? view_print(root, SLACK_VIEW_SIZE_MAX, body, err) : rc;
 }

@@ -7,6 +7,7 @@
 
 #define VIEW_CODE_CALLBACK "code"
 #define VIEW_CODE_BLOCK    "code" /* block_id and action_id of the input */
+#define VIEW_CODE_SIX      "Type the six digits that your authenticator app shows."
 
 /* Appends the body of views.open. place comes back as private_metadata. */
 enum err_code view_code_open(const struct request *request,

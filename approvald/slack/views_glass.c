@@ -11,6 +11,7 @@
 enum err_code view_glass_open(const struct request *request,
                               const struct view_place *place,
                               struct span trigger_id,
+                              bool step_up,
                               struct buf *body,
                               struct err *err)
 {
@@ -34,5 +35,8 @@ enum err_code view_glass_open(const struct request *request,
         rc = view_add_request(blocks, request, err);
     }
     view_add_reason(blocks, true, "What is so urgent? Everybody reads this text.");
+    if (step_up) {
+        view_add_code(blocks, false);
+    }
     return rc == ERR_OK ? view_print(root, SLACK_VIEW_SIZE_MAX, body, err) : rc;
 }

@@ -27,6 +27,8 @@ enum err_code
 view_add_request(struct json *blocks, const struct request *request, struct err *err) WARN_UNUSED;
 /* The input VIEW_REASON_BLOCK. */
 void view_add_reason(struct json *blocks, bool required, const char *hint);
+/* The input VIEW_CODE_BLOCK; focused: the cursor stands in it when the window opens. */
+void view_add_code(struct json *blocks, bool focused);
 /* Appends root, whose member "view" has been checked and is at most size_max bytes. */
 enum err_code
 view_print(const struct json *root, size_t size_max, struct buf *body, struct err *err) WARN_UNUSED;

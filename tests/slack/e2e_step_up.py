@@ -19,13 +19,20 @@ import time
 
 from e2e import main
 from e2e_home import HomeCase
-from lib.harness import ANA, BEN, CHANNEL, POLICY, World
+from lib.harness import ANA, BEN, CHANNEL, POLICY, RITA, World
 
 POLICIES = POLICY + f"""
 policy risky {{
     channel = "{CHANNEL}"
     approvers = {{"{ANA}", "{BEN}"}}
     step_up = true
+}}
+policy risky-urgent {{
+    channel = "{CHANNEL}"
+    approvers = {{"{ANA}"}}
+    step_up = true
+    break_glass = {{"{RITA}"}}
+    break_glass_tell = {{"{BEN}"}}
 }}
 """
 KEYS = tempfile.mkdtemp(prefix="approvald-step-up-")
@@ -36,40 +43,46 @@ with open(os.open(KEY_FILE, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
 
 class StepUp(HomeCase):
     options = {"policy": POLICIES, "extra_config": f'step_up_key_file = "{KEY_FILE}"'}
-    used = 0  # the newest step
+    used = {}  # the newest step of each secret
 
     @classmethod
     def begin(cls):
         super().begin()
-        out = cls.world.ctl("step-up", "enrol", ANA, check=0).stdout
-        uri, secret = out.split("\n")[:2]
-        cls.secret = secret.split(": ")[1]
-        assert uri == (f"otpauth://totp/approvald:{ANA}?secret={cls.secret}&issuer=approvald"
-                       "&algorithm=SHA1&digits=6&period=30"), uri
+        cls.secret, cls.ritas = cls.enrol(ANA), cls.enrol(RITA)
         token = cls.world.token("ana", scopes=["decide", "read"], user=ANA)
         cls.world.secret_file("token-ana", token)
         cls.mine = cls.world.path("token-ana")
 
     @classmethod
-    def code_at(cls, step):
-        mac = hmac.new(base64.b32decode(cls.secret), struct.pack(">Q", step), hashlib.sha1).digest()
+    def enrol(cls, user):
+        out = cls.world.ctl("step-up", "enrol", user, check=0).stdout
+        uri, secret = out.split("\n")[:2]
+        secret = secret.split(": ")[1]
+        assert uri == (f"otpauth://totp/approvald:{user}?secret={secret}&issuer=approvald"
+                       "&algorithm=SHA1&digits=6&period=30"), uri
+        return secret
+
+    @staticmethod
+    def code_at(step, secret):
+        mac = hmac.new(base64.b32decode(secret), struct.pack(">Q", step), hashlib.sha1).digest()
         at = mac[-1] & 15
         return f"{(struct.unpack('>I', mac[at:at + 4])[0] & 0x7fffffff) % 1000000:06d}"
 
     @classmethod
-    def code(cls):
+    def code(cls, secret=None):
         """One that counts and has not been used: the app shows the next one soon enough."""
+        secret = secret or cls.secret
         while True:
-            step = int(time.time()) // 30
+            used, step = cls.used.get(secret, 0), int(time.time()) // 30
             for one in (step - 1, step, step + 1):
-                if one > StepUp.used and one >= int(time.time()) // 30 - 1:
-                    StepUp.used = one
-                    return cls.code_at(one)
-            World.wait(lambda: int(time.time()) // 30 + 1 > StepUp.used, "the next code", 35, 0.1)
+                if one > used and one >= int(time.time()) // 30 - 1:
+                    cls.used[secret] = one
+                    return cls.code_at(one, secret)
+            World.wait(lambda used=used: int(time.time()) // 30 + 1 > used, "the next code", 35, 0.1)
 
-    def wrong(self):
+    def wrong(self, secret=None):
         step = int(time.time()) // 30
-        right = {self.code_at(step + d) for d in range(-2, 4)}
+        right = {self.code_at(step + d, secret or self.secret) for d in range(-2, 4)}
         return next(c for c in (f"{n:06d}" for n in range(9)) if c not in right)
 
     def send(self, code, user=ANA):
@@ -133,10 +146,56 @@ class StepUp(HomeCase):
                 self.world.start()
         self.assertEqual(self.send(self.code())["outcome"], "errors", "locked")
         listed = json.loads(self.world.ctl("step-up", "list", "--json", check=0).stdout)["people"]
-        self.assertEqual([(p["user"], p["wrong_codes"]) for p in listed], [(ANA, 5)])
-        self.assertIsNotNone(listed[0]["locked_until"])
+        mine = next(p for p in listed if p["user"] == ANA)
+        self.assertEqual(mine["wrong_codes"], 5)
+        self.assertIsNotNone(mine["locked_until"])
         self.unlock()
         self.assertEqual(self.send(self.code())["outcome"], "closed")
+        self.wait_state(made, "approved")
+
+    def break_glass(self, title):
+        """Rita asks, and chooses it: the id, and the fields of the window that opens."""
+        made = self.ask(policy="risky-urgent", title=title)
+        opened = self.press(made, RITA, "break_glass", value=made, wait_modal=5)
+        self.assertEqual(opened["modal"]["callback_id"], "break_glass", opened)
+        return made, [b["block_id"] for b in opened["modal"]["blocks"] if b["type"] == "input"]
+
+    def send_glass(self, code, reason="Customers cannot pay"):
+        return self.world.control("POST", "/submit",
+                                  {"user": RITA, "values": {"reason": reason, "code": code}})
+
+    def test_breaking_the_glass_asks_for_a_reason_and_a_code(self):
+        made, fields = self.break_glass("Restart payments")
+        self.assertEqual(fields, ["reason", "code"])
+        code = self.code(self.ritas)
+        sent = self.send_glass(code, "  ")
+        self.assertEqual((sent["outcome"], list(sent["errors"])), ("errors", ["reason"]), sent)
+        sent = self.send_glass("12345x")
+        self.assertEqual((sent["outcome"], list(sent["errors"])), ("errors", ["code"]), sent)
+        self.assertIn("six digits", sent["errors"]["code"])
+        sent = self.send_glass(self.wrong(self.ritas))
+        self.assertEqual((sent["outcome"], list(sent["errors"])), ("errors", ["code"]), sent)
+        self.assertIn("does not count", sent["errors"]["code"])
+        self.assertEqual(self.get(made)["state"], "pending")
+        sent = self.send_glass(code)  # what failed for its reason has used up no code
+        self.assertEqual(sent["outcome"], "closed", sent)
+        self.wait_state(made, "approved")
+        self.assertEqual(self.get(made)["break_glass"]["reason"], "Customers cannot pay")
+        self.card(made, contains="BREAK GLASS")
+        again = self.world.control("POST", "/replay", {"delivery": sent["delivery"]})
+        self.assertEqual(again["status"], 200, again)
+        made, _ = self.break_glass("Once more")  # and it served once
+        self.assertEqual(list(self.send_glass(code)["errors"]), ["code"])
+        self.assertEqual(self.get(made)["state"], "pending")
+        self.world.ctl("step-up", "unlock", RITA, check=0)
+
+    def test_wrong_codes_lock_who_breaks_the_glass_too(self):
+        made, _ = self.break_glass("Guess")
+        for _ in range(5):
+            self.assertEqual(self.send_glass(self.wrong(self.ritas))["outcome"], "errors")
+        self.assertEqual(self.send_glass(self.code(self.ritas))["outcome"], "errors", "locked")
+        self.world.ctl("step-up", "unlock", RITA, check=0)
+        self.assertEqual(self.send_glass(self.code(self.ritas))["outcome"], "closed")
         self.wait_state(made, "approved")
 
     def test_approvalctl_reads_it_from_standard_input(self):

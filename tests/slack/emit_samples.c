@@ -128,10 +128,11 @@ static enum err_code emit_views(const struct request *request, const char *sampl
     return rc == ERR_OK ? emit_line(state, "modal", name) : rc;
 }
 
-/* The windows that ask for a code and for a substitute. */
+/* The windows that ask for a code, for a reason and a code, and for a substitute. */
 static enum err_code emit_questions(const struct request *request, const char *sample)
 {
     AUTO_BUF struct buf *code = NULL;
+    AUTO_BUF struct buf *glass = NULL;
     AUTO_BUF struct buf *away = NULL;
     struct view_place place = {.id = request->id};
     struct err err = ERR_INIT;
@@ -145,6 +146,12 @@ static enum err_code emit_questions(const struct request *request, const char *s
         rc = view_code_open(request, &place, SPAN_LITERAL("1.2.3"), code, &err);
     }
     if (rc == ERR_OK) {
+        rc = buf_new(LINE_SIZE_MAX, &glass, &err);
+    }
+    if (rc == ERR_OK) {
+        rc = view_glass_open(request, &place, SPAN_LITERAL("1.2.3"), true, glass, &err);
+    }
+    if (rc == ERR_OK) {
         rc = view_away_open(SPAN_LITERAL("1.2.3"), UINT64_C(1800000000000), away, &err);
     }
     if (rc != ERR_OK) {
@@ -153,6 +160,8 @@ static enum err_code emit_questions(const struct request *request, const char *s
     }
     (void)snprintf(name, sizeof name, "code %s", sample); /* short words */
     rc = emit_line(code, "modal", name);
+    (void)snprintf(name, sizeof name, "glass %s", sample);
+    rc = rc == ERR_OK ? emit_line(glass, "modal", name) : rc;
     (void)snprintf(name, sizeof name, "away %s", sample);
     return rc == ERR_OK ? emit_line(away, "modal", name) : rc;
 }

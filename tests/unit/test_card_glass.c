@@ -152,12 +152,17 @@ static void the_window_says_what_it_does(void)
     CU_ASSERT_EQUAL_FATAL(buf_new(PRINT_SIZE_MAX, &body, NULL), ERR_OK);
     sample_request(SAMPLE_PENDING, &request);
     place.id = request.id;
-    CU_ASSERT_EQUAL_FATAL(view_glass_open(&request, &place, SPAN_LITERAL("1.2.x"), body, NULL),
-                          ERR_OK);
+    CU_ASSERT_EQUAL_FATAL(
+        view_glass_open(&request, &place, SPAN_LITERAL("1.2.x"), false, body, NULL), ERR_OK);
+    CU_ASSERT(!has(buf_span(body), "One-time code"));
     CU_ASSERT(has(buf_span(body), "\"callback_id\":\"break_glass\""));
     CU_ASSERT(has(buf_span(body), "\"optional\":false"));
     CU_ASSERT(has(buf_span(body), "at once, without its approvers"));
     CU_ASSERT(has(buf_span(body), "Deploy billing-api"));
+    buf_clear(body);
+    CU_ASSERT_EQUAL_FATAL(
+        view_glass_open(&request, &place, SPAN_LITERAL("1.2.x"), true, body, NULL), ERR_OK);
+    CU_ASSERT(has(buf_span(body), "One-time code"));
     buf_clear(body);
     sample_request(SAMPLE_GLASS, &request); /* whoever is late sees how it stands */
     CU_ASSERT_EQUAL_FATAL(view_state_update(&request, "So it is.", body, NULL), ERR_OK);
