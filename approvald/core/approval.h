@@ -60,8 +60,8 @@ struct approval_raise {
     struct span text;   /* a reason or a result */
 };
 
-/* The policy's channel, the one of an escalation, and the one that is told of a broken glass. */
-#define APPROVAL_CHANNEL_COUNT_MAX 3
+/* The policy's channels, the one of an escalation, and the one that is told of a broken glass. */
+#define APPROVAL_CHANNEL_COUNT_MAX (CORE_CHANNEL_COUNT_MAX + 2)
 /* Escalation and reminder, then a decision (or a broken glass) and its outcome. */
 #define APPROVAL_AUDIT_COUNT_MAX 4
 /* In each channel two cards and four entries, a direct message to the requester twice, one to each

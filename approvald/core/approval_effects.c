@@ -5,6 +5,7 @@
 #include "approvald/core/approval_internal.h"
 
 #include "approvald/core/needs.h"
+#include "approvald/core/policy_routes.h"
 #include "base/assert.h"
 
 #include <stdio.h>
@@ -74,7 +75,7 @@ uint32_t approval_channels(const struct request *request,
                            const struct policy *policy,
                            struct span ret_channels[APPROVAL_CHANNEL_COUNT_MAX])
 {
-    uint32_t count = add_channel(policy->channel, ret_channels, 0);
+    uint32_t count = policy_channels(policy, ret_channels);
 
     if (request->clocks.escalated_ms > 0) {
         count = add_channel(policy->clocks.escalate_channel, ret_channels, count);

@@ -101,6 +101,10 @@
 /* A message that shows something else after so many repairs cannot be put right by another. */
 #define CORE_REPAIR_COUNT_MAX 3
 
+/* Cards of a request, one in each of its policy's channels: a team's, the owners', an auditor's.
+ * Every change of a request changes all of them, and Slack takes 50 changes a minute. */
+#define CORE_CHANNEL_COUNT_MAX 4
+
 static_assert(CORE_QUORUM_MAX + CORE_REJECTIONS_MAX <= CORE_DECISION_COUNT_MAX,
               "a quorum and the rejections beside it must fit in the decisions");
 static_assert(CORE_FACT_GROUP_COUNT_MAX <= 64, "memberships of who is stood in for are bits");

@@ -5,6 +5,7 @@
 #include "approvald/core/policy.h"
 #include "approvald/core/policy_clocks.h"
 #include "approvald/core/policy_glass.h"
+#include "approvald/core/policy_routes.h"
 #include "approvald/core/policy_windows.h"
 
 #include "approvald/core/email.h"
@@ -179,13 +180,7 @@ static enum err_code check_texts(const struct policy *policy, struct err *err)
         return err_set(err, ERR_INVALID, "title: at most %d characters of UTF-8",
                        CORE_TITLE_COUNT_MAX);
     }
-    if (policy->channel.size > 0 && !slack_channel_is_valid(policy->channel)) {
-        return err_set(err, ERR_INVALID,
-                       "channel: \"%.*s\" is not a Slack channel id (C… or G…, at the bottom of "
-                       "the channel's details); leave it out for no card",
-                       SPAN_ARGS(policy->channel));
-    }
-    return ERR_OK;
+    return policy_routes_check(policy, err);
 }
 
 static enum err_code check_webhooks(const struct policy *policy, struct err *err)
@@ -374,7 +369,7 @@ policy_field_format(const struct policy *policy, size_t index, struct buf *buf, 
     case FIELD_TITLE:
         return buf_append_span(buf, policy->title, err);
     case FIELD_CHANNEL:
-        return buf_append_span(buf, policy->channel, err);
+        return policy_channels_format(policy, buf, err);
     case FIELD_APPROVERS:
         if (policy->need_count > 0) {
             return ERR_OK; /* the needs name them */
@@ -447,7 +442,7 @@ bool policy_field_equal(const struct policy *a, const struct policy *b, size_t i
     case FIELD_TITLE:
         return span_equal(a->title, b->title);
     case FIELD_CHANNEL:
-        return span_equal(a->channel, b->channel);
+        return policy_channels_equal(a, b);
     case FIELD_APPROVERS:
         return a->need_count > 0 ? b->need_count > 0 : b->need_count == 0 && names_equal(a, b);
     case FIELD_NEEDS:

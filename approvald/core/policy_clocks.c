@@ -5,6 +5,7 @@
 #include "approvald/core/policy_clocks.h"
 
 #include "approvald/core/policy.h"
+#include "approvald/core/policy_routes.h"
 
 #include "base/assert.h"
 #include "base/buf.h"
@@ -37,9 +38,9 @@ static enum err_code check_ids(const struct policy *policy, struct err *err)
                        "(S…) or a channel (C…, G…)",
                        SPAN_ARGS(clocks->escalate_channel));
     }
-    if (span_equal(clocks->escalate_channel, policy->channel)) {
+    if (policy_has_channel(policy, clocks->escalate_channel)) {
         return err_set(err, ERR_INVALID, "escalate_to: the card is in channel %.*s already",
-                       SPAN_ARGS(policy->channel));
+                       SPAN_ARGS(clocks->escalate_channel));
     }
     return ERR_OK;
 }

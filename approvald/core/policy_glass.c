@@ -3,6 +3,7 @@
  * Owns its limits and the words for them; that nobody may break it unheard.
  * Never judges a person: glass.c does. */
 #include "approvald/core/policy_glass.h"
+#include "approvald/core/policy_routes.h"
 
 #include "approvald/core/policy.h"
 
@@ -29,9 +30,9 @@ static enum err_code check_tells(const struct policy *policy, struct err *err)
                        "channel (C…, G…)",
                        SPAN_ARGS(glass->channel));
     }
-    if (glass->channel.size > 0 && span_equal(glass->channel, policy->channel)) {
+    if (glass->channel.size > 0 && policy_has_channel(policy, glass->channel)) {
         return err_set(err, ERR_INVALID, "break_glass_tell: the card is in channel %.*s already",
-                       SPAN_ARGS(policy->channel));
+                       SPAN_ARGS(glass->channel));
     }
     return ERR_OK;
 }

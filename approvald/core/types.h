@@ -207,7 +207,7 @@ struct policy {
     uint32_t version;
     bool deleted;          /* no new requests; old ones go on */
     struct span title;     /* for people */
-    struct span channel;   /* Slack channel id of the card */
+    struct span channel;   /* Slack channel id of the (first) card */
     uint32_t quorum;       /* distinct people; with needs: the fewest that can be enough */
     uint32_t rejections;   /* distinct people who end a request by rejecting it */
     bool self_approval;    /* may the requester approve? default: no */
@@ -235,6 +235,8 @@ struct policy {
     struct policy_clocks clocks;
     struct policy_glass glass;
     struct policy_windows windows;
+    uint32_t more_channel_count; /* further channels with a card each; none without a first one */
+    struct span more_channels[CORE_CHANNEL_COUNT_MAX - 1];
 };
 
 /* A person who is stood in for, as far as he is known: see struct facts. */

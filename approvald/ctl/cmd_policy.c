@@ -151,9 +151,9 @@ int cmd_policy_apply(struct ctl *ctl)
 }
 
 static const struct ctl_column policy_columns[] = {
-    {"NAME", "name"},       {"VERSION", "version"}, {"QUORUM", "quorum"}, {"NEEDS", "needs"},
-    {"CHANNEL", "channel"}, {"USERS", "users"},     {"GROUPS", "groups"}, {"DELETED", "deleted"},
-    {"TITLE", "title"},     {NULL, NULL},
+    {"NAME", "name"},         {"VERSION", "version"}, {"QUORUM", "quorum"}, {"NEEDS", "needs"},
+    {"CHANNELS", "channels"}, {"USERS", "users"},     {"GROUPS", "groups"}, {"DELETED", "deleted"},
+    {"TITLE", "title"},       {NULL, NULL},
 };
 
 /* /v1/policies, or all versions of one, the newest first. */

@@ -87,8 +87,10 @@ bool call_flag(const struct call *call, const char *name);
 void wait_begin(struct call *call); /* until call->wait_until_ms or an outcome */
 void wait_changed(void *arg, const struct request_id *id);
 
-/* policy_json.c: adds break_glass, windows and what belongs to them. */
+/* policy_json.c: adds channels, break_glass, windows and what belongs to them. */
 void policy_json_more(const struct policy *policy, struct json *object);
+/* Where its cards are, alone. */
+void policy_json_routes(const struct policy *policy, struct json *object);
 /* windows, time_zone, outside_windows alone. */
 void policy_json_windows(const struct policy_windows *windows, struct json *object);
 

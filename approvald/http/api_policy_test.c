@@ -264,6 +264,7 @@ static void answer(struct call *call, const struct policy *policy)
     for (uint32_t i = 0; i < policy->glass.user_count; i++) {
         json_add_text(list, NULL, policy->glass.users[i]);
     }
+    policy_json_routes(policy, object);
     policy_json_windows(&policy->windows, object);
     add_gate(object, &call->gate);
     if (user[0] == '\0') {

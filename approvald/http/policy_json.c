@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* policy_json.c: a policy as JSON, the parts about breaking the glass and windows of time.
- * Owns the names of their members.
- * Never decides anything. Pure. */
+/* policy_json.c: a policy as JSON, the parts about channels, breaking the glass and windows of
+ * time. Owns the names of their members. Never decides anything. Pure. */
+#include "approvald/core/policy_routes.h"
 #include "approvald/core/policy_windows.h"
 #include "approvald/http/api_internal.h"
 
@@ -54,8 +54,16 @@ void policy_json_windows(const struct policy_windows *windows, struct json *obje
                   windows->refuse ? SPAN_LITERAL("refuse") : SPAN_LITERAL("wait"));
 }
 
+void policy_json_routes(const struct policy *policy, struct json *object)
+{
+    struct span channels[CORE_CHANNEL_COUNT_MAX];
+
+    add_names(json_add_array(object, "channels"), channels, policy_channels(policy, channels));
+}
+
 void policy_json_more(const struct policy *policy, struct json *object)
 {
+    policy_json_routes(policy, object);
     add_glass(object, &policy->glass);
     policy_json_windows(&policy->windows, object);
 }

@@ -102,7 +102,8 @@ static bool visit_row(void *arg, struct span key, struct span value)
     return visit->rc == ERR_OK;
 }
 
-static enum err_code add_cards(struct work *work, const struct request_id *id)
+/* *count: how many there are then. */
+static enum err_code add_cards(struct work *work, const struct request_id *id, size_t *count)
 {
     struct row_visit visit = {.work = work, .id = id, .rc = ERR_OK};
     struct key from = key_request(id);
@@ -120,6 +121,7 @@ static enum err_code add_cards(struct work *work, const struct request_id *id)
     visit.revision = span_of(revision, sizeof revision);
     rc = storage_scan(work->txn, TABLE_SETTLED, key_span(&from), false, visit_row, &visit,
                       work->err);
+    *count += visit.count;
     return rc == ERR_OK ? visit.rc : rc;
 }
 
@@ -127,6 +129,7 @@ static enum err_code list_run(struct work *work)
 {
     struct cards_job *job = (struct cards_job *)work->job;
     struct key from = {.size = 0};
+    size_t count = 0;
     enum table table = job->ended ? TABLE_REQUESTS : TABLE_PENDING;
     enum err_code rc;
 
@@ -139,7 +142,12 @@ static enum err_code list_run(struct work *work)
     rc = storage_scan(work->txn, (uint8_t)table, key_span(&from), true, visit_request, job,
                       work->err);
     for (size_t i = 0; rc == ERR_OK && i < job->id_count; i++) {
-        rc = add_cards(work, &job->ids[i]);
+        if (count + SERVICE_CARD_ROW_COUNT_MAX > SERVICE_CARD_PAGE_COUNT_MAX) {
+            job->more = true; /* the page is full: on from the last one that is on it */
+            job->next = job->ids[i - 1];
+            break;
+        }
+        rc = add_cards(work, &job->ids[i], &count);
     }
     return rc;
 }

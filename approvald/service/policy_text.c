@@ -28,6 +28,8 @@ static const struct conf_option options[] = {
      "What the policy is for, in a line for people."},
     {"policy", "channel", CONF_TEXT, "", 0, CORE_SLACK_ID_SIZE_MAX, NULL,
      "Slack channel id of the cards; without one there is no card."},
+    {"policy", "channels", CONF_LIST, "", 0, CORE_CHANNEL_COUNT_MAX, NULL,
+     "Instead of channel: Slack channel ids, where there are several; each gets a card."},
     {"policy", "approvers", CONF_LIST, "", 0, APPROVER_COUNT_MAX, NULL,
      "Who may decide: Slack user ids (U…, W…), e-mail addresses, user group ids (S…) and ids of "
      "channels whose members may (C…, G…)."},
@@ -199,6 +201,29 @@ read_excludes(const struct conf_section *section, struct policy *policy, struct 
     return ERR_OK;
 }
 
+/* One channel, or several: the first one stands where the only one does. */
+static enum err_code
+read_channels(const struct conf_section *section, struct policy *policy, struct err *err)
+{
+    size_t count = conf_list_count(section, "channels");
+
+    policy->channel = text_of(section, "channel");
+    if (count > 0 && policy->channel.size > 0) {
+        return err_set(err, ERR_INVALID, "channels: name them there or in channel, not in both");
+    }
+    ASSERT(count <= CORE_CHANNEL_COUNT_MAX); /* the option's limit */
+    for (size_t i = 0; i < count; i++) {
+        struct span id = span_text(conf_list(section, "channels", i));
+
+        if (i == 0) {
+            policy->channel = id;
+        } else {
+            policy->more_channels[policy->more_channel_count++] = id;
+        }
+    }
+    return ERR_OK;
+}
+
 static enum err_code
 read_policy(struct policy_set *set, const struct conf_section *section, struct err *err)
 {
@@ -208,7 +233,6 @@ read_policy(struct policy_set *set, const struct conf_section *section, struct e
 
     *policy = (struct policy){.name = span_text(conf_title(section)),
                               .title = text_of(section, "title"),
-                              .channel = text_of(section, "channel"),
                               .quorum = (uint32_t)conf_number(section, "quorum"),
                               .rejections = (uint32_t)conf_number(section, "rejections"),
                               .self_approval = conf_bool(section, "self_approval"),
@@ -225,7 +249,10 @@ read_policy(struct policy_set *set, const struct conf_section *section, struct e
     for (size_t i = 0; i < webhook_count; i++) {
         policy->webhooks[policy->webhook_count++] = span_text(conf_list(section, "webhooks", i));
     }
-    rc = read_approvers(section, policy, err);
+    rc = read_channels(section, policy, err);
+    if (rc == ERR_OK) {
+        rc = read_approvers(section, policy, err);
+    }
     if (rc == ERR_OK) {
         rc = read_needs(section, policy, err);
     }

@@ -130,6 +130,16 @@ static inline struct policy codec_sample_policy_windows(void)
     return policy;
 }
 
+static inline struct policy codec_sample_policy_routes(void)
+{
+    struct policy policy = codec_sample_policy();
+
+    policy.more_channel_count = 2;
+    policy.more_channels[0] = SPAN_LITERAL("C0MORE");
+    policy.more_channels[1] = SPAN_LITERAL("G0MOST");
+    return policy;
+}
+
 /* The same with what newer versions have added: their stored forms have another end. */
 static inline struct request codec_sample_request_needs(void)
 {

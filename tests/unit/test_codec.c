@@ -2,6 +2,7 @@
 /* test_codec.c: proves the stored forms of all records: what goes in comes out, and nothing but
  * what an encoder wrote is accepted.
  * Owns nothing but its cases; never touches a store. */
+#include "approvald/core/policy_routes.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "tests/unit/codec_golden.h"
@@ -20,11 +21,12 @@
 #define SAMPLE_POLICY_GLASS    (CODEC_KIND_COUNT + 6)
 #define SAMPLE_REQUEST_HOLD    (CODEC_KIND_COUNT + 7)
 #define SAMPLE_POLICY_WINDOWS  (CODEC_KIND_COUNT + 8)
-#define SAMPLE_COUNT           (CODEC_KIND_COUNT + 9)
+#define SAMPLE_POLICY_ROUTES   (CODEC_KIND_COUNT + 9)
+#define SAMPLE_COUNT           (CODEC_KIND_COUNT + 10)
 
 static uint32_t kind_of(uint32_t sample)
 {
-    static const uint32_t others[] = {0, 1, 4, 0, 1, 0, 1, 0, 1};
+    static const uint32_t others[] = {0, 1, 4, 0, 1, 0, 1, 0, 1, 1};
 
     return sample < CODEC_KIND_COUNT ? sample : others[sample - CODEC_KIND_COUNT];
 }
@@ -44,6 +46,7 @@ static struct policy policy_of(uint32_t sample)
            : sample == SAMPLE_POLICY_FIELDS  ? codec_sample_policy_fields()
            : sample == SAMPLE_POLICY_GLASS   ? codec_sample_policy_glass()
            : sample == SAMPLE_POLICY_WINDOWS ? codec_sample_policy_windows()
+           : sample == SAMPLE_POLICY_ROUTES  ? codec_sample_policy_routes()
                                              : codec_sample_policy();
 }
 
@@ -330,6 +333,25 @@ static void fields_survive_and_leave_no_trace_where_there_are_none(void)
     pair_done(&pair);
 }
 
+static void routes_survive_and_leave_no_trace_where_there_are_none(void)
+{
+    struct pair pair = pair_of(SAMPLE_POLICY_ROUTES);
+    struct err err = ERR_INIT;
+    struct policy policy;
+
+    CU_ASSERT_EQUAL_FATAL(codec_policy_decode(buf_span(pair.bytes), &policy, &err), ERR_OK);
+    CU_ASSERT(policy_channels_equal(
+        &policy,
+        &(struct policy){.channel = SPAN_LITERAL("C0CARDS"),
+                         .more_channel_count = 2,
+                         .more_channels = {SPAN_LITERAL("C0MORE"), SPAN_LITERAL("G0MOST")}}));
+    CU_ASSERT_EQUAL(*buf_at(pair.bytes, 0), 2); /* an older version refuses it */
+    pair_done(&pair);
+    pair = pair_of(1);
+    CU_ASSERT_EQUAL(*buf_at(pair.bytes, 0), 1); /* as it always was */
+    pair_done(&pair);
+}
+
 /* Who does not know channels would take one for a user group that has nobody in it. */
 static void a_policy_that_names_a_channel_is_of_another_version(void)
 {
@@ -370,6 +392,8 @@ UNIT_MAIN("codec",
            older_records_have_no_needs_and_stay_as_they_were},
           {"fields survive and leave no trace where there are none",
            fields_survive_and_leave_no_trace_where_there_are_none},
+          {"routes survive and leave no trace where there are none",
+           routes_survive_and_leave_no_trace_where_there_are_none},
           {"a policy that names a channel is of another version",
            a_policy_that_names_a_channel_is_of_another_version},
           {"every time of a record survives", every_time_of_a_record_survives},

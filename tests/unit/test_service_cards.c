@@ -93,16 +93,24 @@ settle(struct service_kit *kit, const struct service_card *card, bool repair)
     return out.fates[0];
 }
 
-static void show(struct service_kit *kit, const struct request_id *id, uint32_t revision)
+static void show_in(struct service_kit *kit,
+                    const struct request_id *id,
+                    const char *channel,
+                    uint32_t revision)
 {
-    struct service_row_key key = kit_key(id, SURFACE_CARD, "C0CARDS");
+    struct service_row_key key = kit_key(id, SURFACE_CARD, channel);
     struct service_outcome outcome = {.result = OUTBOX_SENT,
                                       .revision = revision,
-                                      .channel = SPAN_LITERAL("C0CARDS"),
+                                      .channel = span_text(channel),
                                       .ts = SPAN_LITERAL(TS)};
 
     CU_ASSERT_EQUAL(kit_begin(kit, &key).rc, ERR_OK);
     CU_ASSERT_EQUAL(kit_end(kit, &key, &outcome), ERR_OK);
+}
+
+static void show(struct service_kit *kit, const struct request_id *id, uint32_t revision)
+{
+    show_in(kit, id, "C0CARDS", revision);
 }
 
 static struct request_id ask(struct service_kit *kit)
@@ -151,6 +159,42 @@ static void every_posted_card_is_listed_once_newest_first(void)
     }
     list(&kit, true, &listed);
     CU_ASSERT_EQUAL(listed.count, 0);
+    service_kit_close(&kit);
+}
+
+/* Pages are of so many cards; no request is on two of them. */
+static void all_cards_of_a_request_are_on_one_page(void)
+{
+    static const char *const channels[] = {"C0CARDS", "C0FOUR", "C0THREE", "C0TWO"};
+    struct service_kit kit;
+    struct listed listed;
+
+    service_kit_open(&kit);
+    CU_ASSERT_EQUAL_FATAL(
+        kit_apply(&kit,
+                  "policy deploy { channels = {\"C0CARDS\", \"C0TWO\", \"C0THREE\", \"C0FOUR\"} "
+                  "approvers = {\"U0ANN\", \"U0BOB\"} }\n",
+                  false, false)
+            .rc,
+        ERR_OK);
+    for (int i = 0; i < 70; i++) { /* 280 cards are more than a page, and so are 70 requests */
+        struct request_id id;
+
+        service_kit_pass(&kit, 1);
+        id = ask(&kit);
+        for (size_t j = 0; j < 4; j++) {
+            show_in(&kit, &id, channels[j], 1);
+        }
+    }
+    list(&kit, false, &listed);
+    CU_ASSERT_EQUAL_FATAL(listed.count, 280);
+    for (size_t i = 0; i < listed.count; i++) {
+        const struct service_card *card = &listed.cards[i];
+
+        CU_ASSERT_STRING_EQUAL(card->channel, channels[i % 4]);
+        CU_ASSERT(i % 4 == 0 ||
+                  request_id_equal(&listed.cards[i - 1].key.request, &card->key.request));
+    }
     service_kit_close(&kit);
 }
 
@@ -231,6 +275,7 @@ static void a_card_that_stays_wrong_is_stuck_also_after_a_restart(void)
 UNIT_MAIN("service_cards",
           {"every posted card is listed once, newest first",
            every_posted_card_is_listed_once_newest_first},
+          {"all cards of a request are on one page", all_cards_of_a_request_are_on_one_page},
           {"cards of ended requests are listed for a day",
            cards_of_ended_requests_are_listed_for_a_day},
           {"a card is put right as it was seen or not at all",
