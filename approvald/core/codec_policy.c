@@ -120,6 +120,9 @@ static bool has_names(const struct policy *policy)
     for (uint32_t i = 0; i < policy->user_count; i++) {
         found = found || email_is_meant(policy->users[i]);
     }
+    for (uint32_t i = 0; i < policy->clocks.escalate_user_count; i++) {
+        found = found || email_is_meant(policy->clocks.escalate_users[i]);
+    }
     return found;
 }
 

@@ -60,14 +60,22 @@ bool email_is_valid(struct span email)
            count_words(span_of(at + 1, email.size - local - 1), "-", true) > 1;
 }
 
-uint32_t email_list(const struct policy *policy, struct span ret_emails[CORE_POLICY_USER_COUNT_MAX])
+static uint32_t
+add_emails(const struct span *users, uint32_t user_count, struct span *ret_emails, uint32_t count)
 {
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < policy->user_count; i++) {
-        if (email_is_meant(policy->users[i])) {
-            ret_emails[count++] = policy->users[i];
+    for (uint32_t i = 0; i < user_count; i++) {
+        if (email_is_meant(users[i])) {
+            ret_emails[count++] = users[i];
         }
     }
     return count;
+}
+
+uint32_t email_list(const struct policy *policy,
+                    struct span ret_emails[CORE_POLICY_EMAIL_COUNT_MAX])
+{
+    const struct policy_clocks *clocks = &policy->clocks;
+    uint32_t count = add_emails(policy->users, policy->user_count, ret_emails, 0);
+
+    return add_emails(clocks->escalate_users, clocks->escalate_user_count, ret_emails, count);
 }

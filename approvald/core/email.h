@@ -10,8 +10,8 @@ bool email_is_meant(struct span name);
 /* As policies have to write it: small letters, digits and ".", "_", "%", "+", "'", "=", "-" before
  * one '@', a host name with a dot behind it, at most CORE_EMAIL_SIZE_MAX bytes. */
 bool email_is_valid(struct span email);
-/* The addresses among the policy's people, in their order; there are at most as many as people. */
+/* The addresses among the policy's people, in their order, then those of escalate_to; how many. */
 uint32_t email_list(const struct policy *policy,
-                    struct span ret_emails[CORE_POLICY_USER_COUNT_MAX]);
+                    struct span ret_emails[CORE_POLICY_EMAIL_COUNT_MAX]);
 
 #endif

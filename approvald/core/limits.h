@@ -101,6 +101,9 @@
 /* A message that shows something else after so many repairs cannot be put right by another. */
 #define CORE_REPAIR_COUNT_MAX 3
 
+/* A policy's people who may be named by their e-mail addresses. */
+#define CORE_POLICY_EMAIL_COUNT_MAX (CORE_POLICY_USER_COUNT_MAX + CORE_ESCALATE_USER_COUNT_MAX)
+
 /* Cards of a request, one in each of its policy's channels: a team's, the owners', an auditor's.
  * Every change of a request changes all of them, and Slack takes 50 changes a minute. */
 #define CORE_CHANNEL_COUNT_MAX 4

@@ -311,8 +311,10 @@ named_later(const struct policy_clocks *clocks, struct span user, const struct f
 {
     enum known named = KNOWN_NO;
 
-    if (contains(clocks->escalate_users, clocks->escalate_user_count, user)) {
-        return KNOWN_YES;
+    for (uint32_t i = 0; named != KNOWN_YES && i < clocks->escalate_user_count; i++) {
+        enum known person = is_person(clocks->escalate_users[i], user, facts);
+
+        named = person == KNOWN_NO ? named : person;
     }
     for (uint32_t i = 0; named != KNOWN_YES && i < clocks->escalate_group_count; i++) {
         enum known member = in_group(facts, clocks->escalate_groups[i]);

@@ -101,7 +101,7 @@ enum err_code policy_check_ids(const struct span *items,
     return ERR_OK;
 }
 
-static bool is_person(struct span name)
+bool policy_person_is_valid(struct span name)
 {
     return email_is_meant(name) ? email_is_valid(name) : slack_user_is_valid(name);
 }
@@ -121,7 +121,7 @@ static enum err_code check_approvers(const struct policy *policy, struct err *er
                        "approvers: name at least one Slack user (U…), user group (S…) or channel "
                        "(C…, G…), here or in needs");
     }
-    rc = policy_check_ids(policy->users, policy->user_count, is_person,
+    rc = policy_check_ids(policy->users, policy->user_count, policy_person_is_valid,
                           "a Slack user id (U… or W…, from the profile's menu \"Copy member ID\") "
                           "or an e-mail address in small letters",
                           err);

@@ -14,6 +14,8 @@ bool policy_name_is_valid(struct span name);
 bool slack_user_is_valid(struct span id);
 bool slack_group_is_valid(struct span id);
 bool slack_channel_is_valid(struct span id);
+/* One of a policy's people: a Slack user's id, or an e-mail address. */
+bool policy_person_is_valid(struct span name);
 /* Whose members may be approvers: a user group or a channel. */
 bool slack_crowd_is_valid(struct span id);
 

@@ -15,8 +15,9 @@ static enum err_code check_ids(const struct policy *policy, struct err *err)
     const struct policy_clocks *clocks = &policy->clocks;
     enum err_code rc;
 
-    rc = policy_check_ids(clocks->escalate_users, clocks->escalate_user_count, slack_user_is_valid,
-                          "a Slack user id (U… or W…)", err);
+    rc = policy_check_ids(clocks->escalate_users, clocks->escalate_user_count,
+                          policy_person_is_valid,
+                          "a Slack user id (U… or W…) or an e-mail address in small letters", err);
     if (rc == ERR_OK) {
         rc = policy_check_ids(clocks->escalate_groups, clocks->escalate_group_count,
                               slack_group_is_valid, "a Slack user group id (S…)", err);

@@ -98,7 +98,7 @@ static void add_emails(struct json *object, const struct call *call, const struc
 {
     const struct api_options *options = &call->api->options;
     struct json *list = json_add_array(object, "emails");
-    struct span emails[CORE_POLICY_USER_COUNT_MAX];
+    struct span emails[CORE_POLICY_EMAIL_COUNT_MAX];
     uint32_t count = email_list(policy, emails);
 
     for (uint32_t i = 0; i < count; i++) {
@@ -322,7 +322,7 @@ static void on_first(void *arg,
 {
     struct call *call = arg;
     const struct api_options *options = &call->api->options;
-    struct span names[2 * CORE_POLICY_GROUP_COUNT_MAX + CORE_POLICY_USER_COUNT_MAX];
+    struct span names[2 * CORE_POLICY_GROUP_COUNT_MAX + CORE_POLICY_EMAIL_COUNT_MAX];
     char user[API_PARAM_SIZE_MAX];
     struct err failed = ERR_INIT;
     uint32_t name_count;

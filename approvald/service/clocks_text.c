@@ -4,6 +4,7 @@
  * Never judges times and ids: policy_check does. */
 #include "approvald/service/clocks_text.h"
 
+#include "approvald/core/email.h"
 #include "approvald/core/policy.h"
 
 #include "base/conf.h"
@@ -12,7 +13,7 @@
 
 static enum err_code take(struct policy_clocks *clocks, struct span id, struct err *err)
 {
-    if (slack_user_is_valid(id)) {
+    if (slack_user_is_valid(id) || email_is_meant(id)) {
         if (clocks->escalate_user_count == CORE_ESCALATE_USER_COUNT_MAX) {
             return err_set(err, ERR_INVALID,
                            "escalate_to: at most %d people; use a Slack user group",
@@ -31,8 +32,8 @@ static enum err_code take(struct policy_clocks *clocks, struct span id, struct e
     }
     if (clocks->escalate_channel.size > 0) {
         return err_set(err, ERR_INVALID,
-                       "escalate_to: at most one channel, and \"%.*s\" is no id of a person (U…, "
-                       "W…) or a user group (S…)",
+                       "escalate_to: at most one channel, and \"%.*s\" is neither a person (U…, "
+                       "W…, or an e-mail address) nor a user group (S…)",
                        SPAN_ARGS(id));
     }
     clocks->escalate_channel = id;

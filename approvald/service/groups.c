@@ -147,7 +147,7 @@ struct load_visit {
 static void add_policy(struct groups *groups, const struct policy *policy, uint64_t until_ms)
 {
     struct span needed[2 * CORE_POLICY_GROUP_COUNT_MAX];
-    struct span emails[CORE_POLICY_USER_COUNT_MAX];
+    struct span emails[CORE_POLICY_EMAIL_COUNT_MAX];
     uint32_t count = policy->deleted ? 0 : needs_groups(policy, needed);
 
     groups->delegation =

@@ -200,7 +200,7 @@ static bool add_once(struct span *names, size_t *count, size_t count_max, struct
 static enum err_code add_names(struct totals *totals, const struct policy *policy, struct err *err)
 {
     struct span groups[2 * CORE_POLICY_GROUP_COUNT_MAX];
-    struct span emails[CORE_POLICY_USER_COUNT_MAX];
+    struct span emails[CORE_POLICY_EMAIL_COUNT_MAX];
     uint32_t group_count = needs_groups(policy, groups);
     uint32_t email_count = email_list(policy, emails);
 

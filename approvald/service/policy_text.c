@@ -61,8 +61,8 @@ static const struct conf_option options[] = {
     {"policy", "escalate_after", CONF_DURATION, "0s", 0, CORE_EXPIRES_MS_MAX, NULL,
      "How long after a request the people of escalate_to are asked too; 0s: never."},
     {"policy", "escalate_to", CONF_LIST, "", 0, CLOCKS_TEXT_ID_COUNT_MAX, NULL,
-     "Who may decide as well from then on: Slack user ids (U…, W…), user group ids (S…), and at "
-     "most one channel id (C…, G…) that gets a card too."},
+     "Who may decide as well from then on: Slack user ids (U…, W…), e-mail addresses, user group "
+     "ids (S…), and at most one channel id (C…, G…) that gets a card too."},
     {"policy", "takes_effect_after", CONF_DURATION, "0s", 0, CORE_EFFECT_MS_MAX, NULL,
      "How long an approval can be stopped by those who may decide before it takes effect; 0s: it "
      "takes effect at once."},

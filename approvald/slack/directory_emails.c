@@ -206,16 +206,21 @@ bool directory_emails_known(struct directory *directory)
     return known;
 }
 
-void directory_resolve(struct directory *directory, struct policy *policy)
+static void resolve(struct directory *directory, struct span *users, uint32_t count)
 {
-    for (uint32_t i = 0; i < policy->user_count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         const struct directory_email_entry *entry =
-            email_is_meant(policy->users[i]) ? directory_email_find(directory, policy->users[i])
-                                             : NULL;
+            email_is_meant(users[i]) ? directory_email_find(directory, users[i]) : NULL;
 
         /* A mention is no decision: what was true the last time is better than an address. */
         if (entry != NULL && entry->user.size > 0) {
-            policy->users[i] = slack_id_span(&entry->user);
+            users[i] = slack_id_span(&entry->user);
         }
     }
+}
+
+void directory_resolve(struct directory *directory, struct policy *policy)
+{
+    resolve(directory, policy->users, policy->user_count);
+    resolve(directory, policy->clocks.escalate_users, policy->clocks.escalate_user_count);
 }

@@ -28,6 +28,12 @@ policy hurry {{
     expires_after = 1h
     remind_before = 3597s
 }}
+policy later {{
+    channel = "{CHANNEL}"
+    approvers = {{"{ANA}"}}
+    escalate_after = 1s
+    escalate_to = {{"{CAL_AT}"}}
+}}
 """
 
 
@@ -73,6 +79,14 @@ class Emails(EndToEnd):
         self.assertNotIn(ANA_AT, json.dumps(card))
         found = self.wait_for("message", channel=CHANNEL, thread_ts=card["ts"], contains="<@")
         self.assertIn(f"<@{ANA}>, <@{BEN}>", json.dumps(found))
+
+    def test_after_an_escalation_who_has_the_address_is_asked_and_decides(self):
+        World.wait(lambda: self.owner("later", CAL_AT) == CAL, "it is known")
+        request_id = self.ask(policy="later")
+        card = self.card(request_id)
+        self.wait_for("message", channel=CHANNEL, thread_ts=card["ts"], contains=f"<@{CAL}>")
+        self.press(request_id, CAL)
+        self.assertEqual([d["user"] for d in self.wait_state(request_id, "approved")["decisions"]], [CAL])
 
     def owner(self, policy, email):
         answer = self.world.admin("GET", f"/v1/policies/{policy}/test").json()["emails"]

@@ -96,6 +96,36 @@ static void after_an_escalation_more_people_decide_and_see_it(void)
     CU_ASSERT_EQUAL(raised(SURFACE_CARD, "C0BOSS"), 1); /* kept in step to the end */
 }
 
+/* Who has an address of escalate_to may decide from then on; who is not known to have it is asked
+ * for, and nobody is taken for its owner. */
+static void an_escalation_may_name_an_address(void)
+{
+    struct facts owner = {.user_known = true,
+                          .emails_known = true,
+                          .email_count = 1,
+                          .emails = {SPAN_LITERAL("boss@acme.example")}};
+    struct facts other = {.user_known = true, .emails_known = true};
+    struct policy policy = policy_of(1);
+    struct approval_event event = press_of("U0CHIEF", VERDICT_APPROVE, ESCALATE_AT - 1);
+    struct request request;
+
+    policy.clocks.effect_after_ms = 0;
+    policy.clocks.escalate_group_count = 0;
+    policy.clocks.escalate_users[0] = owner.emails[0];
+    request = opened(&policy);
+    event.facts = &owner;
+    CU_ASSERT_EQUAL(step(&request, &policy, &event), REFUSAL_NOT_APPROVER); /* too early */
+    event.now_ms = ESCALATE_AT;
+    event.facts = &other;
+    CU_ASSERT_EQUAL(step(&request, &policy, &event), REFUSAL_NOT_APPROVER);
+    event.facts = &known;
+    CU_ASSERT_EQUAL(step(&request, &policy, &event), REFUSAL_NONE);
+    CU_ASSERT(effects.need_facts && request.decision_count == 0);
+    event.facts = &owner;
+    CU_ASSERT_EQUAL(step(&request, &policy, &event), REFUSAL_NONE);
+    CU_ASSERT_EQUAL(request.state, REQUEST_APPROVED);
+}
+
 static struct request delayed_of(const struct policy *policy)
 {
     struct request request = opened(policy);
@@ -310,6 +340,7 @@ UNIT_MAIN("approval_time",
            a_request_shorter_than_a_time_goes_without},
           {"after an escalation more people decide and see it",
            after_an_escalation_more_people_decide_and_see_it},
+          {"an escalation may name an address", an_escalation_may_name_an_address},
           {"an approval takes effect after its window", an_approval_takes_effect_after_its_window},
           {"everybody who may decide may stop it, and so may who approved",
            everybody_who_may_decide_may_stop_it_and_so_may_who_approved},

@@ -379,6 +379,14 @@ static void a_policy_that_names_a_channel_is_of_another_version(void)
     CU_ASSERT_EQUAL(*buf_at(pair.again, 0), 2);
     CU_ASSERT_EQUAL(codec_policy_decode(buf_span(pair.again), &policy, &err), ERR_OK);
     CU_ASSERT(span_is(policy.users[0], "ana@acme.example"));
+    policy = codec_sample_policy();
+    policy.clocks.escalate_after_ms = 1;
+    policy.clocks.escalate_user_count = 1;
+    policy.clocks.escalate_users[0] = SPAN_LITERAL("boss@acme.example");
+    buf_clear(pair.again);
+    CU_ASSERT_EQUAL_FATAL(codec_policy_encode(&policy, pair.again, &err), ERR_OK);
+    CU_ASSERT_EQUAL(*buf_at(pair.again, 0), 2);
+    CU_ASSERT_EQUAL(codec_policy_decode(buf_span(pair.again), &policy, &err), ERR_OK);
     *buf_at(pair.again, buf_size(pair.again) - 1) = 64; /* a part that this version does not know */
     CU_ASSERT_EQUAL(codec_policy_decode(buf_span(pair.again), &policy, &err), ERR_CORRUPT);
     pair_done(&pair);

@@ -201,7 +201,9 @@ static void the_table_is_bounded_and_so_are_ones_addresses(void)
 static void addresses_give_way_to_people_in_mentions(void)
 {
     struct bench bench;
-    struct policy policy = {.user_count = 3, .users = {USER, ANA, TED}};
+    struct policy policy = {.user_count = 3,
+                            .users = {USER, ANA, TED},
+                            .clocks = {.escalate_user_count = 1, .escalate_users = {ANA}}};
 
     setup(&bench);
     directory_resolve(bench.directory, &policy);
@@ -213,6 +215,7 @@ static void addresses_give_way_to_people_in_mentions(void)
     CU_ASSERT(span_equal(policy.users[0], USER));
     CU_ASSERT(span_is(policy.users[1], "U0APR00002"));
     CU_ASSERT(span_equal(policy.users[2], TED));
+    CU_ASSERT(span_is(policy.clocks.escalate_users[0], "U0APR00002"));
     teardown(&bench);
 }
 

@@ -71,12 +71,16 @@ static void addresses_have_their_limits(void)
 
 static void addresses_of_a_policy_are_listed(void)
 {
-    struct policy policy = {.user_count = 3,
-                            .users = {SPAN_LITERAL("U0ANN"), SPAN_LITERAL("ann@acme.example"),
-                                      SPAN_LITERAL("bob@acme.example")}};
-    struct span emails[CORE_POLICY_USER_COUNT_MAX];
+    struct policy policy = {
+        .user_count = 3,
+        .users = {SPAN_LITERAL("U0ANN"), SPAN_LITERAL("ann@acme.example"),
+                  SPAN_LITERAL("bob@acme.example")},
+        .clocks = {.escalate_user_count = 2,
+                   .escalate_users = {SPAN_LITERAL("U0BOSS"), SPAN_LITERAL("boss@acme.example")}}};
+    struct span emails[CORE_POLICY_EMAIL_COUNT_MAX];
 
-    CU_ASSERT_EQUAL_FATAL(email_list(&policy, emails), 2);
+    CU_ASSERT_EQUAL_FATAL(email_list(&policy, emails), 3);
+    CU_ASSERT(span_is(emails[2], "boss@acme.example"));
     CU_ASSERT(span_is(emails[0], "ann@acme.example") && span_is(emails[1], "bob@acme.example"));
     CU_ASSERT(email_is_meant(emails[0]));
     CU_ASSERT_FALSE(email_is_meant(policy.users[0]) || email_is_meant(SPAN_NONE));

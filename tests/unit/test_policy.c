@@ -333,6 +333,10 @@ static void every_time_has_its_limits(void)
     policy = with_clocks();
     policy.clocks.escalate_users[0] = SPAN_LITERAL("boss");
     refused(&policy, "escalate_to");
+    policy.clocks.escalate_users[0] = SPAN_LITERAL("Boss@acme.example"); /* a capital */
+    refused(&policy, "escalate_to");
+    policy.clocks.escalate_users[0] = SPAN_LITERAL("boss@acme.example");
+    CU_ASSERT_EQUAL(policy_check(&policy, &err), ERR_OK);
 }
 
 static void the_groups_of_approvers_and_of_escalate_to_are_bounded_together(void)
