@@ -3,13 +3,12 @@
  * Owns the steps of an attempt and its texts, rendered once at the start from the newest state.
  * Never decides when to try again, never writes to the store, never repeats a post whose fate is
  * unknown without looking for it first. */
-#include "approvald/slack/post.h"
-#include "approvald/core/policy.h"
+#include "approvald/slack/post_internal.h"
 
+#include "approvald/core/policy.h"
 #include "approvald/core/request_id.h"
 #include "approvald/slack/reconcile.h"
 #include "approvald/slack/sendfate.h"
-#include "approvald/slack/texts.h"
 #include "approvald/slack/webapi.h"
 #include "base/assert.h"
 #include "base/buf.h"
@@ -20,115 +19,6 @@
 
 #include <stdio.h>
 #include <string.h>
-
-#define POST_ERROR_SIZE 320 /* bytes: Slack's word, advice */
-
-enum post_step {
-    STEP_POST,      /* the message itself */
-    STEP_UPDATE,    /* of the message */
-    STEP_EPHEMERAL, /* a notice */
-    STEP_DIRECT,    /* a notice, to a person who cannot see it in the channel */
-    STEP_OUTCOME,   /* a reply in place of an update */
-    STEP_RESCUE,    /* to one approver after the other */
-};
-
-struct post {
-    struct poster *poster;
-    struct post *next; /* in poster->posts */
-    struct post *previous;
-    delivery_done_fn *done;
-    void *arg;
-    struct reconcile *search; /* owned while it runs */
-    struct texts texts;
-    enum surface surface;
-    enum post_step step;
-    enum text_kind text;
-    bool doubtful; /* an earlier attempt may have happened and was not looked for yet */
-    uint32_t revision;
-    uint32_t item_id;
-    uint64_t oldest_ms;
-    char request_id[REQUEST_ID_TEXT_SIZE];
-    char target[CORE_NAME_SIZE_MAX + 1];
-    char channel[CORE_NAME_SIZE_MAX + 1];
-    char ts[SLACK_TS_SIZE_MAX + 1];
-    char thread[SLACK_TS_SIZE_MAX + 1]; /* reply there; or "" */
-    char error[POST_ERROR_SIZE];        /* of the card, while approvers are told */
-    uint32_t retry_ms;                  /* Slack's wish */
-    uint32_t rescue_count;
-    uint32_t rescue_next;
-    uint32_t rescue_sent;
-    char rescue[SLACK_RESCUE_COUNT_MAX][CORE_SLACK_ID_SIZE_MAX + 1];
-};
-
-struct poster {
-    struct webapi *webapi; /* borrowed */
-    struct post *posts;    /* owned: those under way */
-    struct poster_identity identity;
-    char cluster[CORE_NAME_SIZE_MAX + 1];
-    bool blind_told; /* the log was told that histories cannot be read */
-    struct metric *found;
-    struct metric *absent;
-    struct metric *blind;
-    struct metric *plain;
-    struct metric *rescued;
-};
-
-enum err_code poster_new(struct webapi *webapi,
-                         struct metrics *metrics,
-                         const char *cluster,
-                         struct poster **ret_poster,
-                         struct err *err)
-{
-    static const char name[] = "approvald_slack_reconciled_total";
-    static const char help[] = "Searches for a message whose posting had an unknown result.";
-    struct poster *poster = mem_new(1, sizeof *poster);
-
-    if (poster == NULL) {
-        return err_set(err, ERR_NOMEM, "poster");
-    }
-    poster->webapi = webapi;
-    (void)snprintf(poster->cluster, sizeof poster->cluster, "%s",
-                   cluster == NULL ? "" : cluster); /* a longer name is only cut */
-    poster->found = metrics_add(metrics, METRIC_COUNTER, name, "result=\"found\"", help);
-    poster->absent = metrics_add(metrics, METRIC_COUNTER, name, "result=\"absent\"", help);
-    poster->blind = metrics_add(metrics, METRIC_COUNTER, name, "result=\"blind\"", help);
-    poster->plain = metrics_add(metrics, METRIC_COUNTER, "approvald_slack_plain_total", NULL,
-                                "Messages sent as plain text because Slack refused their blocks.");
-    poster->rescued = metrics_add(metrics, METRIC_COUNTER, "approvald_slack_rescued_total", NULL,
-                                  "Approvers told directly because a card could not be posted.");
-    *ret_poster = poster;
-    return ERR_OK;
-}
-
-static void post_free(struct post *post)
-{
-    struct post **slot = post->previous == NULL ? &post->poster->posts : &post->previous->next;
-
-    ASSERT(*slot == post);
-    *slot = post->next;
-    if (post->next != NULL) {
-        post->next->previous = post->previous;
-    }
-    reconcile_free(post->search);
-    texts_done(&post->texts);
-    mem_free(post);
-}
-
-void poster_free(struct poster *poster)
-{
-    if (poster == NULL) {
-        return;
-    }
-    while (poster->posts != NULL) {
-        post_free(poster->posts);
-    }
-    mem_free(poster);
-}
-
-void poster_set_identity(struct poster *poster, const struct poster_identity *identity)
-{
-    poster->identity = *identity;
-}
 
 /* The result, once, and the end of post. */
 static void finish(struct post *post, enum outbox_result result, const char *error)

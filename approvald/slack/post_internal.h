@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* post_internal.h: an attempt under way and what all of them share: post.c (the steps of an
+ * attempt) and poster.c (the poster's life). Nobody else includes it. */
+#ifndef APPROVALD_SLACK_POST_INTERNAL_H
+#define APPROVALD_SLACK_POST_INTERNAL_H
+
+#include "approvald/slack/post.h"
+#include "approvald/slack/texts.h"
+
+struct reconcile;
+
+#define POST_ERROR_SIZE 320 /* bytes: Slack's word, advice */
+
+enum post_step {
+    STEP_POST,      /* the message itself */
+    STEP_UPDATE,    /* of the message */
+    STEP_EPHEMERAL, /* a notice */
+    STEP_DIRECT,    /* a notice, to a person who cannot see it in the channel */
+    STEP_OUTCOME,   /* a reply in place of an update */
+    STEP_RESCUE,    /* to one approver after the other */
+};
+
+struct post {
+    struct poster *poster;
+    struct post *next; /* in poster->posts */
+    struct post *previous;
+    delivery_done_fn *done;
+    void *arg;
+    struct reconcile *search; /* owned while it runs */
+    struct texts texts;
+    enum surface surface;
+    enum post_step step;
+    enum text_kind text;
+    bool doubtful; /* an earlier attempt may have happened and was not looked for yet */
+    uint32_t revision;
+    uint32_t item_id;
+    uint64_t oldest_ms;
+    char request_id[REQUEST_ID_TEXT_SIZE];
+    char target[CORE_NAME_SIZE_MAX + 1];
+    char channel[CORE_NAME_SIZE_MAX + 1];
+    char ts[SLACK_TS_SIZE_MAX + 1];
+    char thread[SLACK_TS_SIZE_MAX + 1]; /* reply there; or "" */
+    char error[POST_ERROR_SIZE];        /* of the card, while approvers are told */
+    uint32_t retry_ms;                  /* Slack's wish */
+    uint32_t rescue_count;
+    uint32_t rescue_next;
+    uint32_t rescue_sent;
+    char rescue[SLACK_RESCUE_COUNT_MAX][CORE_SLACK_ID_SIZE_MAX + 1];
+};
+
+struct poster {
+    struct webapi *webapi; /* borrowed */
+    struct post *posts;    /* owned: those under way */
+    struct poster_identity identity;
+    char cluster[CORE_NAME_SIZE_MAX + 1];
+    bool blind_told; /* the log was told that histories cannot be read */
+    struct metric *found;
+    struct metric *absent;
+    struct metric *blind;
+    struct metric *plain;
+    struct metric *rescued;
+};
+
+/* Takes it out of its poster. */
+void post_free(struct post *post);
+
+#endif
