@@ -22,6 +22,7 @@ void failover_init(struct failover *f, const struct failover_options *options)
     ASSERT(options->alone || options->read_ms > 0);
     ASSERT(options->alone || options->idle_read_ms >= options->read_ms);
     ASSERT(options->alone || options->retry_ms > 0);
+    ASSERT(!options->fences || !options->linearizable);
     memset(f, 0, sizeof *f);
     f->options = *options;
     f->deadline_ms = UINT64_MAX;
@@ -146,6 +147,7 @@ static void on_child_event(struct failover *f, const struct failover_event *even
     case FAILOVER_EVENT_VIP:
     case FAILOVER_EVENT_QUIET:
     case FAILOVER_EVENT_COMMAND:
+    case FAILOVER_EVENT_FENCE:
     case FAILOVER_EVENT_TICK:
         break;
     }
@@ -184,6 +186,9 @@ static void take_in(struct failover *f, const struct failover_event *event)
         break;
     case FAILOVER_EVENT_COMMAND:
         command_do(f, event->u.command);
+        break;
+    case FAILOVER_EVENT_FENCE:
+        fence_on_event(f, event);
         break;
     case FAILOVER_EVENT_SEALED:
     case FAILOVER_EVENT_LEADING:
@@ -230,6 +235,7 @@ void failover_step(struct failover *f,
     seek_run(f);
     arbiter_run(f);
     track_sync(f);
+    fence_run(f);
     vip_run(f);
     tell_register(f);
     tell_eligible(f);

@@ -32,6 +32,10 @@
  * disk in_sync is true only while the link lives too, and false from each start: it tells the
  * operator how good this host's log was when it was last heard.
  *
+ * A fence device may take the operator's place (fences; fence.h): FENCE says when the other host is
+ * wanted off, which is never for a host that may be OUTDATED, nor while the other one is heard;
+ * PEER_OFF is given when it is off. EVENT_FENCE tells how that is going, for people.
+ *
  * An arbiter that is another one, went back or lost the register is ARBITER_WRONG and counts as
  * unavailable from then on. RESEED, given while it answers, ends that: on the host that leads and
  * hears who is in its ISR (it writes that ISR, an addition of unknown fate included); without a
@@ -59,6 +63,7 @@ struct failover_options {
     uint8_t host;
     bool alone;             /* a single host without peer and arbiter: grants itself */
     bool linearizable;      /* the arbiter's reads are (etcd); false: manual, fence (rule E) */
+    bool fences;            /* not linearizable: a device is asked before the operator is */
     uint32_t bias_ms;       /* a standby waits so long after silence before it CASes itself in */
     uint32_t start_wait_ms; /* after a start a peer in the ISR is waited for so long */
     uint32_t takeover_ms;   /* a peer that should seek is given so long */
@@ -119,6 +124,7 @@ enum failover_event_type {
     FAILOVER_EVENT_VIP,        /* u.vip_here: the virtual IP has come to this host, or gone */
     FAILOVER_EVENT_QUIET,      /* u.quiet: the child misses its check-ins, or is heard again */
     FAILOVER_EVENT_COMMAND,    /* u.command */
+    FAILOVER_EVENT_FENCE,      /* u.fence: how the fence devices are, or what became of a FENCE */
     FAILOVER_EVENT_TICK
 };
 
@@ -154,6 +160,13 @@ struct failover_proposal {
     bool slow;
 };
 
+enum failover_fence {
+    FAILOVER_FENCE_READY,   /* the devices answer */
+    FAILOVER_FENCE_TROUBLE, /* some do not, or are not believed: reason */
+    FAILOVER_FENCE_RUNNING,
+    FAILOVER_FENCE_FAILED /* not confirmed: reason; it goes on trying */
+};
+
 enum failover_command {
     FAILOVER_SWITCHOVER,  /* on either host: the primary hands over to the standby */
     FAILOVER_FORCE,       /* promote with a new lineage; the peer is confirmed off (rule F) */
@@ -186,6 +199,10 @@ struct failover_event {
         bool vip_here;
         bool quiet;
         enum failover_command command;
+        struct {
+            enum failover_fence how;
+            char reason[FAILOVER_REASON_SIZE];
+        } fence;
     } u;
 };
 
@@ -214,7 +231,9 @@ enum failover_effect_type {
     FAILOVER_EFFECT_ELIGIBLE,     /* u.eligible: may hold the virtual IP (rule M) */
     FAILOVER_EFFECT_CHANGED, /* u.reason: role, epoch or ISR changed, and why: log and status */
     FAILOVER_EFFECT_ALARM,   /* u.alarm: begun, over, or on for another reason than before */
-    FAILOVER_EFFECT_REPLY    /* u.reply: to the operator's command */
+    FAILOVER_EFFECT_REPLY,   /* u.reply: to the operator's command */
+    FAILOVER_EFFECT_FENCE    /* u.fence: the other host is (not) wanted off: begun, over, or by a
+                              * host that leads meanwhile, or no longer does */
 };
 
 enum failover_alarm {
@@ -243,6 +262,10 @@ struct failover_effect {
             bool ok;
             char reason[FAILOVER_REASON_SIZE];
         } reply;
+        struct {
+            bool on;
+            bool leads; /* this host does: it goes first */
+        } fence;
     } u;
 };
 

@@ -58,7 +58,11 @@ static const char *do_peer_off(struct failover *f)
         return "the connection to the other host has not ended yet: try again";
     }
     f->peer_off = true;
-    say(f, "the operator says that the other host is off");
+    f->cas_refused = false; /* what was refused until now is tried at once */
+    f->cas_not_before_ms = f->now_ms;
+    f->change.retry_ms = f->now_ms;
+    say(f, f->fence_on ? "the other host is off, by the fence device or the operator's word"
+                       : "the operator says that the other host is off");
     if (!f->options.linearizable && f->phase == AUTHORITY_NONE && !f->synced && f->known &&
         peer_member(f)->present) {
         return "noted, but this host may be outdated: only a forced promotion lets it lead";

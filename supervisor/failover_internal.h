@@ -7,6 +7,7 @@
  *   failover_primary.c   authority: seal, grant, revoke, proposals, handover (C, G, H, K)
  *   failover_command.c   the operator's commands (F, reseed)
  *   failover_tell.c      effects, alarms, status
+ *   failover_fence.c     when the other host is wanted off (E)
  *   failover_vip.c       the virtual IP (M) */
 #ifndef SUPERVISOR_FAILOVER_INTERNAL_H
 #define SUPERVISOR_FAILOVER_INTERNAL_H
@@ -126,6 +127,10 @@ struct failover {
     uint64_t yield_from_ms; /* not eligible from then … */
     uint64_t yield_ms;      /* … to then */
 
+    /* The fence. */
+    enum failover_fence fence_how;
+    char fence_reason[FAILOVER_REASON_SIZE];
+
     /* What was told. */
     uint64_t role_epoch;
     char reason[FAILOVER_REASON_SIZE];
@@ -166,6 +171,10 @@ struct failover {
     /* Of the operator and the watch core: */
     bool safe_mode;
     bool peer_off;
+    /* Of the fence, the others as told: */
+    bool fence_asked; /* wanted now */
+    bool fence_on;
+    bool fence_leads;
     /* Of what was told: */
     bool eligible;
     bool eligible_told;
@@ -254,6 +263,13 @@ void vip_run(struct failover *f);
 /* A planned handover has happened: the address is to follow. */
 void vip_follow(struct failover *f);
 void tell_eligible(struct failover *f);
+
+/* failover_fence.c */
+void fence_on_event(struct failover *f, const struct failover_event *event);
+/* The arbiter has refused what this host wants while the peer is not heard: says what is waited
+ * for. False: no device can help, the operator is asked. */
+bool fence_wait(struct failover *f);
+void fence_run(struct failover *f);
 
 /* failover_command.c */
 void command_do(struct failover *f, enum failover_command command);

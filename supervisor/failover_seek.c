@@ -33,7 +33,9 @@ static void wait_refused(struct failover *f, const char *asks)
     if (f->split) {
         wait_for(f, IS_SPLIT, true);
     } else if (!link_alive(f)) {
-        wait_for(f, asks, true);
+        if (!fence_wait(f)) {
+            wait_for(f, asks, true);
+        }
     } else {
         f->mute_ms = f->mute_ms == 0 ? f->now_ms : f->mute_ms;
         wait_for(f, IS_MUTE, due(f, f->mute_ms + f->options.start_wait_ms));
@@ -338,6 +340,7 @@ void seek_run(struct failover *f)
 {
     enum wish wish;
 
+    f->fence_asked = false;
     if (!link_alive(f) || !(f->refused || f->cas_refused)) {
         f->mute_ms = 0;
     }

@@ -121,6 +121,18 @@ static void alarm_set(struct failover *f, enum failover_alarm which, bool on, co
     reason_set(effect->u.alarm.reason, on ? reason : "over");
 }
 
+static void tell_arbiter_down(struct failover *f)
+{
+    char reason[FAILOVER_REASON_SIZE] = "the arbiter does not answer: no failover";
+    bool fence = f->options.fences && f->fence_how == FAILOVER_FENCE_TROUBLE;
+
+    if (!f->down && fence) {
+        (void)snprintf(reason, sizeof reason, "fence device %.120s: no failover", /* cut is fine */
+                       f->fence_reason);
+    }
+    alarm_set(f, FAILOVER_ALARM_ARBITER_DOWN, f->down || fence, reason);
+}
+
 static bool is_solo(const struct failover *f)
 {
     return f->known && !(f->value.isr[0].present && f->value.isr[1].present);
@@ -132,7 +144,7 @@ void tell_alarms(struct failover *f)
         return;
     }
     alarm_set(f, FAILOVER_ALARM_UNPROTECTED, is_solo(f), "one host holds every record alone");
-    alarm_set(f, FAILOVER_ALARM_ARBITER_DOWN, f->down, "the arbiter does not answer: no failover");
+    tell_arbiter_down(f);
     alarm_set(f, FAILOVER_ALARM_ARBITER_WRONG, f->wrong,
               "the arbiter was wiped, restored or replaced: approvalctl arbiter reseed");
     alarm_set(f, FAILOVER_ALARM_NEEDS_OPERATOR, f->needs_operator,

@@ -19,6 +19,10 @@
  *  E    mirror_speaks_first   the mirror's copy is durable before anybody hears of it
  *  E    outdated_seeks        an OUTDATED host never promotes itself
  *  E    word_adds_up          the operator's word, said again, makes no older copy the newer one
+ *  E    fence_off_is_proof    a fence device that took "off" has not yet switched anything off
+ *  E    fence_unclear_is_off  only the answer "off" is one: not an error, not silence
+ *  E    fence_old_answer      an answer belongs to the question that is under way
+ *  E    fence_unseen          a device that never said "on" is not believed
  *  F    forced_is_foreign     a forced promotion that was cut short can be finished
  *  F    force_keeps_lineage   a forced promotion begins a new lineage
  *  G    isr_names_hosts       the ISR names stores, not only hosts

@@ -264,6 +264,7 @@ static bool is_for_child(enum failover_effect_type type)
     case FAILOVER_EFFECT_CHANGED:
     case FAILOVER_EFFECT_ALARM:
     case FAILOVER_EFFECT_REPLY:
+    case FAILOVER_EFFECT_FENCE:
         break;
     }
     return false;
@@ -333,6 +334,8 @@ void sup_act(struct sup *sup, const struct sup_act *act)
     case FAILOVER_EFFECT_ALARM:
         take_alarm(sup, effect);
         break;
+    case FAILOVER_EFFECT_FENCE:
+        break; /* there are no devices yet: failover_options.fences is false */
     case FAILOVER_EFFECT_REPLY:
         sup_reply(sup, act->client, effect->u.reply.ok, effect->u.reply.reason);
         break;

@@ -6,6 +6,7 @@
 #include "tests/sim/sim.h"
 
 #include "base/assert.h"
+#include "tests/sim/manual.h"
 
 #include <stdlib.h>
 #include <string.h>

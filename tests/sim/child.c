@@ -374,6 +374,9 @@ void child_report(struct world *world, struct host *host, const struct replica_r
     message.type = types[report->type];
     if (report->type == REPLICA_REPORT_LINK) {
         report_link(host, &report->u.link, &message);
+        if (world->fence && report->u.link.up && report->u.link.silent) {
+            link_give_up(world, host); /* as storage/link.c does */
+        }
     } else if (report->type == REPLICA_REPORT_ADD || report->type == REPLICA_REPORT_REMOVE) {
         message.u.proposal = (struct contract_proposal){.epoch = report->u.proposal.epoch,
                                                         .lsn = report->u.proposal.lsn,

@@ -38,13 +38,16 @@ struct world;
     X(FORCE, "force")                     /* the operator promotes beside a dead peer */           \
     X(HINT, "vrrp-hint")                                                                           \
     X(SAFE_MODE, "safe-mode")                                                                      \
-    X(SMALL_LOG, "small-log") /* budget so small that a standby needs snapshots */                 \
-    X(BUSY, "busy")           /* threads take long to get their turn */                            \
-    X(ISOLATE, "isolate")     /* a host sees clients only: no peer, no arbiter */                  \
-    X(STOP, "stop")           /* a host's processes are asked to stop, and say BYE */              \
-    X(LAZY, "slow-messages")  /* between supervisor and approvald */                               \
-    X(PEER_OFF, "peer-off")   /* the operator says that a host without power is off (manual) */    \
-    X(NO_ROOM, "no-room")     /* a standby has no room for the snapshot that it needs */
+    X(SMALL_LOG, "small-log")   /* budget so small that a standby needs snapshots */               \
+    X(BUSY, "busy")             /* threads take long to get their turn */                          \
+    X(ISOLATE, "isolate")       /* a host sees clients only: no peer, no arbiter */                \
+    X(STOP, "stop")             /* a host's processes are asked to stop, and say BYE */            \
+    X(LAZY, "slow-messages")    /* between supervisor and approvald */                             \
+    X(PEER_OFF, "peer-off")     /* the operator says that a host without power is off (manual) */  \
+    X(NO_ROOM, "no-room")       /* a standby has no room for the snapshot that it needs */         \
+    X(FENCE_LOSE, "fence-lose") /* a fence device does not answer, or fails */                     \
+    X(FENCE_LATE, "fence-late") /* it does what it is asked long after, and answers later still */ \
+    X(FENCE_LIE, "fence-lie")   /* it takes "off" and leaves the power on */
 
 enum fault {
 #define FAULT_ENUM(name, text) FAULT_##name,

@@ -36,6 +36,7 @@ void host_power_on(struct world *world, struct host *host)
     ASSERT(!host->powered);
     host->powered = true;
     host->power_life++;
+    memset(host->outlets, true, sizeof host->outlets);
     host->clock.base_us = world->now_us;
     host->clock.boot_us = prng_range(&world->prng, 1000, 100000) * MS_US;
     host->clock.rate_permille = 1000;

@@ -114,6 +114,25 @@ void link_break(struct world *world)
     }
 }
 
+void link_give_up(struct world *world, struct host *host)
+{
+    uint64_t connection = host->child.link_connection;
+    uint8_t peer = (uint8_t)(1 - host->index);
+
+    if (connection == 0) {
+        return;
+    }
+    put(world, host->index,
+        &(struct event){.fn = arrive,
+                        .process = child_process(&world->hosts[peer]),
+                        .host = peer,
+                        .a = connection});
+    world_at(
+        world, prng_range(&world->prng, 0, 2000),
+        (struct event){
+            .fn = arrive, .process = child_process(host), .host = host->index, .a = connection});
+}
+
 void link_block(struct world *world, uint8_t sender, bool blocked)
 {
     struct link *link = &world->link;

@@ -2,7 +2,7 @@
 /* main.c: runs seeds and says what came of them.
  *
  *   sim [--seeds A..B] [--seed N] [--jobs N] [--disable FAULT,…] [--trace] [--time-limit S]
- *       [--no-reduce] [--first] [--brief] [--manual] [--regressions FILE]
+ *       [--no-reduce] [--first] [--brief] [--manual] [--fence] [--regressions FILE]
  *
  * Owns the processes: every seed runs in one that may die, for an assertion of a core is a failure
  * like any other. A failing seed is run again for its trace, and then with one kind of fault after
@@ -48,6 +48,7 @@ struct arguments {
     uint32_t jobs;
     uint64_t faults_off;
     bool manual; /* no third host in any seed */
+    bool fence;  /* likewise, with fence devices */
     bool trace;
     bool reduce;
     bool first_only; /* stop at the first failure */
@@ -97,7 +98,9 @@ static void
 worker(struct board *board, const struct arguments *arguments, uint32_t job, uint64_t end_s)
 {
     struct world *world = malloc(sizeof *world);
-    struct sim_options options = {.faults_off = arguments->faults_off, .manual = arguments->manual};
+    struct sim_options options = {.faults_off = arguments->faults_off,
+                                  .manual = arguments->manual,
+                                  .fence = arguments->fence};
 
     ASSERT(world != NULL);
     while (board->next[job] <= arguments->last && seconds() < end_s &&
@@ -237,15 +240,19 @@ static void reduce(struct sim_options options)
         }
     }
     (void)printf("reduced: sim --seed %" PRIu64 "%s --disable ", options.seed,
-                 options.manual ? " --manual" : "");
+                 options.fence    ? " --fence"
+                 : options.manual ? " --manual"
+                                  : "");
     print_faults(options.faults_off);
     (void)printf(" --trace\n");
 }
 
 static void explain(const struct failure *failure, const struct arguments *arguments)
 {
-    struct sim_options options = {
-        .seed = failure->seed, .faults_off = arguments->faults_off, .manual = arguments->manual};
+    struct sim_options options = {.seed = failure->seed,
+                                  .faults_off = arguments->faults_off,
+                                  .manual = arguments->manual,
+                                  .fence = arguments->fence};
 
     if (!arguments->brief) {
         (void)printf("---- seed %" PRIu64 " ----\n", failure->seed);
@@ -274,6 +281,9 @@ static void print_totals(const struct totals *t, uint64_t passed, uint64_t faile
     (void)printf("%" PRIu64 " cuts, %" PRIu64 " snapshots, %" PRIu64 " refused, %" PRIu64
                  " resyncs, %" PRIu64 " halts, %" PRIu64 " beyond the protocol\n",
                  t->cuts, t->snapshots, t->refusals, t->resyncs, t->halts, t->beyond);
+    (void)printf("%" PRIu64 " switched off by a fence device, %" PRIu64 " confirmed, %" PRIu64
+                 " attempts failed\n",
+                 t->fence_offs, t->fence_words, t->fence_fails);
     (void)printf("%" PRIu64 " passed, %" PRIu64 " failed\n", passed, failed);
 }
 
@@ -299,7 +309,7 @@ static void usage(void)
 {
     (void)fprintf(stderr, "sim [--seeds A..B] [--seed N] [--jobs N] [--disable FAULT,...]"
                           " [--trace] [--time-limit SECONDS] [--no-reduce] [--first] [--brief]"
-                          " [--manual] [--regressions FILE]\n");
+                          " [--manual] [--fence] [--regressions FILE]\n");
     _exit(2);
 }
 
@@ -325,6 +335,8 @@ static void parse_argument(struct arguments *arguments, int argc, char **argv, i
         arguments->brief = true;
     } else if (strcmp(name, "--manual") == 0) {
         arguments->manual = true;
+    } else if (strcmp(name, "--fence") == 0) {
+        arguments->fence = true;
     } else if (strcmp(name, "--seed") == 0) {
         arguments->first = strtoull(value_of(argc, argv, at), NULL, 10);
         arguments->last = arguments->first;
@@ -350,9 +362,8 @@ static void parse_argument(struct arguments *arguments, int argc, char **argv, i
     }
 }
 
-/* Each line of the file: seed, faults that are off ("-": none; behind "manual:" with --manual),
- * why.
- */
+/* Each line of the file: seed, faults that are off ("-": none; behind "manual:" with --manual,
+ * behind "fence:" with --fence), why. */
 static int run_regressions(const char *path)
 {
     FILE *file = fopen(path, "r");
@@ -376,6 +387,9 @@ static int run_regressions(const char *path)
         if (strncmp(list, "manual:", 7) == 0) {
             options.manual = true;
             list += 7;
+        } else if (strncmp(list, "fence:", 6) == 0) {
+            options.fence = true;
+            list += 6;
         }
         options.faults_off = strcmp(list, "-") == 0 ? 0 : parse_faults(list);
         if (fails(&options, false)) {
@@ -395,6 +409,7 @@ static int run_traced(const struct arguments *arguments)
     struct sim_options options = {.seed = arguments->first,
                                   .faults_off = arguments->faults_off,
                                   .manual = arguments->manual,
+                                  .fence = arguments->fence,
                                   .trace = true,
                                   .print = true};
     struct world *world = malloc(sizeof *world);

@@ -5,7 +5,7 @@
  * Owns when messages arrive. What is stored first on either host is in the register: the other one
  * finds it there. Never decides what counts. The operator gives his word only when the other host
  * is off; he says it again. */
-#include "tests/sim/sim.h"
+#include "tests/sim/manual.h"
 
 #include "base/assert.h"
 
@@ -295,14 +295,19 @@ void manual_cas(struct world *world, struct host *host, const struct failover_ca
     step(world, host, &event);
 }
 
-void manual_confirm(struct world *world, struct host *host)
+void manual_word(struct world *world, struct host *host)
 {
     struct mirror_event event = {.type = MIRROR_EVENT_CONFIRM_OFF};
 
+    step(world, host, &event);
+    supervisor_command(world, host, FAILOVER_PEER_OFF);
+}
+
+void manual_confirm(struct world *world, struct host *host)
+{
     if (host->supervisor.running && !host_peer(world, host)->powered &&
         !world->processes[supervisor_process(host)].paused) {
         TRACE(world, "host %u: the operator: the other host is off", host->number);
-        step(world, host, &event);
-        supervisor_command(world, host, FAILOVER_PEER_OFF);
+        manual_word(world, host);
     }
 }

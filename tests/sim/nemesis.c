@@ -6,6 +6,7 @@
 #include "tests/sim/sim.h"
 
 #include "base/assert.h"
+#include "tests/sim/manual.h"
 
 #include <string.h>
 
@@ -421,6 +422,23 @@ static void strike(struct world *world, struct event *event)
     break_rest(world, fault, prng);
 }
 
+/* Of the devices; the operator would be there before them; links are what makes two reach for each
+ * other. */
+static void nemesis_fence(struct world *world, size_t i)
+{
+    struct nemesis *nemesis = &world->nemesis;
+    bool device = i == FAULT_FENCE_LOSE || i == FAULT_FENCE_LATE || i == FAULT_FENCE_LIE;
+
+    if (!world->fence) {
+        nemesis->on[i] = nemesis->on[i] && !device;
+    } else if (i == FAULT_PEER_OFF) {
+        nemesis->on[i] = nemesis->on[i] && prng_once_in(&world->fence_prng, 4);
+    } else if (i == FAULT_LINK_BLOCK && prng_once_in(&world->fence_prng, 2)) {
+        nemesis->on[i] = (world->options.faults_off & 1ULL << i) == 0;
+        nemesis->mean_ms[i] = 900;
+    }
+}
+
 void nemesis_init(struct world *world)
 {
     static const uint32_t chances[] = {0, 15, 30, 30, 50, 85};
@@ -442,6 +460,7 @@ void nemesis_init(struct world *world)
             nemesis->on[i] = (world->options.faults_off & 1ULL << i) == 0;
             nemesis->mean_ms[i] = i == FAULT_POWER ? 1500 : 300;
         }
+        nemesis_fence(world, i);
         if (nemesis->on[i]) {
             TRACE(world, "fault %s, about every %u ms", fault_names[i], nemesis->mean_ms[i]);
             world_at(world, SECOND_US + next_us(nemesis, (enum fault)i),

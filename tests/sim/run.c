@@ -6,6 +6,7 @@
 #include "tests/sim/sim.h"
 
 #include "base/assert.h"
+#include "tests/sim/manual.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -52,6 +53,7 @@ static void draw_options(struct world *world)
     world->strict = prng_once_in(prng, 12);
     world->drains = prng_once_in(&world->more, 2);
     world->manual = prng_once_in(&world->more, 10) || world->options.manual;
+    sim_fence_draw(world);
     if (world->strict) {
         /* Never solo: a member of the ISR that lost its disk, or got a snapshot and with it a new
          * store, then waits for the operator. */
@@ -320,6 +322,50 @@ static void heal_both(struct world *world)
     }
 }
 
+/* Rule E with fence devices: a pair that was in sync loses a host, or the link, and goes on. */
+static void heal_fenced(struct world *world)
+{
+    struct host *lost = &world->hosts[prng_below(&world->fence_prng, 2)];
+    /* With a short delay both reach for each other: then both are off, and wait for the operator.
+     */
+    bool power = prng_once_in(&world->fence_prng, 2) || world->fence_options.delay_ms < 400;
+    uint64_t end_us = world->now_us + (HEAL_S + PAIR_S) * SECOND_US;
+
+    /* Of two outlets one may have been left off by an attempt that was ended by the link. */
+    memset(world->hosts[0].outlets, true, sizeof world->hosts[0].outlets);
+    memset(world->hosts[1].outlets, true, sizeof world->hosts[1].outlets);
+    run_until(world, world->now_us + 4 * SECOND_US); /* the devices have been looked at */
+    if (world->failed || !paired(world)) {
+        return; /* a handover, or the like: it was paired */
+    }
+    if (power) {
+        host_power_off(world, lost);
+    } else {
+        link_block(world, 0, true);
+        link_block(world, 1, true);
+    }
+    TRACE(world, "HEAL: %s is lost, and fenced", power ? "a host" : "the link");
+    run_until(world, world->now_us + SECOND_US);
+    check_alive(world, "one host and its fence device");
+    link_block(world, 0, false);
+    link_block(world, 1, false);
+    switch_on(world, &world->hosts[0]);
+    switch_on(world, &world->hosts[1]);
+    while (!world->failed && world->now_us < end_us && !paired(world)) {
+        run_until(world, world->now_us + SECOND_US);
+    }
+    if (!world->failed && !paired(world)) {
+        check_fail(world, "20 liveness", "not paired again after a fencing (host 1 %s, 2 %s)",
+                   role_of(&world->hosts[0]), role_of(&world->hosts[1]));
+    }
+}
+
+static bool fence_works(const struct world *world)
+{
+    return world->fence && !world->strict && !world->hosts[0].fence_wrong &&
+           !world->hosts[1].fence_wrong;
+}
+
 /* Both have applied all that either has, and it is the same. */
 static bool is_equal(const struct engine *a, const struct engine *b)
 {
@@ -373,6 +419,9 @@ bool run_seed(struct world *world)
     }
     if (!world->failed) {
         heal_both(world);
+    }
+    if (!world->failed && fence_works(world)) {
+        heal_fenced(world);
     }
     if (!world->failed) {
         check_equal(world);

@@ -15,6 +15,7 @@
 #include "storage/wal.h"
 #include "supervisor/contract.h"
 #include "supervisor/failover.h"
+#include "supervisor/fence.h"
 #include "supervisor/mirror.h"
 #include "supervisor/mirror_queue.h"
 #include "supervisor/register.h"
@@ -271,6 +272,8 @@ struct supervisor {
     uint64_t asked_order[2]; /* when the READ and the CAS were asked, likewise */
     struct mirror mirror;
     struct mirror_queue mirror_queue;
+    struct fence fence;
+    uint64_t fence_timer;
     struct mirror_copy mirror_next;   /* the newest that was asked for, */
     struct mirror_copy mirror_saving; /* and the one that is on its way to the disk, */
     uint64_t mirror_saving_number;    /* with its number; 0: none is */
@@ -302,9 +305,12 @@ struct host {
     struct supervisor supervisor;
     struct child child;
     uint64_t disk_tickets;
-    uint64_t disk_slow_us; /* added to every sync */
-    bool disk_bad;         /* the next sync fails */
-    bool arbiter_cut;      /* no way to the arbiter */
+    uint64_t disk_slow_us;                /* added to every sync */
+    bool disk_bad;                        /* the next sync fails */
+    bool arbiter_cut;                     /* no way to the arbiter */
+    bool outlets[FENCE_DEVICE_COUNT_MAX]; /* that give it power */
+    bool fence_wrong;                     /* this host's fence device is connected to nothing */
+    uint32_t fence_life;                  /* power_life of the peer when this host's link ended */
 };
 
 /* ---- the arbiter ---- */
@@ -381,12 +387,14 @@ struct totals {
     uint64_t handovers_done, handovers_aborted, forced, kills, disk_losses, operations, effects;
     uint64_t cuts, events, restores, resyncs, records, halts, refusals;
     uint64_t beyond; /* seeds that ended early: world.beyond */
+    uint64_t fence_offs, fence_words, fence_fails;
 };
 
 struct sim_options {
     uint64_t seed;
     uint64_t faults_off; /* bit set of enum fault */
     bool manual;         /* no third host, whatever the seed draws */
+    bool fence;          /* nor an operator: fence devices */
     bool trace;          /* keep readable lines */
     bool print;          /* and print them at once */
 };
@@ -415,8 +423,11 @@ struct world {
     uint8_t cluster_id[STORAGE_ID_SIZE];
     bool strict;
     bool manual; /* no third host: the register is on both (rule E) */
-    bool drains; /* the layer above hands over only what is answered */
-    bool async;  /* R goes on while promises and cuts are made durable: the core allows both */
+    bool fence;  /* likewise, with fence devices */
+    struct fence_options fence_options;
+    struct prng fence_prng; /* of the devices */
+    bool drains;            /* the layer above hands over only what is answered */
+    bool async; /* R goes on while promises and cuts are made durable: the core allows both */
     uint32_t silence_ms, evict_ms, ping_ms, bias_ms, hold_down_ms;
     uint32_t checkpoint_ms;
     uint64_t hash; /* of everything that happened */
@@ -550,6 +561,8 @@ void link_send(struct world *world, struct host *host, uint8_t *frame, size_t si
 void link_close(struct world *world, struct host *host);
 /* The network ends it for both. */
 void link_break(struct world *world);
+/* This end of it, by its owner who has heard nothing for too long. */
+void link_give_up(struct world *world, struct host *host);
 void link_block(struct world *world, uint8_t sender, bool blocked);
 void link_dial(struct world *world);
 
@@ -569,16 +582,6 @@ void arbiter_answer(struct world *world,
                     struct host *host,
                     bool cas,
                     const struct failover_answer *answer);
-
-/* manual.c */
-void manual_start(struct world *world, struct host *host);
-/* Its process has ended: the copy under way is on the disk, or it is not. */
-void manual_end(struct world *world, struct host *host);
-void manual_link(struct world *world, struct host *host, bool up);
-void manual_read(struct world *world, struct host *host);
-void manual_cas(struct world *world, struct host *host, const struct failover_cas *swap);
-/* The operator says that the peer is off, if it is. */
-void manual_confirm(struct world *world, struct host *host);
 
 /* client.c */
 void clients_init(struct world *world);

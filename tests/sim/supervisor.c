@@ -4,6 +4,7 @@
 #include "tests/sim/sim.h"
 
 #include "base/assert.h"
+#include "tests/sim/manual.h"
 
 #include <string.h>
 
@@ -73,7 +74,10 @@ void supervisor_child_down(struct world *world, struct host *host)
     }
     child_later(world, host);
     manual_link(world, host, false);
-    supervisor_feed(world, host, &event);
+    sim_fence_link(world, host, false);
+    if (host->supervisor.running) {
+        supervisor_feed(world, host, &event);
+    }
 }
 
 static void to_child(struct world *world, struct host *host, const struct failover_effect *effect)
@@ -158,6 +162,9 @@ static void perform(struct world *world, struct host *host, const struct failove
     case FAILOVER_EFFECT_RESYNC:
         host->supervisor.resync = true;
         revoke(world, host, "resync");
+        break;
+    case FAILOVER_EFFECT_FENCE:
+        sim_fence_want(world, host, effect->u.fence.on, effect->u.fence.leads);
         break;
     case FAILOVER_EFFECT_ASK_HANDOVER: /* there is no virtual IP here that could stray */
         TRACE(world, "host %u: asks for the lead", host->number);
@@ -261,6 +268,7 @@ void supervisor_start(struct world *world, struct host *host)
     struct supervisor *supervisor = &host->supervisor;
     struct failover_options options = {.host = host->number,
                                        .linearizable = !world->manual,
+                                       .fences = world->fence,
                                        .bias_ms = world->bias_ms,
                                        .start_wait_ms = 400,
                                        .takeover_ms = 1000,
@@ -281,6 +289,7 @@ void supervisor_start(struct world *world, struct host *host)
     memcpy(options.cluster_id, world->cluster_id, sizeof options.cluster_id);
     failover_init(core, &options);
     manual_start(world, host);
+    sim_fence_start(world, host);
     TRACE(world, "host %u: supervisor starts", host->number);
     child_start(world, host);
     supervisor_feed(world, host, &event);
@@ -322,7 +331,10 @@ static void hear_link(struct world *world, struct host *host, const struct contr
     memcpy(event.u.link.peer_store_id, link->peer_store_id, REGISTER_ID_SIZE);
     checker_told_link(world, host->number, link);
     manual_link(world, host, link->up);
-    supervisor_feed(world, host, &event);
+    sim_fence_link(world, host, link->up);
+    if (host->supervisor.running) { /* what the fence told may have been its last */
+        supervisor_feed(world, host, &event);
+    }
 }
 
 static void hear_up(struct world *world, struct host *host, const struct contract_up *up)

@@ -168,6 +168,9 @@ static void check_effect(struct kit *kit, const struct failover_effect *effect, 
     case FAILOVER_EFFECT_ALARM:
         check_alarm(kit, effect);
         break;
+    case FAILOVER_EFFECT_FENCE:
+        kit->fence = effect->u.fence.on;
+        break;
     case FAILOVER_EFFECT_CHANGED:
     case FAILOVER_EFFECT_REPLY:
         break;
@@ -258,6 +261,10 @@ static void trace_effect(struct kit *kit, const struct failover_effect *effect)
         break;
     case FAILOVER_EFFECT_REPLY:
         trace(kit, "%s: %s", effect->u.reply.ok ? "OK" : "NO", effect->u.reply.reason);
+        break;
+    case FAILOVER_EFFECT_FENCE:
+        trace(kit, "FENCE %s%s", effect->u.fence.on ? "on" : "off",
+              effect->u.fence.on && effect->u.fence.leads ? " first" : "");
         break;
     case FAILOVER_EFFECT_CHANGED:
         break;

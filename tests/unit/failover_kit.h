@@ -45,6 +45,7 @@ struct kit {
     uint64_t head;
     struct failover_memory memory; /* as last persisted */
     bool eligible;
+    bool fence; /* the other host is wanted off */
     bool alarms[FAILOVER_ALARM_COUNT];
     char alarm_reasons[FAILOVER_ALARM_COUNT][FAILOVER_REASON_SIZE];
 };

@@ -395,9 +395,7 @@ static void a_host_in_sync_without_a_break_may_seek_after_silence(void)
     kit_cas(&kit, FAILOVER_REFUSED, NULL); /* the peer is not confirmed off */
     EXPECT(&kit, "ALARM operator");
     kit_command(&kit, FAILOVER_PEER_OFF);
-    EXPECT(&kit, "OK: the operator says that the other host is off");
-    kit_wait(&kit, 200);
-    EXPECT(&kit, "CAS 6 p1 A-");
+    EXPECT(&kit, "OK: the operator says that the other host is off; CAS 6 p1 A-; OVER operator");
     kit_cas(&kit, FAILOVER_REFUSED,
             NULL); /* the word is not enough: the alarm says something else */
     EXPECT(&kit, "ALARM operator");
