@@ -82,6 +82,7 @@ struct app_gauges {
     struct metric *needs_operator;
     struct metric *safe_mode;
     struct metric *vip_here;
+    struct metric *secrets_differ;
     struct metric *starts;
     struct metric *last_good;
 };
@@ -171,6 +172,12 @@ bool app_pair_is_held(const struct app *app);
 uint32_t app_pair_evict_ms(const struct app *app);
 /* What the supervisor says of the pair; NULL: nothing yet, or there is none. */
 const struct contract_summary *app_pair_summary(const struct app *app);
+/* The configuration was read anew. */
+void app_pair_reloaded(struct app *app);
+/* app_pair_secrets.c: secrets that the two hosts do not have in common; 0 without a pair. */
+uint32_t app_pair_secrets_differ(const struct app *app);
+/* Adds "secrets" of a pair's host: each option and how it compares. */
+void app_pair_secrets(const struct app *app, struct json *pair);
 void app_pair_drain(struct app *app);
 void app_pair_free(struct app *app);
 

@@ -163,6 +163,7 @@ void app_pair_work(struct app *app)
     }
     if (pair->lead && !app_pair_is_held(app)) {
         pair->lead = false;
+        pair_secrets_read(app);
         move_serve(app);
         if (app->failure.code != ERR_OK) {
             return; /* and then it does not lead */
@@ -322,6 +323,7 @@ enum err_code app_pair_begin(struct app *app, struct err *err)
     if (pair == NULL) {
         return ERR_OK;
     }
+    pair_secrets_read(app);
     pair->readable = event_new(app->base, pair->socket, EV_READ | EV_PERSIST, on_readable, app);
     if (pair->readable == NULL || event_add(pair->readable, NULL) != 0) {
         return err_set(err, ERR_NOMEM, "contract");
@@ -369,12 +371,22 @@ void app_pair_tick(struct app *app, uint64_t now)
     if (app->relay != NULL) {
         relay_tick(app->relay, now);
     }
+    if (pair_is_paired(pair)) {
+        pair_secrets_tick(app, now);
+    }
     app_pair_work(app);
 }
 
 const struct contract_summary *app_pair_summary(const struct app *app)
 {
     return app->pair != NULL && app->pair->summary_known ? &app->pair->summary : NULL;
+}
+
+void app_pair_reloaded(struct app *app)
+{
+    if (app->pair != NULL) {
+        pair_secrets_read(app);
+    }
 }
 
 bool app_pair_is_paired(const struct app *app)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* app_pair_internal.h: what the files of approvald under a supervisor share: app_pair.c (the
- * contract's messages), app_pair_tell.c (reports and what is told), app_move.c (the steps of a
- * planned handover). Nobody else includes it. */
+ * contract's messages), app_pair_tell.c (reports and what is told), app_pair_secrets.c (whether
+ * both have the same), app_move.c (the steps of a planned handover). Nobody else includes it. */
 #ifndef APPROVALD_APP_PAIR_INTERNAL_H
 #define APPROVALD_APP_PAIR_INTERNAL_H
 
 #include "approvald/app_internal.h"
 #include "approvald/http/limits.h"
+#include "approvald/pair_secrets.h"
 #include "base/span.h"
 #include "storage/replica.h"
 #include "supervisor/contract.h"
@@ -47,6 +48,9 @@ struct pair {
     struct http_request *held[HTTP_REQUEST_COUNT_MAX]; /* in order of arrival */
     uint32_t held_count;
     uint64_t checkin_ms;
+    struct pair_secrets secrets;      /* this host's */
+    struct pair_secrets peer_secrets; /* count 0: not heard since the link came up */
+    uint64_t secrets_ms;              /* ours are told when it comes */
     struct contract_message *pending; /* owned ring */
     uint32_t pending_first;
     uint32_t pending_count;
@@ -68,6 +72,13 @@ void pair_flush(struct pair *pair);
 void pair_on_report(void *arg, const struct replica_report *report);
 void pair_on_data(void *arg, struct span data);
 enum err_code pair_send_piece(void *arg, struct span data, struct err *err);
+
+/* app_pair_secrets.c: marks of the secrets in force: after each load, and before it serves. */
+void pair_secrets_read(struct app *app);
+void pair_secrets_tick(struct app *app, uint64_t now_ms);
+void pair_secrets_heard(struct app *app, struct span data);
+/* Before pair->link is changed. */
+void pair_secrets_link(struct pair *pair, bool up);
 
 /* app_move.c */
 void move_begin(struct app *app, enum move move);

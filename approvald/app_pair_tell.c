@@ -119,6 +119,7 @@ void pair_on_report(void *arg, const struct replica_report *report)
     switch (report->type) {
     case REPLICA_REPORT_LINK:
         pair->link_news = true;
+        pair_secrets_link(pair, report->u.link.up);
         pair->link = report->u.link; /* the status is published after the reports */
         break;
     case REPLICA_REPORT_SEALED:
@@ -157,6 +158,10 @@ void pair_on_data(void *arg, struct span data)
     struct err err = ERR_INIT;
 
     if (data.size == 0) {
+        return;
+    }
+    if ((uint8_t)data.data[0] == PAIR_SECRETS_KIND) {
+        pair_secrets_heard(app, data);
         return;
     }
     if ((uint8_t)data.data[0] != PAIR_PEER_KIND) {

@@ -80,6 +80,7 @@ void app_reload(struct app *app)
         if (!fixed) {
             config_keep(config); /* else a part of it has yet to prove itself, at a start */
         }
+        app_pair_reloaded(app);
         log_fields(LOG_LEVEL_INFO, "app", "reloaded", LOG_TEXT("file", config_file(config)));
     } else {
         log_err(LOG_LEVEL_ERROR, "app", "reload_refused", &err);

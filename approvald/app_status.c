@@ -79,6 +79,9 @@ static const struct {
     GAUGE(needs_operator, "approvald_pair_needs_operator", "1: nothing goes on by itself."),
     GAUGE(safe_mode, "approvald_pair_safe_mode", "1: this host is in safe mode."),
     GAUGE(vip_here, "approvald_pair_virtual_ip_here", "1: this host has the virtual IP."),
+    GAUGE(secrets_differ,
+          "approvald_pair_secrets_differ",
+          "Secrets that the two hosts of the pair do not have in common."),
     GAUGE(starts, "approvald_process_starts", "Starts of approvald by this supervisor."),
     GAUGE(last_good,
           "approvald_config_last_good",
@@ -234,6 +237,7 @@ static void collect_pair(struct app *app)
     metric_set(gauges->link, status.link.up ? 1 : 0);
     metric_set(gauges->lag, status.lag_lsn);
     metric_set(gauges->lag_ms, status.lag_ms);
+    metric_set(gauges->secrets_differ, app_pair_secrets_differ(app));
     if (summary != NULL) {
         metric_set(gauges->unprotected, summary->unprotected ? 1 : 0);
         metric_set(gauges->arbiter_down, summary->arbiter_down ? 1 : 0);
@@ -480,6 +484,7 @@ static void add_pair(struct json *object, struct app *app)
         json_add_bool(pair, "virtual_ip_here", summary->vip_here);
         json_add_text(pair, "last_change", span_text(summary->reason));
     }
+    app_pair_secrets(app, pair);
 }
 
 /* Which configuration is in force; the file's own unless that was broken at the start. */

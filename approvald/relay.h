@@ -27,8 +27,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RELAY_REQUEST 2U /* kinds of data between two approvalds; 1 is the supervisors' */
-#define RELAY_REPLY   3U
+#define RELAY_REQUEST                                                                              \
+    2U /* kinds of data between two approvalds; 1 is the supervisors', 4 secrets' */
+#define RELAY_REPLY 3U
 
 #define RELAY_COUNT_MAX 512U       /* as many as may arrive in the second a handover takes */
 #define RELAY_SIZE_MAX  33554432UL /* bytes waiting for the link or for their last piece */

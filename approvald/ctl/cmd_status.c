@@ -21,6 +21,7 @@ struct health {
     uint64_t slack_down_s;
     bool socket_used;
     bool socket_ok;
+    bool secrets_agree; /* with the other host's */
     uint64_t pending;
     uint64_t inbox;
     uint64_t owed;
@@ -40,6 +41,7 @@ static void read_health(const struct json *status, struct health *ret_health)
         .slack_down = span_is(slack, "unreachable"),
         .config_broken = json_bool(status, "config.last_good", false),
         .socket_used = json_text(status, "slack.socket.state").size > 0,
+        .secrets_agree = show_secrets_agree(status),
         .socket_ok = span_is(json_text(status, "slack.socket.state"), "live"),
     };
     (void)json_u64(status, "counts.pending", &ret_health->pending); /* absent: 0 */
@@ -222,6 +224,7 @@ static enum err_code show(const struct json *status,
     if (rc == ERR_OK && !paired) {
         rc = say("  epoch     ", status, "epoch", err);
     }
+    show_secrets(status);
     return rc == ERR_OK && !standby ? show_work(status, health, err) : rc;
 }
 
@@ -244,7 +247,7 @@ static int approvald_status(struct ctl *ctl, const struct json *pair, struct hea
     } else if (show(reply->json, ret_health, pair, &err) != ERR_OK) {
         return ctl_fail_err(ctl, &err);
     }
-    return ret_health->dead == 0 && !ret_health->config_broken &&
+    return ret_health->dead == 0 && !ret_health->config_broken && ret_health->secrets_agree &&
                    (ret_health->slack_ok || !ret_health->slack_used) &&
                    (ret_health->socket_ok || !ret_health->socket_used)
                ? CTL_OK

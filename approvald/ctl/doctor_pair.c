@@ -348,6 +348,27 @@ static void check_sync(struct doctor *doctor, const struct json *status, const s
                                    "behind");
 }
 
+/* What hurts after a failover, and only then. */
+static void check_secrets(struct doctor *doctor, const struct json *own)
+{
+    const struct json *secret = json_first(json_path(own, "pair.secrets"));
+    char option[WORD_SIZE];
+
+    if (secret != NULL && show_secrets_agree(own) && flag(own, "pair.link_up")) {
+        doctor_say(doctor, DOCTOR_OK, "secrets: the same on both hosts");
+    }
+    for (; secret != NULL; secret = json_next(secret)) {
+        const char *problem = show_secret_problem(secret);
+
+        if (problem != NULL) {
+            doctor_say(doctor, DOCTOR_FAIL,
+                       "secrets: %s %s, which hurts after a failover: change the standby's file, "
+                       "then systemctl reload approvald-supervisor there",
+                       word(secret, "option", option, sizeof option), problem);
+        }
+    }
+}
+
 static void check_times(struct doctor *doctor, const struct json *status)
 {
     uint64_t ping = number(status, "times_ms.ping");
@@ -408,6 +429,7 @@ static void check_all(struct doctor *doctor, const struct json *status, const st
     check_vrrp(doctor, status);
     check_mtu(doctor, status);
     check_sync(doctor, status, own);
+    check_secrets(doctor, own);
     check_times(doctor, status);
 }
 

@@ -277,6 +277,53 @@ static const char *protection(const struct json *status)
                                      : "both have to acknowledge, and are NOT IN SYNC";
 }
 
+const char *show_secret_problem(const struct json *secret)
+{
+    static const struct {
+        const char *state;
+        const char *problem;
+    } problems[] = {
+        {"differs", "differs from the other host's"},
+        {"missing_here", "is missing here, the other host has one"},
+        {"missing_there", "is missing on the other host"},
+    };
+    struct span state = json_text(secret, "state");
+
+    for (size_t i = 0; i < sizeof problems / sizeof problems[0]; i++) {
+        if (span_is(state, problems[i].state)) {
+            return problems[i].problem;
+        }
+    }
+    return NULL;
+}
+
+bool show_secrets_agree(const struct json *own)
+{
+    const struct json *secret = json_first(json_path(own, "pair.secrets"));
+
+    for (; secret != NULL; secret = json_next(secret)) {
+        if (show_secret_problem(secret) != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void show_secrets(const struct json *own)
+{
+    const struct json *secret = json_first(json_path(own, "pair.secrets"));
+    char option[64];
+
+    for (; secret != NULL; secret = json_next(secret)) {
+        const char *problem = show_secret_problem(secret);
+
+        if (problem != NULL) {
+            (void)printf("  SECRETS   %s %s: see approvalctl doctor\n",
+                         text(secret, "option", option, sizeof option), problem);
+        }
+    }
+}
+
 void show_pair(const struct json *status, const struct show_lag *lag)
 {
     char role[32];

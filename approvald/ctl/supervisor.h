@@ -44,4 +44,11 @@ bool show_pair_in_sync(const struct json *status);
 /* This host is a standby that does what a standby should. */
 bool show_pair_is_standby(const struct json *status);
 
+/* Secrets that both hosts should have, by what approvald says of its own and the other's: a line
+ * for each difference, and whether there is none. */
+void show_secrets(const struct json *own);
+bool show_secrets_agree(const struct json *own);
+/* What is wrong with one of "pair.secrets"; NULL: nothing. */
+const char *show_secret_problem(const struct json *secret);
+
 #endif
