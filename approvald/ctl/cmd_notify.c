@@ -29,6 +29,8 @@
 #define AFTER_S         60 /* a hiccup is no reason to write to people */
 #define COMMAND_S       30
 #define COMMAND_S_MAX   600
+#define REPORT_MS       60000 /* to approvald, for its metrics; a change is told at once */
+#define REPORT_SIZE     256
 #define PEOPLE_MAX      ((size_t)64 << 10) /* bytes of the file */
 #define JOURNAL_MAX     ((size_t)NOTIFY_COUNT_MAX * NOTIFY_LINE_SIZE)
 #define PATH_SIZE       4096
@@ -42,16 +44,21 @@ struct notify {
     int journal_fd; /* owned, locked: one of us for a directory */
     uint64_t after_ms;
     uint32_t command_ms;
-    uint64_t down_s;     /* as approvald says it */
-    uint64_t ask_ms;     /* what waits is not asked for before */
-    uint64_t started_ms; /* the last command */
-    uint32_t left;       /* commands of this round */
-    size_t person;       /* whom this round begins with */
-    uint64_t calls;      /* of this round */
-    uint64_t refused_ms; /* when approvald's refusal was told last; 0: it answers */
-    uint64_t tried_ms;   /* when the token was tried last, while Slack is up */
-    bool hurry;          /* more is due than this round may do */
-    bool full;           /* told */
+    uint64_t down_s;      /* as approvald says it */
+    uint64_t ask_ms;      /* what waits is not asked for before */
+    uint64_t started_ms;  /* the last command */
+    uint32_t left;        /* commands of this round */
+    size_t person;        /* whom this round begins with */
+    uint64_t calls;       /* of this round */
+    uint64_t refused_ms;  /* when approvald's refusal was told last; 0: it answers */
+    uint64_t tried_ms;    /* when the token was tried last, while Slack is up */
+    uint64_t delivered;   /* since the start, as the next two: for metrics */
+    uint64_t failed;      /* runs */
+    uint64_t given_up;    /* notices */
+    uint64_t last_ok_s;   /* wall; 0: none yet */
+    uint64_t reported_ms; /* when approvald was told; 0: a change is to be told */
+    bool hurry;           /* more is due than this round may do */
+    bool full;            /* told */
 };
 
 /* A handler gets no argument of ours; this is the one call that runs. */
@@ -187,6 +194,17 @@ static enum err_code make_input(const struct notify *notify,
     return rc == ERR_OK ? buf_append_text(input, "\n", err) : rc;
 }
 
+static void count(struct notify *notify, const struct notice_entry *entry, bool delivered)
+{
+    notify->delivered += delivered ? 1 : 0;
+    notify->failed += delivered ? 0 : 1;
+    notify->given_up += entry->state == NOTIFY_GIVEN_UP ? 1 : 0;
+    if (delivered) {
+        notify->last_ok_s = clock_wall_ms(clock_host()) / 1000;
+    }
+    notify->reported_ms = 0;
+}
+
 static void deliver(struct notify *notify,
                     struct notice_entry *entry,
                     const struct notify_person *person,
@@ -209,6 +227,7 @@ static void deliver(struct notify *notify,
         rc = notify_run(notify->ctl->options.rest, buf_span(input), notify->command_ms, &err);
     }
     notify_end(entry, rc == ERR_OK, now_ms());
+    count(notify, entry, rc == ERR_OK);
     if (rc != ERR_OK) {
         alarm_about(notify, entry->id, &err);
     }
@@ -260,13 +279,17 @@ consider(struct notify *notify, const struct notify_person *person, const struct
 
 /* A round. */
 
-static enum err_code
-get(struct notify *notify, const char *path, const struct client_reply **ret_reply, struct err *err)
+static enum err_code call(struct notify *notify,
+                          struct client_call *call,
+                          const struct client_reply **ret_reply,
+                          struct err *err)
 {
-    struct client_call call = {
-        .method = "GET", .path = path, .attempt_ms = CALL_MS, .deadline_ms = CALL_MS};
-    enum err_code rc = client_call(notify->ctl->client, &call, ret_reply, err);
+    const char *path = call->path;
+    enum err_code rc;
 
+    call->attempt_ms = CALL_MS;
+    call->deadline_ms = CALL_MS;
+    rc = client_call(notify->ctl->client, call, ret_reply, err);
     notify->calls++;
     if (rc != ERR_OK && rc != ERR_UNAVAILABLE &&
         (notify->refused_ms == 0 || now_ms() - notify->refused_ms > REFUSED_MS)) {
@@ -275,6 +298,33 @@ get(struct notify *notify, const char *path, const struct client_reply **ret_rep
         alarm_about(notify, path, err);
     }
     return rc;
+}
+
+static enum err_code
+get(struct notify *notify, const char *path, const struct client_reply **ret_reply, struct err *err)
+{
+    return call(notify, &(struct client_call){.method = "GET", .path = path}, ret_reply, err);
+}
+
+/* How it goes, for approvald's metrics: nobody else sees this process. */
+static void report(struct notify *notify)
+{
+    const struct client_reply *reply = NULL;
+    struct err err = ERR_INIT;
+    char body[REPORT_SIZE];
+
+    if (notify->reported_ms != 0 && now_ms() - notify->reported_ms < REPORT_MS) {
+        return;
+    }
+    (void)snprintf(body, sizeof body, /* fits */
+                   "{\"delivered\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"given_up\":%" PRIu64
+                   ",\"last_success_s\":%" PRIu64 "}",
+                   notify->delivered, notify->failed, notify->given_up, notify->last_ok_s);
+    notify->reported_ms = now_ms();
+    (void)call(notify, /* it has told; the next report says the same and more */
+               &(struct client_call){
+                   .method = "POST", .path = "/v1/waiting/told", .body = span_text(body)},
+               &reply, &err);
 }
 
 /* False: there are no more. */
@@ -352,11 +402,12 @@ static void look(struct notify *notify)
     if (get(notify, "/v1/status", &reply, &err) != ERR_OK) {
         return;
     }
-    state = json_text(reply->json, "slack.state");
+    state = json_text(reply->json, "slack.state"); /* the reply lasts until the next call */
     down = span_is(state, "unreachable") || span_is(state, "refused");
     if (!json_u64(reply->json, "slack.breaker.down_s", &notify->down_s)) {
         notify->down_s = 0;
     }
+    report(notify);
     switch (notify_look(&notify->outage, down, notify->after_ms, now_ms())) {
     case NOTIFY_TELL:
         if (notify->hurry || now_ms() >= notify->ask_ms) {

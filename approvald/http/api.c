@@ -42,6 +42,7 @@ enum err_code api_new(const struct api_options *options, struct api **ret_api, s
     api->unauthenticated =
         metrics_add(options->metrics, METRIC_COUNTER, "approvald_api_unauthenticated_total", NULL,
                     "Calls without a valid token.");
+    told_begin(api);
     if (options->service != NULL) {
         api_set_service(api, options->service);
     }

@@ -44,6 +44,9 @@ struct call {
 };
 static_assert(sizeof(struct call) <= HTTP_CONTEXT_SIZE, "a call fits its request");
 
+/* Of approvalctl notify: what it says of itself, as metrics (api_waiting.c). */
+enum told { TOLD_DELIVERED, TOLD_FAILED, TOLD_GIVEN_UP, TOLD_COUNT };
+
 struct api {
     struct api_options options;
     const struct clock *clock;
@@ -53,6 +56,10 @@ struct api {
     struct call *buckets[WAIT_BUCKET_COUNT];
     struct metric *waits;
     struct metric *unauthenticated;
+    struct metric *told[TOLD_COUNT];
+    uint64_t told_before[TOLD_COUNT]; /* of its last report */
+    struct metric *told_last;
+    struct metric *told_seen;
 };
 
 /* api.c. The call of a request whose caller has one of the scopes (SCOPE_ROOT: root alone); NULL:
@@ -93,6 +100,9 @@ void policy_json_more(const struct policy *policy, struct json *object);
 void policy_json_routes(const struct policy *policy, struct json *object);
 /* windows, time_zone, outside_windows alone. */
 void policy_json_windows(const struct policy_windows *windows, struct json *object);
+
+/* api_waiting.c */
+void told_begin(struct api *api);
 
 /* The routes of each file. */
 const struct http_route *api_request_routes(void);

@@ -145,6 +145,46 @@ class Notify(EndToEnd):
         with open(self.world.path("approvald.log"), encoding="utf-8") as log:
             return log.read().count('"unauthenticated"')
 
+    def metric(self, name):
+        text = harness.call("GET", "/metrics", port=self.world.management_port).body.decode()
+        return next(int(line.split()[1]) for line in text.split("\n")
+                    if line.startswith(f"approvald_notify_{name} "))
+
+    def test_how_it_goes_is_seen_in_the_metrics(self):
+        words = ("delivered_total", "failed_total", "given_up_total")
+        before = {word: self.metric(word) for word in words}
+        self.file("fails", "")
+        self.start()
+        harness.World.wait(lambda: self.metric("last_seen_seconds") > 0, "it reports while all is well", 20)
+        request_id = self.ask(title="Counted")
+        self.down()
+        self.wait_told(request_id)
+        harness.World.wait(lambda: self.metric("failed_total") > before["failed_total"], "a failure is counted", 45)
+        success = self.metric("last_success_seconds")
+        os.unlink(os.path.join(self.keep, "fails"))
+        harness.World.wait(lambda: self.metric("delivered_total") > before["delivered_total"], "a success is", 60)
+        self.assertGreater(self.metric("last_success_seconds"), success)
+        self.assertEqual(self.metric("given_up_total"), before["given_up_total"])
+        # A process that was started anew begins at 0, and the counters go on.
+        held = {word: self.metric(word) for word in words}
+        self.stop()
+        seen = self.metric("last_seen_seconds")
+        self.start()
+        harness.World.wait(lambda: self.metric("last_seen_seconds") > seen, "the new one reports", 30)
+        for word in words:
+            self.assertGreaterEqual(self.metric(word), held[word], word)
+
+    def test_a_report_that_is_none_changes_nothing(self):
+        body = {"delivered": 1, "failed": 1, "given_up": 0, "last_success_s": 5}
+        before = self.metric("failed_total"), self.metric("last_seen_seconds")
+        asks = self.world.token("asks-report", scopes=["ask"])
+        bound = self.world.token("bound-report", scopes=["read"], policies=["prod-deploy"])
+        for token, sent, status in ((asks, body, 403), (bound, body, 403), (self.reader, {**body, "failed": -1}, 400),
+                                    (self.reader, {**body, "delivered": "1"}, 400), (self.reader, {}, 400)):
+            with self.subTest(sent=sent, status=status):
+                self.assertEqual(self.world.api("POST", "/v1/waiting/told", sent, token=token).status, status)
+        self.assertEqual((self.metric("failed_total"), self.metric("last_seen_seconds")), before)
+
     def test_what_fails_is_an_alarm_and_tried_again(self):
         request_id = self.ask(title="Fails first")
         self.file("fails", "")
