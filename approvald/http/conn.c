@@ -208,7 +208,8 @@ static void skip_empty_line(struct evbuffer *input)
     }
 }
 
-/* Closed with something unread the connection would be reset, and a request that has arrived lost. */
+/* Closed with something unread the connection would be reset, and a request that has arrived lost.
+ */
 static bool has_unread(const struct conn *conn)
 {
     struct bufferevent *under = bufferevent_get_underlying(conn->bev);

@@ -57,8 +57,8 @@
 #define HTTP_LINGER_MS_MAX   1000
 #define HTTP_LINGER_SIZE_MAX 4194304U
 /* A process that stops: in this time a connection that nothing has come on yet may still bring a
- * request. It was accepted a moment ago, or is kept by a client that asks often; both are on the way
- * to us, while another process is not there yet. Longer would only lengthen a restart. */
+ * request. It was accepted a moment ago, or is kept by a client that asks often; both are on the
+ * way to us, while another process is not there yet. Longer would only lengthen a restart. */
 #define HTTP_DRAIN_MS 200U
 /* The same for a TLS connection without its first request, from its accepting: the handshake takes
  * two round trips more, and Slack is far. */

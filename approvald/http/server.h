@@ -89,8 +89,8 @@ void http_server_wait(struct http_server *server, uint32_t ms);
 void http_server_resume(struct http_server *server);
 /* The time that passes: closes what is overdue. Call a few times a second. */
 void http_server_tick(struct http_server *server);
-/* Stops accepting. Every connection ends with its next answer, which says "Connection: close"; one on
- * which no request has begun is closed by a tick HTTP_DRAIN_MS later (TLS without a request yet:
+/* Stops accepting. Every connection ends with its next answer, which says "Connection: close"; one
+ * on which no request has begun is closed by a tick HTTP_DRAIN_MS later (TLS without a request yet:
  * HTTP_DRAIN_TLS_MS after it was accepted), but never with something unread. */
 void http_server_drain(struct http_server *server);
 /* Connections open now, those being refused not counted. */

@@ -103,7 +103,7 @@ struct http_server {
     size_t body_total; /* bytes of large bodies held */
     bool draining;
     uint64_t drain_ms; /* since then */
-    bool closing; /* service connections end with their next answer */
+    bool closing;      /* service connections end with their next answer */
     uint32_t hold_listeners;
     http_hold_fn *hold; /* NULL: none */
     void *hold_arg;
