@@ -396,7 +396,7 @@ void lastgood_keep(const char *path, const char *file, const struct conf *conf)
             (void)pthread_detach(thread); /* it frees the job; the process does not wait for it */
             return;
         }
-        rc = err_set_errno(&err, ERR_NOMEM, number, "%s: thread", path);
+        (void)err_set_errno(&err, ERR_NOMEM, number, "%s: thread", path); /* told below */
         free_job(job);
     }
     tell_not_kept(&err);
