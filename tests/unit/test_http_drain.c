@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_http_drain.c: proves of approvald/http/server what happens to connections when it stops.
- * Time is the test's; sockets are real, on the loopback interface. */
+ * Owns its cases; time is theirs. Never leaves the loopback interface. */
 #include "approvald/http/server.h"
 #include "tests/unit/http_kit.h"
 #include "tests/unit/unit.h"
