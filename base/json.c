@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* json.c: bounded JSON over cJSON: reading, building, printing.
- * Owns every call to cJSON, whose memory it takes through base/mem.
+ * Owns every call to cJSON, whose memory comes from base/mem, for a parsed tree in one block.
  * Never gives cJSON bytes that json_scan has not passed, never recurses while printing, never
  * rounds an integer that we put into a tree: those are kept as their digits (raw nodes). */
 #include "base/json.h"
 
 #include "base/assert.h"
 #include "base/buf.h"
+#include "base/json_block.h"
 #include "base/json_scan.h"
 #include "base/limits.h"
 #include "base/mem.h"
@@ -21,18 +22,14 @@
 
 /* In cJSON's type word, above its own bits: something that belongs under this node is missing. */
 #define JSON_NODE_FAILED  (1 << 16)
+#define JSON_NODE_BLOCK   (1 << 17)    /* the root of a parsed tree: it begins a block */
 #define JSON_INTEGER_MAX  (1ULL << 53) /* doubles hold every integer up to here */
 #define JSON_INTEGER_SIZE 24           /* -9223372036854775808 with its NUL */
-
-static void *json_allocate(size_t size)
-{
-    return mem_new(1, size);
-}
 
 /* cJSON keeps its allocator in a global; set before main, it is never seen to change. */
 __attribute__((constructor)) static void json_hook(void)
 {
-    cJSON_Hooks hooks = {.malloc_fn = json_allocate, .free_fn = mem_free};
+    cJSON_Hooks hooks = {.malloc_fn = json_block_allocate, .free_fn = json_block_release};
 
     cJSON_InitHooks(&hooks);
 }
@@ -65,9 +62,30 @@ static struct span json_trim(struct span bytes)
     return bytes;
 }
 
+/* The tree, or NULL: no memory. json_scan has passed the bytes and counted what is in them. */
+static cJSON *parse_in_block(struct span bytes, const struct json_scan_count *count)
+{
+    void *block = json_block_begin(count, sizeof(cJSON), bytes.size);
+    cJSON *root;
+
+    if (block == NULL) {
+        return NULL;
+    }
+    root = cJSON_ParseWithLengthOpts(bytes.data, bytes.size, NULL, 0);
+    json_block_end();
+    if (root == NULL) {
+        json_block_free(block);
+        return NULL;
+    }
+    ASSERT((void *)root == json_block_first(block));
+    root->type |= JSON_NODE_BLOCK;
+    return root;
+}
+
 enum err_code
 json_parse(struct span bytes, size_t size_max, struct json **ret_json, struct err *err)
 {
+    struct json_scan_count count;
     cJSON *root;
     enum err_code rc;
 
@@ -75,12 +93,11 @@ json_parse(struct span bytes, size_t size_max, struct json **ret_json, struct er
     if (bytes.size > size_max) {
         return err_set(err, ERR_TOO_LARGE, "JSON of %zu bytes, at most %zu", bytes.size, size_max);
     }
-    rc = json_scan(bytes, err);
+    rc = json_scan(bytes, &count, err);
     if (rc != ERR_OK) {
         return rc;
     }
-    bytes = json_trim(bytes);
-    root = cJSON_ParseWithLengthOpts(bytes.data, bytes.size, NULL, 0);
+    root = parse_in_block(json_trim(bytes), &count);
     if (root == NULL) {
         return err_set(err, ERR_NOMEM, "JSON of %zu bytes", bytes.size);
     }
@@ -90,7 +107,11 @@ json_parse(struct span bytes, size_t size_max, struct json **ret_json, struct er
 
 void json_free(struct json *json)
 {
-    cJSON_Delete(node_of_own(json));
+    if (json != NULL && (node_of(json)->type & JSON_NODE_BLOCK) != 0) {
+        json_block_free(json_block_of(json));
+    } else {
+        cJSON_Delete(node_of_own(json));
+    }
 }
 
 void json_free_guard(struct json **slot)
@@ -369,8 +390,25 @@ void json_add_null(struct json *parent, const char *name)
     }
 }
 
+/* A parsed tree cannot leave its block: its copy goes in. */
+static struct json *loosen(struct json *json)
+{
+    cJSON *copy;
+
+    if (json == NULL || (node_of(json)->type & JSON_NODE_BLOCK) == 0) {
+        return json;
+    }
+    copy = cJSON_Duplicate(node_of(json), 1);
+    json_free(json);
+    if (copy != NULL) {
+        copy->type &= ~JSON_NODE_BLOCK;
+    }
+    return json_of_own(copy);
+}
+
 void json_add_take(struct json *parent, const char *name, struct json *child)
 {
+    child = loosen(child);
     (void)json_attach(parent, name, node_of_own(child)); /* parent remembers a failure */
 }
 

@@ -66,7 +66,8 @@ void json_add_u64(struct json *parent, const char *name, uint64_t number);
 void json_add_i64(struct json *parent, const char *name, int64_t number);
 void json_add_bool(struct json *parent, const char *name, bool value);
 void json_add_null(struct json *parent, const char *name);
-/* Moves child (owned, from json_new_*) into parent; a NULL child makes the tree failed. */
+/* Moves child (owned, from json_new_* or json_parse) into parent; a NULL child makes the tree
+ * failed. */
 void json_add_take(struct json *parent, const char *name, struct json *child);
 
 /* Appends compact JSON. ERR_NOMEM when the tree is NULL or any json_add_* under it failed,

@@ -28,6 +28,7 @@ struct scan {
     uint64_t kinds; /* of the open containers, innermost in bit 0; 1: object */
     uint32_t depth;
     uint32_t node_count;
+    uint32_t name_count;
     enum scan_want want;
     struct err *err;
 };
@@ -123,14 +124,30 @@ static enum err_code scan_escape(struct scan *scan)
     return ERR_OK;
 }
 
+/* Passes what stands for itself: most bytes of a string. */
+static void scan_plain(struct scan *scan)
+{
+    const char *data = scan->bytes.data;
+    size_t size = scan->bytes.size;
+    size_t offset = scan->offset;
+
+    while (offset < size && (uint8_t)data[offset] >= 0x20 && data[offset] != '"' &&
+           data[offset] != '\\') {
+        offset++;
+    }
+    scan->offset = offset;
+}
+
 /* Behind the opening quote, through the closing one. */
 static enum err_code scan_string(struct scan *scan)
 {
     enum err_code rc = ERR_OK;
 
     while (rc == ERR_OK) {
-        int byte = scan_peek(scan);
+        int byte;
 
+        scan_plain(scan);
+        byte = scan_peek(scan);
         if (byte < 0x20) {
             return scan_refuse(scan, ERR_INVALID,
                                byte < 0 ? "string without end" : "control character in a string");
@@ -250,6 +267,7 @@ static enum err_code scan_name(struct scan *scan)
     if (!scan_skip(scan, '"')) {
         return scan_refuse(scan, ERR_INVALID, "no member name");
     }
+    scan->name_count++;
     scan->want = SCAN_COLON;
     return scan_string(scan);
 }
@@ -300,7 +318,7 @@ static enum err_code scan_token(struct scan *scan)
     return scan_refuse(scan, ERR_INVALID, "bytes left over");
 }
 
-enum err_code json_scan(struct span bytes, struct err *err)
+enum err_code json_scan(struct span bytes, struct json_scan_count *ret_count, struct err *err)
 {
     struct scan scan = {.bytes = bytes, .want = SCAN_VALUE, .err = err};
     enum err_code rc = ERR_OK;
@@ -314,5 +332,6 @@ enum err_code json_scan(struct span bytes, struct err *err)
         scan_space(&scan);
     }
     ASSERT(rc != ERR_OK || scan.depth == 0);
+    *ret_count = (struct json_scan_count){.values = scan.node_count, .names = scan.name_count};
     return rc;
 }
