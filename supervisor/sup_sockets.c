@@ -295,17 +295,22 @@ static bool is_mute_over(const struct sup *sup)
 }
 
 /* Closed first: nobody comes in between. */
+static void unmute(struct sup *sup, int fd)
+{
+    struct err err = ERR_INIT;
+
+    sockets_close(fd);
+    if (sockets_mute(fd, false, &err) != ERR_OK) {
+        sup_fail(sup, &err); /* it would never serve again */
+    }
+}
+
 static void end_mute(struct sup *sup)
 {
     sup->muted_ms = 0;
     for (size_t i = 0; i < sup->socket_count; i++) {
         if (sup->sockets[i].service) {
-            struct err err = ERR_INIT;
-
-            sockets_close(sup->sockets[i].fd);
-            if (sockets_mute(sup->sockets[i].fd, false, &err) != ERR_OK) {
-                sup_fail(sup, &err); /* it would never serve again */
-            }
+            unmute(sup, sup->sockets[i].fd);
         }
     }
 }
