@@ -62,6 +62,7 @@ struct fetch_request {
      * address that is connected to. Behind a proxy that resolves names, literal addresses only;
      * such a call always takes the proxy, whatever no_proxy says. */
     bool refuse_inward;
+    const char *wanted_header; /* the name of a field of the response; borrowed; NULL: none */
 };
 
 enum fetch_outcome {
@@ -79,6 +80,9 @@ struct fetch_response {
     struct span date;        /* the header's text, or empty */
     const struct err *err;   /* why, when not answered */
     uint32_t duration_ms;
+    struct span wanted; /* the text of the wanted header, or empty */
+    /* Since 1970: the end of the server's certificate, or 0: no TLS, or a kept connection. */
+    uint64_t not_after_s;
 };
 
 typedef void fetch_done_fn(void *arg, const struct fetch_response *response);

@@ -363,6 +363,7 @@ enum err_code fetch_call_new(const struct fetch_settings *settings,
     call->shared = easy != NULL;
     call->easy = easy != NULL ? easy : curl_easy_init();
     call->refuse_inward = request->refuse_inward && request->unix_socket == NULL;
+    call->wanted_header = request->wanted_header;
     call->drop_unsent = settings->drop_unsent && request->unix_socket == NULL;
     rc = call_url(call, request->url, err);
     if (rc == ERR_OK && request->unix_socket != NULL) {
@@ -391,7 +392,9 @@ static struct span response_header(const struct fetch_call *call, const char *na
     return span_text(header->value);
 }
 
-/* The name and the issuer of the refused certificate, where curl got as far as to know them. */
+/* What the server's certificate says, where curl got as far as to know it: not on a kept
+ * connection.
+ */
 static const char *certificate_field(const struct fetch_call *call, const char *name)
 {
     struct curl_certinfo *chain = NULL;
@@ -407,6 +410,15 @@ static const char *certificate_field(const struct fetch_call *call, const char *
         }
     }
     return NULL;
+}
+
+/* 0: not known. */
+static uint64_t certificate_end_s(const struct fetch_call *call)
+{
+    const char *text = certificate_field(call, "Expire date:");
+    time_t end_s = text == NULL ? -1 : curl_getdate(text, NULL);
+
+    return end_s < 0 ? 0 : (uint64_t)end_s;
 }
 
 static enum err_code code_of(const struct fetch_call *call, CURLcode code)
@@ -492,6 +504,10 @@ static void respond(struct fetch_call *call, CURLcode code, struct fetch_respons
     response->content_type = response_header(call, "Content-Type");
     response->retry_after = response_header(call, "Retry-After");
     response->date = response_header(call, "Date");
+    if (call->wanted_header != NULL) {
+        response->wanted = response_header(call, call->wanted_header);
+    }
+    response->not_after_s = certificate_end_s(call);
 }
 
 void fetch_call_finish(struct fetch_call *call, CURLcode code)

@@ -37,6 +37,7 @@ struct fetch_call {
     bool https;
     bool proxied; /* unless no_proxy exempts the host */
     bool refuse_inward;
+    const char *wanted_header; /* borrowed, or NULL */
     bool drop_unsent;
     bool refused;  /* an address was inward */
     bool safe;     /* may be sent twice: GET and HEAD */
