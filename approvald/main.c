@@ -226,6 +226,22 @@ static int restore(const struct config *config, const char *backup)
     return EX_OK;
 }
 
+/* The text alone: whoever sets Slack up has the secrets' files yet to come. */
+static int dump(const char *file)
+{
+    struct conf *conf = NULL;
+    struct err err = ERR_INIT;
+    int code;
+
+    if (conf_load(config_schema(), file, &conf, &err) != ERR_OK) {
+        (void)complain(&err); /* EX_CONFIG stands for it */
+        return EX_CONFIG;
+    }
+    code = printed(print_conf(stdout, conf, &err), &err);
+    conf_free(conf);
+    return code;
+}
+
 struct order {
     enum action action;
     const char *file;
@@ -253,6 +269,9 @@ static int act(const struct order *order)
     if (action == ACTION_DESCRIBE) {
         return printed(print_options(stdout, config_schema(), &err), &err);
     }
+    if (action == ACTION_DUMP) {
+        return dump(order->file);
+    }
     if (load(order, &config, &err) != ERR_OK) {
         /* Whatever the kind of fault, it is the configuration that has to be mended. */
         (void)complain(&err); /* EX_CONFIG stands for it */
@@ -261,9 +280,7 @@ static int act(const struct order *order)
     if (action == ACTION_RUN) {
         return run(config);
     }
-    if (action == ACTION_DUMP) {
-        code = printed(print_conf(stdout, config_conf(config), &err), &err);
-    } else if (action == ACTION_SOCKETS) {
+    if (action == ACTION_SOCKETS) {
         code = printed(print_made(stdout, format_sockets, config, &err), &err);
     } else if (action == ACTION_RESTORE) {
         code = restore(config, order->backup);

@@ -54,7 +54,7 @@ command_fn cmd_freeze_add, cmd_freeze_list, cmd_freeze_remove;
 command_fn cmd_outbox_list, cmd_outbox_replay;
 command_fn cmd_audit_list, cmd_audit_verify;
 command_fn cmd_config_check, cmd_config_dump;
-command_fn cmd_slack_manifest, cmd_slack_check;
+command_fn cmd_slack_manifest, cmd_slack_setup, cmd_slack_check;
 command_fn cmd_status, cmd_doctor, cmd_backup, cmd_restore;
 command_fn cmd_switchover, cmd_promote, cmd_rejoin, cmd_maintenance;
 command_fn cmd_peer_off, cmd_arbiter_reseed, cmd_pair_bootstrap, cmd_safe_mode_clear;

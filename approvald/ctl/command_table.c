@@ -372,6 +372,32 @@ static const struct command table[] = {
      0,
      false,
      cmd_slack_manifest},
+    {{"slack", "setup"},
+     "",
+     "from the manifest to tokens that Slack takes, in their files",
+     "Prints the manifest, takes the secrets of the app on standard input (a line each: bot "
+     "token,\n"
+     "and app-level token or signing secret), asks Slack about them and about their scopes by the\n"
+     "way that approvald is configured for, and stores what Slack takes. May be repeated; without\n"
+     "input the stored ones are asked about again. Exit code 115: Slack refuses a token; 119: "
+     "Slack\n"
+     "was not reached, or a scope is missing.\n"
+     "\n"
+     "  approvalctl slack setup\n"
+     "  approvalctl slack setup --public-url https://approvals.example.com\n"
+     "  printf '%s\\n' \"$BOT_TOKEN\" \"$APP_TOKEN\" | approvalctl slack setup\n",
+     TAKES(OPTION_HELP,
+           OPTION_JSON,
+           OPTION_PUBLIC_URL,
+           OPTION_SOCKET_MODE,
+           OPTION_NAME,
+           OPTION_COMMAND,
+           OPTION_CONFIG,
+           OPTION_PROGRAM),
+     0,
+     0,
+     false,
+     cmd_slack_setup},
     {{"slack", "check"},
      "",
      "say whether Slack and approvald understand each other",

@@ -17,11 +17,22 @@
 #define MANIFEST_URL_MAX  256                     /* bytes of a public URL: a host and a prefix */
 
 /* docs/slack-setup.md says what each is for. */
-static const char *const scopes[] = {
-    "chat:write",      "commands",         "im:write",         "users:read",
-    "usergroups:read", "channels:history", "groups:history",   "im:history",
-    "channels:read",   "groups:read",      "users:read.email", NULL,
+static const struct manifest_scope scopes[] = {
+    {"chat:write", "no card is posted: nothing works"},
+    {"commands", "no /approval, and nobody can ask in Slack"},
+    {"im:write", "no direct messages: requesters and approvers are not told"},
+    {"users:read", "nobody can be told from a guest or a bot: presses are refused"},
+    {"usergroups:read", "nobody decides by a user group that a policy names"},
+    {"channels:history", "after a time-out a card in a public channel may be posted twice, and is "
+                         "not compared with what it should show"},
+    {"groups:history", "after a time-out a card in a private channel may be posted twice, and is "
+                       "not compared with what it should show"},
+    {"im:history", "after a time-out a direct message may be sent twice"},
+    {"channels:read", "nobody decides as a member of a public channel that a policy names"},
+    {"groups:read", "nobody decides as a member of a private channel that a policy names"},
+    {"users:read.email", "nobody decides by an e-mail address that a policy names"},
 };
+#define SCOPE_COUNT (sizeof scopes / sizeof scopes[0])
 static const char *const events[] = {"app_home_opened", "app_uninstalled", "tokens_revoked", NULL};
 
 static bool only(const char *text, const char *allowed)
@@ -70,6 +81,21 @@ add_url(const struct manifest *manifest, struct json *node, const char *name, co
     }
     (void)snprintf(url, sizeof url, "%s%s", manifest->public_url, path); /* checked: it fits */
     json_add_text(node, name, span_text(url));
+}
+
+const struct manifest_scope *manifest_scope(size_t index)
+{
+    return index < SCOPE_COUNT ? &scopes[index] : NULL;
+}
+
+static void add_scopes(struct json *root)
+{
+    struct json *oauth = json_add_object(root, "oauth_config");
+    struct json *list = json_add_array(json_add_object(oauth, "scopes"), "bot");
+
+    for (size_t i = 0; i < SCOPE_COUNT; i++) {
+        json_add_text(list, NULL, span_text(scopes[i].name));
+    }
 }
 
 static void add_list(struct json *node, const char *name, const char *const *words)
@@ -176,7 +202,7 @@ static struct json *make(const struct manifest *manifest)
     json_add_u64(metadata, "minor_version", 1);
     add_information(manifest, root);
     add_features(manifest, root);
-    add_list(json_add_object(json_add_object(root, "oauth_config"), "scopes"), "bot", scopes);
+    add_scopes(root);
     add_settings(manifest, root);
     return root;
 }

@@ -7,6 +7,8 @@
 #include "base/err.h"
 #include "base/span.h"
 
+#include <stddef.h>
+
 struct buf;
 
 struct manifest {
@@ -23,6 +25,13 @@ enum err_code manifest_check(const struct manifest *manifest, struct err *err) W
 /* Appends the manifest as indented JSON with a newline. */
 enum err_code
 manifest_print(const struct manifest *manifest, struct buf *buf, struct err *err) WARN_UNUSED;
+
+/* The index-th scope of the bot, and what does not work without it; NULL past the end. */
+struct manifest_scope {
+    const char *name;
+    const char *lost;
+};
+const struct manifest_scope *manifest_scope(size_t index);
 
 /* Appends compact JSON with line ends and indentation; strings stay as they are. */
 enum err_code manifest_indent(struct span compact, struct buf *buf, struct err *err) WARN_UNUSED;
