@@ -20,8 +20,9 @@ import netns  # noqa: E402  the path is set above
 
 TOOLS = {"mmdebstrap": "mmdebstrap", "systemd-nspawn": "systemd-container",
          "apt-ftparchive": "apt-utils", "dh": "debhelper", "nsenter": "util-linux"}
-# apt recommends ca-certificates: every real host has it, and what is recommended outlives a purge.
-INCLUDED = "systemd,systemd-sysv,dbus,iproute2,ca-certificates"
+# What apt, libc6 and systemd recommend: every real host has it, and what is recommended outlives a
+# purge.
+INCLUDED = "systemd,systemd-sysv,dbus,iproute2,ca-certificates,libidn2-0,libp11-kit0"
 BOOT_S = 60  # two shared cores; alone it takes 2 s
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LOWEST = ("cpuset",)  # control groups that cannot be made without more ado

@@ -47,14 +47,15 @@ def run_cases(whole):
 
 def run(args):
     passed = failed = 0
-    stage = Stage(args.suite)
+    stage = Stage(args.suite, args.debs)
     try:
         begin = time.monotonic()
         stage.prepare()
         print(f"prepared in {time.monotonic() - begin:.1f} s", flush=True)
         for name, whole in WHOLE.items():
             if args.only in (None, name):
-                more = run_cases(whole(stage))
+                rounds = {"rounds": args.upgrades} if whole is Pair else {}
+                more = run_cases(whole(stage, **rounds))
                 passed, failed = passed + more[0], failed + more[1]
     finally:
         keep = args.keep and failed
@@ -71,6 +72,9 @@ def interrupted(_number, _frame):
 def main():
     parser = argparse.ArgumentParser(description="The packages in containers with systemd.")
     parser.add_argument("--suite", default="bookworm", help="of Debian")
+    parser.add_argument("--debs", help="the folder with the packages for it")
+    parser.add_argument("--upgrades", type=int, default=1, metavar="N",
+                        help="a pair is upgraded and downgraded so often")
     parser.add_argument("--only", choices=sorted(WHOLE))
     parser.add_argument("--keep", action="store_true", help="the folder of a run that failed")
     args = parser.parse_args()

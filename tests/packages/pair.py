@@ -27,8 +27,8 @@ def other(name):
 class Pair:
     """The cases, in their order."""
 
-    def __init__(self, stage):
-        self.stage = stage
+    def __init__(self, stage, rounds=1):
+        self.stage, self.rounds = stage, rounds
         self.request = None
 
     def __getitem__(self, name):
@@ -101,30 +101,35 @@ class Pair:
         as_who(self["B"], "ana", VIP, "approve", self.request)
         assert state(self["A"], VIP, self.request) == "approved"
 
-    def upgrades(self):
-        """standby upgraded, switchover, the other upgraded, under load: no request fails"""
+    def renew(self, *words):
+        """The standby gets another version, switchover, the other one too; what a load saw."""
         load = self.load()
         first = self.primary()
         for name in (other(first), first):
-            self[name].apt("install", "approvald")
+            self[name].apt("install", *words)
             self.wait_green()
             if name != first:
                 self[first].run("approvalctl", "switchover")
                 self.wait_green()
         assert self.primary() == other(first)
-        return self.end(load).must_be_whole()
+        return self.end(load)
+
+    def upgrades(self):
+        """standby upgraded, switchover, the other upgraded, under load: no request fails"""
+        return self.renew("approvald").must_be_whole()
 
     def downgrades(self):
         """and back by one version in the same way: no request fails"""
-        load = self.load()
-        first = self.primary()
-        for name in (other(first), first):
-            self[name].apt("install", "--allow-downgrades", f"{EARLIER}/approvald.deb")
-            self.wait_green()
-            if name != first:
-                self[first].run("approvalctl", "switchover")
-                self.wait_green()
-        return self.end(load).must_be_whole()
+        return self.renew("--allow-downgrades", f"{EARLIER}/approvald.deb").must_be_whole()
+
+    def upgrades_again(self):
+        """and all that again, as often as was asked for"""
+        seen = []
+        for number in range(2, self.rounds + 1):
+            for words in (("approvald",), ("--allow-downgrades", f"{EARLIER}/approvald.deb")):
+                seen.append(self.renew(*words))
+                self.stage.say(f"round {number}: {seen[-1].told()}")
+        return Load.summary(seen)
 
     def reboots(self):
         """each of the three rebooted in turn: no request fails, and a primary hands over first"""
@@ -216,5 +221,5 @@ class Pair:
         host.run("test", "!", "-e", "/etc/approvald-arbiter", "-a", "!", "-e", "/var/lib/approvald-arbiter")
         return "the arbiter's unit: " + said.strip().split("\n")[-1]
 
-    CASES = (is_set_up, approves, upgrades, downgrades, reboots, loses_the_primary, gives_up,
-             purges)
+    CASES = (is_set_up, approves, upgrades, downgrades, upgrades_again, reboots, loses_the_primary,
+             gives_up, purges)

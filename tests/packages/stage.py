@@ -62,11 +62,11 @@ def earlier(debs, folder):
 class Stage:
     """Folders, network, machines. Hosts are booted when a case asks for them."""
 
-    def __init__(self, suite):
+    def __init__(self, suite, debs=None):
         self.suite, self.begin = suite, time.monotonic()
         self.cache = os.path.join(BUILD, "packages")
         os.makedirs(self.cache, exist_ok=True)
-        self.debs = os.path.join(BUILD, "deb")
+        self.debs = debs or os.path.join(BUILD, "deb")
         self.dir = tempfile.mkdtemp(prefix="apvp-")
         self.machines, self.processes = {}, []
         self.net = netns.Net(ADDRESSES)
@@ -184,6 +184,17 @@ class Load:
         named = ", ".join(f"{count} {word}" for word, count in sorted(why.items()))
         return (f"{len(self.lines)} requests, {len(self.failed)} to be repeated"
                 f"{f' ({named})' if named else ''}, longest gap {self.gap_ms():.0f} ms")
+
+    @staticmethod
+    def summary(loads):
+        """Of many; each of them must be whole."""
+        if not loads:
+            return ""
+        failed = sum(len(load.failed) for load in loads)
+        told = (f"{len(loads)} loads, {sum(len(load.lines) for load in loads)} requests, {failed} to "
+                f"be repeated, longest gap {max(load.gap_ms() for load in loads):.0f} ms")
+        assert not failed, told
+        return told
 
     def must_be_whole(self):
         """Every request got its answer the first time it was said."""
