@@ -10,6 +10,7 @@
 #include "approvald/http/server.h"
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
@@ -127,6 +128,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     app->turns++;
+    crash_note(CRASH_NOTE_ROLE, app_serving_word(app));
     storage_status(app->storage, &status);
     if (status.failed) {
         app_fail(app, &status.failure);
@@ -156,6 +158,17 @@ static enum err_code open_store(struct app *app, struct err *err)
                                          : storage_open(&options, &app->storage, err);
 
     return rc == ERR_OK ? rc : err_wrap(err, rc, "data_dir %s", options.dir);
+}
+
+/* The data directory is ours alone now. */
+static void open_reports(struct app *app)
+{
+    struct err err = ERR_INIT;
+
+    if (crash_open(config_text(app->config, "", "data_dir"), &app->crash, &err) != ERR_OK) {
+        log_err(LOG_LEVEL_WARNING, "app", "crash_reports", &err);
+    }
+    crash_tell(&app->crash, "app");
 }
 
 static enum err_code open_server(struct app *app, struct err *err)
@@ -240,6 +253,7 @@ static enum err_code open_all(struct app *app, struct err *err)
         rc = open_store(app, err);
     }
     if (rc == ERR_OK) {
+        open_reports(app);
         rc = open_api(app, err);
     }
     return rc == ERR_OK ? add_events(app, err) : rc;
@@ -290,6 +304,7 @@ static enum err_code begin(struct app *app, struct err *err)
                LOG_NUMBER("epoch", status.epoch), LOG_NUMBER("lsn", status.lsn_commit));
     notify_status(app->pair == NULL ? "primary" : "waits for the supervisor");
     notify_ready(&app->notify);
+    crash_note(CRASH_NOTE_ROLE, app_serving_word(app));
     config_keep(app->config); /* it listens, has its store, and Slack's part was tried */
     return ERR_OK;
 }

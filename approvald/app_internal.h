@@ -5,6 +5,7 @@
 
 #include "approvald/app.h"
 #include "approvald/config.h"
+#include "base/crash.h"
 #include "base/err.h"
 #include "base/notify.h"
 
@@ -124,9 +125,10 @@ struct app {
     uint64_t watchdog_next_ms;
     uint64_t progress_ms; /* when the storage last committed, or had nothing to do */
     uint64_t progress_commits;
-    uint64_t drain_until_ms; /* 0: not draining */
-    int pair_listener;       /* inherited for the pair's link; -1: none, or handed on */
-    bool bound_local;        /* the unix socket's path is ours to remove */
+    uint64_t drain_until_ms;  /* 0: not draining */
+    int pair_listener;        /* inherited for the pair's link; -1: none, or handed on */
+    bool bound_local;         /* the unix socket's path is ours to remove */
+    struct crash_found crash; /* what earlier processes left */
     struct err adopt_err;
     struct err failure; /* why the loop ended, unless a signal ended it */
 };
@@ -216,7 +218,8 @@ struct span app_group_error(void *arg, struct span group);
 bool app_email(void *arg, struct span email, struct span *ret_user, struct span *ret_error);
 
 /* app_status.c */
-void app_metrics(struct app *app); /* registers */
+void app_metrics(struct app *app);                   /* registers */
+const char *app_serving_word(const struct app *app); /* a literal */
 void app_collect(void *arg);
 void app_status(void *arg, struct json *object);
 bool app_ready(void *arg, const char **ret_why);

@@ -150,6 +150,14 @@ static const char *pair_role_word(const struct app *app)
     return words[status.role];
 }
 
+const char *app_serving_word(const struct app *app)
+{
+    static const char *const words[] = {
+        [APP_RESTING] = "rests", [APP_SERVING] = "serves", [APP_QUIETING] = "hands-over"};
+
+    return words[app->serving];
+}
+
 static enum webapi_state slack_state(const struct app *app, struct webapi_status *ret_status)
 {
     webapi_status(app->webapi, ret_status);
@@ -499,6 +507,18 @@ static void add_config(struct json *object, const struct app *app)
     json_add_text(config, "reason", span_text(last_good->why.message));
 }
 
+static void add_crash(struct json *object, const struct app *app)
+{
+    struct json *crash = json_add_object(object, "crash");
+
+    json_add_u64(crash, "reports", app->crash.count);
+    json_add_u64(crash, "age_s", crash_age_s(&app->crash));
+    add_time(crash, "last_at", app->crash.newest_s * 1000);
+    json_add_text(crash, "last", span_text(app->crash.name));
+    json_add_text(crash, "signal", span_text(app->crash.signal));
+    json_add_text(crash, "at", span_text(app->crash.frame));
+}
+
 void app_status(void *arg, struct json *object)
 {
     struct app *app = arg;
@@ -515,6 +535,7 @@ void app_status(void *arg, struct json *object)
         add_pair(object, app);
     }
     add_config(object, app);
+    add_crash(object, app);
     add_counts(object, app);
     add_slack(object, app);
     if (app->tls != NULL) {

@@ -6,6 +6,7 @@
 #include "approvald/app.h"
 #include "approvald/config.h"
 #include "base/buf.h"
+#include "base/crash.h"
 #include "base/lastgood.h"
 #include "base/log.h"
 #include "base/print.h"
@@ -16,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -118,9 +118,9 @@ static void confine(void)
     struct sigaction ignore = {.sa_handler = SIG_IGN};
 
     (void)umask(077);
-    (void)setrlimit(RLIMIT_CORE, &none);      /* lowering is always allowed */
-    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* cannot fail with 0 */
-    (void)sigaction(SIGPIPE, &ignore, NULL);  /* cannot fail with these */
+    crash_no_core();
+    (void)setrlimit(RLIMIT_CORE, &none);     /* of what it starts too; lowering is always allowed */
+    (void)sigaction(SIGPIPE, &ignore, NULL); /* cannot fail with these */
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < DESCRIPTOR_COUNT) {
         files.rlim_cur = files.rlim_max < DESCRIPTOR_COUNT ? files.rlim_max : DESCRIPTOR_COUNT;
         (void)setrlimit(RLIMIT_NOFILE, &files); /* fewer connections then */
@@ -191,6 +191,7 @@ static int run(struct config *config_take)
     struct err err = ERR_INIT;
     enum err_code rc;
 
+    crash_init("approvald");
     start_log(config_take);
     lastgood_tell(config_last_good(config_take), "app", config_file(config_take));
     rc = app_new(config_take, &app, &err);

@@ -3,7 +3,9 @@
  * Owns nothing but the process. Never has logic of its own: sup.c does. */
 #include <config.h>
 
+#include "base/assert.h"
 #include "base/buf.h"
+#include "base/crash.h"
 #include "base/lastgood.h"
 #include "base/log.h"
 #include "base/print.h"
@@ -100,6 +102,7 @@ static void confine(void)
     struct sigaction usual = {.sa_handler = SIG_DFL};
 
     (void)umask(077);
+    crash_no_core();
     (void)setrlimit(RLIMIT_CORE, &none);     /* lowering is always allowed */
     (void)sigaction(SIGPIPE, &ignore, NULL); /* cannot fail with these */
     (void)sigaction(SIGCHLD, &usual,
@@ -159,6 +162,7 @@ static int run(struct sup_config *config_take, const char *file)
     struct err err = ERR_INIT;
     enum err_code rc;
 
+    crash_init("approvald-supervisor");
     start_log(config_take);
     lastgood_tell(sup_config_last_good(config_take), "sup", file);
     rc = sup_new(config_take, file, &sup, &err);
@@ -208,6 +212,13 @@ static int act(enum action action, const char *file, const char *last_good)
     }
     sup_config_free(config);
     return code;
+}
+
+/* NULL: of a configuration that is not in its usual place none is kept. */
+static const char *usual_last_good(const char *file)
+{
+    ASSERT(file != NULL); /* an option has its argument, or getopt refuses it */
+    return strcmp(file, CONFIG_FILE) == 0 ? LAST_GOOD : NULL;
 }
 
 int main(int argc, char **argv)
@@ -262,8 +273,5 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "approvald-supervisor: unexpected: %s\n", argv[optind]);
         return EX_USAGE;
     }
-    if (last_good == NULL && strcmp(file, CONFIG_FILE) == 0) {
-        last_good = LAST_GOOD;
-    }
-    return act(action, file, last_good);
+    return act(action, file, last_good == NULL ? usual_last_good(file) : last_good);
 }

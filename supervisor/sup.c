@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/notify.h"
@@ -378,9 +379,23 @@ static void open_watchdog(struct sup *sup)
         return;
     }
     sup->watchdog_next_ms = 0;
+    crash_note(CRASH_NOTE_WATCHDOG,
+               watchdog_has_reset(sup->watchdog) ? "had-reset-the-host" : "armed");
     log_fields(LOG_LEVEL_INFO, "sup", "watchdog_armed",
                LOG_NUMBER("timeout_ms", watchdog_timeout_ms(sup->watchdog)),
                LOG_TEXT("reset_before_boot", watchdog_has_reset(sup->watchdog) ? "yes" : "no"));
+}
+
+/* The directory is ours alone, and has just been read from. */
+static void open_reports(struct sup *sup)
+{
+    struct err err = ERR_INIT;
+
+    crash_note(CRASH_NOTE_BEFORE, memory_end_word(sup->last_end));
+    if (crash_open(sup_config_text(sup->config, "", "state_dir"), &sup->crash, &err) != ERR_OK) {
+        log_err(LOG_LEVEL_WARNING, "sup", "crash_reports", &err);
+    }
+    crash_tell(&sup->crash, "sup");
 }
 
 /* The virtual IP comes first: a supervisor that was killed has left "1" in the track file, and
@@ -401,7 +416,13 @@ static enum err_code open_state(struct sup *sup, struct err *err)
         sup->base = event_base_new();
         rc = sup->base == NULL ? err_set(err, ERR_NOMEM, "event loop") : sup_vip_open(sup, err);
     }
-    return rc == ERR_OK ? memory_load(sup->memory, &sup->value, &sup->last_end, err) : rc;
+    if (rc == ERR_OK) {
+        rc = memory_load(sup->memory, &sup->value, &sup->last_end, err);
+    }
+    if (rc == ERR_OK) {
+        open_reports(sup);
+    }
+    return rc;
 }
 
 static enum err_code open_all(struct sup *sup, struct err *err)

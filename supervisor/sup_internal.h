@@ -3,6 +3,7 @@
 #ifndef SUPERVISOR_SUP_INTERNAL_H
 #define SUPERVISOR_SUP_INTERNAL_H
 
+#include "base/crash.h"
 #include "base/notify.h"
 #include "supervisor/arbiter.h"
 #include "supervisor/child.h"
@@ -96,6 +97,7 @@ struct sup {
     size_t act_count;
     int timer_fd; /* CLOCK_BOOTTIME */
     enum memory_end last_end;
+    struct crash_found crash; /* what earlier supervisors left */
 
     struct watch watch;
     struct failover *failover; /* owned */

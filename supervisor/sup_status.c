@@ -313,6 +313,22 @@ static void add_watchdog(struct json *root, const struct sup *sup)
     json_add_bool(parent, "armed_before", sup->armed_before);
 }
 
+static void add_crash(struct json *root, const struct sup *sup)
+{
+    struct json *parent = json_add_object(root, "crash");
+
+    json_add_u64(parent, "reports", sup->crash.count);
+    json_add_u64(parent, "age_s", crash_age_s(&sup->crash));
+    if (sup->crash.newest_s > 0) {
+        add_time(parent, "last_at", sup->crash.newest_s * 1000);
+    } else {
+        json_add_null(parent, "last_at");
+    }
+    add_text(parent, "last", sup->crash.name);
+    add_text(parent, "signal", sup->crash.signal);
+    add_text(parent, "at", sup->crash.frame);
+}
+
 enum err_code sup_status(const struct sup *sup, struct buf *buf, struct err *err)
 {
     AUTO_JSON struct json *root = json_new_object();
@@ -343,6 +359,7 @@ enum err_code sup_status(const struct sup *sup, struct buf *buf, struct err *err
     add_vip(root, sup);
     add_child(root, sup);
     add_watchdog(root, sup);
+    add_crash(root, sup);
     return json_print(root, buf, err);
 }
 
@@ -355,6 +372,7 @@ void sup_tell_summary(struct sup *sup)
     size_t size;
 
     failover_status(sup->failover, &status);
+    crash_note(CRASH_NOTE_ROLE, failover_role_word(status.role));
     summary->role = (uint8_t)status.role;
     summary->epoch = status.value.epoch;
     summary->lineage = status.value.lineage;

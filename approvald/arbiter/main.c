@@ -6,6 +6,7 @@
 
 #include "approvald/enrol/arbiter.h"
 #include "approvald/enrol/join.h"
+#include "base/crash.h"
 #include "base/x509.h"
 
 #include <getopt.h>
@@ -125,6 +126,7 @@ static void confine(void)
     struct rlimit none = {.rlim_cur = 0, .rlim_max = 0};
 
     (void)umask(077);
+    crash_no_core();
     (void)setrlimit(RLIMIT_CORE, &none); /* lowering is always allowed */
 }
 

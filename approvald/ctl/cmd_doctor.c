@@ -18,6 +18,7 @@
 #define CLOCK_WARN_S   5   /* certificates and expiry times begin to look odd */
 #define CLOCK_FAIL_S   120 /* Slack's signatures are good for 300 s: half of it is gone */
 #define DOCTOR_CALL_MS 5000U
+#define CRASH_TELL_S   (7U * 24 * 3600) /* what nobody has asked about in a week is history */
 
 static const char *const marks[] = {
     [DOCTOR_OK] = "ok", [DOCTOR_WARN] = "warn", [DOCTOR_FAIL] = "FAIL"};
@@ -152,6 +153,21 @@ static bool is_standby(const struct doctor *doctor)
     return doctor->pair != NULL && show_pair_is_standby(doctor->pair);
 }
 
+void doctor_crash(struct doctor *doctor, const char *who, const struct json *status)
+{
+    uint64_t age_s = 0;
+    char ago[SHOW_SPAN_SIZE];
+
+    if (!json_u64(status, "crash.age_s", &age_s) || age_s == 0 || age_s > CRASH_TELL_S) {
+        return;
+    }
+    show_span((int64_t)age_s, ago);
+    doctor_say(doctor, DOCTOR_WARN, "%s crashed %s ago (%.*s at %.*s): its report is %.*s in %s",
+               who, ago, SPAN_ARGS(json_text(status, "crash.signal")),
+               SPAN_ARGS(json_text(status, "crash.at")), SPAN_ARGS(json_text(status, "crash.last")),
+               strcmp(who, "approvald") == 0 ? "data_dir" : "state_dir");
+}
+
 static void check_supervisor(struct doctor *doctor)
 {
     struct err err = ERR_INIT;
@@ -163,6 +179,7 @@ static void check_supervisor(struct doctor *doctor)
         doctor_say(doctor, DOCTOR_FAIL, "supervisor: %s: systemctl status approvald", err.message);
     } else {
         doctor_say(doctor, DOCTOR_OK, "supervisor: answers");
+        doctor_crash(doctor, "the supervisor", doctor->pair);
     }
 }
 
@@ -271,6 +288,7 @@ static void check_status(struct doctor *doctor)
         return;
     }
     doctor_pair(doctor, reply->json);
+    doctor_crash(doctor, "approvald", reply->json);
     (void)json_u64(reply->json, "counts.outbox_dead", &dead); /* absent: 0 */
     if (dead > 0) {
         doctor_say(doctor, DOCTOR_WARN, "outbox: %llu given up: approvalctl outbox list --dead",

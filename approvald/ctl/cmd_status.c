@@ -12,6 +12,7 @@
 
 #define APPROVALD_MS  3000U
 #define LINE_SIZE_MAX 512
+#define CRASH_TELL_S  86400U /* afterwards the doctor's alone */
 
 struct health {
     bool ready;
@@ -27,6 +28,7 @@ struct health {
     uint64_t owed;
     uint64_t dead;
     struct show_lag lag;
+    uint64_t crash_s;   /* so long ago approvald crashed; 0: it did not, or there is no report */
     bool config_broken; /* the last-known-good copy is in force */
 };
 
@@ -45,6 +47,7 @@ static void read_health(const struct json *status, struct health *ret_health)
         .socket_ok = span_is(json_text(status, "slack.socket.state"), "live"),
     };
     (void)json_u64(status, "counts.pending", &ret_health->pending); /* absent: 0 */
+    (void)json_u64(status, "crash.age_s", &ret_health->crash_s);
     (void)json_u64(status, "slack.breaker.down_s", &ret_health->slack_down_s);
     (void)json_u64(status, "counts.inbox", &ret_health->inbox);
     (void)json_u64(status, "counts.outbox_owed", &ret_health->owed);
@@ -199,6 +202,7 @@ static enum err_code show(const struct json *status,
 {
     bool paired = pair != NULL && json_bool(pair, "pair", false);
     bool standby = paired && show_pair_is_standby(pair);
+    char ago[SHOW_SPAN_SIZE];
     enum err_code rc = ERR_OK;
 
     if (paired) {
@@ -211,6 +215,10 @@ static enum err_code show(const struct json *status,
     }
     if (rc == ERR_OK) {
         rc = say("  version   ", status, "version", err);
+    }
+    if (health->crash_s > 0 && health->crash_s < CRASH_TELL_S) {
+        show_span((int64_t)health->crash_s, ago);
+        (void)printf("  crashed   %s ago, see approvalctl doctor\n", ago);
     }
     if (rc == ERR_OK && health->config_broken) {
         rc = show_broken(status, err);

@@ -24,6 +24,8 @@ struct doctor {
 void doctor_say(struct doctor *doctor, enum doctor_mark mark, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* A warning when who ("approvald", "the supervisor") has crashed lately; status: what it says. */
+void doctor_crash(struct doctor *doctor, const char *who, const struct json *status);
 /* The checks of files and disk that the configuration names. dump: what approvald --dump-config
  * said. */
 void doctor_files(struct doctor *doctor, const char *dump);

@@ -5,6 +5,7 @@
 
 #include "approvald/ctl/command.h"
 #include "approvald/ctl/settings.h"
+#include "base/crash.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -112,8 +113,10 @@ static int dispatch(struct ctl *ctl, int argc, char **argv)
 int main(int argc, char **argv)
 {
     struct ctl ctl = {.width = terminal_width()};
-    int code = dispatch(&ctl, argc, argv);
+    int code;
 
+    crash_no_core(); /* tokens; what it runs for somebody keeps its own limits */
+    code = dispatch(&ctl, argc, argv);
     ctl_done(&ctl);
     settings_free(&ctl);
     if (fflush(stdout) != 0 || ferror(stdout) != 0) {
