@@ -205,6 +205,8 @@ class Run(unittest.TestCase):
         ran = []
         for page in (README, SETUP):
             for line in approvalctl_lines(page):
+                if line.startswith("approvalctl slack setup"):
+                    continue  # gives files to the group approvald: tests/ctl/test_slack_setup.py
                 out = self.bash(re.sub(r"req_\w+…", last or "none", line))
                 command = line.split()[1]
                 ran.append(command)
