@@ -28,7 +28,7 @@ typedef void
 arbiter_answer_fn(void *arg, enum arbiter_request request, const struct failover_answer *answer);
 
 struct arbiter_status {
-    const char *kind;                   /* "etcd", "manual" */
+    const char *kind;                   /* "etcd", "manual", "fence" */
     const char *place;                  /* of the last answer: an endpoint; never NULL */
     bool reachable;                     /* the last request was answered */
     uint64_t answered_ms;               /* boot time of the last answer; 0: never */
@@ -133,6 +133,7 @@ enum err_code arbiter_etcd_new(const struct arbiter_etcd_options *options,
  * has to confirm that it is off. Its copy is kept in state_dir, files register-0 and register-1. */
 struct arbiter_manual_options {
     struct event_base *base; /* borrowed */
+    const char *kind;        /* for the status, borrowed; NULL: "manual" */
     const char *state_dir;
     int dir; /* of it, borrowed: ours alone, by the lock that belongs to this descriptor */
     uint8_t host;

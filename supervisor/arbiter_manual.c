@@ -316,7 +316,7 @@ enum err_code arbiter_manual_new(const struct arbiter_manual_options *options,
     manual->arbiter = (struct arbiter){.ops = &ops, .answer = options->answer, .arg = options->arg};
     manual->options = *options;
     manual->options.state_dir = NULL;
-    manual->status.kind = "manual";
+    manual->status.kind = options->kind == NULL ? "manual" : options->kind;
     manual->status.place = "both hosts";
     rc = fill(manual, options->state_dir, err);
     if (rc != ERR_OK) {

@@ -164,7 +164,8 @@ enum failover_fence {
     FAILOVER_FENCE_READY,   /* the devices answer */
     FAILOVER_FENCE_TROUBLE, /* some do not, or are not believed: reason */
     FAILOVER_FENCE_RUNNING,
-    FAILOVER_FENCE_FAILED /* not confirmed: reason; it goes on trying */
+    FAILOVER_FENCE_FAILED, /* not confirmed: reason; it goes on trying */
+    FAILOVER_FENCE_WAITING /* the other host was stopped, and is given time to come back */
 };
 
 enum failover_command {

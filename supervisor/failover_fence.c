@@ -8,6 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#define WAS_STOPPED                                                                                \
+    "the other host was stopped, and is waited for: start it; or is it off? then approvalctl "     \
+    "peer-off"
+
 void fence_on_event(struct failover *f, const struct failover_event *event)
 {
     f->fence_how = event->u.fence.how;
@@ -37,7 +41,10 @@ bool fence_wait(struct failover *f)
     if (!f->fence_asked) {
         return false;
     }
-    if (f->fence_how == FAILOVER_FENCE_FAILED) {
+    f->fence_ms = f->fence_ms == 0 ? f->now_ms : f->fence_ms;
+    if (f->fence_how == FAILOVER_FENCE_WAITING) {
+        wait_for(f, WAS_STOPPED, due(f, f->fence_ms + f->options.start_wait_ms));
+    } else if (f->fence_how == FAILOVER_FENCE_FAILED) {
         wait_for_operator(f, "not fenced: %.70s; is the other host off? then approvalctl peer-off",
                           f->fence_reason);
     } else {
@@ -51,6 +58,7 @@ void fence_run(struct failover *f)
     bool leads = f->phase == AUTHORITY_GRANTED;
     struct failover_effect *effect;
 
+    f->fence_ms = f->fence_asked ? f->fence_ms : 0;
     if (f->fence_on == f->fence_asked && (!f->fence_asked || f->fence_leads == leads)) {
         return;
     }

@@ -129,6 +129,7 @@ struct failover {
 
     /* The fence. */
     enum failover_fence fence_how;
+    uint64_t fence_ms; /* since when it is wanted; 0: it is not */
     char fence_reason[FAILOVER_REASON_SIZE];
 
     /* What was told. */

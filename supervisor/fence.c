@@ -113,7 +113,7 @@ static enum fence_phase phase_of(const struct fence *fence, char ret_reason[FENC
         break;
     }
     if (fence->tries == 0) {
-        return FENCE_RUNNING;
+        return fence->step == FENCE_STEP_WAIT && fence->left ? FENCE_WAITING : FENCE_RUNNING;
     }
     write(ret_reason, "%s", fence->failure);
     return FENCE_FAILED;
@@ -243,12 +243,13 @@ static void look_judge(struct fence_device *device)
     }
 }
 
-static void look_note(struct fence *fence, const struct fence_result *result)
+static void look_note(struct fence *fence, const struct fence_result *result, uint64_t now_ms)
 {
     struct fence_device *device = &fence->devices[fence->device];
     bool on = result->code == FENCE_CODE_OK;
 
     device->known = true;
+    device->asked_ms = now_ms;
     if (!result->exited || (!on && result->code != FENCE_CODE_OFF)) {
         write(device->problem, "status: %.100s", result->text);
         return;
@@ -277,7 +278,7 @@ static void look_result(struct fence *fence,
                         uint64_t now_ms)
 {
     fence->looking = false;
-    look_note(fence, result);
+    look_note(fence, result, now_ms);
     if (fence->device + 1 < fence->options.device_count) {
         fence->looking = true;
         ask(fence, effects, fence->device + 1, FENCE_ACTION_STATUS, now_ms);
@@ -312,8 +313,8 @@ static void consider(struct fence *fence, struct fence_effects *effects, uint64_
         cancel(fence, effects);
         fence->step = FENCE_STEP_WAIT;
         fence->pause_ms = fence->options.pause_ms;
-        fence->due_ms =
-            now_ms + fence->options.wait_ms + (fence->leads ? 0 : fence->options.delay_ms);
+        fence->due_ms = now_ms + (fence->left ? fence->options.leave_ms : fence->options.wait_ms) +
+                        (fence->leads ? 0 : fence->options.delay_ms);
     }
 }
 
@@ -327,6 +328,7 @@ static void on_link(struct fence *fence, bool up, uint64_t now_ms)
         fence->devices[i].doubt = false;
     }
     if (up) {
+        fence->left = false;
         fence->look_ms = now_ms; /* until then no device is believed that was not before */
     }
 }
@@ -392,6 +394,9 @@ void fence_step(struct fence *fence, const struct fence_event *event, struct fen
     case FENCE_EVENT_LINK:
         on_link(fence, event->u.up, event->now_ms);
         break;
+    case FENCE_EVENT_LEAVING:
+        fence->left = fence->up;
+        break;
     case FENCE_EVENT_RESULT:
         on_result(fence, &event->u.result, effects, event->now_ms);
         break;
@@ -429,9 +434,9 @@ void fence_invariant(const struct fence *fence)
 
 const char *fence_phase_word(enum fence_phase phase)
 {
-    static const char *const words[] = {"ready", "trouble", "running", "failed", "done"};
+    static const char *const words[] = {"ready", "trouble", "running", "failed", "done", "waiting"};
 
-    ASSERT(phase <= FENCE_DONE);
+    ASSERT(phase <= FENCE_WAITING);
     return words[phase];
 }
 

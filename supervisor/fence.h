@@ -54,6 +54,7 @@ struct fence_options {
     size_t device_count; /* all of them have to be off: one for each power supply */
     char devices[FENCE_DEVICE_COUNT_MAX][FENCE_NAME_SIZE];
     uint32_t wait_ms;    /* the link may come back */
+    uint32_t leave_ms;   /* instead, when the other host has said that it is being stopped */
     uint32_t delay_ms;   /* more, on the host that does not lead */
     uint32_t run_ms;     /* for one question */
     uint32_t pause_ms;   /* after the first failed attempt */
@@ -61,9 +62,10 @@ struct fence_options {
 };
 
 enum fence_event_type {
-    FENCE_EVENT_WANT,   /* u.want: the failover core does (not) want the other host off */
-    FENCE_EVENT_LINK,   /* u.up: the connection to the other host */
-    FENCE_EVENT_RESULT, /* u.result: how the agent ended */
+    FENCE_EVENT_WANT,    /* u.want: the failover core does (not) want the other host off */
+    FENCE_EVENT_LINK,    /* u.up: the connection to the other host */
+    FENCE_EVENT_LEAVING, /* the other host says that it is being stopped: restarted, most likely */
+    FENCE_EVENT_RESULT,  /* u.result: how the agent ended */
     FENCE_EVENT_TICK
 };
 
@@ -113,7 +115,8 @@ enum fence_phase {
     FENCE_TROUBLE, /* nothing wanted; some device would not do: the reason */
     FENCE_RUNNING, /* under way */
     FENCE_FAILED,  /* not confirmed: the reason; another attempt follows */
-    FENCE_DONE     /* confirmed off */
+    FENCE_DONE,    /* confirmed off */
+    FENCE_WAITING  /* the other host was stopped: it is given its time */
 };
 
 enum fence_step {
@@ -127,12 +130,12 @@ enum fence_step {
 
 /* What is known of a device. */
 struct fence_device {
-    bool known;  /* it has been asked, and answered or failed to */
-    bool seen;   /* it has said "on" while the other host was heard (F4) */
-    bool doubt;  /* it has said "off" of a host that was heard, once: asked again */
-    bool denied; /* it has, twice in a row */
-    bool on;     /* what it said last; only when it answered: problem is empty */
-    uint64_t asked_ms;
+    bool known;        /* it has been asked, and answered or failed to */
+    bool seen;         /* it has said "on" while the other host was heard (F4) */
+    bool doubt;        /* it has said "off" of a host that was heard, once: asked again */
+    bool denied;       /* it has, twice in a row */
+    bool on;           /* what it said last; only when it answered: problem is empty */
+    uint64_t asked_ms; /* when it answered last, or failed to */
     char problem[FENCE_REASON_SIZE]; /* why it did not answer; "": it did */
 };
 
@@ -142,6 +145,7 @@ struct fence {
     bool up;
     bool wanted;
     bool leads;
+    bool left;         /* the other host was being stopped when it was heard last */
     bool asked;        /* a question is under way */
     bool looking;      /* that is no part of an attempt */
     uint64_t number;   /* of the last question */

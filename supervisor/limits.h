@@ -32,6 +32,9 @@
 /* A switchover is answered when it has happened or failed; longer than handover_ms may be. */
 #define SUP_CONTROL_WAIT_MS 60000
 
+/* Bytes of what the fence helper answers: a word, an exit code and AGENT_TEXT_SIZE. */
+#define SUP_FENCE_LINE_MAX 255
+
 /* Between two reads of the register while nothing depends on one: that the arbiter is lost is to be
  * known before it is needed. A read costs etcd a round trip of a few hundred bytes and no write. */
 #define SUP_IDLE_READ_MS 5000

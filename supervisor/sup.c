@@ -212,6 +212,7 @@ static void stop_now(struct sup *sup)
     sup->leave_ms = 0;
     sup->stopping = true;
     notify_stopping(&sup->notify);
+    sup_fence_leave(sup);
     sup_vip_eligible(sup, false);
     sup_watch(sup, WATCH_EVENT_STOP, "");
 }
@@ -536,6 +537,7 @@ void sup_free(struct sup *sup)
         return;
     }
     sup_child_drop(sup);
+    arbiter_fence_free(sup->fence);
     arbiter_free(sup->arbiter);
     sup_keep_free(sup);
     control_free(sup->control);

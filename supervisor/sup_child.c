@@ -137,6 +137,7 @@ static void take_link(struct sup *sup, const struct contract_link *link)
     to->last_lsn = link->lsn_last;
     if (sup->arbiter != NULL && was_up != link->up) {
         arbiter_peer_up(sup->arbiter, link->up);
+        sup_fence_link(sup, link->up);
     }
 }
 
@@ -430,6 +431,7 @@ static void perform_down(struct sup *sup)
     (void)sup_queue(sup, FAILOVER_EVENT_CHILD_DOWN); /* carries nothing */
     if (sup->arbiter != NULL) {
         arbiter_peer_up(sup->arbiter, false);
+        sup_fence_link(sup, false);
     }
 }
 

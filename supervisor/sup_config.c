@@ -69,9 +69,10 @@ static const struct conf_option options[] = {
      "(503), "
      "also after a takeover, until the other one is in sync."},
 
-    {"arbiter", "kind", CONF_CHOICE, "none", 0, 0, "none etcd manual",
-     "Who keeps the register: etcd on a third box; manual: both hosts, an operator in doubt; none: "
-     "a single host."},
+    {"arbiter", "kind", CONF_CHOICE, "none", 0, 0, "none etcd manual fence",
+     "Who keeps the register: etcd on a third box; manual: both hosts, an operator in doubt; "
+     "fence: "
+     "both hosts, in doubt the other one is switched off; none: a single host."},
     {"arbiter", "endpoints", CONF_LIST, "", 0, ARBITER_ENDPOINT_COUNT_MAX, NULL,
      "URLs of etcd, https://host:port."},
     {"arbiter", "certificate", CONF_TEXT, "", 0, PATH_MAX_TEXT, NULL,
@@ -82,6 +83,27 @@ static const struct conf_option options[] = {
      "File with NAME:PASSWORD, one line of at most 511 bytes; empty: etcd asks for none."},
     {"arbiter", "prefix", CONF_TEXT, "/approvald/", 1, 128, NULL,
      "What the register's key begins with; the cluster id follows."},
+
+    {"fence", "devices", CONF_LIST, "peer", 0, FENCE_DEVICE_COUNT_MAX, NULL,
+     "Names of the devices that switch the other host off, one for each of its power supplies; "
+     "what "
+     "each is stands in the file /etc/approvald/fence/NAME."},
+    {"fence", "socket", CONF_TEXT, "/run/approvald-fence.sock", 1, 100, NULL,
+     "Where the helper listens that runs fence agents."},
+    {"fence", "wait", CONF_DURATION, "2s", 0, 600000, NULL,
+     "A link that is back within this ends it."},
+    {"fence", "leave", CONF_DURATION, "2m", 0, 3600000, NULL,
+     "The same of a host that has said that it is being stopped: a restart or a reboot."},
+    {"fence", "delay", CONF_DURATION, "8s", 0, 600000, NULL,
+     "The host that does not lead waits so much longer: longer than the other one's device needs "
+     "to "
+     "switch this host off."},
+    {"fence", "timeout", CONF_DURATION, "40s", 1000, 600000, NULL,
+     "A device that has not answered by then has failed; longer than the helper's own limit."},
+    {"fence", "pause", CONF_DURATION, "5s", 1000, FENCE_PAUSE_MS_MAX, NULL,
+     "Between two attempts; each further pause is twice as long, up to a minute."},
+    {"fence", "monitor", CONF_DURATION, "60s", 1000, 3600000, NULL,
+     "Between two looks at the devices while the other host is well."},
 
     {"vip", "address", CONF_TEXT, "", 0, 64, NULL,
      "The virtual IP with its prefix, 192.0.2.10/24; empty: none."},
@@ -269,7 +291,10 @@ static enum err_code check_arbiter(const struct sup_config *config, struct err *
         /* A section that is not there has no line: name the one that is. */
         return err_set(err, ERR_INVALID, "%s: arbiter: kind %s: %s",
                        conf_where(none ? conf_section(config->conf, "pair") : arbiter), kind,
-                       none ? "a pair needs etcd or manual" : "a single host needs none");
+                       none ? "a pair needs etcd, manual or fence" : "a single host needs none");
+    }
+    if (strcmp(kind, "fence") == 0) {
+        return sup_config_check_fence(config, err);
     }
     if (strcmp(kind, "etcd") != 0) {
         return ERR_OK;
@@ -471,6 +496,7 @@ void sup_config_failover(const struct sup_config *config, struct failover_option
         .host = sup_config_host(config),
         .alone = !sup_config_has_pair(config),
         .linearizable = etcd,
+        .fences = strcmp(sup_config_text(config, "arbiter", "kind"), "fence") == 0,
         .bias_ms = bias_ms,
         .start_wait_ms = (uint32_t)pair_ms(config, "start_wait"),
         .takeover_ms = (uint32_t)pair_ms(config, "start_wait"),

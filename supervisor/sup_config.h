@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "supervisor/contract.h"
 #include "supervisor/failover.h"
+#include "supervisor/fence.h"
 #include "supervisor/watch.h"
 
 struct lastgood;
@@ -50,6 +51,10 @@ uint8_t sup_config_host(const struct sup_config *config);
 
 void sup_config_watch(const struct sup_config *config, struct watch_options *ret_options);
 void sup_config_failover(const struct sup_config *config, struct failover_options *ret_options);
+/* Of arbiter kind fence: ERR_INVALID names the file and line. */
+enum err_code sup_config_check_fence(const struct sup_config *config, struct err *err) WARN_UNUSED;
+/* False: there are no fence devices. */
+bool sup_config_fence(const struct sup_config *config, struct fence_options *ret_options);
 /* Everything but incarnation and resync. */
 void sup_config_configure(const struct sup_config *config,
                           struct contract_configure *ret_configure);

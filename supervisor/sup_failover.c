@@ -118,6 +118,7 @@ static enum err_code open_manual(struct sup *sup, struct err *err)
 {
     struct arbiter_manual_options options = {
         .base = sup->base,
+        .kind = sup_config_text(sup->config, "arbiter", "kind"),
         .state_dir = sup_config_text(sup->config, "", "state_dir"),
         .dir = memory_dir(sup->memory),
         .host = sup_config_host(sup->config),
@@ -141,8 +142,9 @@ enum err_code sup_arbiter_open(struct sup *sup, struct err *err)
     if (!sup_config_has_pair(sup->config)) {
         return ERR_OK;
     }
-    if (strcmp(sup_config_text(sup->config, "arbiter", "kind"), "manual") == 0) {
-        return open_manual(sup, err);
+    if (strcmp(sup_config_text(sup->config, "arbiter", "kind"), "etcd") != 0) {
+        rc = sup_fence_open(sup, err);
+        return rc == ERR_OK ? open_manual(sup, err) : rc;
     }
     if (user_file != NULL) {
         rc = read_secret(user_file, secret, err);
@@ -167,6 +169,8 @@ void sup_take_peer(struct sup *sup, const struct contract_peer *peer)
         arbiter_peer(sup->arbiter, rest);
     } else if (peer->size == 1 && peer->bytes[0] == SUP_PEER_SWITCHOVER) {
         sup_ask_failover(sup, 0, FAILOVER_SWITCHOVER);
+    } else if (peer->size == 1 && peer->bytes[0] == SUP_PEER_LEAVING) {
+        sup_fence_left(sup);
     } else if (peer->size > 0 && peer->bytes[0] == SUP_PEER_DIGEST) {
         sup_take_digest(sup, rest);
     } else {
@@ -335,7 +339,8 @@ void sup_act(struct sup *sup, const struct sup_act *act)
         take_alarm(sup, effect);
         break;
     case FAILOVER_EFFECT_FENCE:
-        break; /* there are no devices yet: failover_options.fences is false */
+        sup_fence_want(sup, effect->u.fence.on, effect->u.fence.leads);
+        break;
     case FAILOVER_EFFECT_REPLY:
         sup_reply(sup, act->client, effect->u.reply.ok, effect->u.reply.reason);
         break;

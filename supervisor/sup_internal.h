@@ -6,6 +6,7 @@
 #include "base/crash.h"
 #include "base/notify.h"
 #include "supervisor/arbiter.h"
+#include "supervisor/arbiter_fence.h"
 #include "supervisor/child.h"
 #include "supervisor/contract.h"
 #include "supervisor/control.h"
@@ -46,7 +47,12 @@ struct event_base;
 #define SUP_KEPT_NAME_SIZE (16 + 1 + SUP_ADDRESS_SIZE) /* "NAME=ADDRESS" */
 
 /* First byte of a message between the supervisors. */
-enum sup_peer_kind { SUP_PEER_ARBITER = 1, SUP_PEER_SWITCHOVER = 2, SUP_PEER_DIGEST = 3 };
+enum sup_peer_kind {
+    SUP_PEER_ARBITER = 1,
+    SUP_PEER_SWITCHOVER = 2,
+    SUP_PEER_DIGEST = 3,
+    SUP_PEER_LEAVING = 4 /* this host is being stopped (arbiter fence) */
+};
 
 struct sup_socket {
     int fd;        /* owned */
@@ -104,7 +110,8 @@ struct sup {
     struct failover_event queue[SUP_EVENT_COUNT_MAX];
     size_t queue_first;
     size_t queue_count;
-    struct arbiter *arbiter; /* owned; NULL: a single host */
+    struct arbiter *arbiter;     /* owned; NULL: a single host */
+    struct arbiter_fence *fence; /* owned; NULL: no fence devices */
 
     struct child child;
     struct child_user user;
@@ -231,6 +238,16 @@ void sup_relay_switchover(struct sup *sup);
 void sup_take_peer(struct sup *sup, const struct contract_peer *peer);
 
 void sup_send_peer(struct sup *sup, enum sup_peer_kind kind, struct span bytes);
+
+/* sup_fence.c */
+struct json;
+enum err_code sup_fence_open(struct sup *sup, struct err *err) WARN_UNUSED;
+void sup_fence_link(struct sup *sup, bool up);
+void sup_fence_want(struct sup *sup, bool on, bool leads);
+/* Tells the other host that this one is being stopped; and the other one has said so. */
+void sup_fence_leave(struct sup *sup);
+void sup_fence_left(struct sup *sup);
+void sup_fence_status(struct json *root, const struct sup *sup);
 
 /* sup_digest.c */
 /* Tells the other supervisor how this host is, when there is a link. About once a second. */

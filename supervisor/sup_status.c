@@ -356,6 +356,7 @@ enum err_code sup_status(const struct sup *sup, struct buf *buf, struct err *err
     add_files(root, sup);
     add_peer_address(root, sup);
     add_arbiter(root, sup);
+    sup_fence_status(root, sup);
     add_vip(root, sup);
     add_child(root, sup);
     add_watchdog(root, sup);

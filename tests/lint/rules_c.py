@@ -142,6 +142,7 @@ EXITS = {
 # (path, call): why this one is right.
 EXCEPTIONS = {
     ("approvald/ctl/program.c", "_exit"): "the forked child before exec has nothing to return to",
+    ("supervisor/agent.c", "_exit"): "the forked child before exec has nothing to return to",
     ("supervisor/child.c", "_exit"): "the forked child before exec has nothing to return to",
     ("base/conf_load.c", "free"): "scandir allocates what only free can give back",
     ("approvald/ctl/child.c", "_exit"): "the forked child before exec has nothing to return to",

@@ -28,6 +28,7 @@ void sim_fence_draw(struct world *world)
     }
     world->fence_options = (struct fence_options){.device_count = prng_once_in(prng, 3) ? 2 : 1,
                                                   .wait_ms = (uint32_t)prng_below(prng, 300),
+                                                  .leave_ms = 1500,
                                                   .delay_ms = (uint32_t)prng_range(prng, 0, 900),
                                                   .run_ms = 1500,
                                                   .pause_ms = 300,
@@ -181,9 +182,11 @@ static void give_word(struct world *world, struct host *host)
 
 static void tell(struct world *world, struct host *host)
 {
-    static const enum failover_fence hows[] = {FAILOVER_FENCE_READY, FAILOVER_FENCE_TROUBLE,
-                                               FAILOVER_FENCE_RUNNING, FAILOVER_FENCE_FAILED,
-                                               FAILOVER_FENCE_READY};
+    static const enum failover_fence hows[] = {
+        [FENCE_READY] = FAILOVER_FENCE_READY,     [FENCE_TROUBLE] = FAILOVER_FENCE_TROUBLE,
+        [FENCE_RUNNING] = FAILOVER_FENCE_RUNNING, [FENCE_FAILED] = FAILOVER_FENCE_FAILED,
+        [FENCE_DONE] = FAILOVER_FENCE_READY,      [FENCE_WAITING] = FAILOVER_FENCE_WAITING,
+    };
     const struct fence *fence = &host->supervisor.fence;
     struct failover_event event = {.type = FAILOVER_EVENT_FENCE};
 
@@ -250,6 +253,15 @@ void sim_fence_link(struct world *world, struct host *host, bool up)
     }
     host->fence_life = host_peer(world, host)->power_life;
     feed(world, host, &event);
+}
+
+void sim_fence_leaving(struct world *world, struct host *host)
+{
+    struct fence_event event = {.type = FENCE_EVENT_LEAVING};
+
+    if (world->fence && host->supervisor.running && host->supervisor.fence.up) {
+        feed(world, host, &event);
+    }
 }
 
 void sim_fence_want(struct world *world, struct host *host, bool on, bool leads)

@@ -23,6 +23,7 @@ void manual_confirm(struct world *world, struct host *host);
 void sim_fence_draw(struct world *world);
 void sim_fence_start(struct world *world, struct host *host);
 void sim_fence_link(struct world *world, struct host *host, bool up);
+void sim_fence_leaving(struct world *world, struct host *host);
 void sim_fence_want(struct world *world, struct host *host, bool on, bool leads);
 
 #endif

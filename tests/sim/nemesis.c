@@ -244,6 +244,7 @@ static void break_process(struct world *world, enum fault fault, struct prng *pr
         supervisor_kill(world, host);
         mend_later(world, host, MEND_SUPERVISOR, duration_us(prng));
     } else if (fault == FAULT_STOP && host->supervisor.running) {
+        sim_fence_leaving(world, host_peer(world, host));
         engine_leave(world, host);
         supervisor_kill(world, host);
         mend_later(world, host, MEND_SUPERVISOR, duration_us(prng));

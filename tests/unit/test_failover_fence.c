@@ -90,6 +90,20 @@ static void what_is_not_confirmed_needs_the_operator(void)
     kit_free(&kit);
 }
 
+static void a_peer_that_was_stopped_is_waited_for_aloud(void)
+{
+    struct kit kit;
+
+    unit_refused_standby(&kit);
+    tell(&kit, FAILOVER_FENCE_WAITING, "");
+    CU_ASSERT_FALSE(kit.alarms[FAILOVER_ALARM_NEEDS_OPERATOR]); /* a restart is none of his */
+    kit_wait(&kit, 200);
+    kit_cas(&kit, FAILOVER_REFUSED, NULL);
+    kit_wait(&kit, 2000);
+    CU_ASSERT(kit.alarms[FAILOVER_ALARM_NEEDS_OPERATOR]);
+    kit_free(&kit);
+}
+
 static void a_host_that_has_started_fences_nobody(void)
 {
     struct kit kit;
@@ -187,6 +201,8 @@ UNIT_MAIN("failover: fence",
            a_standby_in_sync_wants_the_silent_primary_off},
           {"the primary goes first", the_primary_goes_first},
           {"what is not confirmed needs the operator", what_is_not_confirmed_needs_the_operator},
+          {"a peer that was stopped is waited for aloud",
+           a_peer_that_was_stopped_is_waited_for_aloud},
           {"a host that has started fences nobody", a_host_that_has_started_fences_nobody},
           {"a standby whose approvald was restarted fences nobody",
            a_standby_whose_approvald_was_restarted_fences_nobody},

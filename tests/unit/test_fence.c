@@ -92,6 +92,7 @@ static void bench_init(struct bench *bench, size_t device_count)
     struct fence_options options = {.device_count = device_count,
                                     .devices = {"a", "b"},
                                     .wait_ms = 2000,
+                                    .leave_ms = 120000,
                                     .delay_ms = 5000,
                                     .run_ms = 30000,
                                     .pause_ms = 1000,
@@ -232,6 +233,26 @@ static void a_link_that_returns_ends_the_attempt_wherever_it_is(void)
     EXPECT_TEXT(ends(&bench, FENCE_CODE_OK), "(failed)");
 }
 
+static void a_host_that_is_being_stopped_is_given_longer(void)
+{
+    struct fence_event leaving = {.type = FENCE_EVENT_LEAVING};
+    struct bench bench;
+
+    bench_init(&bench, 1);
+    (void)set_link(&bench, true);
+    (void)after(&bench, 0);
+    (void)ends(&bench, FENCE_CODE_OK);
+    EXPECT_TEXT(step(&bench, &leaving), "");
+    (void)set_link(&bench, false);
+    EXPECT_TEXT(want(&bench, true, true), "(waiting)");
+    EXPECT_TEXT(after(&bench, 119999), "");
+    EXPECT_TEXT(after(&bench, 1), "off:a (running)");
+    (void)set_link(&bench, true); /* it is back: its next silence is any other */
+    (void)set_link(&bench, false);
+    EXPECT_TEXT(step(&bench, &leaving), ""); /* said on a connection that is gone */
+    EXPECT_TEXT(after(&bench, 2000), "off:a");
+}
+
 static void who_does_not_want_it_any_more_gives_no_word(void)
 {
     struct bench bench;
@@ -347,26 +368,26 @@ static void a_look_under_way_gives_way_to_an_attempt(void)
     EXPECT_TEXT(after(&bench, 2000), "off:a");
 }
 
-UNIT_MAIN("fence",
-          {"off and confirmed is the word", off_and_confirmed_is_the_word},
-          {"taken and not done is no word", taken_and_not_done_is_no_word},
-          {"whatever is unclear is no word", whatever_is_unclear_is_no_word},
-          {"an agent that hangs is cancelled and tried again",
-           an_agent_that_hangs_is_cancelled_and_tried_again},
-          {"pauses grow and end with the silence", pauses_grow_and_end_with_the_silence},
-          {"the host that does not lead waits longer", the_host_that_does_not_lead_waits_longer},
-          {"a link that returns ends the attempt wherever it is",
-           a_link_that_returns_ends_the_attempt_wherever_it_is},
-          {"who does not want it any more gives no word",
-           who_does_not_want_it_any_more_gives_no_word},
-          {"a host with two inputs is off when both are",
-           a_host_with_two_inputs_is_off_when_both_are},
-          {"a device that never said on is asked for nothing",
-           a_device_that_never_said_on_is_asked_for_nothing},
-          {"a device that says off of a host that is heard is not believed",
-           a_device_that_says_off_of_a_host_that_is_heard_is_not_believed},
-          {"a host that has just lost its power leaves its device believed",
-           a_host_that_has_just_lost_its_power_leaves_its_device_believed},
-          {"a device that does not answer is told before it is needed",
-           a_device_that_does_not_answer_is_told_before_it_is_needed},
-          {"a look under way gives way to an attempt", a_look_under_way_gives_way_to_an_attempt})
+UNIT_MAIN(
+    "fence",
+    {"off and confirmed is the word", off_and_confirmed_is_the_word},
+    {"taken and not done is no word", taken_and_not_done_is_no_word},
+    {"whatever is unclear is no word", whatever_is_unclear_is_no_word},
+    {"an agent that hangs is cancelled and tried again",
+     an_agent_that_hangs_is_cancelled_and_tried_again},
+    {"pauses grow and end with the silence", pauses_grow_and_end_with_the_silence},
+    {"the host that does not lead waits longer", the_host_that_does_not_lead_waits_longer},
+    {"a link that returns ends the attempt wherever it is",
+     a_link_that_returns_ends_the_attempt_wherever_it_is},
+    {"a host that is being stopped is given longer", a_host_that_is_being_stopped_is_given_longer},
+    {"who does not want it any more gives no word", who_does_not_want_it_any_more_gives_no_word},
+    {"a host with two inputs is off when both are", a_host_with_two_inputs_is_off_when_both_are},
+    {"a device that never said on is asked for nothing",
+     a_device_that_never_said_on_is_asked_for_nothing},
+    {"a device that says off of a host that is heard is not believed",
+     a_device_that_says_off_of_a_host_that_is_heard_is_not_believed},
+    {"a host that has just lost its power leaves its device believed",
+     a_host_that_has_just_lost_its_power_leaves_its_device_believed},
+    {"a device that does not answer is told before it is needed",
+     a_device_that_does_not_answer_is_told_before_it_is_needed},
+    {"a look under way gives way to an attempt", a_look_under_way_gives_way_to_an_attempt})

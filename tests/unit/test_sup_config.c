@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define FENCE "arbiter {\n kind = fence\n}\n"
 #define ARBITER                                                                                    \
     "arbiter {\n kind = etcd\n endpoints = {\"https://192.0.2.3:2379\"}\n certificate = \"a\"\n"   \
     " key = \"b\"\n ca = \"c\"\n}\n"
@@ -100,7 +101,11 @@ static void what_belongs_together_is_asked_for(void)
         const char *says;
     } cases[] = {
         {"pair {\n host = 1\n}\n" ARBITER, "s.conf:1: pair: cluster_id has to be given"},
-        {PAIR "}\n", "arbiter: kind none: a pair needs etcd or manual"},
+        {PAIR "}\n", "arbiter: kind none: a pair needs etcd, manual or fence"},
+        {PAIR "}\n" FENCE "fence {\n devices = {\"a b\"}\n}\n",
+         "fence: devices: a name has 1 to 31"},
+        {PAIR "}\n" FENCE "fence {\n devices = {}\n}\n", "fence: devices have to be given"},
+        {PAIR "protection = strict\n}\n" FENCE, "helps nobody (arbiter manual)"},
         {ARBITER, "s.conf:1: arbiter: kind etcd: a single host needs none"},
         {PAIR "cluster_id = \"xyz\"\n}\n" ARBITER, "cluster_id has to be 32 hexadecimal digits"},
         {PAIR "host = 2\n}\n" ARBITER, "pair: peer has to be given"},
@@ -119,6 +124,36 @@ static void what_belongs_together_is_asked_for(void)
 
         CU_ASSERT_PTR_NOT_NULL(strstr(refused(cases[i].text, &err), cases[i].says));
     }
+}
+
+static void fence_devices_are_understood(void)
+{
+    struct sup_config *config = NULL;
+    struct failover_options failover;
+    struct fence_options fence;
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL_FATAL(sup_config_parse("s", PAIR "}\n" ARBITER, &config, &err), ERR_OK);
+    CU_ASSERT_FALSE(sup_config_fence(config, &fence));
+    sup_config_free(config);
+    CU_ASSERT_EQUAL_FATAL(sup_config_parse("s", PAIR "}\n" FENCE, &config, &err), ERR_OK);
+    sup_config_failover(config, &failover);
+    CU_ASSERT(failover.fences);
+    CU_ASSERT_FALSE(failover.linearizable);
+    CU_ASSERT(sup_config_fence(config, &fence));
+    CU_ASSERT_EQUAL(fence.device_count, 1);
+    CU_ASSERT_STRING_EQUAL(fence.devices[0], "peer");
+    sup_config_free(config);
+    CU_ASSERT_EQUAL_FATAL(
+        sup_config_parse(
+            "s", PAIR "}\n" FENCE "fence {\n devices = {\"pdu-a\", \"pdu-b\"}\n wait = 1s\n}\n",
+            &config, &err),
+        ERR_OK);
+    CU_ASSERT(sup_config_fence(config, &fence));
+    CU_ASSERT_EQUAL(fence.device_count, 2);
+    CU_ASSERT_STRING_EQUAL(fence.devices[1], "pdu-b");
+    CU_ASSERT_EQUAL(fence.wait_ms, 1000);
+    sup_config_free(config);
 }
 
 static void a_reload_may_change_the_childs_times_and_nothing_else(void)
@@ -150,4 +185,5 @@ UNIT_MAIN("sup_config",
           CASE(a_whole_pair_is_understood),
           CASE(the_four_times_are_checked_against_each_other),
           CASE(what_belongs_together_is_asked_for),
+          CASE(fence_devices_are_understood),
           CASE(a_reload_may_change_the_childs_times_and_nothing_else))

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* main.c: approvald-fence: runs a fence agent for the supervisor, in a unit of its own.
+ *
+ *   approvald-fence [--devices DIR] [--timeout SECONDS] [--listen PATH]
+ *
+ * One connection is one question: "off NAME" or "status NAME" and the end of the line; the answer
+ * is one line, "exit CODE WORDS" or "failed WORDS". Whoever closes the connection ends the agent.
+ * systemd starts one for each connection, which is its standard input; with --listen it waits at
+ * PATH itself, for hosts without systemd, and for tests. What a device is stands in DIR/NAME (see
+ * supervisor/agent.h), or in the credential fence_NAME.
+ * Owns the words of that conversation. Never judges an answer: supervisor/fence.c does. */
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "supervisor/agent.h"
+#include "supervisor/fence.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define QUESTION_MS    5000U /* the supervisor says it at once */
+#define QUESTION_SIZE  64U   /* "status " and a name */
+#define TIMEOUT_S      30U
+#define TIMEOUT_S_MAX  600U
+#define CONNECTION_MAX 4 /* one asks; who was given up may not have ended yet */
+#define PATH_SIZE      512U
+#define PATH_LIMIT     256U
+
+struct arguments {
+    const char *devices;
+    const char *listen; /* NULL: the connection is standard input */
+    uint32_t timeout_ms;
+};
+
+static void say(int fd, const char *text)
+{
+    (void)send(fd, text, strlen(text), MSG_NOSIGNAL); /* who asked may be gone: nobody else waits */
+}
+
+/* One line. False: none came. */
+static bool hear(int fd, char line[QUESTION_SIZE])
+{
+    uint64_t until_ms = clock_boot_ms(clock_host()) + QUESTION_MS;
+    size_t used = 0;
+
+    for (;;) {
+        struct pollfd one = {.fd = fd, .events = POLLIN};
+        uint64_t now_ms = clock_boot_ms(clock_host());
+        ssize_t size;
+
+        if (now_ms >= until_ms || poll(&one, 1, (int)(until_ms - now_ms)) <= 0) {
+            return false;
+        }
+        size = recv(fd, line + used, QUESTION_SIZE - 1 - used, MSG_DONTWAIT);
+        if (size <= 0) {
+            return false;
+        }
+        used += (size_t)size;
+        line[used] = '\0';
+        if (line[used - 1] == '\n') {
+            line[used - 1] = '\0';
+            return strlen(line) == used - 1;
+        }
+        if (used == QUESTION_SIZE - 1) {
+            return false;
+        }
+    }
+}
+
+static bool is_name(const char *name)
+{
+    size_t size = strlen(name);
+
+    for (size_t i = 0; i < size; i++) {
+        if (!isalnum((unsigned char)name[i]) && name[i] != '-' && name[i] != '_') {
+            return false;
+        }
+    }
+    return size > 0 && size < FENCE_NAME_SIZE;
+}
+
+static enum err_code
+read_device(const char *folder, const char *name, struct agent_device *device, struct err *err)
+{
+    const char *credentials = getenv("CREDENTIALS_DIRECTORY");
+    char path[PATH_SIZE];
+    bool secure = folder == NULL && credentials != NULL;
+
+    if (folder == NULL && !secure) {
+        return err_set(err, ERR_INVALID, "neither --devices nor credentials");
+    }
+    (void)snprintf(path, sizeof(path), "%.*s/%s%s", (int)PATH_LIMIT, secure ? credentials : folder,
+                   secure ? "fence_" : "", name); /* fits */
+    return agent_device_read(path, secure, device, err);
+}
+
+static void answer(int fd, const struct agent_end *end)
+{
+    char line[AGENT_TEXT_SIZE + 32];
+
+    if (end->exited) {
+        (void)snprintf(line, sizeof(line), "exit %d %s\n", end->code, end->text); /* fits */
+    } else {
+        (void)snprintf(line, sizeof(line), "failed %s\n", end->text);
+    }
+    say(fd, line);
+}
+
+static void serve(const struct arguments *arguments, int fd)
+{
+    struct agent_device device;
+    struct agent_end end = {.exited = false};
+    struct err err = ERR_INIT;
+    char line[QUESTION_SIZE];
+    const char *action = NULL;
+    const char *name;
+
+    if (!hear(fd, line)) {
+        return;
+    }
+    name = strchr(line, ' ');
+    if (strncmp(line, "off ", 4) == 0) {
+        action = "off";
+    } else if (strncmp(line, "status ", 7) == 0) {
+        action = "status";
+    }
+    if (action == NULL || !is_name(name + 1)) {
+        say(fd, "failed not understood\n");
+    } else if (read_device(arguments->devices, name + 1, &device, &err) != ERR_OK) {
+        (void)snprintf(end.text, sizeof(end.text), "%.100s", err.message); /* fits */
+        answer(fd, &end);
+    } else {
+        agent_run(&device, action, fd, arguments->timeout_ms, &end);
+        mem_wipe(&device, sizeof(device));
+        answer(fd, &end);
+    }
+}
+
+/* ---- Without systemd ---- */
+
+static int open_socket(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd;
+
+    if (strlen(path) >= sizeof(address.sun_path)) {
+        return -1;
+    }
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path); /* fits */
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    (void)unlink(path); /* of one that ended without a word; bind says what is wrong */
+    (void)umask(0177);  /* for who may connect: this user alone */
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+        listen(fd, CONNECTION_MAX) != 0) {
+        return -1;
+    }
+    return fd;
+}
+
+static int listen_at(const struct arguments *arguments)
+{
+    struct sigaction reap = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT};
+    int fd = open_socket(arguments->listen);
+
+    if (fd < 0) {
+        perror(arguments->listen);
+        return EX_OSERR;
+    }
+    (void)sigaction(SIGCHLD, &reap, NULL); /* nobody asks how a connection ended */
+    for (;;) {
+        int connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+        pid_t pid;
+
+        if (connection < 0) {
+            if (errno == EINTR || errno == ECONNABORTED) {
+                continue;
+            }
+            perror("accept");
+            return EX_OSERR;
+        }
+        pid = fork();
+        if (pid == 0) {
+            struct sigaction wait = {.sa_handler = SIG_DFL};
+
+            (void)sigaction(SIGCHLD, &wait, NULL);
+            (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+            (void)close(fd);
+            serve(arguments, connection);
+            _exit(EX_OK);
+        }
+        (void)close(connection);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {{"devices", required_argument, NULL, 'd'},
+                                            {"timeout", required_argument, NULL, 't'},
+                                            {"listen", required_argument, NULL, 'l'},
+                                            {NULL, 0, NULL, 0}};
+    struct arguments arguments = {.timeout_ms = TIMEOUT_S * 1000U};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    unsigned long seconds;
+    int option;
+
+    (void)sigaction(SIGPIPE, &ignore, NULL);
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (option) {
+        case 'd':
+            arguments.devices = optarg;
+            break;
+        case 'l':
+            arguments.listen = optarg;
+            break;
+        case 't':
+            seconds = strtoul(optarg, NULL, 10);
+            if (seconds == 0 || seconds > TIMEOUT_S_MAX) {
+                (void)fputs("approvald-fence: --timeout: 1 to 600 seconds\n", stderr);
+                return EX_USAGE;
+            }
+            arguments.timeout_ms = (uint32_t)seconds * 1000U;
+            break;
+        default:
+            return EX_USAGE;
+        }
+    }
+    if (optind < argc) {
+        (void)fputs("approvald-fence: takes options only\n", stderr);
+        return EX_USAGE;
+    }
+    if (arguments.listen != NULL) {
+        return listen_at(&arguments);
+    }
+    serve(&arguments, STDIN_FILENO);
+    return EX_OK;
+}
