@@ -250,6 +250,42 @@ static void check_arbiter(struct doctor *doctor, const struct json *status)
     }
 }
 
+/* What a device said last, at most fence.monitor ago: that it will do is known before it has to. */
+static void check_device(struct doctor *doctor, const struct json *device)
+{
+    char name[WORD_SIZE];
+    char problem[REASON_SIZE];
+    char says[WORD_SIZE];
+
+    word(device, "name", name, sizeof name);
+    if (!flag(device, "known")) {
+        doctor_say(doctor, DOCTOR_WARN, "fence: %s has not been asked yet: try again", name);
+    } else if (word(device, "problem", problem, sizeof problem)[0] != '\0') {
+        doctor_say(doctor, DOCTOR_FAIL, "fence: %s: %s: no takeover by itself until it answers",
+                   name, problem);
+    } else {
+        doctor_say(doctor, flag(device, "believed") ? DOCTOR_OK : DOCTOR_WARN,
+                   "fence: %s said %" PRIu64 " s ago that the other host is %s%s", name,
+                   number(device, "age_ms") / 1000, word(device, "says", says, sizeof says),
+                   flag(device, "believed")
+                       ? ""
+                       : ": it is used only when it has said on of a host that is heard");
+    }
+}
+
+static void check_fence(struct doctor *doctor, const struct json *status)
+{
+    const struct json *device = json_first(json_path(status, "fence.devices"));
+    char problem[REASON_SIZE];
+
+    if (device != NULL && word(status, "fence.problem", problem, sizeof problem)[0] != '\0') {
+        doctor_say(doctor, DOCTOR_FAIL, "fence: %s", problem);
+    }
+    for (; device != NULL; device = json_next(device)) {
+        check_device(doctor, device);
+    }
+}
+
 static void check_vrrp(struct doctor *doctor, const struct json *status)
 {
     bool here = flag(status, "vip.here");
@@ -424,6 +460,7 @@ static void check_all(struct doctor *doctor, const struct json *status, const st
     check_agreement(doctor, status);
     check_clock(doctor, status);
     check_arbiter(doctor, status);
+    check_fence(doctor, status);
     check_certificate(doctor, status, "pair");
     check_certificate(doctor, status, "arbiter");
     check_vrrp(doctor, status);

@@ -206,6 +206,30 @@ static void show_arbiter(const struct json *status)
     show_peer_arbiter(status);
 }
 
+/* Arbiter "fence": what each device said last of the other host. */
+static void show_fence(const struct json *status)
+{
+    const struct json *device = json_first(json_path(status, "fence.devices"));
+    char phase[16];
+    char problem[200];
+
+    if (!json_is_object(json_get(status, "fence"))) {
+        return;
+    }
+    (void)printf("  fence       %s", text(status, "fence.phase", phase, sizeof phase));
+    if (text(status, "fence.problem", problem, sizeof problem)[0] != '\0') {
+        (void)printf(": %s", problem);
+    }
+    for (; device != NULL; device = json_next(device)) {
+        char name[40];
+        char says[8];
+
+        (void)printf("; %s says %s", text(device, "name", name, sizeof name),
+                     text(device, "says", says, sizeof says)[0] == '\0' ? "nothing" : says);
+    }
+    (void)printf("\n");
+}
+
 static void show_vip(const struct json *status)
 {
     char address[64];
@@ -342,6 +366,7 @@ void show_pair(const struct json *status, const struct show_lag *lag)
         (void)printf("  protection  %s (%s)\n", protection(status),
                      text(status, "protection", word, sizeof word));
         show_arbiter(status);
+        show_fence(status);
         show_vip(status);
     }
     show_child(status);

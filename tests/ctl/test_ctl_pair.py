@@ -238,6 +238,21 @@ class Doctor(PairTest):
                           "--program", self.program())  # fmt: skip
         self.assertEqual({line["mark"] for line in json.loads(done.out)}, {"ok"})
 
+    def test_fence_devices_that_would_not_do(self):
+        good = {"name": "pdu", "says": "on", "believed": True, "known": True, "age_ms": 9000,
+                "problem": ""}  # fmt: skip
+        fence = {"phase": "ready", "problem": "", "devices": [good]}
+        out = self.doctor(0, fence=fence)
+        self.assertRegex(out, "ok +fence: pdu said 9 s ago that the other host is on")
+        bad = {**good, "says": "", "problem": "status: no answer in time"}
+        out = self.doctor(119, fence={**fence, "phase": "trouble", "devices": [good, bad]})
+        self.assertRegex(out, "FAIL +fence: pdu: status: no answer in time: no takeover")
+        wrong = {**good, "says": "off", "believed": False}
+        out = self.doctor(119, fence={"phase": "trouble", "problem": "pdu: a wrong plug?",
+                                      "devices": [wrong]})  # fmt: skip
+        self.assertRegex(out, "FAIL +fence: pdu: a wrong plug[?]")
+        self.assertRegex(out, "warn +fence: pdu said 9 s ago that the other host is off")
+
     def test_certificates_that_end_soon_or_have_ended(self):
         self.files["pair"] = self.certificate("soon", days=10)
         out = self.doctor(0)
