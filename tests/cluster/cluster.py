@@ -18,6 +18,7 @@ import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cases  # noqa: E402  the path is set above
+import fencecases  # noqa: E402,F401  enters its cases
 import nemesis  # noqa: E402
 import netns  # noqa: E402
 from verify import Verifier  # noqa: E402

@@ -112,7 +112,7 @@ class Host:
             cluster=CLUSTER_ID, where=where, pair_ca=world.pair_ca.ca, etcd_ca=world.etcd_ca.ca,
             etcd=f"https://{ADDRESSES['arbiter']}:{ETCD}", vip=VIP, own_address=self.address,
             peer_address=ADDRESSES[other(self.name)],
-            pair_extra=world.pair_extra, arbiter=world.arbiter, **options, **self.files))
+            pair_extra=world.pair_extra, arbiter=world.arbiter, **options, **self.files) + world.more_config(self))
         library = os.path.join(BUILD, "tests", "cluster", "hurt.so")
         exports = "".join(f"export {name}='{value}'\n"
                           for name, value in self.hurt.environment(library).items())
@@ -131,15 +131,15 @@ class Host:
 
     def start_supervisor(self):
         pin = [] if self.processor is None else ["taskset", "--cpu-list", str(self.processor)]
-        self.supervisor = self._spawn("supervisor", *pin, SUPERVISOR, "--config",
+        self.supervisor = self.spawn("supervisor", *pin, SUPERVISOR, "--config",
                                       self.path("supervisor.conf"))
 
     def start_keepalived(self):
-        self.keepalived = self._spawn(
+        self.keepalived = self.spawn(
             "keepalived", "keepalived", "-n", "-l", "-D", "-P", "-f", self.path("keepalived.conf"),
             "-p", self.path("run", "keepalived.pid"), "-r", self.path("run", "vrrp.pid"))
 
-    def _spawn(self, name, *command):
+    def spawn(self, name, *command):
         with open(self.path(name + ".log"), "ab") as log:
             return subprocess.Popen(self.member.command(*command), stdin=subprocess.DEVNULL,
                                     stdout=log, stderr=log, start_new_session=True)
@@ -152,6 +152,7 @@ class Host:
         self.member.run("ip", "address", "del", f"{VIP}/24", "dev", "eth0", check=False)
         self.world.net.plug(self.name)
         self.hurt.clear()
+        self.world.booted(self)
         self.start_supervisor()
         wait(lambda: os.path.exists(self.path("run", "vip-eligible")) or self._check(),
              f"{self.name}'s supervisor is up")
@@ -316,6 +317,13 @@ class World:
     def prepare(self):
         """For a World with more in it: before the hosts are made."""
 
+    def more_config(self, _host):
+        """What else stands in a host's supervisor.conf."""
+        return ""
+
+    def booted(self, host):
+        """Before its supervisor starts."""
+
     def slack_config(self):
         """What stands in the hosts' slack section."""
         return (f'api_url = "http://{ADDRESSES["client"]}:{SLACK}/api/"\n'
@@ -344,7 +352,7 @@ class World:
         for host in self.hosts.values():
             host.write_keepalived_conf()
         self["A"].power_on()
-        together = self.arbiter == "manual" or "strict" in self.pair_extra
+        together = self.arbiter in ("manual", "fence") or "strict" in self.pair_extra
         if together:
             self["B"].power_on()  # the register is on both; one strict host alone answers nothing
         wait(self["A"].is_up, "A's approvald is up")
