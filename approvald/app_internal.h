@@ -25,6 +25,7 @@ struct api;
 struct api_options;
 struct app_backup;
 struct cardsweep;
+struct people;
 struct directory;
 struct event;
 struct event_base;
@@ -112,6 +113,7 @@ struct app {
     struct webhook *webhook;
     struct sender *sender;
     struct cardsweep *cardsweep; /* owned, or NULL without Slack */
+    struct people *people;       /* owned, or NULL without Slack */
     struct api *api;
     struct event *signals[APP_SIGNALS];
     struct event *tick;

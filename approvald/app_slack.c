@@ -10,6 +10,7 @@
 #include "approvald/slack/home.h"
 #include "approvald/slack/inbound.h"
 #include "approvald/slack/limits.h"
+#include "approvald/slack/people.h"
 #include "approvald/slack/sender.h"
 #include "approvald/slack/socketmode.h"
 #include "approvald/slack/webapi.h"
@@ -239,6 +240,11 @@ enum err_code app_slack_new(struct app *app, struct err *err)
             return err_wrap(err, rc, "slack");
         }
     }
+    if (rc == ERR_OK && app->directory != NULL) {
+        rc = people_new(app->directory, app->service, app->metrics, &app->people, err);
+        sender.people = people_start;
+        sender.people_driver = app->people;
+    }
     if (rc == ERR_OK) {
         sender.webapi = app->webapi;
         sender.webhook_driver = app->webhook;
@@ -351,6 +357,8 @@ void app_slack_free(struct app *app)
 {
     cardsweep_free(app->cardsweep);
     app->cardsweep = NULL;
+    people_free(app->people);
+    app->people = NULL;
     sender_free(app->sender);
     app->sender = NULL;
     slack_inbound_free(app->inbound);

@@ -66,6 +66,7 @@ void approval_open(const struct request *request,
     approval_set_clocks(policy, &effects->after);
     (void)effects_audit(effects, AUDIT_CREATED, false, request->title); /* the only one */
     effects_cards(effects, policy);
+    effects_ask(effects, policy);
 }
 
 /* What may not be used yet does not lapse before it may. */

@@ -65,10 +65,11 @@ struct approval_raise {
 /* Escalation and reminder, then a decision (or a broken glass) and its outcome. */
 #define APPROVAL_AUDIT_COUNT_MAX 4
 /* In each channel two cards and four entries, a direct message to the requester twice, one to each
- * of those who are told of a broken glass, and all webhooks four times: escalation and reminder,
- * and then the event itself, which is two when the glass is broken. */
+ * of those who are told of a broken glass, the search for people twice, and all webhooks four
+ * times: escalation and reminder, and then the event itself, which is two when the glass is broken.
+ */
 #define APPROVAL_RAISE_COUNT_MAX                                                                   \
-    (6 * APPROVAL_CHANNEL_COUNT_MAX + 2 + CORE_GLASS_TELL_COUNT_MAX +                              \
+    (6 * APPROVAL_CHANNEL_COUNT_MAX + 4 + CORE_GLASS_TELL_COUNT_MAX +                              \
      4 * CORE_POLICY_WEBHOOK_COUNT_MAX)
 
 /* "U0BEN for U0ANA, U0CARA": everybody who approved, when one of them did in another's place. */
@@ -87,7 +88,11 @@ struct approval_effects {
     struct approval_audit audits[APPROVAL_AUDIT_COUNT_MAX];
     uint32_t raise_count;
     struct approval_raise raises[APPROVAL_RAISE_COUNT_MAX];
-    char text[32]; /* of a result, for detail and text above: effects must not be copied */
+    /* Whose direct messages have a copy of the card only the store knows. */
+    bool copies;           /* all of them have to show it */
+    bool reminds;          /* and there is an entry under those of who has not decided yet: */
+    uint32_t remind_audit; /* index of the audit entry that it tells of */
+    char text[32];         /* of a result, for detail and text above: effects must not be copied */
     char people[APPROVAL_PEOPLE_SIZE]; /* who approved for whom, likewise */
 };
 

@@ -94,6 +94,21 @@ void effects_cards(struct approval_effects *effects, const struct policy *policy
     for (uint32_t i = 0; i < count; i++) {
         add_raise(effects, (struct approval_raise){.surface = SURFACE_CARD, .target = channels[i]});
     }
+    effects->copies = policy->direct_approvers;
+}
+
+void effects_ask(struct approval_effects *effects, const struct policy *policy)
+{
+    if (policy->direct_approvers) {
+        add_raise(effects, (struct approval_raise){.surface = SURFACE_PEOPLE,
+                                                   .target = SPAN_LITERAL(ROUTE_TARGET)});
+    }
+}
+
+void effects_remind(struct approval_effects *effects, const struct policy *policy, uint32_t audit)
+{
+    effects->reminds = policy->direct_approvers;
+    effects->remind_audit = audit;
 }
 
 void effects_entries(struct approval_effects *effects,

@@ -40,6 +40,10 @@ void effects_webhooks(struct approval_effects *effects,
                       struct span user,
                       struct span text);
 void effects_direct(struct approval_effects *effects, const struct policy *policy);
+/* Who may decide has to be found out, and to be given a card, where the policy says so. */
+void effects_ask(struct approval_effects *effects, const struct policy *policy);
+/* Those who have one and have not decided are reminded. */
+void effects_remind(struct approval_effects *effects, const struct policy *policy, uint32_t audit);
 /* Those who are told directly of a broken glass. */
 void effects_tell(struct approval_effects *effects, const struct policy *policy);
 

@@ -138,6 +138,7 @@ static void escalate(const struct policy *policy, uint64_t now_ms, struct approv
     clocks->escalate_ms = 0;
     clocks->escalated_ms = now_ms;
     audit = effects_audit(effects, AUDIT_ESCALATED, true, SPAN_NONE);
+    effects_ask(effects, policy);
     effects_card(effects, policy, audit, SPAN_NONE, SPAN_NONE);
     effects_webhooks(effects, policy, audit, SPAN_NONE, SPAN_NONE);
 }
@@ -149,6 +150,8 @@ static void remind(const struct policy *policy, struct approval_effects *effects
     effects->after.clocks.remind_ms = 0;
     audit = effects_audit(effects, AUDIT_REMINDED, true, SPAN_NONE);
     effects_entries(effects, policy, audit, SPAN_NONE, SPAN_NONE);
+    effects_remind(effects, policy, audit);
+    effects_ask(effects, policy); /* who has become one of them since */
     effects_webhooks(effects, policy, audit, SPAN_NONE, SPAN_NONE);
 }
 

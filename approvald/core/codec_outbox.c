@@ -72,7 +72,7 @@ enum err_code codec_row_decode(struct span bytes, struct outbox_row *ret_row, st
     unpack_init(&unpack, bytes);
     (void)codec_range(&unpack, VERSION, VERSION); /* a failure is remembered by the cursor */
     unpack_copy(&unpack, ret_row->request.bytes, REQUEST_ID_SIZE);
-    ret_row->surface = codec_range(&unpack, SURFACE_CARD, SURFACE_WEBHOOK);
+    ret_row->surface = codec_range(&unpack, SURFACE_CARD, SURFACE_PEOPLE);
     ret_row->target = unpack_text(&unpack);
     ret_row->wanted = unpack_u32(&unpack);
     ret_row->sent = unpack_u32(&unpack);

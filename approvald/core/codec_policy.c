@@ -8,10 +8,10 @@
  * (text name | u8 quorum | u8 alternative | u64 users | u8 groups) | with flag 64: a section of
  * codec_clocks | with flag 128: text fields (codec_fields.c) | in version 2: u8 parts, those that
  * are not all defaults, in the order of their numbers: 1: a section of codec_glass; 2: a section of
- * codec_windows; 4: list of text, further channels; without content 16: delegation, 32: step_up,
- * 128: it names channels or e-mail addresses. retention: u8 version (1) | u32 version | u64
- * requests_ms, audit_ms, applied_ms | text applied_by. Never judges whether a policy makes sense:
- * policy_check does, before it is stored. */
+ * codec_windows; 4: list of text, further channels; without content 8: direct_approvers, 16:
+ * delegation, 32: step_up, 128: it names channels or e-mail addresses. retention: u8 version (1) |
+ * u32 version | u64 requests_ms, audit_ms, applied_ms | text applied_by. Never judges whether a
+ * policy makes sense: policy_check does, before it is stored. */
 #include "approvald/core/codec.h"
 #include "approvald/core/codec_clocks.h"
 #include "approvald/core/codec_glass.h"
@@ -34,11 +34,12 @@ enum policy_part {
     PART_GLASS = 1,
     PART_WINDOWS = 2,
     PART_CHANNELS = 4,
+    PART_DIRECT = 8,      /* without content */
     PART_DELEGATION = 16, /* without content */
     PART_STEP_UP = 32,    /* likewise */
     PART_NAMES = 128,     /* without content, see policy_parts */
-    PART_ALL =
-        PART_GLASS | PART_WINDOWS | PART_CHANNELS | PART_DELEGATION | PART_STEP_UP | PART_NAMES,
+    PART_ALL = PART_GLASS | PART_WINDOWS | PART_CHANNELS | PART_DIRECT | PART_DELEGATION |
+               PART_STEP_UP | PART_NAMES,
 };
 
 enum policy_flag {
@@ -133,6 +134,7 @@ static uint8_t policy_parts(const struct policy *policy)
     parts |= codec_policy_glass_set(&policy->glass) ? PART_GLASS : 0U;
     parts |= codec_policy_windows_set(&policy->windows) ? PART_WINDOWS : 0U;
     parts |= policy->more_channel_count > 0 ? PART_CHANNELS : 0U;
+    parts |= policy->direct_approvers ? PART_DIRECT : 0U;
     parts |= policy->delegation ? PART_DELEGATION : 0U;
     parts |= policy->step_up ? PART_STEP_UP : 0U;
     parts |= has_names(policy) ? PART_NAMES : 0U;
@@ -175,6 +177,7 @@ static uint8_t read_parts(struct unpack *unpack, struct policy *policy)
         policy->more_channel_count =
             codec_read_texts(unpack, policy->more_channels, CORE_CHANNEL_COUNT_MAX - 1);
     }
+    policy->direct_approvers = (parts & PART_DIRECT) != 0;
     policy->delegation = (parts & PART_DELEGATION) != 0;
     policy->step_up = (parts & PART_STEP_UP) != 0;
     return parts;

@@ -168,6 +168,17 @@ enum refusal eligible_try(const struct policy *policy,
     return eligible_check(&request, policy, &event, ret_need_facts);
 }
 
+bool eligible_may_help(const struct request *request,
+                       const struct policy *policy,
+                       struct span user,
+                       const struct facts *facts)
+{
+    struct approval_event event = approval_by(user, facts);
+    bool unknown; /* then he might */
+
+    return eligible_check(request, policy, &event, &unknown) == REFUSAL_NONE;
+}
+
 uint32_t eligible_behalfs(const struct policy *policy,
                           struct span requester,
                           struct span user,

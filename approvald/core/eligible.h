@@ -20,6 +20,12 @@ enum refusal eligible_try(const struct policy *policy,
                           const struct facts *facts,
                           uint32_t *ret_needs,
                           bool *ret_need_facts);
+/* Would this person's approval help the request now, as far as is known of him? Who is not known
+ * might. */
+bool eligible_may_help(const struct request *request,
+                       const struct policy *policy,
+                       struct span user,
+                       const struct facts *facts);
 /* In whose place could he do so, as far as is certain; how many. */
 uint32_t eligible_behalfs(const struct policy *policy,
                           struct span requester,

@@ -107,6 +107,11 @@
 /* Cards of a request, one in each of its policy's channels: a team's, the owners', an auditor's.
  * Every change of a request changes all of them, and Slack takes 50 changes a minute. */
 #define CORE_CHANNEL_COUNT_MAX 4
+/* Copies of a card in the direct messages of who may approve: an outcome is on all of them within
+ * half a minute. More people than this are told by a channel. */
+#define CORE_DIRECT_COUNT_MAX 20
+/* Those who are asked at first, and as many whom an escalation or time adds. */
+#define CORE_COPY_COUNT_MAX (2 * CORE_DIRECT_COUNT_MAX)
 
 static_assert(CORE_QUORUM_MAX + CORE_REJECTIONS_MAX <= CORE_DECISION_COUNT_MAX,
               "a quorum and the rejections beside it must fit in the decisions");

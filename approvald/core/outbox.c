@@ -17,6 +17,7 @@ bool outbox_is_level(enum surface surface)
     switch (surface) {
     case SURFACE_CARD:
     case SURFACE_DIRECT:
+    case SURFACE_PEOPLE:
         return true;
     case SURFACE_THREAD:
     case SURFACE_NOTICE:
@@ -296,7 +297,7 @@ bool outbox_row_invariant(const struct outbox_row *row)
 {
     bool level = outbox_is_level(row->surface);
 
-    if (row->surface < SURFACE_CARD || row->surface > SURFACE_WEBHOOK) {
+    if (row->surface < SURFACE_CARD || row->surface > SURFACE_PEOPLE) {
         return false;
     }
     if (row->target.size == 0 || row->target.size > CORE_NAME_SIZE_MAX) {

@@ -37,7 +37,7 @@ enum outbox_place {
     OUTBOX_GONE,     /* nothing is owed and nothing is worth keeping */
 };
 
-/* True for surfaces that show a revision (card, direct), false for ordered lists. */
+/* True for surfaces that show a revision (card, direct, people), false for ordered lists. */
 bool outbox_is_level(enum surface surface);
 /* An empty row: nothing is owed yet. target is borrowed. */
 void outbox_init(struct outbox_row *row,

@@ -258,6 +258,7 @@ enum field {
     FIELD_FIELDS,
     FIELD_DELEGATION,
     FIELD_STEP_UP,
+    FIELD_DIRECT_APPROVERS,
     FIELD_CLOCKS, /* and those behind it: policy_clocks.c's, then policy_glass.c's */
 };
 #define FIELD_GLASS   ((size_t)FIELD_CLOCKS + POLICY_CLOCKS_FIELD_COUNT)
@@ -281,6 +282,7 @@ static const char *const field_names[] = {
     [FIELD_FIELDS] = "fields",
     [FIELD_DELEGATION] = "delegation",
     [FIELD_STEP_UP] = "step_up",
+    [FIELD_DIRECT_APPROVERS] = "direct_approvers",
 };
 
 static_assert(sizeof field_names / sizeof field_names[0] + POLICY_CLOCKS_FIELD_COUNT +
@@ -404,6 +406,8 @@ policy_field_format(const struct policy *policy, size_t index, struct buf *buf, 
         return format_bool(policy->delegation, buf, err);
     case FIELD_STEP_UP:
         return format_bool(policy->step_up, buf, err);
+    case FIELD_DIRECT_APPROVERS:
+        return format_bool(policy->direct_approvers, buf, err);
     case FIELD_CLOCKS:
         break;
     }
@@ -473,6 +477,8 @@ bool policy_field_equal(const struct policy *a, const struct policy *b, size_t i
         return a->delegation == b->delegation;
     case FIELD_STEP_UP:
         return a->step_up == b->step_up;
+    case FIELD_DIRECT_APPROVERS:
+        return a->direct_approvers == b->direct_approvers;
     case FIELD_CLOCKS:
         break;
     }
@@ -508,6 +514,7 @@ static bool is_rule(size_t index)
     case FIELD_EXPIRES_AFTER:
     case FIELD_LAPSES_AFTER:
     case FIELD_WEBHOOKS:
+    case FIELD_DIRECT_APPROVERS:
     case FIELD_FIELDS: /* what is asked, not who decides */
     case FIELD_CLOCKS:
         break;

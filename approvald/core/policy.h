@@ -33,7 +33,7 @@ policy_needs_format(const struct policy *policy, struct buf *buf, struct err *er
 bool policy_needs_equal(const struct policy *a, const struct policy *b);
 
 /* The fields that people set, in the order in which a difference shows them. */
-#define POLICY_FIELD_COUNT 27
+#define POLICY_FIELD_COUNT 28
 /* As in the policy's text; index < POLICY_FIELD_COUNT. */
 const char *policy_field_name(size_t index);
 /* Appends the value of a field for people: "2", "24h", "U1, S2", "yes". */

@@ -237,6 +237,7 @@ struct policy {
     struct policy_windows windows;
     uint32_t more_channel_count; /* further channels with a card each; none without a first one */
     struct span more_channels[CORE_CHANNEL_COUNT_MAX - 1];
+    bool direct_approvers; /* do those who may decide get a card each? default: no */
 };
 
 /* A person who is stood in for, as far as he is known: see struct facts. */
@@ -340,12 +341,17 @@ enum refusal {
 
 /* Where a request shows. One outbox row per (request, surface, target). */
 enum surface {
-    SURFACE_CARD = 1, /* target: channel id. The card, updated in place */
-    SURFACE_THREAD,   /* target: channel id. Ordered replies under the card, one per decision */
+    SURFACE_CARD = 1, /* target: channel id, or the id of a person, for a copy in his direct
+                         messages. The card, updated in place */
+    SURFACE_THREAD,   /* target: as the card's. Ordered replies under it, one per decision; under a
+                         copy reminders alone */
     SURFACE_DIRECT,   /* target: user id. Direct message to the requester */
     SURFACE_NOTICE,   /* target: user id. Ephemeral answer to a press that changed nothing */
     SURFACE_WEBHOOK,  /* target: name of a configured destination. Ordered events */
+    SURFACE_PEOPLE,   /* target: ROUTE_TARGET. Who gets a copy of the card has to be found out; it
+                         is shown by the copies */
 };
+#define ROUTE_TARGET "approvers"
 
 struct outbox_item {
     uint32_t id;      /* unique in its request; stable over retries: part of the delivery id */

@@ -365,6 +365,9 @@ static enum err_code show_rules(const struct json *test, struct err *err)
         rc = show_group("does not decide what its own members ask for: ", at, err);
     }
     if (rc == ERR_OK) {
+        rc = policy_look_routes(test, err);
+    }
+    if (rc == ERR_OK) {
         rc = show_glass(test, err);
     }
     return rc == ERR_OK ? show_claim(test, err) : rc;

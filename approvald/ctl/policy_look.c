@@ -16,6 +16,10 @@
     32 /* policies of one apply; the others are in slack check a minute later                      \
         */
 
+#define NOWHERE                                                                                    \
+    "requests are shown nowhere in Slack but in the Homes of approvers; name a channel, or say "   \
+    "direct_approvers = true"
+
 int policy_look_get(struct ctl *ctl,
                     const char *name,
                     const char *requester,
@@ -130,6 +134,76 @@ static enum err_code warn_emails(const char *policy, const struct json *test, st
     return rc;
 }
 
+/* "up to 22 people may approve, only the first 20 get one"; nothing where all get one. "Up to", for
+ * somebody may be in two groups, or be the requester. */
+static enum err_code
+say_too_many(const struct json *test, struct buf *line, bool *ret_too_many, struct err *err)
+{
+    bool channel = json_first(json_get(test, "channels")) != NULL;
+    uint64_t people = 0;
+    uint64_t limit = 0;
+
+    *ret_too_many = json_u64(json_get(test, "direct"), "people", &people) &&
+                    json_u64(json_get(test, "direct"), "limit", &limit) && people > limit;
+    if (!*ret_too_many) {
+        return ERR_OK;
+    }
+    return buf_append_format(line, err,
+                             channel
+                                 ? "none, up to %llu people may approve and %llu at most would "
+                                   "get one; the channels have the card"
+                                 : "up to %llu people may approve, only the first %llu get one; "
+                                   "name a channel",
+                             (unsigned long long)people, (unsigned long long)limit);
+}
+
+enum err_code policy_look_routes(const struct json *test, struct err *err)
+{
+    AUTO_BUF struct buf *line = NULL;
+    const struct json *channels = json_get(test, "channels");
+    bool direct = json_is_object(json_get(test, "direct"));
+    bool too_many = false;
+    enum err_code rc = buf_new(CTL_BODY_SIZE_MAX, &line, err);
+
+    for (const struct json *at = json_first(channels); rc == ERR_OK && at != NULL;
+         at = json_next(at)) {
+        rc = buf_append_format(line, err, "%s%.*s", at == json_first(channels) ? "" : ", ",
+                               SPAN_ARGS(json_string(at)));
+    }
+    if (rc == ERR_OK && buf_size(line) > 0) {
+        rc = ctl_print_line("shown in ", buf_span(line), err);
+        buf_clear(line);
+    } else if (rc == ERR_OK && !direct) {
+        rc = ctl_print_line("", SPAN_LITERAL(NOWHERE), err);
+    }
+    if (rc == ERR_OK && direct) {
+        rc = say_too_many(test, line, &too_many, err);
+    }
+    if (rc == ERR_OK && direct && !too_many) {
+        rc = buf_append_text(line, "to everybody who may approve", err);
+    }
+    return rc == ERR_OK && direct ? ctl_print_line("direct messages: ", buf_span(line), err) : rc;
+}
+
+static enum err_code warn_routes(const char *policy, const struct json *test, struct err *err)
+{
+    AUTO_BUF struct buf *line = NULL;
+    bool channel = json_first(json_get(test, "channels")) != NULL;
+    bool too_many = false;
+    enum err_code rc = buf_new(CTL_BODY_SIZE_MAX, &line, err);
+
+    if (rc == ERR_OK) {
+        rc = say_too_many(test, line, &too_many, err);
+    }
+    if (rc == ERR_OK && too_many) {
+        return warn(policy, SPAN_LITERAL("direct messages"), buf_text(line), SPAN_NONE, err);
+    }
+    if (rc == ERR_OK && !channel && !json_is_object(json_get(test, "direct"))) {
+        return warn(policy, SPAN_LITERAL("channel"), NOWHERE, SPAN_NONE, err);
+    }
+    return rc;
+}
+
 static enum err_code warn_of(const char *policy, const struct json *test, struct err *err)
 {
     enum err_code rc = ERR_OK;
@@ -138,7 +212,10 @@ static enum err_code warn_of(const char *policy, const struct json *test, struct
          rc == ERR_OK && need != NULL; need = json_next(need)) {
         rc = warn_groups(policy, need, err);
     }
-    return rc == ERR_OK ? warn_emails(policy, test, err) : rc;
+    if (rc == ERR_OK) {
+        rc = warn_emails(policy, test, err);
+    }
+    return rc == ERR_OK ? warn_routes(policy, test, err) : rc;
 }
 
 void policy_look(struct ctl *ctl, const struct json *applied)

@@ -20,4 +20,7 @@ int policy_look_get(struct ctl *ctl,
                     const char *approver,
                     const struct client_reply **ret_reply);
 
+/* Where the requests of a policy are shown, as its test says it, in a line or two. */
+enum err_code policy_look_routes(const struct json *test, struct err *err) WARN_UNUSED;
+
 #endif

@@ -93,6 +93,35 @@ add_need(struct json *list, const struct call *call, const struct policy *policy
     }
 }
 
+/* Whom a new request is shown directly: at most how many may approve; null where Slack has not said
+ * who is in a group. */
+static void add_direct(struct json *object, const struct call *call, const struct policy *policy)
+{
+    const struct api_options *options = &call->api->options;
+    uint64_t people = policy->user_count;
+    struct json *node;
+    bool known = true;
+
+    if (!policy->direct_approvers) {
+        json_add_null(object, "direct");
+        return;
+    }
+    for (uint32_t i = 0; i < policy->group_count; i++) {
+        uint32_t count = 0;
+
+        known = known && options->group_size != NULL &&
+                options->group_size(options->arg, policy->groups[i], &count);
+        people += count;
+    }
+    node = json_add_object(object, "direct");
+    json_add_u64(node, "limit", CORE_DIRECT_COUNT_MAX);
+    if (known) {
+        json_add_u64(node, "people", people);
+    } else {
+        json_add_null(node, "people");
+    }
+}
+
 /* Whose the policy's addresses are. */
 static void add_emails(struct json *object, const struct call *call, const struct policy *policy)
 {
@@ -265,6 +294,7 @@ static void answer(struct call *call, const struct policy *policy)
         json_add_text(list, NULL, policy->glass.users[i]);
     }
     policy_json_routes(policy, object);
+    add_direct(object, call, policy);
     policy_json_windows(&policy->windows, object);
     add_gate(object, &call->gate);
     if (user[0] == '\0') {

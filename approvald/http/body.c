@@ -395,7 +395,7 @@ enum err_code body_parse_delegation(struct span body,
 
 static const char *const surface_words[] = {
     [SURFACE_CARD] = "card",     [SURFACE_THREAD] = "thread",   [SURFACE_DIRECT] = "direct",
-    [SURFACE_NOTICE] = "notice", [SURFACE_WEBHOOK] = "webhook",
+    [SURFACE_NOTICE] = "notice", [SURFACE_WEBHOOK] = "webhook", [SURFACE_PEOPLE] = "people",
 };
 #define SURFACE_WORD_COUNT (sizeof(surface_words) / sizeof(surface_words[0]))
 

@@ -59,6 +59,7 @@ void policy_json_routes(const struct policy *policy, struct json *object)
     struct span channels[CORE_CHANNEL_COUNT_MAX];
 
     add_names(json_add_array(object, "channels"), channels, policy_channels(policy, channels));
+    json_add_bool(object, "direct_approvers", policy->direct_approvers);
 }
 
 void policy_json_more(const struct policy *policy, struct json *object)

@@ -4,6 +4,7 @@
  * Never looks at Slack, never sends: the sender does, because the row is owed again. */
 #include "approvald/service/cards.h"
 
+#include "approvald/core/policy.h"
 #include "approvald/core/request_id.h"
 #include "approvald/service/answer.h"
 #include "base/assert.h"
@@ -18,7 +19,8 @@
 struct cards_job {
     struct job job;
     service_cards_fn *done;
-    bool ended;
+    struct service_cards_query query;
+    bool direct; /* the answer */
     bool has_before;
     struct request_id before;
     bool more;
@@ -35,7 +37,7 @@ static bool is_wanted(const struct cards_job *job, struct span value, bool *ret_
     struct request request;
 
     *ret_old = false;
-    if (!job->ended) {
+    if (!job->query.ended) {
         return true;
     }
     if (value.size < LINK_SIZE ||
@@ -77,6 +79,7 @@ static bool visit_request(void *arg, struct span key, struct span value)
 struct row_visit {
     struct work *work;
     const struct request_id *id;
+    bool direct;
     struct span revision; /* as it is answered */
     uint32_t count;
     enum err_code rc;
@@ -91,6 +94,7 @@ static bool visit_row(void *arg, struct span key, struct span value)
         return false;
     }
     if (codec_row_decode(value, &row, NULL) != ERR_OK || row.surface != SURFACE_CARD ||
+        slack_user_is_valid(row.target) != visit->direct ||
         row.channel.size > CORE_SLACK_ID_SIZE_MAX || row.ts.size > CORE_SLACK_TS_SIZE_MAX) {
         return true; /* nothing that could be compared */
     }
@@ -105,7 +109,8 @@ static bool visit_row(void *arg, struct span key, struct span value)
 /* *count: how many there are then. */
 static enum err_code add_cards(struct work *work, const struct request_id *id, size_t *count)
 {
-    struct row_visit visit = {.work = work, .id = id, .rc = ERR_OK};
+    struct cards_job *job = (struct cards_job *)work->job;
+    struct row_visit visit = {.work = work, .id = id, .direct = job->query.direct, .rc = ERR_OK};
     struct key from = key_request(id);
     struct subject subject;
     char revision[sizeof subject.request.revision];
@@ -116,6 +121,10 @@ static enum err_code add_cards(struct work *work, const struct request_id *id, s
     }
     if (rc != ERR_OK) {
         return rc;
+    }
+    job->direct = job->direct || subject.policy.direct_approvers;
+    if (job->query.direct && !subject.policy.direct_approvers) {
+        return ERR_OK;
     }
     memcpy(revision, &subject.request.revision, sizeof revision); /* read back in this process */
     visit.revision = span_of(revision, sizeof revision);
@@ -130,7 +139,7 @@ static enum err_code list_run(struct work *work)
     struct cards_job *job = (struct cards_job *)work->job;
     struct key from = {.size = 0};
     size_t count = 0;
-    enum table table = job->ended ? TABLE_REQUESTS : TABLE_PENDING;
+    enum table table = job->query.ended ? TABLE_REQUESTS : TABLE_PENDING;
     enum err_code rc;
 
     if (job->has_before) {
@@ -170,7 +179,8 @@ static void list_answer(struct job *base, enum err_code rc, const struct err *er
 {
     struct cards_job *job = (struct cards_job *)base;
     struct service_card cards[SERVICE_CARD_PAGE_COUNT_MAX];
-    struct service_cards page = {.cards = cards, .more = job->more, .next = job->next};
+    struct service_cards page = {
+        .direct = job->direct, .cards = cards, .more = job->more, .next = job->next};
     struct unpack cursor;
 
     answer_open(base, &cursor);
@@ -184,14 +194,14 @@ static void list_answer(struct job *base, enum err_code rc, const struct err *er
         ASSERT(page.count < sizeof cards / sizeof cards[0]);
         take_card(&row, card);
         memcpy(&card->revision, revision.data, sizeof card->revision);
-        card->pending = !job->ended;
+        card->pending = !job->query.ended;
         page.count++;
     }
     job->done(base->arg, rc, err, &page);
 }
 
 enum err_code service_cards_list(struct service *service,
-                                 bool ended,
+                                 const struct service_cards_query *query,
                                  const struct request_id *before,
                                  service_cards_fn *done,
                                  void *arg,
@@ -207,7 +217,7 @@ enum err_code service_cards_list(struct service *service,
     }
     job = (struct cards_job *)base;
     job->done = done;
-    job->ended = ended;
+    job->query = *query;
     job->has_before = before != NULL;
     if (before != NULL) {
         job->before = *before;

@@ -18,6 +18,7 @@ struct service_card {
 
 /* Newest requests first. more: page on from *next. */
 struct service_cards {
+    bool direct;                      /* some of these requests may have cards in direct messages */
     const struct service_card *cards; /* valid during the call */
     size_t count;
     bool more;
@@ -28,11 +29,16 @@ typedef void service_cards_fn(void *arg,
                               enum err_code rc,
                               const struct err *err,
                               const struct service_cards *cards);
-/* The cards of pending requests or (ended) of those that ended and are younger than
- * SERVICE_CARD_ENDED_MS. before: only older requests; NULL: from the newest. A page may be empty
+/* Which cards are listed. */
+struct service_cards_query {
+    bool ended;  /* of requests that ended and are younger than SERVICE_CARD_ENDED_MS; else of
+                    pending ones */
+    bool direct; /* those in direct messages; else those in channels */
+};
+/* before: only older requests; NULL: from the newest. A page may be empty
  * and yet have more. */
 enum err_code service_cards_list(struct service *service,
-                                 bool ended,
+                                 const struct service_cards_query *query,
                                  const struct request_id *before,
                                  service_cards_fn *done,
                                  void *arg,
@@ -64,6 +70,18 @@ enum err_code service_cards_settle(struct service *service,
                                    service_card_items_fn *done,
                                    void *arg,
                                    struct err *err) WARN_UNUSED;
+
+/* These people get a copy of the card in their direct messages, unless they have one, or the
+ * request has ended. One transaction; the same again changes nothing. At most
+ * CORE_DIRECT_COUNT_MAX, and a request has at most CORE_COPY_COUNT_MAX: those beyond get none.
+ * ERR_NOT_FOUND: no such request. */
+enum err_code service_cards_give(struct service *service,
+                                 const struct request_id *id,
+                                 const struct span *users,
+                                 uint32_t count,
+                                 service_done_fn *done,
+                                 void *arg,
+                                 struct err *err) WARN_UNUSED;
 
 /* Called on the loop when a message of ours turned out to be gone, or somebody pressed one that is
  * out of date: there may be more of them. One listener. */

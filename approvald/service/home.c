@@ -96,13 +96,15 @@ static bool has_decided(const struct request *request, struct span user)
 
 static enum err_code say(struct query *query, const struct subject *subject)
 {
+    /* Where there is no channel, his own copy, if he has one. */
+    struct span channel = subject->policy.channel;
+    struct span target = channel.size > 0 ? channel : query->job->home.user;
     struct outbox_row row;
     enum row_where where = ROW_NOWHERE;
     enum err_code rc = answer_subject(query->work, subject);
 
-    if (rc == ERR_OK && subject->policy.channel.size > 0) {
-        rc = work_row_get(query->work, &subject->request.id, SURFACE_CARD, subject->policy.channel,
-                          &row, &where);
+    if (rc == ERR_OK) {
+        rc = work_row_get(query->work, &subject->request.id, SURFACE_CARD, target, &row, &where);
     }
     if (rc != ERR_OK) {
         return rc;

@@ -236,6 +236,7 @@ static enum err_code refresh_run(struct work *work)
 {
     struct refresh_job *job = (struct refresh_job *)work->job;
     struct span channels[APPROVAL_CHANNEL_COUNT_MAX];
+    struct copies copies = {.count = 0};
     uint32_t count = 0;
     struct subject subject;
     enum err_code rc;
@@ -246,6 +247,12 @@ static enum err_code refresh_run(struct work *work)
     }
     for (uint32_t i = 0; rc == ERR_OK && i < count; i++) {
         rc = refresh_row(work, &subject.request, SURFACE_CARD, channels[i]);
+    }
+    if (rc == ERR_OK && subject.policy.direct_approvers) {
+        rc = copies_find(work, &job->id, &copies);
+    }
+    for (uint32_t i = 0; rc == ERR_OK && i < copies.count; i++) {
+        rc = refresh_row(work, &subject.request, SURFACE_CARD, span_text(copies.users[i]));
     }
     if (rc == ERR_OK) {
         rc = refresh_row(work, &subject.request, SURFACE_DIRECT, subject.request.requester);

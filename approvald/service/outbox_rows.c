@@ -278,11 +278,9 @@ static enum err_code audit_row(struct work *work,
                                enum audit_action action,
                                const struct actor *actor)
 {
-    static const char *const words[] = {[SURFACE_CARD] = "card",
-                                        [SURFACE_THREAD] = "thread",
-                                        [SURFACE_DIRECT] = "direct",
-                                        [SURFACE_NOTICE] = "notice",
-                                        [SURFACE_WEBHOOK] = "webhook"};
+    static const char *const words[] = {
+        [SURFACE_CARD] = "card",     [SURFACE_THREAD] = "thread",   [SURFACE_DIRECT] = "direct",
+        [SURFACE_NOTICE] = "notice", [SURFACE_WEBHOOK] = "webhook", [SURFACE_PEOPLE] = "people"};
     struct audit_write write = {
         .action = span_text(audit_action_word(action)), .actor = actor, .id = &row->request};
     struct subject subject;

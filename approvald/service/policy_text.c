@@ -88,6 +88,10 @@ static const struct conf_option options[] = {
      "Whether an approver who is out of office can be stood in for by the person he named."},
     {"policy", "step_up", CONF_BOOL, "false", 0, 0, NULL,
      "Whether an approval needs a one-time code of the approver's authenticator app as well."},
+    {"policy", "direct_approvers", CONF_BOOL, "false", 0, 0, NULL,
+     "Whether those who may decide get the card as a direct message, besides the channels or "
+     "instead "
+     "of one."},
     {"field", "label", CONF_TEXT, "", 0, 4UL * CORE_FIELD_LABEL_COUNT_MAX, NULL,
      "What people read beside it; without one its name."},
     {"field", "kind", CONF_CHOICE, "text", 0, 0, "text select number date",
@@ -241,6 +245,7 @@ read_policy(struct policy_set *set, const struct conf_section *section, struct e
                               .ask_in_slack = conf_bool(section, "ask_in_slack"),
                               .delegation = conf_bool(section, "delegation"),
                               .step_up = conf_bool(section, "step_up"),
+                              .direct_approvers = conf_bool(section, "direct_approvers"),
                               .expires_after_ms = conf_number(section, "expires_after"),
                               .lapses_after_ms = conf_number(section, "lapses_after")};
     if (webhook_count > CORE_POLICY_WEBHOOK_COUNT_MAX) {

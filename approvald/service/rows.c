@@ -120,11 +120,11 @@ enum err_code work_row_put(struct work *work, const struct outbox_row *row, enum
     return rc;
 }
 
-static enum err_code raise_row(struct work *work,
-                               const struct request *request,
-                               const struct approval_effects *effects,
-                               const struct approval_raise *raise,
-                               const uint64_t *audit_seqs)
+enum err_code row_raise(struct work *work,
+                        const struct request *request,
+                        const struct approval_effects *effects,
+                        const struct approval_raise *raise,
+                        const uint64_t *audit_seqs)
 {
     struct outbox_item item = {.id = (uint32_t)audit_seqs[raise->audit],
                                .at_ms = work->now_ms,
@@ -155,9 +155,9 @@ enum err_code rows_raise(struct work *work,
     enum err_code rc = ERR_OK;
 
     for (uint32_t i = 0; rc == ERR_OK && i < effects->raise_count; i++) {
-        rc = raise_row(work, request, effects, &effects->raises[i], audit_seqs);
+        rc = row_raise(work, request, effects, &effects->raises[i], audit_seqs);
     }
-    return rc;
+    return rc == ERR_OK ? copies_raise(work, request, effects, audit_seqs) : rc;
 }
 
 enum err_code work_notice(struct work *work, const struct notice *notice)

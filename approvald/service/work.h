@@ -55,7 +55,7 @@ enum err_code subject_apply(struct work *work,
                             const struct request *before,
                             const struct actor *actor,
                             const struct approval_effects *effects) WARN_UNUSED;
-/* The outbox rows of effects' raises; ids are the seqs of the audit entries. */
+/* The outbox rows of effects' raises, and of the copies; ids are the seqs of the audit entries. */
 enum err_code rows_raise(struct work *work,
                          const struct request *request,
                          const struct approval_effects *effects,
@@ -99,6 +99,26 @@ enum err_code work_row_get(struct work *work,
 /* Puts the row where it belongs now and removes it from where it was. */
 enum err_code
 work_row_put(struct work *work, const struct outbox_row *row, enum row_where where) WARN_UNUSED;
+/* One row is owed what the raise says. */
+enum err_code row_raise(struct work *work,
+                        const struct request *request,
+                        const struct approval_effects *effects,
+                        const struct approval_raise *raise,
+                        const uint64_t *audit_seqs) WARN_UNUSED;
+
+/* copies.c. The people who have a copy of a request's card, or are owed one. */
+struct copies {
+    uint32_t count;
+    char users[CORE_COPY_COUNT_MAX][CORE_SLACK_ID_SIZE_MAX + 1];
+};
+enum err_code
+copies_find(struct work *work, const struct request_id *id, struct copies *ret_copies) WARN_UNUSED;
+/* What the effects say of copies. */
+enum err_code copies_raise(struct work *work,
+                           const struct request *request,
+                           const struct approval_effects *effects,
+                           const uint64_t *audit_seqs) WARN_UNUSED;
+
 /* Owes a person an ephemeral sentence. */
 struct notice {
     const struct request_id *id;

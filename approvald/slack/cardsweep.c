@@ -65,6 +65,8 @@ static void begin(struct cardsweep *sweep, uint64_t now_ms)
     sweep->known = false;
     sweep->window = false;
     sweep->ended = false;
+    sweep->direct = false;
+    sweep->some = false;
     sweep->has_next = false;
     sweep->last = false;
     sweep->tries = 0;
@@ -123,18 +125,28 @@ static bool remove_copy(struct cardsweep *sweep)
     return true;
 }
 
-/* The next window, the cards of ended requests, or the end. */
+/* The cards of ended requests, then those in direct messages: each person's are a question of their
+ * own, so they come last, and only where a policy sends some. False: that was all. */
+static bool turn_over(struct cardsweep *sweep)
+{
+    if (sweep->ended && (sweep->direct || !sweep->some)) {
+        return false;
+    }
+    sweep->direct = sweep->direct || sweep->ended;
+    sweep->ended = !sweep->ended;
+    sweep->has_next = false;
+    sweep->last = false;
+    return true;
+}
+
+/* The next window, or the end. */
 static void close_window(struct cardsweep *sweep)
 {
     cardcheck_count(sweep->check, &sweep->now.counts);
     sweep->window = false;
     cardcheck_begin(sweep->check, false);
-    if (sweep->last && sweep->ended) {
+    if (sweep->last && !turn_over(sweep)) {
         finish(sweep);
-    } else if (sweep->last) {
-        sweep->ended = true;
-        sweep->has_next = false;
-        sweep->last = false;
     }
 }
 

@@ -76,6 +76,7 @@ on_cards(void *arg, enum err_code rc, const struct err *err, const struct servic
     for (size_t i = 0; i < cards->count; i++) {
         cardcheck_add(sweep->check, &cards->cards[i]);
     }
+    sweep->some = sweep->some || cards->direct;
     sweep->next = cards->next;
     sweep->has_next = true;
     sweep->last = !cards->more;
@@ -85,11 +86,12 @@ on_cards(void *arg, enum err_code rc, const struct err *err, const struct servic
 
 void cardsweep_ask_cards(struct cardsweep *sweep)
 {
+    const struct service_cards_query query = {.ended = sweep->ended, .direct = sweep->direct};
     struct err err = ERR_INIT;
 
     sweep->busy = true;
-    if (service_cards_list(sweep->service, sweep->ended, sweep->has_next ? &sweep->next : NULL,
-                           on_cards, sweep, &err) != ERR_OK) {
+    if (service_cards_list(sweep->service, &query, sweep->has_next ? &sweep->next : NULL, on_cards,
+                           sweep, &err) != ERR_OK) {
         try_later(sweep, &err);
     }
 }

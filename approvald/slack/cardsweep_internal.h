@@ -31,6 +31,8 @@ struct cardsweep {
     bool known;    /* who we are is known, in this sweep */
     bool window;   /* the window is closed and being compared */
     bool ended;    /* the cards of ended requests, after the others */
+    bool direct;   /* those in direct messages, after those in channels */
+    bool some;     /* there may be some of them */
     bool has_next; /* next is set */
     bool last;     /* no page of the store behind this one */
     struct request_id next;

@@ -66,6 +66,10 @@ bool directory_group_size(const struct directory *directory,
                           struct span group,
                           uint32_t *ret_count);
 
+/* One of them, index < that count; borrowed until the next turn of the loop. */
+struct span
+directory_group_member(const struct directory *directory, struct span group, uint32_t index);
+
 /* Slack's word for why the members of a group are not known, or empty. Borrowed. */
 struct span directory_group_error(const struct directory *directory, struct span group);
 

@@ -223,6 +223,17 @@ void directory_members_note(struct directory_group_entry *entry,
     }
 }
 
+struct span
+directory_group_member(const struct directory *directory, struct span group, uint32_t index)
+{
+    uint32_t slot = lru_find(directory->group_index, group);
+    const char *text;
+
+    ASSERT(slot != LRU_NONE && index < directory->groups[slot].member_count);
+    text = directory->groups[slot].members[index].text;
+    return span_of(text, strnlen(text, CORE_SLACK_ID_SIZE_MAX));
+}
+
 struct span directory_group_error(const struct directory *directory, struct span group)
 {
     uint32_t slot = lru_find(directory->group_index, group);

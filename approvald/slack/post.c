@@ -310,7 +310,11 @@ static void on_searched(void *arg, enum reconcile_result result, struct span ts,
         break;
     }
     post->doubtful = false;
-    step_or_finish(post, STEP_POST);
+    if (post->copy && post->ended) {
+        finish(post, OUTBOX_DROP, "");
+    } else {
+        step_or_finish(post, STEP_POST);
+    }
 }
 
 static enum err_code search(struct post *post, struct err *err)
@@ -385,7 +389,7 @@ static enum err_code begin(struct post *post, struct err *err)
     if (!post->doubtful) {
         return send(post, STEP_POST, err);
     }
-    return post->surface == SURFACE_DIRECT ? open_direct(post, err) : search(post, err);
+    return post->channel[0] == '\0' ? open_direct(post, err) : search(post, err);
 }
 
 /* Each once: an address may be that of somebody who is named by his id as well. */
@@ -438,10 +442,16 @@ static void take_row(struct post *post, const struct delivery *delivery)
         (void)take(post->channel, sizeof post->channel, row->target);
         ASSERT(delivery->card != NULL); /* else it was settled */
         (void)take(post->thread, sizeof post->thread, delivery->card->ts);
+        if (slack_user_is_valid(row->target)) { /* a thread is in a channel, D… here */
+            (void)take(post->target, sizeof post->target, delivery->card->channel);
+            (void)take(post->channel, sizeof post->channel, delivery->card->channel);
+        }
     } else {
         (void)take(post->ts, sizeof post->ts, row->ts);
     }
-    if (row->surface == SURFACE_CARD && post->channel[0] == '\0') {
+    post->copy = row->surface == SURFACE_CARD && slack_user_is_valid(row->target);
+    post->ended = delivery->request != NULL && delivery->request->state != REQUEST_PENDING;
+    if (row->surface == SURFACE_CARD && !post->copy && post->channel[0] == '\0') {
         (void)take(post->channel, sizeof post->channel, row->target);
     }
     post->doubtful =

@@ -32,6 +32,8 @@ struct post {
     enum post_step step;
     enum text_kind text;
     bool doubtful; /* an earlier attempt may have happened and was not looked for yet */
+    bool copy;     /* a card in a person's direct messages */
+    bool ended;    /* the request has: such a copy is not posted any more */
     uint32_t revision;
     uint32_t item_id;
     uint64_t oldest_ms;

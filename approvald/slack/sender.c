@@ -43,6 +43,8 @@ struct sender {
     const struct clock *clock; /* borrowed */
     delivery_start_fn *webhook;
     void *webhook_driver;
+    delivery_start_fn *people;
+    void *people_driver;
     void (*resolve)(void *arg, struct policy *policy);
     void *resolve_arg;
     struct event *timer; /* owned */
@@ -157,7 +159,7 @@ static void on_ended(void *arg, enum err_code rc, const struct err *err)
 /* When the row may be touched again. */
 static void hold_after(struct sender_job *job, const struct delivery_result *result)
 {
-    bool level = outbox_is_level(job->row->key.surface);
+    bool level = outbox_is_level(job->row->key.surface) && job->row->key.surface != SURFACE_PEOPLE;
     uint64_t hold_ms = result->retry_ms;
 
     if (result->outcome.result == OUTBOX_SENT && level && result->outcome.revision > 0) {
@@ -204,6 +206,9 @@ start_delivery(struct sender *sender, const struct delivery *delivery, void *arg
 
     if (delivery->row->surface == SURFACE_WEBHOOK) {
         return sender->webhook(sender->webhook_driver, delivery, on_delivered, arg, err);
+    }
+    if (delivery->row->surface == SURFACE_PEOPLE) {
+        return sender->people(sender->people_driver, delivery, on_delivered, arg, err);
     }
     if (delivery->policy != NULL && sender->resolve != NULL) {
         policy = *delivery->policy;
@@ -388,6 +393,8 @@ sender_new(const struct sender_options *options, struct sender **ret_sender, str
     sender->webapi = options->webapi;
     sender->webhook = options->webhook;
     sender->webhook_driver = options->webhook_driver;
+    sender->people = options->people;
+    sender->people_driver = options->people_driver;
     sender->resolve = options->resolve;
     sender->resolve_arg = options->resolve_arg;
     sender->clock = options->clock == NULL ? clock_host() : options->clock;
@@ -397,6 +404,7 @@ sender_new(const struct sender_options *options, struct sender **ret_sender, str
                                                             .plan = &sender->plan,
                                                             .slack = options->webapi != NULL,
                                                             .webhook = options->webhook != NULL,
+                                                            .people = options->people != NULL,
                                                             .listed = on_listed,
                                                             .arg = sender});
     sender_metrics_init(&sender->metrics, options->metrics);

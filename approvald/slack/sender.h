@@ -25,6 +25,9 @@ struct sender_options {
     struct webapi *webapi;      /* NULL: Slack is not set up; its rows stay owed */
     delivery_start_fn *webhook; /* NULL: webhooks stay owed */
     void *webhook_driver;
+    /* Who gets copies is found out by: NULL: it stays owed. */
+    delivery_start_fn *people;
+    void *people_driver;
     struct metrics *metrics;
     const struct clock *clock; /* NULL: this host's */
     const char *cluster;       /* copied; name for the metadata of messages; NULL: none */

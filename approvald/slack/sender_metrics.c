@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#define SURFACE_COUNT (SURFACE_WEBHOOK + 1)
+#define SURFACE_COUNT (SURFACE_PEOPLE + 1)
 #define RESULT_COUNT  (OUTBOX_LOST + 1)
 
 static const char *const attempt_labels[SURFACE_COUNT][RESULT_COUNT] = {
@@ -23,13 +23,13 @@ static const char *const attempt_labels[SURFACE_COUNT][RESULT_COUNT] = {
     }
     SENDER_LABELS(SURFACE_CARD, "card"),       SENDER_LABELS(SURFACE_THREAD, "thread"),
     SENDER_LABELS(SURFACE_DIRECT, "direct"),   SENDER_LABELS(SURFACE_NOTICE, "notice"),
-    SENDER_LABELS(SURFACE_WEBHOOK, "webhook"),
+    SENDER_LABELS(SURFACE_WEBHOOK, "webhook"), SENDER_LABELS(SURFACE_PEOPLE, "people"),
 #undef SENDER_LABELS
 };
 static const char *const latency_labels[SURFACE_COUNT] = {
     [SURFACE_CARD] = "surface=\"card\"",       [SURFACE_THREAD] = "surface=\"thread\"",
     [SURFACE_DIRECT] = "surface=\"direct\"",   [SURFACE_NOTICE] = "surface=\"notice\"",
-    [SURFACE_WEBHOOK] = "surface=\"webhook\"",
+    [SURFACE_WEBHOOK] = "surface=\"webhook\"", [SURFACE_PEOPLE] = "surface=\"people\"",
 };
 
 void sender_metrics_init(struct sender_metrics *own, struct metrics *metrics)

@@ -10,8 +10,8 @@ struct metric;
 struct metrics;
 
 struct sender_metrics {
-    struct metric *attempts[SURFACE_WEBHOOK + 1][OUTBOX_LOST + 1];
-    struct metric *latency[SURFACE_WEBHOOK + 1];
+    struct metric *attempts[SURFACE_PEOPLE + 1][OUTBOX_LOST + 1];
+    struct metric *latency[SURFACE_PEOPLE + 1];
 };
 
 /* Adds them to metrics, which owns them. */

@@ -4,6 +4,7 @@
  * Never calls anything, never gives up by time (core/outbox does). Pure. */
 #include "approvald/slack/sendfate.h"
 
+#include "approvald/core/policy.h"
 #include "approvald/slack/limits.h"
 #include "base/assert.h"
 
@@ -125,6 +126,30 @@ const char *sendfate_advice(struct span error)
     return i < FATE_COUNT ? fates[i].advice : ADVICE_OTHER;
 }
 
+/* The request has ended: nobody is asked any more who was not, and what was never in a person's
+ * direct messages is not sent there for the outcome's sake. */
+static bool is_over(const struct delivery *delivery)
+{
+    const struct outbox_row *row = delivery->row;
+    bool ended = delivery->request != NULL && delivery->request->state != REQUEST_PENDING;
+    bool unposted = row->ts.size == 0 && !row->attempted;
+
+    switch (row->surface) {
+    case SURFACE_PEOPLE:
+        return ended;
+    case SURFACE_CARD:
+        return ended && unposted && slack_user_is_valid(row->target);
+    case SURFACE_THREAD:
+        return ended && slack_user_is_valid(row->target) &&
+               (delivery->card == NULL || delivery->card->ts.size == 0);
+    case SURFACE_DIRECT:
+    case SURFACE_NOTICE:
+    case SURFACE_WEBHOOK:
+        break;
+    }
+    return false;
+}
+
 bool sendfate_settled(const struct delivery *delivery,
                       uint64_t now_ms,
                       struct delivery_result *ret_result)
@@ -137,6 +162,12 @@ bool sendfate_settled(const struct delivery *delivery,
             .outcome = {.result = OUTBOX_DROP,
                         .item_id = row->item_count > 0 ? row->items[0].id : 0,
                         .error = SPAN_LITERAL("the request is no longer stored")}};
+        return true;
+    }
+    if (is_over(delivery)) {
+        *ret_result = (struct delivery_result){
+            .outcome = {.result = OUTBOX_DROP,
+                        .item_id = row->item_count > 0 ? row->items[0].id : 0}};
         return true;
     }
     if (row->surface == SURFACE_NOTICE) {

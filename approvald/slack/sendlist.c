@@ -57,6 +57,9 @@ void sendlist_scan(struct sendlist *list)
 /* Rows of a surface that nobody can send would only fill the plan. */
 static bool is_sendable(const struct sendlist *list, const struct outbox_row *row)
 {
+    if (row->surface == SURFACE_PEOPLE) {
+        return list->options.slack && list->options.people;
+    }
     return row->surface == SURFACE_WEBHOOK ? list->options.webhook : list->options.slack;
 }
 

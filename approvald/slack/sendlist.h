@@ -22,6 +22,7 @@ struct sendlist_options {
     struct service *service; /* borrowed, as all that follows */
     const struct clock *clock;
     struct sendplan *plan;     /* is given what is found */
+    bool people;               /* it can be found out who gets copies */
     bool slack;                /* rows of Slack can be sent */
     bool webhook;              /* those of webhooks can */
     void (*listed)(void *arg); /* the plan may have changed; never from inside a call of ours */

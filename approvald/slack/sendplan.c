@@ -5,6 +5,7 @@
 #include "approvald/slack/sendplan.h"
 
 #include "approvald/core/outbox.h"
+#include "approvald/core/policy.h"
 #include "approvald/core/request_id.h"
 #include "base/assert.h"
 
@@ -15,6 +16,7 @@ enum {
     PRIORITY_WATCHED, /* a change that was made a moment ago */
     PRIORITY_CHANGE,
     PRIORITY_NEW,
+    PRIORITY_COPY,   /* of a new card, in direct messages: the channels have theirs first */
     PRIORITY_DIRECT, /* of one person there may be hundreds, and Slack takes one a second */
     PRIORITY_REPLY,
 };
@@ -60,10 +62,14 @@ static uint32_t priority_of(const struct outbox_row *row, uint64_t now_ms)
     case SURFACE_NOTICE:
         return PRIORITY_NOTICE;
     case SURFACE_CARD:
-        return row->ts.size > 0 ? change_priority(row, now_ms) : PRIORITY_NEW;
+        if (row->ts.size > 0) {
+            return change_priority(row, now_ms);
+        }
+        return slack_user_is_valid(row->target) ? PRIORITY_COPY : PRIORITY_NEW;
     case SURFACE_DIRECT:
         return row->ts.size > 0 ? change_priority(row, now_ms) : PRIORITY_DIRECT;
     case SURFACE_WEBHOOK:
+    case SURFACE_PEOPLE:
         return PRIORITY_NEW;
     case SURFACE_THREAD:
         return PRIORITY_REPLY;

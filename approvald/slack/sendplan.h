@@ -3,7 +3,8 @@
  *
  * Order: notices (somebody looks at the screen), then a change that was just made (somebody looks
  * whether his press worked), then all other changes of messages that people see (they may be
- * wrong), then new cards and webhooks, then direct messages, then replies. Within one kind the one
+ * wrong), then new cards and webhooks, then copies of cards in direct messages, then other direct
+ * messages, then replies. Within one kind the one
  * that is due first. So after an outage cards are brought up to date before new ones are posted;
  * only when Slack's rate of changes is used up, new messages take some of the calls. A row never
  * has two calls at once; a channel has one at a time, and so has a person's direct messages; a

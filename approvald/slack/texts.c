@@ -4,6 +4,7 @@
  * Never words anything (card, message and story do), never sends. */
 #include "approvald/slack/texts.h"
 
+#include "approvald/core/policy.h"
 #include "approvald/slack/limits.h"
 #include "approvald/slack/message.h"
 #include "base/assert.h"
@@ -46,6 +47,7 @@ static enum err_code add_main(const struct card *card,
     case SURFACE_NOTICE:
         return message_add_notice(card, &row->items[0], message, err);
     case SURFACE_WEBHOOK:
+    case SURFACE_PEOPLE:
         break;
     }
     return err_set(err, ERR_INVALID, "not a message");
@@ -118,7 +120,9 @@ enum err_code texts_init(struct texts *texts,
     if (rc == ERR_OK && is_card && posted) {
         rc = build(texts, card, row, TEXT_OUTCOME, err);
     }
-    if (rc == ERR_OK && is_card && !posted && pending) {
+    /* Who has a copy of his own, or misses it, is told of nothing else. */
+    if (rc == ERR_OK && is_card && !posted && pending && !slack_user_is_valid(row->target) &&
+        (card->policy == NULL || !card->policy->direct_approvers)) {
         rc = build(texts, card, row, TEXT_RESCUE, err);
     }
     if (rc != ERR_OK) {

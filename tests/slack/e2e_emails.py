@@ -125,8 +125,8 @@ class Emails(EndToEnd):
 
     def test_an_apply_shows_what_slack_does_not_know(self):
         done = self.apply(f"""
-policy strange {{ approvers = {{"nobody@acme.example", "C0NOWHERE1", "{BEN}"}} }}
-policy doubled {{ approvers = {{"{ANA}", "{ANA_AT}", "{BEN}"}} quorum = 2 }}
+policy strange {{ channel = "{CHANNEL}" approvers = {{"nobody@acme.example", "C0NOWHERE1", "{BEN}"}} }}
+policy doubled {{ channel = "{CHANNEL}" approvers = {{"{ANA}", "{ANA_AT}", "{BEN}"}} quorum = 2 }}
 """)
         self.assertIn("Written.\nwarning: strange: C0NOWHERE1: Slack does not tell who is in it "
                       "(channel_not_found)\nwarning: strange: nobody@acme.example: nobody in the "

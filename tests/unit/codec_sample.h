@@ -137,6 +137,7 @@ static inline struct policy codec_sample_policy_routes(void)
     policy.more_channel_count = 2;
     policy.more_channels[0] = SPAN_LITERAL("C0MORE");
     policy.more_channels[1] = SPAN_LITERAL("G0MOST");
+    policy.direct_approvers = true;
     return policy;
 }
 

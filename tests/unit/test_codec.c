@@ -345,10 +345,18 @@ static void routes_survive_and_leave_no_trace_where_there_are_none(void)
         &(struct policy){.channel = SPAN_LITERAL("C0CARDS"),
                          .more_channel_count = 2,
                          .more_channels = {SPAN_LITERAL("C0MORE"), SPAN_LITERAL("G0MOST")}}));
+    CU_ASSERT(policy.direct_approvers);
     CU_ASSERT_EQUAL(*buf_at(pair.bytes, 0), 2); /* an older version refuses it */
     pair_done(&pair);
     pair = pair_of(1);
     CU_ASSERT_EQUAL(*buf_at(pair.bytes, 0), 1); /* as it always was */
+    policy = codec_sample_policy();
+    policy.direct_approvers = true; /* and no further channels */
+    CU_ASSERT_EQUAL_FATAL(codec_policy_encode(&policy, pair.again, &err), ERR_OK);
+    CU_ASSERT_EQUAL(*buf_at(pair.again, buf_size(pair.again) - 1), 8);
+    policy.direct_approvers = false;
+    CU_ASSERT_EQUAL(codec_policy_decode(buf_span(pair.again), &policy, &err), ERR_OK);
+    CU_ASSERT(policy.direct_approvers && policy.more_channel_count == 0);
     pair_done(&pair);
 }
 

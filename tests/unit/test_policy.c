@@ -242,6 +242,7 @@ static void only_who_decides_and_how_are_rules(void)
                             .ask_in_slack = true,
                             .delegation = true,
                             .step_up = true,
+                            .direct_approvers = true,
                             .expires_after_ms = 1,
                             .lapses_after_ms = 1,
                             .user_count = 1,

@@ -103,6 +103,34 @@ static void every_change_raises_every_card(void)
     CU_ASSERT_EQUAL(raised(SURFACE_CARD, "C0BOSS"), in_each(SURFACE_CARD));
 }
 
+/* Whose direct messages have a copy the store knows: the rules say that all of them are raised. */
+static void copies_are_raised_with_the_cards_where_the_policy_sends_some(void)
+{
+    struct policy policy = routed();
+    struct request request = opened(&policy);
+    struct approval_event event = press_of("U0ANN", VERDICT_APPROVE, NOW + 1);
+
+    CU_ASSERT_EQUAL(step(&request, &policy, &event), REFUSAL_NONE);
+    CU_ASSERT(!effects.copies && !effects.reminds && raised(SURFACE_PEOPLE, ROUTE_TARGET) == 0);
+    policy.direct_approvers = true;
+    request = opened(&policy);
+    approval_open(&request, &policy, &effects);
+    CU_ASSERT(effects.copies && raised(SURFACE_PEOPLE, ROUTE_TARGET) == 1);
+    request = effects.after;
+    CU_ASSERT_EQUAL(step(&request, &policy, &event), REFUSAL_NONE);
+    CU_ASSERT(effects.copies && raised(SURFACE_PEOPLE, ROUTE_TARGET) == 0);
+    event = time_of(ESCALATE_AT);
+    CU_ASSERT_EQUAL(step(&request, &policy, &event), REFUSAL_NONE);
+    CU_ASSERT(effects.copies && !effects.reminds && raised(SURFACE_PEOPLE, ROUTE_TARGET) == 1);
+    event = time_of(REMIND_AT);
+    CU_ASSERT_EQUAL(step(&request, &policy, &event), REFUSAL_NONE);
+    CU_ASSERT(!effects.copies && effects.reminds && raised(SURFACE_PEOPLE, ROUTE_TARGET) == 1);
+    CU_ASSERT_EQUAL(effects.audits[effects.remind_audit].action, AUDIT_REMINDED);
+    event = time_of(NOW + EXPIRES_AFTER);
+    CU_ASSERT_EQUAL(step(&request, &policy, &event), REFUSAL_NONE);
+    CU_ASSERT(effects.copies && raised(SURFACE_PEOPLE, ROUTE_TARGET) == 0);
+}
+
 /* All that one step may raise, at its most: the bound of the effects holds. */
 static void the_largest_step_has_room(void)
 {
@@ -110,6 +138,7 @@ static void the_largest_step_has_room(void)
     struct request request;
     struct approval_event event;
 
+    policy.direct_approvers = true;
     policy.more_channel_count = CORE_CHANNEL_COUNT_MAX - 1;
     policy.more_channels[2] = SPAN_LITERAL("C0LAST");
     policy.glass = (struct policy_glass){
@@ -131,4 +160,6 @@ UNIT_MAIN("policy_routes",
            channels_are_a_short_list_of_different_ids},
           {"a difference shows all channels", a_difference_shows_all_channels},
           {"every change raises every card", every_change_raises_every_card},
+          {"copies are raised with the cards where the policy sends some",
+           copies_are_raised_with_the_cards_where_the_policy_sends_some},
           {"the largest step has room", the_largest_step_has_room})

@@ -190,7 +190,49 @@ static void what_failed_before_slack_came_back_is_due_at_once(void)
     CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW + 2), 0);
 }
 
+/* Channels have their cards first, then people theirs, then they hear of outcomes. */
+static void copies_come_behind_the_cards_of_channels(void)
+{
+    struct outbox_row told = row_of(1, SURFACE_DIRECT, false, NOW - 3);
+    struct outbox_row copy = row_of(2, SURFACE_CARD, false, NOW - 2);
+    struct outbox_row card = row_of(3, SURFACE_CARD, false, NOW - 1);
+    struct outbox_row people = row_of(4, SURFACE_PEOPLE, false, NOW);
+    struct sendplan plan;
+
+    sendplan_init(&plan);
+    copy.target = SPAN_LITERAL("U0ANA");
+    told.target = SPAN_LITERAL("U0BEN");
+    people.target = SPAN_LITERAL(ROUTE_TARGET);
+    put(&plan, &told, NOW);
+    put(&plan, &copy, NOW);
+    put(&plan, &card, NOW);
+    put(&plan, &people, NOW);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 3);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 4);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 2);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 1);
+}
+
+/* Slack counts all that one person is sent. */
+static void a_copy_and_an_outcome_for_one_person_follow_each_other(void)
+{
+    struct outbox_row told = row_of(1, SURFACE_DIRECT, false, NOW);
+    struct outbox_row copy = row_of(2, SURFACE_CARD, false, NOW);
+    struct sendplan plan;
+
+    sendplan_init(&plan);
+    copy.target = SPAN_LITERAL("U0ANA");
+    told.target = SPAN_LITERAL("U0ANA");
+    put(&plan, &told, NOW);
+    put(&plan, &copy, NOW);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 2);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 0);
+}
+
 UNIT_MAIN("sendplan",
+          {"copies come behind the cards of channels", copies_come_behind_the_cards_of_channels},
+          {"a copy and an outcome for one person follow each other",
+           a_copy_and_an_outcome_for_one_person_follow_each_other},
           {"after an outage what is wrong goes before what is new",
            after_an_outage_what_is_wrong_goes_before_what_is_new},
           {"while the rate of changes is used up, new ones get a part",

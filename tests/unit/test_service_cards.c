@@ -39,6 +39,7 @@ on_cards(void *arg, enum err_code rc, const struct err *err, const struct servic
 
 static void list(struct service_kit *kit, bool ended, struct listed *out)
 {
+    const struct service_cards_query query = {.ended = ended};
     struct err err = ERR_INIT;
 
     memset(out, 0, sizeof *out);
@@ -47,7 +48,7 @@ static void list(struct service_kit *kit, bool ended, struct listed *out)
         const struct request_id *from = out->done ? &before : NULL;
 
         out->done = false;
-        CU_ASSERT_EQUAL_FATAL(service_cards_list(kit->service, ended, from, on_cards, out, &err),
+        CU_ASSERT_EQUAL_FATAL(service_cards_list(kit->service, &query, from, on_cards, out, &err),
                               ERR_OK);
         service_kit_wait(kit, &out->done);
         CU_ASSERT_EQUAL_FATAL(out->rc, ERR_OK);

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* copies.c: the copies of a request's card in direct messages.
+ * Owns that a copy shows what the request is from the transaction on that makes it: it is made for
+ * the newest revision of a pending request, and every later change raises all that are there.
+ * Never finds out who gets one: slack/people.c does. */
+#include "approvald/service/cards.h"
+
+#include "approvald/core/policy.h"
+#include "approvald/service/work.h"
+#include "base/assert.h"
+#include "storage/storage.h"
+
+#include <string.h>
+
+struct copy_visit {
+    const struct request_id *id;
+    struct copies *copies;
+};
+
+static bool has_copy(const struct copies *copies, struct span user)
+{
+    for (uint32_t i = 0; i < copies->count; i++) {
+        if (span_is(user, copies->users[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_copy(struct copies *copies, struct span user)
+{
+    char *room = copies->users[copies->count];
+
+    ASSERT(copies->count < CORE_COPY_COUNT_MAX);
+    ASSERT(user.size <= CORE_SLACK_ID_SIZE_MAX);
+    memcpy(room, user.data, user.size);
+    room[user.size] = '\0';
+    copies->count++;
+}
+
+/* Keys are in the order of targets, and ids of channels come before those of people; the next
+ * surface begins with another byte. */
+static bool visit_copy(void *arg, struct span key, struct span value)
+{
+    struct copy_visit *visit = arg;
+    struct outbox_row row;
+
+    if (!key_is_of_request(key, visit->id) || visit->copies->count == CORE_COPY_COUNT_MAX) {
+        return false;
+    }
+    if (codec_row_decode(value, &row, NULL) != ERR_OK) {
+        return true; /* one damaged row must not keep all others from being shown */
+    }
+    if (row.surface == SURFACE_CARD && slack_user_is_valid(row.target) &&
+        !has_copy(visit->copies, row.target)) {
+        add_copy(visit->copies, row.target);
+    }
+    return row.surface == SURFACE_CARD;
+}
+
+enum err_code copies_find(struct work *work, const struct request_id *id, struct copies *ret_copies)
+{
+    static const enum table tables[] = {TABLE_SETTLED, TABLE_OWED, TABLE_DEAD};
+    struct copy_visit visit = {.id = id, .copies = ret_copies};
+    struct key from = key_row(id, SURFACE_CARD, SPAN_LITERAL("U"));
+    enum err_code rc = ERR_OK;
+
+    ret_copies->count = 0;
+    for (size_t i = 0; rc == ERR_OK && i < sizeof tables / sizeof tables[0]; i++) {
+        if (tables[i] != TABLE_DEAD || work->writer->state.counts.dead > 0) {
+            rc = storage_scan(work->txn, (uint8_t)tables[i], key_span(&from), false, visit_copy,
+                              &visit, work->err);
+        }
+    }
+    return rc;
+}
+
+static bool has_decided(const struct request *request, struct span user)
+{
+    for (uint32_t i = 0; i < request->decision_count; i++) {
+        if (span_equal(request->decisions[i].user, user)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum err_code copies_raise(struct work *work,
+                           const struct request *request,
+                           const struct approval_effects *effects,
+                           const uint64_t *audit_seqs)
+{
+    struct copies copies = {.count = 0};
+    enum err_code rc = ERR_OK;
+
+    if (effects->copies || effects->reminds) {
+        rc = copies_find(work, &request->id, &copies);
+    }
+    for (uint32_t i = 0; rc == ERR_OK && i < copies.count; i++) {
+        struct approval_raise raise = {.surface = SURFACE_CARD,
+                                       .target = span_text(copies.users[i])};
+
+        if (effects->copies) {
+            rc = row_raise(work, request, effects, &raise, audit_seqs);
+        }
+        if (rc == ERR_OK && effects->reminds && !has_decided(request, raise.target)) {
+            raise.surface = SURFACE_THREAD;
+            raise.audit = effects->remind_audit;
+            rc = row_raise(work, request, effects, &raise, audit_seqs);
+        }
+    }
+    return rc;
+}
+
+struct give_job {
+    struct job job;
+    service_done_fn *done;
+    struct copies wanted;
+};
+static_assert(sizeof(struct give_job) <= JOB_BLOCK_SIZE, "a job must fit in its block");
+
+static enum err_code
+give_one(struct work *work, const struct request *request, struct copies *copies, const char *user)
+{
+    struct span target = span_text(user);
+    struct outbox_row row;
+    enum row_where where;
+    enum err_code rc;
+
+    if (has_copy(copies, target) || copies->count == CORE_COPY_COUNT_MAX) {
+        return ERR_OK;
+    }
+    rc = work_row_get(work, &request->id, SURFACE_CARD, target, &row, &where);
+    if (rc != ERR_OK || where != ROW_NOWHERE) {
+        return rc;
+    }
+    add_copy(copies, target);
+    outbox_raise(&row, request->revision, work->now_ms);
+    return work_row_put(work, &row, where);
+}
+
+static enum err_code give_run(struct work *work)
+{
+    const struct copies *wanted = &((struct give_job *)work->job)->wanted;
+    const struct request_id id = work->job->id;
+    struct copies copies = {.count = 0};
+    struct subject subject;
+    enum err_code rc;
+
+    rc = subject_load(work, &id, &subject);
+    if (rc != ERR_OK || subject.request.state != REQUEST_PENDING ||
+        !subject.policy.direct_approvers) {
+        return rc;
+    }
+    rc = copies_find(work, &id, &copies);
+    for (uint32_t i = 0; rc == ERR_OK && i < wanted->count; i++) {
+        rc = give_one(work, &subject.request, &copies, wanted->users[i]);
+    }
+    work->job->changed = rc == ERR_OK;
+    return rc;
+}
+
+static void give_answer(struct job *base, enum err_code rc, const struct err *err)
+{
+    ((struct give_job *)base)->done(base->arg, rc, err);
+}
+
+enum err_code service_cards_give(struct service *service,
+                                 const struct request_id *id,
+                                 const struct span *users,
+                                 uint32_t count,
+                                 service_done_fn *done,
+                                 void *arg,
+                                 struct err *err)
+{
+    struct give_job *job;
+    struct job *base;
+    enum err_code rc;
+
+    ASSERT(count <= CORE_DIRECT_COUNT_MAX);
+    rc = job_new(service, sizeof *job, give_run, give_answer, &base, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    job = (struct give_job *)base;
+    job->done = done;
+    base->arg = arg;
+    base->id = *id;
+    for (uint32_t i = 0; i < count; i++) {
+        if (slack_user_is_valid(users[i])) { /* of bounded size, too */
+            add_copy(&job->wanted, users[i]);
+        }
+    }
+    return job_submit_take(base, err);
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* people.c: finds out who gets a copy of a request's card in his direct messages.
+ * Owns the way from a policy's names to people: addresses, groups, channels, substitutes.
+ * Never decides who may get one (core/audience does), never posts anything: the sender does, since
+ * the store owes the copies then. */
+#include "approvald/slack/people.h"
+
+#include "approvald/core/audience.h"
+#include "approvald/core/email.h"
+#include "approvald/core/needs.h"
+#include "approvald/core/policy_routes.h"
+#include "approvald/core/request_id.h"
+#include "approvald/service/cards.h"
+#include "approvald/slack/directory.h"
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+
+#include <stdio.h>
+
+#define MODULE "slack_people"
+/* Attempts for which a policy with a channel waits until all its names are known: seven seconds or
+ * so; what Slack has not told by then it does not tell. */
+#define PATIENCE_COUNT 4
+
+struct people {
+    struct directory *directory; /* borrowed */
+    struct service *service;     /* borrowed */
+    struct metric *over;
+};
+
+/* One attempt. */
+struct people_job {
+    delivery_done_fn *done;
+    void *arg;
+    uint32_t revision;
+    bool unknown; /* somebody was not known: again, later */
+    char error[CORE_ERROR_SIZE_MAX];
+};
+
+/* What is being found out. */
+struct search {
+    struct people *people;
+    struct audience audience;
+    struct facts requester; /* where the policy excludes groups */
+    uint32_t need_count;
+    struct directory_need needs[DIRECTORY_NEED_COUNT_MAX]; /* what is not known */
+    struct span error;                                     /* Slack's word for one of them */
+};
+
+enum err_code people_new(struct directory *directory,
+                         struct service *service,
+                         struct metrics *metrics,
+                         struct people **ret_people,
+                         struct err *err)
+{
+    struct people *people = mem_new(1, sizeof *people);
+
+    if (people == NULL) {
+        return err_set(err, ERR_NOMEM, "people");
+    }
+    people->directory = directory;
+    people->service = service;
+    people->over =
+        metrics_add(metrics, METRIC_COUNTER, "approvald_slack_people_too_many_total", NULL,
+                    "Requests that more people may approve than get direct messages.");
+    *ret_people = people;
+    return ERR_OK;
+}
+
+void people_free(struct people *people)
+{
+    mem_free(people);
+}
+
+static void need(struct search *search, enum directory_kind kind, struct span id, struct span error)
+{
+    if (search->need_count < DIRECTORY_NEED_COUNT_MAX) {
+        search->needs[search->need_count++] = (struct directory_need){.kind = kind, .id = id};
+    }
+    search->error = error.size > 0 ? error : search->error;
+}
+
+static void consider(struct search *search, struct span user)
+{
+    const struct policy *policy = search->audience.policy;
+    struct facts facts;
+
+    directory_facts(search->people->directory, user, SPAN_NONE, &facts);
+    service_add_stand_ins(search->people->service, user, &facts);
+    if (policy->exclude_count > 0) {
+        needs_add_requester(policy->excludes, policy->exclude_count, &search->requester, &facts);
+    }
+    audience_add(&search->audience, user, &facts);
+}
+
+/* And whoever stands in for him now. */
+static void consider_with_substitute(struct search *search, struct span user)
+{
+    struct span substitute;
+
+    consider(search, user);
+    if (search->audience.policy->delegation &&
+        service_substitute(search->people->service, user, &substitute)) {
+        consider(search, substitute);
+    }
+}
+
+static void add_users(struct search *search, const struct span *names, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct span user = names[i];
+        struct span error = SPAN_NONE;
+
+        if (email_is_meant(user) &&
+            !directory_email(search->people->directory, names[i], &user, &error)) {
+            need(search, DIRECTORY_EMAIL, names[i], error);
+            user = SPAN_NONE;
+        }
+        if (user.size > 0) { /* else the address is nobody's */
+            consider_with_substitute(search, user);
+        }
+    }
+}
+
+static void add_groups(struct search *search, const struct span *groups, uint32_t count)
+{
+    const struct directory *directory = search->people->directory;
+
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t size = 0;
+
+        if (!directory_group_size(directory, groups[i], &size)) {
+            need(search, DIRECTORY_GROUP, groups[i], directory_group_error(directory, groups[i]));
+        }
+        for (uint32_t j = 0; j < size && !search->audience.more; j++) {
+            consider_with_substitute(search, directory_group_member(directory, groups[i], j));
+        }
+    }
+}
+
+static void find(struct search *search)
+{
+    const struct policy *policy = search->audience.policy;
+    const struct policy_clocks *clocks = &policy->clocks;
+    bool escalated = search->audience.request->clocks.escalated_ms > 0;
+
+    if (policy->exclude_count > 0) {
+        directory_facts(search->people->directory, search->audience.request->requester, SPAN_NONE,
+                        &search->requester);
+    }
+    add_users(search, policy->users, policy->user_count);
+    if (escalated) {
+        add_users(search, clocks->escalate_users, clocks->escalate_user_count);
+    }
+    add_groups(search, policy->groups, policy->group_count);
+    if (escalated) {
+        add_groups(search, clocks->escalate_groups, clocks->escalate_group_count);
+    }
+}
+
+/* The next attempt looks again. */
+static void on_fetched(void *arg)
+{
+    (void)arg;
+}
+
+static void fetch(struct search *search)
+{
+    struct err err = ERR_INIT;
+
+    if (search->need_count > 0 &&
+        directory_fetch(search->people->directory, search->needs, search->need_count, on_fetched,
+                        NULL, &err) != ERR_OK) {
+        log_err(LOG_LEVEL_DEBUG, MODULE, "not_fetched",
+                &err); /* nor by the next attempt, perhaps */
+    }
+}
+
+static void tell_too_many(const struct search *search, uint32_t given)
+{
+    char id[REQUEST_ID_TEXT_SIZE];
+
+    metric_add(search->people->over, 1);
+    request_id_format(&search->audience.request->id, id);
+    log_fields(
+        given > 0 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, MODULE, "too_many", LOG_TEXT("request", id),
+        LOG_SPAN("policy", search->audience.policy->name), LOG_NUMBER("told", given),
+        LOG_TEXT("advice", given > 0 ? "give the policy a channel: some who may approve were "
+                                       "not told"
+                                     : "the card is in the policy's channels alone"));
+}
+
+static void on_given(void *arg, enum err_code rc, const struct err *err)
+{
+    struct people_job *job = arg;
+    struct delivery_result result = {.outcome = {.result = OUTBOX_SENT, .revision = job->revision}};
+    delivery_done_fn *done = job->done;
+    void *done_arg = job->arg;
+
+    if (rc != ERR_OK && rc != ERR_NOT_FOUND) { /* not found: pruned meanwhile */
+        (void)snprintf(job->error, sizeof job->error, "%s", err->message);
+        job->unknown = true;
+    }
+    if (job->unknown) {
+        result.outcome =
+            (struct service_outcome){.result = OUTBOX_RETRY, .error = span_text(job->error)};
+    }
+    done(done_arg, &result);
+    mem_free(job);
+}
+
+/* Who gets one now; what was found out may say that more do later. */
+static uint32_t size_now(const struct search *search, uint32_t attempts)
+{
+    struct span channels[CORE_CHANNEL_COUNT_MAX];
+    bool told = policy_channels(search->audience.policy, channels) > 0;
+    bool waits = told && search->need_count > 0 && attempts < PATIENCE_COUNT;
+
+    return waits ? 0 : audience_size(&search->audience);
+}
+
+enum err_code people_start(void *driver,
+                           const struct delivery *delivery,
+                           delivery_done_fn *done,
+                           void *arg,
+                           struct err *err)
+{
+    struct people_job *job = mem_new(1, sizeof *job);
+    struct search search = {.people = driver};
+    enum err_code rc;
+    uint32_t count;
+
+    ASSERT(delivery->request != NULL); /* else it was settled */
+    if (job == NULL) {
+        return err_set(err, ERR_NOMEM, "people");
+    }
+    audience_init(&search.audience, delivery->request, delivery->policy);
+    find(&search);
+    fetch(&search);
+    count = size_now(&search, delivery->row->attempts);
+    *job = (struct people_job){.done = done,
+                               .arg = arg,
+                               .revision = delivery->request->revision,
+                               .unknown = search.need_count > 0 && !search.audience.more};
+    if (job->unknown) {
+        (void)snprintf(
+            job->error, sizeof job->error, "%.*s is not known yet: %.*s",
+            SPAN_ARGS(search.needs[0].id),
+            SPAN_ARGS(search.error.size > 0 ? search.error : SPAN_LITERAL("Slack was asked")));
+    } else if (search.audience.more) {
+        tell_too_many(&search, count);
+    }
+    rc = service_cards_give(search.people->service, &delivery->request->id, search.audience.users,
+                            count, on_given, job, err);
+    if (rc != ERR_OK) {
+        mem_free(job);
+    }
+    return rc;
+}
