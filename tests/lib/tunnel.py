@@ -130,17 +130,18 @@ class TlsFront(Listener):
     """TLS before a plain server on `host`, with a certificate that only its own file vouches for."""
 
     def __init__(self, directory, address=("127.0.0.1", 0), host="127.0.0.1", files=None):
-        self.certificate, key = files or self._made(directory)
+        self.certificate, key = files or self.made(directory)
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(self.certificate, key)
         self.host, self.target = host, None
         super().__init__(address)
 
     @staticmethod
-    def _made(directory):
-        certificate, key = directory + "/front.pem", directory + "/front.key"
+    def made(directory, name="localhost"):
+        """The files of a certificate for that name and of its key."""
+        certificate, key = f"{directory}/{name}.pem", f"{directory}/{name}.key"
         subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-                        "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+                        "-subj", "/CN=" + name, "-addext", "subjectAltName=DNS:" + name,
                         "-keyout", key, "-out", certificate], check=True, capture_output=True)
         return certificate, key
 

@@ -80,6 +80,19 @@ class Barred(EndToEnd):
         self.assertNotIn("FAIL", said)
 
 
+    def test_a_certificate_of_another_name_is_refused_and_told(self):
+        """A proxy that inspects TLS, and is trusted, and shows a certificate for something else."""
+        other, key = tunnel.TlsFront.made(self.keep.name, "elsewhere.example")
+        own = self.front.certificate
+        self.front.context.load_cert_chain(other, key)
+        try:
+            said = self.checked(self.network("host:p%40ss").replace(own, other), 119)
+        finally:
+            self.front.context.load_cert_chain(own, own.replace(".pem", ".key"))
+        self.assertRegex(said, "FAIL  Slack cannot be reached: localhost: .*name")
+        self.assertNotIn("signed in", said)
+
+
 class Scopes(EndToEnd):
     def test_a_missing_scope_is_named_and_what_needs_it_waits(self):
         self.world.control("POST", "/scopes", {"remove": ["usergroups:read"]})

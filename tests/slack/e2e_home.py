@@ -118,6 +118,20 @@ class Home(HomeCase):
             self.assertIn(words, text)
         self.assertEqual(self.waiting(view), [])
 
+    def test_without_events_a_home_is_old_and_its_buttons_decide(self):
+        self.open_home(ANA)
+        made = self.ask(title="No event comes")
+        self.wait_home(ANA, lambda v: made in self.waiting(v), "it waits for Ana")
+        self.world.control("POST", "/push_fault", {"method": "event_callback", "kind": "drop", "count": 0})
+        self.addCleanup(self.world.control, "POST", "/clear_faults", {})
+        before = len(self.publishes(BEN))
+        lost = self.world.control("POST", "/home_opened", {"user": BEN})
+        self.assertFalse(lost["delivered"], lost)
+        self.act(ANA, "approve", made)
+        self.wait_state(made, "approved")
+        self.wait_home(ANA, lambda v: made not in self.waiting(v), "and it is mended by the press")
+        self.assertEqual(len(self.publishes(BEN)), before, "whose event was lost has what he had")
+
     def test_the_messages_tab_publishes_nothing(self):
         self.world.control("POST", "/add_user", {"id": NEWCOMER, "name": "nora",
                                                  "channels": [CHANNEL]})
