@@ -259,7 +259,8 @@ void card_print(const struct card *card, struct blocks *blocks, struct prose *pr
         prose_begin(prose, BLOCKS_MRKDWN_COUNT_MAX);
         prose_add(prose, "Code ");
         prose_add(prose, code);
-        prose_add(prose, ": compare with the asker's.");
+        prose_add(prose,
+                  card->request->state == REQUEST_PENDING ? ": compare with the asker's." : "");
         blocks_context_text(context, prose_take(prose));
     }
     add_policy(card, context, prose);

@@ -361,8 +361,12 @@ void prose_add_duration(struct prose *prose, uint64_t ms)
 {
     if (ms >= 2 * PROSE_MS_DAY) {
         add_format(prose, "%" PRIu64 " days", ms / PROSE_MS_DAY);
+    } else if (ms == PROSE_MS_HOUR) {
+        prose_add(prose, "1 hour");
     } else if (ms >= 2 * PROSE_MS_HOUR) {
         add_format(prose, "%" PRIu64 " hours", ms / PROSE_MS_HOUR);
+    } else if (ms == PROSE_MS_MINUTE) {
+        prose_add(prose, "1 minute");
     } else if (ms >= 2 * PROSE_MS_MINUTE) {
         add_format(prose, "%" PRIu64 " minutes", ms / PROSE_MS_MINUTE);
     } else {

@@ -5,6 +5,7 @@
 #include "approvald/slack/story.h"
 
 #include "approvald/core/approval.h"
+#include "approvald/core/eligible.h"
 #include "approvald/core/fields.h"
 #include "approvald/core/needs.h"
 #include "approvald/core/policy.h"
@@ -13,6 +14,7 @@
 #include "approvald/slack/prose.h"
 #include "base/assert.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* Code points after escaping, in text that stands alone: together they fit in its limit. */
@@ -63,6 +65,40 @@ void story_asker(struct prose *prose, const struct request *request)
     }
 }
 
+/* Has he decided, or somebody who could only do so in his place? */
+static bool uses_up(const struct decision *decision, struct span user)
+{
+    return span_equal(decision->user, user) || (decision->no_own && decision->behalf_count == 1 &&
+                                                span_equal(decision->behalfs[0].user, user));
+}
+
+/* Who has decided is not asked again, and the requester only where the policy lets him decide; but
+ * any of them may stop it. */
+static bool is_asked(const struct request *request, const struct policy *policy, struct span user)
+{
+    if (request_is_delayed(request)) {
+        return true;
+    }
+    for (uint32_t i = 0; i < request->decision_count; i++) {
+        if (uses_up(&request->decisions[i], user)) {
+            return false;
+        }
+    }
+    return policy->self_approval || !request_is_of(request, user);
+}
+
+/* Of the policy's users, as bits. */
+static uint64_t asked_users(const struct request *request, const struct policy *policy)
+{
+    uint64_t users = 0;
+
+    static_assert(CORE_POLICY_USER_COUNT_MAX <= 64, "a bit each");
+    for (uint32_t i = 0; i < policy->user_count; i++) {
+        users |= is_asked(request, policy, policy->users[i]) ? UINT64_C(1) << i : 0;
+    }
+    return users;
+}
+
 /* How many more people and groups there is room to name. */
 struct names {
     uint32_t left;
@@ -111,14 +147,16 @@ static void say_names(struct prose *prose,
 static void say_missing_names(struct prose *prose,
                               const struct request *request,
                               const struct policy *policy,
+                              uint64_t asked,
                               struct names *names)
 {
     bool first = true;
 
     for (uint32_t i = 0; i < policy->need_count; i++) {
         const struct policy_need *need = &policy->needs[i];
+        bool anybody = (need->users & asked) != 0 || need->groups != 0;
 
-        if (!needs_helps(request, UINT32_C(1) << i)) {
+        if (!anybody || !needs_helps(request, UINT32_C(1) << i)) {
             continue;
         }
         if (names->left > 0) {
@@ -126,7 +164,7 @@ static void say_missing_names(struct prose *prose,
             prose_add_text(prose, need->need.name, CORE_NAME_SIZE_MAX);
             prose_add(prose, ": ");
         }
-        say_names(prose, policy, need->users, need->groups, names);
+        say_names(prose, policy, need->users & asked, need->groups, names);
         first = false;
     }
 }
@@ -153,17 +191,6 @@ static struct crowd crowd_of(const struct policy *policy, bool escalated)
                                       .user_count = policy->user_count};
 }
 
-/* Who has approved is not asked again; but he may stop it. */
-static bool is_asked(const struct request *request, struct span user)
-{
-    for (uint32_t i = 0; i < request->decision_count; i++) {
-        if (!request_is_delayed(request) && span_equal(request->decisions[i].user, user)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* Groups first: they stay true when people come and go. */
 bool story_deciders(struct prose *prose,
                     const struct request *request,
@@ -180,7 +207,7 @@ bool story_deciders(struct prose *prose,
         bool group = i < crowd.group_count;
         struct span id = group ? crowd.groups[i] : crowd.users[i - crowd.group_count];
 
-        if (!group && !is_asked(request, id)) {
+        if (!group && !is_asked(request, policy, id)) {
             continue;
         }
         if (shown == STORY_MENTION_COUNT_MAX) {
@@ -208,11 +235,12 @@ static void
 say_approvers(struct prose *prose, const struct request *request, const struct policy *policy)
 {
     struct names names = {.left = STORY_MENTION_COUNT_MAX};
+    uint64_t asked = asked_users(request, policy);
 
     if (policy->need_count == 0) {
-        say_names(prose, policy, UINT64_MAX, UINT32_MAX, &names);
+        say_names(prose, policy, asked, UINT32_MAX, &names);
     } else {
-        say_missing_names(prose, request, policy, &names);
+        say_missing_names(prose, request, policy, asked, &names);
     }
     if (names.hidden > 0) {
         prose_add(prose, " and ");
@@ -231,7 +259,7 @@ say_deciders(struct prose *prose, const struct request *request, const struct po
         prose_add(prose, " May stop it: ");
         (void)story_deciders(prose, request, policy, false); /* there is somebody */
         prose_add(prose, ".");
-    } else if (crowd.group_count + crowd.user_count > 0) {
+    } else if (crowd.group_count > 0 || asked_users(request, policy) != 0) {
         prose_add(prose, " May decide: ");
         say_approvers(prose, request, policy);
         prose_add(prose, ".");
@@ -389,7 +417,9 @@ void story_status(struct prose *prose,
         if (request->glass.at_ms > 0) {
             story_glass(prose, request, bold);
         }
-        say_count(prose, request, bold);
+        if (request->glass.at_ms == 0 || request->decision_count > 0) {
+            say_count(prose, request, bold);
+        }
         story_decisions(prose, request);
         say_use(prose, request);
         story_hold(prose, request);

@@ -42,7 +42,8 @@ void story_hold(struct prose *prose, const struct request *request)
     } else {
         prose_add(prose, "\n\xf0\x9f\x95\x92 Outside the policy's time windows: ");
     }
-    prose_add(prose, "it can be used ");
+    prose_add(prose, request->state == REQUEST_PENDING ? "once approved, it can be used "
+                                                       : "it can be used ");
     if (hold->until_ms == UINT64_MAX) {
         prose_add(prose, "at no time that can be seen.");
         return;

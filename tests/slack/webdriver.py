@@ -162,6 +162,11 @@ class Browser:
         with open(path, "wb") as file:
             file.write(base64.b64decode(self._call("GET", "/screenshot", None)))
 
+    def picture(self, selector, path):
+        """A screenshot of the first match alone."""
+        with open(path, "wb") as file:
+            file.write(base64.b64decode(self._call("GET", "/element/%s/screenshot" % self.find_all(selector)[0], None)))
+
     def console_errors(self):
         """Errors the page logged since the last call."""
         try:

@@ -125,7 +125,75 @@ static void what_time_did_is_told_under_the_card_and_to_whom(void)
     CU_ASSERT(has(buf_span(out), "UTC>: <!subteam^S0BOSS0001>, <@U0BOSS0001>."));
 }
 
+static void only_who_can_still_decide_is_named(void)
+{
+    AUTO_BUF struct buf *out = NULL;
+    AUTO_JSON struct json *json = NULL;
+    struct err err = ERR_INIT;
+    struct request request;
+    struct policy policy;
+
+    CU_ASSERT_EQUAL_FATAL(buf_new(PRINT_SIZE_MAX, &out, &err), ERR_OK);
+    sample_policy(&policy);
+    sample_request(SAMPLE_PENDING, &request);
+    json = show(&request, &policy, NULL, out);
+    CU_ASSERT(has(buf_span(out), "decide: <!subteam^S0APV00001>, <@U0APR00001>, <@U0APR00002>."));
+    json_free(json);
+    request.requester = SPAN_LITERAL("U0APR00002"); /* somebody else has to */
+    json = show(&request, &policy, NULL, out);
+    CU_ASSERT(has(buf_span(out), "decide: <!subteam^S0APV00001>, <@U0APR00001>."));
+    json_free(json);
+    policy.self_approval = true;
+    json = show(&request, &policy, NULL, out);
+    CU_ASSERT(has(buf_span(out), "decide: <!subteam^S0APV00001>, <@U0APR00001>, <@U0APR00002>."));
+    json_free(json);
+    sample_request(SAMPLE_PARTIAL, &request);
+    json = show(&request, &policy, NULL, out);
+    CU_ASSERT(has(buf_span(out), "decide: <!subteam^S0APV00001>, <@U0APR00002>."));
+    json_free(json);
+    request.decisions[0].user = SPAN_LITERAL("U0DORA0001"); /* in the place of the first */
+    request.decisions[0].no_own = true;
+    request.decisions[0].behalf_count = 1;
+    request.decisions[0].behalfs[0].user = SPAN_LITERAL("U0APR00001");
+    json = show(&request, &policy, NULL, out);
+    CU_ASSERT(has(buf_span(out), "decide: <!subteam^S0APV00001>, <@U0APR00002>."));
+    json_free(json);
+    request.requester = SPAN_LITERAL("U0APR00002"); /* and nobody is left */
+    policy.self_approval = false;
+    policy.group_count = 0;
+    json = show(&request, &policy, NULL, out);
+    CU_ASSERT_FALSE(has(buf_span(out), "May decide"));
+}
+
+static void a_card_says_what_serves_now(void)
+{
+    AUTO_BUF struct buf *out = NULL;
+    AUTO_JSON struct json *json = NULL;
+    struct err err = ERR_INIT;
+    struct request request;
+    struct policy policy;
+
+    CU_ASSERT_EQUAL_FATAL(buf_new(PRINT_SIZE_MAX, &out, &err), ERR_OK);
+    sample_policy(&policy);
+    policy.clocks.effect_after_ms = 3600000;
+    sample_request(SAMPLE_PENDING, &request);
+    request.hold = (struct request_hold){.until_ms = request.created_ms + 3600000,
+                                         .freeze = SPAN_LITERAL("x-mas"),
+                                         .reason = SPAN_LITERAL("holidays")};
+    json = show(&request, &policy, NULL, out);
+    CU_ASSERT(has(buf_span(out), "It takes effect 1 hour after the approval"));
+    CU_ASSERT(has(buf_span(out), "Change freeze x-mas (holidays): once approved, it can be used"));
+    CU_ASSERT(has(buf_span(out), ": compare with the asker's."));
+    json_free(json);
+    sample_request(SAMPLE_REJECTED, &request); /* there is nothing to compare any more */
+    json = show(&request, &policy, NULL, out);
+    CU_ASSERT(has(buf_span(out), "\"Code "));
+    CU_ASSERT_FALSE(has(buf_span(out), "compare with"));
+}
+
 UNIT_MAIN("card_time",
+          {"only who can still decide is named", only_who_can_still_decide_is_named},
+          {"a card says what serves now", a_card_says_what_serves_now},
           {"an approval that can be stopped says until when and how",
            an_approval_that_can_be_stopped_says_until_when_and_how},
           {"what time did is told under the card, and to whom",
