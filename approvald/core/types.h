@@ -323,7 +323,8 @@ struct facts {
       "An approver and who stands in for him count once together, and that has been used here.")   \
     X(REFUSAL_STEP_UP, "step_up", "An approval needs the code of your authenticator app as well.") \
     X(REFUSAL_CODE, "wrong_code",                                                                  \
-      "This code does not count. Wait for the next one; if none does, ask an admin to enrol you.") \
+      "This code does not count. Type the next one. After five wrong ones none counts for a "      \
+      "while; an admin can unlock or enrol you.")                                                  \
     X(REFUSAL_NO_GLASS, "no_break_glass",                                                          \
       "You are not among the people who may break the glass under this policy.")                   \
     X(REFUSAL_GLASS_OWN, "not_own",                                                                \

@@ -150,8 +150,7 @@ static enum err_code check_dates(const struct work *work, const struct delegatio
 {
     if (delegation->end_ms <= delegation->begin_ms) {
         return err_set(work->err, ERR_INVALID,
-                       "to_time: it has to be later than from_time, and "
-                       "in the future");
+                       "to_time: has to be later than the beginning, and in the future");
     }
     if (delegation->end_ms - work->now_ms > SERVICE_DELEGATION_AHEAD_MS) {
         return err_set(work->err, ERR_INVALID, "to_time: at most %d days from now",
@@ -330,7 +329,7 @@ enum err_code service_delegate(struct service *service,
            input_require(base, slack_user_is_valid(delegation->to),
                          "to: not a Slack user id (U… or W…)") &&
            input_require(base, !span_equal(delegation->from, delegation->to),
-                         "to: nobody stands in for himself") &&
+                         "to: choose somebody else than the person who is away") &&
            input_require(base,
                          actor->kind == ACTOR_ROOT || span_equal(actor->user, delegation->from),
                          "from: only root names a substitute for somebody else"));

@@ -25,9 +25,8 @@
 
 #define MODULE        "slack_ask"
 #define BODY_SIZE_MAX (SLACK_ASK_VIEW_SIZE_MAX + SLACK_TRIGGER_SIZE_MAX + 64UL)
-#define NO_POLICY                                                                                  \
-    "No policy takes requests from Slack. An administrator can allow it with `ask_in_slack`."
-#define TOO_LATE "Opening the form took too long. Please try again."
+#define NO_POLICY     "No policy takes requests from Slack. An admin can allow it with `ask_in_slack`."
+#define TOO_LATE      "Opening the form took too long. Please try again."
 #define NOT_OPENED                                                                                 \
     "The form could not be opened. Try again in a moment, or use approvalctl request."
 #define OTHER_FIELDS                                                                               \

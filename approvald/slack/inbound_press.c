@@ -27,9 +27,10 @@
 #include "base/text.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define MODULE         "slack_inbound"
-#define OUT_OF_DATE    "This message is out of date; it is being refreshed."
+#define OUT_OF_DATE    "This message is out of date. It is being refreshed; look again, then press."
 #define OUT_OF_DATE_NO "This message is out of date and its request is not known here any more."
 #define BODY_SIZE_MAX  (SLACK_VIEW_SIZE_MAX + SLACK_TRIGGER_SIZE_MAX)
 
@@ -457,6 +458,14 @@ void inbound_reply_field(struct inflight *flight, const char *block, const char 
     }
 }
 
+/* "reason: must not be empty" without the field's name: it stands there. */
+static const char *behind_name(const char *message)
+{
+    size_t size = strlen(VIEW_REASON_BLOCK ": ");
+
+    return strncmp(message, VIEW_REASON_BLOCK ": ", size) == 0 ? message + size : message;
+}
+
 static void on_submitted(void *arg,
                          enum err_code rc,
                          const struct err *err,
@@ -475,7 +484,7 @@ static void on_submitted(void *arg,
     } else if (refusal != REFUSAL_NONE && inbound_is_durable(rc)) {
         inbound_reply_view(flight, answer->request, refusal_sentence(refusal));
     } else if (rc == ERR_INVALID) {
-        inbound_reply_field(flight, VIEW_REASON_BLOCK, err->message);
+        inbound_reply_field(flight, VIEW_REASON_BLOCK, behind_name(err->message));
     } else {
         refuse(flight, err);
     }

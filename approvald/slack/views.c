@@ -8,12 +8,14 @@
 #include "approvald/core/approval.h"
 #include "approvald/core/policy.h"
 #include "approvald/core/request_id.h"
+#include "approvald/slack/card.h"
 #include "approvald/slack/views_internal.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define TITLE_REJECT   "Reject Request"
@@ -106,6 +108,19 @@ static enum err_code add_title(struct json *blocks, const struct request *reques
     return rc;
 }
 
+/* Who asked for it. */
+static enum err_code say_asker(struct buf *text, const struct request *request, struct err *err)
+{
+    if (slack_user_is_valid(request->asker)) {
+        return buf_append_format(text, err, "Asked by <@%.*s> for <@%.*s>",
+                                 SPAN_ARGS(request->asker), SPAN_ARGS(request->requester));
+    }
+    if (request->requester.size > 0) {
+        return buf_append_format(text, err, "Asked by <@%.*s>", SPAN_ARGS(request->requester));
+    }
+    return buf_append_text(text, "Asked by a program", err);
+}
+
 static enum err_code add_origin(struct json *blocks, const struct request *request, struct err *err)
 {
     AUTO_BUF struct buf *text = NULL;
@@ -113,14 +128,32 @@ static enum err_code add_origin(struct json *blocks, const struct request *reque
     enum err_code rc = buf_new(LINE_SIZE_MAX, &text, err);
 
     request_id_format(&request->id, id);
-    if (rc == ERR_OK && slack_user_is_valid(request->asker)) {
-        rc = buf_append_format(text, err, "Asked by <@%.*s> for <@%.*s> · ",
-                               SPAN_ARGS(request->asker), SPAN_ARGS(request->requester));
-    } else if (rc == ERR_OK && request->requester.size > 0) {
-        rc = buf_append_format(text, err, "Asked by <@%.*s> · ", SPAN_ARGS(request->requester));
+    if (rc == ERR_OK) {
+        rc = say_asker(text, request, err);
     }
     if (rc == ERR_OK) {
-        rc = buf_append_format(text, err, "Request %s", id);
+        rc = buf_append_format(text, err, " · Request %s", id);
+    }
+    if (rc == ERR_OK) {
+        add_context(blocks, "origin", buf_span(text));
+    }
+    return rc;
+}
+
+/* Before a decision the code helps, which the card and the asker's terminal show too; the id is
+ * only long. */
+static enum err_code add_asker(struct json *blocks, const struct request *request, struct err *err)
+{
+    AUTO_BUF struct buf *text = NULL;
+    char code[CARD_CODE_SIZE];
+    enum err_code rc = buf_new(LINE_SIZE_MAX, &text, err);
+
+    if (rc == ERR_OK) {
+        rc = say_asker(text, request, err);
+    }
+    if (rc == ERR_OK && request->bound) {
+        card_code(request, code);
+        rc = buf_append_format(text, err, " · Code %s", code);
     }
     if (rc == ERR_OK) {
         add_context(blocks, "origin", buf_span(text));
@@ -183,7 +216,7 @@ enum err_code view_add_request(struct json *blocks, const struct request *reques
 {
     enum err_code rc = add_title(blocks, request, err);
 
-    return rc == ERR_OK ? add_origin(blocks, request, err) : rc;
+    return rc == ERR_OK ? add_asker(blocks, request, err) : rc;
 }
 
 enum err_code view_reject_open(const struct request *request,
@@ -307,11 +340,18 @@ enum err_code
 view_field_error(const char *block, const char *sentence, struct buf *body, struct err *err)
 {
     AUTO_JSON struct json *root = json_new_object();
+    struct span text = text_prefix(span_text(sentence), ERROR_SIZE_MAX - 1); /* and the full stop */
+    char said[ERROR_SIZE_MAX + 1];
     struct json *errors;
 
+    (void)snprintf(said, sizeof said, "%.*s%s", SPAN_ARGS(text), /* fits */
+                   text.size > 0 && strchr(".!?", text.data[text.size - 1]) != NULL ? "" : ".");
+    if (said[0] >= 'a' && said[0] <= 'z') {
+        said[0] = (char)(said[0] - 'a' + 'A');
+    }
     json_add_text(root, "response_action", SPAN_LITERAL("errors"));
     errors = json_add_object(root, "errors");
-    json_add_text(errors, block, text_prefix(span_text(sentence), ERROR_SIZE_MAX));
+    json_add_text(errors, block, span_text(said));
     return json_print(root, body, err);
 }
 

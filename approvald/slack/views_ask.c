@@ -483,8 +483,5 @@ enum err_code view_ask_error(struct span message, struct buf *body, struct err *
         name = cut_field(&message);
     }
     (void)snprintf(sentence, sizeof sentence, "%.*s", SPAN_ARGS(message)); /* cut: bounded */
-    if (sentence[0] >= 'a' && sentence[0] <= 'z') {
-        sentence[0] = (char)(sentence[0] - 'a' + 'A');
-    }
     return view_field_error(name == NULL ? fields[ASK_POLICY].name : name, sentence, body, err);
 }

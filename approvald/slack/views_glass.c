@@ -29,7 +29,7 @@ enum err_code view_glass_open(const struct request *request,
     blocks = json_add_array(view, "blocks");
     view_add_plain(view_add_block(blocks, "section", "warning"), "text",
                    SPAN_LITERAL("This approves your own request at once, without its approvers. "
-                                "Everybody who follows it is told, with your name and your reason, "
+                                "They and the channel are told, with your name and your reason, "
                                 "and the audit log keeps it."));
     if (rc == ERR_OK) {
         rc = view_add_request(blocks, request, err);

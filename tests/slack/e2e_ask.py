@@ -193,7 +193,7 @@ class Ask(AskCase):
         self.shortcut()
         sent = self.submit(policy="strict", title="Why ever")
         self.assertEqual((sent["outcome"], sent["errors"]),
-                         ("errors", {"reason": "Policy strict wants to know why"}))
+                         ("errors", {"reason": "Policy strict wants to know why."}))
         self.assertEqual(self.asked("Why ever"), [])
         sent = self.submit(policy="strict", title="\u202e \u200b")
         self.assertEqual(sent["outcome"], "errors", sent)

@@ -116,11 +116,11 @@ class Away(HomeCase):
         self.open_home(ANA)
         self.open_form(ANA)
         for values, field, words in (
-                ((ANA,), "to", "nobody stands in for himself"),
+                ((ANA,), "to", "Choose somebody else"),
                 ((GUEST,), "to", "Guests"),
                 ((GONE,), "to", "deactivated"),
                 ((DORA, now_s + 7200, now_s + 3600), "to_time", "later than"),
-                ((DORA, None, now_s + 400 * DAY_S), "to_time", "at most 366 days")):
+                ((DORA, None, now_s + 400 * DAY_S), "to_time", "At most 366 days")):
             sent = self.send(ANA, *values)
             self.assertEqual(sent["outcome"], "errors", sent)
             self.assertIn(words, sent["errors"][field], sent)

@@ -189,7 +189,7 @@ class Form(FieldsCase):
         good = {"policy": "deploy", "title": "Mended", "fields.environment": "eu-1"}
         sent = self.submit(**good, **{"fields.hosts": "13"})
         self.assertEqual((sent["outcome"], sent["errors"]),
-                         ("errors", {"fields.hosts": "Has to be from 1 to 12"}))
+                         ("errors", {"fields.hosts": "Has to be from 1 to 12."}))
         sent = self.submit(**good, **{"fields.hosts": "12"})
         self.assertEqual(sent["outcome"], "updated", sent)
         self.assertEqual(self.one("Mended")["fields"], {"environment": "eu-1", "hosts": "12"})

@@ -217,26 +217,26 @@ static void what_is_wrong_stands_at_its_field(void)
     open_bench(&bench);
     bench_know(&bench, RITA, "");
     form.title = NULL;
-    expect_error(&bench, &form, "\"title\":\"Must not be empty\"");
+    expect_error(&bench, &form, "\"title\":\"Must not be empty.\"");
     form.title = " \\n ";
-    expect_error(&bench, &form, "\"title\":\"Must not be empty\"");
+    expect_error(&bench, &form, "\"title\":\"Must not be empty.\"");
     memset(text, 'x', CORE_TITLE_COUNT_MAX + 1);
     form.title = text;
-    expect_error(&bench, &form, "\"title\":\"At most 140 characters\"");
+    expect_error(&bench, &form, "\"title\":\"At most 140 characters.\"");
     form = good("V1");
     memset(text, 'x', sizeof text - 1); /* more than Slack's client lets pass */
     form.reason = text;
-    expect_error(&bench, &form, "\"reason\":\"At most 1000 characters\"");
+    expect_error(&bench, &form, "\"reason\":\"At most 1000 characters.\"");
     form = good("V1");
     form.policy = NULL;
-    expect_error(&bench, &form, "\"policy\":\"Choose one\"");
+    expect_error(&bench, &form, "\"policy\":\"Choose one.\"");
     form.policy = "nowhere";
     expect_error(&bench, &form, "\"policy\":\"There is no policy of this name.\"");
     form.policy = "deploy";
     expect_error(&bench, &form, "\"policy\":\"This policy takes no requests from Slack.\"");
     form = good("V1");
     form.expires_in = "901";
-    expect_error(&bench, &form, "\"expires_in\":\"Choose one of the list\"");
+    expect_error(&bench, &form, "\"expires_in\":\"Choose one of the list.\"");
     form = good("V1");
     CU_ASSERT_EQUAL(kit_apply(&bench.kit,
                               "policy restart { approvers = {\"U0APR00001\"} ask_in_slack = true "
@@ -244,7 +244,7 @@ static void what_is_wrong_stands_at_its_field(void)
                               false, false)
                         .rc,
                     ERR_OK);
-    expect_error(&bench, &form, "\"reason\":\"Policy restart wants to know why\"");
+    expect_error(&bench, &form, "\"reason\":\"Policy restart wants to know why.\"");
     form.reason = "because";
     bench_interact(&bench, form_json(RITA, &form)); /* mended, in the same window */
     CU_ASSERT_EQUAL(pending(&bench), 2);
@@ -416,7 +416,7 @@ static void what_is_no_form_of_ours_is_refused(void)
     bench_interact(&bench, "{\"type\":\"view_submission\",\"user\":{\"id\":\"" RITA "\"},"
                            "\"view\":{\"id\":\"V1\",\"callback_id\":\"ask\",\"state\":{\"values\":["
                            "1,null]}}}");
-    CU_ASSERT(says(&bench, "\"policy\":\"Choose one\""));
+    CU_ASSERT(says(&bench, "\"policy\":\"Choose one.\""));
     bench_interact(&bench, "{\"type\":\"shortcut\",\"callback_id\":\"approval_new\",\"user\":{}}");
     CU_ASSERT_EQUAL(bench.reply.status, 400);
     CU_ASSERT_EQUAL(pending(&bench), 1);

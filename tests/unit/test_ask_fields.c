@@ -190,11 +190,11 @@ static void what_is_wrong_stands_at_its_field(void)
 
     open_bench(&bench);
     refused(&bench, form_json("ship", "ship", ENV("null") "," HOSTS("null") "," DUE("null")),
-            "\"fields.env\":\"Must not be empty\"", false);
+            "\"fields.env\":\"Must not be empty.\"", false);
     refused(
         &bench,
         form_json("ship", "ship", ENV("{\"value\":\"us\"}") "," HOSTS("\"13\"") "," DUE("null")),
-        "\"fields.hosts\":\"Has to be from 1 to 12\"", false);
+        "\"fields.hosts\":\"Has to be from 1 to 12.\"", false);
     refused(
         &bench,
         form_json("ship", "ship", ENV("{\"value\":\"mars\"}") "," HOSTS("null") "," DUE("null")),
@@ -203,7 +203,7 @@ static void what_is_wrong_stands_at_its_field(void)
     (void)snprintf(more, sizeof more,
                    ENV("{\"value\":\"us\"}") ",\"fields.hosts\":{\"ship\":{\"value\":\"%s\"}}",
                    text);
-    refused(&bench, form_json("ship", "ship", more), "\"fields.hosts\":\"At most 300 characters\"",
+    refused(&bench, form_json("ship", "ship", more), "\"fields.hosts\":\"At most 300 characters.\"",
             false);
     bench_close(&bench);
 }
