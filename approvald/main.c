@@ -5,6 +5,7 @@
 
 #include "approvald/app.h"
 #include "approvald/config.h"
+#include "base/assert.h"
 #include "base/buf.h"
 #include "base/crash.h"
 #include "base/lastgood.h"
@@ -292,6 +293,13 @@ static int act(const struct order *order)
     return code;
 }
 
+/* NULL: of a configuration that is not in its usual place none is kept. */
+static const char *usual_last_good(const char *file)
+{
+    ASSERT(file != NULL); /* an option has its argument, or getopt refuses it */
+    return strcmp(file, CONFIG_FILE) == 0 ? LAST_GOOD : NULL;
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
@@ -342,8 +350,8 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "approvald: unexpected: %s\nTry: approvald --help\n", argv[optind]);
         return EX_USAGE;
     }
-    if (order.last_good == NULL && strcmp(order.file, CONFIG_FILE) == 0) {
-        order.last_good = LAST_GOOD;
+    if (order.last_good == NULL) {
+        order.last_good = usual_last_good(order.file);
     }
     return act(&order);
 }

@@ -237,28 +237,30 @@ static void on_crash(int number, siginfo_t *info, void *context)
 
 /* From here on: ordinary code again. */
 
-static void keep_build_id(const struct dl_phdr_info *info, const ElfW(Phdr) * header)
+static void keep_build_id(const unsigned char *id, size_t size)
 {
     static const char digits[] = "0123456789abcdef";
-    const char *at = (const char *)(info->dlpi_addr + header->p_vaddr);
-    const char *end = at + header->p_memsz;
 
+    for (size_t i = 0; i < size && i < BUILD_ID_SIZE_MAX; i++) {
+        state.build_id[2 * i] = digits[id[i] >> 4];
+        state.build_id[2 * i + 1] = digits[id[i] & 15];
+    }
+}
+
+/* Notes of the program itself, as the linker has laid them out: name and content padded to four. */
+static void look_at_notes(const char *at, const char *end)
+{
     while (at + sizeof(ElfW(Nhdr)) <= end) {
         ElfW(Nhdr) note;
         const char *name = at + sizeof note;
-        const unsigned char *id;
+        const char *content;
 
         memcpy(&note, at, sizeof note);
-        id = (const unsigned char *)name + ((note.n_namesz + 3U) & ~3U);
-        if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && memcmp(name, "GNU", 4) == 0 &&
-            note.n_descsz <= BUILD_ID_SIZE_MAX) {
-            for (size_t i = 0; i < note.n_descsz; i++) {
-                state.build_id[2 * i] = digits[id[i] >> 4];
-                state.build_id[2 * i + 1] = digits[id[i] & 15];
-            }
-            return;
+        content = name + ((note.n_namesz + 3U) & ~3U);
+        if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && memcmp(name, "GNU", 4) == 0) {
+            keep_build_id((const unsigned char *)content, note.n_descsz);
         }
-        at = (const char *)id + ((note.n_descsz + 3U) & ~3U);
+        at = content + ((note.n_descsz + 3U) & ~3U);
     }
 }
 
@@ -293,7 +295,9 @@ static int add_module(struct dl_phdr_info *info, size_t size, void *arg)
             module->end = end;
         }
         if (header->p_type == PT_NOTE && state.module_count == 0) {
-            keep_build_id(info, header);
+            const char *notes = (const char *)(info->dlpi_addr + header->p_vaddr);
+
+            look_at_notes(notes, notes + header->p_memsz);
         }
     }
     state.module_count++;

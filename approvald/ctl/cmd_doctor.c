@@ -18,7 +18,7 @@
 #define CLOCK_WARN_S   5   /* certificates and expiry times begin to look odd */
 #define CLOCK_FAIL_S   120 /* Slack's signatures are good for 300 s: half of it is gone */
 #define DOCTOR_CALL_MS 5000U
-#define CRASH_TELL_S   (7U * 24 * 3600) /* what nobody has asked about in a week is history */
+#define CRASH_TELL_S   UINT64_C(604800) /* what nobody has asked about in a week is history */
 
 static const char *const marks[] = {
     [DOCTOR_OK] = "ok", [DOCTOR_WARN] = "warn", [DOCTOR_FAIL] = "FAIL"};
