@@ -8,6 +8,7 @@
 #include "base/crash.h"
 #include "base/err.h"
 #include "base/notify.h"
+#include "supervisor/contract.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -55,6 +56,10 @@ enum app_serving {
     APP_QUIETING, /* begins nothing more; what it has begun is answered */
 };
 
+/* Certificates whose end is told: the supervisor's, and the service's own behind them. */
+#define APP_END_SERVICE CONTRACT_END_COUNT
+#define APP_END_COUNT   (CONTRACT_END_COUNT + 1)
+
 struct app_gauges {
     struct metric *lsn_last;
     struct metric *lsn_commit;
@@ -87,6 +92,7 @@ struct app_gauges {
     struct metric *secrets_differ;
     struct metric *starts;
     struct metric *last_good;
+    struct metric *ends[APP_END_COUNT];
 };
 
 /* Everything is owned, in the order in which it is made. */

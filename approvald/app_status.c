@@ -88,6 +88,15 @@ static const struct {
           "1: the configuration file was broken at the start; the last-known-good copy is used."),
 };
 
+static const char *const end_labels[APP_END_COUNT] = {
+    [CONTRACT_END_PAIR] = "of=\"pair\"",
+    [CONTRACT_END_PAIR_CA] = "of=\"pair-ca\"",
+    [CONTRACT_END_ARBITER_CLIENT] = "of=\"arbiter-client\"",
+    [CONTRACT_END_ARBITER_CA] = "of=\"arbiter-ca\"",
+    [CONTRACT_END_ARBITER] = "of=\"arbiter\"",
+    [APP_END_SERVICE] = "of=\"service\"",
+};
+
 static struct metric **slot_of(struct app *app, size_t index)
 {
     return (struct metric **)(void *)((char *)&app->gauges + table[index].offset);
@@ -98,6 +107,11 @@ void app_metrics(struct app *app)
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         *slot_of(app, i) =
             metrics_add(app->metrics, table[i].kind, table[i].name, NULL, table[i].help);
+    }
+    for (size_t i = 0; i < APP_END_COUNT; i++) {
+        app->gauges.ends[i] =
+            metrics_add(app->metrics, METRIC_GAUGE, "approvald_certificate_not_after_seconds",
+                        end_labels[i], "When a certificate ends (Unix); 0: there is none.");
     }
 }
 
@@ -256,6 +270,17 @@ static void collect_pair(struct app *app)
     }
 }
 
+static void collect_ends(struct app *app)
+{
+    const struct contract_summary *summary = app_pair_summary(app);
+    struct metric **ends = app->gauges.ends;
+
+    for (size_t i = 0; summary != NULL && i < CONTRACT_END_COUNT; i++) {
+        metric_set(ends[i], summary->ends_s[i]);
+    }
+    metric_set(ends[APP_END_SERVICE], app->tls == NULL ? 0 : tls_server_not_after_s(app->tls));
+}
+
 void app_collect(void *arg)
 {
     struct app *app = arg;
@@ -271,6 +296,7 @@ void app_collect(void *arg)
     metric_set(gauges->ready, app_ready(app, &why) ? 1 : 0);
     metric_set(gauges->last_good, config_last_good(app->config)->kept_ms != 0 ? 1 : 0);
     collect_pair(app);
+    collect_ends(app);
 }
 
 static void add_storage(struct json *object, struct app *app)

@@ -267,6 +267,28 @@ enum err_code x509_look(struct span pem, struct x509_facts *ret_facts, struct er
     return rc;
 }
 
+enum err_code x509_first_end(struct span pem, uint64_t *ret_not_after_s, struct err *err)
+{
+    mbedtls_x509_crt chain;
+    uint64_t end_s = UINT64_MAX;
+    enum err_code rc = tls_library(err);
+
+    mbedtls_x509_crt_init(&chain);
+    if (rc == ERR_OK) {
+        rc = x509_load_chain(&chain, pem, err);
+    }
+    for (const mbedtls_x509_crt *at = &chain; rc == ERR_OK && at != NULL; at = at->next) {
+        uint64_t this_s = tls_time_s(&at->valid_to);
+
+        end_s = this_s < end_s ? this_s : end_s;
+    }
+    if (rc == ERR_OK) {
+        *ret_not_after_s = end_s;
+    }
+    mbedtls_x509_crt_free(&chain);
+    return rc;
+}
+
 /* Whose times are over counts elsewhere; here only who has signed. */
 static bool is_signed(mbedtls_x509_crt *certificate, mbedtls_x509_crt *authorities)
 {

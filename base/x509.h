@@ -100,6 +100,10 @@ struct x509_facts {
 
 /* What the first certificate in the text says. ERR_INVALID: there is none, or not of ours. */
 enum err_code x509_look(struct span pem, struct x509_facts *ret_facts, struct err *err) WARN_UNUSED;
+/* When the first of the certificates in the text to end does so, in seconds since 1970; they may
+ * have keys of any kind. ERR_INVALID: there is none. */
+enum err_code
+x509_first_end(struct span pem, uint64_t *ret_not_after_s, struct err *err) WARN_UNUSED;
 /* ERR_DENIED: the first certificate in the text was not issued by one of the authorities. Their
  * times do not count. */
 enum err_code

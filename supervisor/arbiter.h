@@ -36,6 +36,7 @@ struct arbiter_status {
     char problem[ARBITER_PROBLEM_SIZE]; /* why not, when it was not */
     uint64_t
         disk_ms; /* for how long the disk has owed a save of this host's copy; 0: it does not */
+    uint64_t not_after_s; /* since 1970: the end of the arbiter's certificate; 0: not known */
 };
 
 /* What a kind is made of. */

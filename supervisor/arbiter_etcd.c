@@ -144,6 +144,14 @@ static void refused(struct request *request, uint32_t status, struct span body)
     }
 }
 
+/* A kept connection tells nothing new. */
+static void note_certificate(struct etcd *etcd, const struct fetch_response *response)
+{
+    if (response->not_after_s != 0) {
+        etcd->status.not_after_s = response->not_after_s;
+    }
+}
+
 static void on_answer(void *arg, const struct fetch_response *response)
 {
     struct request *request = arg;
@@ -153,6 +161,7 @@ static void on_answer(void *arg, const struct fetch_response *response)
     enum err_code rc;
 
     request->call = NULL;
+    note_certificate(etcd, response);
     if (response->outcome == FETCH_NOT_SENT) {
         problem(etcd, response->err->message);
         next_endpoint(request);
@@ -185,6 +194,7 @@ static void on_login(void *arg, const struct fetch_response *response)
     struct err err = ERR_INIT;
 
     request->call = NULL;
+    note_certificate(etcd, response);
     if (response->outcome != FETCH_ANSWERED) {
         problem(etcd, response->err->message);
         next_endpoint(request); /* the request itself was not sent */

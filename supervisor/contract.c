@@ -217,6 +217,9 @@ static void wire_summary(struct wire *wire, struct contract_summary *summary)
     wire_bool(wire, &summary->eligible);
     wire_u32(wire, &summary->start_count);
     wire_text(wire, summary->reason, sizeof summary->reason);
+    for (size_t i = 0; i < CONTRACT_END_COUNT; i++) {
+        wire_u64(wire, &summary->ends_s[i]);
+    }
 }
 
 static void wire_up(struct wire *wire, struct contract_up *up)

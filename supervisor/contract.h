@@ -110,6 +110,16 @@ struct contract_peer {
     uint8_t bytes[CONTRACT_PEER_SIZE];
 };
 
+/* Certificates whose end the supervisor knows. */
+enum contract_end {
+    CONTRACT_END_PAIR,
+    CONTRACT_END_PAIR_CA,
+    CONTRACT_END_ARBITER_CLIENT, /* this host's, for etcd */
+    CONTRACT_END_ARBITER_CA,
+    CONTRACT_END_ARBITER, /* etcd's own, as it was shown last */
+    CONTRACT_END_COUNT
+};
+
 /* What only the supervisor knows, for approvald's status page and metrics. */
 struct contract_summary {
     uint8_t role; /* enum failover_role */
@@ -124,8 +134,9 @@ struct contract_summary {
     bool safe_mode;
     bool vip_here;
     bool eligible;
-    uint32_t start_count;              /* of approvald by this supervisor */
-    char reason[CONTRACT_REASON_SIZE]; /* of the last change */
+    uint32_t start_count;                /* of approvald by this supervisor */
+    char reason[CONTRACT_REASON_SIZE];   /* of the last change */
+    uint64_t ends_s[CONTRACT_END_COUNT]; /* since 1970; 0: not known, or there is none */
 };
 
 struct contract_up {

@@ -290,6 +290,7 @@ static void reload(struct sup *sup)
     } else {
         apply(sup, config);
     }
+    sup_certificates_read(sup);
     sup->reload_owed = true;
     sup_child_reload(sup);
     notify_ready(&sup->notify);
@@ -488,6 +489,7 @@ static void start(struct sup *sup)
     sup->value.armed = sup->watchdog != NULL;
     sup_remember(sup);
     sup_bind(sup);
+    sup_certificates_read(sup);
     sup_queue(sup, FAILOVER_EVENT_START)->u.memory = sup->value.failover;
     sup_watch_start(sup);
     sup_pump(sup);

@@ -133,6 +133,7 @@ struct sup {
     struct sup_kept kept[SUP_SOCKET_COUNT_MAX]; /* while sockets are opened */
     size_t kept_count;
     size_t socket_count;
+    uint64_t ends_s[CONTRACT_END_COUNT]; /* of the files, as they were read last */
     uint64_t handing_ms; /* when this host last handed over; 0: it has not, or long ago */
     uint64_t muted_ms; /* since then who begins to connect is not answered; 0: he is, or refused */
 
@@ -284,6 +285,10 @@ struct buf;
 enum err_code sup_status(const struct sup *sup, struct buf *buf, struct err *err) WARN_UNUSED;
 /* Tells the child what only we know, when it has changed. */
 void sup_tell_summary(struct sup *sup);
+
+/* sup_certificates.c: reads them anew; what is known of their ends. */
+void sup_certificates_read(struct sup *sup);
+void sup_certificates_tell(const struct sup *sup, uint64_t ret_ends_s[CONTRACT_END_COUNT]);
 
 /* sup_command.c */
 void sup_command(void *arg, uint64_t client, enum control_command command);

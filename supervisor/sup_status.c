@@ -388,6 +388,7 @@ void sup_tell_summary(struct sup *sup)
     summary->eligible = status.eligible;
     summary->start_count = sup->start_count;
     (void)snprintf(summary->reason, sizeof(summary->reason), "%s", status.reason); /* fits */
+    sup_certificates_tell(sup, summary->ends_s);
     size = contract_encode(&message, packet);
     if (sup->contract_fd >= 0 && memcmp(packet, sup->summary, size) != 0) {
         memcpy(sup->summary, packet, size);

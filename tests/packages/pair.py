@@ -7,6 +7,7 @@ as root inside.
 """
 
 import json
+import re
 import time
 
 from machine import wait
@@ -16,6 +17,8 @@ from stage import ADDRESSES, EARLIER, PORT, TOKENS, VIP, Load
 HOSTS = ("A", "B")
 UNIT = "approvald-supervisor.service"
 ARBITER_UNIT = "approvald-arbiter.service"
+METRICS = (r"exec 3<>/dev/tcp/127.0.0.1/9180; printf 'GET /metrics HTTP/1.0\r\n\r\n' >&3; "
+           "tr -d '\\r' <&3")
 # The pair's own address has TLS; the load, which begins 50 connections a second, has none.
 LISTEN = f'http {{\n    listen = {{"{VIP}:{PORT}"}}\n}}\n'
 
@@ -93,7 +96,16 @@ class Pair:
         for who in ("ci", "ana"):  # whichever host is there asks
             self["B"].write(f"{TOKENS}/{who}", self["A"].run("cat", f"{TOKENS}/{who}"),
                             0o600)
+        self.must_know_ends()
         return f"green {took:.1f} s after the first command"
+
+    def must_know_ends(self):
+        """Each host's metrics say when each certificate ends."""
+        for name in HOSTS:
+            said = self[name].run("bash", "-c", METRICS)
+            ends = {of: float(value) for of, value in re.findall(
+                r'^approvald_certificate_not_after_seconds\{of="([a-z-]+)"\} (\S+)$', said, re.M)}
+            assert len(ends) == 6 and min(ends.values()) > time.time() + 300 * 86400, (name, ends)
 
     def approves(self):
         """an approval through the virtual address"""

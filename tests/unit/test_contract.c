@@ -53,6 +53,7 @@ static struct contract_message summary_message(void)
     message.u.summary.epoch = 9;
     message.u.summary.vip_here = true;
     message.u.summary.start_count = 3;
+    message.u.summary.ends_s[CONTRACT_END_ARBITER] = 4102444799;
     (void)snprintf(message.u.summary.reason, sizeof message.u.summary.reason, "the peer is silent");
     return message;
 }

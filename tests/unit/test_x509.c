@@ -136,6 +136,28 @@ static void test_look(void)
     x509_authority_free(ours);
 }
 
+static void test_first_end(void)
+{
+    struct x509_authority *ours = authority_new();
+    struct x509_key *key = key_new();
+    struct x509_leaf early = usual;
+    AUTO_BUF struct buf *text = authority_text(ours);
+    AUTO_BUF struct buf *leaf = NULL;
+    uint64_t end_s = 0;
+    struct err err = ERR_INIT;
+
+    early.validity.not_after_s = 1609459200;
+    leaf = issue(ours, key, &early);
+    CU_ASSERT_EQUAL(x509_first_end(buf_span(text), &end_s, &err), ERR_OK);
+    CU_ASSERT_EQUAL(end_s, years.not_after_s);
+    CU_ASSERT_EQUAL(buf_append_span(text, buf_span(leaf), &err), ERR_OK);
+    CU_ASSERT_EQUAL(x509_first_end(buf_span(text), &end_s, &err), ERR_OK);
+    CU_ASSERT_EQUAL(end_s, 1609459200);
+    CU_ASSERT_EQUAL(x509_first_end(SPAN_LITERAL("no certificate"), &end_s, &err), ERR_INVALID);
+    x509_key_free(key);
+    x509_authority_free(ours);
+}
+
 static void test_proof(void)
 {
     struct x509_key *key = key_new();
@@ -392,6 +414,7 @@ UNIT_MAIN("x509",
           {"a certificate is of its authority and of no other", test_issuer},
           {"who issued it does not depend on the time", test_ended},
           {"a certificate tells its facts", test_look},
+          {"of several certificates the first end counts", test_first_end},
           {"a proof holds for its key and its hash alone", test_proof},
           {"a public key with any bit changed is refused", test_strange_key},
           {"names are those of hosts, up to the longest", test_names},
