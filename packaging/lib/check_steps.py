@@ -215,8 +215,9 @@ def _python(run, *patterns):
 
 
 def python(run):
-    """the Slack stand-in's own tests, the command line's"""
-    return _python(run, "tests/slack/test_*.py", "tests/ctl/test_*.py", "tests/sup/test_*.py")
+    """the Slack stand-in's own tests, the command line's, the supervisor's, the power switch's"""
+    return _python(run, "tests/slack/test_*.py", "tests/ctl/test_*.py", "tests/sup/test_*.py",
+                   "tests/vm/test_*.py")
 
 
 def crash(run):
