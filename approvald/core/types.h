@@ -215,6 +215,7 @@ struct policy {
     bool require_reason;   /* a request must say why */
     bool ask_in_slack;     /* may people ask under it from Slack? default: no */
     bool step_up;          /* does an approval need a one-time code? default: no */
+    bool direct_approvers; /* do those who may decide get a card each? default: no */
     bool delegation;       /* may approvers who are out of office be stood in for? default: no */
     uint64_t expires_after_ms; /* a pending request expires */
     uint64_t lapses_after_ms;  /* an unclaimed approval lapses; 0: never */
@@ -228,16 +229,15 @@ struct policy {
     uint32_t exclude_count; /* groups whose members do not decide what a member has asked for */
     struct span excludes[CORE_POLICY_GROUP_COUNT_MAX];
     uint32_t webhook_count;
+    uint32_t more_channel_count; /* further channels with a card each; none without a first one */
     struct span webhooks[CORE_POLICY_WEBHOOK_COUNT_MAX]; /* names of configured destinations */
+    struct span more_channels[CORE_CHANNEL_COUNT_MAX - 1];
     struct span fields; /* asked for besides: field_set of core/fields.h, stored form, or empty */
     uint64_t applied_ms;
     struct span applied_by;
     struct policy_clocks clocks;
     struct policy_glass glass;
     struct policy_windows windows;
-    uint32_t more_channel_count; /* further channels with a card each; none without a first one */
-    struct span more_channels[CORE_CHANNEL_COUNT_MAX - 1];
-    bool direct_approvers; /* do those who may decide get a card each? default: no */
 };
 
 /* A person who is stood in for, as far as he is known: see struct facts. */

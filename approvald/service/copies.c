@@ -165,6 +165,7 @@ static void give_answer(struct job *base, enum err_code rc, const struct err *er
     ((struct give_job *)base)->done(base->arg, rc, err);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): done, arg and err are three of the parameters */
 enum err_code service_cards_give(struct service *service,
                                  const struct request_id *id,
                                  const struct span *users,
