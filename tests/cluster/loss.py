@@ -149,7 +149,8 @@ class Runs:
             status, request = self.verifier.read(request_id)
             if status == 200:
                 requests[request_id] = request
-        self._wait_cards(requests, rates)
+        places = {request_id: slackworld.places(line["policy"]) for request_id, line in asked.items()}
+        self._wait_cards(requests, rates, places)
         self._lie_after(requests)
         self.verifier_found = self.verifier.check_audit()
         audit = [entry for entry in self.verifier.audit[first:] if entry["request"] in requests]
@@ -158,24 +159,24 @@ class Runs:
         deliveries = [each for each in world.slack("deliveries")["deliveries"]
                       if (losscheck.verdict_of(each) or (None, None))[1] in requests or not losscheck.verdict_of(each)]
         return losscheck.Evidence(history, deliveries, audit, requests, self._cards(requests),
-                                  [slim(call) for call in calls], healed, live, rates)
+                                  [slim(call) for call in calls], healed, live, rates, places)
 
     def _cards(self, requests):
         found = {request_id: [] for request_id in requests}
-        for channel in slackworld.channels():
+        for channel in [*slackworld.channels(), *slackworld.direct_channels()]:
             for card in self.world.slack("messages", channel=channel, metadata={"surface": "card"})["messages"]:
                 request_id = card["metadata"]["event_payload"]["request_id"]
                 if request_id in found:
                     found[request_id].append(card)
         return found
 
-    def _wait_cards(self, requests, rates):
+    def _wait_cards(self, requests, rates, places):
         """Until every card equals state; what is still wrong then is found by the judgement."""
         slowest = min((state[1] for name, state in rates["methods"].items() if name.startswith("chat.")), default=1.0)
         with contextlib.suppress(NotInTime):
-            wait(lambda: all(losscheck.difference(requests[request_id], cards) is None
+            wait(lambda: all(losscheck.difference(requests[request_id], cards, places[request_id]) is None
                              for request_id, cards in self._cards(requests).items()),
-                 "every card equals state", CARDS_S + len(requests) / slowest, 0.3)
+                 "every card equals state", CARDS_S + sum(map(len, places.values())) / slowest, 0.3)
 
     # -- lies ------------------------------------------------------------------------------------------
 

@@ -18,13 +18,14 @@ VERDICTS = ("approval", "rejection")
 class Evidence:
     """Of one run. Times are wall seconds."""
 
-    def __init__(self, history, deliveries, audit, requests, cards, calls, healed, live, rates=None):
+    def __init__(self, history, deliveries, audit, requests, cards, calls, healed, live, rates=None, places=None):
         self.history, self.deliveries, self.audit = history, deliveries, audit
         self.requests = requests  # id -> as the API has it
         self.cards = cards        # id -> its cards, as the stand-in shows them
         self.calls = calls        # that worked, of chat.update and chat.postMessage
         self.healed, self.live = healed, live
         self.rates = rates or {"methods": {}, "channels": {}}
+        self.places = places or {}  # id -> the channels that have a card each; not there: one, anywhere
 
 
 def check(evidence):
@@ -141,11 +142,17 @@ def check_after(evidence):
 
 # -- cards -------------------------------------------------------------------------------------------
 
-def difference(request, cards):
-    """None when there is one card and it shows what is so, else what is wrong."""
-    if len(cards) != 1:
+def difference(request, cards, places=None):
+    """None when each place has one card and all show what is so, else what is wrong."""
+    if len(cards) != 1 and not places:
         return f"{len(cards)} cards"
-    card = cards[0]
+    if places and sorted(card["channel"] for card in cards) != sorted(places):
+        return f"cards in {sorted(card['channel'] for card in cards)}, not in {sorted(places)}"
+    return next((what for card in cards if (what := difference_of(request, card))), None)
+
+
+def difference_of(request, card):
+    """The same of one card."""
     shown = card["metadata"]["event_payload"]["revision"]
     if shown != request["revision"]:
         return f"revision {shown} of {request['revision']}"
@@ -158,7 +165,7 @@ def difference(request, cards):
 
 def check_cards(evidence):
     return [f"card: {request_id}: {what}" for request_id, request in evidence.requests.items()
-            if (what := difference(request, evidence.cards.get(request_id, [])))]
+            if (what := difference(request, evidence.cards.get(request_id, []), evidence.places.get(request_id)))]
 
 
 class Bucket:

@@ -20,6 +20,7 @@ PROXY_ADDRESS, PROXY_PORT, TLS_PORT = "10.77.0.5", 3128, 8443
 TUNNEL = os.path.join(world.ROOT, "tests", "lib", "tunnel.py")
 BOT = "U0BOT00001"
 CHANNEL_COUNT, PEOPLE_COUNT, QUORUM = 8, 24, 4
+TWICE, DIRECT, DIRECT_COUNT = "loss-0", "loss-1", 6  # shown in a second channel; to so many people as well
 # Slack's tiers, with the burst that Slack does not publish; of apps.connections.open the tier of its page (3).
 RATES = {"chat.update": [50, 20], "apps.connections.open": [50, 10]}
 
@@ -32,14 +33,35 @@ def people():
     return [f"U0LOSS{number:04d}" for number in range(PEOPLE_COUNT)]
 
 
+def direct_channels():
+    """Where the stand-in keeps what those people are sent."""
+    return ["D" + user[1:] for user in people()[:DIRECT_COUNT]]
+
+
+def places(policy):
+    """The channels in which a request of that policy has a card."""
+    first = channels()[int(policy.rsplit("-", 1)[1])]
+    more = {TWICE: [channels()[2]], DIRECT: direct_channels()}
+    return [first, *more.get(policy, [])]
+
+
+def approvers(number):
+    asked = people()[:DIRECT_COUNT] if f"loss-{number}" == DIRECT else people()
+    return ", ".join(f'"{user}"' for user in asked)
+
+
+def routes(policy):
+    shown = ", ".join(f'"{place}"' for place in places(policy) if place[0] == "C")
+    return f"channels = {{{shown}}}" + (" direct_approvers = true" if policy == DIRECT else "")
+
+
 def policies():
     """One for each channel, and one for requests that one person decides without Slack."""
-    listed = ", ".join(f'"{user}"' for user in people())
     quick = "".join(f'policy quick-{number} {{ channel = "{channel}" approvers = {{"{harness.ANA}", "{harness.BEN}"}} }}\n'
                     for number, channel in enumerate(channels()))
     return quick + "".join(
-        f'policy loss-{number} {{ channel = "{channel}" approvers = {{{listed}}} quorum = {QUORUM} rejections = 2 }}\n'
-        for number, channel in enumerate(channels()))
+        f'policy loss-{number} {{ {routes(f"loss-{number}")} approvers = {{{approvers(number)}}} '
+        f'quorum = {QUORUM} rejections = 2 }}\n' for number in range(CHANNEL_COUNT))
 
 
 class SlackWorld(World):

@@ -77,6 +77,25 @@ class Healthy(unittest.TestCase):
         self.evidence.audit.pop()
         self.assertEqual(self.found(), [], "nobody was told that it worked")
 
+    def test_every_copy_has_to_be_there_once_and_to_tell_the_truth(self):
+        self.evidence.places["r1"] = ["C1", "D1"]
+        self.assertEqual(self.found(), ["card"], "one is not there")
+        copy_of = {**card((ANA, BEN)), "channel": "D1"}
+        self.evidence.cards["r1"].append(copy_of)
+        self.assertEqual(self.found(), [])
+        self.evidence.cards["r1"].append({**copy_of, "ts": "2.0"})
+        self.assertEqual(self.found(), ["card"], "one is there twice")
+        self.evidence.cards["r1"][1:] = [{**card((ANA, BEN), revision=2), "channel": "D1"}]
+        self.assertEqual(self.found(), ["card"], "one is old")
+
+    def test_every_copy_is_a_change_of_its_own_in_the_bound(self):
+        self.evidence.cards["r1"] = [{**card((ANA, BEN)), "channel": f"D{number}"} for number in range(40)]
+        self.evidence.calls = [{"at": 130.0, "method": "chat.update", "channel": f"D{number}", "ts": "1.0"}
+                               for number in range(40)]
+        late = Lateness(self.evidence)
+        self.assertEqual((late.late_count, late.took_s), (40, 30.0))
+        self.assertAlmostEqual(late.bound_s, 38.0)  # two at once, then one a second
+
     def test_a_submission_counts_as_a_press(self):
         self.evidence.deliveries[0] = submission(1, ANA)
         self.assertEqual(self.found(), [])

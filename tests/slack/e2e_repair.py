@@ -230,6 +230,12 @@ class Rate(unittest.TestCase):
         self.assertGreater(best, 30)
         self.assertLessEqual(took / best, outage.RATIO_MAX, f"{took:.1f} s, {noticed:.1f} s of them unnoticed")
 
+    def test_copies_in_direct_messages_cost_their_changes_and_no_more(self):
+        took, best, noticed = outage.measure(outage.read(
+            ["--requests", "12", "--minutes", "0.33", "--channels", "3", "--copies", "3", "--build", BUILD]))
+        self.assertGreater(best, 30)
+        self.assertLessEqual(took / best, outage.RATIO_MAX, f"{took:.1f} s, {noticed:.1f} s of them unnoticed")
+
 
 if __name__ == "__main__":
     main()

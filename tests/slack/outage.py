@@ -3,10 +3,12 @@
 """outage.py: how soon every card tells the truth after an outage of Slack, against the best possible time.
 
     tests/slack/outage.py [--requests 1000] [--minutes 10] [--per-minute 50] [--burst 20] [--channels 10]
+                          [--copies 0]
 
 Asks, lets Slack fail for so long, decides every request meanwhile without Slack, and measures from Slack's return
 until every live card equals state. The best possible time is what the stand-in's rate of chat.update allows: the
-burst at once, the rest at its pace. Prints the ratio, and ends with 1 when it is above 1.5.
+burst at once, the rest at its pace; a request with copies in direct messages costs a change for each. Prints the
+ratio, and ends with 1 when it is above 1.5.
 
 Owns the figure and how it is measured. Never judges a card by what approvald says of it: the cards are read from the
 stand-in, the state from the API. e2e_repair.py runs it shortened.
@@ -32,14 +34,20 @@ class Figure:
         self.world, self.requests, self.seconds = world, options.requests, options.minutes * 60
         self.per_minute, self.burst = options.per_minute, options.burst
         self.channels = [f"C0OUTAGE{i:02d}" for i in range(options.channels)]
+        self.people = [harness.ANA, *(f"U0OUTAGE{i:02d}" for i in range(1, options.copies))]
+        self.copies = options.copies
 
     def best(self):
         """Seconds that so many changes take at the least."""
-        return max(0, self.requests - self.burst) * 60 / self.per_minute
+        return max(0, self.requests * (1 + self.copies) - self.burst) * 60 / self.per_minute
+
+    def places(self):
+        """Where cards are: the channels, and what the stand-in keeps for each person."""
+        return [*self.channels, *("D" + user[1:] for user in self.people if self.copies)]
 
     def cards(self):
         """request id → the revision that its card shows."""
-        found = [message for channel in self.channels for message in self.world.control("POST", "/messages", {
+        found = [message for channel in self.places() for message in self.world.control("POST", "/messages", {
             "channel": channel, "metadata": {"surface": "card"}})["messages"]]
         shown = {}
         for message in found:
@@ -48,10 +56,10 @@ class Figure:
         return shown
 
     def wait_cards(self, wanted, what, seconds):
-        """Until each request has one card, and it shows what is wanted."""
+        """Until each request has its cards, and all show what is wanted."""
         def equal():
             shown = self.cards()
-            return all(shown.get(request_id) == [revision] for request_id, revision in wanted.items())
+            return all(shown.get(request_id) == [revision] * (1 + self.copies) for request_id, revision in wanted.items())
         harness.World.wait(equal, what, seconds, step=0.2)
 
     def state(self, wanted):
@@ -67,11 +75,15 @@ class Figure:
         for channel in self.channels:
             self.world.control("POST", "/add_channel", {"id": channel, "name": channel.lower(), "members": [
                 harness.ANA, BOT]})
+        for user in self.people[1:]:
+            self.world.control("POST", "/add_user", {"id": user, "name": user.lower()})
+        approvers = ", ".join(f'"{user}"' for user in self.people)
+        direct = " direct_approvers = true" if self.copies else ""
         self.world.apply_policy("".join(
-            f'policy deploy-{i} {{ channel = "{channel}" approvers = {{"{harness.ANA}"}} }}\n'
+            f'policy deploy-{i} {{ channel = "{channel}" approvers = {{{approvers}}}{direct} }}\n'
             for i, channel in enumerate(self.channels)))
         made = [self.ask(token, i) for i in range(self.requests)]
-        self.wait_cards({request_id: 1 for request_id in made}, "all cards are posted", 120 + 2 * self.requests)
+        self.wait_cards({request_id: 1 for request_id in made}, "all cards are posted", 120 + 3 * self.requests)
         return made
 
     def run(self):
@@ -123,6 +135,7 @@ def read(arguments=None):
     parser.add_argument("--per-minute", type=float, default=50, help="chat.update, as the stand-in allows it")
     parser.add_argument("--burst", type=int, default=20)
     parser.add_argument("--channels", type=int, default=10, help="more of them are soon filled: one post a second each")
+    parser.add_argument("--copies", type=int, default=0, help="people who get each card as a direct message too")
     parser.add_argument("--build", default=os.environ.get("APPROVALD_BUILD", "build/gcc"))
     return parser.parse_args(arguments)
 
