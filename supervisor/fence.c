@@ -93,24 +93,25 @@ device_fault(const struct fence *fence, size_t index, char ret_reason[FENCE_REAS
     return true;
 }
 
+/* While nothing is wanted. */
+static enum fence_phase phase_at_rest(const struct fence *fence, char ret_reason[FENCE_REASON_SIZE])
+{
+    for (size_t i = 0; i < fence->options.device_count; i++) {
+        if (device_fault(fence, i, ret_reason)) {
+            return FENCE_TROUBLE;
+        }
+    }
+    return FENCE_READY;
+}
+
 static enum fence_phase phase_of(const struct fence *fence, char ret_reason[FENCE_REASON_SIZE])
 {
     ret_reason[0] = '\0';
-    switch (fence->step) {
-    case FENCE_STEP_NONE:
-        for (size_t i = 0; i < fence->options.device_count; i++) {
-            if (device_fault(fence, i, ret_reason)) {
-                return FENCE_TROUBLE;
-            }
-        }
-        return FENCE_READY;
-    case FENCE_STEP_DONE:
+    if (fence->step == FENCE_STEP_NONE) {
+        return phase_at_rest(fence, ret_reason);
+    }
+    if (fence->step == FENCE_STEP_DONE) {
         return FENCE_DONE;
-    case FENCE_STEP_WAIT:
-    case FENCE_STEP_OFF:
-    case FENCE_STEP_CHECK:
-    case FENCE_STEP_PAUSE:
-        break;
     }
     if (fence->tries == 0) {
         return fence->step == FENCE_STEP_WAIT && fence->left ? FENCE_WAITING : FENCE_RUNNING;

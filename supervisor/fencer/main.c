@@ -169,6 +169,17 @@ static int open_socket(const char *path)
     return fd;
 }
 
+static void serve_apart(const struct arguments *arguments, int fd, int connection)
+{
+    struct sigaction wait = {.sa_handler = SIG_DFL};
+
+    (void)sigaction(SIGCHLD, &wait, NULL);
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    (void)close(fd);
+    serve(arguments, connection);
+    _exit(EX_OK);
+}
+
 static int listen_at(const struct arguments *arguments)
 {
     struct sigaction reap = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT};
@@ -181,63 +192,65 @@ static int listen_at(const struct arguments *arguments)
     (void)sigaction(SIGCHLD, &reap, NULL); /* nobody asks how a connection ended */
     for (;;) {
         int connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
-        pid_t pid;
 
-        if (connection < 0) {
-            if (errno == EINTR || errno == ECONNABORTED) {
-                continue;
-            }
+        if (connection < 0 && errno != EINTR && errno != ECONNABORTED) {
             perror("accept");
             return EX_OSERR;
         }
-        pid = fork();
-        if (pid == 0) {
-            struct sigaction wait = {.sa_handler = SIG_DFL};
-
-            (void)sigaction(SIGCHLD, &wait, NULL);
-            (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-            (void)close(fd);
-            serve(arguments, connection);
-            _exit(EX_OK);
+        if (connection >= 0 && fork() == 0) {
+            serve_apart(arguments, fd, connection);
         }
-        (void)close(connection);
+        if (connection >= 0) {
+            (void)close(connection); /* the other one's now, or it hears that nobody is there */
+        }
     }
 }
 
-int main(int argc, char **argv)
+static bool take_timeout(struct arguments *arguments, const char *text)
+{
+    char *end = NULL;
+    unsigned long seconds = strtoul(text, &end, 10);
+
+    if (*end != '\0' || seconds == 0 || seconds > TIMEOUT_S_MAX) {
+        (void)fputs("approvald-fence: --timeout: 1 to 600 seconds\n", stderr);
+        return false;
+    }
+    arguments->timeout_ms = (uint32_t)seconds * 1000U;
+    return true;
+}
+
+/* False: not understood, which has been said. */
+static bool parse(struct arguments *arguments, int argc, char **argv)
 {
     static const struct option options[] = {{"devices", required_argument, NULL, 'd'},
                                             {"timeout", required_argument, NULL, 't'},
                                             {"listen", required_argument, NULL, 'l'},
                                             {NULL, 0, NULL, 0}};
-    struct arguments arguments = {.timeout_ms = TIMEOUT_S * 1000U};
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
-    unsigned long seconds;
     int option;
 
-    (void)sigaction(SIGPIPE, &ignore, NULL);
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        switch (option) {
-        case 'd':
-            arguments.devices = optarg;
-            break;
-        case 'l':
-            arguments.listen = optarg;
-            break;
-        case 't':
-            seconds = strtoul(optarg, NULL, 10);
-            if (seconds == 0 || seconds > TIMEOUT_S_MAX) {
-                (void)fputs("approvald-fence: --timeout: 1 to 600 seconds\n", stderr);
-                return EX_USAGE;
-            }
-            arguments.timeout_ms = (uint32_t)seconds * 1000U;
-            break;
-        default:
-            return EX_USAGE;
+        if (option == 'd') {
+            arguments->devices = optarg;
+        } else if (option == 'l') {
+            arguments->listen = optarg;
+        } else if (option != 't' || !take_timeout(arguments, optarg)) {
+            return false;
         }
     }
     if (optind < argc) {
         (void)fputs("approvald-fence: takes options only\n", stderr);
+        return false;
+    }
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments = {.timeout_ms = TIMEOUT_S * 1000U};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+    (void)sigaction(SIGPIPE, &ignore, NULL);
+    if (!parse(&arguments, argc, argv)) {
         return EX_USAGE;
     }
     if (arguments.listen != NULL) {
