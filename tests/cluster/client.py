@@ -146,7 +146,7 @@ class Client(threading.Thread):
     # -- operations --------------------------------------------------------------------------------
 
     def run(self):
-        kinds, weights = zip(*WEIGHTS.items(), strict=True)
+        kinds, weights = zip(*self.spec.get("weights", WEIGHTS).items(), strict=True)
         try:
             while not self.ending.is_set():
                 kind = self.random.choices(kinds, weights)[0]

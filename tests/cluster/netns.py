@@ -197,6 +197,22 @@ class Net:
     def __getitem__(self, name):
         return self.members[name]
 
+    def add_machine(self, name, address):
+        """A member that is a virtual machine: the bridge gets a tap device of its name, and what uses
+        it is run beside the bridge."""
+        inside = ("ip", "-n", self.bridge.namespace)
+        run(*inside, "tuntap", "add", name, "mode", "tap")
+        run(*inside, "link", "set", name, "master", "br0", "up")
+        member = Member(self, name, address)
+        member.namespace = self.bridge.namespace
+        return member
+
+    def answer(self, address, prefix_length=24):
+        """Members reach what runs beside the bridge at this address."""
+        inside = ("ip", "-n", self.bridge.namespace)
+        run(*inside, "address", "add", f"{address}/{prefix_length}", "dev", "br0")
+        run(*inside, "link", "set", "lo", "up")
+
     # -- faults ------------------------------------------------------------------------------------
 
     def cut(self, source, target, loss=100):

@@ -74,6 +74,20 @@ class NetCase(unittest.TestCase):
                 pass
             return arrived
 
+    def test_what_runs_beside_the_bridge_is_reached_at_its_own_address(self):
+        self.net.answer("10.77.0.5")
+        with self.net.bridge.socket() as switch:
+            switch.bind(("10.77.0.5", 7000))
+            switch.listen()
+            with self.net["A"].socket(timeout=2) as sock:
+                sock.connect(("10.77.0.5", 7000))
+
+    @unittest.skipUnless(os.path.exists("/dev/net/tun"), "no /dev/net/tun")
+    def test_a_virtual_machine_is_a_port_of_the_bridge(self):
+        member = self.net.add_machine("V", "10.77.0.9")
+        self.assertIn("bridge_slave", member.run("ip", "-d", "link", "show", "V"))
+        self.assertIn("br0", member.run("ip", "link", "show", "V"))
+
     def test_everybody_reaches_everybody(self):
         for source in NAMES:
             for target in NAMES:

@@ -62,14 +62,14 @@ def earlier(debs, folder):
 class Stage:
     """Folders, network, machines. Hosts are booted when a case asks for them."""
 
-    def __init__(self, suite, debs=None):
+    def __init__(self, suite, debs=None, addresses=None):
         self.suite, self.begin = suite, time.monotonic()
         self.cache = os.path.join(BUILD, "packages")
         os.makedirs(self.cache, exist_ok=True)
         self.debs = debs or os.path.join(BUILD, "deb")
         self.dir = tempfile.mkdtemp(prefix="apvp-")
         self.machines, self.processes = {}, []
-        self.net = netns.Net(ADDRESSES)
+        self.net = netns.Net(addresses or ADDRESSES)
 
     def say(self, what):
         """How far a case is, for whoever waits."""
@@ -99,11 +99,11 @@ class Stage:
             made.run(BUNDLE + "/setup")
         return self.machines[name]
 
-    def load(self, address, token):
+    def load(self, address, token, every=EVERY_S):
         """Requests over a new connection every few milliseconds until end_load."""
         number = len(self.processes)
         spec = {"vip": address, "port": PORT, "requester": harness.RITA, "token": token,
-                "seed": f"load-{number}", "every": EVERY_S, "timeout": 20,
+                "seed": f"load-{number}", "every": every, "timeout": 20,
                 "history": self.path(f"load-{number}.jsonl")}
         place = self.path(f"load-{number}.json")
         with open(place, "w", encoding="utf-8") as out:
