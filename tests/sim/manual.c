@@ -26,13 +26,16 @@ static bool was_written(const struct sim_arbiter *arbiter, const struct register
     return false;
 }
 
-/* A new value is made of what its first holder had: by the operator's word that may be another one
- * than what counts, on the other host. */
-static void write_new(struct world *world, const struct host *host, const struct mirror_copy *copy)
+/* A new value is made of what its first holder had, be it durable there or not yet: by the
+ * operator's word that may be another one than what counts, on the other host. */
+static void write_new(struct world *world,
+                      const struct host *host,
+                      const struct mirror_copy *copy,
+                      const struct mirror_copy *base)
 {
     struct sim_arbiter *arbiter = &world->arbiter;
 
-    checker_register_void(world, host->copy.present ? &host->copy.value : NULL);
+    checker_register_void(world, base->present ? &base->value : NULL);
     checker_register(world, copy->value.primary, &copy->value);
     ASSERT(arbiter->history_count < ARBITER_HISTORY_MAX);
     arbiter->revisions[arbiter->history_count] = mirror_revision(copy);
@@ -64,14 +67,17 @@ static void take_back(struct world *world, const struct mirror_copy *copy)
 
 /* The highest copy is the register: what the other host has accepted before it was off, and nobody
  * knows of, is void by the operator's word, until that host is given it too. */
-static void store(struct world *world, struct host *host, const struct mirror_copy *copy)
+static void store(struct world *world,
+                  struct host *host,
+                  const struct mirror_copy *copy,
+                  const struct mirror_copy *base)
 {
     struct sim_arbiter *arbiter = &world->arbiter;
     uint64_t revision = mirror_revision(copy);
     struct register_value current;
 
     if (copy->present && !was_written(arbiter, &copy->value)) {
-        write_new(world, host, copy);
+        write_new(world, host, copy, base);
     }
     host->copy = *copy;
     if (!copy->present || world->failed) {
@@ -206,6 +212,7 @@ static void save(struct world *world, struct host *host)
         return;
     }
     supervisor->mirror_saving = supervisor->mirror_next;
+    supervisor->mirror_saving_base = supervisor->mirror_base;
     supervisor->mirror_saving_number = supervisor->mirror_queue.asked;
     world_at(world, delay_us + host->disk_slow_us,
              (struct event){.fn = saved, .process = supervisor_process(host), .host = host->index});
@@ -219,7 +226,7 @@ static void saved(struct world *world, struct event *event)
     if (!supervisor->running || supervisor->mirror_saving_number == 0) {
         return;
     }
-    store(world, host, &supervisor->mirror_saving);
+    store(world, host, &supervisor->mirror_saving, &supervisor->mirror_saving_base);
     supervisor->mirror_queue.saved = supervisor->mirror_saving_number;
     supervisor->mirror_saving_number = 0;
     save(world, host);
@@ -231,9 +238,27 @@ void manual_end(struct world *world, struct host *host)
     struct supervisor *supervisor = &host->supervisor;
 
     if (supervisor->mirror_saving_number != 0 && prng_once_in(&world->more, 2)) {
-        store(world, host, &supervisor->mirror_saving);
+        store(world, host, &supervisor->mirror_saving, &supervisor->mirror_saving_base);
     }
     supervisor->mirror_saving_number = 0;
+}
+
+static bool same_value(const struct mirror_copy *a, const struct mirror_copy *b)
+{
+    return a->present == b->present && (!a->present || register_equal(&a->value, &b->value));
+}
+
+/* Of copies that follow each other fast only the last one becomes durable. */
+static void save_later(struct world *world, struct host *host, const struct mirror_copy *copy)
+{
+    struct supervisor *supervisor = &host->supervisor;
+
+    if (!same_value(&supervisor->mirror_next, copy)) {
+        supervisor->mirror_base = supervisor->mirror_next;
+    }
+    supervisor->mirror_next = *copy;
+    supervisor->mirror_queue.asked++;
+    save(world, host);
 }
 
 static void step(struct world *world, struct host *host, struct mirror_event *event)
@@ -247,9 +272,7 @@ static void step(struct world *world, struct host *host, struct mirror_event *ev
         const struct mirror_effect *effect = &effects.items[i];
 
         if (effect->type == MIRROR_EFFECT_STORE) {
-            supervisor->mirror_next = effect->u.copy;
-            supervisor->mirror_queue.asked++;
-            save(world, host);
+            save_later(world, host, &effect->u.copy);
         } else if (effect->type == MIRROR_EFFECT_SEND || effect->type == MIRROR_EFFECT_ANSWER) {
             mirror_queue_put(&supervisor->mirror_queue, effect);
         } else if (effect->u.problem[0] != '\0') {
@@ -268,6 +291,7 @@ void manual_start(struct world *world, struct host *host)
                                      .copy = host->copy};
 
     mirror_init(&host->supervisor.mirror, &options);
+    host->supervisor.mirror_next = host->copy; /* nothing is on its way */
 }
 
 void manual_link(struct world *world, struct host *host, bool up)

@@ -275,8 +275,10 @@ struct supervisor {
     struct fence fence;
     uint64_t fence_timer;
     struct mirror_copy mirror_next;   /* the newest that was asked for, */
+    struct mirror_copy mirror_base;   /* what its value was made of, durable here or not, */
     struct mirror_copy mirror_saving; /* and the one that is on its way to the disk, */
-    uint64_t mirror_saving_number;    /* with its number; 0: none is */
+    struct mirror_copy mirror_saving_base;
+    uint64_t mirror_saving_number; /* with its number; 0: none is */
     uint64_t mirror_timer;
     uint64_t change_epoch; /* of the last change that was asked for, however often */
     uint64_t change_revision;
