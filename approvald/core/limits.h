@@ -111,8 +111,9 @@
  * half a minute. More people than this are told by a channel. */
 #define CORE_DIRECT_COUNT_MAX 20
 /* Those who are asked at first, and as many whom an escalation or time adds. */
-#define CORE_COPY_COUNT_MAX (2 * CORE_DIRECT_COUNT_MAX)
+#define CORE_COPY_COUNT_MAX 40
 
+static_assert(CORE_COPY_COUNT_MAX == 2 * CORE_DIRECT_COUNT_MAX, "as many again may be added");
 static_assert(CORE_QUORUM_MAX + CORE_REJECTIONS_MAX <= CORE_DECISION_COUNT_MAX,
               "a quorum and the rejections beside it must fit in the decisions");
 static_assert(CORE_FACT_GROUP_COUNT_MAX <= 64, "memberships of who is stood in for are bits");
