@@ -39,12 +39,12 @@ static void on_found(void *arg,
     call_json(call, 200, object);
 }
 
-/* Nothing is decided by it, so a person of whom Slack has said nothing yet is taken for a member:
- * in an outage, after a failover, nobody could be asked. */
+/* Nothing is decided by it, so a person of whom Slack has said nothing yet is taken for a member,
+ * and so is he for whom he stands in: in an outage, after a failover, nobody could be asked. */
 static void ask(struct call *call, struct span user, uint64_t page)
 {
     const struct api_options *options = &call->api->options;
-    struct service_home question = {.user = user};
+    struct service_home question = {.user = user, .trusts = true};
     struct err err = ERR_INIT;
 
     if (options->facts != NULL) {

@@ -358,6 +358,17 @@ static enum err_code find(struct query *query)
     return rc == ERR_OK ? find_recent(query) : rc;
 }
 
+/* As for whom nothing is decided: in an outage, after a failover, nobody is known. */
+static void trust(struct facts *facts)
+{
+    for (uint32_t i = 0; i < facts->stand_in_count; i++) {
+        struct stand_in *stand_in = &facts->stand_ins[i];
+
+        stand_in->fit = stand_in->fit || !stand_in->known;
+        stand_in->known = true;
+    }
+}
+
 static enum err_code run(struct work *work)
 {
     struct home_job *job = (struct home_job *)work->job;
@@ -378,7 +389,10 @@ static enum err_code run(struct work *work)
     query->person = book_person(job->home.user);
     query->bit = book_bit(job->home.user);
     query->facts = job->home.facts;
-    rc = delegations_apply(work, job->home.user, true, &query->facts);
+    rc = delegations_apply(work, job->home.user, !job->home.trusts, &query->facts);
+    if (job->home.trusts) {
+        trust(&query->facts);
+    }
     if (rc == ERR_OK) {
         rc = find(query);
     }

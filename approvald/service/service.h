@@ -268,6 +268,7 @@ struct service_home {
     struct span user;
     struct facts facts; /* about him; groups not known are taken for such that he is not in */
     uint32_t pages[HOME_PART_COUNT]; /* from 0; one behind the last is the last */
+    bool trusts; /* whom he stands in for is taken for a member when nothing is known of him */
 };
 struct service_home_item {
     const struct request *request;

@@ -8,10 +8,13 @@ their directories. Never sends a mail.
 import json
 import os
 import subprocess
+import time
 
 from e2e import EndToEnd, harness, main
 from lib.harness import ANA, BEN, RITA
 
+DORA = "U0DOR00001"
+AWAY = f'policy away {{ approvers = {{"{ANA}"}} delegation = true }}\n'
 DOWN = {"method": "*", "kind": "status", "status": 503, "count": 0}
 HOSTILE = "x\"; touch /tmp/pwned; $(id) `id` <!channel>\u202e"
 COMMAND = """#!/bin/sh
@@ -25,6 +28,8 @@ class Notify(EndToEnd):
     @classmethod
     def begin(cls):
         super().begin()
+        cls.world.apply_policy(harness.POLICY + AWAY)
+        cls.world.control("POST", "/add_user", {"id": DORA, "name": "dora"})
         cls.reader = cls.world.token("notify", scopes=["read"])
         cls.world.secret_file("reader", cls.reader)
         cls.deciders = {user: cls.world.token("cli-" + user[-1], scopes=["decide", "read"], user=user)
@@ -115,6 +120,24 @@ class Notify(EndToEnd):
         self.assertEqual(len(told), len(set(told)), "each once, also after a restart")
         self.assertNotIn(ended, told)
         self.assertEqual({notice["user"] for _, notice in self.seen()}, {ANA}, "Ben is not in the file")
+
+    def test_who_stands_in_is_told_too_though_nobody_is_known_after_a_failover(self):
+        self.file("people", f"{DORA} dora@example.com\n")
+        self.world.ctl("delegate", "add", DORA, "--user", ANA, "--until",
+                       time.strftime("%Y-%m-%d", time.gmtime(time.time() + 2 * 86400)), check=0)
+        try:
+            request_id = self.ask(policy="away")
+            self.world.control("POST", "/token", {"state": "token_revoked"})
+            self.world.daemon.kill()  # a new process: Slack tells it of nobody
+            self.world.start()
+            harness.World.wait(lambda: self.slack() != "up", "Slack refuses us", 40)
+            self.start()
+            self.assertEqual(self.wait_told(request_id)["user"], DORA)
+        finally:
+            self.world.control("POST", "/token", {"state": "valid"})
+            self.world.daemon.child.send_signal(1)  # SIGHUP: the admin put a new token in place
+            for one in self.world.admin("GET", "/v1/delegations").json()["delegations"]:
+                self.world.ctl("delegate", "remove", str(one["id"]), check=0)
 
     def test_the_other_host_tells_again_under_the_same_id(self):
         request_id = self.ask(title="Over a failover")

@@ -23,6 +23,7 @@ static char given[CORE_DIRECT_COUNT_MAX][CORE_SLACK_ID_SIZE_MAX + 1];
 static bool away; /* ANA is stood in for by DORA */
 static enum err_code store_rc;
 
+/* NOLINTNEXTLINE(readability-function-size): cards.h's own */
 enum err_code service_cards_give(struct service *service,
                                  const struct request_id *id,
                                  const struct span *users,
