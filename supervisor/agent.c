@@ -188,19 +188,30 @@ static void end(struct run *run, const char *why, struct agent_end *ret_end)
 
 /* ---- Its last words ---- */
 
-/* What stands in its words is replaced, whole or cut off at their beginning or end. */
+static void hide(struct run *run, const char *secret, size_t size)
+{
+    for (size_t at = 0; at + size <= run->words_size; at++) {
+        if (memcmp(run->words + at, secret, size) == 0) {
+            memset(run->words + at, '*', size);
+        }
+    }
+}
+
 static void redact(struct run *run, const struct agent_device *device)
 {
     for (size_t i = 0; i < device->secret_count; i++) {
-        const char *secret = device->input + device->secrets[i].at;
-        size_t size = device->secrets[i].size;
-
-        for (size_t at = 0; at + size <= run->words_size; at++) {
-            if (memcmp(run->words + at, secret, size) == 0) {
-                memset(run->words + at, '*', size);
-            }
-        }
+        hide(run, device->input + device->secrets[i].at, device->secrets[i].size);
     }
+}
+
+static char plain(char byte)
+{
+    unsigned char code = (unsigned char)byte;
+
+    if (code >= 0x20 && code < 0x7f) {
+        return byte;
+    }
+    return '?';
 }
 
 /* The last line that has something in it, from its end. */
@@ -224,9 +235,7 @@ static void last_words(const struct run *run, char text[AGENT_TEXT_SIZE])
         to = from + AGENT_TEXT_SIZE - 1;
     }
     for (; from < to; from++) {
-        unsigned char byte = (unsigned char)run->words[from];
-
-        text[used++] = byte >= 0x20 && byte < 0x7f ? (char)byte : '?';
+        text[used++] = plain(run->words[from]);
     }
     text[used] = '\0';
 }

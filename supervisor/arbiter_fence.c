@@ -86,7 +86,7 @@ static void take_line(struct arbiter_fence *fence)
 static void clean(char *line)
 {
     for (; *line != '\0'; line++) {
-        if (*line < 0x20 || *line == 0x7f) { /* bytes above are negative, or above */
+        if ((unsigned char)*line < 0x20 || (unsigned char)*line >= 0x7f) {
             *line = '?';
         }
     }

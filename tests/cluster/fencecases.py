@@ -17,12 +17,13 @@ FENCED_S = 20  # wait, delay, a few runs of an agent, and a busy machine
 def take_over(world, fault):
     """The primary is hurt; the other one switches it off and serves. (the primary, watched)"""
     world.wait_believed()
+    one = Watched(world, clients=2)
     host = world.primary()
     survivor = world[other(host.name)]
-    one = Watched(world, clients=2)
     one.fault(lambda: fault(host))
+    wait(lambda: not host.alive() and not world.switch.outlets[host.name],
+         f"{host.name} is switched off", FENCED_S)
     wait(survivor.serves, f"{survivor.name} serves", FENCED_S)
-    assert not host.alive(), f"{host.name} was not switched off: {host.alive()}"
     assert not world.switch.outlets[host.name], "its outlet is on"
     one.end(1.0)
     return host, one
@@ -60,8 +61,8 @@ def fence_frozen(world, _runs):
 @case("fence: a cut link leaves the primary, and switches the standby off", world=FenceWorld)
 def fence_cut(world, _runs):
     world.wait_believed()
-    host, standby = world.primary(), world.standby()
     one = Watched(world, clients=2)
+    host, standby = world.primary(), world.standby()
     one.fault(lambda: world.net.cut_both("A", "B"))
     wait(lambda: not standby.alive(), "the standby is off", FENCED_S)
     wait(host.serves, "the primary serves", FENCED_S)
@@ -76,8 +77,8 @@ def fence_cut(world, _runs):
 @case("fence: a standby that is restarted is not switched off", world=FenceWorld)
 def fence_restart(world, _runs):
     world.wait_believed()
-    host = world.standby()
     one = Watched(world, clients=2)
+    host = world.standby()
     one.fault(host.stop)
     time.sleep(3.0)  # much longer than fence.wait
     assert (host.name, "off") not in world.switch.asked, "it was switched off"

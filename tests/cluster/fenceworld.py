@@ -55,6 +55,9 @@ class PowerSwitch:
         while piece := connection.recv(4096):
             said += piece
         options = dict(line.split("=", 1) for line in said.decode().split("\n") if "=" in line)
+        if "plug" not in options or "action" not in options:  # an agent that was killed
+            connection.close()
+            return
         code = self._do(options["plug"], options["action"])
         if code is None:
             self.hanging.append(connection)
