@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_doctor.c: doctor: looks at this host and at approvald, and says what to do.
  * Owns the order of the checks; never repairs anything, and goes on after a failure. */
+#include "approvald/ctl/bundle.h"
 #include "approvald/ctl/command.h"
 #include "approvald/ctl/doctor.h"
 #include "approvald/ctl/program.h"
@@ -315,6 +316,9 @@ int cmd_doctor(struct ctl *ctl)
     struct doctor doctor = {.ctl = ctl};
     struct err err = ERR_INIT;
 
+    if (options_has(&ctl->options, OPTION_BUNDLE)) {
+        return bundle_make(ctl);
+    }
     if (ctl_connect(ctl, &err) != ERR_OK) {
         doctor_say(&doctor, DOCTOR_FAIL, "settings: %s", err.message);
     }

@@ -425,8 +425,16 @@ static const struct command table[] = {
      "Every line is ok, warn or FAIL. Exit code 0: nothing failed. On a host of a pair also the\n"
      "other host, the arbiter, clocks, certificates, virtual IP, disk and times.\n"
      "\n"
-     "  approvalctl doctor\n",
-     TAKES(CONNECTED, OPTION_CONFIG, OPTION_PROGRAM, OPTION_SUPERVISOR),
+     "With --bundle it writes a tar.gz (0600) for whom you ask for help instead: versions, what\n"
+     "doctor and status say, configurations, metrics, the journal's last lines, crash reports, "
+     "and\n"
+     "names and sizes of files. Nothing out of the store, and no secret: the contents of all "
+     "files\n"
+     "of secrets, and what looks like one, are taken out. As root, or it holds little.\n"
+     "\n"
+     "  approvalctl doctor\n"
+     "  approvalctl doctor --bundle /root/approvald-bundle.tar.gz\n",
+     TAKES(CONNECTED, OPTION_CONFIG, OPTION_PROGRAM, OPTION_SUPERVISOR, OPTION_BUNDLE),
      0,
      0,
      false,

@@ -77,7 +77,8 @@
     X(OPTION_BEGIN, "begin", "DATE", "from then on: 2026-12-24 or 2026-12-24T08:00, here")         \
     X(OPTION_UNTIL, "until", "DATE", "until the end of that day, or until 2026-12-24T08:00")       \
     X(OPTION_BREAK_GLASS, "break-glass", NULL, "an emergency: alone, and everybody is told")       \
-    X(OPTION_FOR, "for", "TIME", "how long it takes: 90m, 2h, 3d")
+    X(OPTION_FOR, "for", "TIME", "how long it takes: 90m, 2h, 3d")                                 \
+    X(OPTION_BUNDLE, "bundle", "FILE", "write an archive for support there, without secrets")
 
 enum option {
 #define OPTION_ENUM(option, name, value, help) option,

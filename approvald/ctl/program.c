@@ -81,7 +81,7 @@ __attribute__((noreturn)) static void
 become(const char *program, const char *const *argv, int output_fd)
 {
     if (dup2(output_fd, STDOUT_FILENO) >= 0 && dup2(output_fd, STDERR_FILENO) >= 0) {
-        (void)execv(program, (char *const *)(uintptr_t)argv);
+        (void)execvp(program, (char *const *)(uintptr_t)argv);
         perror(program);
     }
     _exit(127);
@@ -103,30 +103,55 @@ static enum err_code drain(int fd, struct buf *output, struct err *err)
     return ERR_OK;
 }
 
-enum err_code program_capture(
-    const struct ctl *ctl, const char *what, struct buf *output, int *ret_code, struct err *err)
+enum err_code
+program_run(const char *const *argv, struct buf *output, int *ret_code, struct err *err)
 {
-    const char *argv[PROGRAM_ARGS_MAX];
-    const char *program = choose(ctl, PKGSBINDIR "/approvald");
     int pipe_fds[2];
     int status = 0;
     enum err_code rc;
     pid_t pid;
 
-    fill(ctl, program, what, NULL, argv);
     if (pipe2(pipe_fds, O_CLOEXEC) != 0) {
         return err_set_errno(err, ERR_IO, errno, "pipe");
     }
     pid = fork();
     if (pid == 0) {
-        become(program, argv, pipe_fds[1]);
+        become(argv[0], argv, pipe_fds[1]);
     }
     (void)close(pipe_fds[1]); /* ours, so that the end of the other is seen */
-    rc = pid < 0 ? err_set_errno(err, ERR_IO, errno, "start %s", program)
+    rc = pid < 0 ? err_set_errno(err, ERR_IO, errno, "start %s", argv[0])
                  : drain(pipe_fds[0], output, err);
     (void)close(pipe_fds[0]); /* only read; a writer that is left gets SIGPIPE and ends */
     if (pid > 0 && waitpid(pid, &status, 0) == pid) {
         *ret_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     }
     return rc;
+}
+
+enum err_code program_write(const char *const *argv, int output_fd, int *ret_code, struct err *err)
+{
+    int status = 0;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        if (dup2(output_fd, STDOUT_FILENO) >= 0) {
+            (void)execvp(argv[0], (char *const *)(uintptr_t)argv);
+            perror(argv[0]);
+        }
+        _exit(127);
+    }
+    if (pid < 0 || waitpid(pid, &status, 0) != pid) {
+        return err_set_errno(err, ERR_IO, errno, "start %s", argv[0]);
+    }
+    *ret_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return ERR_OK;
+}
+
+enum err_code program_capture(
+    const struct ctl *ctl, const char *what, struct buf *output, int *ret_code, struct err *err)
+{
+    const char *argv[PROGRAM_ARGS_MAX];
+
+    fill(ctl, choose(ctl, PKGSBINDIR "/approvald"), what, NULL, argv);
+    return program_run(argv, output, ret_code, err);
 }

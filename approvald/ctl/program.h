@@ -28,4 +28,14 @@ enum err_code program_capture(const struct ctl *ctl,
                               int *ret_code,
                               struct err *err) WARN_UNUSED;
 
+/* The same for any program, found by $PATH. ERR_TOO_LARGE: it says more than fits output. */
+enum err_code program_run(const char *const *argv,
+                          struct buf *output,
+                          int *ret_code,
+                          struct err *err) WARN_UNUSED;
+
+/* The same; its standard output is output_fd, its standard error ours. */
+enum err_code
+program_write(const char *const *argv, int output_fd, int *ret_code, struct err *err) WARN_UNUSED;
+
 #endif

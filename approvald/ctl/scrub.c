@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* scrub.c: a text without its secrets.
+ * Owns what a secret looks like. Never reads a file, never keeps a byte of a text. */
+#include "approvald/ctl/scrub.h"
+
+#include "base/assert.h"
+#include "base/buf.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+#define RANDOM_SIZE_MIN 32U /* letters of both cases and digits: 190 bits */
+#define HEX_SIZE_MIN    48U /* a store's or a pair's id has 32, a build id 40: they may be shown */
+#define SEED_SIZE_MIN   16U /* of base32 with a digit: 80 bits, the least of RFC 4226 */
+
+struct secret {
+    size_t size;
+    char *bytes; /* owned */
+};
+
+struct scrub {
+    size_t count;
+    struct secret secrets[SCRUB_COUNT_MAX];
+};
+
+/* How many bytes at the front of text are a secret; before: the byte in front of it, or 0. */
+typedef size_t match_fn(struct span text, char before);
+
+enum err_code scrub_new(struct scrub **ret_scrub, struct err *err)
+{
+    *ret_scrub = mem_new(1, sizeof **ret_scrub);
+    return *ret_scrub == NULL ? err_set(err, ERR_NOMEM, "scrub") : ERR_OK;
+}
+
+void scrub_free(struct scrub *scrub)
+{
+    if (scrub == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < scrub->count; i++) {
+        mem_wipe(scrub->secrets[i].bytes, scrub->secrets[i].size);
+        mem_free(scrub->secrets[i].bytes);
+    }
+    mem_free(scrub);
+}
+
+static enum err_code know_line(struct scrub *scrub, struct span line, struct err *err)
+{
+    struct secret *secret = &scrub->secrets[scrub->count];
+
+    while (line.size > 0 && (line.data[line.size - 1] == '\r' || line.data[line.size - 1] == ' ')) {
+        line.size--;
+    }
+    /* The first and the last line of a PEM file are no secret, and stand in certificates too. */
+    if (line.size < SCRUB_SIZE_MIN || line.size > SCRUB_SECRET_MAX ||
+        memcmp(line.data, "-----", 5) == 0) {
+        return ERR_OK;
+    }
+    if (scrub->count == SCRUB_COUNT_MAX) {
+        return err_set(err, ERR_FULL, "more than %u secrets", SCRUB_COUNT_MAX);
+    }
+    secret->bytes = mem_copy_text(line.data, line.size);
+    if (secret->bytes == NULL) {
+        return err_set(err, ERR_NOMEM, "scrub");
+    }
+    secret->size = line.size;
+    scrub->count++;
+    return ERR_OK;
+}
+
+enum err_code scrub_know(struct scrub *scrub, struct span secret, struct err *err)
+{
+    enum err_code rc = ERR_OK;
+
+    while (rc == ERR_OK && secret.size > 0) {
+        const char *end = memchr(secret.data, '\n', secret.size);
+        size_t size = end == NULL ? secret.size : (size_t)(end - secret.data);
+
+        rc = know_line(scrub, span_of(secret.data, size), err);
+        size += end == NULL ? 0 : 1;
+        secret = span_of(secret.data + size, secret.size - size);
+    }
+    return rc;
+}
+
+static bool is_upper(char c)
+{
+    return c >= 'A' && c <= 'Z';
+}
+
+static bool is_lower(char c)
+{
+    return c >= 'a' && c <= 'z';
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_word(char c)
+{
+    return is_upper(c) || is_lower(c) || is_digit(c) || c == '_' || c == '-';
+}
+
+static bool starts(struct span text, const char *word)
+{
+    size_t size = strlen(word);
+
+    return text.size >= size && memcmp(text.data, word, size) == 0;
+}
+
+/* To the end of what is written in one piece, from at on. */
+static size_t to_space(struct span text, size_t at)
+{
+    while (at < text.size && strchr(" \t\r\n\"'<>\\,;)}", text.data[at]) == NULL) {
+        at++;
+    }
+    return at;
+}
+
+static size_t match_prefixed(struct span text, char before)
+{
+    static const char *const prefixes[] = {"xoxb-", "xoxp-",     "xoxa-",    "xoxr-",
+                                           "xoxe-", "xoxe.",     "xoxs-",    "xapp-",
+                                           "apv_",  "apvjoin1.", "otpauth:", "hooks.slack.com/"};
+
+    if (is_word(before)) {
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
+        if (starts(text, prefixes[i])) {
+            return to_space(text, strlen(prefixes[i]));
+        }
+    }
+    return 0;
+}
+
+static size_t match_private_key(struct span text, char before)
+{
+    static const char head[] = "-----BEGIN ";
+    static const char word[] = "PRIVATE KEY-----";
+    static const char end[] = "-----END ";
+    const char *at;
+    size_t size;
+
+    (void)before;
+    if (!starts(text, head)) {
+        return 0;
+    }
+    at = memchr(text.data, '\n', text.size);
+    size = at == NULL ? text.size : (size_t)(at - text.data);
+    if (memmem(text.data, size, word, sizeof word - 1) == NULL) {
+        return 0;
+    }
+    at = memmem(text.data, text.size, end, sizeof end - 1);
+    if (at == NULL) {
+        return text.size; /* it goes on to the end: so does what is removed */
+    }
+    size = (size_t)(at - text.data) + sizeof end - 1;
+    while (size < text.size && text.data[size] != '\n') {
+        size++;
+    }
+    return size;
+}
+
+/* Behind "://": a name and password, and behind the host a path: some services take it as the
+ * secret. Of a URL the host remains. */
+static size_t match_url(struct span text, char before)
+{
+    size_t end = to_space(text, 0);
+    const char *at = memchr(text.data, '@', end);
+    const char *slash = memchr(text.data, '/', end);
+
+    if (before != '/' || at == NULL || (slash != NULL && slash < at)) {
+        return 0;
+    }
+    return (size_t)(at - text.data) + 1;
+}
+
+static size_t match_header(struct span text, char before)
+{
+    static const char *const words[] = {"Bearer ", "bearer ", "Basic "};
+
+    if (is_word(before)) {
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (starts(text, words[i])) {
+            return to_space(text, strlen(words[i]));
+        }
+    }
+    return 0;
+}
+
+struct run {
+    size_t size;
+    size_t upper, lower, digits;
+    bool hex;
+    bool base32;
+};
+
+/* The longest piece of characters that keys are written in. */
+static struct run run_of(struct span text)
+{
+    struct run run = {.hex = true, .base32 = true};
+
+    for (; run.size < text.size; run.size++) {
+        char c = text.data[run.size];
+
+        if (!is_word(c) && c != '+' && c != '=') {
+            break;
+        }
+        run.upper += is_upper(c) ? 1 : 0;
+        run.lower += is_lower(c) ? 1 : 0;
+        run.digits += is_digit(c) ? 1 : 0;
+        run.hex = run.hex && (is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'));
+        run.base32 = run.base32 && (is_upper(c) || (c >= '2' && c <= '7') || c == '=');
+    }
+    return run;
+}
+
+static size_t match_random(struct span text, char before)
+{
+    struct run run;
+    bool mixed;
+
+    if (is_word(before) || before == '+' || before == '=') {
+        return 0;
+    }
+    run = run_of(text);
+    mixed = run.upper > 2 && run.lower > 2 && run.digits > 2;
+    if ((run.hex && run.size >= HEX_SIZE_MIN) || (mixed && run.size >= RANDOM_SIZE_MIN) ||
+        (run.base32 && run.digits > 0 && run.upper > 0 && run.size >= SEED_SIZE_MIN)) {
+        return run.size;
+    }
+    return 0;
+}
+
+static size_t match_known(const struct scrub *scrub, struct span text)
+{
+    size_t longest = 0;
+
+    for (size_t i = 0; i < scrub->count; i++) {
+        const struct secret *secret = &scrub->secrets[i];
+
+        if (secret->size > longest && text.size >= secret->size &&
+            memcmp(text.data, secret->bytes, secret->size) == 0) {
+            longest = secret->size;
+        }
+    }
+    return longest;
+}
+
+static size_t match(const struct scrub *scrub, struct span text, char before)
+{
+    static match_fn *const looks[] = {match_prefixed, match_private_key, match_url, match_header,
+                                      match_random};
+    size_t longest = match_known(scrub, text);
+
+    for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++) {
+        size_t size = looks[i](text, before);
+
+        longest = size > longest ? size : longest;
+    }
+    ASSERT(longest <= text.size);
+    return longest;
+}
+
+enum err_code scrub_append(
+    const struct scrub *scrub, struct span text, struct buf *buf, uint64_t *count, struct err *err)
+{
+    enum err_code rc = ERR_OK;
+    size_t shown = 0; /* what was appended, or removed */
+    size_t at = 0;
+    char before = '\0';
+
+    while (rc == ERR_OK && at < text.size) {
+        size_t size = match(scrub, span_of(text.data + at, text.size - at), before);
+
+        if (size == 0) {
+            before = text.data[at++];
+            continue;
+        }
+        rc = buf_append(buf, text.data + shown, at - shown, err);
+        rc = rc == ERR_OK ? buf_append_text(buf, SCRUB_MARK, err) : rc;
+        at += size;
+        before = text.data[at - 1];
+        shown = at;
+        *count += 1;
+    }
+    return rc == ERR_OK ? buf_append(buf, text.data + shown, text.size - shown, err) : rc;
+}

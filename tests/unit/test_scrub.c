@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_scrub.c: proves ctl/scrub: no secret gets through, and what helps does.
+ * Owns nothing but its cases. Never reads a file. */
+#include "approvald/ctl/scrub.h"
+#include "base/buf.h"
+#include "tests/unit/unit.h"
+
+#include <string.h>
+
+static char said[8192];
+
+static uint64_t scrub_with(const char *known, const char *text)
+{
+    AUTO_BUF struct buf *buf = NULL;
+    struct scrub *scrub = NULL;
+    struct err err = ERR_INIT;
+    uint64_t count = 0;
+
+    CU_ASSERT_EQUAL_FATAL(scrub_new(&scrub, &err), ERR_OK);
+    CU_ASSERT_EQUAL_FATAL(buf_new(sizeof said - 1, &buf, &err), ERR_OK);
+    CU_ASSERT_EQUAL(scrub_know(scrub, span_text(known), &err), ERR_OK);
+    CU_ASSERT_EQUAL(scrub_append(scrub, span_text(text), buf, &count, &err), ERR_OK);
+    memcpy(said, buf_text(buf), buf_size(buf) + 1);
+    scrub_free(scrub);
+    return count;
+}
+
+static void check(const char *text, const char *wanted)
+{
+    (void)scrub_with("", text);
+    CU_ASSERT_STRING_EQUAL(said, wanted);
+}
+
+static void what_is_known_is_removed_everywhere(void)
+{
+    CU_ASSERT_EQUAL(scrub_with("hunter22\n", "a=hunter22, xhunter22x hunter2\nhunter22"), 3);
+    CU_ASSERT_STRING_EQUAL(said, "a=[removed], x[removed]x hunter2\n[removed]");
+    CU_ASSERT_EQUAL(scrub_with("abc\r\n", "abc abc"), 0); /* too short to be one */
+    CU_ASSERT_EQUAL(scrub_with("secret\nsecretary\n", "secretary secret"), 2);
+    CU_ASSERT_STRING_EQUAL(said, "[removed] [removed]");
+}
+
+static void what_looks_like_a_token_is_removed(void)
+{
+    check("token xoxb-1-2-abc, next", "token [removed], next");
+    check("{\"t\":\"xapp-1-A-2\"}", "{\"t\":\"[removed]\"}");
+    check("apv_abc", "[removed]");
+    check("apvjoin1.AAAA", "[removed]");
+    check("Authorization: Bearer abc.def x", "Authorization: [removed] x");
+    check("otpauth://totp/x?secret=ABC", "[removed]");
+    check("see https://hooks.slack.com/services/T0/B0/x now", "see https://[removed] now");
+    check("proxy http://user:pass@proxy:3128/", "proxy http://[removed]proxy:3128/");
+}
+
+static void keys_and_seeds_are_removed(void)
+{
+    check("a\n-----BEGIN EC PRIVATE KEY-----\nMHc\n-----END EC PRIVATE KEY-----\nb",
+          "a\n[removed]\nb");
+    check("-----BEGIN PRIVATE KEY-----\ncut", "[removed]");
+    check("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----",
+          "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----");
+    check("seed JBSWY3DPEHPK3PXP.", "seed [removed].");
+    check("key 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef end",
+          "key [removed] end");
+    check("k=Zm9vYmFyMTIzNDU2Nzg5MGFiY2RlZkdISg==", "[removed]");
+}
+
+static void what_helps_stays(void)
+{
+    static const char *const good[] = {
+        "build-id d845a763292f093b84b6b2e03183b227dfd2877b",
+        "cluster_id = \"000102030405060708090a0b0c0d0e0f\"",
+        "req_01J9ZC0000000000000000 U0APR00001 C0APV00001",
+        "/var/lib/approvald-supervisor/last-good.conf",
+        "approvald_storage_sync_max_microseconds 1200",
+        "2026-11-26T15:13:12.123Z error app: last_good_config_used kept_at=2026-11-25",
+        "http://127.0.0.1:9180/metrics",
+        "frame libmbedcrypto.so.7+0x1234",
+        "",
+    };
+
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        check(good[i], good[i]);
+    }
+}
+
+static void more_secrets_than_fit_are_an_error(void)
+{
+    struct scrub *scrub = NULL;
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL_FATAL(scrub_new(&scrub, &err), ERR_OK);
+    for (size_t i = 0; i < SCRUB_COUNT_MAX; i++) {
+        CU_ASSERT_EQUAL(scrub_know(scrub, SPAN_LITERAL("a secret"), &err), ERR_OK);
+    }
+    CU_ASSERT_EQUAL(scrub_know(scrub, SPAN_LITERAL("a secret"), &err), ERR_FULL);
+    scrub_free(scrub);
+}
+
+UNIT_MAIN("scrub",
+          {"what is known is removed everywhere", what_is_known_is_removed_everywhere},
+          {"what looks like a token is removed", what_looks_like_a_token_is_removed},
+          {"keys and seeds are removed", keys_and_seeds_are_removed},
+          {"what helps stays", what_helps_stays},
+          {"more secrets than fit are an error", more_secrets_than_fit_are_an_error})
