@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -193,6 +194,14 @@ static bool drop_privileges(const struct child_user *user)
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && syscall(SYS_capset, &header, none) == 0;
 }
 
+/* What we lock is ours: the child, which reads foreign bytes, may not keep memory from the host. */
+static void limit_locked(void)
+{
+    struct rlimit none = {.rlim_cur = 0, .rlim_max = 0};
+
+    (void)setrlimit(RLIMIT_MEMLOCK, &none); /* lowering is always allowed */
+}
+
 static void reset_signals(void)
 {
     struct sigaction action = {.sa_handler = SIG_DFL};
@@ -214,6 +223,7 @@ __attribute__((noreturn)) static void become(struct image *image)
     if (place_descriptors(image->options) && drop_privileges(image->options->user) &&
         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && getppid() == image->parent) {
         reset_signals();
+        limit_locked();
         (void)execve(image->options->argv[0], image->options->argv, image->environment);
     }
     _exit(127);

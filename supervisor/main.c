@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/print.h"
 #include "supervisor/keepalived_conf.h"
+#include "supervisor/locked.h"
 #include "supervisor/sup.h"
 #include "supervisor/sup_config.h"
 
@@ -164,6 +165,10 @@ static int run(struct sup_config *config_take, const char *file)
 
     crash_init("approvald-supervisor");
     start_log(config_take);
+    if (locked_all(&err) != ERR_OK) {
+        log_err(LOG_LEVEL_WARNING, "sup", "memory", &err); /* as safe, and later under pressure */
+        err = (struct err)ERR_INIT;
+    }
     lastgood_tell(sup_config_last_good(config_take), "sup", file);
     rc = sup_new(config_take, file, &sup, &err);
     if (rc == ERR_OK) {
