@@ -54,8 +54,8 @@ def earlier(debs, folder):
         version = next(line.split()[1] for line in text.split("\n") if line.startswith("Version:"))
         with open(control, "w", encoding="utf-8") as handle:
             handle.write(text.replace(f"Version: {version}\n", f"Version: {version}~earlier\n"))
-        netns.run("dpkg-deb", "--root-owner-group", "--build", tree,
-                  os.path.join(folder, name.split("_")[0] + ".deb"))
+        run_long("dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", tree,
+                 os.path.join(folder, name.split("_")[0] + ".deb"))
         shutil.rmtree(tree)
 
 
