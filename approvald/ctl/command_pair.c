@@ -38,11 +38,11 @@ static const struct command table[] = {
     {{"peer-off", NULL},
      "",
      "confirm that the other host is off",
-     "With arbiter \"manual\" nothing changes without the other host or your word. A host that "
-     "was\n"
-     "in sync to the end then leads; one that may be outdated only after promote --force. With\n"
-     "any arbiter it comes before arbiter reseed without the other host, and before promote\n"
-     "--force --other-lineage. It holds until the other host is heard, or this supervisor ends.\n"
+     "With arbiter \"manual\" nothing changes without the other host or your word; with \"fence\"\n"
+     "a device says it for you, and you when that fails. A host that was in sync to the end\n"
+     "then leads; one that may be outdated only after promote --force. With any arbiter it\n"
+     "comes before arbiter reseed without the other host, and before promote --force\n"
+     "--other-lineage. It holds until the other host is heard, or this supervisor ends.\n"
      "\n"
      "  approvalctl peer-off\n",
      TAKES(SUPERVISED, OPTION_CONFIRM),

@@ -106,6 +106,17 @@ class Status(PairTest):
         self.assertIn("etcd DOES NOT ANSWER: timeout; THE OTHER HOST DOES NOT REACH IT", out)
         self.assertIn("ALARM       arbiter_down: no answer", out)
 
+    def test_fence_devices_are_shown_as_they_are(self):
+        device = {"name": "pdu-a", "says": "on", "believed": True, "known": True, "age_ms": 1,
+                  "problem": ""}  # fmt: skip
+        fence = {"phase": "ready", "problem": "", "devices": [device, {**device, "name": "pdu-b"}]}
+        self.assertIn("  fence       ready; pdu-a says on; pdu-b says on\n",
+                      self.status(0, ready=False, fence=fence))
+        fence = {"phase": "trouble", "problem": "pdu-a: status: no answer in time",
+                 "devices": [{**device, "says": "", "problem": "status: no answer in time"}]}
+        self.assertIn("  fence       trouble: pdu-a: status: no answer in time; pdu-a says nothing\n",
+                      self.status(0, ready=False, fence=fence))
+
     def test_the_other_hosts_alarm_and_safe_mode_are_seen(self):
         out = self.status(119, ready=False, peer__safe_mode=True,
                           peer__alarms=[{"alarm": "arbiter_down"}])  # fmt: skip
