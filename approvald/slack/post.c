@@ -279,6 +279,17 @@ static enum err_code send(struct post *post, enum post_step step, struct err *er
     return webapi_call(post->poster->webapi, &call, on_answer, post, err);
 }
 
+/* Nothing of an earlier attempt is there, or can be found. */
+static void post_anew(struct post *post)
+{
+    post->doubtful = false;
+    if (post->copy && post->ended) {
+        finish(post, OUTBOX_DROP, ""); /* who was not asked is not told how it ended */
+    } else {
+        step_or_finish(post, STEP_POST);
+    }
+}
+
 /* The search for an earlier copy has ended. */
 static void on_searched(void *arg, enum reconcile_result result, struct span ts, struct span error)
 {
@@ -309,12 +320,7 @@ static void on_searched(void *arg, enum reconcile_result result, struct span ts,
         metric_add(poster->absent, 1);
         break;
     }
-    post->doubtful = false;
-    if (post->copy && post->ended) {
-        finish(post, OUTBOX_DROP, "");
-    } else {
-        step_or_finish(post, STEP_POST);
-    }
+    post_anew(post);
 }
 
 static enum err_code search(struct post *post, struct err *err)
@@ -342,8 +348,7 @@ static void on_opened(void *arg, const struct webapi_answer *answer)
     struct err err = ERR_INIT;
 
     if (answer->outcome == WEBAPI_PERMANENT) { /* the post itself will say what is wrong */
-        post->doubtful = false;
-        step_or_finish(post, STEP_POST);
+        post_anew(post);
         return;
     }
     if (answer->outcome != WEBAPI_OK) {

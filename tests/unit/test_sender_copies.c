@@ -105,6 +105,20 @@ static void what_may_have_been_posted_is_looked_for_when_it_has_ended(void)
     bench_teardown(&bench);
 }
 
+static void what_ended_is_not_posted_where_nobody_can_be_looked_for(void)
+{
+    struct bench bench;
+
+    setup(&bench);
+    bench_answer_status(&bench, "chat.postMessage", 503, "");
+    put_state(SAMPLE_REJECTED);
+    bench_pass(&bench, 2000);
+    bench_refuse(&bench, "conversations.open", "user_disabled");
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 1);
+    CU_ASSERT_FALSE(outbox_is_owed(copy_row()));
+    bench_teardown(&bench);
+}
+
 static void a_copy_that_cannot_be_opened_tells_nobody_else(void)
 {
     struct bench bench;
@@ -163,6 +177,8 @@ UNIT_MAIN("sender_copies",
            what_ended_before_it_was_posted_is_not_posted},
           {"what may have been posted is looked for when it has ended",
            what_may_have_been_posted_is_looked_for_when_it_has_ended},
+          {"what ended is not posted where nobody can be looked for",
+           what_ended_is_not_posted_where_nobody_can_be_looked_for},
           {"a copy that cannot be opened tells nobody else",
            a_copy_that_cannot_be_opened_tells_nobody_else},
           {"a reminder is an entry under the copy", a_reminder_is_an_entry_under_the_copy},
