@@ -20,10 +20,16 @@ struct http_request *request_take(struct http_server *server)
 {
     struct http_request *request = server->request_free;
 
-    if (request == NULL || server->request_count >= server->request_max) {
+    if (server->request_count >= server->request_max) {
         return NULL;
     }
-    server->request_free = request->next_free;
+    if (request != NULL) {
+        server->request_free = request->next_free;
+    } else {
+        ASSERT(server->request_used < server->request_max); /* all the others are under way */
+        request = &server->requests[server->request_used++];
+        request->server = server;
+    }
     server->request_count++;
     metric_set(server->in_flight, server->request_count);
     request->next_free = NULL;

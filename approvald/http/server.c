@@ -49,16 +49,13 @@ static uint32_t at_most(uint32_t wanted, uint32_t limit)
     return wanted == 0 || wanted > limit ? limit : wanted;
 }
 
-static void fill_pools(struct http_server *server)
+/* A request has 29 KiB: those are put on their list when they come back, so that no page is touched
+ * before its request is used (a link in each would cost 6 MiB at the start). */
+static void fill_pool(struct http_server *server)
 {
     for (uint32_t i = HTTP_CONNECTION_COUNT_MAX; i-- > 0;) {
         server->conns[i].next_free = server->conn_free;
         server->conn_free = &server->conns[i];
-    }
-    for (uint32_t i = server->request_max; i-- > 0;) {
-        server->requests[i].server = server;
-        server->requests[i].next_free = server->request_free;
-        server->request_free = &server->requests[i];
     }
 }
 
@@ -89,7 +86,7 @@ enum err_code http_server_new(const struct http_server_options *options,
         http_server_free(server);
         return err_set(err, ERR_NOMEM, "http server pools");
     }
-    fill_pools(server);
+    fill_pool(server);
     if (options->proxies != NULL) {
         server->proxies = *options->proxies;
     }
@@ -120,7 +117,7 @@ void http_server_free(struct http_server *server)
             conn_close(&server->conns[i]);
         }
     }
-    for (uint32_t i = 0; server->requests != NULL && i < server->request_max; i++) {
+    for (uint32_t i = 0; server->requests != NULL && i < server->request_used; i++) {
         mem_free(server->requests[i].body); /* of those that nobody will answer any more */
     }
     mem_free(server->conns);

@@ -90,8 +90,9 @@ struct http_server {
     const struct clock *clock;
     struct conn *conns; /* pool, owned */
     struct conn *conn_free;
-    struct http_request *requests; /* pool, owned */
-    struct http_request *request_free;
+    struct http_request *requests;     /* pool, owned */
+    struct http_request *request_free; /* those that were used and came back */
+    uint32_t request_used;             /* the first so many were used; the others never */
     uint32_t request_max;
     uint32_t request_count;
     uint32_t handled_count; /* of those */
