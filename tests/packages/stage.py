@@ -191,13 +191,16 @@ class Load:
         begins = sorted(line["begin"] for line in self.lines)
         return 1000 * (max((b - a for a, b in zip(begins, begins[1:])), default=0) - EVERY_S)
 
+    def stood_still(self):
+        return self.stall_ms() >= self.STALL_MS
+
     @classmethod
     def summary(cls, loads):
         """Of many; each of them must be whole, but for those in which the machine stood still."""
         if not loads:
             return ""
-        failed = sum(len(load.failed) for load in loads if load.stall_ms() < cls.STALL_MS)
-        stood = sum(load.stall_ms() >= cls.STALL_MS for load in loads)
+        failed = sum(len(load.failed) for load in loads if not load.stood_still())
+        stood = sum(load.stood_still() for load in loads)
         told = (f"{len(loads)} loads, {sum(len(load.lines) for load in loads)} requests, {failed} to "
                 f"be repeated, longest gap {max(load.gap_ms() for load in loads):.0f} ms; in {stood} "
                 f"the machine stood still for {cls.STALL_MS} ms or more")
@@ -207,7 +210,7 @@ class Load:
     def must_be_whole(self):
         """Every request got its answer the first time it was said. Where the machine stood still for
         so long that a host takes the other one for lost, each only must be repeatable."""
-        if self.stall_ms() >= self.STALL_MS:
+        if self.stood_still():
             return (f"{self.must_be_repeatable(unavailable=True)}; the machine stood still for "
                     f"{self.stall_ms():.0f} ms")
         assert not self.failed, f"{self.told()}: {self.failed[:5]}"
