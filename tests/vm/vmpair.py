@@ -98,8 +98,9 @@ class VmPair(Pair):
             return False
 
     def supervisor(self, name):
-        """What the supervisor of that host says of itself."""
-        return json.loads(self[name].run("approvalctl", "status", "--json", check=None))["supervisor"]
+        """What the supervisor of that host says of itself; approvald's line may stand before it."""
+        said = self[name].run("approvalctl", "status", "--json", check=None)
+        return json.loads(said.splitlines()[-1])
 
     # -- clients -----------------------------------------------------------------------------------
 
@@ -227,7 +228,7 @@ class VmPair(Pair):
         first = self.primary()
         host, begin = self[first], time.monotonic()
         boot, pid = host.boot_id(), self.pid(host)
-        host.run("kill", "-STOP", pid)
+        host.run("systemctl", "kill", "--kill-whom=main", "--signal=STOP", UNIT)
         wait(lambda: self.pid(host) not in (pid, "0"), "another supervisor runs", 60, 0.5)
         took = time.monotonic() - begin
         self.wait_green()
