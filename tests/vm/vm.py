@@ -21,6 +21,7 @@ import image  # noqa: E402  the path is set above
 import machine  # noqa: E402
 import packages  # noqa: E402
 from room import Room  # noqa: E402
+from vmfence import VmFence  # noqa: E402
 from vmpair import VmPair  # noqa: E402
 
 
@@ -43,7 +44,11 @@ def run(args):
         begin = time.monotonic()
         room.prepare()
         print(f"prepared in {time.monotonic() - begin:.1f} s", flush=True)
-        passed, failed = packages.run_cases(VmPair(room))
+        pair = VmPair(room)
+        passed, failed = packages.run_cases(pair)
+        if not failed:
+            more = packages.run_cases(VmFence(pair))
+            passed, failed = passed + more[0], more[1]
         if failed:
             room.keep_logs(os.path.join(room.cache, "vm-logs"))
             keep = args.keep
