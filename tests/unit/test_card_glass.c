@@ -82,6 +82,7 @@ static void a_broken_glass_has_a_look_of_its_own_and_keeps_it(void)
         json_free(json);
         request.decision_count = 0; /* "0 of 2 approved" would only confuse */
         json = show(&request, &policy, out);
+        CU_ASSERT_PTR_NULL(block_check(json));
         CU_ASSERT(has(buf_span(out), "past the approvers."));
         CU_ASSERT_FALSE(has(buf_span(out), "0 of 2"));
     }

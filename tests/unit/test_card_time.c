@@ -162,6 +162,7 @@ static void only_who_can_still_decide_is_named(void)
     policy.self_approval = false;
     policy.group_count = 0;
     json = show(&request, &policy, NULL, out);
+    CU_ASSERT_PTR_NULL(block_check(json));
     CU_ASSERT_FALSE(has(buf_span(out), "May decide"));
 }
 
@@ -187,6 +188,7 @@ static void a_card_says_what_serves_now(void)
     json_free(json);
     sample_request(SAMPLE_REJECTED, &request); /* there is nothing to compare any more */
     json = show(&request, &policy, NULL, out);
+    CU_ASSERT_PTR_NULL(block_check(json));
     CU_ASSERT(has(buf_span(out), "\"Code "));
     CU_ASSERT_FALSE(has(buf_span(out), "compare with"));
 }
