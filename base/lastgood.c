@@ -414,16 +414,49 @@ void lastgood_tell(const struct lastgood *lastgood, const char *module, const ch
                LOG_TEXT("kept_at", kept), LOG_TEXT("reason", lastgood->why.message));
 }
 
-bool lastgood_may_help(enum err_code rc, const char *path)
-{
-    return path != NULL && path[0] != '\0' && rc != ERR_NOMEM;
-}
-
-enum err_code lastgood_refuse(const struct err *file, const struct err *copy, struct err *err)
+static enum err_code refuse(const struct err *file, const struct err *copy, struct err *err)
 {
     if (copy->code == ERR_OK || copy->code == ERR_NOT_FOUND) {
         return err_set(err, file->code, "%s", file->message);
     }
     return err_set(err, file->code, "%s; no last-known-good copy can stand in: %s", file->message,
                    copy->message);
+}
+
+static enum err_code stand_in(const char *path,
+                              const char *file,
+                              lastgood_load_fn *load,
+                              void *arg,
+                              uint64_t *ret_kept_ms,
+                              struct err *err)
+{
+    AUTO_BUF struct buf *text = NULL;
+    enum err_code rc = lastgood_read(path, file, &text, ret_kept_ms, err);
+
+    return rc == ERR_OK ? load(arg, buf_text(text), err) : rc;
+}
+
+enum err_code lastgood_start(const char *path,
+                             const char *file,
+                             lastgood_load_fn *load,
+                             void *arg,
+                             struct lastgood *ret_lastgood,
+                             struct err *err)
+{
+    struct err copy = ERR_INIT;
+    uint64_t kept_ms = 0;
+    enum err_code rc;
+
+    *ret_lastgood = (struct lastgood){.kept_ms = 0, .why = ERR_INIT};
+    rc = load(arg, NULL, &ret_lastgood->why);
+    /* Without memory a copy does not load either. */
+    if (rc == ERR_OK || rc == ERR_NOMEM || path == NULL || path[0] == '\0') {
+        return rc == ERR_OK ? rc : refuse(&ret_lastgood->why, &copy, err);
+    }
+    rc = stand_in(path, file, load, arg, &kept_ms, &copy);
+    if (rc != ERR_OK) {
+        return refuse(&ret_lastgood->why, &copy, err);
+    }
+    ret_lastgood->kept_ms = kept_ms;
+    return ERR_OK;
 }

@@ -43,11 +43,18 @@ enum err_code lastgood_write(const char *path,
  * logged. path NULL or "": none is kept. The conf is not used any more when it returns. */
 void lastgood_keep(const char *path, const char *file, const struct conf *conf);
 
-/* Is it the file's fault, and is there a place (path, NULL: none) where a copy may be? */
-bool lastgood_may_help(enum err_code rc, const char *path);
-/* The error of a start: what is wrong with the file and, when it was looked for, with the copy. */
-enum err_code
-lastgood_refuse(const struct err *file, const struct err *copy, struct err *err) WARN_UNUSED;
+/* Loads a configuration: from this text, or (NULL) from its file. */
+typedef enum err_code lastgood_load_fn(void *arg, const char *text, struct err *err);
+
+/* A start: loads the file or, when it is broken and a copy of it is kept at path (NULL or "": none
+ * is), that. The error says what is wrong with the file and, when it was looked for, with the copy.
+ * Blocks (disk). */
+enum err_code lastgood_start(const char *path,
+                             const char *file,
+                             lastgood_load_fn *load,
+                             void *arg,
+                             struct lastgood *ret_lastgood,
+                             struct err *err) WARN_UNUSED;
 
 /* Logs, as an error, that file is broken and what is used instead. */
 void lastgood_tell(const struct lastgood *lastgood, const char *module, const char *file);

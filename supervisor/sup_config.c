@@ -5,7 +5,6 @@
 #include "supervisor/sup_config.h"
 
 #include "base/assert.h"
-#include "base/buf.h"
 #include "base/crypto.h"
 #include "base/lastgood.h"
 #include "base/mem.h"
@@ -403,20 +402,17 @@ enum err_code sup_config_parse(const char *name,
     return hand_over(config, rc, ret_config, err);
 }
 
-static enum err_code
-stand_in(const char *file, const char *last_good, struct sup_config **ret_config, struct err *err)
-{
-    AUTO_BUF struct buf *text = NULL;
-    uint64_t kept_ms = 0;
-    enum err_code rc = lastgood_read(last_good, file, &text, &kept_ms, err);
+struct start {
+    const char *file;
+    struct sup_config *config; /* filled */
+};
 
-    if (rc == ERR_OK) {
-        rc = sup_config_parse("last-known-good copy", buf_text(text), ret_config, err);
-    }
-    if (rc == ERR_OK) {
-        (*ret_config)->last_good.kept_ms = kept_ms;
-    }
-    return rc;
+static enum err_code load_any(void *arg, const char *text, struct err *err)
+{
+    struct start *start = arg;
+
+    return text == NULL ? sup_config_load(start->file, &start->config, err)
+                        : sup_config_parse("last-known-good copy", text, &start->config, err);
 }
 
 enum err_code sup_config_start(const char *file,
@@ -424,18 +420,16 @@ enum err_code sup_config_start(const char *file,
                                struct sup_config **ret_config,
                                struct err *err)
 {
-    struct err why = ERR_INIT;
-    struct err none = ERR_INIT;
-    enum err_code rc = sup_config_load(file, ret_config, &why);
+    struct start start = {.file = file};
+    struct lastgood used;
+    enum err_code rc = lastgood_start(last_good, file, load_any, &start, &used, err);
 
-    if (rc != ERR_OK && lastgood_may_help(rc, last_good)) {
-        rc = stand_in(file, last_good, ret_config, &none);
-    }
     if (rc != ERR_OK) {
-        return lastgood_refuse(&why, &none, err);
+        return rc;
     }
-    (*ret_config)->last_good.why = why;
-    (*ret_config)->kept_at = last_good;
+    start.config->last_good = used;
+    start.config->kept_at = last_good;
+    *ret_config = start.config;
     return ERR_OK;
 }
 

@@ -247,21 +247,65 @@ static void a_failed_write_leaves_the_former(void)
     conf_free(conf);
 }
 
-static void the_error_names_both(void)
+struct loader {
+    enum err_code file_rc; /* what its file is like */
+    uint32_t file_count;
+    uint32_t copy_count;
+    bool copy_refused;
+};
+
+static enum err_code load_counted(void *arg, const char *text, struct err *err)
 {
-    struct err file = {.code = ERR_INVALID, .message = "a.conf:3: no such option"};
-    struct err copy = {.code = ERR_CORRUPT, .message = "/x: torn"};
-    struct err none = {.code = ERR_NOT_FOUND, .message = "/x: open"};
+    struct loader *loader = arg;
+
+    loader->file_count += text == NULL;
+    loader->copy_count += text != NULL;
+    if (text == NULL) {
+        return loader->file_rc == ERR_OK ? ERR_OK
+                                         : err_set(err, loader->file_rc, "a.conf:3: wrong");
+    }
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "wait = 7s"));
+    return loader->copy_refused ? err_set(err, ERR_INVALID, "copy:2: no such option") : ERR_OK;
+}
+
+static void a_copy_stands_in_for_a_broken_file_alone(void)
+{
+    struct loader good = {.file_rc = ERR_OK};
+    struct loader broken = {.file_rc = ERR_INVALID};
+    struct loader poor = {.file_rc = ERR_NOMEM};
+    struct lastgood used;
     struct err err = ERR_INIT;
 
-    CU_ASSERT_EQUAL(lastgood_refuse(&file, &copy, &err), ERR_INVALID);
-    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "a.conf:3"));
-    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "torn"));
-    CU_ASSERT_EQUAL(lastgood_refuse(&file, &none, &err), ERR_INVALID);
-    CU_ASSERT_STRING_EQUAL(err.message, file.message);
-    CU_ASSERT_TRUE(lastgood_may_help(ERR_INVALID, "/x"));
-    CU_ASSERT_FALSE(lastgood_may_help(ERR_INVALID, NULL));
-    CU_ASSERT_FALSE(lastgood_may_help(ERR_NOMEM, "/x"));
+    keep("wait = 7s\n", NOW_MS);
+    CU_ASSERT_EQUAL(lastgood_start(path, FILE_NAME, load_counted, &good, &used, &err), ERR_OK);
+    CU_ASSERT_EQUAL(used.kept_ms, 0);
+    CU_ASSERT_EQUAL(good.copy_count, 0);
+    CU_ASSERT_EQUAL(lastgood_start(path, FILE_NAME, load_counted, &broken, &used, &err), ERR_OK);
+    CU_ASSERT_EQUAL(used.kept_ms, NOW_MS);
+    CU_ASSERT_STRING_EQUAL(used.why.message, "a.conf:3: wrong");
+    CU_ASSERT_EQUAL(lastgood_start(path, FILE_NAME, load_counted, &poor, &used, &err), ERR_NOMEM);
+    CU_ASSERT_EQUAL(poor.copy_count, 0);
+    CU_ASSERT_EQUAL(lastgood_start(NULL, FILE_NAME, load_counted, &broken, &used, &err),
+                    ERR_INVALID);
+    CU_ASSERT_EQUAL(lastgood_start("", FILE_NAME, load_counted, &broken, &used, &err), ERR_INVALID);
+    CU_ASSERT_EQUAL(broken.copy_count, 1);
+}
+
+static void the_error_names_both(void)
+{
+    struct loader broken = {.file_rc = ERR_INVALID, .copy_refused = true};
+    struct lastgood used;
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL(lastgood_start(path, FILE_NAME, load_counted, &broken, &used, &err),
+                    ERR_INVALID);
+    CU_ASSERT_STRING_EQUAL(err.message, "a.conf:3: wrong"); /* there is no copy */
+    keep("wait = 7s\n", NOW_MS);
+    CU_ASSERT_EQUAL(lastgood_start(path, FILE_NAME, load_counted, &broken, &used, &err),
+                    ERR_INVALID);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "a.conf:3: wrong"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "copy:2: no such option"));
+    CU_ASSERT_EQUAL(broken.copy_count, 1);
 }
 
 #define IN_SCRATCH(name)                                                                           \
@@ -276,6 +320,8 @@ IN_SCRATCH(torn_and_flipped_is_refused)
 IN_SCRATCH(what_others_may_write_is_refused)
 IN_SCRATCH(the_same_again_is_left_alone)
 IN_SCRATCH(a_failed_write_leaves_the_former)
+IN_SCRATCH(a_copy_stands_in_for_a_broken_file_alone)
+IN_SCRATCH(the_error_names_both)
 
 UNIT_MAIN("lastgood",
           {"what is kept comes back", what_is_kept_comes_back_in_scratch},
@@ -285,4 +331,6 @@ UNIT_MAIN("lastgood",
           {"what others may write is refused", what_others_may_write_is_refused_in_scratch},
           {"the same again is left alone", the_same_again_is_left_alone_in_scratch},
           {"a failed write leaves the former", a_failed_write_leaves_the_former_in_scratch},
-          {"the error names both", the_error_names_both})
+          {"a copy stands in for a broken file alone",
+           a_copy_stands_in_for_a_broken_file_alone_in_scratch},
+          {"the error names both", the_error_names_both_in_scratch})
