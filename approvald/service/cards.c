@@ -233,10 +233,10 @@ void service_cards_listen(struct service *service, service_doubted_fn *doubted, 
     service->doubted_arg = arg;
 }
 
-void service_doubted(struct service *service)
+void service_doubted(struct service *service, enum service_doubt doubt)
 {
     if (service->doubted != NULL) {
-        service->doubted(service->doubted_arg);
+        service->doubted(service->doubted_arg, doubt);
     }
 }
 

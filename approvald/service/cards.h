@@ -83,9 +83,14 @@ enum err_code service_cards_give(struct service *service,
                                  void *arg,
                                  struct err *err) WARN_UNUSED;
 
-/* Called on the loop when a message of ours turned out to be gone, or somebody pressed one that is
- * out of date: there may be more of them. One listener. */
-typedef void service_doubted_fn(void *arg);
+enum service_doubt {
+    SERVICE_DOUBT_WRONG, /* a message of ours is gone, or somebody pressed one that is out of date
+                          */
+    SERVICE_DOUBT_LATE   /* nobody knows what became of a call about a card: it may arrive later */
+};
+
+/* Called on the loop: there may be more of the kind. One listener. */
+typedef void service_doubted_fn(void *arg, enum service_doubt doubt);
 void service_cards_listen(struct service *service, service_doubted_fn *doubted, void *arg);
 
 #endif

@@ -108,6 +108,6 @@ struct service {
 
 void service_changed(struct service *service, const struct request_id *id);
 /* A message turned out to be gone or out of date; tells cards.h's listener. */
-void service_doubted(struct service *service);
+void service_doubted(struct service *service, enum service_doubt doubt);
 
 #endif

@@ -265,7 +265,7 @@ static enum err_code refresh_run(struct work *work)
 static void refresh_answer(struct job *base, enum err_code rc, const struct err *err)
 {
     if (rc == ERR_OK) {
-        service_doubted(base->service);
+        service_doubted(base->service, SERVICE_DOUBT_WRONG);
     }
     done_job_answer(base, rc, err);
 }

@@ -331,8 +331,13 @@ static enum err_code end_run(struct work *work)
 
 static void end_answer(struct job *base, enum err_code rc, const struct err *err)
 {
-    if (rc == ERR_OK && ((struct row_job *)base)->outcome.result == OUTBOX_LOST) {
-        service_doubted(base->service);
+    const struct row_job *job = (const struct row_job *)base;
+
+    if (rc == ERR_OK && job->outcome.result == OUTBOX_LOST) {
+        service_doubted(base->service, SERVICE_DOUBT_WRONG);
+    } else if (rc == ERR_OK && job->outcome.result == OUTBOX_UNKNOWN &&
+               job->key.surface == SURFACE_CARD) {
+        service_doubted(base->service, SERVICE_DOUBT_LATE);
     }
     done_job_answer(base, rc, err);
 }

@@ -34,14 +34,26 @@ void cardsweep_go_on(struct cardsweep *sweep, uint64_t pause_ms)
     }
 }
 
-/* A sweep is wanted; not too soon after the last one began. Others follow: a post of an earlier
- * primary, or of ours, that was given up may still arrive, as a second card. */
-static void demand(struct cardsweep *sweep)
+/* The earliest time of the next sweep: large installations are not swept all the time. */
+static uint64_t free_ms(const struct cardsweep *sweep)
+{
+    uint64_t gap_ms = SLACK_CHECK_GAP_SHARE * sweep->took_ms;
+
+    return sweep->began_ms == 0
+               ? 0
+               : sweep->began_ms + (gap_ms > SLACK_CHECK_GAP_MS ? gap_ms : SLACK_CHECK_GAP_MS);
+}
+
+/* A sweep is wanted, delay_ms from now; not too soon after the last one began. Others follow: a
+ * call of an earlier primary, or of ours, that was given up may still arrive, as a second card or
+ * as what a card showed before. */
+static void demand(struct cardsweep *sweep, uint64_t delay_ms)
 {
     uint64_t now_ms = clock_boot_ms(sweep->clock);
-    uint64_t due_ms = sweep->began_ms == 0 ? now_ms : sweep->began_ms + SLACK_CHECK_GAP_MS;
+    uint64_t due_ms = now_ms + delay_ms;
 
     sweep->again = SLACK_CHECK_AGAIN_COUNT;
+    due_ms = due_ms < free_ms(sweep) ? free_ms(sweep) : due_ms;
     due_ms = due_ms < sweep->due_ms ? due_ms : sweep->due_ms;
     sweep->due_ms = due_ms < now_ms ? now_ms : due_ms; /* one may have been due in an outage */
     if (sweep->running && !sweep->busy) {
@@ -72,6 +84,9 @@ static void begin(struct cardsweep *sweep, uint64_t now_ms)
     sweep->tries = 0;
     sweep->began_ms = now_ms;
     sweep->due_ms = now_ms + pause_after(sweep);
+    if (sweep->late_ms > now_ms) { /* this one is too early for that */
+        demand(sweep, sweep->late_ms - now_ms);
+    }
     memset(&sweep->now, 0, sizeof sweep->now);
     cardcheck_begin(sweep->check, true);
 }
@@ -105,6 +120,10 @@ static void finish(struct cardsweep *sweep)
     sweep->sweeping = false;
     sweep->done = sweep->now;
     sweep->finished_ms = clock_wall_ms(sweep->clock);
+    if (sweep->began_ms != 0) { /* else Slack came back meanwhile: the next one is due */
+        sweep->took_ms = clock_boot_ms(sweep->clock) - sweep->began_ms;
+    }
+    sweep->due_ms = sweep->due_ms < free_ms(sweep) ? free_ms(sweep) : sweep->due_ms;
     metric_add(sweep->sweeps, 1);
     metric_set(sweep->unseen, sweep->done.counts.blind);
     metric_set(sweep->stuck, sweep->done.stuck);
@@ -229,13 +248,19 @@ static void on_state(void *arg, enum webapi_state state)
 
     if (state == WEBAPI_UP) {
         sweep->began_ms = 0; /* what was found before says nothing now */
-        demand(sweep);
+        sweep->late_ms = clock_boot_ms(sweep->clock) + SLACK_CHECK_LATE_MS;
+        demand(sweep, 0);
     }
 }
 
-static void on_doubted(void *arg)
+static void on_doubted(void *arg, enum service_doubt doubt)
 {
-    demand(arg);
+    struct cardsweep *sweep = arg;
+
+    if (doubt == SERVICE_DOUBT_LATE) {
+        sweep->late_ms = clock_boot_ms(sweep->clock) + SLACK_CHECK_LATE_MS;
+    }
+    demand(sweep, doubt == SERVICE_DOUBT_LATE ? SLACK_CHECK_LATE_MS : 0);
 }
 
 static void add_metrics(struct cardsweep *sweep, struct metrics *metrics)
@@ -297,7 +322,7 @@ void cardsweep_start(struct cardsweep *sweep)
     sweep->running = true;
     sweep->sweeping = false;
     sweep->began_ms = 0;
-    demand(sweep);
+    demand(sweep, 0);
 }
 
 void cardsweep_stop(struct cardsweep *sweep)

@@ -39,6 +39,8 @@ struct cardsweep {
     uint32_t again;    /* sweeps that still follow this one soon */
     uint64_t due_ms;   /* boot: the next sweep */
     uint64_t began_ms; /* boot: the last one */
+    uint64_t took_ms;  /* the last one that ended */
+    uint64_t late_ms;  /* boot: one that begins before is too early for what may come late */
     uint64_t pause_ms; /* boot: nothing before; a failure was just met */
     uint32_t tries;    /* of the page under way */
     char user_id[CORE_SLACK_ID_SIZE_MAX + 1];

@@ -157,10 +157,12 @@
 #define SLACK_CHECK_TRY_COUNT      3    /* of one page; then its channel waits for the next sweep */
 #define SLACK_CHECK_RETRY_MS       5000 /* between two of them */
 #define SLACK_CHECK_PACE_MS        20 /* between two pages from the store: 3,200 requests a second */
-#define SLACK_CHECK_GAP_MS         60000   /* between two sweeps, whatever is reported */
+#define SLACK_CHECK_GAP_MS         20000 /* between two sweeps, whatever is reported ... */
+#define SLACK_CHECK_GAP_SHARE      3     /* ... and so many times as long as the last one took */
+#define SLACK_CHECK_LATE_MS        5000 /* given up after 10 s: TCP tries for the sixth time at 12.6 s */
 #define SLACK_CHECK_EVERY_MS       3600000 /* without any report: what nobody notices */
-#define SLACK_CHECK_AGAIN_MS       75000   /* then doubled: what was sent into a dead network ... */
-#define SLACK_CHECK_AGAIN_COUNT    4 /* ... comes late, for as long as TCP tries: 16 minutes */
+#define SLACK_CHECK_AGAIN_MS       30000   /* then doubled: what was sent into a dead network ... */
+#define SLACK_CHECK_AGAIN_COUNT    5 /* ... comes late, for as long as TCP tries: 16 minutes */
 
 /* App Home. Slack takes 100 views.publish a minute, whatever we would like. */
 #define SLACK_HOME_PERSON_COUNT_MAX 1000     /* people whose Home is kept fresh: 120 bytes each */

@@ -2,6 +2,7 @@
 /* test_cardsweep.c: proves approvald/slack/cardsweep between a real store and a fake Slack: what it
  * asks for, and that failures of a page end.
  * Owns nothing but its cases; never opens a socket. */
+#include "approvald/service/internal.h"
 #include "approvald/slack/cardsweep.h"
 
 #include "approvald/slack/webapi.h"
@@ -236,6 +237,54 @@ static void others_follow_a_sweep_soon(void)
     close_sweep(&bench);
 }
 
+static void begin_and_end(struct sweep_bench *bench)
+{
+    answer(bench, "auth.test", SELF);
+    answer(bench, "conversations.history", page_with(bench, TS, 1));
+    CU_ASSERT_FALSE(status(bench).running);
+}
+
+/* A call that was given up may still arrive, and a card then shows what it showed before. */
+static void a_call_that_was_given_up_is_looked_after(void)
+{
+    struct sweep_bench bench;
+    struct service *service;
+    uint64_t began_ms;
+
+    open_sweep(&bench);
+    service = bench.bench.kit.service;
+    began_ms = clock_boot_ms(&bench.bench.kit.clock);
+    begin_and_end(&bench);
+    service_kit_pass(&bench.bench.kit, SLACK_CHECK_GAP_MS);
+    service_doubted(service, SERVICE_DOUBT_LATE);
+    CU_ASSERT_EQUAL(status(&bench).due_ms, began_ms + SLACK_CHECK_GAP_MS + SLACK_CHECK_LATE_MS);
+    /* A sweep for another reason begins before: it is too early for that call. */
+    service_doubted(service, SERVICE_DOUBT_WRONG);
+    CU_ASSERT_EQUAL(status(&bench).due_ms, began_ms + SLACK_CHECK_GAP_MS);
+    bench_turn(&bench.bench);
+    CU_ASSERT(status(&bench).running);
+    begin_and_end(&bench);
+    CU_ASSERT_EQUAL(status(&bench).due_ms, began_ms + 2UL * SLACK_CHECK_GAP_MS);
+    close_sweep(&bench);
+}
+
+/* Where one takes a minute, they do not follow each other without a pause. */
+static void sweeps_leave_time_between_them(void)
+{
+    struct sweep_bench bench;
+    uint64_t began_ms;
+
+    open_sweep(&bench);
+    began_ms = clock_boot_ms(&bench.bench.kit.clock);
+    answer(&bench, "auth.test", SELF);
+    pass(&bench, 60000);
+    answer(&bench, "conversations.history", page_with(&bench, TS, 1));
+    CU_ASSERT_FALSE(status(&bench).running);
+    service_doubted(bench.bench.kit.service, SERVICE_DOUBT_WRONG);
+    CU_ASSERT_EQUAL(status(&bench).due_ms, began_ms + SLACK_CHECK_GAP_SHARE * UINT64_C(60000));
+    close_sweep(&bench);
+}
+
 UNIT_MAIN("cardsweep",
           {"a good card is left alone", a_good_card_is_left_alone},
           {"a stale and a missing card are owed again", a_stale_and_a_missing_card_are_owed_again},
@@ -245,4 +294,6 @@ UNIT_MAIN("cardsweep",
            a_page_that_fails_is_asked_shorter_and_not_for_ever},
           {"what may not be read is said", what_may_not_be_read_is_said},
           {"when Slack was away it begins anew", when_slack_was_away_it_begins_anew},
-          {"others follow a sweep soon", others_follow_a_sweep_soon})
+          {"others follow a sweep soon", others_follow_a_sweep_soon},
+          {"a call that was given up is looked after", a_call_that_was_given_up_is_looked_after},
+          {"sweeps leave time between them", sweeps_leave_time_between_them})
