@@ -30,6 +30,7 @@
 #define COMMAND_S       30
 #define COMMAND_S_MAX   600
 #define REPORT_MS       60000 /* to approvald, for its metrics; a change is told at once */
+#define REPORT_AGAIN_MS 5000  /* after one that did not arrive */
 #define REPORT_SIZE     256
 #define PEOPLE_MAX      ((size_t)64 << 10) /* bytes of the file */
 #define JOURNAL_MAX     ((size_t)NOTIFY_COUNT_MAX * NOTIFY_LINE_SIZE)
@@ -321,10 +322,12 @@ static void report(struct notify *notify)
                    ",\"last_success_s\":%" PRIu64 "}",
                    notify->delivered, notify->failed, notify->given_up, notify->last_ok_s);
     notify->reported_ms = now_ms();
-    (void)call(notify, /* it has told; the next report says the same and more */
-               &(struct client_call){
-                   .method = "POST", .path = "/v1/waiting/told", .body = span_text(body)},
-               &reply, &err);
+    if (call(notify, /* it has told */
+             &(struct client_call){
+                 .method = "POST", .path = "/v1/waiting/told", .body = span_text(body)},
+             &reply, &err) != ERR_OK) {
+        notify->reported_ms -= REPORT_MS - REPORT_AGAIN_MS; /* the next says the same and more */
+    }
 }
 
 /* False: there are no more. */

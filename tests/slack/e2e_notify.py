@@ -192,6 +192,7 @@ class Notify(EndToEnd):
         held = {word: self.metric(word) for word in words}
         self.stop()
         seen = self.metric("last_seen_seconds")
+        harness.World.wait(lambda: time.time() > seen + 1, "a report now is of another second", 5)
         self.start()
         harness.World.wait(lambda: self.metric("last_seen_seconds") > seen, "the new one reports", 30)
         for word in words:
