@@ -34,7 +34,7 @@
 #include <stdint.h>
 
 #define CONTRACT_ENV         "APPROVALD_SUPERVISOR_FD"
-#define CONTRACT_VERSION     1U
+#define CONTRACT_VERSION     2U /* another one with each change of a message's form */
 #define CONTRACT_HEADER_SIZE 8U
 #define CONTRACT_ID_SIZE     16U
 #define CONTRACT_PATH_SIZE   256U /* texts with their NUL */
