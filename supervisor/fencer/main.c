@@ -10,6 +10,7 @@
  * supervisor/agent.h), or in the credential fence_NAME.
  * Owns the words of that conversation. Never judges an answer: supervisor/fence.c does. */
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "supervisor/agent.h"
@@ -143,9 +144,9 @@ static void serve(const struct arguments *arguments, int fd)
         answer(fd, &end);
     } else {
         agent_run(&device, action, fd, arguments->timeout_ms, &end);
-        mem_wipe(&device, sizeof(device));
         answer(fd, &end);
     }
+    mem_wipe(&device, sizeof(device));
 }
 
 /* ---- Without systemd ---- */
@@ -249,6 +250,7 @@ int main(int argc, char **argv)
     struct arguments arguments = {.timeout_ms = TIMEOUT_S * 1000U};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
 
+    crash_no_core(); /* what a device wants to be told is a password */
     (void)sigaction(SIGPIPE, &ignore, NULL);
     if (!parse(&arguments, argc, argv)) {
         return EX_USAGE;
