@@ -70,8 +70,7 @@ static const struct conf_option options[] = {
 
     {"arbiter", "kind", CONF_CHOICE, "none", 0, 0, "none etcd manual fence",
      "Who keeps the register: etcd on a third box; manual: both hosts, an operator in doubt; "
-     "fence: "
-     "both hosts, in doubt the other one is switched off; none: a single host."},
+     "fence: both hosts, in doubt the other one is switched off; none: a single host."},
     {"arbiter", "endpoints", CONF_LIST, "", 0, ARBITER_ENDPOINT_COUNT_MAX, NULL,
      "URLs of etcd, https://host:port."},
     {"arbiter", "certificate", CONF_TEXT, "", 0, PATH_MAX_TEXT, NULL,
@@ -85,8 +84,7 @@ static const struct conf_option options[] = {
 
     {"fence", "devices", CONF_LIST, "peer", 0, FENCE_DEVICE_COUNT_MAX, NULL,
      "Names of the devices that switch the other host off, one for each of its power supplies; "
-     "what "
-     "each is stands in the file /etc/approvald/fence/NAME."},
+     "what each is stands in the file /etc/approvald/fence/NAME."},
     {"fence", "socket", CONF_TEXT, "/run/approvald-fence.sock", 1, 100, NULL,
      "Where the helper listens that runs fence agents."},
     {"fence", "wait", CONF_DURATION, "2s", 0, 600000, NULL,
@@ -95,8 +93,7 @@ static const struct conf_option options[] = {
      "The same of a host that has said that it is being stopped: a restart or a reboot."},
     {"fence", "delay", CONF_DURATION, "8s", 0, 600000, NULL,
      "The host that does not lead waits so much longer: longer than the other one's device needs "
-     "to "
-     "switch this host off."},
+     "to switch this host off."},
     {"fence", "timeout", CONF_DURATION, "40s", 1000, 600000, NULL,
      "A device that has not answered by then has failed; longer than the helper's own limit."},
     {"fence", "pause", CONF_DURATION, "5s", 1000, FENCE_PAUSE_MS_MAX, NULL,

@@ -433,7 +433,7 @@ static const struct command table[] = {
      "of secrets, and what looks like one, are taken out. As root, or it holds little.\n"
      "\n"
      "  approvalctl doctor\n"
-     "  approvalctl doctor --bundle /root/approvald-bundle.tar.gz\n",
+     "  approvalctl doctor --bundle approvald-bundle.tar.gz\n",
      TAKES(CONNECTED, OPTION_CONFIG, OPTION_PROGRAM, OPTION_SUPERVISOR, OPTION_BUNDLE),
      0,
      0,
