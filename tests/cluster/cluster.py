@@ -11,7 +11,6 @@ import argparse
 import os
 import random
 import shutil
-import signal
 import sys
 import time
 import traceback
@@ -21,6 +20,7 @@ import cases  # noqa: E402  the path is set above
 import fencecases  # noqa: E402,F401  enters its cases
 import nemesis  # noqa: E402
 import netns  # noqa: E402
+from lib import ending  # noqa: E402
 from verify import Verifier  # noqa: E402
 from world import World  # noqa: E402
 
@@ -131,8 +131,14 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def interrupted(_number, _frame):
-    raise KeyboardInterrupt
+def run_all(args, seed):
+    passed = failed = 0
+    if not args.no_cases:
+        passed, failed = cases.run(args.case, args.runs)
+    if not args.case:
+        more = run_rounds(args, seed)
+        passed, failed = passed + more[0], failed + more[1]
+    return passed, failed
 
 
 def main():
@@ -142,23 +148,10 @@ def main():
         return 0
     reason = netns.why_not() or cases.missing()
     if reason:
-        print(f"skipped: {reason}")
-        return 77
-    signal.signal(signal.SIGTERM, interrupted)
+        return ending.skipped(reason)
     seed = args.seed if args.seed is not None else random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}", flush=True)
-    passed = failed = 0
-    try:
-        if not args.no_cases:
-            passed, failed = cases.run(args.case, args.runs)
-        if not args.case:
-            more = run_rounds(args, seed)
-            passed, failed = passed + more[0], failed + more[1]
-    except KeyboardInterrupt:
-        print("interrupted", flush=True)
-        return 130
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
+    return ending.of(lambda: run_all(args, seed))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import sys
 import time
 import traceback
@@ -30,7 +29,7 @@ import nemesis  # noqa: E402
 import netns  # noqa: E402
 import slackfaults  # noqa: E402
 import slackworld  # noqa: E402
-from lib import harness  # noqa: E402
+from lib import ending, harness  # noqa: E402
 from verify import Verifier  # noqa: E402
 from world import ADDRESSES, SLACK, NotInTime, wait, write  # noqa: E402
 
@@ -337,10 +336,6 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def interrupted(_number, _frame):
-    raise KeyboardInterrupt
-
-
 def main():
     args = parse_arguments()
     if args.list:
@@ -348,19 +343,11 @@ def main():
         return 0
     reason = netns.why_not() or cases.missing()
     if reason:
-        print(f"skipped: {reason}")
-        return 77
+        return ending.skipped(reason)
     slackfaults.CUT_MAX_S = args.cut_max
-    signal.signal(signal.SIGTERM, interrupted)
     seed = args.seed if args.seed is not None else random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}", flush=True)
-    try:
-        passed, failed = prove() if args.prove else run_all(args, seed)
-    except KeyboardInterrupt:
-        print("interrupted", flush=True)
-        return 130
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
+    return ending.of(lambda: prove() if args.prove else run_all(args, seed))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ are those of make deb (make packages-check makes them first).
 
 import argparse
 import os
-import signal
 import sys
 import time
 import traceback
@@ -20,6 +19,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, ".."), os.path.join(HERE, "..", "cluste
 import machine  # noqa: E402  the path is set above
 from built import Built  # noqa: E402
 from guide import Guide  # noqa: E402
+from lib import ending  # noqa: E402
 from pair import Pair  # noqa: E402
 from single import Single  # noqa: E402
 from stage import Stage  # noqa: E402
@@ -65,10 +65,6 @@ def run(args):
     return passed, failed
 
 
-def interrupted(_number, _frame):
-    raise KeyboardInterrupt
-
-
 def main():
     parser = argparse.ArgumentParser(description="The packages in containers with systemd.")
     parser.add_argument("--suite", default="bookworm", help="of Debian")
@@ -80,16 +76,8 @@ def main():
     args = parser.parse_args()
     reason = machine.why_not()
     if reason:
-        print(f"skipped: {reason}")
-        return 77
-    signal.signal(signal.SIGTERM, interrupted)
-    try:
-        passed, failed = run(args)
-    except KeyboardInterrupt:
-        print("interrupted", flush=True)
-        return 130
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
+        return ending.skipped(reason)
+    return ending.of(lambda: run(args))
 
 
 if __name__ == "__main__":

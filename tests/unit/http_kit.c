@@ -82,7 +82,7 @@ static const struct http_route routes[] = {
     {.pattern = NULL},
 };
 
-static int listen_tcp(uint16_t *ret_port)
+int kit_listen(uint16_t *ret_port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof(address);
@@ -132,7 +132,7 @@ void kit_setup(struct bench *bench, struct http_server_options options)
     CU_ASSERT_EQUAL_FATAL(http_server_new(&options, &bench->server, &err), ERR_OK);
     CU_ASSERT_EQUAL_FATAL(http_server_add(bench->server, routes, bench, &err), ERR_OK);
     CU_ASSERT_EQUAL_FATAL(
-        http_server_listen(bench->server, HTTP_SERVICE, listen_tcp(&bench->port), NULL, &err),
+        http_server_listen(bench->server, HTTP_SERVICE, kit_listen(&bench->port), NULL, &err),
         ERR_OK);
     CU_ASSERT_EQUAL_FATAL(
         http_server_listen(bench->server, HTTP_LOCAL, listen_unix(bench), NULL, &err), ERR_OK);

@@ -28,6 +28,8 @@ struct bench {
     size_t body_size; /* seen last by "echo" */
 };
 
+/* A socket that listens on the loopback interface, at a port that is free. */
+int kit_listen(uint16_t *ret_port);
 /* Routes: /echo, /json (POST), /who, /hold, /large, /peer (GET). */
 void kit_setup(struct bench *bench, struct http_server_options options);
 /* Answers what is held. */

@@ -3,6 +3,7 @@
  * ever. Owns a loop, a server and its client socket for each case; never leaves the host. */
 #include "approvald/http/server.h"
 #include "base/metrics.h"
+#include "tests/unit/http_kit.h"
 #include "tests/unit/unit.h"
 
 #include <arpa/inet.h>
@@ -12,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-struct bench {
+struct waiting {
     struct event_base *base;
     struct metrics *metrics;
     struct http_server *server;
@@ -32,27 +33,13 @@ static const struct http_route routes[] = {
     {.pattern = NULL},
 };
 
-static int listen_tcp(uint16_t *ret_port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    CU_ASSERT_FATAL(fd >= 0);
-    CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)&address, size), 0);
-    CU_ASSERT_EQUAL_FATAL(listen(fd, 16), 0);
-    CU_ASSERT_EQUAL_FATAL(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    *ret_port = ntohs(address.sin_port);
-    return fd;
-}
-
-static void setup(struct bench *bench)
+static void setup(struct waiting *bench)
 {
     struct http_server_options options = {0};
     struct err err = ERR_INIT;
 
     (void)sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
-    *bench = (struct bench){.base = event_base_new()};
+    *bench = (struct waiting){.base = event_base_new()};
     CU_ASSERT_EQUAL_FATAL(metrics_new(&bench->metrics, &err), ERR_OK);
     options.base = bench->base;
     options.metrics = bench->metrics;
@@ -60,12 +47,12 @@ static void setup(struct bench *bench)
     CU_ASSERT_EQUAL_FATAL(http_server_add(bench->server, routes, bench, &err), ERR_OK);
     for (size_t i = 0; i < 2; i++) {
         CU_ASSERT_EQUAL_FATAL(
-            http_server_listen(bench->server, kinds[i], listen_tcp(&bench->ports[i]), NULL, &err),
+            http_server_listen(bench->server, kinds[i], kit_listen(&bench->ports[i]), NULL, &err),
             ERR_OK);
     }
 }
 
-static void teardown(struct bench *bench)
+static void teardown(struct waiting *bench)
 {
     http_server_free(bench->server);
     metrics_free(bench->metrics);
@@ -73,7 +60,7 @@ static void teardown(struct bench *bench)
 }
 
 /* A connection over which a request has been sent. */
-static int ask(struct bench *bench, size_t which)
+static int ask(struct waiting *bench, size_t which)
 {
     static const char text[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
     struct sockaddr_in address = {.sin_family = AF_INET,
@@ -88,7 +75,7 @@ static int ask(struct bench *bench, size_t which)
 }
 
 /* True when the answer came within so many turns of 2 ms, with the ticks of the program. */
-static bool is_answered(struct bench *bench, int fd, int turns)
+static bool is_answered(struct waiting *bench, int fd, int turns)
 {
     char byte;
 
@@ -107,7 +94,7 @@ static bool is_answered(struct bench *bench, int fd, int turns)
 
 static void who_connects_before_the_service_waits_for_it(void)
 {
-    struct bench bench;
+    struct waiting bench;
     int service;
     int management;
 
@@ -127,7 +114,7 @@ static void who_connects_before_the_service_waits_for_it(void)
 
 static void nobody_waits_for_longer_than_was_said(void)
 {
-    struct bench bench;
+    struct waiting bench;
     int service;
 
     setup(&bench);

@@ -11,7 +11,6 @@ a case fails.
 import argparse
 import os
 import shutil
-import signal
 import sys
 import time
 
@@ -20,6 +19,7 @@ sys.path[:0] = [HERE, *(os.path.join(HERE, "..", name) for name in ("packages", 
 import image  # noqa: E402  the path is set above
 import machine  # noqa: E402
 import packages  # noqa: E402
+from lib import ending  # noqa: E402
 from room import Room  # noqa: E402
 from vmfence import VmFence  # noqa: E402
 from vmpair import VmPair  # noqa: E402
@@ -67,16 +67,8 @@ def main():
     args = parser.parse_args()
     reason = why_not()
     if reason:
-        print(f"skipped: {reason}")
-        return 77
-    signal.signal(signal.SIGTERM, packages.interrupted)
-    try:
-        passed, failed = run(args)
-    except KeyboardInterrupt:
-        print("interrupted", flush=True)
-        return 130
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
+        return ending.skipped(reason)
+    return ending.of(lambda: run(args))
 
 
 if __name__ == "__main__":
