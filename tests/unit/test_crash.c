@@ -2,6 +2,7 @@
 /* test_crash.c: proves base/crash: whatever ends a process, a whole report is left, and nothing of
  * its memory. Owns children that crash. Never crashes itself. */
 #include "base/crash.h"
+#include "base/thread.h"
 #include "tests/lib/scratch.h"
 #include "tests/unit/unit.h"
 
@@ -65,7 +66,7 @@ static void fault_in_a_thread(void)
     pthread_t threads[4];
 
     for (size_t i = 0; i < 4; i++) {
-        (void)pthread_create(&threads[i], NULL, run_fault, NULL);
+        (void)thread_start(&threads[i], run_fault, NULL); /* as all threads of ours */
     }
     for (;;) {
         (void)pause();
