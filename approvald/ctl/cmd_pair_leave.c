@@ -84,6 +84,23 @@ static enum err_code take_store(struct ctl *ctl, struct leave *leave, struct err
                : rc;
 }
 
+/* Before anything is done: what somebody has added may want a pair. */
+static enum err_code look_ahead(struct ctl *ctl, struct leave *leave, struct err *err)
+{
+    const struct apply apply = {.home = &leave->setup.home,
+                                .supervisor = pair_setup_supervisor(ctl)};
+    enum err_code rc = apply_may_remove(&apply, err);
+
+    if (rc == ERR_NOT_FOUND) {
+        return ERR_OK; /* without a supervisor here nothing will be refused */
+    }
+    return rc == ERR_INVALID
+               ? err_wrap(err, rc,
+                          "nothing was done; without the pair this would be refused, so "
+                          "change or remove it first")
+               : rc;
+}
+
 static enum err_code remove_all(struct leave *leave, struct err *err)
 {
     enum err_code rc = apply_remove(&leave->setup.home, err);
@@ -125,7 +142,8 @@ int cmd_pair_leave(struct ctl *ctl)
     }
     /* Repeated after a cut, what is left to do is left to do. */
     stores = pair_setup_is_live(&leave.setup) && home_has_plan(&leave.setup.home);
-    rc = stores ? take_store(ctl, &leave, &err) : rc;
+    rc = home_has_plan(&leave.setup.home) ? look_ahead(ctl, &leave, &err) : rc;
+    rc = rc == ERR_OK && stores ? take_store(ctl, &leave, &err) : rc;
     rc = rc == ERR_OK ? remove_all(&leave, &err) : rc;
     rc = rc == ERR_OK && stores ? go_on_alone(ctl, &leave, &err) : rc;
     if (rc != ERR_OK) {

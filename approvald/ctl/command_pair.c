@@ -178,8 +178,9 @@ static const struct command table[] = {
      "take this host out of its pair",
      "It goes on as a single host, with everything that was answered: out of a backup that it\n"
      "makes first. The store of the pair and the backup are kept beside data_dir; certificates,\n"
-     "keys and configurations of the pair are removed. --force: without a store, where approvald\n"
-     "does not run any more.\n"
+     "keys and configurations of the pair are removed. Refused, with nothing done, while a file\n"
+     "of yours in supervisor.conf.d wants a pair. --force: without a store, where approvald does\n"
+     "not run any more.\n"
      "\n"
      "  approvalctl pair leave\n",
      TAKES(SETUP, OPTION_CONFIRM, OPTION_FORCE),

@@ -219,6 +219,22 @@ enum err_code apply_write(const struct apply *apply, struct applied *ret_applied
     return rc;
 }
 
+enum err_code apply_may_remove(const struct apply *apply, struct err *err)
+{
+    struct piece piece;
+    enum err_code rc = piece_init(&piece, apply->home, SUPERVISOR_PIECE, TEXTS_MARK, err);
+
+    if (rc == ERR_OK && piece.before != NULL) {
+        rc = files_remove(piece.path, err);
+        rc = rc == ERR_OK ? check(apply, err) : rc;
+        piece_back(&piece);
+    } else if (rc == ERR_EXISTS) {
+        rc = ERR_OK; /* somebody else's: it stays */
+    }
+    piece_done(&piece);
+    return rc;
+}
+
 static bool is_live(const struct home *home)
 {
     return home->root[0] == '\0' && run_has_systemd();

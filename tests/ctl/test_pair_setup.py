@@ -423,6 +423,14 @@ class PairSetup(unittest.TestCase):
         with open(world.b.path("supervisor.conf.d", "60-mine.conf"), "w", encoding="utf-8") as conf:
             conf.write("log_level = debug\n")
         world.b.ctl("pair", "leave", code=116)
+        fence = world.b.path("supervisor.conf.d", "60-fence.conf")
+        with open(fence, "w", encoding="utf-8") as conf:
+            conf.write("arbiter {\n    kind = manual\n}\n")
+        said = world.b.ctl("pair", "leave", "--program", SUPERVISOR, "--confirm", "leave the pair", code=116)
+        self.assertIn("nothing was done", said)
+        self.assertIn("60-fence.conf", said)
+        self.assertTrue(os.path.exists(world.b.path("supervisor.conf.d", "50-pair.conf")))
+        os.unlink(fence)
         world.b.ctl("pair", "leave", "--confirm", "leave the pair")
         left = sorted(name for _folder, _folders, names in os.walk(world.b.root) for name in names)
         self.assertEqual(left, ["60-mine.conf", "approvald.conf", "supervisor.conf"])
