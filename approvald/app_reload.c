@@ -74,12 +74,10 @@ void app_reload(struct app *app)
     }
     if (rc == ERR_OK) {
         config_compare(app->config, config, warn_fixed, &fixed);
-        config_keep_as(config, app->config);
+        config_keep_as(config, app->config, fixed);
         config_free(app->config);
         app->config = config;
-        if (!fixed) {
-            config_keep(config); /* else a part of it has yet to prove itself, at a start */
-        }
+        config_keep(config);
         app_pair_reloaded(app);
         log_fields(LOG_LEVEL_INFO, "app", "reloaded", LOG_TEXT("file", config_file(config)));
     } else {

@@ -117,6 +117,7 @@ struct config {
     struct buf *webhook_secrets[CONFIG_WEBHOOK_COUNT_MAX];
     struct lastgood last_good; /* all zero: the file itself is used */
     const char *kept_at;       /* borrowed; NULL: it is not kept */
+    bool untried;              /* a part of it is not in force */
 };
 
 const struct conf_schema *config_schema(void)
@@ -332,14 +333,15 @@ config_start(const char *file, const char *last_good, struct config **ret_config
 
 void config_keep(const struct config *config)
 {
-    if (config->last_good.kept_ms == 0) {
+    if (config->last_good.kept_ms == 0 && !config->untried) {
         lastgood_keep(config->kept_at, config->file, config->conf);
     }
 }
 
-void config_keep_as(struct config *config, const struct config *old)
+void config_keep_as(struct config *config, const struct config *old, bool untried)
 {
     config->kept_at = old->kept_at;
+    config->untried = old->untried || untried;
 }
 
 const struct lastgood *config_last_good(const struct config *config)

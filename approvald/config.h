@@ -41,8 +41,9 @@ enum err_code config_start(const char *file,
 /* This configuration has proven itself: the next start may fall back on it. One that stands in
  * itself, or has no place, is not kept. From a thread: does not block. */
 void config_keep(const struct config *config);
-/* Of a reload: the new one is kept where the old one was. */
-void config_keep_as(struct config *config, const struct config *old);
+/* Of a reload: the new one is kept where the old one was; but no more in this process once
+ * something has changed that only a start puts in force (untried): that has yet to prove itself. */
+void config_keep_as(struct config *config, const struct config *old, bool untried);
 /* Wipes the secrets. NULL is allowed. */
 void config_free(struct config *config);
 

@@ -366,15 +366,55 @@ static enum err_code new_job(const char *path,
     return ERR_OK;
 }
 
-static void *write_job(void *arg)
-{
-    struct job *job = arg;
-    struct err err = ERR_INIT;
+/* One writes at a time, in the order in which they came; of several that wait for a slow disk the
+ * newest is enough. A process has one such file: its own. */
+static struct {
+    pthread_mutex_t lock;
+    bool busy;
+    struct job *next; /* owned; NULL: none waits */
+} writing = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-    if (replace(job->path, buf_span(job->text), &err) != ERR_OK) {
-        tell_not_kept(&err);
+/* The one that waits, or NULL: then nobody writes any more. */
+static struct job *take_next(void)
+{
+    struct job *job;
+
+    (void)pthread_mutex_lock(&writing.lock); /* neither can fail here */
+    job = writing.next;
+    writing.next = NULL;
+    writing.busy = job != NULL;
+    (void)pthread_mutex_unlock(&writing.lock);
+    return job;
+}
+
+/* False: somebody writes, and takes it next. */
+static bool must_start(struct job *job)
+{
+    struct job *older = NULL;
+    bool start;
+
+    (void)pthread_mutex_lock(&writing.lock);
+    start = !writing.busy;
+    writing.busy = true;
+    if (!start) {
+        older = writing.next;
+        writing.next = job;
     }
-    free_job(job);
+    (void)pthread_mutex_unlock(&writing.lock);
+    free_job(older);
+    return start;
+}
+
+static void *write_jobs(void *arg)
+{
+    for (struct job *job = arg; job != NULL; job = take_next()) {
+        struct err err = ERR_INIT;
+
+        if (replace(job->path, buf_span(job->text), &err) != ERR_OK) {
+            tell_not_kept(&err);
+        }
+        free_job(job);
+    }
     return NULL;
 }
 
@@ -382,24 +422,28 @@ void lastgood_keep(const char *path, const char *file, const struct conf *conf)
 {
     struct job *job = NULL;
     struct err err = ERR_INIT;
-    enum err_code rc = ERR_OK;
     pthread_t thread;
     int number;
 
     if (path == NULL || path[0] == '\0') {
         return;
     }
-    rc = new_job(path, file, conf, &job, &err);
-    if (rc == ERR_OK) {
-        number = thread_start(&thread, write_job, job);
-        if (number == 0) {
-            (void)pthread_detach(thread); /* it frees the job; the process does not wait for it */
-            return;
-        }
-        (void)err_set_errno(&err, ERR_NOMEM, number, "%s: thread", path); /* told below */
-        free_job(job);
+    if (new_job(path, file, conf, &job, &err) != ERR_OK) {
+        tell_not_kept(&err);
+        return;
     }
+    if (!must_start(job)) {
+        return;
+    }
+    number = thread_start(&thread, write_jobs, job);
+    if (number == 0) {
+        (void)pthread_detach(thread); /* it frees the jobs; the process does not wait for it */
+        return;
+    }
+    (void)err_set_errno(&err, ERR_NOMEM, number, "%s: thread", path); /* told below */
     tell_not_kept(&err);
+    free_job(job);
+    free_job(take_next()); /* this thread is the only one that adds one */
 }
 
 void lastgood_tell(const struct lastgood *lastgood, const char *module, const char *file)

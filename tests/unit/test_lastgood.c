@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_lastgood.c: proves base/lastgood: what is kept comes back, and nothing else does.
- * Owns a scratch directory. Never waits for the thread of lastgood_keep: the programs' tests do. */
+ * Owns a scratch directory; never anything outside it. */
 #include "base/buf.h"
 #include "base/conf.h"
 #include "base/lastgood.h"
@@ -247,6 +247,34 @@ static void a_failed_write_leaves_the_former(void)
     conf_free(conf);
 }
 
+/* Threads of several would write into one another's file. */
+static void the_newest_of_many_is_kept(void)
+{
+    char fresh[300];
+    char text[200] = "";
+    uint64_t ms = 0;
+
+    (void)snprintf(fresh, sizeof fresh, "%s.new", path);
+    for (int i = 1; i <= 50; i++) {
+        char said[32];
+        struct conf *conf;
+
+        (void)snprintf(said, sizeof said, "wait = %ds\n", i);
+        conf = parse(said);
+        lastgood_keep(path, FILE_NAME, conf);
+        conf_free(conf);
+    }
+    for (int i = 0; i < 2000 && strstr(text, "wait = 50s") == NULL; i++) {
+        (void)usleep(5000);
+        if (access(path, R_OK) == 0) {
+            CU_ASSERT_EQUAL(look(FILE_NAME, text, sizeof text, &ms),
+                            ERR_OK); /* whole at any time */
+        }
+    }
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "wait = 50s"));
+    CU_ASSERT_NOT_EQUAL(access(fresh, F_OK), 0);
+}
+
 struct loader {
     enum err_code file_rc; /* what its file is like */
     uint32_t file_count;
@@ -322,6 +350,7 @@ IN_SCRATCH(the_same_again_is_left_alone)
 IN_SCRATCH(a_failed_write_leaves_the_former)
 IN_SCRATCH(a_copy_stands_in_for_a_broken_file_alone)
 IN_SCRATCH(the_error_names_both)
+IN_SCRATCH(the_newest_of_many_is_kept)
 
 UNIT_MAIN("lastgood",
           {"what is kept comes back", what_is_kept_comes_back_in_scratch},
@@ -331,6 +360,7 @@ UNIT_MAIN("lastgood",
           {"what others may write is refused", what_others_may_write_is_refused_in_scratch},
           {"the same again is left alone", the_same_again_is_left_alone_in_scratch},
           {"a failed write leaves the former", a_failed_write_leaves_the_former_in_scratch},
+          {"the newest of many is kept", the_newest_of_many_is_kept_in_scratch},
           {"a copy stands in for a broken file alone",
            a_copy_stands_in_for_a_broken_file_alone_in_scratch},
           {"the error names both", the_error_names_both_in_scratch})
