@@ -281,6 +281,15 @@ static void collect_ends(struct app *app)
     metric_set(ends[APP_END_SERVICE], app->tls == NULL ? 0 : tls_server_not_after_s(app->tls));
 }
 
+/* This process's, or its supervisor's. */
+static bool has_broken_config(struct app *app)
+{
+    const struct contract_summary *summary = app_pair_summary(app);
+
+    return config_last_good(app->config)->kept_ms != 0 ||
+           (summary != NULL && summary->config_broken);
+}
+
 void app_collect(void *arg)
 {
     struct app *app = arg;
@@ -294,7 +303,7 @@ void app_collect(void *arg)
     metric_set(gauges->tls_not_after, app->tls == NULL ? 0 : tls_server_not_after_s(app->tls));
     metric_set(gauges->slack_state, app->webapi == NULL ? 3 : (uint64_t)slack_state(app, &slack));
     metric_set(gauges->ready, app_ready(app, &why) ? 1 : 0);
-    metric_set(gauges->last_good, config_last_good(app->config)->kept_ms != 0 ? 1 : 0);
+    metric_set(gauges->last_good, has_broken_config(app) ? 1 : 0);
     collect_pair(app);
     collect_ends(app);
 }

@@ -215,6 +215,7 @@ static void wire_summary(struct wire *wire, struct contract_summary *summary)
     wire_bool(wire, &summary->safe_mode);
     wire_bool(wire, &summary->vip_here);
     wire_bool(wire, &summary->eligible);
+    wire_bool(wire, &summary->config_broken);
     wire_u32(wire, &summary->start_count);
     wire_text(wire, summary->reason, sizeof summary->reason);
     for (size_t i = 0; i < CONTRACT_END_COUNT; i++) {

@@ -134,6 +134,7 @@ struct contract_summary {
     bool safe_mode;
     bool vip_here;
     bool eligible;
+    bool config_broken;                  /* the supervisor's: its last-known-good copy stands in */
     uint32_t start_count;                /* of approvald by this supervisor */
     char reason[CONTRACT_REASON_SIZE];   /* of the last change */
     uint64_t ends_s[CONTRACT_END_COUNT]; /* since 1970; 0: not known, or there is none */

@@ -385,6 +385,7 @@ void sup_tell_summary(struct sup *sup)
     summary->maintenance = status.maintenance;
     summary->safe_mode = sup->watch.safe;
     summary->vip_here = sup->vip != NULL && vip_is_here(sup->vip);
+    summary->config_broken = sup_config_last_good(sup->config)->kept_ms != 0;
     summary->eligible = status.eligible;
     summary->start_count = sup->start_count;
     (void)snprintf(summary->reason, sizeof(summary->reason), "%s", status.reason); /* fits */
