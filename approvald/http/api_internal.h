@@ -58,6 +58,7 @@ struct api {
     struct metric *unauthenticated;
     struct metric *told[TOLD_COUNT];
     uint64_t told_before[TOLD_COUNT]; /* of its last report */
+    bool told_known;                  /* there was one since this process started */
     struct metric *told_last;
     struct metric *told_seen;
 };

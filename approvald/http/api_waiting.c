@@ -104,15 +104,17 @@ void told_begin(struct api *api)
                                  "When approvalctl notify reported last (Unix); 0: never.");
 }
 
-/* A smaller count than before is that of a process that was started anew. */
+/* A smaller count than before is that of a process that was started anew. Who ran before this
+ * process did has counted what is long over: an alarm would ring after each restart here. */
 static void count(struct api *api, const uint64_t told[TOLD_COUNT])
 {
     for (size_t i = 0; i < TOLD_COUNT; i++) {
         uint64_t before = api->told_before[i] <= told[i] ? api->told_before[i] : 0;
 
-        metric_add(api->told[i], told[i] - before);
+        metric_add(api->told[i], api->told_known ? told[i] - before : 0);
         api->told_before[i] = told[i];
     }
+    api->told_known = true;
 }
 
 static enum err_code

@@ -198,6 +198,15 @@ class Notify(EndToEnd):
         for word in words:
             self.assertGreaterEqual(self.metric(word), held[word], word)
 
+    def test_what_failed_before_approvald_started_is_no_news(self):
+        """The alert asks how the counter has grown: a start must not make it grow."""
+        self.world.daemon.stop()
+        self.world.start()
+        for failed, counted in ((3, 0), (3, 0), (4, 1), (1, 2)):  # the last is a process begun anew
+            body = {"delivered": 0, "failed": failed, "given_up": 0, "last_success_s": 5}
+            self.assertLess(self.world.api("POST", "/v1/waiting/told", body, token=self.reader).status, 300)
+            self.assertEqual(self.metric("failed_total"), counted)
+
     def test_a_report_that_is_none_changes_nothing(self):
         body = {"delivered": 1, "failed": 1, "given_up": 0, "last_success_s": 5}
         before = self.metric("failed_total"), self.metric("last_seen_seconds")
