@@ -390,7 +390,11 @@ static void check_secrets(struct doctor *doctor, const struct json *own)
     const struct json *secret = json_first(json_path(own, "pair.secrets"));
     char option[WORD_SIZE];
 
-    if (secret != NULL && show_secrets_agree(own) && flag(own, "pair.link_up")) {
+    if (secret != NULL && !show_secrets_known(own) && flag(own, "pair.link_up")) {
+        doctor_say(doctor, DOCTOR_WARN,
+                   "secrets: the other host has not said which it has: an older version, or it has "
+                   "just come");
+    } else if (secret != NULL && show_secrets_agree(own) && flag(own, "pair.link_up")) {
         doctor_say(doctor, DOCTOR_OK, "secrets: the same on both hosts");
     }
     for (; secret != NULL; secret = json_next(secret)) {

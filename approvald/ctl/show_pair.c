@@ -321,6 +321,18 @@ const char *show_secret_problem(const struct json *secret)
     return NULL;
 }
 
+bool show_secrets_known(const struct json *own)
+{
+    const struct json *secret = json_first(json_path(own, "pair.secrets"));
+
+    for (; secret != NULL; secret = json_next(secret)) {
+        if (span_is(json_text(secret, "state"), "unknown")) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool show_secrets_agree(const struct json *own)
 {
     const struct json *secret = json_first(json_path(own, "pair.secrets"));

@@ -48,6 +48,7 @@ bool show_pair_is_standby(const struct json *status);
  * for each difference, and whether there is none. */
 void show_secrets(const struct json *own);
 bool show_secrets_agree(const struct json *own);
+bool show_secrets_known(const struct json *own); /* the other host has said of each */
 /* What is wrong with one of "pair.secrets"; NULL: nothing. */
 const char *show_secret_problem(const struct json *secret);
 
