@@ -8,7 +8,8 @@
 typedef void *thread_fn(void *arg);
 
 /* As pthread_create with default attributes, but the new thread takes no signal but those of its
- * own faults: they stay with the caller's, whose mask is the same afterwards. 0 or an errno. Does not block. */
+ * own faults: they stay with the caller's, whose mask is the same afterwards. 0 or an errno. Does
+ * not block. */
 int thread_start(pthread_t *ret_thread, thread_fn *run, void *arg);
 
 #endif

@@ -6,8 +6,8 @@
  * those of the last day. There is one at the start (so after a promotion), when Slack is back
  * after an outage or takes a new token, when a card turned out to be gone or out of date, a moment
  * after a call about a card was given up (at most one in SLACK_CHECK_GAP_MS), each followed by
- * SLACK_CHECK_AGAIN_COUNT others within half an hour, and every SLACK_CHECK_EVERY_MS. Its calls are
- * in the background: one at a time, behind those of the sender.
+ * SLACK_CHECK_AGAIN_COUNT others within a quarter of an hour, and every SLACK_CHECK_EVERY_MS. Its
+ * calls are in the background: one at a time, behind those of the sender.
  *
  * What it may not read it says: log, status, metrics. Memory is bounded whatever is open. Loop
  * thread only, never blocks. */
