@@ -276,7 +276,7 @@ RULES = {
     ),
     "download-addresses": (
         download_addresses,
-        ({"a/package-lock.json": '{"resolved": "https://host/x.tgz"}\n'},),
+        ({"a/package-lock.json": '{"resolved": "https:' '//host/x.tgz"}\n'},),
         {"a/package-lock.json": '{"integrity": "sha512-x"}\n'},
     ),
     "can-fail": (
