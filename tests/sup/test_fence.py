@@ -30,6 +30,20 @@ def is_running(pid):
         return False
 
 
+def members(group):
+    """Those of a process group that run: an agent leads one of its own."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", encoding="ascii", errors="replace") as stat:
+                state, _, number = stat.read().rsplit(")", 1)[1].split()[:3]
+        except OSError:  # it has gone
+            continue
+        if int(number) == group and state not in "ZX":
+            found.append(int(name))
+    return found
+
+
 class Helper(unittest.TestCase):
     """One helper that listens, and devices whose agents are shell scripts."""
 
@@ -146,17 +160,22 @@ class Helper(unittest.TestCase):
         sock = self.connect()
         sock.sendall(b"off pdu\n")
         self.wait(lambda: os.path.exists(self.path("pids")), "the agent runs")
-        pid = int(self.read("pids"))
+        group = int(self.read("pids"))
+        self.assertIn(group, members(group))
         sock.close()
-        self.wait(lambda: not is_running(pid), "it is killed", seconds=TIMEOUT_S - 0.5)
+        self.wait(lambda: not members(group), "it is killed", seconds=TIMEOUT_S - 0.5)
 
     def test_an_agent_ends_with_the_helper(self):
-        self.device("pdu", f"echo $$ > {self.dir}/pids.new\nmv {self.dir}/pids.new {self.dir}/pids\nsleep 1000\n")
+        # What it has started itself the kernel does not end with it: it starts nothing.
+        self.device("pdu", f"echo $$ > {self.dir}/pids.new\nmv {self.dir}/pids.new {self.dir}/pids\n"
+                           "exec sleep 1000\n")
         with self.connect() as sock:
             sock.sendall(b"off pdu\n")
             self.wait(lambda: os.path.exists(self.path("pids")), "the agent runs")
+            group = int(self.read("pids"))
+            self.assertIn(group, members(group))
             self.helper.send_signal(signal.SIGKILL)
-            self.wait(lambda: not is_running(int(self.read("pids"))), "it is killed")
+            self.wait(lambda: not members(group), "it is killed")
 
     def test_a_file_that_others_may_read_is_refused(self):
         for mode in (0o640, 0o604, 0o666):
