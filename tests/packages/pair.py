@@ -33,6 +33,8 @@ class Pair:
     def __init__(self, stage, rounds=1):
         self.stage, self.rounds = stage, rounds
         self.request = None
+        if rounds < 2:  # what does nothing does not pass
+            self.CASES = tuple(case for case in self.CASES if case is not Pair.upgrades_again)
 
     def __getitem__(self, name):
         return self.stage.machine(name)
