@@ -157,6 +157,7 @@ class Load:
 
     MORE = 25
     STALL_MS = 200  # pair.silence is 300 ms, and VRRP's is not longer
+    TAKEOVER_S = 3.0  # after that, of a host that was taken for lost; on shared cores
 
     def __init__(self, stage, process):
         until = self._count(process) + self.MORE
@@ -169,6 +170,8 @@ class Load:
             self.spec = json.load(spec)
         self.stage = stage
         self.failed = [line for line in self.lines if line["status"] not in (200, 201)]
+        self.stalls = self._stalls()
+        self.unexcused = [line for line in self.failed if not self._is_excused(line)]
 
     @staticmethod
     def _count(process):
@@ -186,35 +189,43 @@ class Load:
         return (f"{len(self.lines)} requests, {len(self.failed)} to be repeated"
                 f"{f' ({named})' if named else ''}, longest gap {self.gap_ms():.0f} ms")
 
-    def stall_ms(self):
-        """The longest time in which the load itself did not run: the machine had no time for us."""
+    def _stalls(self):
+        """[(begin, end)] in which the load itself did not run: the machine had no time for us."""
         begins = sorted(line["begin"] for line in self.lines)
-        return 1000 * (max((b - a for a, b in zip(begins, begins[1:])), default=0) - EVERY_S)
+        longest = self.spec["every"] + self.STALL_MS / 1000
+        return [(a, b) for a, b in zip(begins, begins[1:]) if b - a >= longest]
 
-    def stood_still(self):
-        return self.stall_ms() >= self.STALL_MS
+    def _is_excused(self, line):
+        """It was under way while the machine stood still, or until a takeover because of that is over."""
+        return any(line["begin"] <= end + self.TAKEOVER_S and line["end"] >= begin
+                   for begin, end in self.stalls)
+
+    def stood_still(self, since=0.0):
+        return any(end >= since for _, end in self.stalls)
 
     @classmethod
     def summary(cls, loads):
-        """Of many; each of them must be whole, but for those in which the machine stood still."""
-        if not loads:
-            return ""
-        failed = sum(len(load.failed) for load in loads if not load.stood_still())
-        stood = sum(load.stood_still() for load in loads)
+        """Of many; each of them must be whole, and one at least without an excuse."""
+        failed = sum(len(load.unexcused) for load in loads)
+        excused = [load for load in loads if load.failed and not load.unexcused]
         told = (f"{len(loads)} loads, {sum(len(load.lines) for load in loads)} requests, {failed} to "
-                f"be repeated, longest gap {max(load.gap_ms() for load in loads):.0f} ms; in {stood} "
-                f"the machine stood still for {cls.STALL_MS} ms or more")
+                f"be repeated, longest gap {max(load.gap_ms() for load in loads):.0f} ms; {len(excused)} "
+                f"excused: the machine stood still for {cls.STALL_MS} ms or more")
         assert not failed, told
+        assert len(excused) < len(loads), f"nothing is shown: {told}"
+        for load in excused:
+            load.must_be_repeatable(unavailable=True)
         return told
 
     def must_be_whole(self):
-        """Every request got its answer the first time it was said. Where the machine stood still for
-        so long that a host takes the other one for lost, each only must be repeatable."""
-        if self.stood_still():
-            return (f"{self.must_be_repeatable(unavailable=True)}; the machine stood still for "
-                    f"{self.stall_ms():.0f} ms")
-        assert not self.failed, f"{self.told()}: {self.failed[:5]}"
-        return self.told()
+        """Every request got its answer the first time it was said. Only what failed while the machine
+        stood still for so long that a host takes the other one for lost must but be repeatable."""
+        assert not self.unexcused, f"{self.told()}: {self.unexcused[:5]}"
+        if not self.failed:
+            return self.told()
+        longest = max(end - begin for begin, end in self.stalls)
+        return (f"{self.must_be_repeatable(unavailable=True)}; the machine stood still for "
+                f"{1000 * longest:.0f} ms")
 
     def must_be_repeatable(self, refused=True, unavailable=False):
         """Each request that got no answer gets one when it is said again with its key. refused: a
