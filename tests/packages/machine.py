@@ -196,13 +196,15 @@ class Machine:
         self.groups.remove()
 
     def close(self):
-        if self.process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid or self.process.pid, 9)
-            self._ended()
-        if self.mounted:
-            netns.run("umount", self.merged)
-            self.mounted = False
+        try:
+            if self.process is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self.pid or self.process.pid, 9)
+                self._ended()
+        finally:
+            if self.mounted:
+                netns.run("umount", self.merged)
+                self.mounted = False
 
     def console(self):
         with open(self.log, encoding="utf-8", errors="replace") as log:

@@ -139,17 +139,19 @@ class Stage:
                 print(one.run("sh", "-c", f"{command} 2>&1 || :", check=None)[-4000:], flush=True)
 
     def close(self, keep=False):
-        for process in self.processes:
-            with contextlib.suppress(OSError):
-                process.stdin.close()
-        for one in self.machines.values():
-            one.close()
-        self.net.close()
-        for process in self.processes:
-            process.wait(30)
-            process.stdout.close()
-        if not keep:
-            shutil.rmtree(self.dir, ignore_errors=True)
+        """Everything is tried, whatever went wrong before it; in the end that is raised."""
+        with contextlib.ExitStack() as left:  # the last one first
+            if not keep:
+                left.callback(shutil.rmtree, self.dir, ignore_errors=True)
+            for process in self.processes:
+                left.callback(process.stdout.close)
+                left.callback(process.wait, 30)
+            left.callback(self.net.close)
+            for one in self.machines.values():
+                left.callback(one.close)
+            for process in self.processes:
+                with contextlib.suppress(OSError):
+                    process.stdin.close()
 
 
 class Load:

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""test_stage.py: what a load that met a machine standing still is excused of, and what not.
+"""test_stage.py: what a load that met a machine standing still is excused of; what is left behind.
 
-Owns one scratch directory. Never starts a load: its history is written here.
+Owns scratch directories. Never starts a load or a machine: both are played here.
 """
 
 import json
@@ -14,7 +14,7 @@ import types
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from stage import Load  # noqa: E402  the path is set above
+from stage import Load, Stage  # noqa: E402  the path is set above
 
 EVERY_S = 0.5  # another one than stage's own
 
@@ -107,6 +107,37 @@ class Loads(unittest.TestCase):
     def test_a_summary_of_excuses_alone_shows_nothing(self):
         self.assertRaises(AssertionError, Load.summary, [self.load([20], 1.0)] * 2)
         Load.summary([self.load(stall_s=1.0)])  # nothing failed: nothing is excused
+
+
+class Closing(unittest.TestCase):
+    """A stage whose parts say when they are closed."""
+
+    def setUp(self):
+        self.closed = []
+        self.stage = Stage.__new__(Stage)
+        self.stage.dir = tempfile.mkdtemp(prefix="packages-stage-")
+        self.addCleanup(shutil.rmtree, self.stage.dir, ignore_errors=True)
+        self.stage.processes = []
+        self.stage.machines = {name: self.part(name) for name in ("A", "B")}
+        self.stage.net = self.part("net")
+
+    def part(self, name):
+        return types.SimpleNamespace(close=lambda: self.close(name))
+
+    def close(self, name):
+        self.closed.append(name)
+        if name == "B":
+            raise AttributeError("never ran")
+
+    def test_a_machine_that_cannot_be_closed_leaves_nothing_else_behind(self):
+        self.assertRaises(AttributeError, self.stage.close)
+        self.assertEqual(sorted(self.closed), ["A", "B", "net"])
+        self.assertEqual(self.closed[-1], "net")
+        self.assertFalse(os.path.exists(self.stage.dir))
+
+    def test_what_is_kept_stays(self):
+        self.assertRaises(AttributeError, self.stage.close, keep=True)
+        self.assertTrue(os.path.exists(self.stage.dir))
 
 
 if __name__ == "__main__":

@@ -148,7 +148,9 @@ class Guest:
     def _ended(self):
         self.process.wait(30)
         self.process = None
-        self.monitor.close()
+        if self.monitor is not None:  # else QEMU has never run
+            self.monitor.close()
+            self.monitor = None
         self.agent.close()
 
     def close(self):
