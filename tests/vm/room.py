@@ -30,8 +30,8 @@ WEIGHTS = {"create": 5, "read": 4, "decide": 6, "claim": 4, "consume": 3, "cance
 class Room(Stage):
     """Folders, network, machines."""
 
-    def __init__(self, suite, limit_s):
-        super().__init__(suite, addresses={name: ADDRESSES[name] for name in ("arbiter", "client")})
+    def __init__(self, suite, limit_s, debs=None):
+        super().__init__(suite, debs, {name: ADDRESSES[name] for name in ("arbiter", "client")})
         self.limit_s = limit_s
         self.alarm = threading.Timer(limit_s, self.out_of_time)
         self.alarm.daemon = True

@@ -38,7 +38,7 @@ def why_not():
 
 def run(args):
     passed = failed = 0
-    room = Room(args.suite, 60 * args.minutes)
+    room = Room(args.suite, 60 * args.minutes, args.debs)
     keep = False
     try:
         begin = time.monotonic()
@@ -62,6 +62,7 @@ def run(args):
 def main():
     parser = argparse.ArgumentParser(description="The packages in virtual machines.")
     parser.add_argument("--suite", default="bookworm", help="of Debian")
+    parser.add_argument("--debs", help="the folder with the packages for it")
     parser.add_argument("--minutes", type=int, default=20, help="then it ends itself")
     parser.add_argument("--keep", action="store_true", help="the folder of a run that failed, disks too")
     args = parser.parse_args()
