@@ -134,9 +134,12 @@ class Stage:
             if one.process is None:
                 continue
             print(f"---- {name}", flush=True)
-            for command in ("approvalctl status", "approvalctl doctor", "systemctl --failed",
-                            "journalctl --no-pager -n 30 -p info"):
-                print(one.run("sh", "-c", f"{command} 2>&1 || :", check=None)[-4000:], flush=True)
+            self.report_of(one)
+
+    def report_of(self, one):
+        for command in ("approvalctl status", "approvalctl doctor", "systemctl --failed",
+                        "journalctl --no-pager -n 30 -p info"):
+            print(one.run("sh", "-c", f"{command} 2>&1 || :", check=None)[-4000:], flush=True)
 
     def close(self, keep=False):
         """Everything is tried, whatever went wrong before it; in the end that is raised."""

@@ -24,6 +24,7 @@ from stage import ADDRESSES, BUNDLE, HERE as PACKAGES, PORT, VIP, Stage
 HOSTS = {"A": 1, "B": 2}
 SWITCH, SWITCH_PORT = "10.78.0.5", 7000  # the monitor of host n listens at port 7000 + n
 FENCE_AGENT = "/usr/sbin/fence_qmp"
+NO_ANSWER = (NoAgent, AssertionError, RuntimeError)  # of a machine that is asked what it has to say
 WEIGHTS = {"create": 5, "read": 4, "decide": 6, "claim": 4, "consume": 3, "cancel": 1}  # Slack is away
 
 
@@ -98,21 +99,26 @@ class Room(Stage):
         for name in HOSTS:
             if name in self.machines:
                 print(f"---- console of {name}\n{self.machines[name].tail()}", flush=True)
-        with contextlib.suppress(NoAgent):
-            super().report()
+        super().report()
+
+    def report_of(self, one):
+        with contextlib.suppress(*NO_ANSWER):
+            super().report_of(one)
 
     def keep_logs(self, folder):
         """Of a run that failed: all that was said, without the disks."""
+        self.alarm.cancel()  # this has limits of its own
         os.makedirs(folder, exist_ok=True)
         for name in HOSTS:
             one = self.machines.get(name)
             if one is None:
                 continue
+            one.agent.close()  # out of time it may have been in the middle of an answer
             for log in ("console.log", "qemu.log"):
                 with contextlib.suppress(FileNotFoundError):
                     shutil.copy(os.path.join(one.dir, log), os.path.join(folder, f"{name}-{log}"))
             with open(os.path.join(folder, f"{name}-journal.log"), "w", encoding="utf-8") as out, \
-                    contextlib.suppress(NoAgent):
+                    contextlib.suppress(*NO_ANSWER):
                 out.write(one.run("journalctl", "--no-pager", "-o", "short-monotonic", "-n", "4000",
                                   check=None))
 

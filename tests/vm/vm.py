@@ -39,7 +39,7 @@ def why_not():
 def run(args):
     passed = failed = 0
     room = Room(args.suite, 60 * args.minutes, args.debs)
-    keep = False
+    whole = False
     try:
         begin = time.monotonic()
         room.prepare()
@@ -49,14 +49,22 @@ def run(args):
         if not failed:
             more = packages.run_cases(VmFence(pair))
             passed, failed = passed + more[0], more[1]
-        if failed:
-            room.keep_logs(os.path.join(room.cache, "vm-logs"))
-            keep = args.keep
-    finally:
-        room.close(keep)
-        if keep:
-            print(f"kept: {room.dir}")
+        whole = not failed
+    finally:  # out of time too
+        leave(room, whole, args.keep)
     return passed, failed
+
+
+def leave(room, whole, keep):
+    """Of a run that was not whole its logs stay, and its folder where that was asked for."""
+    keep = keep and not whole
+    try:
+        if not whole:
+            room.keep_logs(os.path.join(room.cache, "vm-logs"))
+    finally:
+        if keep:
+            print(f"kept: {room.dir}", flush=True)
+        room.close(keep)
 
 
 def main():
