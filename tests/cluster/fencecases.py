@@ -32,8 +32,8 @@ def take_over(world, fault):
 def stays_down(world, host, seconds, words):
     """The other host does not take over, and says aloud why."""
     survivor = world[other(host.name)]
-    until = time.monotonic() + seconds
     wait(lambda: asks(survivor, words), f"{survivor.name} says: {words}", FENCED_S)
+    until = time.monotonic() + seconds
     while time.monotonic() < until:
         assert not survivor.serves(), "it took over without a confirmed off"
         time.sleep(0.05)
