@@ -200,7 +200,8 @@ struct run {
     bool base32;
 };
 
-/* The longest piece of characters that keys are written in. */
+/* The longest piece of characters that keys are written in. An '=' ends it: behind the name of a
+ * field a key may begin; at the end of base64 and base32 it is padding, and goes with them. */
 static struct run run_of(struct span text)
 {
     struct run run = {.hex = true, .base32 = true};
@@ -208,14 +209,14 @@ static struct run run_of(struct span text)
     for (; run.size < text.size; run.size++) {
         char c = text.data[run.size];
 
-        if (!is_word(c) && c != '+' && c != '=') {
+        if (!is_word(c) && c != '+') {
             break;
         }
         run.upper += is_upper(c) ? 1 : 0;
         run.lower += is_lower(c) ? 1 : 0;
         run.digits += is_digit(c) ? 1 : 0;
         run.hex = run.hex && (is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'));
-        run.base32 = run.base32 && (is_upper(c) || (c >= '2' && c <= '7') || c == '=');
+        run.base32 = run.base32 && (is_upper(c) || (c >= '2' && c <= '7'));
     }
     return run;
 }
@@ -225,13 +226,16 @@ static size_t match_random(struct span text, char before)
     struct run run;
     bool mixed;
 
-    if (is_word(before) || before == '+' || before == '=') {
+    if (is_word(before) || before == '+') {
         return 0;
     }
     run = run_of(text);
     mixed = run.upper > 2 && run.lower > 2 && run.digits > 2;
     if ((run.hex && run.size >= HEX_SIZE_MIN) || (mixed && run.size >= RANDOM_SIZE_MIN) ||
         (run.base32 && run.digits > 0 && run.upper > 0 && run.size >= SEED_SIZE_MIN)) {
+        while (run.size < text.size && text.data[run.size] == '=') {
+            run.size++;
+        }
         return run.size;
     }
     return 0;

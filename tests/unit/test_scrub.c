@@ -62,7 +62,18 @@ static void keys_and_seeds_are_removed(void)
     check("seed JBSWY3DPEHPK3PXP.", "seed [removed].");
     check("key 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef end",
           "key [removed] end");
-    check("k=Zm9vYmFyMTIzNDU2Nzg5MGFiY2RlZkdISg==", "[removed]");
+    check("k=Zm9vYmFyMTIzNDU2Nzg5MGFiY2RlZkdISg==", "k=[removed]");
+}
+
+static void what_stands_behind_a_name_is_looked_at(void)
+{
+    check("event key=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef "
+          "seed=JBSWY3DPEHPK3PXP",
+          "event key=[removed] seed=[removed]");
+    check("a==JBSWY3DPEHPK3PXP=", "a==[removed]");
+    check("=", "=");
+    check("event=last_good_config_used id=000102030405060708090a0b0c0d0e0f==",
+          "event=last_good_config_used id=000102030405060708090a0b0c0d0e0f==");
 }
 
 static void what_helps_stays(void)
@@ -101,5 +112,6 @@ UNIT_MAIN("scrub",
           {"what is known is removed everywhere", what_is_known_is_removed_everywhere},
           {"what looks like a token is removed", what_looks_like_a_token_is_removed},
           {"keys and seeds are removed", keys_and_seeds_are_removed},
+          {"what stands behind a name is looked at", what_stands_behind_a_name_is_looked_at},
           {"what helps stays", what_helps_stays},
           {"more secrets than fit are an error", more_secrets_than_fit_are_an_error})
