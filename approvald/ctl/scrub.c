@@ -256,6 +256,18 @@ static size_t match_known(const struct scrub *scrub, struct span text)
     return longest;
 }
 
+/* A known secret that begins inside what is removed goes whole: without its front nobody would know
+ * the rest again. */
+static size_t match_to_end(const struct scrub *scrub, struct span text, size_t size)
+{
+    for (size_t at = 1; at < size; at++) {
+        size_t known = match_known(scrub, span_of(text.data + at, text.size - at));
+
+        size = at + known > size ? at + known : size;
+    }
+    return size;
+}
+
 static size_t match(const struct scrub *scrub, struct span text, char before)
 {
     static match_fn *const looks[] = {match_prefixed, match_private_key, match_url, match_header,
@@ -267,6 +279,7 @@ static size_t match(const struct scrub *scrub, struct span text, char before)
 
         longest = size > longest ? size : longest;
     }
+    longest = match_to_end(scrub, text, longest);
     ASSERT(longest <= text.size);
     return longest;
 }

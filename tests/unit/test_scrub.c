@@ -40,6 +40,19 @@ static void what_is_known_is_removed_everywhere(void)
     CU_ASSERT_STRING_EQUAL(said, "[removed] [removed]");
 }
 
+static void a_known_secret_goes_whole_that_begins_inside_a_token(void)
+{
+    CU_ASSERT_EQUAL(scrub_with("T0ken,with;commas\n", "Bearer T0ken,with;commas end"), 1);
+    CU_ASSERT_STRING_EQUAL(said, "[removed] end");
+    /* One that begins inside what the first was extended by. */
+    CU_ASSERT_EQUAL(scrub_with("T0ken,with;\nwith;commas\n", "Bearer T0ken,with;commas end"), 1);
+    CU_ASSERT_STRING_EQUAL(said, "[removed] end");
+    CU_ASSERT_EQUAL(scrub_with("c,next one\n", "xoxb-1-2-abc,next one"), 1);
+    CU_ASSERT_STRING_EQUAL(said, "[removed]");
+    CU_ASSERT_EQUAL(scrub_with("first-second\nsecond-third\n", "first-second-third"), 1);
+    CU_ASSERT_STRING_EQUAL(said, "[removed]");
+}
+
 static void what_looks_like_a_token_is_removed(void)
 {
     check("token xoxb-1-2-abc, next", "token [removed], next");
@@ -110,6 +123,8 @@ static void more_secrets_than_fit_are_an_error(void)
 
 UNIT_MAIN("scrub",
           {"what is known is removed everywhere", what_is_known_is_removed_everywhere},
+          {"a known secret goes whole that begins inside a token",
+           a_known_secret_goes_whole_that_begins_inside_a_token},
           {"what looks like a token is removed", what_looks_like_a_token_is_removed},
           {"keys and seeds are removed", keys_and_seeds_are_removed},
           {"what stands behind a name is looked at", what_stands_behind_a_name_is_looked_at},
