@@ -121,9 +121,9 @@ static size_t to_space(struct span text, size_t at)
 
 static size_t match_prefixed(struct span text, char before)
 {
-    static const char *const prefixes[] = {"xoxb-", "xoxp-",     "xoxa-",    "xoxr-",
-                                           "xoxe-", "xoxe.",     "xoxs-",    "xapp-",
-                                           "apv_",  "apvjoin1.", "otpauth:", "hooks.slack.com/"};
+    static const char *const prefixes[] = {
+        "xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxc-",     "xoxd-",    "xoxe-",
+        "xoxe.", "xoxs-", "xapp-", "apv_",  "apvjoin1.", "otpauth:", "hooks.slack.com/"};
 
     if (is_word(before)) {
         return 0;
@@ -164,18 +164,22 @@ static size_t match_private_key(struct span text, char before)
     return size;
 }
 
-/* Behind "://": a name and password, and behind the host a path: some services take it as the
- * secret. Of a URL the host remains. */
+/* Behind a '/': the name and password of a URL, to the last '@' in front of its host; also further
+ * behind, where a '/' may have stood in a password. Of a path no more is taken: where one is a
+ * secret, as in a webhook's URL, whoever knows that takes it out before. */
 static size_t match_url(struct span text, char before)
 {
-    size_t end = to_space(text, 0);
-    const char *at = memchr(text.data, '@', end);
-    const char *slash = memchr(text.data, '/', end);
+    size_t end = 0;
+    const char *at;
 
-    if (before != '/' || at == NULL || (slash != NULL && slash < at)) {
+    if (before != '/') {
         return 0;
     }
-    return (size_t)(at - text.data) + 1;
+    while (end < text.size && strchr(" \t\r\n\"/?#", text.data[end]) == NULL) {
+        end++;
+    }
+    at = memrchr(text.data, '@', end);
+    return at == NULL ? 0 : (size_t)(at - text.data) + 1;
 }
 
 static size_t match_header(struct span text, char before)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* scrub.h: a text without the secrets that may have come into it: those that are known by their
- * bytes (the content of files that the configuration names), and what looks like one: tokens of
- * Slack and of ours, private keys, seeds of one-time codes, passwords and paths in URLs, long
- * random words. Too much removed is a nuisance, too little a leak. Pure. */
+ * bytes, and what looks like one: tokens of Slack and of ours, private keys, seeds of one-time
+ * codes, names and passwords in URLs, long random words. Too much removed is a nuisance, too little
+ * a leak. Pure. */
 #ifndef APPROVALD_CTL_SCRUB_H
 #define APPROVALD_CTL_SCRUB_H
 

@@ -57,12 +57,25 @@ static void what_looks_like_a_token_is_removed(void)
 {
     check("token xoxb-1-2-abc, next", "token [removed], next");
     check("{\"t\":\"xapp-1-A-2\"}", "{\"t\":\"[removed]\"}");
+    check("xoxc-1-2 xoxd-3%2B4", "[removed] [removed]");
     check("apv_abc", "[removed]");
     check("apvjoin1.AAAA", "[removed]");
     check("Authorization: Bearer abc.def x", "Authorization: [removed] x");
     check("otpauth://totp/x?secret=ABC", "[removed]");
     check("see https://hooks.slack.com/services/T0/B0/x now", "see https://[removed] now");
     check("proxy http://user:pass@proxy:3128/", "proxy http://[removed]proxy:3128/");
+}
+
+static void names_and_passwords_in_urls_are_removed(void)
+{
+    check("proxy = \"http://svc:Pa,ss;1@proxy:3128\"", "proxy = \"http://[removed]proxy:3128\"");
+    check("http://u:a'b<c>d)e}f\\g@h", "http://[removed]h");
+    check("http://u:p@ss@h/x@y", "http://[removed]h/[removed]y"); /* the last one ends them */
+    check("http://h/x,me@here", "http://h/[removed]here");
+    check("http://h?to=me@here", "http://h?to=me@here");
+    check("http://h#me@here", "http://h#me@here");
+    check("\"http://h\", \"me@here\"", "\"http://h\", \"me@here\"");
+    check("http://h me@here", "http://h me@here");
 }
 
 static void keys_and_seeds_are_removed(void)
@@ -126,6 +139,7 @@ UNIT_MAIN("scrub",
           {"a known secret goes whole that begins inside a token",
            a_known_secret_goes_whole_that_begins_inside_a_token},
           {"what looks like a token is removed", what_looks_like_a_token_is_removed},
+          {"names and passwords in URLs are removed", names_and_passwords_in_urls_are_removed},
           {"keys and seeds are removed", keys_and_seeds_are_removed},
           {"what stands behind a name is looked at", what_stands_behind_a_name_is_looked_at},
           {"what helps stays", what_helps_stays},
