@@ -44,6 +44,16 @@ void scrub_free(struct scrub *scrub)
     mem_free(scrub);
 }
 
+static bool is_known(const struct scrub *scrub, struct span line)
+{
+    for (size_t i = 0; i < scrub->count; i++) {
+        if (span_equal(span_of(scrub->secrets[i].bytes, scrub->secrets[i].size), line)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum err_code know_line(struct scrub *scrub, struct span line, struct err *err)
 {
     struct secret *secret = &scrub->secrets[scrub->count];
@@ -53,7 +63,7 @@ static enum err_code know_line(struct scrub *scrub, struct span line, struct err
     }
     /* The first and the last line of a PEM file are no secret, and stand in certificates too. */
     if (line.size < SCRUB_SIZE_MIN || line.size > SCRUB_SECRET_MAX ||
-        memcmp(line.data, "-----", 5) == 0) {
+        memcmp(line.data, "-----", 5) == 0 || is_known(scrub, line)) {
         return ERR_OK;
     }
     if (scrub->count == SCRUB_COUNT_MAX) {

@@ -23,8 +23,8 @@ struct scrub;
 enum err_code scrub_new(struct scrub **ret_scrub, struct err *err) WARN_UNUSED;
 void scrub_free(struct scrub *scrub); /* NULL is allowed; wipes what it knows */
 
-/* Each line of the secret that is long enough is one from now on, copied; ERR_FULL above the
- * limit. */
+/* Each line of the secret that is long enough is one from now on, copied; one that is known already
+ * is no other one. ERR_FULL above the limit. */
 enum err_code scrub_know(struct scrub *scrub, struct span secret, struct err *err) WARN_UNUSED;
 
 /* Appends text without secrets to buf; *count grows by what was removed. */
