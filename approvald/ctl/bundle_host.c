@@ -39,6 +39,18 @@ static enum err_code note(struct buf *buf, const struct err *why, struct err *er
     return buf_append_format(buf, err, "(%s)\n", why->message);
 }
 
+/* What a program has said, and how it ended where that is worth a word: a text that is whole stays
+ * what it is, JSON too. */
+static enum err_code
+add_said(struct buf *buf, const struct buf *said, const char *program, int code, struct err *err)
+{
+    enum err_code rc = buf_append_span(buf, buf_span(said), err);
+
+    return rc == ERR_OK && code != 0
+               ? buf_append_format(buf, err, "\n(%s: exit code %d)\n", program, code)
+               : rc;
+}
+
 /* Runs argv; what it says is the text. A program that is missing or says too much is no failure. */
 static enum err_code say(const char *const *argv, struct buf *buf, struct err *err)
 {
@@ -53,10 +65,7 @@ static enum err_code say(const char *const *argv, struct buf *buf, struct err *e
     if (program_run(argv, said, &code, &why) != ERR_OK) {
         rc = note(buf, &why, err);
     }
-    if (rc == ERR_OK) {
-        rc = buf_append_span(buf, buf_span(said), err);
-    }
-    return rc == ERR_OK ? buf_append_format(buf, err, "\n(%s: exit code %d)\n", argv[0], code) : rc;
+    return rc == ERR_OK ? add_said(buf, said, argv[0], code, err) : rc;
 }
 
 /* This program again, with the options that this call was given but those of the bundle. */
