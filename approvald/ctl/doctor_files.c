@@ -29,7 +29,8 @@ static bool line_value(struct span line, const char *key, struct span *ret_value
     while (line.size > 0 && (line.data[0] == ' ' || line.data[0] == '\t')) {
         line = span_of(line.data + 1, line.size - 1);
     }
-    if (line.size <= size || memcmp(line.data, key, size) != 0) {
+    if (line.size <= size || memcmp(line.data, key, size) != 0 ||
+        (line.data[size] != ' ' && line.data[size] != '=')) {
         return false;
     }
     line = span_of(line.data + size, line.size - size);
