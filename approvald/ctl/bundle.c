@@ -26,6 +26,7 @@
 struct bundle {
     struct ctl *ctl;
     struct scrub *scrub; /* owned */
+    struct buf *missed;  /* owned: where secrets are that the scrub does not know */
     char above[64];      /* mkdtemp's, ours alone */
     int dir;             /* above/FOLDER; owned */
     uint64_t count;
@@ -117,7 +118,10 @@ static enum err_code fill_folder(struct bundle *bundle, struct err *err)
     enum err_code rc = scrub_new(&bundle->scrub, err);
 
     if (rc == ERR_OK) {
-        rc = bundle_learn(bundle->ctl, bundle->scrub, err);
+        rc = buf_new(BUNDLE_ITEM_SIZE_MAX, &bundle->missed, err);
+    }
+    if (rc == ERR_OK) {
+        rc = bundle_learn(bundle->ctl, bundle->scrub, bundle->missed, err);
     }
     if (rc == ERR_OK) {
         rc = open_folder(bundle, err);
@@ -180,6 +184,21 @@ static enum err_code make(struct bundle *bundle, const char *file, struct err *e
     return rc;
 }
 
+/* main looks at ferror */
+static void tell(const struct bundle *bundle, const char *file)
+{
+    (void)printf("%s: %" PRIu64 " files, without %" PRIu64 " places that were or may have been "
+                 "secrets.\n",
+                 file, bundle->count, bundle->removed);
+    if (buf_size(bundle->missed) == 0) {
+        (void)printf("It names hosts and people: look into it before you give it away.\n");
+        return;
+    }
+    (void)printf("It names hosts and people, and secrets may still be in it, since these could not "
+                 "be read and looked for: %s. Look into it before you give it away.\n",
+                 buf_text(bundle->missed));
+}
+
 int bundle_make(struct ctl *ctl)
 {
     struct bundle bundle = {.ctl = ctl, .dir = -1};
@@ -187,14 +206,11 @@ int bundle_make(struct ctl *ctl)
     struct err err = ERR_INIT;
     enum err_code rc = make(&bundle, file, &err);
 
+    if (rc == ERR_OK) {
+        tell(&bundle, file);
+    }
     drop_folder(&bundle);
     scrub_free(bundle.scrub);
-    if (rc != ERR_OK) {
-        return ctl_fail_err(ctl, &err);
-    }
-    /* main looks at ferror */
-    (void)printf("%s: %" PRIu64 " files, without %" PRIu64 " places that were or may have been "
-                 "secrets.\nIt names hosts and people: look into it before you give it away.\n",
-                 file, bundle.count, bundle.removed);
-    return CTL_OK;
+    buf_free(bundle.missed);
+    return rc == ERR_OK ? CTL_OK : ctl_fail_err(ctl, &err);
 }

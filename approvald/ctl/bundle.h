@@ -27,7 +27,9 @@ struct bundle_item {
 /* All of them, ended by a NULL name. */
 const struct bundle_item *bundle_items(void);
 
-/* The contents of all files of secrets that the configurations name: secrets from now on. */
-enum err_code bundle_learn(struct ctl *ctl, struct scrub *scrub, struct err *err) WARN_UNUSED;
+/* What is in the files of secrets that the configurations name, and in the folders where they are
+ * by custom: secrets from now on. What of it could not be had is added to missed, for people. */
+enum err_code
+bundle_learn(struct ctl *ctl, struct scrub *scrub, struct buf *missed, struct err *err) WARN_UNUSED;
 
 #endif

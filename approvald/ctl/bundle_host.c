@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bundle_host.c: what stands in the archive of doctor --bundle.
- * Owns the list, and where the secrets of this host are. Never reads the store, its log or a
+ * Owns the list, and which places of secrets are asked. Never reads the store, its log or a
  * backup: of them the names and sizes are told. */
 #include <config.h>
 
 #include "approvald/ctl/bundle.h"
 #include "approvald/ctl/command.h"
 #include "approvald/ctl/doctor.h"
+#include "approvald/ctl/learn.h"
 #include "approvald/ctl/program.h"
 #include "approvald/ctl/scrub.h"
 #include "base/assert.h"
@@ -25,6 +26,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#define SUPERVISOR     PKGSBINDIR "/approvald-supervisor"
+#define CREDENTIALS    "/run/credentials" /* systemd's */
 #define VALUE_SIZE     4096
 #define JOURNAL_LINES  "--lines=2000"
 #define NAME_COUNT_MAX 2000U /* of one directory: its log has as many segments as its budget */
@@ -133,16 +136,30 @@ static enum err_code status(struct ctl *ctl, struct buf *buf, struct err *err)
     return say_self(ctl, "status", true, buf, err);
 }
 
-/* What approvald (or its supervisor) says to --dump-config; "" when it says nothing. */
-static enum err_code dump(struct ctl *ctl, bool supervisor, struct buf *buf, struct err *err)
+/* What approvald (or its supervisor) says to --dump-config, and whether that is its configuration.
+ */
+static enum err_code
+dump(const struct ctl *ctl, bool supervisor, struct buf *buf, bool *ret_whole, struct err *err)
 {
-    const char *program = options_text(&ctl->options, OPTION_PROGRAM);
-    const char *config = options_text(&ctl->options, OPTION_CONFIG);
-    const char *const own[] = {program != NULL ? program : PKGSBINDIR "/approvald", "--dump-config",
-                               config != NULL ? "--config" : NULL, config, NULL};
-    const char *const other[] = {PKGSBINDIR "/approvald-supervisor", "--dump-config", NULL};
+    static const char *const other[] = {SUPERVISOR, "--dump-config", NULL};
+    AUTO_BUF struct buf *said = NULL;
+    struct err why = ERR_INIT;
+    int code = 0;
+    enum err_code rc = buf_new(BUNDLE_ITEM_SIZE_MAX / 2, &said, err);
+    enum err_code ran;
 
-    return say(supervisor ? other : own, buf, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    ran = supervisor ? program_run(other, said, &code, &why)
+                     : program_capture(ctl, "--dump-config", said, &code, &why);
+    if (ran != ERR_OK) {
+        rc = note(buf, &why, err);
+    }
+    *ret_whole = ran == ERR_OK && code == 0;
+    return rc == ERR_OK
+               ? add_said(buf, said, supervisor ? SUPERVISOR : "approvald --dump-config", code, err)
+               : rc;
 }
 
 /* Of a URL the host stays: what stands behind it may be what a service takes as the secret. */
@@ -154,7 +171,7 @@ static enum err_code hide_paths(struct span text, struct buf *buf, struct err *e
         const char *at = memmem(text.data, text.size, "://", 3);
         size_t size = at == NULL ? text.size : (size_t)(at - text.data) + 3;
 
-        while (at != NULL && size < text.size && strchr("/?\"\n", text.data[size]) == NULL) {
+        while (at != NULL && size < text.size && strchr("/?#\"\n", text.data[size]) == NULL) {
             size++;
         }
         rc = buf_append(buf, text.data, size, err);
@@ -174,10 +191,11 @@ static enum err_code hide_paths(struct span text, struct buf *buf, struct err *e
 static enum err_code config_of(struct ctl *ctl, bool supervisor, struct buf *buf, struct err *err)
 {
     AUTO_BUF struct buf *said = NULL;
+    bool whole = false; /* what it says instead is worth as much */
     enum err_code rc = buf_new(BUNDLE_ITEM_SIZE_MAX, &said, err);
 
     if (rc == ERR_OK) {
-        rc = dump(ctl, supervisor, said, err);
+        rc = dump(ctl, supervisor, said, &whole, err);
     }
     return rc == ERR_OK ? hide_paths(buf_span(said), buf, err) : rc;
 }
@@ -226,9 +244,10 @@ static bool find_dir(struct ctl *ctl, bool supervisor, char ret_dir[VALUE_SIZE])
 {
     AUTO_BUF struct buf *said = NULL;
     struct err ignored = ERR_INIT; /* its own file in the archive says why */
+    bool whole = false;
 
     return buf_new(BUNDLE_ITEM_SIZE_MAX, &said, &ignored) == ERR_OK &&
-           dump(ctl, supervisor, said, &ignored) == ERR_OK &&
+           dump(ctl, supervisor, said, &whole, &ignored) == ERR_OK &&
            doctor_value(buf_text(said), supervisor ? "state_dir" : "data_dir", 0, ret_dir,
                         VALUE_SIZE);
 }
@@ -334,67 +353,63 @@ const struct bundle_item *bundle_items(void)
     return items;
 }
 
-/* A file that is missing, or that we may not read, cannot have come into anything either. */
-static enum err_code learn_file(const char *path, struct scrub *scrub, struct err *err)
-{
-    char bytes[SCRUB_SECRET_MAX * 4];
-    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    ssize_t size = fd < 0 ? -1 : read(fd, bytes, sizeof bytes);
-    enum err_code rc = ERR_OK;
-
-    if (size > 0) {
-        rc = scrub_know(scrub, span_of(bytes, (size_t)size), err);
-    }
-    mem_wipe(bytes, sizeof bytes);
-    return rc;
-}
-
-/* Every file that a key names. */
+/* What stands in the configuration, by the files it names; one with a fault names none. */
 static enum err_code
-learn_key(const char *text, const char *key, struct scrub *scrub, struct err *err)
-{
-    char path[VALUE_SIZE];
-    enum err_code rc = ERR_OK;
-
-    for (size_t n = 0; rc == ERR_OK && doctor_value(text, key, n, path, sizeof path); n++) {
-        rc = path[0] == '/' ? learn_file(path, scrub, err) : ERR_OK;
-    }
-    return rc;
-}
-
-static enum err_code learn_from(const char *text, struct scrub *scrub, struct err *err)
-{
-    static const char *const keys[] = {"signing_secret_file",
-                                       "previous_signing_secret_file",
-                                       "bot_token_file",
-                                       "app_token_file",
-                                       "step_up_key_file",
-                                       "secret_file",
-                                       "user_file",
-                                       "tls_key",
-                                       "key"};
-    enum err_code rc = ERR_OK;
-
-    for (size_t i = 0; rc == ERR_OK && i < sizeof keys / sizeof keys[0]; i++) {
-        rc = learn_key(text, keys[i], scrub, err);
-    }
-    return rc;
-}
-
-enum err_code bundle_learn(struct ctl *ctl, struct scrub *scrub, struct err *err)
+learn_program(const struct ctl *ctl, const struct learn *learn, bool supervisor, struct err *err)
 {
     AUTO_BUF struct buf *said = NULL;
-    const char *token = options_text(&ctl->options, OPTION_TOKEN_FILE);
+    bool whole = false;
     enum err_code rc = buf_new(BUNDLE_ITEM_SIZE_MAX, &said, err);
 
     if (rc == ERR_OK) {
-        rc = dump(ctl, false, said, err);
+        rc = dump(ctl, supervisor, said, &whole, err);
+    }
+    if (rc == ERR_OK && !whole) {
+        rc = learn_miss(learn, supervisor ? "files of the supervisor's" : "files of approvald's",
+                        "its configuration cannot be had", err);
+    }
+    return rc == ERR_OK ? learn_config(learn, buf_text(said), err) : rc;
+}
+
+/* The folders beside a configuration in which secrets are by custom. */
+static enum err_code learn_beside(const struct learn *learn, const char *folder, struct err *err)
+{
+    char path[VALUE_SIZE];
+    enum err_code rc;
+
+    (void)snprintf(path, sizeof path, "%s/secrets", folder); /* too long a one does not exist */
+    rc = learn_folder(learn, path, LEARN_USER, err);
+    (void)snprintf(path, sizeof path, "%s/fence", folder); /* likewise */
+    return rc == ERR_OK ? learn_folder(learn, path, LEARN_DEVICE, err) : rc;
+}
+
+static enum err_code
+learn_folders(const struct ctl *ctl, const struct learn *learn, struct err *err)
+{
+    const char *config = options_text(&ctl->options, OPTION_CONFIG);
+    const char *slash = config == NULL ? NULL : strrchr(config, '/');
+    char folder[VALUE_SIZE];
+    enum err_code rc = learn_beside(learn, PKGSYSCONFDIR, err);
+
+    if (rc != ERR_OK || slash == NULL) {
+        return rc;
+    }
+    (void)snprintf(folder, sizeof folder, "%.*s", (int)(slash - config), config); /* likewise */
+    return learn_beside(learn, folder, err);
+}
+
+enum err_code
+bundle_learn(struct ctl *ctl, struct scrub *scrub, struct buf *missed, struct err *err)
+{
+    const struct learn learn = {.scrub = scrub, .missed = missed, .credentials = CREDENTIALS};
+    const char *token = options_text(&ctl->options, OPTION_TOKEN_FILE);
+    enum err_code rc = learn_program(ctl, &learn, false, err);
+
+    if (rc == ERR_OK && access(SUPERVISOR, F_OK) == 0) {
+        rc = learn_program(ctl, &learn, true, err); /* without one nobody reads its secrets */
     }
     if (rc == ERR_OK) {
-        rc = dump(ctl, true, said, err);
+        rc = learn_folders(ctl, &learn, err);
     }
-    if (rc == ERR_OK) {
-        rc = learn_from(buf_text(said), scrub, err);
-    }
-    return rc == ERR_OK && token != NULL ? learn_file(token, scrub, err) : rc;
+    return rc == ERR_OK && token != NULL ? learn_file(&learn, token, LEARN_LINE, err) : rc;
 }

@@ -116,6 +116,44 @@ webhook "ci" {{
         self.assertIn("[removed]", files["journal.txt"])
         self.assertIn("[removed]", files["crashes.txt"])
 
+    def plant(self, *names, text):
+        path = os.path.join(self.folder, *names)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def assert_absent(self, *secrets):
+        self.assertGreater(len(secrets), 0)
+        everything = "\n".join(self.unpacked().values())
+        self.assertEqual([secret for secret in secrets if secret in everything], [])
+
+    def test_secrets_are_known_when_the_configuration_has_a_fault(self):
+        signing, password, user = "00112233445566778899aabbccddeeff", "bmc, password", "etcd-password"
+        self.plant("secrets", "slack-signing-secret", text=signing + "\n")
+        self.plant("secrets", "etcd-user", text=f"approvald:{user}\n")
+        self.plant("fence", "peer", text=f"agent=fence_ipmilan\nusername=approvald\npassword={password}\n")
+        with open(self.world.path("approvald.conf"), "a", encoding="utf-8") as conf:
+            conf.write("\n{ nonsense\n")
+        said = self.bundle(self.journal(f"says {signing} as approvald/{user} with '{password}'\n"))
+        self.assert_absent(signing, password, user)
+        self.assertIn("as approvald/[removed]", self.unpacked()["journal.txt"])
+        self.assertRegex(said.stdout.splitlines()[-1], r"files of approvald's \(its configuration cannot be had\)"
+                                                       r".*Look into it before you give it away\.$")
+
+    def test_what_could_not_be_read_is_said(self):
+        said = self.bundle(self.journal("x\n"))
+        self.assertIn("It names hosts and people: look into it", said.stdout.splitlines()[-1])
+        os.unlink(self.world.path("hook"))
+        said = self.bundle(self.journal("x\n"))
+        self.assertIn(f'{self.world.path("hook")} (No such file or directory)', said.stdout.splitlines()[-1])
+
+    def test_a_proxys_password_may_hold_any_sign(self):
+        with open(self.world.path("approvald.conf"), "a", encoding="utf-8") as conf:
+            conf.write('\nslack {\n    proxy = "http://svc:Pa,ss;1@proxy:3128"\n}\n')
+        files = self.unpacked_of(self.journal("proxy said: no to Pa,ss;1\n"))
+        self.assertIn("[removed]proxy:3128", files["approvald.conf"])
+        self.assert_absent("Pa,ss;1", "svc:")
+
     def test_what_helps_is_in_it(self):
         files = self.unpacked_of(self.journal("a line of the journal\n"))
         self.assertEqual(set(files), {"about.txt", "doctor.txt", "status.json", "approvald.conf",
