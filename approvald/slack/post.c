@@ -102,12 +102,13 @@ static void rescued(struct post *post, const struct webapi_answer *answer)
 
 static void died(struct post *post, const struct webapi_answer *answer)
 {
+    const char *advice = sendfate_advice(answer->error, span_text(post->target));
+
     (void)snprintf(post->error, sizeof post->error, "%.*s: %s", SPAN_ARGS(answer->error),
-                   sendfate_advice(answer->error)); /* cut at worst */
+                   advice); /* cut at worst */
     log_fields(LOG_LEVEL_ERROR, "slack", "message_refused", LOG_TEXT("request", post->request_id),
                LOG_TEXT("target", post->target), LOG_SPAN("error", answer->error),
-               LOG_SPAN("detail", answer->detail),
-               LOG_TEXT("advice", sendfate_advice(answer->error)));
+               LOG_SPAN("detail", answer->detail), LOG_TEXT("advice", advice));
     rescue_next(post);
 }
 

@@ -25,6 +25,10 @@
 #define ADVICE_TAB                                                                                 \
     "direct messages to the app are off: turn on the Messages Tab under App Home of the app's "    \
     "settings"
+/* In the place of those about channels, for a person's direct messages. */
+#define ADVICE_PERSON                                                                              \
+    "the app cannot write to this person: is he an active member of this workspace, and may the "  \
+    "app write direct messages there?"
 #define ADVICE_BLOCKS "Slack refused the layout; please report this with the log line"
 #define ADVICE_SCOPE                                                                               \
     "the app lacks a permission: add the scope in the app's settings and install it again"
@@ -56,6 +60,7 @@ static const struct {
     {"is_inactive", FATE_DEAD, FATE_DEAD, FATE_DEAD, FATE_DIRECT, ADVICE_ARCHIVED},
     {"restricted_action*", FATE_DEAD, FATE_DEAD, FATE_DEAD, FATE_DIRECT, ADVICE_RESTRICTED},
     {"messages_tab_disabled", FATE_DEAD, FATE_DEAD, FATE_DEAD, FATE_DROP, ADVICE_TAB},
+    {"cannot_dm_bot", FATE_DROP, FATE_DROP, FATE_DROP, FATE_DROP, ADVICE_OTHER},
     {"user_disabled", FATE_DROP, FATE_DROP, FATE_DROP, FATE_DROP, ADVICE_OTHER},
     {"user_not_found", FATE_DROP, FATE_DROP, FATE_DROP, FATE_DROP, ADVICE_OTHER},
     {"user_not_visible", FATE_DROP, FATE_DROP, FATE_DROP, FATE_DROP, ADVICE_OTHER},
@@ -119,11 +124,26 @@ enum sendfate sendfate_of(enum sendfate_try tried, enum webapi_outcome outcome, 
     return fate_permanent(tried, error);
 }
 
-const char *sendfate_advice(struct span error)
+static bool is_of_channel(const char *advice)
+{
+    static const char *const advices[] = {ADVICE_INVITE, ADVICE_CHANNEL, ADVICE_ARCHIVED,
+                                          ADVICE_RESTRICTED};
+    bool is = false;
+
+    for (size_t i = 0; i < sizeof advices / sizeof advices[0]; i++) {
+        is = is || strcmp(advice, advices[i]) == 0;
+    }
+    return is;
+}
+
+const char *sendfate_advice(struct span error, struct span target)
 {
     size_t i = fate_index(error);
+    const char *advice = i < FATE_COUNT ? fates[i].advice : ADVICE_OTHER;
+    bool direct = target.size > 0 && target.data[0] == 'D'; /* where a copy's replies go */
 
-    return i < FATE_COUNT ? fates[i].advice : ADVICE_OTHER;
+    return is_of_channel(advice) && (direct || slack_user_is_valid(target)) ? ADVICE_PERSON
+                                                                            : advice;
 }
 
 /* The request has ended: nobody is asked any more who was not, and what was never in a person's

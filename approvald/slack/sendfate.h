@@ -28,8 +28,9 @@ enum sendfate {
 
 /* error is Slack's word or the client's. */
 enum sendfate sendfate_of(enum sendfate_try tried, enum webapi_outcome outcome, struct span error);
-/* What the admin can do about an error; never NULL. */
-const char *sendfate_advice(struct span error);
+/* What the admin can do about an error of a message to target, a channel or a person; never NULL.
+ */
+const char *sendfate_advice(struct span error, struct span target);
 
 /* The result of an attempt that needs no call: a notice that is too old, a reply whose card is not
  * posted, a request that is no longer stored. False: it has to be sent. */

@@ -37,6 +37,7 @@ static const struct {
     {"msg_blocks_too_long", {FATE_PLAIN, FATE_PLAIN, FATE_PLAIN, FATE_PLAIN}, "report"},
     {"msg_too_long", {FATE_PLAIN, FATE_PLAIN, FATE_PLAIN, FATE_PLAIN}, "report"},
     /* Nobody is there to be told. */
+    {"cannot_dm_bot", {FATE_DROP, FATE_DROP, FATE_DROP, FATE_DROP}, ""},
     {"user_disabled", {FATE_DROP, FATE_DROP, FATE_DROP, FATE_DROP}, ""},
     {"user_not_in_channel", {FATE_DEAD, FATE_DEAD, FATE_DEAD, FATE_DIRECT}, ""},
     /* Permissions are given later. */
@@ -63,11 +64,30 @@ static void every_word_has_its_fate(void)
 static void every_dead_letter_says_what_to_do(void)
 {
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        const char *advice = sendfate_advice(span_text(words[i].word));
+        const char *advice = sendfate_advice(span_text(words[i].word), SPAN_LITERAL("C0CARDS"));
 
         CU_ASSERT(strlen(advice) > 0);
         CU_ASSERT_PTR_NOT_NULL(strstr(advice, words[i].advice));
     }
+}
+
+static void nobody_is_told_to_invite_the_app_to_a_person(void)
+{
+    static const char *const targets[] = {"U0APR00001", "W0APR00001", "D0APR00001"};
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        for (size_t j = 0; j < sizeof targets / sizeof targets[0]; j++) {
+            const char *advice = sendfate_advice(span_text(words[i].word), span_text(targets[j]));
+
+            CU_ASSERT(strlen(advice) > 0);
+            CU_ASSERT_PTR_NULL(strstr(advice, "channel"));
+        }
+    }
+    CU_ASSERT_PTR_NOT_NULL(strstr(
+        sendfate_advice(SPAN_LITERAL("channel_not_found"), SPAN_LITERAL("U0APR00001")), "person"));
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(sendfate_advice(SPAN_LITERAL("messages_tab_disabled"), SPAN_LITERAL("U0APR00001")),
+               "Messages Tab"));
 }
 
 static void only_a_refusal_asks_for_the_word(void)
@@ -84,4 +104,6 @@ static void only_a_refusal_asks_for_the_word(void)
 UNIT_MAIN("sendfate",
           {"every word has its fate", every_word_has_its_fate},
           {"every dead letter says what to do", every_dead_letter_says_what_to_do},
+          {"nobody is told to invite the app to a person",
+           nobody_is_told_to_invite_the_app_to_a_person},
           {"only a refusal asks for the word", only_a_refusal_asks_for_the_word})
