@@ -6,6 +6,7 @@
 #include "approvald/slack/people.h"
 
 #include "approvald/core/audience.h"
+#include "approvald/core/eligible.h"
 #include "approvald/core/email.h"
 #include "approvald/core/needs.h"
 #include "approvald/core/policy_routes.h"
@@ -20,8 +21,9 @@
 #include <stdio.h>
 
 #define MODULE "slack_people"
-/* Attempts for which a policy with a channel waits until all its names are known: seven seconds or
- * so; what Slack has not told by then it does not tell. */
+/* Attempts for which a policy with a channel waits until all its names are known, and every policy
+ * until it is known what the people are: seven seconds or so; what Slack has not told by then it
+ * does not tell. */
 #define PATIENCE_COUNT 4
 
 struct people {
@@ -39,14 +41,22 @@ struct people_job {
     char error[CORE_ERROR_SIZE_MAX];
 };
 
+/* What Slack is asked for. */
+struct wants {
+    uint32_t count;
+    struct directory_need needs[DIRECTORY_NEED_COUNT_MAX];
+};
+
 /* What is being found out. */
 struct search {
     struct people *people;
+    bool patient; /* who is not known waits until he is */
     struct audience audience;
     struct facts requester; /* where the policy excludes groups */
-    uint32_t need_count;
-    struct directory_need needs[DIRECTORY_NEED_COUNT_MAX]; /* what is not known */
-    struct span error;                                     /* Slack's word for one of them */
+    struct wants names;     /* whose people are not known */
+    struct span error;      /* Slack's word for one of them */
+    uint32_t unsure;        /* people who may be guests, bots or strangers */
+    struct wants persons;   /* some of them */
 };
 
 enum err_code people_new(struct directory *directory,
@@ -64,7 +74,7 @@ enum err_code people_new(struct directory *directory,
     people->service = service;
     people->over =
         metrics_add(metrics, METRIC_COUNTER, "approvald_slack_people_too_many_total", NULL,
-                    "Requests that more people may approve than get direct messages.");
+                    "Looks at a request that found more who may approve than get direct messages.");
     *ret_people = people;
     return ERR_OK;
 }
@@ -74,12 +84,28 @@ void people_free(struct people *people)
     mem_free(people);
 }
 
+/* Each once: a group's member may be named, too. */
+static void want(struct wants *wants, enum directory_kind kind, struct span id)
+{
+    for (uint32_t i = 0; i < wants->count; i++) {
+        if (wants->needs[i].kind == kind && span_equal(wants->needs[i].id, id)) {
+            return;
+        }
+    }
+    if (wants->count < DIRECTORY_NEED_COUNT_MAX) {
+        wants->needs[wants->count++] = (struct directory_need){.kind = kind, .id = id};
+    }
+}
+
 static void need(struct search *search, enum directory_kind kind, struct span id, struct span error)
 {
-    if (search->need_count < DIRECTORY_NEED_COUNT_MAX) {
-        search->needs[search->need_count++] = (struct directory_need){.kind = kind, .id = id};
-    }
+    want(&search->names, kind, id);
     search->error = error.size > 0 ? error : search->error;
+}
+
+static bool is_open(const struct search *search)
+{
+    return !search->audience.more && search->unsure < AUDIENCE_SEEN_MAX;
 }
 
 static void consider(struct search *search, struct span user)
@@ -91,6 +117,12 @@ static void consider(struct search *search, struct span user)
     service_add_stand_ins(search->people->service, user, &facts);
     if (policy->exclude_count > 0) {
         needs_add_requester(policy->excludes, policy->exclude_count, &search->requester, &facts);
+    }
+    if (search->patient && !facts.user_known &&
+        eligible_may_help(search->audience.request, policy, user, &facts)) {
+        want(&search->persons, DIRECTORY_USER, user);
+        search->unsure++;
+        return;
     }
     audience_add(&search->audience, user, &facts);
 }
@@ -134,7 +166,7 @@ static void add_groups(struct search *search, const struct span *groups, uint32_
         if (!directory_group_size(directory, groups[i], &size)) {
             need(search, DIRECTORY_GROUP, groups[i], directory_group_error(directory, groups[i]));
         }
-        for (uint32_t j = 0; j < size && !search->audience.more; j++) {
+        for (uint32_t j = 0; j < size && is_open(search); j++) {
             consider_with_substitute(search, directory_group_member(directory, groups[i], j));
         }
     }
@@ -166,16 +198,22 @@ static void on_fetched(void *arg)
     (void)arg;
 }
 
-static void fetch(struct search *search)
+static void fetch_some(const struct search *search, const struct wants *wants)
 {
     struct err err = ERR_INIT;
 
-    if (search->need_count > 0 &&
-        directory_fetch(search->people->directory, search->needs, search->need_count, on_fetched,
-                        NULL, &err) != ERR_OK) {
+    if (wants->count > 0 && directory_fetch(search->people->directory, wants->needs, wants->count,
+                                            on_fetched, NULL, &err) != ERR_OK) {
         log_err(LOG_LEVEL_DEBUG, MODULE, "not_fetched",
                 &err); /* nor by the next attempt, perhaps */
     }
+}
+
+/* People first: their ids may be those of a group's members, which the other may push out. */
+static void fetch(const struct search *search)
+{
+    fetch_some(search, &search->persons);
+    fetch_some(search, &search->names);
 }
 
 static void tell_too_many(const struct search *search, uint32_t given)
@@ -211,14 +249,41 @@ static void on_given(void *arg, enum err_code rc, const struct err *err)
     mem_free(job);
 }
 
+static bool has_channel(const struct search *search)
+{
+    struct span channels[CORE_CHANNEL_COUNT_MAX];
+
+    return policy_channels(search->audience.policy, channels) > 0;
+}
+
+/* Somebody may have to be added by a later attempt. */
+static bool is_unknown(const struct search *search)
+{
+    if (search->audience.more) { /* who is too many for a channel's policy stays so */
+        return search->unsure > 0 && !has_channel(search);
+    }
+    return search->names.count + search->unsure > 0;
+}
+
 /* Who gets one now; what was found out may say that more do later. */
 static uint32_t size_now(const struct search *search, uint32_t attempts)
 {
-    struct span channels[CORE_CHANNEL_COUNT_MAX];
-    bool told = policy_channels(search->audience.policy, channels) > 0;
-    bool waits = told && search->need_count > 0 && attempts < PATIENCE_COUNT;
+    bool told = has_channel(search);
+    bool waits = told ? attempts < PATIENCE_COUNT && is_unknown(search)
+                      : search->audience.more && search->unsure > 0;
 
     return waits ? 0 : audience_size(&search->audience);
+}
+
+static void say_unknown(const struct search *search, char error[CORE_ERROR_SIZE_MAX])
+{
+    const struct wants *wants = search->names.count > 0 ? &search->names : &search->persons;
+
+    ASSERT(wants->count > 0);
+    (void)snprintf(
+        error, CORE_ERROR_SIZE_MAX, "%.*s is not known yet: %.*s", SPAN_ARGS(wants->needs[0].id),
+        SPAN_ARGS(search->error.size > 0 ? search->error
+                                         : SPAN_LITERAL("Slack was asked"))); /* cut at worst */
 }
 
 enum err_code people_start(void *driver,
@@ -228,7 +293,7 @@ enum err_code people_start(void *driver,
                            struct err *err)
 {
     struct people_job *job = mem_new(1, sizeof *job);
-    struct search search = {.people = driver};
+    struct search search = {.people = driver, .patient = delivery->row->attempts < PATIENCE_COUNT};
     enum err_code rc;
     uint32_t count;
 
@@ -238,17 +303,13 @@ enum err_code people_start(void *driver,
     }
     audience_init(&search.audience, delivery->request, delivery->policy);
     find(&search);
-    fetch(&search);
     count = size_now(&search, delivery->row->attempts);
     *job = (struct people_job){.done = done,
                                .arg = arg,
                                .revision = delivery->request->revision,
-                               .unknown = search.need_count > 0 && !search.audience.more};
+                               .unknown = is_unknown(&search)};
     if (job->unknown) {
-        (void)snprintf(
-            job->error, sizeof job->error, "%.*s is not known yet: %.*s",
-            SPAN_ARGS(search.needs[0].id),
-            SPAN_ARGS(search.error.size > 0 ? search.error : SPAN_LITERAL("Slack was asked")));
+        say_unknown(&search, job->error);
     } else if (search.audience.more) {
         tell_too_many(&search, count);
     }
@@ -257,5 +318,6 @@ enum err_code people_start(void *driver,
     if (rc != ERR_OK) {
         mem_free(job);
     }
+    fetch(&search);
     return rc;
 }

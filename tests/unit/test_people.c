@@ -6,6 +6,7 @@
 #include "approvald/service/cards.h"
 #include "approvald/slack/people.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "tests/unit/directory_bench.h"
 #include "tests/unit/fake_fetch.h"
 
@@ -22,6 +23,14 @@ static uint32_t given_count;
 static char given[CORE_DIRECT_COUNT_MAX][CORE_SLACK_ID_SIZE_MAX + 1];
 static bool away; /* ANA is stood in for by DORA */
 static enum err_code store_rc;
+static struct metrics *metrics; /* of the directory */
+static bool asked_when_given;   /* Slack, by then */
+
+static bool was_asked(void)
+{
+    return metric_value(metrics_add(metrics, METRIC_COUNTER, "approvald_slack_lookups_total",
+                                    "kind=\"group\"", "")) > 0;
+}
 
 /* NOLINTNEXTLINE(readability-function-size): cards.h's own */
 enum err_code service_cards_give(struct service *service,
@@ -35,6 +44,7 @@ enum err_code service_cards_give(struct service *service,
     (void)service; /* there is none */
     (void)id;      /* there is one request */
     given_count = count;
+    asked_when_given = was_asked();
     for (uint32_t i = 0; i < count; i++) {
         (void)snprintf(given[i], sizeof given[i], "%.*s", SPAN_ARGS(users[i]));
     }
@@ -98,6 +108,36 @@ static struct told attempt(struct bench *bench,
     return told;
 }
 
+/* Slack says of everybody who is asked for that he is a member. */
+static void answer_people(struct bench *bench)
+{
+    while (fake_fetch_find("users.info") != NULL) {
+        answer_user(bench, "");
+    }
+}
+
+/* The attempt after it. */
+static struct told
+attempt_known(struct bench *bench, const struct policy *policy, const struct request *request)
+{
+    (void)attempt(bench, policy, request, 1);
+    answer_people(bench);
+    return attempt(bench, policy, request, 2);
+}
+
+/* Of the first so many members of GROUP, at the rate that Slack allows. */
+static void know_members(struct bench *bench, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct directory_need need = {.kind = DIRECTORY_USER,
+                                      .id = directory_group_member(bench->directory, GROUP, i)};
+
+        bench->now.boot_ms += 1000;
+        fetch(bench, &need, 1);
+        answer_user(bench, "");
+    }
+}
+
 static struct policy policy_of(void)
 {
     return (struct policy){.name = SPAN_LITERAL("deploy"),
@@ -121,6 +161,7 @@ static struct request request_of(void)
 static void start(struct bench *bench)
 {
     setup(bench);
+    metrics = bench->metrics;
     away = false;
     store_rc = ERR_OK;
 }
@@ -148,18 +189,18 @@ static void who_may_approve_gets_one_and_the_requester_does_not(void)
     struct told told;
 
     start(&bench);
-    told = attempt(&bench, &policy, &request, 1);
+    told = attempt_known(&bench, &policy, &request);
     CU_ASSERT(told.result == OUTBOX_SENT && told.revision == 7);
     CU_ASSERT_EQUAL_FATAL(given_count, 2);
     CU_ASSERT(strcmp(given[0], "U0APR00001") == 0 && strcmp(given[1], "U0APR00002") == 0);
     policy.self_approval = true;
-    (void)attempt(&bench, &policy, &request, 1);
+    (void)attempt_known(&bench, &policy, &request);
     CU_ASSERT_EQUAL(given_count, 3);
     request.decision_count = 1;
     request.quorum = 2;
     request.decisions[0] =
         (struct decision){.verdict = VERDICT_APPROVE, .via = VIA_API, .user = BEN};
-    (void)attempt(&bench, &policy, &request, 1);
+    (void)attempt_known(&bench, &policy, &request);
     CU_ASSERT_EQUAL(given_count, 2); /* who has decided needs none */
     teardown(&bench);
 }
@@ -173,9 +214,68 @@ static void who_is_known_to_be_a_guest_gets_none(void)
     start(&bench);
     fetch_user(&bench);
     answer_user(&bench, ",\"is_restricted\":true");
-    (void)attempt(&bench, &policy, &request, 1);
+    (void)attempt_known(&bench, &policy, &request);
     CU_ASSERT_EQUAL_FATAL(given_count, 1);
     CU_ASSERT_STRING_EQUAL(given[0], "U0APR00002");
+    teardown(&bench);
+}
+
+static void who_is_not_known_is_asked_for_before_he_gets_one(void)
+{
+    struct bench bench;
+    struct policy policy = policy_of();
+    struct request request = request_of();
+    struct told told;
+
+    start(&bench);
+    told = attempt(&bench, &policy, &request, 1);
+    CU_ASSERT_EQUAL(told.result, OUTBOX_RETRY);
+    CU_ASSERT_EQUAL(given_count, 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(told.error, "U0APR00001 is not known yet"));
+    answer_user(&bench, ",\"is_restricted\":true"); /* ANA */
+    answer_user(&bench, "");
+    CU_ASSERT_PTR_NULL(fake_fetch_find("users.info")); /* not of who may not in any case */
+    told = attempt(&bench, &policy, &request, 2);
+    CU_ASSERT_EQUAL(told.result, OUTBOX_SENT);
+    CU_ASSERT_EQUAL_FATAL(given_count, 1);
+    CU_ASSERT_STRING_EQUAL(given[0], "U0APR00002");
+    teardown(&bench);
+}
+
+/* What the answers to a question push out of the cache may be the very people. */
+static void slack_is_asked_after_the_copies_are_given(void)
+{
+    struct bench bench;
+    struct policy policy = policy_of();
+    struct request request = request_of();
+
+    start(&bench);
+    policy.group_count = 1;
+    policy.groups[0] = GROUP;
+    (void)attempt(&bench, &policy, &request, 1);
+    CU_ASSERT_FALSE(asked_when_given);
+    CU_ASSERT(was_asked());
+    CU_ASSERT_PTR_NOT_NULL(fake_fetch_find("users.info"));
+    CU_ASSERT_PTR_NOT_NULL(fake_fetch_find("usergroups.users.list"));
+    teardown(&bench);
+}
+
+static void a_slack_that_says_nothing_of_people_is_not_waited_for(void)
+{
+    struct bench bench;
+    struct policy policy = policy_of();
+    struct request request = request_of();
+
+    start(&bench);
+    CU_ASSERT_EQUAL(attempt(&bench, &policy, &request, 3).result, OUTBOX_RETRY);
+    CU_ASSERT_EQUAL(given_count, 0);
+    CU_ASSERT_EQUAL(attempt(&bench, &policy, &request, 4).result, OUTBOX_SENT);
+    CU_ASSERT_EQUAL(given_count, 2);
+    policy.channel = SPAN_LITERAL("C0CARDS");
+    CU_ASSERT_EQUAL(attempt(&bench, &policy, &request, 3).result, OUTBOX_RETRY);
+    CU_ASSERT_EQUAL(given_count, 0);
+    CU_ASSERT_EQUAL(attempt(&bench, &policy, &request, 4).result, OUTBOX_SENT);
+    CU_ASSERT_EQUAL(given_count, 2);
     teardown(&bench);
 }
 
@@ -190,7 +290,7 @@ static void members_and_owners_of_addresses_are_found_each_once(void)
     policy.users[2] = SPAN_LITERAL("ana@acme.example");
     policy.group_count = 1;
     policy.groups[0] = GROUP;
-    told = attempt(&bench, &policy, &request, 1);
+    told = attempt_known(&bench, &policy, &request);
     CU_ASSERT_EQUAL(told.result, OUTBOX_RETRY); /* there are more than these */
     CU_ASSERT_EQUAL(given_count, 2);            /* who are asked meanwhile */
     CU_ASSERT_PTR_NOT_NULL(strstr(told.error, "ana@acme.example is not known yet"));
@@ -198,7 +298,7 @@ static void members_and_owners_of_addresses_are_found_each_once(void)
         fake_fetch_ok("users.lookupByEmail", "{\"ok\":true,\"user\":{\"id\":\"U0APR00001\"}}"));
     turn(&bench);
     answer_group(&bench, 3);
-    told = attempt(&bench, &policy, &request, 2);
+    told = attempt_known(&bench, &policy, &request);
     CU_ASSERT_EQUAL(told.result, OUTBOX_SENT);
     CU_ASSERT_EQUAL(given_count, 5);
     teardown(&bench);
@@ -231,16 +331,17 @@ static void too_many_are_the_channels_business(void)
     start(&bench);
     fetch(&bench, &need, 1);
     answer_group(&bench, CORE_DIRECT_COUNT_MAX - 2);
+    know_members(&bench, CORE_DIRECT_COUNT_MAX - 2);
     policy.group_count = 1;
     policy.groups[0] = GROUP;
     policy.channel = SPAN_LITERAL("C0CARDS");
-    CU_ASSERT_EQUAL(attempt(&bench, &policy, &request, 1).result, OUTBOX_SENT);
+    CU_ASSERT_EQUAL(attempt_known(&bench, &policy, &request).result, OUTBOX_SENT);
     CU_ASSERT_EQUAL(given_count, CORE_DIRECT_COUNT_MAX); /* just so many */
     policy.self_approval = true;                         /* and one more */
-    CU_ASSERT_EQUAL(attempt(&bench, &policy, &request, 1).result, OUTBOX_SENT);
+    CU_ASSERT_EQUAL(attempt_known(&bench, &policy, &request).result, OUTBOX_SENT);
     CU_ASSERT_EQUAL(given_count, 0);
     policy.channel = SPAN_NONE;
-    CU_ASSERT_EQUAL(attempt(&bench, &policy, &request, 1).result, OUTBOX_SENT);
+    CU_ASSERT_EQUAL(attempt_known(&bench, &policy, &request).result, OUTBOX_SENT);
     CU_ASSERT_EQUAL(given_count, CORE_DIRECT_COUNT_MAX); /* nobody else is told */
     CU_ASSERT_STRING_EQUAL(given[0], "U0APR00001");      /* who is named goes first */
     teardown(&bench);
@@ -257,11 +358,13 @@ static void a_large_group_is_not_read_to_its_end(void)
     start(&bench);
     fetch(&bench, &need, 1);
     answer_group(&bench, 500);
+    know_members(&bench, CORE_DIRECT_COUNT_MAX + 1);
     policy.user_count = 0;
     policy.group_count = 1;
     policy.groups[0] = GROUP;
     CU_ASSERT_EQUAL(attempt(&bench, &policy, &request, 1).result, OUTBOX_SENT);
     CU_ASSERT_EQUAL(given_count, CORE_DIRECT_COUNT_MAX);
+    CU_ASSERT_PTR_NULL(fake_fetch_find("users.info")); /* the others make no difference */
     /* Nor one of people who may not. */
     audience_init(&audience, &request, &policy);
     for (uint32_t i = 0; i <= AUDIENCE_SEEN_MAX; i++) {
@@ -284,10 +387,10 @@ static void after_an_escalation_the_others_get_one_too(void)
     policy.clocks = (struct policy_clocks){.escalate_after_ms = 1000,
                                            .escalate_user_count = 1,
                                            .escalate_users = {SPAN_LITERAL("U0BOSS0001")}};
-    (void)attempt(&bench, &policy, &request, 1);
+    (void)attempt_known(&bench, &policy, &request);
     CU_ASSERT_EQUAL(given_count, 2);
     request.clocks.escalated_ms = 5;
-    (void)attempt(&bench, &policy, &request, 1);
+    (void)attempt_known(&bench, &policy, &request);
     CU_ASSERT_EQUAL_FATAL(given_count, 3);
     CU_ASSERT_STRING_EQUAL(given[2], "U0BOSS0001");
     teardown(&bench);
@@ -301,10 +404,10 @@ static void who_stands_in_gets_one_where_the_policy_lets_him(void)
 
     start(&bench);
     away = true;
-    (void)attempt(&bench, &policy, &request, 1);
+    (void)attempt_known(&bench, &policy, &request);
     CU_ASSERT_EQUAL(given_count, 2);
     policy.delegation = true;
-    (void)attempt(&bench, &policy, &request, 1);
+    (void)attempt_known(&bench, &policy, &request);
     CU_ASSERT_EQUAL_FATAL(given_count, 3);
     CU_ASSERT_STRING_EQUAL(given[1], "U0DOR00001");
     teardown(&bench);
@@ -324,7 +427,7 @@ static void who_is_too_near_to_the_requester_gets_none(void)
     CU_ASSERT(fake_fetch_ok("usergroups.users.list",
                             "{\"ok\":true,\"users\":[\"U0APR00001\",\"U0REQ00001\"]}"));
     turn(&bench);
-    (void)attempt(&bench, &policy, &request, 1);
+    (void)attempt_known(&bench, &policy, &request);
     CU_ASSERT_EQUAL_FATAL(given_count, 1);
     CU_ASSERT_STRING_EQUAL(given[0], "U0APR00002");
     teardown(&bench);
@@ -339,10 +442,10 @@ static void a_store_that_is_full_is_asked_again(void)
 
     start(&bench);
     store_rc = ERR_FULL;
-    told = attempt(&bench, &policy, &request, 1);
+    told = attempt_known(&bench, &policy, &request);
     CU_ASSERT(told.result == OUTBOX_RETRY && strcmp(told.error, "the store is full") == 0);
     store_rc = ERR_NOT_FOUND; /* pruned meanwhile */
-    CU_ASSERT_EQUAL(attempt(&bench, &policy, &request, 1).result, OUTBOX_SENT);
+    CU_ASSERT_EQUAL(attempt_known(&bench, &policy, &request).result, OUTBOX_SENT);
     teardown(&bench);
 }
 
@@ -350,6 +453,11 @@ UNIT_MAIN("people",
           {"who may approve gets one and the requester does not",
            who_may_approve_gets_one_and_the_requester_does_not},
           {"who is known to be a guest gets none", who_is_known_to_be_a_guest_gets_none},
+          {"who is not known is asked for before he gets one",
+           who_is_not_known_is_asked_for_before_he_gets_one},
+          {"Slack is asked after the copies are given", slack_is_asked_after_the_copies_are_given},
+          {"a Slack that says nothing of people is not waited for",
+           a_slack_that_says_nothing_of_people_is_not_waited_for},
           {"members and owners of addresses are found, each once",
            members_and_owners_of_addresses_are_found_each_once},
           {"with a channel it is waited until all are known",
