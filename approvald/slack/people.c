@@ -5,6 +5,7 @@
  * the store owes the copies then. */
 #include "approvald/slack/people.h"
 
+#include "approvald/core/approval.h"
 #include "approvald/core/audience.h"
 #include "approvald/core/eligible.h"
 #include "approvald/core/email.h"
@@ -25,6 +26,9 @@
  * until it is known what the people are: seven seconds or so; what Slack has not told by then it
  * does not tell. */
 #define PATIENCE_COUNT 4
+#define NOBODY_TEXT                                                                                \
+    "nobody could be asked: the policy has no channel, and none of its approvers may decide this " \
+    "request; replay when its groups have others, or ask anew under another policy"
 
 struct people {
     struct directory *directory; /* borrowed */
@@ -38,6 +42,7 @@ struct people_job {
     void *arg;
     uint32_t revision;
     bool unknown; /* somebody was not known: again, later */
+    bool nobody;  /* and never will be */
     char error[CORE_ERROR_SIZE_MAX];
 };
 
@@ -241,6 +246,10 @@ static void on_given(void *arg, enum err_code rc, const struct err *err)
         (void)snprintf(job->error, sizeof job->error, "%s", err->message);
         job->unknown = true;
     }
+    if (rc == ERR_OK && job->nobody) {
+        result.outcome =
+            (struct service_outcome){.result = OUTBOX_DEAD, .error = SPAN_LITERAL(NOBODY_TEXT)};
+    }
     if (job->unknown) {
         result.outcome =
             (struct service_outcome){.result = OUTBOX_RETRY, .error = span_text(job->error)};
@@ -275,6 +284,25 @@ static uint32_t size_now(const struct search *search, uint32_t attempts)
     return waits ? 0 : audience_size(&search->audience);
 }
 
+/* Nothing of the request is in Slack, nor will be. What takes effect by itself waits for nobody. */
+static bool is_nobody(const struct search *search)
+{
+    const struct audience *audience = &search->audience;
+    struct span channels[APPROVAL_CHANNEL_COUNT_MAX];
+
+    return audience->count == 0 && !is_unknown(search) && !request_is_delayed(audience->request) &&
+           approval_channels(audience->request, audience->policy, channels) == 0;
+}
+
+static void tell_nobody(const struct search *search)
+{
+    char id[REQUEST_ID_TEXT_SIZE];
+
+    request_id_format(&search->audience.request->id, id);
+    log_fields(LOG_LEVEL_ERROR, MODULE, "nobody_to_ask", LOG_TEXT("request", id),
+               LOG_SPAN("policy", search->audience.policy->name), LOG_TEXT("advice", NOBODY_TEXT));
+}
+
 static void say_unknown(const struct search *search, char error[CORE_ERROR_SIZE_MAX])
 {
     const struct wants *wants = search->names.count > 0 ? &search->names : &search->persons;
@@ -307,9 +335,12 @@ enum err_code people_start(void *driver,
     *job = (struct people_job){.done = done,
                                .arg = arg,
                                .revision = delivery->request->revision,
-                               .unknown = is_unknown(&search)};
+                               .unknown = is_unknown(&search),
+                               .nobody = is_nobody(&search)};
     if (job->unknown) {
         say_unknown(&search, job->error);
+    } else if (job->nobody) {
+        tell_nobody(&search);
     } else if (search.audience.more) {
         tell_too_many(&search, count);
     }

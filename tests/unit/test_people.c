@@ -260,6 +260,41 @@ static void slack_is_asked_after_the_copies_are_given(void)
     teardown(&bench);
 }
 
+static void a_request_that_nobody_can_be_asked_about_is_a_dead_letter(void)
+{
+    struct bench bench;
+    struct policy policy = policy_of();
+    struct request request = request_of();
+    struct told told;
+
+    start(&bench);
+    policy.user_count = 1;
+    policy.users[0] = RITA;
+    told = attempt(&bench, &policy, &request, 1);
+    CU_ASSERT_EQUAL(told.result, OUTBOX_DEAD);
+    CU_ASSERT_PTR_NOT_NULL(strstr(told.error, "nobody could be asked"));
+    store_rc = ERR_FULL; /* what the store refuses is tried again all the same */
+    CU_ASSERT_EQUAL(attempt(&bench, &policy, &request, 1).result, OUTBOX_RETRY);
+    store_rc = ERR_NOT_FOUND; /* pruned meanwhile */
+    CU_ASSERT_EQUAL(attempt(&bench, &policy, &request, 1).result, OUTBOX_SENT);
+    store_rc = ERR_OK;
+    policy.group_count = 1; /* whose members may be others */
+    policy.groups[0] = GROUP;
+    CU_ASSERT_EQUAL(attempt(&bench, &policy, &request, 1).result, OUTBOX_RETRY);
+    policy.group_count = 0;
+    policy.channel = SPAN_LITERAL("C0CARDS"); /* where it is seen */
+    CU_ASSERT_EQUAL(attempt(&bench, &policy, &request, 1).result, OUTBOX_SENT);
+    policy.channel = SPAN_NONE;
+    policy.clocks.escalate_channel = SPAN_LITERAL("C0OTHERS");
+    CU_ASSERT_EQUAL(attempt(&bench, &policy, &request, 1).result, OUTBOX_DEAD);
+    request.clocks.escalated_ms = 5; /* now it is seen there */
+    CU_ASSERT_EQUAL(attempt(&bench, &policy, &request, 1).result, OUTBOX_SENT);
+    request.clocks.escalated_ms = 0;
+    request.clocks.effect_ms = 5; /* nobody has to do anything */
+    CU_ASSERT_EQUAL(attempt(&bench, &policy, &request, 1).result, OUTBOX_SENT);
+    teardown(&bench);
+}
+
 static void a_slack_that_says_nothing_of_people_is_not_waited_for(void)
 {
     struct bench bench;
@@ -456,6 +491,8 @@ UNIT_MAIN("people",
           {"who is not known is asked for before he gets one",
            who_is_not_known_is_asked_for_before_he_gets_one},
           {"Slack is asked after the copies are given", slack_is_asked_after_the_copies_are_given},
+          {"a request that nobody can be asked about is a dead letter",
+           a_request_that_nobody_can_be_asked_about_is_a_dead_letter},
           {"a Slack that says nothing of people is not waited for",
            a_slack_that_says_nothing_of_people_is_not_waited_for},
           {"members and owners of addresses are found, each once",
