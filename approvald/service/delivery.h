@@ -12,7 +12,8 @@ struct delivery {
     const struct outbox_row *card; /* the request's card row, or NULL */
     const struct request *request; /* NULL: no longer stored */
     const struct policy *policy;   /* NULL with it */
-    uint32_t substitute_count;     /* who stand in now for people of the policy */
+    enum service_copies copies;
+    uint32_t substitute_count; /* who stand in now for people of the policy */
     struct span substitutes[CORE_POLICY_USER_COUNT_MAX];
 };
 

@@ -4,6 +4,7 @@
  * Never calls anybody, never decides what a result means: core/outbox.h does. */
 #include "approvald/service/answer.h"
 
+#include "approvald/core/policy.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "storage/storage.h"
@@ -132,6 +133,7 @@ struct row_job {
     struct done_job base; /* begin uses attempt in done's place */
     service_attempt_fn *attempt;
     struct service_row_key key;
+    enum service_copies copies;    /* begin */
     struct outbox_outcome outcome; /* end; spans point to the job's copies */
     struct actor actor;            /* replay */
 };
@@ -175,6 +177,32 @@ answer_card(struct work *work, const struct outbox_row *row, const struct subjec
     return answer_row(work, where == ROW_NOWHERE || card.ts.size == 0 ? NULL : &card);
 }
 
+/* Of a channel's card that may be refused: is it the only one? */
+static enum err_code
+look_for_copies(struct work *work, const struct outbox_row *row, const struct subject *subject)
+{
+    enum service_copies *copies = &((struct row_job *)work->job)->copies;
+    struct copies found;
+    struct outbox_row people;
+    enum row_where where;
+    enum err_code rc;
+
+    *copies = SERVICE_COPIES_NONE;
+    if (row->surface != SURFACE_CARD || slack_user_is_valid(row->target) || row->ts.size > 0 ||
+        !subject->policy.direct_approvers) {
+        return ERR_OK;
+    }
+    rc = copies_find(work, &row->request, &found);
+    if (rc != ERR_OK || found.count > 0) {
+        *copies = SERVICE_COPIES_GIVEN;
+        return rc;
+    }
+    rc = work_row_get(work, &row->request, SURFACE_PEOPLE, SPAN_LITERAL(ROUTE_TARGET), &people,
+                      &where);
+    *copies = rc == ERR_OK && where == ROW_OWED ? SERVICE_COPIES_SOUGHT : SERVICE_COPIES_NONE;
+    return rc;
+}
+
 static enum err_code begin_run(struct work *work)
 {
     struct outbox_row row;
@@ -206,6 +234,9 @@ static enum err_code begin_run(struct work *work)
     if (rc == ERR_OK) {
         rc = answer_card(work, &row, found ? &subject : NULL);
     }
+    if (rc == ERR_OK && found) {
+        rc = look_for_copies(work, &row, &subject);
+    }
     return rc == ERR_OK ? answer_subject(work, found ? &subject : NULL) : rc;
 }
 
@@ -223,7 +254,7 @@ static void begin_answer(struct job *base, enum err_code rc, const struct err *e
     bool has_policy;
 
     if (rc != ERR_OK) {
-        job->attempt(base->arg, rc, err, NULL, NULL, NULL, NULL);
+        job->attempt(base->arg, rc, err, NULL);
         return;
     }
     answer_open(base, &cursor);
@@ -232,8 +263,12 @@ static void begin_answer(struct job *base, enum err_code rc, const struct err *e
     has_request = answer_next_request(&cursor, &request);
     has_policy = answer_next_policy(&cursor, &policy);
     ASSERT(has_row);
-    job->attempt(base->arg, rc, err, &row, has_card ? &card : NULL, has_request ? &request : NULL,
-                 has_policy ? &policy : NULL);
+    job->attempt(base->arg, rc, err,
+                 &(struct service_attempt){.row = &row,
+                                           .card = has_card ? &card : NULL,
+                                           .request = has_request ? &request : NULL,
+                                           .policy = has_policy ? &policy : NULL,
+                                           .copies = job->copies});
 }
 
 static enum err_code row_job_new(struct service *service,

@@ -355,17 +355,27 @@ enum err_code service_outbox_look(struct service *service,
                                   service_looks_fn *done,
                                   void *arg,
                                   struct err *err) WARN_UNUSED;
-/* Records the attempt, durably, and gives the newest state to render. row->items[0] is the one to
- * send for thread, notice and webhook. row->attempted says that an earlier attempt may have
- * happened: reconcile before repeating. ERR_NOT_FOUND: nothing is owed any more (or it is dead).
- * card is the request's card row (for a thread: its ts), NULL when not posted yet. */
+/* Whether people have copies of a card, or are owed them. */
+enum service_copies {
+    SERVICE_COPIES_NONE,
+    SERVICE_COPIES_SOUGHT, /* who gets one is being found out */
+    SERVICE_COPIES_GIVEN,
+};
+/* The newest state to render. row->items[0] is the one to send for thread, notice and webhook.
+ * row->attempted says that an earlier attempt may have happened: reconcile before repeating. */
+struct service_attempt {
+    const struct outbox_row *row;
+    const struct outbox_row *card; /* of the request (for a thread: its ts); NULL: not posted yet */
+    const struct request *request; /* NULL: no longer stored */
+    const struct policy *policy;   /* NULL with it */
+    enum service_copies copies;    /* asked for only where row is a channel's card to be posted */
+};
+/* attempt is NULL when rc is not ERR_OK. */
 typedef void service_attempt_fn(void *arg,
                                 enum err_code rc,
                                 const struct err *err,
-                                const struct outbox_row *row,
-                                const struct outbox_row *card,
-                                const struct request *request,
-                                const struct policy *policy);
+                                const struct service_attempt *attempt);
+/* Records the attempt, durably. ERR_NOT_FOUND: nothing is owed any more (or it is dead). */
 enum err_code service_outbox_begin(struct service *service,
                                    const struct service_row_key *key,
                                    service_attempt_fn *done,

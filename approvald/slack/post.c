@@ -106,6 +106,10 @@ static void died(struct post *post, const struct webapi_answer *answer)
 
     (void)snprintf(post->error, sizeof post->error, "%.*s: %s", SPAN_ARGS(answer->error),
                    advice); /* cut at worst */
+    if (post->sought) {     /* until then nobody knows whom to tell */
+        finish(post, OUTBOX_RETRY, post->error);
+        return;
+    }
     log_fields(LOG_LEVEL_ERROR, "slack", "message_refused", LOG_TEXT("request", post->request_id),
                LOG_TEXT("target", post->target), LOG_SPAN("error", answer->error),
                LOG_SPAN("detail", answer->detail), LOG_TEXT("advice", advice));
@@ -411,11 +415,24 @@ static void add_rescue(struct post *post, struct span user)
     }
 }
 
+/* A channel's card to be posted. Who has a copy of his own, or misses it, is told of nothing else.
+ */
+static bool may_rescue(const struct delivery *delivery)
+{
+    const struct outbox_row *row = delivery->row;
+
+    return row->surface == SURFACE_CARD && row->ts.size == 0 && !slack_user_is_valid(row->target) &&
+           delivery->request != NULL && delivery->request->state == REQUEST_PENDING &&
+           delivery->copies != SERVICE_COPIES_GIVEN;
+}
+
 static void take_rescue(struct post *post, const struct delivery *delivery)
 {
-    if (delivery->policy == NULL || post->texts.members[TEXT_RESCUE] == NULL) {
+    if (delivery->policy == NULL || !may_rescue(delivery)) {
         return;
     }
+    post->sought = delivery->copies == SERVICE_COPIES_SOUGHT &&
+                   delivery->row->attempts < SLACK_RESCUE_TRY_COUNT;
     for (uint32_t i = 0; i < delivery->substitute_count; i++) {
         add_rescue(post, delivery->substitutes[i]);
     }
@@ -494,7 +511,7 @@ enum err_code poster_start(struct poster *poster,
         post->next->previous = post;
     }
     poster->posts = post;
-    rc = texts_init(&post->texts, &card, delivery->row, err);
+    rc = texts_init(&post->texts, &card, delivery->row, may_rescue(delivery), err);
     if (rc == ERR_OK) {
         take_row(post, delivery);
         rc = begin(post, err);

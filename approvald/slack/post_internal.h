@@ -34,6 +34,7 @@ struct post {
     bool doubtful; /* an earlier attempt may have happened and was not looked for yet */
     bool copy;     /* a card in a person's direct messages */
     bool ended;    /* the request has: such a copy is not posted any more */
+    bool sought;   /* who has a copy of this card is being found out */
     uint32_t revision;
     uint32_t item_id;
     uint64_t oldest_ms;

@@ -221,33 +221,22 @@ start_delivery(struct sender *sender, const struct delivery *delivery, void *arg
     return poster_start(sender->poster, &shown, on_delivered, arg, err);
 }
 
-/* The attempt is durable: now it may be made. The parameters are service_attempt_fn's. */
-/* NOLINTNEXTLINE(readability-function-size) */
-static void on_begun(void *arg,
-                     enum err_code rc,
-                     const struct err *err,
-                     const struct outbox_row *row,
-                     const struct outbox_row *card,
-                     const struct request *request,
-                     const struct policy *policy)
+/* The attempt is durable: now it may be made. */
+static void on_attempt(struct sender_job *job, const struct service_attempt *attempt)
 {
-    struct sender_job *job = arg;
     struct sender *sender = job->sender;
-    struct delivery delivery = {.row = row, .card = card, .request = request, .policy = policy};
+    const struct outbox_row *row = attempt->row;
+    struct delivery delivery = {.row = row,
+                                .card = attempt->card,
+                                .request = attempt->request,
+                                .policy = attempt->policy,
+                                .copies = attempt->copies};
     struct delivery_result result;
     struct err failure = ERR_INIT;
+    enum err_code rc;
 
-    if (rc != ERR_OK) {
-        if (rc != ERR_NOT_FOUND) { /* not found: nothing is owed any more */
-            log_err(LOG_LEVEL_WARNING, "slack", "outbox_begin_failed", err);
-            job->hold_ms = wall_ms(sender) + SLACK_SEND_LOCAL_MS;
-        }
-        job_over(job);
-        return;
-    }
-    ASSERT(row != NULL);
     job->owed_ms = row->owed_ms;
-    job->ended = request != NULL && request->state != REQUEST_PENDING;
+    job->ended = attempt->request != NULL && attempt->request->state != REQUEST_PENDING;
     if (sendfate_settled(&delivery, wall_ms(sender), &result)) {
         on_delivered(job, &result);
         return;
@@ -263,6 +252,23 @@ static void on_begun(void *arg,
         result.outcome.result = later ? result.outcome.result : OUTBOX_DEAD;
         on_delivered(job, &result);
     }
+}
+
+static void
+on_begun(void *arg, enum err_code rc, const struct err *err, const struct service_attempt *attempt)
+{
+    struct sender_job *job = arg;
+
+    if (rc != ERR_OK) {
+        if (rc != ERR_NOT_FOUND) { /* not found: nothing is owed any more */
+            log_err(LOG_LEVEL_WARNING, "slack", "outbox_begin_failed", err);
+            job->hold_ms = wall_ms(job->sender) + SLACK_SEND_LOCAL_MS;
+        }
+        job_over(job);
+        return;
+    }
+    ASSERT(attempt != NULL);
+    on_attempt(job, attempt);
 }
 
 static struct sender_job *free_job(struct sender *sender)
@@ -285,7 +291,7 @@ static void begin(struct sender *sender, struct sendplan_row *row)
     sendplan_start(&sender->plan, row);
     sender->job_count++;
     if (service_outbox_begin(sender->service, &row->key, on_begun, job, &err) != ERR_OK) {
-        on_begun(job, err.code, &err, NULL, NULL, NULL, NULL);
+        on_begun(job, err.code, &err, NULL);
     }
 }
 

@@ -4,7 +4,6 @@
  * Never words anything (card, message and story do), never sends. */
 #include "approvald/slack/texts.h"
 
-#include "approvald/core/policy.h"
 #include "approvald/slack/limits.h"
 #include "approvald/slack/message.h"
 #include "base/assert.h"
@@ -105,11 +104,11 @@ static enum err_code build(struct texts *texts,
 enum err_code texts_init(struct texts *texts,
                          const struct card *card,
                          const struct outbox_row *row,
+                         bool rescue,
                          struct err *err)
 {
     bool is_card = row->surface == SURFACE_CARD;
     bool posted = row->ts.size > 0;
-    bool pending = card->request != NULL && card->request->state == REQUEST_PENDING;
     enum err_code rc;
 
     *texts = (struct texts){.members = {NULL}};
@@ -120,9 +119,7 @@ enum err_code texts_init(struct texts *texts,
     if (rc == ERR_OK && is_card && posted) {
         rc = build(texts, card, row, TEXT_OUTCOME, err);
     }
-    /* Who has a copy of his own, or misses it, is told of nothing else. */
-    if (rc == ERR_OK && is_card && !posted && pending && !slack_user_is_valid(row->target) &&
-        (card->policy == NULL || !card->policy->direct_approvers)) {
+    if (rc == ERR_OK && rescue) {
         rc = build(texts, card, row, TEXT_RESCUE, err);
     }
     if (rc != ERR_OK) {

@@ -21,10 +21,11 @@ struct texts {
     struct buf *members[TEXT_COUNT]; /* owned; NULL: not needed for this row */
 };
 
-/* ERR_NOMEM. Not for webhooks. */
+/* rescue: approvers are told where the card cannot be posted. ERR_NOMEM. Not for webhooks. */
 enum err_code texts_init(struct texts *texts,
                          const struct card *card,
                          const struct outbox_row *row,
+                         bool rescue,
                          struct err *err) WARN_UNUSED;
 /* Where a message goes; "" where a member is not needed. */
 struct texts_address {

@@ -73,15 +73,10 @@ static void life_ended(void *arg, enum err_code rc, const struct err *err)
     }
 }
 
-/* The parameters are service_attempt_fn's. */
-/* NOLINTNEXTLINE(readability-function-size) */
 static void life_attempted(void *arg,
                            enum err_code rc,
                            const struct err *err,
-                           const struct outbox_row *row,
-                           const struct outbox_row *card,
-                           const struct request *request,
-                           const struct policy *policy)
+                           const struct service_attempt *attempt)
 {
     struct life *life = arg;
     struct service_row_key key = row_key(life);
@@ -90,12 +85,10 @@ static void life_attempted(void *arg,
                                       .ts = SPAN_LITERAL("1700000000.000100")};
     struct err failure = ERR_INIT;
 
-    (void)card;
-    (void)policy;
     stop_on("attempt a row", rc, err);
-    outcome.revision = request->revision;
-    if (row->item_count > 0) {
-        outcome.item_id = row->items[0].id;
+    outcome.revision = attempt->request->revision;
+    if (attempt->row->item_count > 0) {
+        outcome.item_id = attempt->row->items[0].id;
     }
     rc = service_outbox_end(life->populate->service, &key, &outcome, life_ended, life, &failure);
     stop_on("settle a row", rc, &failure);

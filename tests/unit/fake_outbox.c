@@ -172,6 +172,13 @@ void fake_outbox_place(
     set_place(find_or_make(number, surface, target), span_text(channel), span_text(ts));
 }
 
+void fake_outbox_settle(uint32_t number, enum surface surface, const char *target)
+{
+    struct outbox_row *row = &find_or_make(number, surface, target)->row;
+
+    row->sent = row->wanted;
+}
+
 void fake_outbox_replay(uint32_t number, enum surface surface, const char *target)
 {
     outbox_replay(&find_or_make(number, surface, target)->row, clock_wall_ms(fake.clock));
@@ -250,6 +257,25 @@ static void answer_look(const struct answer *answer)
     mem_free(rows);
 }
 
+/* As the service says it. */
+static enum service_copies copies_of(const struct outbox_row *card)
+{
+    enum service_copies copies = SERVICE_COPIES_NONE;
+
+    for (size_t i = 0; i < fake.count; i++) {
+        const struct outbox_row *row = &fake.rows[i].row;
+        bool same = request_id_equal(&row->request, &card->request);
+
+        if (same && row->surface == SURFACE_CARD && row->target.data[0] == 'U') {
+            return SERVICE_COPIES_GIVEN;
+        }
+        if (same && row->surface == SURFACE_PEOPLE && outbox_is_owed(row) && !row->dead) {
+            copies = SERVICE_COPIES_SOUGHT;
+        }
+    }
+    return copies;
+}
+
 static void answer_begin(const struct answer *answer)
 {
     struct fake_row *row =
@@ -269,7 +295,7 @@ static void answer_begin(const struct answer *answer)
         enum err_code rc = fake.refuse == ERR_OK ? ERR_NOT_FOUND : fake.refuse;
 
         (void)err_set(&err, rc, "fake");
-        answer->attempt(answer->arg, rc, &err, NULL, NULL, NULL, NULL);
+        answer->attempt(answer->arg, rc, &err, NULL);
         return;
     }
     before = row->row;
@@ -277,8 +303,12 @@ static void answer_begin(const struct answer *answer)
     before.attempts = row->row.attempts;
     before.attempt_ms = row->row.attempt_ms;
     request.id = answer->key.request;
-    answer->attempt(answer->arg, ERR_OK, NULL, &before, card == NULL ? NULL : &card->row, &request,
-                    &fake.policy);
+    answer->attempt(answer->arg, ERR_OK, NULL,
+                    &(struct service_attempt){.row = &before,
+                                              .card = card == NULL ? NULL : &card->row,
+                                              .request = &request,
+                                              .policy = &fake.policy,
+                                              .copies = copies_of(&before)});
     if (fake.changed != NULL) {
         fake.changed(fake.changed_arg, &answer->key.request);
     }

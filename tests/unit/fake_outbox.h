@@ -33,6 +33,8 @@ void fake_outbox_place(
     uint32_t number, enum surface surface, const char *target, const char *channel, const char *ts);
 /* The row, or NULL. */
 const struct outbox_row *fake_outbox_row(uint32_t number, enum surface surface, const char *target);
+/* What an attempt shows is recorded, as its end would. */
+void fake_outbox_settle(uint32_t number, enum surface surface, const char *target);
 /* Makes a dead row live again, as an admin would. */
 void fake_outbox_replay(uint32_t number, enum surface surface, const char *target);
 /* Says that the request changed, as a commit would. */

@@ -387,14 +387,10 @@ kit_key(const struct request_id *id, enum surface surface, const char *target)
     return key;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): service_attempt_fn has seven parameters */
 static void on_attempt(void *arg,
                        enum err_code rc,
                        const struct err *err,
-                       const struct outbox_row *row,
-                       const struct outbox_row *card,
-                       const struct request *request,
-                       const struct policy *policy)
+                       const struct service_attempt *attempt)
 {
     struct kit_attempt *out = arg;
 
@@ -404,16 +400,17 @@ static void on_attempt(void *arg,
     if (rc != ERR_OK) {
         return;
     }
-    out->attempted = row->attempted;
-    out->attempts = row->attempts;
-    out->item_id = row->item_count > 0 ? row->items[0].id : 0;
-    out->has_card = card != NULL;
-    if (card != NULL) {
-        copy(out->card_ts, sizeof out->card_ts, card->ts);
+    out->attempted = attempt->row->attempted;
+    out->attempts = attempt->row->attempts;
+    out->item_id = attempt->row->item_count > 0 ? attempt->row->items[0].id : 0;
+    out->has_card = attempt->card != NULL;
+    if (attempt->card != NULL) {
+        copy(out->card_ts, sizeof out->card_ts, attempt->card->ts);
     }
-    out->has_request = request != NULL;
-    CU_ASSERT_EQUAL(policy != NULL, request != NULL);
-    out->revision = request == NULL ? 0 : request->revision;
+    out->has_request = attempt->request != NULL;
+    CU_ASSERT_EQUAL(attempt->policy != NULL, attempt->request != NULL);
+    out->revision = attempt->request == NULL ? 0 : attempt->request->revision;
+    out->copies = attempt->copies;
 }
 
 struct kit_attempt kit_begin(struct service_kit *kit, const struct service_row_key *key)

@@ -126,6 +126,29 @@ static void copies_are_made_once_and_raised_by_every_change(void)
     service_kit_close(&kit);
 }
 
+static void the_card_of_a_channel_knows_whether_there_are_copies(void)
+{
+    struct service_kit kit;
+    struct request_id id = ask(&kit);
+    struct service_row_key card = kit_key(&id, SURFACE_CARD, "C0CARDS");
+    struct service_row_key people = kit_key(&id, SURFACE_PEOPLE, ROUTE_TARGET);
+    const struct service_outcome again = {.result = OUTBOX_RETRY};
+    const struct service_outcome found = {.result = OUTBOX_SENT, .revision = 1};
+
+    CU_ASSERT_EQUAL(kit_begin(&kit, &card).copies, SERVICE_COPIES_SOUGHT);
+    CU_ASSERT_EQUAL(kit_end(&kit, &card, &again), ERR_OK);
+    CU_ASSERT_EQUAL(kit_begin(&kit, &people).rc, ERR_OK);
+    CU_ASSERT_EQUAL(kit_end(&kit, &people, &found), ERR_OK);
+    CU_ASSERT_EQUAL(kit_begin(&kit, &card).copies, SERVICE_COPIES_NONE); /* they are too many */
+    CU_ASSERT_EQUAL(kit_end(&kit, &card, &again), ERR_OK);
+    CU_ASSERT_EQUAL(give(&kit, &id, two, 1), ERR_OK);
+    CU_ASSERT_EQUAL(kit_begin(&kit, &card).copies, SERVICE_COPIES_GIVEN);
+    CU_ASSERT_EQUAL(kit_end(&kit, &card, &again), ERR_OK);
+    end(&kit, &id, "U0ANN", OUTBOX_DEAD, 0);
+    CU_ASSERT_EQUAL(kit_begin(&kit, &card).copies, SERVICE_COPIES_GIVEN); /* he misses it */
+    service_kit_close(&kit);
+}
+
 static void a_dead_copy_is_alone_and_lives_again_with_a_change(void)
 {
     struct service_kit kit;
@@ -250,6 +273,8 @@ UNIT_MAIN("service_copies",
           {"a request owes that people are found", a_request_owes_that_people_are_found},
           {"copies are made once and raised by every change",
            copies_are_made_once_and_raised_by_every_change},
+          {"the card of a channel knows whether there are copies",
+           the_card_of_a_channel_knows_whether_there_are_copies},
           {"a dead copy is alone and lives again with a change",
            a_dead_copy_is_alone_and_lives_again_with_a_change},
           {"who has not decided is reminded under his copy",
