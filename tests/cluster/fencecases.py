@@ -138,7 +138,8 @@ def fence_lies(world, _runs):
     one.fault(lambda: host.signal_all(signal.SIGSTOP))
     stays_down(world, host, 5.0, "says that the other host is on")
     host.signal_all(signal.SIGCONT)
-    one.end(1.0)
+    world.wait_paired()  # else it is still wanted off, and a device that is mended does it
+    one.end(0.5)
     world.switch.modes[host.name] = "good"
     finish(world, one)
     return "and the primary goes on when it wakes up"
@@ -156,7 +157,8 @@ def fence_wrong(world, _runs):
     one.fault(lambda: host.signal_all(signal.SIGSTOP))
     stays_down(world, host, 4.0, "not fenced: peer said \"off\"")
     host.signal_all(signal.SIGCONT)
-    one.end(1.0)
+    world.wait_paired()
+    one.end(0.5)
     assert (host.name, "off") not in world.switch.asked, "something was switched off by it"
     world.switch.modes[host.name] = "good"
     finish(world, one)
