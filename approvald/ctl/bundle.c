@@ -158,7 +158,27 @@ static enum err_code pack(const struct bundle *bundle, const char *part, struct 
     if (rc == ERR_OK && code != 0) {
         rc = err_set(err, ERR_IO, "tar: exit code %d", code);
     }
+    if (rc == ERR_OK && fsync(fd) != 0) {
+        rc = err_set_errno(err, ERR_IO, errno, "%s", part);
+    }
     return rc;
+}
+
+/* Both are on the disk before it is said that the archive is there. */
+static enum err_code give_name(const char *part, const char *file, struct err *err)
+{
+    char folder[PATH_SIZE];
+    const char *slash = strrchr(file, '/');
+    AUTO_CLOSE int fd = -1;
+
+    (void)snprintf(folder, sizeof folder, "%.*s", /* fits: file and ".part" do */
+                   (int)(slash == NULL || slash == file ? 1 : slash - file),
+                   slash == NULL ? "." : file);
+    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || rename(part, file) != 0 || fsync(fd) != 0) {
+        return err_set_errno(err, ERR_IO, errno, "%s", file);
+    }
+    return ERR_OK;
 }
 
 static enum err_code make(struct bundle *bundle, const char *file, struct err *err)
@@ -175,8 +195,8 @@ static enum err_code make(struct bundle *bundle, const char *file, struct err *e
         return rc;
     }
     rc = pack(bundle, part, err);
-    if (rc == ERR_OK && rename(part, file) != 0) {
-        rc = err_set_errno(err, ERR_IO, errno, "%s", file);
+    if (rc == ERR_OK) {
+        rc = give_name(part, file, err);
     }
     if (rc != ERR_OK) {
         (void)unlink(part); /* the error is told */

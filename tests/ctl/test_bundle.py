@@ -12,6 +12,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -179,6 +180,20 @@ webhook "ci" {{
         files = self.unpacked_of(self.journal("down\n"))
         self.assertIn("FAIL", files["doctor.txt"])
         self.assertIn("down", files["journal.txt"])
+
+    @unittest.skipUnless(shutil.which("strace"), "strace is not installed")
+    def test_the_archive_is_on_the_disk_before_it_has_its_name_and_its_name_too(self):
+        trace = os.path.join(self.folder, "trace")
+        done = subprocess.run(
+            ["strace", "-y", "-o", trace, "-e", "trace=fsync,rename,renameat,renameat2", case.PROGRAM,
+             "--socket", self.world.socket, "doctor", "--bundle", self.file, "--program",
+             os.path.join(BUILD, "approvald/approvald"), "--config", self.world.path("approvald.conf")],
+            env=self.journal("x\n"), capture_output=True, text=True, timeout=60, check=False)  # fmt: skip
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(trace, encoding="utf-8") as text:
+            calls = re.findall(r"^(\w+)\(.*?(?:<|\")([^>\"]*)[>\"].*= 0$", text.read(), re.M)
+        self.assertEqual(calls[-3:], [("fsync", self.file + ".part"), ("rename", self.file + ".part"),
+                                      ("fsync", self.folder)])  # fmt: skip
 
     def test_what_cannot_be_written_leaves_nothing(self):
         before = set(glob.glob("/tmp/approvald-bundle-*"))
