@@ -266,7 +266,9 @@ static int ask_slack(struct ctl *ctl, struct setup *setup)
     enum err_code rc = slack_ask_bot(&way, setup->secrets[SLACK_BOT_TOKEN], &setup->bot, &err);
 
     if (rc == ERR_OK && !is_team(setup)) {
-        rc = err_set(&err, ERR_DENIED, "the bot token is of team %s, and slack.team_id says %s",
+        rc = err_set(&err, ERR_DENIED,
+                     "the bot token is of team %s, and slack.team_id says %.32s (40-slack.conf, or "
+                     "wherever it is set): change it first",
                      setup->bot.team_id, s->team_id);
     }
     if (rc == ERR_OK) {

@@ -16,6 +16,7 @@
 #include <grp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define CONFIG        PKGSYSCONFDIR "/approvald.conf"
@@ -113,17 +114,24 @@ slack_settings_load(const struct ctl *ctl, struct slack_settings *ret_settings, 
     return rc == ERR_OK ? take_secrets(buf_text(dump), s, err) : rc;
 }
 
+/* A file of ours to read and to write: what a link leads to somebody else may replace as well. */
 static enum err_code
 check_path(const struct slack_settings *s, enum slack_secret kind, struct err *err)
 {
     const char *path = s->secrets[kind].path;
+    struct stat info;
 
-    return strchr(path, '/') != NULL
-               ? ERR_OK
-               : err_set(err, ERR_INVALID,
-                         "%s: \"%s\" is a credential of systemd: put the %s where LoadCredential= "
-                         "takes it from",
-                         slack_secret_option(kind), path, slack_secret_name(kind));
+    if (strchr(path, '/') == NULL) {
+        return err_set(err, ERR_INVALID,
+                       "%s: \"%s\" is a credential of systemd: put the %s where LoadCredential= "
+                       "takes it from",
+                       slack_secret_option(kind), path, slack_secret_name(kind));
+    }
+    if (lstat(path, &info) == 0 && S_ISLNK(info.st_mode)) {
+        return err_set(err, ERR_INVALID, "%s: %s is a link: give the file itself",
+                       slack_secret_option(kind), path);
+    }
+    return ERR_OK;
 }
 
 enum err_code slack_settings_secret(const struct slack_settings *settings,
@@ -133,12 +141,11 @@ enum err_code slack_settings_secret(const struct slack_settings *settings,
 {
     struct buf *text = NULL;
     size_t size;
-    enum err_code rc;
+    enum err_code rc = check_path(settings, kind, err);
 
     ret_text[0] = '\0';
-    if (strchr(settings->secrets[kind].path, '/') == NULL ||
-        !files_exist(settings->secrets[kind].path)) {
-        return ERR_OK;
+    if (rc != ERR_OK || !files_exist(settings->secrets[kind].path)) {
+        return rc;
     }
     rc = files_read(settings->secrets[kind].path, SLACK_SECRET_SIZE - 1, &text, err);
     if (rc == ERR_OK) {

@@ -38,7 +38,7 @@ enum err_code slack_settings_load(const struct ctl *ctl,
                                   struct err *err) WARN_UNUSED;
 
 /* The stored secret; "" when there is no file. ERR_INVALID: it is a credential of systemd's, whose
- * file only its unit knows; or longer than a secret. */
+ * file only its unit knows, or a link; ERR_TOO_LARGE: longer than a secret. */
 enum err_code slack_settings_secret(const struct slack_settings *settings,
                                     enum slack_secret kind,
                                     char ret_text[SLACK_SECRET_SIZE],

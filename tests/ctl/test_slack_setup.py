@@ -10,6 +10,7 @@ import json
 import os
 import pty
 import select
+import signal
 import socket
 import stat
 import subprocess
@@ -184,13 +185,29 @@ class SlackSetup(unittest.TestCase):
 
     def test_a_token_of_another_team_is_refused(self):
         self.configure('    team_id = "T0OTHER001"')
-        self.assertIn("and slack.team_id says T0OTHER001", self.setup_slack(BOT, APP, code=115).stderr)
+        self.assertIn("and slack.team_id says T0OTHER001 (40-slack.conf, or wherever it is set): change it first",
+                      self.setup_slack(BOT, APP, code=115).stderr)
         self.assert_nothing()
 
     def test_a_credential_of_systemd_is_not_ours_to_write(self):
         self.configure('    bot_token_file = "slack-bot-token"\n    app_token_file = "slack-app"')
-        self.assertIn("is a credential of systemd", self.setup_slack(BOT, APP, code=116).stderr)
+        done = self.setup_slack(BOT, APP, code=116)
+        self.assertIn("is a credential of systemd", done.stderr)
+        self.assertNotIn("bot token: team", done.stdout)  # Slack was not asked
         self.assert_nothing()
+
+    def test_a_link_is_not_followed(self):
+        os.mkdir(self.path("secrets"))
+        for target in (self.path("elsewhere"), self.path("nowhere")):
+            with self.subTest(target=target):
+                with open(self.path("elsewhere"), "w", encoding="utf-8") as file:
+                    file.write(BOT + "\n")
+                os.symlink(target, self.path("secrets", "slack-bot-token"))
+                done = self.setup_slack(BOT, APP, code=116)
+                self.assertIn("slack-bot-token is a link: give the file itself", done.stderr)
+                self.assertNotIn("bot token: team", done.stdout)
+                os.unlink(self.path("secrets", "slack-bot-token"))
+        self.assertEqual(self.stored(), [])
 
     def test_a_fault_of_the_configuration_is_said(self):
         self.configure("    nonsense = 1")
@@ -256,6 +273,24 @@ class SlackSetup(unittest.TestCase):
         for secret in (BOT, APP):
             self.assertNotIn(secret.encode(), shown)
         self.assertEqual(len(self.stored()), 2)
+
+    def test_at_a_terminal_control_c_ends_it(self):
+        screen, keyboard = pty.openpty()
+        self.addCleanup(os.close, screen)
+        before = termios.tcgetattr(keyboard)
+        child = subprocess.Popen(self.command(), stdin=keyboard, stdout=subprocess.DEVNULL,
+                                 stderr=keyboard, env=self.environment(), start_new_session=True)
+        self.addCleanup(child.wait)
+        self.addCleanup(child.kill)
+        shown = b""
+        while b"xoxb-" not in shown.rpartition(b"\n")[2]:
+            self.assertTrue(select.select([screen], [], [], 30)[0], shown)
+            shown += os.read(screen, 4096)
+        os.write(screen, BOT[:9].encode() + b"\x03")
+        self.assertEqual(child.wait(30), -signal.SIGINT)
+        self.assertEqual(termios.tcgetattr(keyboard), before)
+        os.close(keyboard)
+        self.assert_nothing()
 
 
 if __name__ == "__main__":
