@@ -126,7 +126,7 @@ WRAPPED = {
     # The supervisor has no storage room: its files are synced where they are written. A backup is
     # the admin's, wherever he wants it.
     "fsync": ("storage/disk*.c", "supervisor/memory.c", "supervisor/mirror_file.c", "base/lastgood.c",
-              "approvald/ctl/cmd_backup.c", "approvald/ctl/cmd_notify.c",
+              "approvald/ctl/bundle.c", "approvald/ctl/cmd_backup.c", "approvald/ctl/cmd_notify.c",
               "approvald/enrol/files.c", "approvald/enrol/aside.c"),
     "fdatasync": ("storage/disk*.c", "supervisor/memory.c", "supervisor/mirror_file.c"),
 }
