@@ -138,8 +138,9 @@ struct arbiter_manual_options {
     const char *state_dir;
     int dir; /* of it, borrowed: ours alone, by the lock that belongs to this descriptor */
     uint8_t host;
-    uint64_t incarnation; /* of this supervisor: random, not 0 */
-    uint32_t timeout_ms;  /* 0: the default */
+    uint8_t cluster_id[REGISTER_ID_SIZE]; /* a copy of another pair's register is none */
+    uint64_t incarnation;                 /* of this supervisor: random, not 0 */
+    uint32_t timeout_ms;                  /* 0: the default */
     /* Sends to the other host's supervisor (arbiter_peer there); best effort, never blocks. */
     void (*send)(void *arg, struct span bytes);
     /* The copy cannot be made durable: this supervisor must end. */

@@ -288,6 +288,10 @@ static enum err_code fill(struct manual *manual, const char *state_dir, struct e
     if (rc != ERR_OK) {
         return rc;
     }
+    if (options.copy.present &&
+        memcmp(options.copy.value.cluster_id, manual->options.cluster_id, REGISTER_ID_SIZE) != 0) {
+        memset(&options.copy, 0, sizeof(options.copy)); /* of a former pair */
+    }
     if (options.timeout_ms == 0) {
         options.timeout_ms = ARBITER_TIMEOUT_MS_DEFAULT;
     }

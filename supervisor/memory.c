@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* memory.c: the supervisor's state files.
- * Owns supervisor-0, supervisor-1 and the lock of state_dir. Never begins anew over damaged copies.
+ * Owns supervisor-0, supervisor-1, pair and the lock of state_dir. Never begins anew over damaged
+ * copies.
  * A crash leaves: while an existing copy is overwritten, the other one; while the first of a copy
  * is made, no copy of that name (it is made under another name and renamed). */
 #include "supervisor/memory.h"
 
 #include "base/assert.h"
+#include "base/crypto.h"
 #include "base/mem.h"
 #include "base/pack.h"
 #include "base/twocopy.h"
@@ -25,11 +27,13 @@
 /* The same from systemd (%b), as 32 digits: its unit hides /proc/sys. */
 #define BOOT_VARIABLE    "APPROVALD_BOOT_ID"
 #define BOOT_DIGIT_COUNT 32U
+#define PAIR_TEXT_SIZE   (2U * REGISTER_ID_SIZE + 1U) /* digits and the end of the line */
 
 static const struct twocopy_format format = {
     .magic = {'A', 'P', 'V', 'S', 'U', 'P', 'E', 'R'}, .version = 1, .size = COPY_SIZE};
 
 static const char *const names[2] = {"supervisor-0", "supervisor-1"};
+static const char pair_name[] = "pair";
 
 struct memory {
     int dir; /* owned; holds the lock */
@@ -368,6 +372,65 @@ enum err_code memory_save(struct memory *memory, const struct memory_value *valu
     memory->sequence++;
     memory->next = 1 - memory->next;
     return ERR_OK;
+}
+
+/* *ret_known is false when there is no mark. */
+static enum err_code read_pair(const struct memory *memory,
+                               uint8_t cluster_id[REGISTER_ID_SIZE],
+                               bool *ret_known,
+                               struct err *err)
+{
+    uint8_t text[PAIR_TEXT_SIZE + 1]; /* one more: a longer file is seen to be longer */
+    size_t size = 0;
+    enum err_code rc = read_file(memory->dir, pair_name, text, sizeof(text), &size, err);
+
+    *ret_known = size > 0;
+    if (rc == ERR_OK && size > 0 &&
+        (size != PAIR_TEXT_SIZE || text[size - 1] != '\n' ||
+         !crypto_unhex(span_of(text, size - 1), cluster_id, REGISTER_ID_SIZE))) {
+        rc = err_set(err, ERR_CORRUPT, "%s: is no cluster id", pair_name);
+    }
+    return rc;
+}
+
+static enum err_code
+write_pair(const struct memory *memory, const uint8_t cluster_id[REGISTER_ID_SIZE], struct err *err)
+{
+    static const char fresh[] = "pair.new";
+    char text[PAIR_TEXT_SIZE];
+    AUTO_CLOSE int fd =
+        openat(memory->dir, fresh, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_CREAT | O_TRUNC, 0600);
+
+    crypto_hex(cluster_id, REGISTER_ID_SIZE, text);
+    text[PAIR_TEXT_SIZE - 1] = '\n';
+    errno = fd < 0 ? errno : ENOSPC; /* what a short write means */
+    if (fd < 0 || write(fd, text, sizeof(text)) != (ssize_t)sizeof(text) || fdatasync(fd) != 0 ||
+        renameat(memory->dir, fresh, memory->dir, pair_name) != 0 || fsync(memory->dir) != 0) {
+        return err_set_errno(err, errno == ENOSPC ? ERR_NOSPACE : ERR_IO, errno, "%s", pair_name);
+    }
+    return ERR_OK;
+}
+
+/* Forgotten first: a crash in between leaves the old mark, and it is done again. */
+enum err_code memory_bind(struct memory *memory,
+                          const uint8_t cluster_id[REGISTER_ID_SIZE],
+                          struct memory_value *value,
+                          bool *ret_forgot,
+                          struct err *err)
+{
+    uint8_t before[REGISTER_ID_SIZE];
+    bool known = false;
+    enum err_code rc = read_pair(memory, before, &known, err);
+
+    *ret_forgot = rc == ERR_OK && known && memcmp(before, cluster_id, sizeof(before)) != 0;
+    if (*ret_forgot) {
+        memset(&value->failover, 0, sizeof(value->failover));
+        rc = memory_save(memory, value, err);
+    }
+    if (rc == ERR_OK && (!known || *ret_forgot)) {
+        rc = write_pair(memory, cluster_id, err);
+    }
+    return rc == ERR_OK ? rc : err_wrap(err, rc, "state_dir");
 }
 
 const char *memory_end_word(enum memory_end end)

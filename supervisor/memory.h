@@ -52,6 +52,16 @@ enum err_code memory_load(struct memory *memory,
                           struct memory_value *ret_value,
                           enum memory_end *ret_end,
                           struct err *err) WARN_UNUSED;
+/* Once, between the two: the memory is this pair's from now on. What it held of another one is
+ * forgotten, *ret_forgot is true: that one's arbiter, epochs and operators say nothing about this
+ * one. Crashes are this host's, and stay. Without a mark (of a first pair, or of a version that
+ * made none) what is there counts. The mark is the file "pair": the body of a copy has no room for
+ * it that an older version would leave alone. Blocks (disk). */
+enum err_code memory_bind(struct memory *memory,
+                          const uint8_t cluster_id[REGISTER_ID_SIZE],
+                          struct memory_value *value,
+                          bool *ret_forgot,
+                          struct err *err) WARN_UNUSED;
 void memory_close(struct memory *memory); /* NULL is allowed */
 /* dir, borrowed: whoever duplicates it holds the lock, too. */
 int memory_dir(const struct memory *memory);

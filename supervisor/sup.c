@@ -400,6 +400,24 @@ static void open_reports(struct sup *sup)
     crash_tell(&sup->crash, "sup");
 }
 
+static enum err_code load_memory(struct sup *sup, struct err *err)
+{
+    struct failover_options options;
+    bool forgot = false;
+    enum err_code rc = memory_load(sup->memory, &sup->value, &sup->last_end, err);
+
+    if (rc != ERR_OK || !sup_config_has_pair(sup->config)) {
+        return rc;
+    }
+    sup_config_failover(sup->config, &options);
+    rc = memory_bind(sup->memory, options.cluster_id, &sup->value, &forgot, err);
+    if (forgot) {
+        log_fields(LOG_LEVEL_WARNING, "sup", "another_pair",
+                   LOG_TEXT("reason", "what was remembered of a former pair is forgotten"));
+    }
+    return rc;
+}
+
 /* The virtual IP comes first: a supervisor that was killed has left "1" in the track file, and
  * whatever keeps this one from starting must not leave it there. */
 static enum err_code open_state(struct sup *sup, struct err *err)
@@ -419,7 +437,7 @@ static enum err_code open_state(struct sup *sup, struct err *err)
         rc = sup->base == NULL ? err_set(err, ERR_NOMEM, "event loop") : sup_vip_open(sup, err);
     }
     if (rc == ERR_OK) {
-        rc = memory_load(sup->memory, &sup->value, &sup->last_end, err);
+        rc = load_memory(sup, err);
     }
     if (rc == ERR_OK) {
         open_reports(sup);

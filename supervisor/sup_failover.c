@@ -116,6 +116,7 @@ static void on_fatal(void *arg, const struct err *err)
 
 static enum err_code open_manual(struct sup *sup, struct err *err)
 {
+    struct failover_options failover;
     struct arbiter_manual_options options = {
         .base = sup->base,
         .kind = sup_config_text(sup->config, "arbiter", "kind"),
@@ -130,6 +131,8 @@ static enum err_code open_manual(struct sup *sup, struct err *err)
         .arg = sup,
     };
 
+    sup_config_failover(sup->config, &failover);
+    memcpy(options.cluster_id, failover.cluster_id, REGISTER_ID_SIZE);
     return arbiter_manual_new(&options, &sup->arbiter, err);
 }
 

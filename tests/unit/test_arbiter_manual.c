@@ -68,6 +68,7 @@ struct bench {
     struct event_base *base;
     struct end ends[2];
     uint64_t incarnations;
+    uint8_t cluster; /* each byte of its id */
 };
 
 static void take_message(void *arg, struct span bytes)
@@ -114,6 +115,7 @@ static void open_end(struct bench *bench, unsigned at)
     end->fd = open(end->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     CU_ASSERT_FATAL(end->fd >= 0 && flock(end->fd, LOCK_EX | LOCK_NB) == 0);
     options.dir = end->fd;
+    memset(options.cluster_id, bench->cluster, sizeof(options.cluster_id));
     CU_ASSERT_EQUAL_FATAL(arbiter_manual_new(&options, &end->arbiter, &err), ERR_OK);
 }
 
@@ -126,6 +128,7 @@ static void close_end(struct end *end)
 static void init_bench(struct bench *bench)
 {
     memset(bench, 0, sizeof(*bench));
+    bench->cluster = 0xc1;
     disk_set(false, 0);
     scratch_init(&bench->scratch);
     bench->base = event_base_new();
@@ -294,6 +297,24 @@ static void a_failed_save_is_told_once_and_nothing_is_said(void)
     done_bench(&bench);
 }
 
+static void a_copy_of_a_former_pair_is_none(void)
+{
+    struct bench bench;
+    struct end *end = &bench.ends[0];
+
+    init_bench(&bench);
+    create(end);
+    await(&bench, &end->answer_count, 1);
+    close_end(end);
+    bench.cluster = 0xd2;
+    open_end(&bench, 0);
+    arbiter_confirm_off(end->arbiter);
+    arbiter_read(end->arbiter);
+    await(&bench, &end->answer_count, 2);
+    CU_ASSERT_EQUAL(end->answers[1].outcome, FAILOVER_ABSENT);
+    done_bench(&bench);
+}
+
 /* Else another supervisor would read what this one may yet write over. */
 static void the_end_does_not_wait_for_ever_and_leaves_the_lock(void)
 {
@@ -322,5 +343,6 @@ UNIT_MAIN("arbiter_manual",
            messages_too_many_are_lost_and_answers_are_not},
           {"a failed save is told once, and nothing is said",
            a_failed_save_is_told_once_and_nothing_is_said},
+          {"a copy of a former pair is none", a_copy_of_a_former_pair_is_none},
           {"the end does not wait for ever, and leaves the lock",
            the_end_does_not_wait_for_ever_and_leaves_the_lock})

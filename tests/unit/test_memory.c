@@ -121,11 +121,11 @@ static void file_of(const struct bench *bench, const char *name, char path[300])
 
 static void done_bench(struct bench *bench)
 {
-    static const char *const names[] = {"supervisor-0", "supervisor-1"};
+    static const char *const names[] = {"supervisor-0", "supervisor-1", "pair"};
     char path[300];
 
     memory_close(bench->memory);
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
         file_of(bench, names[i], path);
         (void)unlink(path);
     }
@@ -265,6 +265,60 @@ static void the_boot_is_what_the_manager_says_as_the_kernel_writes_it(void)
     done_bench(&bench);
 }
 
+static bool bind_to(struct bench *bench, uint8_t pair)
+{
+    uint8_t cluster_id[REGISTER_ID_SIZE];
+    bool forgot = true;
+
+    memset(cluster_id, pair, sizeof(cluster_id));
+    CU_ASSERT_EQUAL_FATAL(
+        memory_bind(bench->memory, cluster_id, &bench->value, &forgot, &bench->err), ERR_OK);
+    return forgot;
+}
+
+static void what_was_known_of_a_former_pair_is_forgotten(void)
+{
+    struct memory_value value = sample(9);
+    struct bench bench;
+
+    init_bench(&bench);
+    CU_ASSERT_EQUAL(memory_save(bench.memory, &value, &bench.err), ERR_OK);
+    reopen(&bench);
+    CU_ASSERT_FALSE(bind_to(&bench, 1)); /* no mark: of a version that made none */
+    check_equal(&value, &bench.value);
+    reopen(&bench);
+    CU_ASSERT_FALSE(bind_to(&bench, 1));
+    check_equal(&value, &bench.value);
+    reopen(&bench);
+    CU_ASSERT_TRUE(bind_to(&bench, 2));
+    CU_ASSERT_EQUAL(bench.value.failover.epoch, 0);
+    CU_ASSERT_EQUAL(bench.value.failover.arbiter_id, 0);
+    CU_ASSERT_EQUAL(bench.value.tally.count, value.tally.count);
+    reopen(&bench);
+    CU_ASSERT_EQUAL(bench.value.failover.epoch, 0); /* durably */
+    CU_ASSERT_FALSE(bind_to(&bench, 2));
+    done_bench(&bench);
+}
+
+static void a_damaged_mark_is_no_new_beginning(void)
+{
+    const uint8_t cluster_id[REGISTER_ID_SIZE] = {1};
+    struct bench bench;
+    bool forgot = false;
+    char path[300];
+    FILE *file;
+
+    init_bench(&bench);
+    file_of(&bench, "pair", path);
+    file = fopen(path, "w");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    CU_ASSERT(fputs("0102\n", file) >= 0 && fclose(file) == 0);
+    CU_ASSERT_EQUAL(memory_bind(bench.memory, cluster_id, &bench.value, &forgot, &bench.err),
+                    ERR_CORRUPT);
+    CU_ASSERT_FALSE(forgot);
+    done_bench(&bench);
+}
+
 #define CASE(name)                                                                                 \
     {                                                                                              \
 #name, name                                                                                \
@@ -279,4 +333,6 @@ UNIT_MAIN("memory",
           CASE(a_second_supervisor_is_kept_out),
           CASE(a_directory_that_others_can_open_is_refused),
           CASE(crashes_of_another_boot_do_not_count),
+          CASE(what_was_known_of_a_former_pair_is_forgotten),
+          CASE(a_damaged_mark_is_no_new_beginning),
           CASE(the_boot_is_what_the_manager_says_as_the_kernel_writes_it))
