@@ -137,6 +137,9 @@ static void on_child_event(struct failover *f, const struct failover_event *even
     case FAILOVER_EVENT_TAKE_OVER:
         on_take_over(f, event->u.epoch);
         break;
+    case FAILOVER_EVENT_LEAVES:
+        primary_on_leaves(f);
+        break;
     case FAILOVER_EVENT_START:
     case FAILOVER_EVENT_READ:
     case FAILOVER_EVENT_CAS:
@@ -198,6 +201,7 @@ static void take_in(struct failover *f, const struct failover_event *event)
     case FAILOVER_EVENT_DEPOSED:
     case FAILOVER_EVENT_DRAINED:
     case FAILOVER_EVENT_TAKE_OVER:
+    case FAILOVER_EVENT_LEAVES:
         on_child_event(f, event);
         break;
     case FAILOVER_EVENT_TICK:

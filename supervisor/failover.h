@@ -64,6 +64,7 @@ struct failover_options {
     bool alone;             /* a single host without peer and arbiter: grants itself */
     bool linearizable;      /* the arbiter's reads are (etcd); false: manual, fence (rule E) */
     bool fences;            /* not linearizable: a device is asked before the operator is */
+    bool strict;            /* protection = strict: a peer that leaves stays in the ISR */
     uint32_t bias_ms;       /* a standby waits so long after silence before it CASes itself in */
     uint32_t start_wait_ms; /* after a start a peer in the ISR is waited for so long */
     uint32_t takeover_ms;   /* a peer that should seek is given so long */
@@ -119,6 +120,7 @@ enum failover_event_type {
     FAILOVER_EVENT_DEPOSED,    /* u.epoch: the peer knows this higher one */
     FAILOVER_EVENT_DRAINED,    /* u.epoch: ready to be taken over */
     FAILOVER_EVENT_TAKE_OVER,  /* u.epoch: the peer offers its epoch */
+    FAILOVER_EVENT_LEAVES,     /* the peer's supervisor is to stop, and waits to be taken out */
     FAILOVER_EVENT_SAFE_MODE,  /* u.safe: the watch core: this host must not lead, and why */
     FAILOVER_EVENT_VRRP_HINT,  /* the peer has stopped to send VRRP adverts: look sooner */
     FAILOVER_EVENT_VIP,        /* u.vip_here: the virtual IP has come to this host, or gone */

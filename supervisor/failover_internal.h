@@ -250,6 +250,7 @@ void primary_on_proposal(struct failover *f,
                          enum change_kind kind,
                          const struct failover_proposal *proposal);
 void primary_on_deposed(struct failover *f, uint64_t epoch);
+void primary_on_leaves(struct failover *f);
 void primary_on_drained(struct failover *f, uint64_t epoch);
 /* The proposal under way has definitely failed: it never reached the register. */
 void proposal_failed(struct failover *f);

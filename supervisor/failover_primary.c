@@ -237,6 +237,25 @@ void primary_on_proposal(struct failover *f,
     f->change.slow = proposal->slow;
 }
 
+/* Taken out while it still acknowledges: nothing that was answered waits for it, nothing that waits
+ * is answered without the register (G). The other host is needed for that where both keep the
+ * register (E): later it would be off, and not confirmed to be. A word that is wrong, or of a host
+ * that does not stop after all, costs what a short silence does. */
+void primary_on_leaves(struct failover *f)
+{
+    struct failover_cas swap;
+
+    if (!f->child_up || f->options.alone || f->options.strict || f->phase != AUTHORITY_GRANTED ||
+        f->handover != HANDOVER_NONE || !link_alive(f) || !peer_member(f)->present ||
+        !change_possible(f)) {
+        return;
+    }
+    say(f, "host %u is to be stopped: it is taken out of the ISR", (unsigned)peer_host(f));
+    swap = register_next(f);
+    change_begin(f, CHANGE_REMOVE, &swap);
+    f->change.proposed = f->authority.epoch;
+}
+
 void proposal_failed(struct failover *f)
 {
     uint64_t proposed = f->change.proposed;

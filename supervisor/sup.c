@@ -108,8 +108,6 @@ static void step_failover(struct sup *sup)
     sup_sockets_follow(sup);
 }
 
-static void leave_check(struct sup *sup);
-
 void sup_pump(struct sup *sup)
 {
     while ((sup->trouble || sup->queue_count > 0) && sup->failure.code == ERR_OK) {
@@ -120,7 +118,7 @@ void sup_pump(struct sup *sup)
             step_failover(sup);
         }
     }
-    leave_check(sup);
+    sup_leave_check(sup);
     sup_tell_summary(sup);
     arm(sup);
 }
@@ -205,54 +203,6 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     tick_house(sup, now);
     tick_watchdogs(sup, now);
     sup_pump(sup);
-}
-
-static void stop_now(struct sup *sup)
-{
-    sup->leave_ms = 0;
-    sup->stopping = true;
-    notify_stopping(&sup->notify);
-    sup_fence_leave(sup);
-    sup_vip_eligible(sup, false);
-    sup_watch(sup, WATCH_EVENT_STOP, "");
-}
-
-/* A primary that is stopped hands over first: clients see the pause of a switchover, and not that
- * of a lost host. A second signal does not wait for it. */
-void sup_stop(struct sup *sup)
-{
-    struct failover_status status;
-
-    if (sup->stopping) {
-        return;
-    }
-    failover_status(sup->failover, &status);
-    if (sup->leave_ms != 0 || status.role != FAILOVER_PRIMARY ||
-        !sup_config_has_pair(sup->config)) {
-        stop_now(sup);
-        return;
-    }
-    sup->leave_ms =
-        sup_now_ms() + sup_config_number(sup->config, "pair", "handover") + SUP_LEAVE_MORE_MS;
-    sup_ask_failover(sup, 0, FAILOVER_SWITCHOVER); /* nobody waits for the reply */
-}
-
-/* Handed over, and what came late has been passed on; or there will be no handover. */
-static void leave_check(struct sup *sup)
-{
-    struct failover_status status;
-
-    if (sup->leave_ms == 0) {
-        return;
-    }
-    failover_status(sup->failover, &status);
-    if (sup_now_ms() < sup->leave_ms &&
-        (status.role == FAILOVER_HANDING_OVER ||
-         (status.role == FAILOVER_STANDBY && (sup->handing_ms != 0 || sup->muted_ms != 0)))) {
-        return;
-    }
-    log_fields(LOG_LEVEL_INFO, "sup", "leaves", LOG_TEXT("role", failover_role_word(status.role)));
-    stop_now(sup);
 }
 
 static void apply(struct sup *sup, struct sup_config *config_take)

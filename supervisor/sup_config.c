@@ -478,6 +478,11 @@ void sup_config_watch(const struct sup_config *config, struct watch_options *ret
     };
 }
 
+static bool is_strict(const struct sup_config *config)
+{
+    return strcmp(sup_config_text(config, "pair", "protection"), "strict") == 0;
+}
+
 void sup_config_failover(const struct sup_config *config, struct failover_options *ret_options)
 {
     bool etcd = strcmp(sup_config_text(config, "arbiter", "kind"), "etcd") == 0;
@@ -488,6 +493,7 @@ void sup_config_failover(const struct sup_config *config, struct failover_option
         .alone = !sup_config_has_pair(config),
         .linearizable = etcd,
         .fences = strcmp(sup_config_text(config, "arbiter", "kind"), "fence") == 0,
+        .strict = is_strict(config),
         .bias_ms = bias_ms,
         .start_wait_ms = (uint32_t)pair_ms(config, "start_wait"),
         .takeover_ms = (uint32_t)pair_ms(config, "start_wait"),
@@ -509,7 +515,7 @@ void sup_config_configure(const struct sup_config *config, struct contract_confi
     memset(ret_configure, 0, sizeof(*ret_configure));
     ret_configure->mode = sup_config_has_pair(config) ? CONTRACT_PAIR : CONTRACT_ALONE;
     ret_configure->host = sup_config_host(config);
-    ret_configure->strict = strcmp(sup_config_text(config, "pair", "protection"), "strict") == 0;
+    ret_configure->strict = is_strict(config);
     memcpy(ret_configure->cluster_id, config->cluster_id, CONTRACT_ID_SIZE);
     ret_configure->ping_ms = (uint32_t)pair_ms(config, "ping");
     ret_configure->silence_ms = (uint32_t)pair_ms(config, "silence");

@@ -174,6 +174,7 @@ void sup_take_peer(struct sup *sup, const struct contract_peer *peer)
         sup_ask_failover(sup, 0, FAILOVER_SWITCHOVER);
     } else if (peer->size == 1 && peer->bytes[0] == SUP_PEER_LEAVING) {
         sup_fence_left(sup);
+        (void)sup_queue(sup, FAILOVER_EVENT_LEAVES); /* carries nothing */
     } else if (peer->size > 0 && peer->bytes[0] == SUP_PEER_DIGEST) {
         sup_take_digest(sup, rest);
     } else {

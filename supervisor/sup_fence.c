@@ -77,13 +77,6 @@ void sup_fence_want(struct sup *sup, bool on, bool leads)
     }
 }
 
-void sup_fence_leave(struct sup *sup)
-{
-    if (sup->fence != NULL && sup->link_known && sup->link.up) {
-        sup_send_peer(sup, SUP_PEER_LEAVING, SPAN_NONE);
-    }
-}
-
 void sup_fence_left(struct sup *sup)
 {
     if (sup->fence != NULL) {

@@ -39,7 +39,10 @@ struct event_base;
 /* An address that has not gone by then is not going: who connects is refused at once, as without
  * one. TCP begins again after a second. */
 #define SUP_MUTE_MS       500U
-#define SUP_LEAVE_MORE_MS 1000  /* beyond a handover: for what comes late, and a busy host */
+#define SUP_LEAVE_MORE_MS 1000 /* beyond a handover: for what comes late, and a busy host */
+/* A standby that is to be stopped is taken out of the ISR first, which takes two answers of an
+ * arbiter; without one nobody waits longer. */
+#define SUP_LEAVE_OUT_MS  1000
 #define SUP_HOUSE_MS      1000  /* between two looks at what has no event of its own */
 #define SUP_STUCK_TELL_MS 60000 /* a child that cannot be killed is told of again */
 
@@ -51,7 +54,7 @@ enum sup_peer_kind {
     SUP_PEER_ARBITER = 1,
     SUP_PEER_SWITCHOVER = 2,
     SUP_PEER_DIGEST = 3,
-    SUP_PEER_LEAVING = 4 /* this host is being stopped (arbiter fence) */
+    SUP_PEER_LEAVING = 4 /* this host is to be stopped, or is being stopped */
 };
 
 struct sup_socket {
@@ -161,7 +164,9 @@ struct sup {
     struct digest peer; /* what the other supervisor said last, */
     uint64_t peer_ms;   /* and when; 0: nothing yet */
 
-    uint64_t leave_ms; /* to be stopped, and handing over first: until then at the latest; 0: not */
+    uint64_t leave_ms;    /* to be stopped, and handing over, or waiting to be taken out of the ISR,
+                           * first: until then at the latest; 0: not */
+    uint64_t leave_epoch; /* that of the ISR that it waits to leave; 0: it does not */
     struct err failure;
 
     /* Flags stand together, for the padding. */
@@ -188,8 +193,13 @@ void sup_pump(struct sup *sup);
 /* What cannot be gone on with: the service sockets close, the virtual IP is given up, the child is
  * killed, in this order, and the loop ends with that error. */
 void sup_fail(struct sup *sup, const struct err *err);
-/* Begins the clean stop. */
+
+/* sup_leave.c */
+/* Begins the clean stop; once more: waits for nothing any more. */
 void sup_stop(struct sup *sup);
+/* Goes on with it. */
+void sup_leave_check(struct sup *sup);
+
 /* sup_child.c */
 struct watch_event;
 void sup_watch(struct sup *sup, enum watch_event_type type, const char *reason);
@@ -245,8 +255,7 @@ struct json;
 enum err_code sup_fence_open(struct sup *sup, struct err *err) WARN_UNUSED;
 void sup_fence_link(struct sup *sup, bool up);
 void sup_fence_want(struct sup *sup, bool on, bool leads);
-/* Tells the other host that this one is being stopped; and the other one has said so. */
-void sup_fence_leave(struct sup *sup);
+/* The other host has said that it is being stopped. */
 void sup_fence_left(struct sup *sup);
 void sup_fence_status(struct json *root, const struct sup *sup);
 

@@ -223,6 +223,8 @@ static void child_speaks(struct world *world, uint8_t choice)
         kit_epoch(kit, FAILOVER_EVENT_LEADING, world->granted_epoch);
     } else if (choice % 8 == 3) {
         kit_propose(kit, FAILOVER_EVENT_ADD, world->granted_epoch, "BBBX"[choice / 8 % 4]);
+    } else if (choice % 8 == 4) {
+        kit_step(kit, &(struct failover_event){.type = FAILOVER_EVENT_LEAVES});
     } else if (choice % 8 == 5) {
         kit_propose(kit, FAILOVER_EVENT_REMOVE, world->granted_epoch - choice / 8 % 2, 'B');
     } else if (choice % 8 == 6) {

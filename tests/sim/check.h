@@ -116,6 +116,8 @@ void checker_child_new(struct world *world, uint8_t host);
 void checker_told_link(struct world *world, uint8_t host, const struct contract_link *link);
 void checker_offered(struct world *world, uint8_t host, uint64_t epoch);
 void checker_proposed(struct world *world, uint8_t host, uint64_t epoch);
+/* The other host has told this one that it is to stop. */
+void checker_left(struct world *world, const struct host *host);
 /* The supervisor asks for a change of the register. */
 void checker_change_asked(struct world *world,
                           struct host *host,

@@ -37,6 +37,14 @@ void checker_proposed(struct world *world, uint8_t host, uint64_t epoch)
     world->checker->duties[host - 1].proposed = epoch;
 }
 
+void checker_left(struct world *world, const struct host *host)
+{
+    struct failover_status status;
+
+    failover_status(host->supervisor.core, &status);
+    world->checker->duties[host->index].left = status.value.epoch;
+}
+
 /* ---- what is asked of the arbiter ---- */
 
 /* A: both in the ISR and there: the one whose log ends before the other's does not come forward
@@ -86,7 +94,7 @@ void checker_change_asked(struct world *world,
     if (status.role == FAILOVER_SEEKING && both && duty->offered + 1 != value->epoch) {
         check_order(world, host);
     } else if (status.role == FAILOVER_PRIMARY && !same_members(value, &status.value) &&
-               duty->proposed != status.value.epoch) {
+               duty->proposed != status.value.epoch && (both || duty->left != status.value.epoch)) {
         check_fail(world, "H proposal",
                    "host %u changes the ISR of epoch %llu on a proposal made under epoch %llu",
                    host->number, (unsigned long long)status.value.epoch,

@@ -57,6 +57,7 @@ struct duty {
     struct contract_link link; /* zeros: nothing yet */
     uint64_t offered;          /* epoch of the last TAKE_OVER */
     uint64_t proposed;         /* epoch of the last proposal */
+    uint64_t left;             /* of the register when the peer last said that it is to stop */
     uint64_t handover;         /* epoch that its supervisor wanted to hand over last */
     bool inherits; /* a CAS was unanswered when the child began: a change may be of an older one */
     bool superseded; /* a later epoch had committed when the effect under way was begun */

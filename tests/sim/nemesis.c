@@ -233,6 +233,59 @@ static void force(struct world *world, struct host *host)
     mend_later(world, peer, MEND_POWER, 6 * SECOND_US);
 }
 
+static void hear_leaving(struct world *world, struct event *event)
+{
+    struct host *host = &world->hosts[event->host];
+    struct failover_event leaves = {.type = FAILOVER_EVENT_LEAVES};
+
+    if (host->supervisor.running && host->child.link_connection == event->a) {
+        TRACE(world, "host %u: hears that the other one is to be stopped", host->number);
+        checker_left(world, host);
+        sim_fence_leaving(world, host);
+        supervisor_feed(world, host, &leaves);
+    }
+}
+
+/* Best effort, on the connection on which it is said, like all that supervisors say. */
+static void say_leaving(struct world *world, struct host *host, struct prng *prng)
+{
+    struct host *peer = host_peer(world, host);
+    uint64_t connection = host->child.link_connection;
+
+    if (connection != 0 && peer->child.link_connection == connection &&
+        !world->link.ways[host->index].blocked) {
+        world_at(world, prng_range(prng, 200, 4000),
+                 (struct event){.fn = hear_leaving,
+                                .process = supervisor_process(peer),
+                                .host = peer->index,
+                                .a = connection});
+    }
+}
+
+static void stop_now(struct world *world, struct event *event)
+{
+    struct host *host = &world->hosts[event->host];
+
+    sim_fence_leaving(world, host_peer(world, host));
+    engine_leave(world, host);
+    supervisor_kill(world, host);
+    mend_later(world, host, MEND_SUPERVISOR, duration_us(&world->nemesis.draws[FAULT_STOP]));
+}
+
+/* At once, or when it has been taken out of the ISR; or not quite, or long after. */
+static void stop(struct world *world, struct host *host, struct prng *prng)
+{
+    uint64_t wait_us = 0;
+
+    if (prng_once_in(prng, 2)) {
+        say_leaving(world, host, prng);
+        wait_us = prng_range(prng, 1, prng_once_in(prng, 2) ? 20 : 1000) * MS_US;
+    }
+    world_at(
+        world, wait_us,
+        (struct event){.fn = stop_now, .process = supervisor_process(host), .host = host->index});
+}
+
 static void break_process(struct world *world, enum fault fault, struct prng *prng)
 {
     struct host *host = some_host(world, prng);
@@ -244,10 +297,7 @@ static void break_process(struct world *world, enum fault fault, struct prng *pr
         supervisor_kill(world, host);
         mend_later(world, host, MEND_SUPERVISOR, duration_us(prng));
     } else if (fault == FAULT_STOP && host->supervisor.running) {
-        sim_fence_leaving(world, host_peer(world, host));
-        engine_leave(world, host);
-        supervisor_kill(world, host);
-        mend_later(world, host, MEND_SUPERVISOR, duration_us(prng));
+        stop(world, host, prng);
     } else if (fault == FAULT_POWER && host->powered) {
         host_power_off(world, host);
         mend_later(world, host, MEND_POWER, duration_us(prng));

@@ -269,6 +269,7 @@ void supervisor_start(struct world *world, struct host *host)
     struct failover_options options = {.host = host->number,
                                        .linearizable = !world->manual,
                                        .fences = world->fence,
+                                       .strict = world->strict,
                                        .bias_ms = world->bias_ms,
                                        .start_wait_ms = 400,
                                        .takeover_ms = 1000,

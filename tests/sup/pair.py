@@ -100,15 +100,20 @@ pair {{
     start_wait = 1s
     {pair_extra}
 }}
-arbiter {{
+{self.arbiter_conf()}
+{extra}
+""")
+
+    def arbiter_conf(self):
+        if self.pair.arbiter != "etcd":
+            return f"arbiter {{\n    kind = {self.pair.arbiter}\n}}"
+        return f"""arbiter {{
     kind = etcd
     endpoints = {{"{self.pair.etcd.url}"}}
     certificate = "{self.etcd_certificate}"
     key = "{self.etcd_key}"
     ca = "{self.pair.authority.ca}"
-}}
-{extra}
-""")
+}}"""
 
     def start(self):
         with open(self.path("supervisor.log"), "ab") as log:
@@ -188,9 +193,10 @@ arbiter {{
 
 
 class Pair:
-    """etcd and two hosts; a context manager."""
+    """etcd (it idles where the arbiter is another one) and two hosts; a context manager."""
 
-    def __init__(self):
+    def __init__(self, arbiter="etcd"):
+        self.arbiter = arbiter
         self.scratch = tempfile.TemporaryDirectory()
         self.folder = self.scratch.name
         self.authority = etcd.Authority(self.folder)

@@ -207,7 +207,7 @@ static void child_speaks(struct bench *bench)
         event.u.proposal = (struct failover_proposal){.epoch = bench->granted};
         memset(event.u.proposal.peer_store_id, 'B', REGISTER_ID_SIZE);
     } else if (bench->granted != 0 && below(bench, 3) == 0) {
-        event.type = FAILOVER_EVENT_DRAINED;
+        event.type = below(bench, 2) == 0 ? FAILOVER_EVENT_DRAINED : FAILOVER_EVENT_LEAVES;
     } else if (bench->granted == 0) {
         event = (struct failover_event){.type = FAILOVER_EVENT_TAKE_OVER,
                                         .u.epoch = 1 + below(bench, 30)};
