@@ -155,6 +155,7 @@ say_rejection(struct prose *prose, const struct request *request, const struct o
 static void say_reminder(struct prose *prose, const struct card *card)
 {
     const struct request *request = card->request;
+    bool others;
 
     if (request->state != REQUEST_PENDING || request_is_delayed(request)) {
         prose_add(prose, "\xe2\x8f\xb0 There was a reminder; it is decided by now.");
@@ -166,10 +167,11 @@ static void say_reminder(struct prose *prose, const struct card *card)
     if (card->policy == NULL) {
         return;
     }
+    others = request->clocks.escalated_ms > 0 && story_has_deciders(request, card->policy, true);
     if (story_deciders(prose, request, card->policy, false)) {
-        prose_add(prose, request->clocks.escalated_ms > 0 ? ", " : "");
+        prose_add(prose, others ? ", " : "");
     }
-    if (request->clocks.escalated_ms > 0) {
+    if (others) {
         (void)story_deciders(prose, request, card->policy, true); /* or the others alone */
     }
 }

@@ -103,7 +103,14 @@ static uint64_t asked_users(const struct request *request, const struct policy *
 struct names {
     uint32_t left;
     uint32_t hidden;
+    const char *lead; /* what stands before the first one; NULL: it is said */
 };
+
+static void say_lead(struct prose *prose, struct names *names)
+{
+    prose_add(prose, names->lead == NULL ? "" : names->lead);
+    names->lead = NULL;
+}
 
 /* Returns true when it was named, and says what stands before it. */
 static bool name_one(struct prose *prose, struct names *names, bool first)
@@ -113,6 +120,7 @@ static bool name_one(struct prose *prose, struct names *names, bool first)
         return false;
     }
     names->left--;
+    say_lead(prose, names);
     prose_add(prose, first ? "" : ", ");
     return true;
 }
@@ -160,6 +168,7 @@ static void say_missing_names(struct prose *prose,
             continue;
         }
         if (names->left > 0) {
+            say_lead(prose, names);
             prose_add(prose, first ? "" : "; ");
             prose_add_text(prose, need->need.name, CORE_NAME_SIZE_MAX);
             prose_add(prose, ": ");
@@ -230,11 +239,22 @@ bool story_deciders(struct prose *prose,
     return shown > 0;
 }
 
-/* Of the approvers, who would still help. */
+bool story_has_deciders(const struct request *request, const struct policy *policy, bool escalated)
+{
+    struct crowd crowd = crowd_of(policy, escalated);
+    bool found = crowd.group_count > 0;
+
+    for (uint32_t i = 0; !found && i < crowd.user_count; i++) {
+        found = is_asked(request, policy, crowd.users[i]);
+    }
+    return found;
+}
+
+/* " May decide: @ann, @ben.": of the approvers, who would still help; nothing when nobody would. */
 static void
 say_approvers(struct prose *prose, const struct request *request, const struct policy *policy)
 {
-    struct names names = {.left = STORY_MENTION_COUNT_MAX};
+    struct names names = {.left = STORY_MENTION_COUNT_MAX, .lead = " May decide: "};
     uint64_t asked = asked_users(request, policy);
 
     if (policy->need_count == 0) {
@@ -247,24 +267,20 @@ say_approvers(struct prose *prose, const struct request *request, const struct p
         prose_add_number(prose, names.hidden);
         prose_add(prose, " more");
     }
+    prose_add(prose, names.lead == NULL ? "." : "");
 }
 
 static void
 say_deciders(struct prose *prose, const struct request *request, const struct policy *policy)
 {
-    struct crowd crowd = crowd_of(policy, false);
-    struct crowd others = crowd_of(policy, true);
-
-    if (crowd.group_count + crowd.user_count > 0 && request_is_delayed(request)) {
+    if (!request_is_delayed(request)) {
+        say_approvers(prose, request, policy);
+    } else if (story_has_deciders(request, policy, false)) {
         prose_add(prose, " May stop it: ");
         (void)story_deciders(prose, request, policy, false); /* there is somebody */
         prose_add(prose, ".");
-    } else if (crowd.group_count > 0 || asked_users(request, policy) != 0) {
-        prose_add(prose, " May decide: ");
-        say_approvers(prose, request, policy);
-        prose_add(prose, ".");
     }
-    if (request->clocks.escalated_ms > 0 && others.group_count + others.user_count > 0) {
+    if (request->clocks.escalated_ms > 0 && story_has_deciders(request, policy, true)) {
         prose_add(prose, " Also, since ");
         prose_add_date(prose, request->clocks.escalated_ms);
         prose_add(prose, ": ");

@@ -42,6 +42,8 @@ bool story_deciders(struct prose *prose,
                     const struct request *request,
                     const struct policy *policy,
                     bool escalated);
+/* Would story_deciders say anybody? */
+bool story_has_deciders(const struct request *request, const struct policy *policy, bool escalated);
 
 /* The title as mrkdwn; never nothing. */
 void story_title(struct prose *prose, const struct request *request);

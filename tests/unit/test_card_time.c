@@ -166,6 +166,41 @@ static void only_who_can_still_decide_is_named(void)
     CU_ASSERT_FALSE(has(buf_span(out), "May decide"));
 }
 
+static void no_list_of_people_is_announced_that_is_empty(void)
+{
+    const struct outbox_item reminder = {.id = 4, .at_ms = 1, .kind = AUDIT_REMINDED};
+    AUTO_BUF struct buf *out = NULL;
+    AUTO_JSON struct json *json = NULL;
+    struct err err = ERR_INIT;
+    struct request request;
+    struct policy policy;
+
+    CU_ASSERT_EQUAL_FATAL(buf_new(PRINT_SIZE_MAX, &out, &err), ERR_OK);
+    /* The group's need is filled, and who could fill the other one is the requester. */
+    sample_needs(SAMPLE_PARTIAL, &request, &policy);
+    policy.need_count = request.need_count = 2;
+    policy.needs[1].groups = 0;
+    request.decision_count = 1;
+    request.decisions[0].needs = 1;
+    request.requester = SPAN_LITERAL("U0APR00002");
+    json = show(&request, &policy, NULL, out);
+    CU_ASSERT_PTR_NULL(block_check(json));
+    CU_ASSERT(has(buf_span(out), "security 1 of 1"));
+    CU_ASSERT_FALSE(has(buf_span(out), "May decide"));
+    json_free(json);
+    /* Who was asked then is the requester. */
+    sample_policy(&policy);
+    policy.clocks.escalate_group_count = 0;
+    sample_request(SAMPLE_ESCALATED, &request);
+    request.requester = policy.clocks.escalate_users[0];
+    json = show(&request, &policy, NULL, out);
+    CU_ASSERT(has(buf_span(out), "decide: <!subteam^S0APV00001>, <@U0APR00002>.\\n"));
+    CU_ASSERT_FALSE(has(buf_span(out), "Also, since"));
+    json_free(json);
+    json = show(&request, &policy, &reminder, out);
+    CU_ASSERT(has(buf_span(out), "<!subteam^S0APV00001>, <@U0APR00002>\""));
+}
+
 static void a_card_says_what_serves_now(void)
 {
     AUTO_BUF struct buf *out = NULL;
@@ -195,6 +230,8 @@ static void a_card_says_what_serves_now(void)
 
 UNIT_MAIN("card_time",
           {"only who can still decide is named", only_who_can_still_decide_is_named},
+          {"no list of people is announced that is empty",
+           no_list_of_people_is_announced_that_is_empty},
           {"a card says what serves now", a_card_says_what_serves_now},
           {"an approval that can be stopped says until when and how",
            an_approval_that_can_be_stopped_says_until_when_and_how},
