@@ -63,6 +63,29 @@ bool request_is_of(const struct request *request, struct span user)
            (span_equal(user, request->requester) || span_equal(user, request->asker));
 }
 
+bool request_is_decided_by(const struct request *request, struct span user)
+{
+    for (uint32_t i = 0; i < request->decision_count; i++) {
+        if (span_equal(request->decisions[i].user, user)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool request_is_used_up(const struct request *request, struct span user)
+{
+    for (uint32_t i = 0; i < request->decision_count; i++) {
+        const struct decision *decision = &request->decisions[i];
+
+        if (decision->no_own && decision->behalf_count == 1 &&
+            span_equal(decision->behalfs[0].user, user)) {
+            return true;
+        }
+    }
+    return request_is_decided_by(request, user);
+}
+
 static bool is_person(const struct actor *actor)
 {
     /* Root decides nothing, and a token decides only for the person that it is bound to. */

@@ -47,6 +47,10 @@ bool eligible_is_gone(const struct facts *facts);
 
 /* Is it this person's own: asked by him, or for him? */
 bool request_is_of(const struct request *request, struct span user);
+/* Is one of its decisions this person's? */
+bool request_is_decided_by(const struct request *request, struct span user);
+/* Has he decided, or somebody who could only do so in his place? Then he is not asked again. */
+bool request_is_used_up(const struct request *request, struct span user);
 /* May this person ask at all? REFUSAL_FACTS_UNKNOWN until it is known what he is. Whether a policy
  * takes requests from people is the policy's ask_in_slack. */
 enum refusal eligible_ask(const struct facts *facts);

@@ -5,6 +5,7 @@
  * Never finds out who gets one: slack/people.c does. */
 #include "approvald/service/cards.h"
 
+#include "approvald/core/eligible.h"
 #include "approvald/core/policy.h"
 #include "approvald/service/work.h"
 #include "base/assert.h"
@@ -75,16 +76,6 @@ enum err_code copies_find(struct work *work, const struct request_id *id, struct
     return rc;
 }
 
-static bool has_decided(const struct request *request, struct span user)
-{
-    for (uint32_t i = 0; i < request->decision_count; i++) {
-        if (span_equal(request->decisions[i].user, user)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 enum err_code copies_raise(struct work *work,
                            const struct request *request,
                            const struct approval_effects *effects,
@@ -103,7 +94,7 @@ enum err_code copies_raise(struct work *work,
         if (effects->copies) {
             rc = row_raise(work, request, effects, &raise, audit_seqs);
         }
-        if (rc == ERR_OK && effects->reminds && !has_decided(request, raise.target)) {
+        if (rc == ERR_OK && effects->reminds && !request_is_used_up(request, raise.target)) {
             raise.surface = SURFACE_THREAD;
             raise.audit = effects->remind_audit;
             rc = row_raise(work, request, effects, &raise, audit_seqs);

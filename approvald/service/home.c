@@ -82,16 +82,6 @@ static bool read_one(struct query *query, const struct request_id *id, struct su
     return rc == ERR_OK;
 }
 
-static bool has_decided(const struct request *request, struct span user)
-{
-    for (uint32_t i = 0; i < request->decision_count; i++) {
-        if (span_equal(request->decisions[i].user, user)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Answers. */
 
 static enum err_code say(struct query *query, const struct subject *subject)
@@ -319,7 +309,8 @@ static bool fits_recent(const struct query *query, const struct subject *subject
     struct span user = query->job->home.user;
 
     return subject->request.state != REQUEST_PENDING &&
-           (request_is_of(&subject->request, user) || has_decided(&subject->request, user));
+           (request_is_of(&subject->request, user) ||
+            request_is_decided_by(&subject->request, user));
 }
 
 /* A bit is shared by many, so each is read; half of the reads are left for what is shown. */

@@ -238,16 +238,6 @@ static void on_list(struct inflight *flight, struct span argument)
 
 /* show */
 
-static bool has_decided(const struct request *request, struct span user)
-{
-    for (uint32_t i = 0; i < request->decision_count; i++) {
-        if (span_equal(request->decisions[i].user, user)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* What his right to decide it depends on; groups is the room for the policy's. */
 static struct inbound_about about(const struct inflight *flight,
                                   const struct service_answer *found,
@@ -282,7 +272,7 @@ may_see(struct inflight *flight, const struct service_answer *found, bool *ret_n
     enum refusal refusal;
 
     *ret_need_facts = false;
-    if (request_is_of(found->request, user) || has_decided(found->request, user)) {
+    if (request_is_of(found->request, user) || request_is_decided_by(found->request, user)) {
         return true;
     }
     if (found->policy == NULL) {

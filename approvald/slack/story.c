@@ -65,13 +65,6 @@ void story_asker(struct prose *prose, const struct request *request)
     }
 }
 
-/* Has he decided, or somebody who could only do so in his place? */
-static bool uses_up(const struct decision *decision, struct span user)
-{
-    return span_equal(decision->user, user) || (decision->no_own && decision->behalf_count == 1 &&
-                                                span_equal(decision->behalfs[0].user, user));
-}
-
 /* Who has decided is not asked again, and the requester only where the policy lets him decide; but
  * any of them may stop it. */
 static bool is_asked(const struct request *request, const struct policy *policy, struct span user)
@@ -79,12 +72,8 @@ static bool is_asked(const struct request *request, const struct policy *policy,
     if (request_is_delayed(request)) {
         return true;
     }
-    for (uint32_t i = 0; i < request->decision_count; i++) {
-        if (uses_up(&request->decisions[i], user)) {
-            return false;
-        }
-    }
-    return policy->self_approval || !request_is_of(request, user);
+    return !request_is_used_up(request, user) &&
+           (policy->self_approval || !request_is_of(request, user));
 }
 
 /* Of the policy's users, as bits. */

@@ -4,6 +4,7 @@
  * Owns nothing but its cases and what is known of people; never opens a store itself: the kit
  * does. */
 #include "approvald/core/inbox.h"
+#include "approvald/service/cards.h"
 #include "tests/unit/service_kit.h"
 #include "tests/unit/unit.h"
 
@@ -14,7 +15,9 @@
 #define POLICY                                                                                     \
     "policy a { channel = \"C0CARDS\" approvers = {\"U0ANA\", \"U0CARA\", \"S0OPS\"} quorum = 2\n" \
     "  delegation = true recheck = strict }\n"                                                     \
-    "policy plain { approvers = {\"U0ANA\"} }"
+    "policy plain { approvers = {\"U0ANA\"} }\n"                                                   \
+    "policy told { approvers = {\"U0ANA\", \"U0CARA\", \"U0EVE\"} quorum = 2 delegation = true\n"  \
+    "  direct_approvers = true expires_after = 1h remind_before = 10m }"
 
 /* Everybody is a member of the workspace, but for these. */
 struct people {
@@ -294,6 +297,41 @@ static void a_claim_looks_at_both_again(void)
     service_kit_close(&bench.kit);
 }
 
+static bool is_reminded(const struct kit_rows *rows, const char *user)
+{
+    for (size_t i = 0; i < rows->count; i++) {
+        if (rows->rows[i].surface == SURFACE_THREAD && strcmp(rows->rows[i].target, user) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void whose_part_is_decided_is_not_reminded(void)
+{
+    const struct span users[] = {SPAN_LITERAL("U0ANA"), SPAN_LITERAL("U0CARA")};
+    struct kit_answer given = {.done = false};
+    struct err err = ERR_INIT;
+    struct bench bench;
+    struct kit_answer made;
+    struct kit_rows rows;
+
+    open(&bench);
+    made = kit_create(&bench.kit, "told", "");
+    CU_ASSERT_EQUAL(delegate(&bench, &kit_root, "U0ANA", "U0BEN", 0, 2, NULL).rc, ERR_OK);
+    CU_ASSERT_EQUAL_FATAL(
+        service_cards_give(bench.kit.service, &made.id, users, 2, kit_on_done, &given, &err),
+        ERR_OK);
+    service_kit_wait(&bench.kit, &given.done);
+    CU_ASSERT_EQUAL(approve(&bench, &made.id, "U0BEN").decision_count, 1);
+    service_kit_pass(&bench.kit, 50 * CORE_MINUTE_MS);
+    service_kit_tick(&bench.kit);
+    rows = kit_owed(&bench.kit, &made.id, false);
+    CU_ASSERT(is_reminded(&rows, "U0CARA"));
+    CU_ASSERT_FALSE(is_reminded(&rows, "U0ANA"));
+    service_kit_close(&bench.kit);
+}
+
 UNIT_MAIN("service_delegation",
           {"a substitute decides in the time of his delegation alone",
            a_substitute_decides_in_the_time_of_his_delegation_alone},
@@ -308,4 +346,5 @@ UNIT_MAIN("service_delegation",
           {"a repeated event makes one", a_repeated_event_makes_one},
           {"who is stood in for must be known and a member",
            who_is_stood_in_for_must_be_known_and_a_member},
-          {"a claim looks at both again", a_claim_looks_at_both_again})
+          {"a claim looks at both again", a_claim_looks_at_both_again},
+          {"whose part is decided is not reminded", whose_part_is_decided_is_not_reminded})
