@@ -127,6 +127,7 @@ give_one(struct work *work, const struct request *request, struct copies *copies
     }
     add_copy(copies, target);
     outbox_raise(&row, request->revision, work->now_ms);
+    work->job->changed = true;
     return work_row_put(work, &row, where);
 }
 
@@ -147,7 +148,6 @@ static enum err_code give_run(struct work *work)
     for (uint32_t i = 0; rc == ERR_OK && i < wanted->count; i++) {
         rc = give_one(work, &subject.request, &copies, wanted->users[i]);
     }
-    work->job->changed = rc == ERR_OK;
     return rc;
 }
 
