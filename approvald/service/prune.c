@@ -10,10 +10,16 @@
 #include "base/pack.h"
 #include "storage/storage.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* Keys found by a scan, deleted after it. A few pages of them make a job. */
 #define BATCH_COUNT_MAX 64
+static_assert(
+    SERVICE_WORK_COUNT_MAX / 2 + 2 * BATCH_COUNT_MAX <= SERVICE_WORK_COUNT_MAX,
+    "behind the deadlines (tick.c) and the events there is room for some rows: each piece "
+    "comes further than the last one");
+static_assert(SERVICE_PRUNE_COUNT_MAX > 1, "a piece looks beyond where the last one stopped");
 
 #define PRUNE_EVERY_MS CORE_MINUTE_MS
 #define CLOCK_KEY      "prune_clock"
@@ -27,7 +33,8 @@ struct batch {
     bool full;                   /* there may be more */
     const uint8_t *bound;        /* keys below this … */
     size_t bound_size;           /* … are found */
-    const struct request_id *id; /* or those of this request */
+    const struct request_id *id; /* or those of this request ... */
+    struct key after;            /* ... behind this one; empty: from its first one */
 };
 
 static void batch_add(struct batch *batch, struct span key)
@@ -43,6 +50,9 @@ static bool visit_key(void *arg, struct span key, struct span value)
     struct batch *batch = arg;
 
     (void)value; /* only the keys matter */
+    if (batch->after.size > 0 && span_equal(key, key_span(&batch->after))) {
+        return true;
+    }
     if (batch->id != NULL && !key_is_of_request(key, batch->id)) {
         return false;
     }
@@ -80,32 +90,60 @@ static enum err_code prune_events(struct work *work, uint64_t now_ms, bool *ret_
     return rc == ERR_OK ? delete_batch(work, TABLE_EVENTS, &batch) : rc;
 }
 
-static enum err_code prune_rows(struct work *work, enum table table, const struct request_id *id)
+/* One batch of rows; the next one begins behind it, for a scan still finds what was deleted. */
+static enum err_code prune_some_rows(struct work *work, enum table table, struct batch *batch)
 {
     struct counts *counts = &work->writer->state.counts;
-    struct batch batch = {.id = id};
-    struct key from = key_request(id);
+    struct key from = batch->after.size > 0 ? batch->after : key_request(batch->id);
     enum err_code rc;
 
-    rc = storage_scan(work->txn, (uint8_t)table, key_span(&from), false, visit_key, &batch,
+    batch->count = 0;
+    batch->full = false;
+    rc = storage_scan(work->txn, (uint8_t)table, key_span(&from), false, visit_key, batch,
                       work->err);
     if (rc != ERR_OK) {
         return rc;
     }
     if (table == TABLE_OWED) {
-        counts->owed -= batch.count < counts->owed ? batch.count : counts->owed;
+        counts->owed -= batch->count < counts->owed ? batch->count : counts->owed;
     } else if (table == TABLE_DEAD) {
-        counts->dead -= batch.count < counts->dead ? batch.count : counts->dead;
+        counts->dead -= batch->count < counts->dead ? batch->count : counts->dead;
     }
-    return delete_batch(work, table, &batch);
+    if (batch->count > 0) {
+        batch->after = batch->keys[batch->count - 1];
+    }
+    return delete_batch(work, table, batch);
 }
 
-static enum err_code prune_request(struct work *work, const struct request *request)
+/* *ret_whole: none is left. Else there are so many that the next piece goes on. */
+static enum err_code
+prune_rows(struct work *work, enum table table, const struct request_id *id, bool *ret_whole)
+{
+    struct batch batch = {.id = id, .full = true};
+    enum err_code rc = ERR_OK;
+
+    while (rc == ERR_OK && batch.full && work->put_count < SERVICE_WORK_COUNT_MAX) {
+        rc = prune_some_rows(work, table, &batch);
+    }
+    *ret_whole = !batch.full;
+    return rc;
+}
+
+/* Its rows first: nothing would lead to those that are left when it is gone. */
+static enum err_code
+prune_request(struct work *work, const struct request *request, bool *ret_whole)
 {
     static const enum table tables[] = {TABLE_OWED, TABLE_SETTLED, TABLE_DEAD};
     struct counts *counts = &work->writer->state.counts;
-    enum err_code rc;
+    enum err_code rc = ERR_OK;
 
+    *ret_whole = true;
+    for (size_t i = 0; rc == ERR_OK && *ret_whole && i < sizeof tables / sizeof tables[0]; i++) {
+        rc = prune_rows(work, tables[i], &request->id, ret_whole);
+    }
+    if (rc != ERR_OK || !*ret_whole) {
+        return rc;
+    }
     rc = work_delete(work, TABLE_REQUESTS, key_request(&request->id));
     if (rc == ERR_OK && request->key_hash.size > 0) {
         rc = work_delete(work, TABLE_INTENTS, key_text(request->key_hash));
@@ -113,9 +151,6 @@ static enum err_code prune_request(struct work *work, const struct request *requ
     if (rc == ERR_OK && approval_deadline_ms(request) != UINT64_MAX) {
         rc = work_delete(work, TABLE_DEADLINES,
                          key_deadline(approval_deadline_ms(request), &request->id));
-    }
-    for (size_t i = 0; rc == ERR_OK && i < sizeof tables / sizeof tables[0]; i++) {
-        rc = prune_rows(work, tables[i], &request->id);
     }
     counts->stored -= counts->stored > 0 ? 1 : 0;
     return rc;
@@ -172,16 +207,20 @@ static enum err_code delete_requests(struct work *work, struct found_requests *f
 {
     struct request request;
     enum err_code rc = ERR_OK;
+    bool whole = true;
 
     for (size_t i = 0; rc == ERR_OK && i < found->count; i++) {
         rc = codec_request_decode(found->values[i], &request, work->err);
-        if (rc == ERR_OK && work->put_count >= SERVICE_WORK_COUNT_MAX) {
+        if (rc == ERR_OK) {
+            whole = false;
+        }
+        if (rc == ERR_OK && work->put_count < SERVICE_WORK_COUNT_MAX) {
+            rc = prune_request(work, &request, &whole);
+        }
+        if (rc == ERR_OK && !whole) {
             found->last = request.id; /* the next piece begins here */
             found->stopped = true;
             return ERR_OK;
-        }
-        if (rc == ERR_OK) {
-            rc = prune_request(work, &request);
         }
     }
     return rc;

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_service_prune.c: proves that a wall clock that jumps ahead prunes nothing, through service.h
- * on a real store.
+/* test_service_prune.c: proves that a wall clock that jumps ahead prunes nothing, and that
+ * nothing is left of what is pruned, through service.h on a real store.
  * Owns nothing but its cases. Never looks inside the service. */
+#include "approvald/service/cards.h"
+#include "approvald/service/limits.h"
 #include "base/metrics.h"
 #include "tests/unit/service_kit.h"
 #include "tests/unit/unit.h"
 
+#include <stdio.h>
+
 #define POLICIES                                                                                   \
     "policy deploy { channel = \"C0CARDS\" approvers = {\"U0ANN\"} }\n"                            \
+    "policy told { channel = \"C0CARDS\" approvers = {\"S0MANY\"} direct_approvers = true\n"       \
+    "  expires_after = 1h remind_before = 10m }\n"                                                 \
     "retention { requests = 2d audit = 3d }"
 #define HOUR_MS  (60 * CORE_MINUTE_MS)
 #define JUMP_MS  (int64_t)(100 * CORE_DAY_MS)
@@ -104,10 +110,84 @@ static void a_jump_is_believed_in_the_end_and_a_restart_does_not_begin_anew(void
     service_kit_close(&kit);
 }
 
+/* Twenty more people get a copy. */
+static void give(struct service_kit *kit, const struct request_id *id, uint32_t first)
+{
+    struct kit_answer answer = {.done = false};
+    struct err err = ERR_INIT;
+    char names[CORE_DIRECT_COUNT_MAX][8];
+    struct span users[CORE_DIRECT_COUNT_MAX];
+
+    for (uint32_t i = 0; i < CORE_DIRECT_COUNT_MAX; i++) {
+        (void)snprintf(names[i], sizeof names[i], "U0P%u", first + i);
+        users[i] = span_text(names[i]);
+    }
+    CU_ASSERT_EQUAL_FATAL(service_cards_give(kit->service, id, users, CORE_DIRECT_COUNT_MAX,
+                                             kit_on_done, &answer, &err),
+                          ERR_OK);
+    service_kit_wait(kit, &answer.done);
+}
+
+static void with_a_request_goes_all_that_was_owed_about_it(void)
+{
+    struct service_kit kit;
+    struct request_id old = open_with_ended(&kit);
+    struct kit_answer made = kit_create(&kit, "told", "");
+    struct kit_answer other;
+
+    give(&kit, &made.id, 0);
+    give(&kit, &made.id, CORE_DIRECT_COUNT_MAX);
+    tick_after(&kit, 50 * CORE_MINUTE_MS); /* and each is reminded */
+    CU_ASSERT(service_outbox_depth(kit.service) > 2 * CORE_COPY_COUNT_MAX);
+    CU_ASSERT_EQUAL(kit_cancel(&kit, &made.id).rc, ERR_OK);
+    tick_after(&kit, CORE_DAY_MS);
+    other = kit_create(&kit, "deploy", "other"); /* what is owed about it stays */
+    tick_after(&kit, CORE_DAY_MS);
+    tick_after(&kit, CORE_MINUTE_MS);
+    CU_ASSERT_FALSE(is_there(&kit, &old));
+    CU_ASSERT_FALSE(is_there(&kit, &made.id));
+    CU_ASSERT(is_there(&kit, &other.id));
+    CU_ASSERT_EQUAL(service_outbox_depth(kit.service), kit_owed(&kit, &other.id, false).count);
+    service_kit_close(&kit);
+}
+
+/* Everybody pressed who may not: more answers are owed than one piece of the work deletes. */
+static void what_is_too_much_for_one_piece_is_pruned_in_several(void)
+{
+    struct service_kit kit;
+    struct kit_answer made;
+
+    service_kit_open(&kit);
+    CU_ASSERT_EQUAL_FATAL(kit_apply(&kit, POLICIES, false, false).rc, ERR_OK);
+    made = kit_create(&kit, "deploy", "");
+    for (uint32_t i = 0; i < 3 * SERVICE_WORK_COUNT_MAX / 2; i++) {
+        struct service_decide press;
+        char user[16];
+
+        (void)snprintf(user, sizeof user, "U0P%u", i);
+        press = kit_press(&made.id, user, VERDICT_APPROVE, user);
+        CU_ASSERT_EQUAL(kit_decide(&kit, &press).refusal, REFUSAL_NOT_APPROVER);
+    }
+    CU_ASSERT(service_outbox_depth(kit.service) > SERVICE_WORK_COUNT_MAX);
+    CU_ASSERT_EQUAL(kit_cancel(&kit, &made.id).rc, ERR_OK);
+    service_kit_tick(&kit);
+    tick_after(&kit, CORE_DAY_MS);
+    CU_ASSERT(is_there(&kit, &made.id));
+    tick_after(&kit, CORE_DAY_MS);
+    tick_after(&kit, CORE_MINUTE_MS);
+    CU_ASSERT_FALSE(is_there(&kit, &made.id));
+    CU_ASSERT_EQUAL(service_outbox_depth(kit.service), 0);
+    service_kit_close(&kit);
+}
+
 UNIT_MAIN("service_prune",
           {"a jump prunes nothing and the right time goes on",
            a_jump_prunes_nothing_and_the_right_time_goes_on},
           {"a clock that is wrong at the start prunes nothing",
            a_clock_that_is_wrong_at_the_start_prunes_nothing},
           {"a jump is believed in the end and a restart does not begin anew",
-           a_jump_is_believed_in_the_end_and_a_restart_does_not_begin_anew})
+           a_jump_is_believed_in_the_end_and_a_restart_does_not_begin_anew},
+          {"with a request goes all that was owed about it",
+           with_a_request_goes_all_that_was_owed_about_it},
+          {"what is too much for one piece is pruned in several",
+           what_is_too_much_for_one_piece_is_pruned_in_several})
