@@ -13,6 +13,7 @@ struct delivery {
     const struct request *request; /* NULL: no longer stored */
     const struct policy *policy;   /* NULL with it */
     enum service_copies copies;
+    uint64_t now_ms;           /* wall */
     uint32_t substitute_count; /* who stand in now for people of the policy */
     struct span substitutes[CORE_POLICY_USER_COUNT_MAX];
 };
@@ -20,6 +21,7 @@ struct delivery {
 struct delivery_result {
     struct service_outcome outcome; /* spans are valid during the callback */
     uint64_t retry_ms; /* the other side asked to be left alone for so long; 0: it did not */
+    uint64_t rest_ms;  /* this row need not be tried again for so long; 0: as the outbox says */
 };
 
 typedef void delivery_done_fn(void *arg, const struct delivery_result *result);

@@ -142,7 +142,9 @@
 #define SLACK_MESSAGE_SIZE_MAX       (96UL * 1024) /* bytes of one message as JSON, at its longest */
 #define SLACK_RECONCILE_PAGE_COUNT   200           /* messages per page: Slack's advice */
 #define SLACK_RECONCILE_PAGES_MAX    10 /* 2,000 messages since the request: a busy channel's day */
-#define SLACK_RECONCILE_MARGIN_MS    60000 /* clocks of ours and Slack's may differ */
+#define SLACK_RECONCILE_MARGIN_MS    60000  /* clocks of ours and Slack's may differ */
+#define SLACK_RECONCILE_AGAIN_MS     120000 /* eight looks in that time, of two calls each */
+#define SLACK_RECONCILE_LATE_MS      960000 /* so late it comes: SLACK_CHECK_AGAIN_COUNT */
 
 /* Sender: which change goes when. */
 #define SLACK_SEND_CHANGE_COUNT_MAX 4 /* calls for changes at once, when their rate is used up */

@@ -37,6 +37,7 @@ static void finish(struct post *post, enum outbox_result result, const char *err
     }
     answer.outcome.error = span_text(error);
     answer.retry_ms = post->retry_ms;
+    answer.rest_ms = post->rest_ms;
     done(arg, &answer);
     post_free(post);
 }
@@ -284,15 +285,45 @@ static enum err_code send(struct post *post, enum post_step step, struct err *er
     return webapi_call(post->poster->webapi, &call, on_answer, post, err);
 }
 
-/* Nothing of an earlier attempt is there, or can be found. */
+/* A copy that may be there, of a request that has ended, is only looked for. */
+static void look_again(struct post *post, const char *error)
+{
+    post->rest_ms = SLACK_RECONCILE_AGAIN_MS;
+    finish(post, OUTBOX_UNKNOWN, error);
+}
+
+/* Nothing of an earlier attempt is there. Who was not asked is not told how it ended. */
 static void post_anew(struct post *post)
 {
-    post->doubtful = false;
-    if (post->copy && post->ended) {
-        finish(post, OUTBOX_DROP, ""); /* who was not asked is not told how it ended */
-    } else {
+    if (!post->copy || !post->ended) {
+        post->doubtful = false;
         step_or_finish(post, STEP_POST);
+    } else if (post->young) {
+        look_again(post, "it is looked whether it arrives late");
+    } else {
+        finish(post, OUTBOX_DROP, "");
     }
+}
+
+/* It cannot be looked for. A second message does less harm than none; but no message says how a
+ * request ended of which nobody may have been told, and one that is there would go on asking. */
+static void go_blind(struct post *post, struct span error)
+{
+    char text[POST_ERROR_SIZE];
+
+    if (!post->copy || !post->ended) {
+        post->doubtful = false;
+        step_or_finish(post, STEP_POST);
+        return;
+    }
+    if (sendfate_of(TRY_POST, WEBAPI_PERMANENT, error) == FATE_DROP) {
+        finish(post, OUTBOX_DROP, ""); /* nobody reads it */
+        return;
+    }
+    (void)snprintf(text, sizeof text, "could not look whether it was posted: %.*s: %s",
+                   SPAN_ARGS(error),
+                   sendfate_advice(error, span_text(post->target))); /* cut at worst */
+    look_again(post, text);
 }
 
 /* The search for an earlier copy has ended. */
@@ -320,12 +351,13 @@ static void on_searched(void *arg, enum reconcile_result result, struct span ts,
                                           "after an outage; both copies work"));
         }
         poster->blind_told = true;
-        break;
+        go_blind(post, error);
+        return;
     case RECONCILE_ABSENT:
         metric_add(poster->absent, 1);
-        break;
+        post_anew(post);
+        return;
     }
-    post_anew(post);
 }
 
 static enum err_code search(struct post *post, struct err *err)
@@ -353,7 +385,7 @@ static void on_opened(void *arg, const struct webapi_answer *answer)
     struct err err = ERR_INIT;
 
     if (answer->outcome == WEBAPI_PERMANENT) { /* the post itself will say what is wrong */
-        post_anew(post);
+        go_blind(post, answer->error);
         return;
     }
     if (answer->outcome != WEBAPI_OK) {
@@ -474,6 +506,9 @@ static void take_row(struct post *post, const struct delivery *delivery)
     }
     post->copy = row->surface == SURFACE_CARD && slack_user_is_valid(row->target);
     post->ended = delivery->request != NULL && delivery->request->state != REQUEST_PENDING;
+    /* No copy is posted after the end. */
+    post->young =
+        post->ended && delivery->now_ms < delivery->request->ended_ms + SLACK_RECONCILE_LATE_MS;
     if (row->surface == SURFACE_CARD && !post->copy && post->channel[0] == '\0') {
         (void)take(post->channel, sizeof post->channel, row->target);
     }

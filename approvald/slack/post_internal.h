@@ -34,6 +34,7 @@ struct post {
     bool doubtful; /* an earlier attempt may have happened and was not looked for yet */
     bool copy;     /* a card in a person's direct messages */
     bool ended;    /* the request has: such a copy is not posted any more */
+    bool young;    /* lately: what an earlier attempt posted may still arrive */
     bool sought;   /* who has a copy of this card is being found out */
     uint32_t revision;
     uint32_t item_id;
@@ -45,6 +46,7 @@ struct post {
     char thread[SLACK_TS_SIZE_MAX + 1]; /* reply there; or "" */
     char error[POST_ERROR_SIZE];        /* of the card, while approvers are told */
     uint32_t retry_ms;                  /* Slack's wish */
+    uint32_t rest_ms;                   /* ours, for this message */
     uint32_t rescue_count;
     uint32_t rescue_next;
     uint32_t rescue_sent;

@@ -160,7 +160,7 @@ static void on_ended(void *arg, enum err_code rc, const struct err *err)
 static void hold_after(struct sender_job *job, const struct delivery_result *result)
 {
     bool level = outbox_is_level(job->row->key.surface) && job->row->key.surface != SURFACE_PEOPLE;
-    uint64_t hold_ms = result->retry_ms;
+    uint64_t hold_ms = result->retry_ms > result->rest_ms ? result->retry_ms : result->rest_ms;
 
     if (result->outcome.result == OUTBOX_SENT && level && result->outcome.revision > 0) {
         hold_ms = SLACK_SEND_SPACING_MS;
@@ -230,14 +230,15 @@ static void on_attempt(struct sender_job *job, const struct service_attempt *att
                                 .card = attempt->card,
                                 .request = attempt->request,
                                 .policy = attempt->policy,
-                                .copies = attempt->copies};
+                                .copies = attempt->copies,
+                                .now_ms = wall_ms(sender)};
     struct delivery_result result;
     struct err failure = ERR_INIT;
     enum err_code rc;
 
     job->owed_ms = row->owed_ms;
     job->ended = attempt->request != NULL && attempt->request->state != REQUEST_PENDING;
-    if (sendfate_settled(&delivery, wall_ms(sender), &result)) {
+    if (sendfate_settled(&delivery, &result)) {
         on_delivered(job, &result);
         return;
     }

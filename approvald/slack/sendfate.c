@@ -170,9 +170,7 @@ static bool is_over(const struct delivery *delivery)
     return false;
 }
 
-bool sendfate_settled(const struct delivery *delivery,
-                      uint64_t now_ms,
-                      struct delivery_result *ret_result)
+bool sendfate_settled(const struct delivery *delivery, struct delivery_result *ret_result)
 {
     const struct outbox_row *row = delivery->row;
     bool unposted = delivery->card == NULL || delivery->card->ts.size == 0;
@@ -192,7 +190,7 @@ bool sendfate_settled(const struct delivery *delivery,
     }
     if (row->surface == SURFACE_NOTICE) {
         ASSERT(row->item_count > 0);
-        if (now_ms <= row->items[0].at_ms + SLACK_NOTICE_FRESH_MS) {
+        if (delivery->now_ms <= row->items[0].at_ms + SLACK_NOTICE_FRESH_MS) {
             return false;
         }
         *ret_result = (struct delivery_result){

@@ -34,8 +34,6 @@ const char *sendfate_advice(struct span error, struct span target);
 
 /* The result of an attempt that needs no call: a notice that is too old, a reply whose card is not
  * posted, a request that is no longer stored. False: it has to be sent. */
-bool sendfate_settled(const struct delivery *delivery,
-                      uint64_t now_ms,
-                      struct delivery_result *ret_result);
+bool sendfate_settled(const struct delivery *delivery, struct delivery_result *ret_result);
 
 #endif
