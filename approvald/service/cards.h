@@ -86,7 +86,8 @@ enum err_code service_cards_give(struct service *service,
 enum service_doubt {
     SERVICE_DOUBT_WRONG, /* a message of ours is gone, or somebody pressed one that is out of date
                           */
-    SERVICE_DOUBT_LATE   /* nobody knows what became of a call about a card: it may arrive later */
+    SERVICE_DOUBT_LATE   /* nobody knows what became of a call about a card that got out: it may
+                            arrive later */
 };
 
 /* Called on the loop: there may be more of the kind. One listener. */

@@ -135,6 +135,7 @@ struct row_job {
     struct service_row_key key;
     enum service_copies copies;    /* begin */
     struct outbox_outcome outcome; /* end; spans point to the job's copies */
+    bool away;                     /* end */
     struct actor actor;            /* replay */
 };
 static_assert(sizeof(struct row_job) <= JOB_BLOCK_SIZE, "a job must fit in its block");
@@ -370,8 +371,7 @@ static void end_answer(struct job *base, enum err_code rc, const struct err *err
 
     if (rc == ERR_OK && job->outcome.result == OUTBOX_LOST) {
         service_doubted(base->service, SERVICE_DOUBT_WRONG);
-    } else if (rc == ERR_OK && job->outcome.result == OUTBOX_UNKNOWN &&
-               job->key.surface == SURFACE_CARD) {
+    } else if (job->away && job->key.surface == SURFACE_CARD) { /* stored or not, it may come */
         service_doubted(base->service, SERVICE_DOUBT_LATE);
     }
     done_job_answer(base, rc, err);
@@ -394,6 +394,7 @@ enum err_code service_outbox_end(struct service *service,
     }
     job->base.done = done;
     job->base.job.arg = arg;
+    job->away = outcome->result == OUTBOX_UNKNOWN && outcome->away;
     job->outcome = (struct outbox_outcome){.result = outcome->result,
                                            .revision = outcome->revision,
                                            .item_id = outcome->item_id,

@@ -389,6 +389,7 @@ struct service_outcome {
     struct span channel; /* where Slack put it; empty: unchanged */
     struct span ts;
     struct span error; /* for the admin; empty when sent */
+    bool away;         /* of OUTBOX_UNKNOWN: a call of this attempt got out and may arrive later */
 };
 enum err_code service_outbox_end(struct service *service,
                                  const struct service_row_key *key,

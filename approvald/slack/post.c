@@ -25,8 +25,10 @@ static void finish(struct post *post, enum outbox_result result, const char *err
 {
     delivery_done_fn *done = post->done;
     void *arg = post->arg;
-    struct delivery_result answer = {
-        .outcome = {.result = result, .revision = post->revision, .item_id = post->item_id}};
+    struct delivery_result answer = {.outcome = {.result = result,
+                                                 .revision = post->revision,
+                                                 .item_id = post->item_id,
+                                                 .away = post->away}};
 
     if (result == OUTBOX_RETRY && post->doubtful) {
         answer.outcome.result = OUTBOX_UNKNOWN; /* the earlier attempt is still open */
@@ -70,6 +72,7 @@ static void posted(struct post *post, const struct webapi_answer *answer)
 
     if (kept && (!take(post->channel, sizeof post->channel, json_text(answer->json, "channel")) ||
                  !take(post->ts, sizeof post->ts, json_text(answer->json, "ts")))) {
+        post->away = true;
         finish(post, OUTBOX_UNKNOWN, "Slack's answer does not say where the message is");
         return;
     }
@@ -184,6 +187,7 @@ static void on_answer(void *arg, const struct webapi_answer *answer)
         failed(post, OUTBOX_RETRY, answer);
         break;
     case FATE_UNKNOWN:
+        post->away = true;
         failed(post, OUTBOX_UNKNOWN, answer);
         break;
     case FATE_LOST:

@@ -35,6 +35,7 @@ static struct service {
     size_t look_max; /* requests shown at once; 0: as many as the service shows */
     size_t look_count;
     size_t page_count;
+    size_t away_count;
 } fake;
 
 /* A call that is answered on the loop. */
@@ -69,6 +70,11 @@ void fake_outbox_state(const struct request *request, const struct policy *polic
 {
     fake.request = *request;
     fake.policy = *policy;
+}
+
+size_t fake_outbox_away(void)
+{
+    return fake.away_count;
 }
 
 void fake_outbox_refuse(enum err_code rc)
@@ -335,6 +341,7 @@ static void answer_end(const struct answer *answer)
         return;
     }
     ASSERT(row != NULL);
+    fake.away_count += answer->outcome.away ? 1 : 0;
     (void)outbox_end(&row->row, &outcome, clock_wall_ms(fake.clock), &died); /* rows stay here */
     set_place(row, row->row.channel, row->row.ts);
     memcpy(row->error, answer->error, sizeof row->error);

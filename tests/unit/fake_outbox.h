@@ -39,6 +39,8 @@ void fake_outbox_settle(uint32_t number, enum surface surface, const char *targe
 void fake_outbox_replay(uint32_t number, enum surface surface, const char *target);
 /* Says that the request changed, as a commit would. */
 void fake_outbox_touch(uint32_t number);
+/* Attempts of which a call got out, and nobody knows what became of it. */
+size_t fake_outbox_away(void);
 /* The next begins and ends are refused so. */
 void fake_outbox_refuse(enum err_code rc);
 /* A look shows this many requests at most (0: all that are asked for), as when rows are many. */

@@ -66,6 +66,9 @@ static void a_copy_of_unknown_fate_is_looked_for_with_its_person(void)
     setup(&bench);
     bench_answer_status(&bench, "chat.postMessage", 503, "");
     bench_pass(&bench, 2000);
+    bench_answer_status(&bench, "conversations.open", 503, "");
+    CU_ASSERT_EQUAL(fake_outbox_away(), 1);
+    bench_pass(&bench, 3000);
     CU_ASSERT(bench_last_says("conversations.open", "{\"users\":\"" ANA "\"}"));
     bench_answer(&bench, "conversations.open", OPENED);
     CU_ASSERT(bench_last_says("conversations.history", "channel=D0APR00001"));
@@ -108,6 +111,7 @@ static void what_may_have_been_posted_is_looked_for_when_it_has_ended(void)
     bench_answer(&bench, "conversations.open", OPENED);
     bench_answer(&bench, "conversations.history", NONE);
     CU_ASSERT(outbox_is_owed(copy_row()) && copy_row()->attempted);
+    CU_ASSERT_EQUAL(fake_outbox_away(), 1); /* the post, and not the look */
     bench_pass(&bench, SLACK_RECONCILE_AGAIN_MS - 5000);
     CU_ASSERT_EQUAL(bench_calls("conversations."), 2); /* Slack takes few of them */
     bench_pass(&bench, 5000);

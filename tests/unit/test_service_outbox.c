@@ -3,6 +3,7 @@
  * Owns nothing but its cases. Never looks inside the service. */
 #include "approvald/core/audit.h"
 #include "approvald/core/request_id.h"
+#include "approvald/service/cards.h"
 #include "storage/storage.h"
 #include "tests/unit/service_kit.h"
 #include "tests/unit/unit.h"
@@ -349,6 +350,30 @@ static void a_look_that_is_full_shows_whole_requests_only(void)
     service_kit_close(&kit);
 }
 
+static void on_doubted(void *arg, enum service_doubt doubt)
+{
+    *(uint32_t *)arg += doubt == SERVICE_DOUBT_LATE ? 1 : 0;
+}
+
+static void only_a_call_that_got_out_may_arrive_late(void)
+{
+    struct service_kit kit;
+    struct kit_answer made = open_with_request(&kit);
+    struct service_row_key key = kit_key(&made.id, SURFACE_CARD, "C0CARDS");
+    struct service_outcome unknown = {.result = OUTBOX_UNKNOWN, .error = SPAN_LITERAL("no look")};
+    uint32_t late = 0;
+
+    service_cards_listen(kit.service, on_doubted, &late);
+    CU_ASSERT_EQUAL(kit_begin(&kit, &key).rc, ERR_OK);
+    CU_ASSERT_EQUAL(kit_end(&kit, &key, &unknown), ERR_OK);
+    CU_ASSERT_EQUAL(late, 0);
+    unknown.away = true;
+    CU_ASSERT_EQUAL(kit_begin(&kit, &key).rc, ERR_OK);
+    CU_ASSERT_EQUAL(kit_end(&kit, &key, &unknown), ERR_OK);
+    CU_ASSERT_EQUAL(late, 1);
+    service_kit_close(&kit);
+}
+
 UNIT_MAIN("service_outbox",
           {"a new request owes its card alone", a_new_request_owes_its_card_alone},
           {"an outcome owes card, thread, direct and webhook",
@@ -367,4 +392,5 @@ UNIT_MAIN("service_outbox",
            one_look_shows_several_requests_each_as_it_is},
           {"a look that is full shows whole requests only",
            a_look_that_is_full_shows_whole_requests_only},
-          {"a damaged row does not hide the others", a_damaged_row_does_not_hide_the_others})
+          {"a damaged row does not hide the others", a_damaged_row_does_not_hide_the_others},
+          {"only a call that got out may arrive late", only_a_call_that_got_out_may_arrive_late})
