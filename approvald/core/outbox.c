@@ -4,6 +4,7 @@
  * Never calls anybody, never stores, never reads a clock or draws randomness. */
 #include "approvald/core/outbox.h"
 
+#include "approvald/core/policy.h"
 #include "base/assert.h"
 
 #include <string.h>
@@ -25,6 +26,11 @@ bool outbox_is_level(enum surface surface)
         return false;
     }
     return false;
+}
+
+bool outbox_is_copy(const struct outbox_row *row)
+{
+    return row->surface == SURFACE_CARD && slack_user_is_valid(row->target);
 }
 
 void outbox_init(struct outbox_row *row,

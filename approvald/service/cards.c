@@ -4,7 +4,6 @@
  * Never looks at Slack, never sends: the sender does, because the row is owed again. */
 #include "approvald/service/cards.h"
 
-#include "approvald/core/policy.h"
 #include "approvald/core/request_id.h"
 #include "approvald/service/answer.h"
 #include "base/assert.h"
@@ -94,8 +93,8 @@ static bool visit_row(void *arg, struct span key, struct span value)
         return false;
     }
     if (codec_row_decode(value, &row, NULL) != ERR_OK || row.surface != SURFACE_CARD ||
-        slack_user_is_valid(row.target) != visit->direct ||
-        row.channel.size > CORE_SLACK_ID_SIZE_MAX || row.ts.size > CORE_SLACK_TS_SIZE_MAX) {
+        outbox_is_copy(&row) != visit->direct || row.channel.size > CORE_SLACK_ID_SIZE_MAX ||
+        row.ts.size > CORE_SLACK_TS_SIZE_MAX) {
         return true; /* nothing that could be compared */
     }
     visit->count++;

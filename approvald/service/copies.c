@@ -52,8 +52,7 @@ static bool visit_copy(void *arg, struct span key, struct span value)
     if (codec_row_decode(value, &row, NULL) != ERR_OK) {
         return true; /* one damaged row must not keep all others from being shown */
     }
-    if (row.surface == SURFACE_CARD && slack_user_is_valid(row.target) &&
-        !has_copy(visit->copies, row.target)) {
+    if (outbox_is_copy(&row) && !has_copy(visit->copies, row.target)) {
         add_copy(visit->copies, row.target);
     }
     return row.surface == SURFACE_CARD;

@@ -4,7 +4,6 @@
  * Never calls anybody, never decides what a result means: core/outbox.h does. */
 #include "approvald/service/answer.h"
 
-#include "approvald/core/policy.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "storage/storage.h"
@@ -189,7 +188,7 @@ look_for_copies(struct work *work, const struct outbox_row *row, const struct su
     enum err_code rc;
 
     *copies = SERVICE_COPIES_NONE;
-    if (row->surface != SURFACE_CARD || slack_user_is_valid(row->target) || row->ts.size > 0 ||
+    if (row->surface != SURFACE_CARD || outbox_is_copy(row) || row->ts.size > 0 ||
         !subject->policy.direct_approvers) {
         return ERR_OK;
     }

@@ -299,7 +299,7 @@ static void look_again(struct post *post, const char *error)
 /* Nothing of an earlier attempt is there. Who was not asked is not told how it ended. */
 static void post_anew(struct post *post)
 {
-    if (!post->copy || !post->ended) {
+    if (!post->over) {
         post->doubtful = false;
         step_or_finish(post, STEP_POST);
     } else if (post->young) {
@@ -315,7 +315,7 @@ static void go_blind(struct post *post, struct span error)
 {
     char text[POST_ERROR_SIZE];
 
-    if (!post->copy || !post->ended) {
+    if (!post->over) {
         post->doubtful = false;
         step_or_finish(post, STEP_POST);
         return;
@@ -457,7 +457,7 @@ static bool may_rescue(const struct delivery *delivery)
 {
     const struct outbox_row *row = delivery->row;
 
-    return row->surface == SURFACE_CARD && row->ts.size == 0 && !slack_user_is_valid(row->target) &&
+    return row->surface == SURFACE_CARD && row->ts.size == 0 && !outbox_is_copy(row) &&
            delivery->request != NULL && delivery->request->state == REQUEST_PENDING &&
            delivery->copies != SERVICE_COPIES_GIVEN;
 }
@@ -508,12 +508,10 @@ static void take_row(struct post *post, const struct delivery *delivery)
     } else {
         (void)take(post->ts, sizeof post->ts, row->ts);
     }
-    post->copy = row->surface == SURFACE_CARD && slack_user_is_valid(row->target);
-    post->ended = delivery->request != NULL && delivery->request->state != REQUEST_PENDING;
-    /* No copy is posted after the end. */
-    post->young =
-        post->ended && delivery->now_ms < delivery->request->ended_ms + SLACK_RECONCILE_LATE_MS;
-    if (row->surface == SURFACE_CARD && !post->copy && post->channel[0] == '\0') {
+    post->over = sendfate_is_ended_copy(delivery);
+    post->young = /* the last call that posts it was before the end */
+        post->over && delivery->now_ms < delivery->request->ended_ms + SLACK_RECONCILE_LATE_MS;
+    if (row->surface == SURFACE_CARD && !outbox_is_copy(row) && post->channel[0] == '\0') {
         (void)take(post->channel, sizeof post->channel, row->target);
     }
     post->doubtful =

@@ -33,8 +33,7 @@ struct post {
     enum text_kind text;
     bool doubtful; /* an earlier attempt may have happened and was not looked for yet */
     bool away;     /* a call of this attempt may have got out, and nobody knows */
-    bool copy;     /* a card in a person's direct messages */
-    bool ended;    /* the request has: such a copy is not posted any more */
+    bool over;     /* a copy of a card whose request has ended: it is not posted any more */
     bool young;    /* lately: what an earlier attempt posted may still arrive */
     bool sought;   /* who has a copy of this card is being found out */
     uint32_t revision;

@@ -146,19 +146,28 @@ const char *sendfate_advice(struct span error, struct span target)
                                                                             : advice;
 }
 
+static bool has_ended(const struct delivery *delivery)
+{
+    return delivery->request != NULL && delivery->request->state != REQUEST_PENDING;
+}
+
+bool sendfate_is_ended_copy(const struct delivery *delivery)
+{
+    return has_ended(delivery) && outbox_is_copy(delivery->row);
+}
+
 /* The request has ended: nobody is asked any more who was not, and what was never in a person's
  * direct messages is not sent there for the outcome's sake. */
 static bool is_over(const struct delivery *delivery)
 {
     const struct outbox_row *row = delivery->row;
-    bool ended = delivery->request != NULL && delivery->request->state != REQUEST_PENDING;
-    bool unposted = row->ts.size == 0 && !row->attempted;
+    bool ended = has_ended(delivery);
 
     switch (row->surface) {
     case SURFACE_PEOPLE:
         return ended;
     case SURFACE_CARD:
-        return ended && unposted && slack_user_is_valid(row->target);
+        return sendfate_is_ended_copy(delivery) && row->ts.size == 0 && !row->attempted;
     case SURFACE_THREAD:
         return ended && slack_user_is_valid(row->target) &&
                (delivery->card == NULL || delivery->card->ts.size == 0);

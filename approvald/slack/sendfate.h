@@ -32,6 +32,8 @@ enum sendfate sendfate_of(enum sendfate_try tried, enum webapi_outcome outcome, 
  */
 const char *sendfate_advice(struct span error, struct span target);
 
+/* A copy of a card whose request has ended: who was not asked is not told of it. */
+bool sendfate_is_ended_copy(const struct delivery *delivery);
 /* The result of an attempt that needs no call: a notice that is too old, a reply whose card is not
  * posted, a request that is no longer stored. False: it has to be sent. */
 bool sendfate_settled(const struct delivery *delivery, struct delivery_result *ret_result);

@@ -5,7 +5,6 @@
 #include "approvald/slack/sendplan.h"
 
 #include "approvald/core/outbox.h"
-#include "approvald/core/policy.h"
 #include "approvald/core/request_id.h"
 #include "base/assert.h"
 
@@ -65,7 +64,7 @@ static uint32_t priority_of(const struct outbox_row *row, uint64_t now_ms)
         if (row->ts.size > 0) {
             return change_priority(row, now_ms);
         }
-        return slack_user_is_valid(row->target) ? PRIORITY_COPY : PRIORITY_NEW;
+        return outbox_is_copy(row) ? PRIORITY_COPY : PRIORITY_NEW;
     case SURFACE_DIRECT:
         return row->ts.size > 0 ? change_priority(row, now_ms) : PRIORITY_DIRECT;
     case SURFACE_WEBHOOK:

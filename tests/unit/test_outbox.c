@@ -252,6 +252,23 @@ static void waiting_grows_to_a_bound_with_jitter(void)
     CU_ASSERT_EQUAL(last_ms, CORE_BACKOFF_MS_MAX / 2);
 }
 
+static void a_copy_is_a_card_of_a_person(void)
+{
+    const struct request_id id = {.bytes = {1}};
+    struct outbox_row row;
+
+    outbox_init(&row, &id, SURFACE_CARD, SPAN_LITERAL("U0ANN"));
+    CU_ASSERT(outbox_is_copy(&row));
+    outbox_init(&row, &id, SURFACE_CARD, SPAN_LITERAL("W0ANN"));
+    CU_ASSERT(outbox_is_copy(&row));
+    outbox_init(&row, &id, SURFACE_CARD, SPAN_LITERAL("C0CARDS"));
+    CU_ASSERT_FALSE(outbox_is_copy(&row));
+    outbox_init(&row, &id, SURFACE_DIRECT, SPAN_LITERAL("U0ANN"));
+    CU_ASSERT_FALSE(outbox_is_copy(&row));
+    outbox_init(&row, &id, SURFACE_THREAD, SPAN_LITERAL("U0ANN"));
+    CU_ASSERT_FALSE(outbox_is_copy(&row));
+}
+
 UNIT_MAIN("outbox",
           {"changes between two sends coalesce", changes_between_two_sends_coalesce},
           {"an unknown result is remembered until it is known",
@@ -268,4 +285,5 @@ UNIT_MAIN("outbox",
            a_full_list_refuses_but_notices_push_the_oldest_out},
           {"an old notice is dropped and never a dead letter",
            an_old_notice_is_dropped_and_never_a_dead_letter},
-          {"waiting grows to a bound, with jitter", waiting_grows_to_a_bound_with_jitter})
+          {"waiting grows to a bound, with jitter", waiting_grows_to_a_bound_with_jitter},
+          {"a copy is a card of a person", a_copy_is_a_card_of_a_person})
