@@ -79,7 +79,9 @@ enum err_code people_new(struct directory *directory,
     people->service = service;
     people->over =
         metrics_add(metrics, METRIC_COUNTER, "approvald_slack_people_too_many_total", NULL,
-                    "Looks at a request that found more who may approve than get direct messages.");
+                    "Looks for the people of a request that found more than get direct messages. "
+                    "It is looked when a request begins, is escalated and is reminded of, and "
+                    "again after a failure.");
     *ret_people = people;
     return ERR_OK;
 }
@@ -221,18 +223,22 @@ static void fetch(const struct search *search)
     fetch_some(search, &search->names);
 }
 
+/* Each look, not each request: an escalation may make them too many, a smaller group few enough. */
 static void tell_too_many(const struct search *search, uint32_t given)
 {
     char id[REQUEST_ID_TEXT_SIZE];
 
     metric_add(search->people->over, 1);
     request_id_format(&search->audience.request->id, id);
-    log_fields(
-        given > 0 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, MODULE, "too_many", LOG_TEXT("request", id),
-        LOG_SPAN("policy", search->audience.policy->name), LOG_NUMBER("told", given),
-        LOG_TEXT("advice", given > 0 ? "give the policy a channel: some who may approve were "
-                                       "not told"
-                                     : "the card is in the policy's channels alone"));
+    log_fields(given > 0 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, MODULE, "too_many",
+               LOG_TEXT("request", id), LOG_SPAN("policy", search->audience.policy->name),
+               LOG_NUMBER("at_most", CORE_DIRECT_COUNT_MAX), LOG_NUMBER("get_the_card", given),
+               LOG_TEXT("advice", given > 0
+                                      ? "only the first of them get the card: give the policy "
+                                        "a channel, or name fewer approvers"
+                                      : "nobody gets the card directly, it is in the "
+                                        "policy's channels: name fewer approvers, or take "
+                                        "direct_approvers out of the policy"));
 }
 
 static void on_given(void *arg, enum err_code rc, const struct err *err)

@@ -379,6 +379,9 @@ static void too_many_are_the_channels_business(void)
     CU_ASSERT_EQUAL(attempt_known(&bench, &policy, &request).result, OUTBOX_SENT);
     CU_ASSERT_EQUAL(given_count, CORE_DIRECT_COUNT_MAX); /* nobody else is told */
     CU_ASSERT_STRING_EQUAL(given[0], "U0APR00001");      /* who is named goes first */
+    CU_ASSERT_EQUAL(metric_value(metrics_add(bench.metrics, METRIC_COUNTER,
+                                             "approvald_slack_people_too_many_total", NULL, "")),
+                    3); /* looks */
     teardown(&bench);
 }
 
