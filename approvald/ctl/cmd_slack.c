@@ -36,18 +36,29 @@ int cmd_slack_manifest(struct ctl *ctl)
     return CTL_OK;
 }
 
+/* One look at what approvald says of Slack. Text and JSON are judged by the same steps. */
+struct look {
+    const struct json *slack;
+    bool quiet; /* the JSON has been printed: only the judgement counts */
+    bool ok;
+};
+
 /* "ok    signed in to team T…" */
-static enum err_code line(
-    const char *mark, const char *what, const struct json *slack, const char *path, struct err *err)
+static enum err_code
+line(const struct look *look, const char *mark, const char *what, const char *path, struct err *err)
 {
     AUTO_BUF struct buf *text = NULL;
-    enum err_code rc = buf_new(CTL_BODY_SIZE_MAX, &text, err);
+    enum err_code rc;
 
+    if (look->quiet) {
+        return ERR_OK;
+    }
+    rc = buf_new(CTL_BODY_SIZE_MAX, &text, err);
     if (rc == ERR_OK) {
         rc = buf_append_format(text, err, "%-5s %s", mark, what);
     }
     if (rc == ERR_OK && path != NULL) {
-        rc = ctl_cell(text, slack, path, err);
+        rc = ctl_cell(text, look->slack, path, err);
     }
     return rc == ERR_OK ? ctl_print_line("", buf_span(text), err) : rc;
 }
@@ -58,64 +69,63 @@ static bool is_signed_in(const struct json *slack)
     return span_is(json_text(slack, "state"), "up") && json_text(slack, "team").size > 0;
 }
 
-static enum err_code check_sign_in(const struct json *slack, bool *ret_ok, struct err *err)
+static enum err_code check_sign_in(struct look *look, struct err *err)
 {
-    struct span state = json_text(slack, "state");
+    struct span state = json_text(look->slack, "state");
     enum err_code rc;
 
-    *ret_ok = is_signed_in(slack);
+    look->ok = is_signed_in(look->slack);
     if (span_is(state, "refused")) {
-        return line("FAIL", "Slack refuses the bot token: ", slack, "error", err);
+        return line(look, "FAIL", "Slack refuses the bot token: ", "error", err);
     }
-    if (!*ret_ok && json_text(slack, "error").size > 0) {
-        return line("FAIL", "Slack cannot be reached: ", slack, "error", err);
+    if (!look->ok && json_text(look->slack, "error").size > 0) {
+        return line(look, "FAIL", "Slack cannot be reached: ", "error", err);
     }
-    if (!*ret_ok) {
-        return line("FAIL", "Slack has not answered yet; try again in a moment", slack, NULL, err);
+    if (!look->ok) {
+        return line(look, "FAIL", "Slack has not answered yet; try again in a moment", NULL, err);
     }
-    rc = line("ok", "signed in to team ", slack, "team", err);
+    rc = line(look, "ok", "signed in to team ", "team", err);
     if (rc == ERR_OK) {
-        rc = line("ok", "as bot ", slack, "bot_user", err);
+        rc = line(look, "ok", "as bot ", "bot_user", err);
     }
-    if (rc == ERR_OK && json_text(slack, "error").size > 0) {
-        rc = line("warn", "the last call failed: ", slack, "error", err);
+    if (rc == ERR_OK && json_text(look->slack, "error").size > 0) {
+        rc = line(look, "warn", "the last call failed: ", "error", err);
     }
     return rc;
 }
 
 #define SKEW_WARN_S 60 /* Slack's signatures are good for 300 s */
 
-static enum err_code check_rest(const struct json *slack, bool *ret_ok, struct err *err)
+static enum err_code check_rest(struct look *look, struct err *err)
 {
     int64_t skew_s = 0;
     enum err_code rc = ERR_OK;
 
-    if (json_text(slack, "missing_scope").size > 0) {
-        *ret_ok = false;
-        rc =
-            line("FAIL", "add this scope and install the app again: ", slack, "missing_scope", err);
+    if (json_text(look->slack, "missing_scope").size > 0) {
+        look->ok = false;
+        rc = line(look, "FAIL", "add this scope and install the app again: ", "missing_scope", err);
     }
-    if (rc == ERR_OK && json_bool(slack, "team_mismatch", false)) {
-        *ret_ok = false;
-        rc = line("FAIL", "the token is of another team than team_id says", slack, NULL, err);
+    if (rc == ERR_OK && json_bool(look->slack, "team_mismatch", false)) {
+        look->ok = false;
+        rc = line(look, "FAIL", "the token is of another team than team_id says", NULL, err);
     }
-    if (rc == ERR_OK && json_i64(slack, "skew_s", &skew_s)) {
+    if (rc == ERR_OK && json_i64(look->slack, "skew_s", &skew_s)) {
         bool off = skew_s > SKEW_WARN_S || skew_s < -SKEW_WARN_S;
 
-        *ret_ok = *ret_ok && !off;
-        rc = line(off ? "FAIL" : "ok", "seconds between this clock and Slack's: ", slack, "skew_s",
+        look->ok = look->ok && !off;
+        rc = line(look, off ? "FAIL" : "ok", "seconds between this clock and Slack's: ", "skew_s",
                   err);
     }
-    if (rc == ERR_OK && json_text(slack, "last_event_at").size > 0) {
-        rc = line("ok", "Slack called us last at ", slack, "last_event_at", err);
+    if (rc == ERR_OK && json_text(look->slack, "last_event_at").size > 0) {
+        rc = line(look, "ok", "Slack called us last at ", "last_event_at", err);
     }
     return rc;
 }
 
 /* Socket Mode: is a socket open, and is nobody else's? */
-static enum err_code check_socket(const struct json *slack, bool *ret_ok, struct err *err)
+static enum err_code check_socket(struct look *look, struct err *err)
 {
-    struct span state = json_text(slack, "socket.state");
+    struct span state = json_text(look->slack, "socket.state");
     uint64_t strangers = 0;
     enum err_code rc;
 
@@ -123,17 +133,18 @@ static enum err_code check_socket(const struct json *slack, bool *ret_ok, struct
         return ERR_OK; /* Slack calls this host */
     }
     if (!span_is(state, "live")) {
-        *ret_ok = false;
-        rc = line("FAIL", "no socket is open: ", slack, "socket.state", err);
+        look->ok = false;
+        rc = line(look, "FAIL", "no socket is open: ", "socket.state", err);
         return rc == ERR_OK
-                   ? line("FAIL", "the last failure of one: ", slack, "socket.last_error", err)
+                   ? line(look, "FAIL", "the last failure of one: ", "socket.last_error", err)
                    : rc;
     }
-    rc = line("ok", "sockets of Socket Mode: ", slack, "socket.live", err);
-    if (rc == ERR_OK && json_u64(slack, "socket.strangers", &strangers) && strangers > 0) {
-        *ret_ok = false;
-        rc = line("FAIL", "sockets of another program, which takes presses away: ", slack,
-                  "socket.strangers", err);
+    rc = line(look, "ok", "sockets of Socket Mode: ", "socket.live", err);
+    if (rc == ERR_OK && json_u64(look->slack, "socket.strangers", &strangers) && strangers > 0) {
+        look->ok = false;
+        rc =
+            line(look, "FAIL",
+                 "sockets of another program, which takes presses away: ", "socket.strangers", err);
     }
     return rc;
 }
@@ -166,18 +177,21 @@ static const char *advice_of(struct span word)
 }
 
 /* Groups and channels that policies name. */
-static enum err_code check_names(const struct json *slack, bool *ret_ok, struct err *err)
+static enum err_code check_names(struct look *look, struct err *err)
 {
     enum err_code rc = ERR_OK;
 
-    for (const struct json *at = json_first(json_get(slack, "names")); rc == ERR_OK && at != NULL;
-         at = json_next(at)) {
+    for (const struct json *at = json_first(json_get(look->slack, "names"));
+         rc == ERR_OK && at != NULL; at = json_next(at)) {
         AUTO_BUF struct buf *text = NULL;
         bool works = json_bool(at, "works", false);
         struct span word = json_text(at, "word");
         struct span scope = json_text(at, "scope");
 
-        *ret_ok = *ret_ok && works;
+        look->ok = look->ok && works;
+        if (look->quiet) {
+            continue;
+        }
         rc = buf_new(CTL_BODY_SIZE_MAX, &text, err);
         if (rc == ERR_OK) {
             rc = buf_append_format(text, err, "%-5s %.*s: %s (%.*s%s%.*s)", works ? "warn" : "FAIL",
@@ -192,27 +206,26 @@ static enum err_code check_names(const struct json *slack, bool *ret_ok, struct 
 int cmd_slack_check(struct ctl *ctl)
 {
     const struct client_reply *reply = NULL;
-    const struct json *slack;
+    struct look look = {.quiet = ctl->json};
     struct err err = ERR_INIT;
-    bool ok = false;
     int code = ctl_get(ctl, "/v1/status", &reply);
 
     if (code != CTL_OK) {
         return code;
     }
-    slack = json_get(reply->json, "slack");
-    if (json_text(slack, "state").size == 0 || span_is(json_text(slack, "state"), "unused")) {
+    look.slack = json_get(reply->json, "slack");
+    if (json_text(look.slack, "state").size == 0 ||
+        span_is(json_text(look.slack, "state"), "unused")) {
         (void)err_set(&err, ERR_NOT_FOUND,
                       "approvald is not set up for Slack: docs/slack-setup.md");
         return ctl_fail(ctl, CTL_INTERNAL, &err);
     }
     if (ctl->json) {
         ctl_print_json(reply->body);
-        return is_signed_in(slack) ? CTL_OK : CTL_INTERNAL;
     }
-    if (check_sign_in(slack, &ok, &err) != ERR_OK || check_rest(slack, &ok, &err) != ERR_OK ||
-        check_names(slack, &ok, &err) != ERR_OK || check_socket(slack, &ok, &err) != ERR_OK) {
+    if (check_sign_in(&look, &err) != ERR_OK || check_rest(&look, &err) != ERR_OK ||
+        check_names(&look, &err) != ERR_OK || check_socket(&look, &err) != ERR_OK) {
         return ctl_fail_err(ctl, &err);
     }
-    return ok ? CTL_OK : CTL_INTERNAL;
+    return look.ok ? CTL_OK : CTL_INTERNAL;
 }

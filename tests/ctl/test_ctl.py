@@ -408,6 +408,21 @@ class Showing(CtlTest):
             shown = self.check(119, "slack", "check").out
             self.assertIn("FAIL  Slack cannot be reached: timeout\n", shown)
 
+    def test_slack_check_is_as_strict_with_json_as_in_words(self):
+        good = {"state": "up", "team": "T1", "bot_user": "U1", "error": "",
+                "socket": {"state": "live", "live": 2, "strangers": 0, "last_error": ""}}
+        name = {"id": "S1", "word": "no_such_subteam", "scope": "", "works": False}
+        bad = ({"socket": {"state": "refused", "live": 0, "last_error": "invalid_auth"}},
+               {"socket": {"state": "disabled", "live": 0}}, {"socket": {"state": "connecting"}},
+               {"socket": {"state": "live", "live": 2, "strangers": 1}}, {"missing_scope": "users:read"},
+               {"team_mismatch": True}, {"skew_s": 90}, {"names": [name]}, {"state": "refused"})
+        for code, changes in ((0, ({}, {"names": [{**name, "works": True}]})), (119, bad)):
+            for change in changes:
+                for words in ((), ("--json",)):
+                    self.serve(sequence((200, {"slack": {**good, **change}})))
+                    done = self.check(code, "slack", "check", *words)
+                    self.assertEqual(done.out.startswith("{"), bool(words), done.out)
+
     def test_doctor_says_how_cards_can_be_compared_again(self):
         remedies = {
             "missing_scope": "repaired only when the request changes: add the scope and install the app again\n",
