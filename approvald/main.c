@@ -81,6 +81,7 @@ static int exit_code(enum err_code rc)
     case ERR_CONFLICT: /* the store is not this configuration's */
         return EX_CONFIG;
     case ERR_CORRUPT:
+    case ERR_UNSUPPORTED:
         return EX_DATAERR;
     case ERR_BUSY:
     case ERR_EXISTS:

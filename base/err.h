@@ -16,6 +16,7 @@
     X(ERR_IO, "input/output error")                                                                \
     X(ERR_NOSPACE, "no space left")                                                                \
     X(ERR_CORRUPT, "stored data is corrupt")                                                       \
+    X(ERR_UNSUPPORTED, "of a version that is not known")                                           \
     X(ERR_BUSY, "resource is in use")                                                              \
     X(ERR_FULL, "a limit is reached, retry later")                                                 \
     X(ERR_INVALID, "invalid input")                                                                \

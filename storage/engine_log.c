@@ -34,7 +34,7 @@ unreadable(struct storage *storage, uint64_t lsn, enum err_code rc, struct err *
     engine_lock(storage);
     applied = lsn <= storage->lsn_applied;
     engine_unlock(storage);
-    if (rc == ERR_NOT_FOUND || (rc == ERR_CORRUPT && applied)) {
+    if (rc == ERR_NOT_FOUND || ((rc == ERR_CORRUPT || rc == ERR_UNSUPPORTED) && applied)) {
         return err_wrap(err, ERR_NOT_FOUND, "record %" PRIu64 " is gone", lsn);
     }
     return engine_lost(storage, rc, err);

@@ -85,10 +85,10 @@ static void unpack_shared(struct unpack *in, struct record *record, struct share
 static enum err_code check_header(const struct record *record, uint8_t version, struct err *err)
 {
     if (version != RECORD_VERSION) {
-        return err_set(err, ERR_CORRUPT, "format version %u is not known", (unsigned)version);
+        return err_set(err, ERR_UNSUPPORTED, "format version %u is not known", (unsigned)version);
     }
     if (record->kind != RECORD_KIND_CHANGES && record->kind != RECORD_KIND_EPOCH) {
-        return err_set(err, ERR_CORRUPT, "kind %u is not known", (unsigned)record->kind);
+        return err_set(err, ERR_UNSUPPORTED, "kind %u is not known", (unsigned)record->kind);
     }
     if (record->lsn == 0 || record->lsn_durable >= record->lsn) {
         return err_set(err, ERR_CORRUPT, "LSN %" PRIu64 " written at durable LSN %" PRIu64,

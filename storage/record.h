@@ -84,7 +84,8 @@ void record_encode(const struct record *record,
                    struct record_position *ret_position);
 
 /* Reads the record at the start of bytes. ERR_NOT_FOUND: no record of this segment begins here;
- * ERR_CORRUPT: one does, and it is damaged (the message says how). */
+ * ERR_CORRUPT: one does, and it is damaged (the message says how); ERR_UNSUPPORTED: it is whole,
+ * and another version of this program has written it. */
 enum err_code record_decode(struct span bytes,
                             uint64_t salt,
                             struct record *ret_record,
@@ -100,7 +101,7 @@ struct record_peek {
 struct record_peek record_peek(const uint8_t header[RECORD_HEADER_SIZE], uint64_t salt);
 
 /* The same for a record as another host sends it: from byte RECORD_LOCAL_SIZE to the end of its
- * padding, which *ret_size counts. ERR_CORRUPT. */
+ * padding, which *ret_size counts. ERR_CORRUPT, ERR_UNSUPPORTED. */
 enum err_code record_shared_decode(struct span bytes,
                                    struct record *ret_record,
                                    struct record_position *ret_position,

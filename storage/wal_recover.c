@@ -263,6 +263,17 @@ check_applied(const struct recovery *r, const struct record_position *position, 
     return ERR_OK;
 }
 
+/* A whole record of another version is no torn tail: it may have been acknowledged. */
+static enum err_code check_version(const struct err *reason, uint64_t offset, struct err *err)
+{
+    return reason->code == ERR_UNSUPPORTED
+               ? err_set(err, ERR_UNSUPPORTED,
+                         "the record at byte %" PRIu64
+                         " was written by another version of this program (%s): install that one",
+                         offset, reason->message)
+               : ERR_OK;
+}
+
 static bool at_cut(const struct recovery *r, const struct record_position *last)
 {
     return r->cutting && last->lsn >= r->cut.lsn;
@@ -289,6 +300,7 @@ scan_segment(struct recovery *r, uint32_t index, bool *ret_continued, struct err
         uint64_t offset = scan.offset;
 
         if (wal_scan_next(&scan, &record, &position, &reason) != ERR_OK) {
+            rc = check_version(&reason, offset, err);
             break;
         }
         segment->lsn_first = offset == WAL_SEGMENT_HEADER_SIZE ? position.lsn : segment->lsn_first;
@@ -352,13 +364,18 @@ search_behind(struct recovery *r, const struct wal_segment *segment, uint64_t fr
         struct span rest = span_of(r->bytes + at, (size_t)(segment->size - at));
         struct record record;
         struct record_position position;
+        struct err reason = ERR_INIT;
+        enum err_code rc;
 
         if (record_peek(r->bytes + at, segment->salt).size == 0) {
             continue;
         }
         r->torn = true;
-        if (record_decode(rest, segment->salt, &record, &position, NULL) == ERR_OK &&
-            record.lsn_durable >= missing) {
+        rc = record_decode(rest, segment->salt, &record, &position, &reason);
+        if (rc == ERR_UNSUPPORTED) {
+            return check_version(&reason, at, err);
+        }
+        if (rc == ERR_OK && record.lsn_durable >= missing) {
             return err_set(err, ERR_CORRUPT,
                            "segment %" PRIu64 ": record %" PRIu64 " at byte %" PRIu64
                            " is bad (%s), but was durable when record %" PRIu64 " was written",

@@ -64,6 +64,7 @@ static int exit_code(enum err_code rc)
     case ERR_NOT_FOUND:
         return EX_CONFIG;
     case ERR_CORRUPT:
+    case ERR_UNSUPPORTED:
         return EX_DATAERR;
     case ERR_BUSY:
     case ERR_FULL:

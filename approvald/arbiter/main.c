@@ -45,6 +45,7 @@ static int exit_code(enum err_code rc)
         return EX_OK;
     case ERR_INVALID:
     case ERR_CORRUPT:
+    case ERR_UNSUPPORTED:
     case ERR_TOO_LARGE:
     case ERR_NOT_FOUND:
         return EX_DATAERR;

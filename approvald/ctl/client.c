@@ -342,6 +342,7 @@ int client_exit(enum err_code rc, const struct client_reply *reply)
     case ERR_IO:
     case ERR_NOSPACE:
     case ERR_CORRUPT:
+    case ERR_UNSUPPORTED:
     case ERR_PROTOCOL:
     case ERR_FATAL:
         return CTL_INTERNAL;

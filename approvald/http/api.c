@@ -139,6 +139,7 @@ static uint32_t code_status(enum err_code rc)
         return 503;
     case ERR_IO:
     case ERR_CORRUPT:
+    case ERR_UNSUPPORTED:
         break;
     }
     return 500;

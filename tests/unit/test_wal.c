@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_wal.c: proves storage/wal and its recovery, on a disk in memory.
  * Owns nothing but its cases. Never touches a file. */
+#include "base/crc32c.h"
 #include "base/rng.h"
 #include "storage/limits.h"
 #include "storage/wal.h"
 #include "tests/lib/sim_disk.h"
 #include "tests/unit/unit.h"
 
+#include <endian.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -198,6 +200,42 @@ static void a_bad_record_that_was_durable_is_refused(void)
     CU_ASSERT_EQUAL(open_rig(&rig), ERR_CORRUPT);
     CU_ASSERT(strstr(rig.err.message, "segment 1: record 2 ") != NULL);
     CU_ASSERT(strstr(rig.err.message, "checksum") != NULL);
+    end_rig(&rig);
+}
+
+/* Gives the record another version, as whole as it was. */
+static void make_newer(struct rig *rig, uint64_t offset, size_t size)
+{
+    uint8_t *frame = record_bytes(rig, SEGMENT_1, offset);
+    uint32_t crc;
+
+    frame[24]++;
+    crc = htole32(crc32c(0, frame + 8, RECORD_HEADER_SIZE - 8 + size));
+    memcpy(frame + 4, &crc, sizeof crc);
+}
+
+static void a_record_of_another_version_is_no_torn_tail(void)
+{
+    struct rig rig;
+    uint64_t third = WAL_SEGMENT_HEADER_SIZE + 2 * record_size(100);
+
+    begin_rig(&rig);
+    append(&rig, 100, 0);
+    append(&rig, 100, 1);
+    append(&rig, 100, 2);
+    close_rig(&rig);
+    make_newer(&rig, third, 100);
+    CU_ASSERT_EQUAL(open_rig(&rig), ERR_UNSUPPORTED);
+    CU_ASSERT(strstr(rig.err.message, "another version") != NULL);
+    /* Nor behind a hole: nobody here can tell what it says of what was durable. */
+    *record_bytes(&rig, SEGMENT_1, third - 20) ^= 1;
+    CU_ASSERT_EQUAL(open_rig(&rig), ERR_UNSUPPORTED);
+    *record_bytes(&rig, SEGMENT_1, third - 20) ^= 1;
+    /* Not whole, it is one. */
+    *record_bytes(&rig, SEGMENT_1, third + 100) ^= 1;
+    CU_ASSERT_EQUAL_FATAL(open_rig(&rig), ERR_OK);
+    replay(&rig);
+    CU_ASSERT_EQUAL(rig.replayed_last, 2);
     end_rig(&rig);
 }
 
@@ -448,6 +486,8 @@ UNIT_MAIN("wal",
           {"what was in flight behind a hole is cut with it",
            what_was_in_flight_behind_a_hole_is_cut_with_it},
           {"a bad record that was durable is refused", a_bad_record_that_was_durable_is_refused},
+          {"a record of another version is no torn tail",
+           a_record_of_another_version_is_no_torn_tail},
           {"a bad applied record is refused", a_bad_applied_record_is_refused},
           {"another history than the applied one is refused",
            another_history_than_the_applied_one_is_refused},
