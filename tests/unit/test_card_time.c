@@ -198,6 +198,7 @@ static void no_list_of_people_is_announced_that_is_empty(void)
     CU_ASSERT_FALSE(has(buf_span(out), "Also, since"));
     json_free(json);
     json = show(&request, &policy, &reminder, out);
+    CU_ASSERT_PTR_NULL(block_check(json));
     CU_ASSERT(has(buf_span(out), "<!subteam^S0APV00001>, <@U0APR00002>\""));
 }
 

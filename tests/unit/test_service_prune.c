@@ -138,7 +138,7 @@ static void with_a_request_goes_all_that_was_owed_about_it(void)
     give(&kit, &made.id, 0);
     give(&kit, &made.id, CORE_DIRECT_COUNT_MAX);
     tick_after(&kit, 50 * CORE_MINUTE_MS); /* and each is reminded */
-    CU_ASSERT(service_outbox_depth(kit.service) > 2 * CORE_COPY_COUNT_MAX);
+    CU_ASSERT(service_outbox_depth(kit.service) > UINT64_C(2) * CORE_COPY_COUNT_MAX);
     CU_ASSERT_EQUAL(kit_cancel(&kit, &made.id).rc, ERR_OK);
     tick_after(&kit, CORE_DAY_MS);
     other = kit_create(&kit, "deploy", "other"); /* what is owed about it stays */
