@@ -174,6 +174,7 @@ static void tick_house(struct sup *sup, uint64_t now)
     notify_tend(&sup->notify);
     control_tick(sup->control, now);
     sup_keep_tend(sup);
+    sup_lead_check(sup, now);
     sup_vip_tend(sup);
     sup_tell_digest(sup);
     sup_sockets_tend(sup);

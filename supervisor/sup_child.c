@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -239,6 +240,41 @@ void sup_quiet_check(struct sup *sup, uint64_t now_ms)
 {
     if (now_ms >= sup_quiet_deadline_ms(sup)) {
         set_quiet(sup, true);
+    }
+}
+
+/* A new version of it, most likely: it runs, and takes turns, and does not serve. Not so while the
+ * other host has to acknowledge and does not, nor in a strict pair that is not whole. */
+static bool is_late_to_lead(const struct sup *sup, const struct failover_status *status, bool other)
+{
+    bool paired = sup_config_has_pair(sup->config);
+    bool strict =
+        paired && strcmp(sup_config_text(sup->config, "pair", "protection"), "strict") == 0;
+    bool in_isr = paired && status->register_known &&
+                  status->value.isr[host_other(sup_config_host(sup->config)) - 1].present;
+
+    return sup->watch.state == WATCH_UP && !status->serving &&
+           (status->role == FAILOVER_PRIMARY || status->role == FAILOVER_SEALING) &&
+           (in_isr ? other : !strict);
+}
+
+void sup_lead_check(struct sup *sup, uint64_t now_ms)
+{
+    uint64_t limit_ms = sup_config_number(sup->config, "child", "lead");
+    bool other = sup->link_known && sup->link.up && sup->link.in_sync;
+    struct failover_status status;
+    char reason[WATCH_REASON_SIZE];
+
+    failover_status(sup->failover, &status);
+    if (!is_late_to_lead(sup, &status, other)) {
+        sup->lead_ms = 0;
+    } else if (sup->lead_ms == 0) {
+        sup->lead_ms = now_ms;
+    } else if (now_ms - sup->lead_ms >= limit_ms) {
+        sup->lead_ms = 0;
+        (void)snprintf(reason, sizeof(reason), /* fits */
+                       "does not answer %" PRIu64 " ms after it was to lead", limit_ms);
+        sup_watch_later(sup, other ? WATCH_EVENT_UNFIT : WATCH_EVENT_BROKEN, reason);
     }
 }
 

@@ -123,6 +123,8 @@ static const struct conf_option options[] = {
 
     {"child", "start", CONF_DURATION, "120s", 100, 3600000, NULL,
      "The service has to be up within this; it reads its log meanwhile."},
+    {"child", "lead", CONF_DURATION, "30s", 100, 3600000, NULL,
+     "A service that is to lead has to answer within this; else the other host leads."},
     {"child", "stop", CONF_DURATION, "15s", 100, 600000, NULL,
      "A service asked to stop is killed after this."},
     {"child", "checkin", CONF_DURATION, "2s", 100, 60000, NULL,
@@ -143,9 +145,9 @@ static const struct {
     const char *section;
     const char *name;
 } free_options[] = {
-    {"", "log_level"},    {"child", "start"},        {"child", "stop"},
-    {"child", "checkin"}, {"child", "backoff"},      {"child", "backoff_max"},
-    {"child", "crashes"}, {"child", "crash_window"}, {"child", "quiet"},
+    {"", "log_level"},         {"child", "start"},   {"child", "stop"},        {"child", "lead"},
+    {"child", "checkin"},      {"child", "backoff"}, {"child", "backoff_max"}, {"child", "crashes"},
+    {"child", "crash_window"}, {"child", "quiet"},
 };
 
 struct sup_config {

@@ -119,6 +119,7 @@ struct sup {
     struct child child;
     struct child_user user;
     uint64_t heard_ms; /* when the child last said something */
+    uint64_t lead_ms;  /* since when it is to lead, and does not for no other's fault; 0: not so */
     uint64_t incarnation;
     uint64_t incarnation_known; /* to the failover core, by the last CHILD_UP that it took */
     uint32_t start_count;
@@ -216,6 +217,8 @@ void sup_child_hear(struct sup *sup);
 /* When a child that is up and says nothing is quiet; UINT64_MAX: not so. */
 uint64_t sup_quiet_deadline_ms(const struct sup *sup);
 void sup_quiet_check(struct sup *sup, uint64_t now_ms);
+/* About once a second: a child that is to lead has to, within child.lead. */
+void sup_lead_check(struct sup *sup, uint64_t now_ms);
 /* Passes on a reload that is owed to the child, when it is up. */
 void sup_child_reload(struct sup *sup);
 

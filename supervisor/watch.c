@@ -94,20 +94,27 @@ static uint32_t recent_count(const struct watch *watch, uint64_t now_ms)
     return count;
 }
 
+static void enter_safe(struct watch *watch, const char *reason, struct watch_effects *effects)
+{
+    ASSERT(!watch->safe);
+    watch->safe = true;
+    copy_reason(watch->safe_reason, reason);
+    copy_reason(emit(effects, WATCH_EFFECT_SAFE_ON)->u.reason, watch->safe_reason);
+}
+
 static void judge_loop(struct watch *watch, uint64_t now_ms, struct watch_effects *effects)
 {
     const struct watch_crash *last = watch_tally_at(&watch->tally, 0);
     uint32_t count = recent_count(watch, now_ms);
+    char reason[WATCH_REASON_SIZE];
 
     if (watch->safe || count < watch->options.crash_count) {
         return;
     }
     ASSERT(last != NULL); /* crash_count is at least one */
-    watch->safe = true;
-    (void)snprintf(watch->safe_reason, WATCH_REASON_SIZE,
-                   "crash loop: %" PRIu32 " in %" PRIu32 " s, last: %.100s", count,
-                   watch->options.crash_window_ms / 1000, last->reason);
-    copy_reason(emit(effects, WATCH_EFFECT_SAFE_ON)->u.reason, watch->safe_reason);
+    (void)snprintf(reason, sizeof(reason), "crash loop: %" PRIu32 " in %" PRIu32 " s, last: %.100s",
+                   count, watch->options.crash_window_ms / 1000, last->reason);
+    enter_safe(watch, reason, effects);
 }
 
 static void note_crash(struct watch *watch,
@@ -268,6 +275,20 @@ on_broken(struct watch *watch, const struct watch_event *event, struct watch_eff
     }
 }
 
+/* One such crash is enough for safe mode: a restart would take the lead again, and waste as much
+ * time. */
+static void
+on_unfit(struct watch *watch, const struct watch_event *event, struct watch_effects *effects)
+{
+    if (!has_process(watch) || watch->state == WATCH_KILLED) {
+        return;
+    }
+    if (!watch->safe) {
+        enter_safe(watch, event->u.reason, effects);
+    }
+    kill_child(watch, event, WATCH_CAUSE_SLOW, event->u.reason, effects);
+}
+
 static void
 on_revoke(struct watch *watch, const struct watch_event *event, struct watch_effects *effects)
 {
@@ -400,6 +421,9 @@ dispatch(struct watch *watch, const struct watch_event *event, struct watch_effe
         break;
     case WATCH_EVENT_EXIT:
         on_end(watch, event, effects);
+        break;
+    case WATCH_EVENT_UNFIT:
+        on_unfit(watch, event, effects);
         break;
     case WATCH_EVENT_REVOKE:
         on_revoke(watch, event, effects);

@@ -77,6 +77,7 @@ enum watch_event_type {
     WATCH_EVENT_BROKEN,     /* u.reason: it broke the contract */
     WATCH_EVENT_CLOSED,     /* its end of the contract is closed: it should be about to end */
     WATCH_EVENT_EXIT,       /* u.exit: reaped */
+    WATCH_EVENT_UNFIT,      /* u.reason: it cannot do what it is up for, and another host may */
     WATCH_EVENT_REVOKE,     /* u.reason: kill it, start another; no crash */
     WATCH_EVENT_STOP,       /* the child is not wanted any more */
     WATCH_EVENT_CLEAR_SAFE, /* the operator forgives all crashes so far */

@@ -4,8 +4,8 @@
  * Speaks the contract as a well-behaved approvald does, unless FILE says otherwise. FILE is read
  * anew at every start; its lines:
  *   socket NAME ADDRESS   printed by --print-sockets
- *   do WORD [NUMBER]      hang TASK; crash CODE; abort; never-ready; late-ready MS; ignore-term;
- *                         illegal; garbage; close; fail; slow-print
+ *   do WORD [NUMBER]      hang TASK; crash CODE; abort; never-ready; late-ready MS; never-lead;
+ *                         ignore-term; illegal; garbage; close; fail; slow-print
  *   once                  do it only if no child of this FILE has done it before
  *   after MS              do it so long after the grant (hang, crash, abort, illegal, garbage,
  *                         close, fail); 0: at once
@@ -199,7 +199,9 @@ static void take(struct fake *fake, const struct contract_message *message)
     case CONTRACT_GRANT:
         fake->granted = true;
         fake->granted_ms = now_ms();
-        say_epoch(fake, CONTRACT_LEADING, message->u.grant.epoch);
+        if (!does(fake, "never-lead")) {
+            say_epoch(fake, CONTRACT_LEADING, message->u.grant.epoch);
+        }
         break;
     case CONTRACT_STOP:
         terminated = 1;

@@ -104,6 +104,14 @@ pair {{
 {extra}
 """)
 
+    def edit(self, old, new):
+        """Changes the supervisor's configuration."""
+        with open(self.path("supervisor.conf"), encoding="utf-8") as conf:
+            text = conf.read()
+        assert old in text, old
+        with open(self.path("supervisor.conf"), "w", encoding="utf-8") as out:
+            out.write(text.replace(old, new, 1))
+
     def arbiter_conf(self):
         if self.pair.arbiter != "etcd":
             return f"arbiter {{\n    kind = {self.pair.arbiter}\n}}"

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""test_stop.py: what a clean stop of one host costs those who ask the other one meanwhile.
+"""test_stop.py: what a clean stop of one host costs those who ask the other one meanwhile, and what
+a host does that cannot do what it was started for.
 
 Owns one Pair (pair.py), whose silence is long enough to tell it from a busy machine. Never measures
 a handover: that is tests/cluster's.
@@ -15,7 +16,7 @@ import unittest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from pair import Pair, harness, wait  # noqa: E402  the path is set above
+from pair import BUILD, Pair, harness, wait  # noqa: E402  the path is set above
 
 SILENCE_MS = 3000
 PAUSE_S = 0.03  # a token that asks too often is told to slow down
@@ -37,7 +38,9 @@ class Asker(threading.Thread):
             time.sleep(PAUSE_S)
 
 
-class Stop(unittest.TestCase):
+class PairCase(unittest.TestCase):
+    """A pair that is whole, and a token to ask with."""
+
     arbiter = "etcd"
 
     def setUp(self):
@@ -58,6 +61,8 @@ class Stop(unittest.TestCase):
         with open(token, encoding="utf-8") as handle:
             self.token = handle.read().strip()
 
+
+class Stop(PairCase):
     def assert_alone(self, host):
         """Since before the other one ended: nothing had to be found out, or confirmed."""
         status = host.status()
@@ -106,6 +111,33 @@ class Stop(unittest.TestCase):
         begun = time.monotonic()
         self.two.stop()
         self.assertLess(time.monotonic() - begun, 10)
+
+
+class Unfit(PairCase):
+    """Not stopped: of a version that takes the lead and never serves."""
+
+    def mute(self, host):
+        program = host.path("muted")
+        with open(program, "w", encoding="utf-8") as out:
+            out.write(f"#!/bin/sh\nMUTED_PROGRAM={BUILD}/approvald/approvald exec {sys.executable} "
+                      f"{os.path.dirname(os.path.abspath(__file__))}/muted.py \"$@\"\n")
+        os.chmod(program, 0o700)
+        host.edit(f'program = "{BUILD}/approvald/approvald"', f'program = "{program}"')
+        host.edit("log_target = \"text\"\n", "log_target = \"text\"\nchild {\n    lead = 2s\n}\n")
+
+    def test_the_lead_goes_back(self):
+        made = [self.one.create(self.token)]
+        self.two.stop()
+        self.mute(self.two)
+        self.two.start()
+        wait(self.pair.is_paired, "both are in the ISR again", 30)
+        self.one.ctl("switchover")  # what it says is said before the other one has shown what it is
+        wait(lambda: self.two.status()["child"]["safe_mode"], "it has had its time", 20)
+        wait(lambda: self.one.status()["serving"], "the other one leads again", 20)
+        made.append(self.one.create(self.token))
+        self.assertIn("does not answer", self.two.ctl("status").stdout)
+        for request in made:
+            self.assertTrue(self.one.has(request, self.token))
 
 
 class StopWithoutArbiter(Stop):

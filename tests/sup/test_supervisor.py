@@ -268,6 +268,17 @@ class Hangs(unittest.TestCase):
             crashes = sup.status()["child"]["crashes"]
             self.assertEqual(crashes[0]["cause"], "slow")
 
+    def test_never_lead(self):
+        """It is up, and turns, and does not serve what it was granted."""
+        with Bench(times="child {\n lead = 1s\n backoff = 10ms\n}\n") as sup:
+            sup.behave("do never-lead", "after 1h")
+            sup.start(wait_up=False)
+            sup.wait(lambda: sup.status()["child"]["crash_count"] > 0, "the first is given up")
+            sup.behave()
+            sup.wait(lambda: sup.status()["serving"], "the next serves")
+            crashes = sup.status()["child"]["crashes"]
+            self.assertIn("does not answer 1000 ms after it was to lead", crashes[0]["reason"])
+
 
 class Contract(unittest.TestCase):
     """A child that breaks the contract is ended."""

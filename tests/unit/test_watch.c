@@ -75,7 +75,7 @@ static const char *feed(struct bench *bench, enum watch_event_type type)
     struct watch_event event = {.type = type};
 
     if (type == WATCH_EVENT_FAILED || type == WATCH_EVENT_BROKEN || type == WATCH_EVENT_REVOKE ||
-        type == WATCH_EVENT_UNSTARTED) {
+        type == WATCH_EVENT_UNSTARTED || type == WATCH_EVENT_UNFIT) {
         (void)snprintf(event.u.reason, sizeof(event.u.reason), "because");
     }
     return step(bench, &event);
@@ -383,6 +383,20 @@ static void a_broken_contract_is_a_crash(void)
     CU_ASSERT_STRING_EQUAL(bench.crash.reason, "because");
 }
 
+static void a_child_that_is_unfit_leaves_the_lead_at_once(void)
+{
+    struct bench bench;
+
+    go_up(&bench);
+    CU_ASSERT_STRING_EQUAL(feed(&bench, WATCH_EVENT_UNFIT), "safe-on down kill");
+    CU_ASSERT_STRING_EQUAL(feed(&bench, WATCH_EVENT_UNFIT), "");
+    CU_ASSERT_STRING_EQUAL(feed_exit(&bench, true, 9), "crashed fork");
+    CU_ASSERT_EQUAL(bench.crash.cause, WATCH_CAUSE_SLOW);
+    CU_ASSERT_STRING_EQUAL(bench.watch.safe_reason, "because");
+    (void)feed(&bench, WATCH_EVENT_READY);
+    CU_ASSERT_STRING_EQUAL(feed(&bench, WATCH_EVENT_UNFIT), "down kill"); /* it is on already */
+}
+
 static void a_closed_contract_is_waited_on_for_a_moment(void)
 {
     struct bench bench;
@@ -474,6 +488,7 @@ UNIT_MAIN("watch",
           CASE(a_tally_from_before_counts_after_a_restart_of_the_supervisor),
           CASE(a_revoked_child_is_killed_and_started_again_without_a_crash),
           CASE(a_broken_contract_is_a_crash),
+          CASE(a_child_that_is_unfit_leaves_the_lead_at_once),
           CASE(a_closed_contract_is_waited_on_for_a_moment),
           CASE(what_cannot_be_started_is_tried_again_later),
           CASE(a_stop_during_the_pause_needs_no_child),
