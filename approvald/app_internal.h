@@ -78,6 +78,7 @@ struct app_gauges {
     struct metric *descriptors;
     struct metric *tls_not_after;
     struct metric *slack_state;
+    struct metric *socket_state;
     struct metric *ready;
     struct metric *role;
     struct metric *paired;

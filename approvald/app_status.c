@@ -68,6 +68,10 @@ static const struct {
     GAUGE(slack_state,
           "approvald_slack_state",
           "0: up, 1: unreachable, 2: token refused, 3: unused."),
+    GAUGE(socket_state,
+          "approvald_slack_socket_state",
+          "Socket Mode. 0: unused, or not this host's; 1: live, 2: connecting, 3: token refused, "
+          "4: switched off at Slack, 5: switched off, and HTTP is configured."),
     GAUGE(ready, "approvald_ready", "1: this process may write."),
     GAUGE(role, "approvald_role", "0: idle, 1: standby, 2: primary."),
     GAUGE(paired, "approvald_pair_in_sync", "1: both hosts have every committed record."),
@@ -290,6 +294,22 @@ static bool has_broken_config(struct app *app)
            (summary != NULL && summary->config_broken);
 }
 
+#define SOCKET_STATE_SPARED 5U /* disabled, and Slack has another way in */
+
+/* Who may reach this host over HTTP as well has switched Socket Mode off knowingly. */
+static uint64_t socket_state(const struct app *app)
+{
+    struct socketmode_status status;
+
+    if (app->socketmode == NULL) {
+        return SOCKETMODE_STOPPED;
+    }
+    socketmode_status(app->socketmode, &status);
+    return status.state == SOCKETMODE_DISABLED && config_signing_secret(app->config).size > 0
+               ? SOCKET_STATE_SPARED
+               : (uint64_t)status.state;
+}
+
 void app_collect(void *arg)
 {
     struct app *app = arg;
@@ -302,6 +322,7 @@ void app_collect(void *arg)
     metric_set(gauges->descriptors, descriptor_count());
     metric_set(gauges->tls_not_after, app->tls == NULL ? 0 : tls_server_not_after_s(app->tls));
     metric_set(gauges->slack_state, app->webapi == NULL ? 3 : (uint64_t)slack_state(app, &slack));
+    metric_set(gauges->socket_state, socket_state(app));
     metric_set(gauges->ready, app_ready(app, &why) ? 1 : 0);
     metric_set(gauges->last_good, has_broken_config(app) ? 1 : 0);
     collect_pair(app);
@@ -404,7 +425,7 @@ static void add_transports(struct json *slack, const struct app *app)
     }
     socket = json_add_object(slack, "socket");
     socketmode_status(app->socketmode, &status);
-    json_add_text(socket, "state", span_text(status.state));
+    json_add_text(socket, "state", span_text(socketmode_state_word(status.state)));
     json_add_u64(socket, "live", status.live);
     json_add_u64(socket, "strangers", status.strangers);
     json_add_text(socket, "last_error", span_text(status.error));

@@ -205,6 +205,18 @@ static void check_answers(struct doctor *doctor)
     }
 }
 
+/* What a person does about no socket; the rest is in slack check. */
+static const char *socket_remedy(struct span state)
+{
+    if (span_is(state, "refused")) {
+        return "Slack refuses the app-level token: write a good one to its file and reload";
+    }
+    if (span_is(state, "disabled")) {
+        return "Socket Mode is switched off: switch it on in the app's settings, or configure HTTP";
+    }
+    return "approvalctl slack check";
+}
+
 /* Socket Mode: of a host that is set up for it. */
 static void check_sockets(struct doctor *doctor, const struct json *status)
 {
@@ -216,8 +228,9 @@ static void check_sockets(struct doctor *doctor, const struct json *status)
     }
     (void)json_u64(status, "slack.socket.strangers", &strangers); /* absent: 0 */
     if (!span_is(state, "live")) {
-        doctor_say(doctor, DOCTOR_FAIL, "Slack: no socket is open (%.*s): approvalctl slack check",
-                   SPAN_ARGS(state));
+        doctor_say(doctor, DOCTOR_FAIL,
+                   "Slack: no socket is open (%.*s), presses do not arrive: %s", SPAN_ARGS(state),
+                   socket_remedy(state));
     } else if (strangers > 0) {
         doctor_say(doctor, DOCTOR_WARN, "Slack: another program takes a share of the presses");
     } else {

@@ -204,20 +204,31 @@ bool socketmode_is_idle(const struct socketmode *mode)
     return true;
 }
 
+const char *socketmode_state_word(enum socketmode_state state)
+{
+    static const char *const words[] = {[SOCKETMODE_STOPPED] = "stopped",
+                                        [SOCKETMODE_LIVE] = "live",
+                                        [SOCKETMODE_CONNECTING] = "connecting",
+                                        [SOCKETMODE_REFUSED] = "refused",
+                                        [SOCKETMODE_DISABLED] = "disabled"};
+
+    return words[state];
+}
+
 void socketmode_status(const struct socketmode *mode, struct socketmode_status *ret_status)
 {
     struct socketlife_status life;
-    const char *state = "connecting";
+    enum socketmode_state state = SOCKETMODE_CONNECTING;
 
     socketlife_status(mode->life, &life);
     if (!life.running) {
-        state = "stopped";
+        state = SOCKETMODE_STOPPED;
     } else if (life.fatal) {
-        state = "refused";
+        state = SOCKETMODE_REFUSED;
     } else if (life.disabled) {
-        state = "disabled";
+        state = SOCKETMODE_DISABLED;
     } else if (life.live > 0) {
-        state = "live";
+        state = SOCKETMODE_LIVE;
     }
     *ret_status = (struct socketmode_status){
         .state = state, .error = mode->error, .live = life.live, .strangers = life.strangers};

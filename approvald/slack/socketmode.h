@@ -51,8 +51,19 @@ bool socketmode_is_idle(const struct socketmode *mode);
 enum err_code
 socketmode_set_token(struct socketmode *mode, struct span app_token, struct err *err) WARN_UNUSED;
 
+/* Also the values of approvald_slack_socket_state: they stay as they are. */
+enum socketmode_state {
+    SOCKETMODE_STOPPED, /* this host holds none: it is no primary */
+    SOCKETMODE_LIVE,
+    SOCKETMODE_CONNECTING,
+    SOCKETMODE_REFUSED,  /* the app-level token is; nothing is tried again before a reload */
+    SOCKETMODE_DISABLED, /* Socket Mode is switched off in the app's settings */
+};
+/* "stopped", "live", … */
+const char *socketmode_state_word(enum socketmode_state state);
+
 struct socketmode_status {
-    const char *state; /* "live", "connecting", "refused", "disabled", "stopped" */
+    enum socketmode_state state;
     const char *error; /* Slack's word or the transport's reason, of the last failure; or "" */
     uint32_t live;
     uint32_t strangers; /* connections of the app that are none of ours: they take presses away */

@@ -7,6 +7,7 @@ what was delivered and acknowledged, the API what was decided.
 import json
 import os
 import random
+import re
 import signal
 import tempfile
 import threading
@@ -201,6 +202,7 @@ class Socket(SocketCase):
         self.assertIn("sockets   2", self.world.ctl("status", check=0).stdout)
         metrics = harness.call("GET", "/metrics", port=self.world.management_port).body.decode()
         self.assertIn("approvald_slack_sockets 2", metrics)
+        self.assertIn("approvald_slack_socket_state 1\n", metrics)
 
     def test_no_secret_is_in_the_log(self):
         self.wait_live()
@@ -216,13 +218,20 @@ class Refused(SocketCase):
         self.world.control("POST", "/socket_cut", {})
         harness.World.wait(lambda: self.socket()["state"] == "refused", "the refusal is told")
         self.assertEqual(self.socket()["last_error"], "invalid_auth")
-        self.assertNotEqual(self.world.ctl("slack", "check").returncode, 0)
+        for words in (("slack", "check"), ("slack", "check", "--json"), ("doctor",)):
+            self.assertEqual(self.world.ctl(*words).returncode, 119, words)
+        self.assertEqual(self.gauge(), "3")
+        self.assertIn("write a good one to its file", self.world.ctl("doctor").stdout)
         calls = self.opens()
         time.sleep(3)
         self.assertEqual(self.opens(), calls, "nothing is asked for any more")
         self.world.control("POST", "/config", {"app_token_error": ""})
         self.world.daemon.child.send_signal(signal.SIGHUP)
         self.wait_live(1)  # the second waits: what is left of the budget is for a worse day
+
+    def gauge(self):
+        metrics = harness.call("GET", "/metrics", port=self.world.management_port).body.decode()
+        return re.search(r"(?m)^approvald_slack_socket_state (\d+)$", metrics).group(1)
 
     def opens(self):
         counters = self.world.control("POST", "/counters", {})
@@ -232,6 +241,8 @@ class Refused(SocketCase):
         self.world.control("POST", "/socket_disconnect", {
             "reason": "link_disabled", "close_after": 0.1})
         harness.World.wait(lambda: self.socket()["state"] == "disabled", "it is told")
+        self.assertEqual(self.gauge(), "4")
+        self.assertIn("switch it on in the app's settings", self.world.ctl("doctor").stdout)
         self.restart()
         self.wait_live()
 

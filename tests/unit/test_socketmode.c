@@ -211,7 +211,7 @@ static void a_stop_answers_what_is_under_way_and_takes_nothing_more(void)
     CU_ASSERT_EQUAL(hear(&sockets, 0), CLOSE);
     CU_ASSERT_EQUAL(hear(&sockets, 0), 0);
     CU_ASSERT_EQUAL(hear(&sockets, 1), 0);
-    CU_ASSERT_STRING_EQUAL(status_of(&sockets).state, "stopped");
+    CU_ASSERT_EQUAL(status_of(&sockets).state, SOCKETMODE_STOPPED);
     close_sockets(&sockets);
 }
 
@@ -296,7 +296,7 @@ static void refuse(const char *api_url, const char *answer, const char *state, c
     CU_ASSERT_FATAL(fake_fetch_ok(OPEN, answer));
     turn(&sockets);
     CU_ASSERT_EQUAL(fake_stream_count(), 0);
-    CU_ASSERT_STRING_EQUAL(status_of(&sockets).state, state);
+    CU_ASSERT_STRING_EQUAL(socketmode_state_word(status_of(&sockets).state), state);
     CU_ASSERT_STRING_EQUAL(status_of(&sockets).error, error);
     close_sockets(&sockets);
 }
