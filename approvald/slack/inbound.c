@@ -31,6 +31,9 @@ static void reply_take(struct inflight *flight, const struct slack_reply *reply)
     struct slack_inbound *inbound = flight->inbound;
     slack_reply_fn *fn = flight->reply;
 
+    if (reply->status >= 200 && reply->status < 300) {
+        inbound_owed_accept(flight); /* late or not: it is durable */
+    }
     if (flight->answered) {
         return;
     }
@@ -119,6 +122,7 @@ static void speak_problem(slack_reply_fn *fn, void *arg, uint32_t status, const 
 void inbound_reply_busy(struct inflight *flight, enum inbound_refusal why)
 {
     metric_add(flight->inbound->refused[why], 1);
+    inbound_owed_add(flight->inbound, &flight->act, flight->transport, flight);
     inbound_reply_problem(flight, 503, "Not stored yet; try again.");
 }
 
@@ -139,6 +143,7 @@ void inflight_drop(struct inflight *flight)
         return;
     }
     ASSERT(flight->answered);
+    inbound_owed_end(flight);
     TAILQ_REMOVE(&inbound->answered, flight, link);
     buf_free(flight->text);
     buf_free(flight->draft);
@@ -375,6 +380,7 @@ parse(const struct slack_delivery *delivery, struct payload *payload, struct err
 static void dispatch(struct inflight *flight, struct payload *payload)
 {
     flight->kind = payload->kind;
+    inbound_act_read(payload, &flight->act);
     metric_add(flight->inbound->deliveries[payload->kind], 1);
     handlers[payload->kind](flight, payload);
     payload_done(payload);
@@ -448,6 +454,7 @@ static struct inflight *begin(struct slack_inbound *inbound,
     flight->begun_us = clock_precise_us();
     flight->deadline_ms = clock_boot_ms(inbound->clock) + SLACK_REPLY_BUDGET_MS;
     flight->time_s = time_s;
+    flight->transport = transport;
     return flight;
 }
 
@@ -467,6 +474,8 @@ void slack_inbound_handle(struct slack_inbound *inbound,
                                      .previous =
                                          span_of(inbound->previous, inbound->previous_size)};
     struct slack_reply probe = {.status = 200};
+    struct payload payload;
+    struct err err = ERR_INIT;
     struct inflight *flight;
     enum verify_result verified;
     uint64_t time_s = 0;
@@ -496,6 +505,9 @@ void slack_inbound_handle(struct slack_inbound *inbound,
         handle_verified(flight, delivery);
         inflight_drop(flight);
         arm_budget(inbound);
+    } else if (type_fits(delivery) && inbound_owed_has_room(inbound) &&
+               parse(delivery, &payload, &err) == ERR_OK) {
+        inbound_owed_unplaced(inbound, &payload, SLACK_OVER_HTTP);
     }
 }
 
@@ -531,11 +543,15 @@ void slack_inbound_take(struct slack_inbound *inbound,
         note_retry(inbound, span_text(number), envelope->retry_reason);
     }
     flight = begin(inbound, SLACK_OVER_SOCKET, clock_wall_ms(inbound->clock) / 1000, reply, arg);
+    rc = take(envelope, &payload, &err);
     if (flight == NULL) {
-        json_free(envelope->root);
+        if (rc == ERR_OK) {
+            inbound_owed_unplaced(inbound, &payload, SLACK_OVER_SOCKET);
+        } else {
+            json_free(envelope->root);
+        }
         return;
     }
-    rc = take(envelope, &payload, &err);
     if (rc == ERR_OK) {
         dispatch(flight, &payload);
     } else {

@@ -11,7 +11,9 @@
  *   3 past SLACK_REPLY_BUDGET_MS the reply is 503 and the work goes on; what comes of it is seen on
  *     the card, and a repeated delivery finds it done;
  *   4 a delivery repeated over either way, or over both at once, changes nothing more: the identity
- *     of an act lies in its payload, never in its transport.
+ *     of an act lies in its payload, never in its transport;
+ *   5 whose act was refused with 503 is told so when the store works again, unless a repeated
+ *     delivery of it was accepted meanwhile (best effort, in memory).
  * Loop thread only, never blocks. */
 #ifndef APPROVALD_SLACK_INBOUND_H
 #define APPROVALD_SLACK_INBOUND_H

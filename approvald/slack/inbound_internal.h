@@ -12,6 +12,7 @@
 #include "approvald/slack/verify.h"
 #include "approvald/slack/views_ask.h"
 #include "approvald/slack/webapi.h"
+#include "base/crypto.h"
 
 #include <sys/queue.h>
 
@@ -27,6 +28,25 @@ struct slack_word {
     char text[CORE_SLACK_TS_SIZE_MAX];
     size_t size;
 };
+
+/* What a person did in Slack: kept of each delivery, should it be owed to him. */
+struct inbound_act {
+    bool known; /* somebody waits for it, and it has an identity */
+    enum payload_kind kind;
+    uint8_t identity[CRYPTO_SHA256_SIZE]; /* the same for every delivery of the act */
+    struct slack_id user;
+    struct slack_id channel; /* where he did it, or empty */
+};
+
+/* Somebody whose act was not taken in time. */
+struct owed {
+    bool used;
+    uint32_t under_way; /* deliveries of it whose work goes on: it may be accepted yet */
+    struct inbound_act act;
+    uint64_t due_ms; /* boot: Slack will have repeated it by then, if it does */
+    uint64_t end_ms; /* boot: old news */
+};
+enum owed_end { OWED_TOLD, OWED_ACCEPTED, OWED_LOST, OWED_END_COUNT };
 
 /* What a person has done with the form. */
 enum ask_step {
@@ -46,6 +66,9 @@ struct inflight {
     uint64_t begun_us;    /* for the histogram */
     uint64_t deadline_ms; /* boot: 503 when it comes first */
     uint64_t time_s;      /* wall: the signature's */
+    enum slack_transport transport;
+    bool owing; /* its act is owed, and waits for this delivery's end */
+    struct inbound_act act;
 
     /* What handlers keep beyond the payload. */
     enum payload_kind kind;
@@ -111,6 +134,10 @@ struct slack_inbound {
     struct event *budget_timer;  /* owned */
     struct inbox_worker *worker; /* owned */
     struct saying sayings[SLACK_SAYING_COUNT_MAX];
+    struct owed owed[SLACK_OWED_COUNT_MAX];
+    struct event *owed_timer; /* owned */
+    bool owed_asking;         /* the store is being asked whether it works */
+    uint64_t owed_asked_ms;   /* boot */
 
     uint64_t last_ms[SLACK_TRANSPORT_COUNT]; /* wall */
 
@@ -123,6 +150,7 @@ struct slack_inbound {
     struct metric *app_rate_limited;
     struct metric *reply_seconds;
     struct metric *modal_failures;
+    struct metric *owed_ends[OWED_END_COUNT];
 };
 
 /* Replies; each does nothing when the delivery is answered already. */
@@ -213,6 +241,32 @@ void inbound_say(struct slack_inbound *inbound,
                  const char *sentence);
 /* The same when the payload is gone: the response_url is kept in flight->text. */
 void inbound_tell(struct inflight *flight, const char *sentence);
+/* The same to somebody who is named; false: too many are under way. */
+bool inbound_say_to(struct slack_inbound *inbound,
+                    const struct slack_id *user,
+                    const struct slack_id *channel,
+                    const char *sentence);
+
+/* inbound_owed.c: what is kept of an act; not known: nobody waits for it. */
+void inbound_act_read(const struct payload *payload, struct inbound_act *ret_act);
+bool inbound_owed_has_room(struct slack_inbound *inbound);
+/* It was not taken in time. flight: its work goes on until inbound_owed_end; NULL: it never began.
+ */
+void inbound_owed_add(struct slack_inbound *inbound,
+                      const struct inbound_act *act,
+                      enum slack_transport transport,
+                      struct inflight *flight);
+/* There was no place for it. payload is taken. */
+void inbound_owed_unplaced(struct slack_inbound *inbound,
+                           struct payload *payload,
+                           enum slack_transport transport);
+/* A delivery of it is durable: nothing is owed any more. */
+void inbound_owed_accept(struct inflight *flight);
+/* Nothing of the delivery is under way any more. */
+void inbound_owed_end(struct inflight *flight);
+void inbound_on_owed(int fd, short what, void *arg);
+void inbound_owed_metrics(struct slack_inbound *inbound, struct metrics *metrics);
+
 /* Puts another view in the place of the one submitted: the sentence, and how the request stands;
  * request may be NULL. */
 void inbound_reply_view(struct inflight *flight,

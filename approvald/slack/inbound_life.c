@@ -105,6 +105,7 @@ static void add_metrics(struct slack_inbound *inbound, struct metrics *metrics)
     inbound->modal_failures =
         metrics_add(metrics, METRIC_COUNTER, "approvald_slack_modal_failures_total", NULL,
                     "Modals that could not be opened.");
+    inbound_owed_metrics(inbound, metrics);
 }
 
 enum err_code slack_inbound_new(const struct slack_inbound_options *options,
@@ -127,9 +128,11 @@ enum err_code slack_inbound_new(const struct slack_inbound_options *options,
     inbound->home = options->home;
     inbound->clock = options->clock == NULL ? clock_host() : options->clock;
     inbound->budget_timer = event_new(options->base, -1, 0, inbound_on_budget, inbound);
+    inbound->owed_timer = event_new(options->base, -1, 0, inbound_on_owed, inbound);
     inbound->pool = mem_new(SLACK_INFLIGHT_COUNT_MAX, sizeof *inbound->pool);
     rc = slack_inbound_set_secrets(inbound, options->signing_secret, options->previous_secret, err);
-    if (rc == ERR_OK && (inbound->budget_timer == NULL || inbound->pool == NULL)) {
+    if (rc == ERR_OK &&
+        (inbound->budget_timer == NULL || inbound->owed_timer == NULL || inbound->pool == NULL)) {
         rc = err_set(err, ERR_NOMEM, "Slack inbound");
     }
     if (rc == ERR_OK) {
@@ -161,6 +164,9 @@ void slack_inbound_free(struct slack_inbound *inbound)
     inbox_worker_free(inbound->worker);
     if (inbound->budget_timer != NULL) {
         event_free(inbound->budget_timer);
+    }
+    if (inbound->owed_timer != NULL) {
+        event_free(inbound->owed_timer);
     }
     wipe_secret(&inbound->secret, &inbound->secret_size);
     wipe_secret(&inbound->previous, &inbound->previous_size);

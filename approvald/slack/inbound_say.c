@@ -108,7 +108,7 @@ static void on_said(void *arg, const struct webapi_answer *answer)
     }
 }
 
-static void say(struct slack_inbound *inbound, const struct saying *what, struct span url)
+static bool say(struct slack_inbound *inbound, const struct saying *what, struct span url)
 {
     for (size_t i = 0; i < SLACK_SAYING_COUNT_MAX; i++) {
         struct saying *saying = &inbound->sayings[i];
@@ -118,10 +118,11 @@ static void say(struct slack_inbound *inbound, const struct saying *what, struct
             saying->used = true;
             saying->inbound = inbound;
             say_from(saying, SAYING_RESPONSE, url);
-            return;
+            return true;
         }
     }
     log_fields(LOG_LEVEL_INFO, MODULE, "not_said", LOG_TEXT("reason", "too many under way"));
+    return false;
 }
 
 void inbound_say(struct slack_inbound *inbound, const struct payload *payload, const char *sentence)
@@ -134,12 +135,23 @@ void inbound_say(struct slack_inbound *inbound, const struct payload *payload, c
     if (payload->response_url.size == 0 && !is_passable(&saying, SAYING_EPHEMERAL, SPAN_NONE)) {
         return; /* an old button of the home tab: not worth a message of its own */
     }
-    say(inbound, &saying, payload->response_url);
+    (void)say(inbound, &saying, payload->response_url); /* best effort */
+}
+
+bool inbound_say_to(struct slack_inbound *inbound,
+                    const struct slack_id *user,
+                    const struct slack_id *channel,
+                    const char *sentence)
+{
+    struct saying saying = {.sentence = sentence, .user = *user, .channel = *channel};
+
+    return say(inbound, &saying, SPAN_NONE);
 }
 
 void inbound_tell(struct inflight *flight, const char *sentence)
 {
     struct saying saying = {.sentence = sentence, .user = flight->user, .channel = flight->channel};
 
-    say(flight->inbound, &saying, flight->text == NULL ? SPAN_NONE : buf_span(flight->text));
+    /* Best effort. */
+    (void)say(flight->inbound, &saying, flight->text == NULL ? SPAN_NONE : buf_span(flight->text));
 }

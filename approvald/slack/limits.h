@@ -9,20 +9,27 @@
 
 /* Inbound. */
 #define SLACK_BODY_SIZE_MAX      (1024UL * 1024) /* a press echoes the whole message */
-#define SLACK_SIGNATURE_WINDOW_S 300   /* Slack's own advice; both ways, so clocks may differ */
-#define SLACK_REPLY_BUDGET_MS    2500  /* Slack gives up after 3 s; the way back takes its part */
-#define SLACK_INFLIGHT_COUNT_MAX 512   /* presses between arrival and commit; one costs 1 KiB */
-#define SLACK_TS_SIZE_MAX        24    /* bytes: "1764752400.118349" has 17 */
-#define SLACK_TRIGGER_SIZE_MAX   160   /* bytes: those seen have 58 */
-#define SLACK_URL_SIZE_MAX       512   /* bytes: response_urls seen have 90 */
-#define SLACK_EVENT_KEY_SIZE_MAX 200   /* bytes: user, two timestamps and an action */
-#define SLACK_CHALLENGE_SIZE_MAX 256   /* bytes: those seen have 52 */
-#define SLACK_SAYING_COUNT_MAX   32    /* sentences on their way: a press owes one at most */
-#define SLACK_LIST_COUNT_MAX     10    /* requests shown by /approval list: one screen of a phone */
-#define SLACK_INBOX_PAGE_COUNT   16    /* entries read at a time */
-#define SLACK_INBOX_SLOT_COUNT   64    /* entries resolved at a time: each may wait for Slack */
-#define SLACK_INBOX_GIVE_UP_MS   60000 /* a person has stopped waiting; he is told to press again */
-#define SLACK_INBOX_RETRY_MS     1000  /* between two tries for missing facts */
+#define SLACK_SIGNATURE_WINDOW_S 300  /* Slack's own advice; both ways, so clocks may differ */
+#define SLACK_REPLY_BUDGET_MS    2500 /* Slack gives up after 3 s; the way back takes its part */
+#define SLACK_INFLIGHT_COUNT_MAX 512  /* presses between arrival and commit; one costs 1 KiB */
+#define SLACK_TS_SIZE_MAX        24   /* bytes: "1764752400.118349" has 17 */
+#define SLACK_TRIGGER_SIZE_MAX   160  /* bytes: those seen have 58 */
+#define SLACK_URL_SIZE_MAX       512  /* bytes: response_urls seen have 90 */
+#define SLACK_EVENT_KEY_SIZE_MAX 200  /* bytes: user, two timestamps and an action */
+#define SLACK_CHALLENGE_SIZE_MAX 256  /* bytes: those seen have 52 */
+#define SLACK_SAYING_COUNT_MAX   32   /* sentences on their way: a press owes one at most */
+#define SLACK_OWED_COUNT_MAX                                                                       \
+    256 /* people who are owed a word: half of the places; 144 bytes each */
+#define SLACK_OWED_LOOK_MS     1000 /* between two looks whether the store works again */
+#define SLACK_OWED_HTTP_MS     500 /* a press over HTTP is not repeated: as soon as it may be said */
+#define SLACK_OWED_SOCKET_MS   5000   /* over a socket Slack tries again after its 3 s */
+#define SLACK_OWED_LIFE_MS     900000 /* older is no news: the person has looked himself */
+#define SLACK_ACT_SIZE_MAX     512    /* bytes: ids and timestamps that make an act the same one */
+#define SLACK_LIST_COUNT_MAX   10     /* requests shown by /approval list: one screen of a phone */
+#define SLACK_INBOX_PAGE_COUNT 16     /* entries read at a time */
+#define SLACK_INBOX_SLOT_COUNT 64     /* entries resolved at a time: each may wait for Slack */
+#define SLACK_INBOX_GIVE_UP_MS 60000  /* a person has stopped waiting; he is told to press again */
+#define SLACK_INBOX_RETRY_MS   1000   /* between two tries for missing facts */
 
 /* Web API client. */
 #define SLACK_CALL_SIZE_MAX         (256UL * 1024) /* bytes: Slack's limit of a view is 250 KB */
