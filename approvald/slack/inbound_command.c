@@ -21,7 +21,7 @@
 #include "base/log.h"
 #include "base/text.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 
 #define MODULE         "slack_command"
 #define LIST_PAGE_MAX  10 /* pages of pending requests looked at: within the time for an answer */
@@ -462,6 +462,21 @@ static void on_show(struct inflight *flight, struct span argument)
 
 /* cancel */
 
+/* The store has failed while it was being done: it may be. */
+static void answer_in_doubt(struct inflight *flight, const struct err *err)
+{
+    char id[REQUEST_ID_TEXT_SIZE];
+    char words[200];
+
+    log_err(LOG_LEVEL_WARNING, MODULE, "fate_unknown", err);
+    request_id_format(&flight->id, id);
+    (void)snprintf(words, sizeof words, /* fits */
+                   "It is not known whether the request is cancelled. In a moment `show %s` tells; "
+                   "cancelling it once more does no harm.",
+                   id);
+    answer_words(flight, words);
+}
+
 static void
 on_cancelled(void *arg, enum err_code rc, const struct err *err, const struct service_answer *found)
 {
@@ -472,8 +487,10 @@ on_cancelled(void *arg, enum err_code rc, const struct err *err, const struct se
         answer_words(flight, "The request is cancelled.");
     } else if (refusal != REFUSAL_NONE) {
         answer_words(flight, refusal_sentence(refusal));
-    } else {
+    } else if (inbound_is_durable(rc)) {
         answer_trouble(flight, err);
+    } else {
+        answer_in_doubt(flight, err);
     }
     inflight_drop(flight);
 }
@@ -492,6 +509,7 @@ static void on_cancel(struct inflight *flight, struct span argument)
         answer_words(flight, "Which one? Write `cancel` and an id such as `req_…`.");
         return;
     }
+    flight->id = cancel.id;
     if (cancel.key.text.size == 0) {
         cancel.key.kind = INBOX_NONE; /* cancelling twice changes nothing more */
     }

@@ -6,6 +6,7 @@
 
 #include "approvald/service/service.h"
 #include "base/clock.h"
+#include "storage/disk.h"
 #include "tests/lib/scratch.h"
 
 #include <stdatomic.h>
@@ -20,6 +21,7 @@ struct service_kit {
     struct clock clock;
     _Atomic uint64_t now_ms; /* both clocks */
     _Atomic int64_t jump_ms; /* of the wall clock alone */
+    struct disk disk;        /* this host's, but for syncs that fail when the kit is broken */
     uint32_t open_count_max; /* for the next open */
     struct span step_up_key; /* likewise */
     uint32_t changed_count;  /* of the listener */
@@ -58,6 +60,9 @@ void service_kit_restart(struct service_kit *kit);
 /* Until *done. */
 void service_kit_wait(struct service_kit *kit, const bool *done);
 void service_kit_pass(struct service_kit *kit, uint64_t ms);
+/* From now on every sync fails: the fate of what is under way is unknown, nothing more is served.
+ * Until the next open. */
+void service_kit_break(struct service_kit *kit);
 /* Ticks until nothing is due. */
 void service_kit_tick(struct service_kit *kit);
 

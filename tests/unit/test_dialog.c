@@ -173,6 +173,27 @@ static void the_command_explains_lists_shows_and_cancels(void)
     bench_close(&bench);
 }
 
+/* Neither "done" nor "not done" would be true. */
+static void a_cancellation_of_unknown_fate_is_said_to_be_unknown(void)
+{
+    struct bench bench;
+    char text[64];
+
+    bench_open(&bench);
+    (void)snprintf(text, sizeof text, "cancel %s", bench.id_text);
+    service_kit_break(&bench.kit);
+    bench_command_only(&bench, ASKER, text);
+    service_kit_wait(&bench.kit, &bench.reply.done);
+    CU_ASSERT_EQUAL(bench.reply.status, 200);
+    CU_ASSERT(says(&bench, "It is not known whether the request is cancelled"));
+    CU_ASSERT(says(&bench, bench.id_text));
+    CU_ASSERT_FALSE(says(&bench, "could not be done"));
+    bench_command_only(&bench, ASKER, text); /* the store takes nothing any more: nothing is done */
+    CU_ASSERT(bench.reply.done);
+    CU_ASSERT(says(&bench, "could not be done"));
+    bench_close(&bench);
+}
+
 static void a_stranger_learns_nothing_of_a_request(void)
 {
     struct bench bench;
@@ -343,6 +364,8 @@ UNIT_MAIN("dialog",
           {"a window of another kind is out of date", a_window_of_another_kind_is_out_of_date},
           {"the command explains, lists, shows and cancels",
            the_command_explains_lists_shows_and_cancels},
+          {"a cancellation of unknown fate is said to be unknown",
+           a_cancellation_of_unknown_fate_is_said_to_be_unknown},
           {"a stranger learns nothing of a request", a_stranger_learns_nothing_of_a_request},
           {"who may decide after an escalation sees the request",
            who_may_decide_after_an_escalation_sees_the_request},
