@@ -19,7 +19,7 @@
 /* docs/slack-setup.md says what each is for. */
 static const struct manifest_scope scopes[] = {
     {"chat:write", "no card is posted: nothing works"},
-    {"commands", "no /approval, and nobody can ask in Slack"},
+    {"commands", "no slash command, and nobody can ask in Slack"},
     {"im:write", "no direct messages: requesters and approvers are not told"},
     {"users:read", "nobody can be told from a guest or a bot: presses are refused"},
     {"usergroups:read", "nobody decides by a user group that a policy names"},

@@ -292,7 +292,8 @@ static void on_shortcut(struct inflight *flight, const struct payload *payload)
         return;
     }
     inbound_say(flight->inbound, payload,
-                "There is nothing to do here. `/approval help` shows what can be done.");
+                "There is nothing to do here. The app's slash command with the word `help` shows "
+                "what can be done.");
     inbound_reply_empty(flight);
 }
 

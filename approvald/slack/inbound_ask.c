@@ -412,7 +412,7 @@ static void reply_refused(struct inflight *flight, enum refusal refusal, const s
     } else if (refusal == REFUSAL_KEY_REUSED) {
         inbound_reply_view(flight, NULL,
                            "This form has asked already, and what was changed since is not in it. "
-                           "/approval list shows your requests.");
+                           "Your requests are in the app's Home.");
     } else {
         inbound_reply_view(flight, NULL, timed ? err->message : refusal_sentence(refusal));
     }

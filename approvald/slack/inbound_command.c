@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* inbound_command.c: /approval help, request, list, show, cancel.
+/* inbound_command.c: the slash command: help, request, list, show, cancel.
  * Owns the words of the answers; every answer is for the asker alone (ephemeral).
  * Never shows a request to somebody who has nothing to do with it, never lets text from people act
  * as markup. */
@@ -28,8 +28,8 @@
 #define TEXT_SIZE_MAX  16384
 #define TEXT_COUNT_MAX 3000 /* code points of one field: Slack advises less than 4,000 in all */
 
-#define HELP                                                                                       \
-    "*What you can do here*\n"                                                                     \
+#define HELP /* behind the command */                                                              \
+    " takes one of these words:\n"                                                                 \
     "`request` opens a form to ask for an approval\n"                                              \
     "`list` shows your requests that wait for a decision\n"                                        \
     "`show ID` shows a request that you asked for or may decide\n"                                 \
@@ -522,28 +522,35 @@ static void on_cancel(struct inflight *flight, struct span argument)
 
 /* Words. */
 
-static void on_help(struct inflight *flight, struct span argument)
+/* The command has the name that the app's settings give it: what Slack sent. */
+static void on_help(struct inflight *flight, struct span command)
 {
-    (void)argument; /* it takes none */
-    answer_words(flight, HELP);
+    struct err err = ERR_INIT;
+    enum err_code rc = buf_new(TEXT_SIZE_MAX, &flight->text, &err);
+
+    rc = rc == ERR_OK ? add_escaped(flight->text, command, SLACK_COMMAND_COUNT_MAX, &err) : rc;
+    rc = rc == ERR_OK ? buf_append_text(flight->text, HELP, &err) : rc;
+    if (rc == ERR_OK) {
+        answer(flight, buf_span(flight->text));
+    } else {
+        answer_trouble(flight, &err);
+    }
 }
 
 /* Cuts the first word off *rest. */
 static struct span cut_word(struct span *rest)
 {
     struct span word;
-    size_t begin = 0;
-    size_t end;
+    size_t size = 0;
 
-    while (begin < rest->size && rest->data[begin] == ' ') {
-        begin++;
+    while (rest->size > 0 && rest->data[0] == ' ') {
+        *rest = span_of(rest->data + 1, rest->size - 1);
     }
-    end = begin;
-    while (end < rest->size && rest->data[end] != ' ') {
-        end++;
+    while (size < rest->size && rest->data[size] != ' ') {
+        size++;
     }
-    word = span_of(rest->data == NULL ? NULL : rest->data + begin, end - begin);
-    *rest = span_of(rest->data == NULL ? NULL : rest->data + end, rest->size - end);
+    word = span_of(rest->data, size);
+    *rest = size == 0 ? SPAN_NONE : span_of(rest->data + size, rest->size - size);
     return word;
 }
 
@@ -579,5 +586,5 @@ void inbound_on_command(struct inflight *flight, const struct payload *payload)
             return;
         }
     }
-    on_help(flight, argument);
+    on_help(flight, payload->command);
 }

@@ -20,16 +20,17 @@
 #define SLACK_SAYING_COUNT_MAX   32   /* sentences on their way: a press owes one at most */
 #define SLACK_OWED_COUNT_MAX                                                                       \
     256 /* people who are owed a word: half of the places; 144 bytes each */
-#define SLACK_OWED_LOOK_MS     1000 /* between two looks whether the store works again */
-#define SLACK_OWED_HTTP_MS     500 /* a press over HTTP is not repeated: as soon as it may be said */
-#define SLACK_OWED_SOCKET_MS   5000   /* over a socket Slack tries again after its 3 s */
-#define SLACK_OWED_LIFE_MS     900000 /* older is no news: the person has looked himself */
-#define SLACK_ACT_SIZE_MAX     512    /* bytes: ids and timestamps that make an act the same one */
-#define SLACK_LIST_COUNT_MAX   10     /* requests shown by /approval list: one screen of a phone */
-#define SLACK_INBOX_PAGE_COUNT 16     /* entries read at a time */
-#define SLACK_INBOX_SLOT_COUNT 64     /* entries resolved at a time: each may wait for Slack */
-#define SLACK_INBOX_GIVE_UP_MS 60000  /* a person has stopped waiting; he is told to press again */
-#define SLACK_INBOX_RETRY_MS   1000   /* between two tries for missing facts */
+#define SLACK_OWED_LOOK_MS      1000 /* between two looks whether the store works again */
+#define SLACK_OWED_HTTP_MS      500 /* a press over HTTP is not repeated: as soon as it may be said */
+#define SLACK_OWED_SOCKET_MS    5000   /* over a socket Slack tries again after its 3 s */
+#define SLACK_OWED_LIFE_MS      900000 /* older is no news: the person has looked himself */
+#define SLACK_ACT_SIZE_MAX      512    /* bytes: ids and timestamps that make an act the same one */
+#define SLACK_LIST_COUNT_MAX    10     /* requests shown by /approval list: one screen of a phone */
+#define SLACK_COMMAND_COUNT_MAX 32     /* code points of a slash command: Slack's own limit */
+#define SLACK_INBOX_PAGE_COUNT  16     /* entries read at a time */
+#define SLACK_INBOX_SLOT_COUNT  64     /* entries resolved at a time: each may wait for Slack */
+#define SLACK_INBOX_GIVE_UP_MS  60000  /* a person has stopped waiting; he is told to press again */
+#define SLACK_INBOX_RETRY_MS    1000   /* between two tries for missing facts */
 
 /* Web API client. */
 #define SLACK_CALL_SIZE_MAX         (256UL * 1024) /* bytes: Slack's limit of a view is 250 KB */

@@ -151,6 +151,7 @@ static void the_command_explains_lists_shows_and_cancels(void)
     bench_command(&bench, ASKER, "");
     CU_ASSERT(says(&bench, "\"response_type\":\"ephemeral\""));
     CU_ASSERT(says(&bench, "`cancel ID`"));
+    CU_ASSERT(says(&bench, "/approval takes one of these words")); /* what Slack has sent */
     bench_command(&bench, ASKER, "frobnicate");
     CU_ASSERT(says(&bench, "`cancel ID`"));
     bench_command(&bench, ASKER, "list");
@@ -170,6 +171,26 @@ static void the_command_explains_lists_shows_and_cancels(void)
     bench_command(&bench, ASKER, text);
     CU_ASSERT(says(&bench, "is cancelled"));
     CU_ASSERT_EQUAL(kit_get(&bench.kit, &bench.id).state, REQUEST_CANCELLED);
+    bench_close(&bench);
+}
+
+/* The manifest may have given the command another name, and that is Slack's text: escaped. */
+static void the_command_is_called_what_slack_calls_it(void)
+{
+    struct bench bench;
+
+    bench_open(&bench);
+    bench_deliver(&bench, SLACK_PATH_COMMANDS, BENCH_FORM,
+                  "command=%2Fask-*boss*&user_id=" ASKER "&team_id=T0APV00001&text=help");
+    bench_wait_reply(&bench);
+    CU_ASSERT(says(&bench, "/ask-"));
+    CU_ASSERT(says(&bench, " takes one of these words"));
+    CU_ASSERT_FALSE(says(&bench, "*boss*"));
+    CU_ASSERT_FALSE(says(&bench, "/approval"));
+    bench_interact(&bench, "{\"type\":\"shortcut\",\"user\":{\"id\":\"" ASKER "\"},\"callback_id\":"
+                           "\"old\",\"trigger_id\":\"1.2.x\","
+                           "\"response_url\":\"https://hooks.slack.com/app/T/1/y\"}");
+    CU_ASSERT(bench_call_says("/app/T/1/y", "slash command with the word `help`"));
     bench_close(&bench);
 }
 
@@ -364,6 +385,7 @@ UNIT_MAIN("dialog",
           {"a window of another kind is out of date", a_window_of_another_kind_is_out_of_date},
           {"the command explains, lists, shows and cancels",
            the_command_explains_lists_shows_and_cancels},
+          {"the command is called what Slack calls it", the_command_is_called_what_slack_calls_it},
           {"a cancellation of unknown fate is said to be unknown",
            a_cancellation_of_unknown_fate_is_said_to_be_unknown},
           {"a stranger learns nothing of a request", a_stranger_learns_nothing_of_a_request},
