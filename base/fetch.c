@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/fetch_call.h"
 #include "base/fetch_loop.h"
+#include "base/fetch_trust.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "config.h"
@@ -84,6 +85,7 @@ static enum err_code check_ca(const char *ca_file, struct err *err)
 static enum err_code
 keep_options(struct fetch *fetch, const struct fetch_options *options, struct err *err)
 {
+    const curl_version_info_data *curl = curl_version_info(CURLVERSION_NOW);
     bool kept;
 
     fetch->call_count_max =
@@ -105,6 +107,8 @@ keep_options(struct fetch *fetch, const struct fetch_options *options, struct er
     if (!kept) {
         return err_set(err, ERR_NOMEM, "fetch");
     }
+    fetch->settings.ca_by_hash =
+        options->ca_file == NULL && fetch_trust_by_hash(curl->cainfo, curl->capath);
     return fetch->settings.ca_file == NULL ? ERR_OK : check_ca(fetch->settings.ca_file, err);
 }
 

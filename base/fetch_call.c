@@ -202,6 +202,9 @@ static void set_proxy(struct fetch_call *call,
         set_text(call, CURLOPT_PROXY_CAINFO, settings->ca_file);
         /* Ours to change while we run: curl would keep what it has read for a day. */
         set_number(call, CURLOPT_CA_CACHE_TIMEOUT, 0);
+    } else if (settings->ca_by_hash) {
+        set_text(call, CURLOPT_CAINFO, NULL);
+        set_text(call, CURLOPT_PROXY_CAINFO, NULL);
     }
     if (settings->ca_only) {
         set_text(call, CURLOPT_CAPATH, NULL);

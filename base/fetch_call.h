@@ -15,6 +15,7 @@ struct fetch_settings {
     char *certificate;
     char *key;
     bool ca_only;
+    bool ca_by_hash; /* of the system's authorities the directory is enough */
     bool drop_unsent;
     char *proxy_http;
     char *proxy_https;

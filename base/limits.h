@@ -62,6 +62,8 @@
 #define FETCH_RESPONSE_SIZE_DEFAULT ((size_t)1024 * 1024)
 /* fetch: bytes of a private CA file; Debian's whole bundle has 230 KiB. */
 #define FETCH_CA_SIZE_MAX ((size_t)1024 * 1024)
+/* fetch: authorities of the system that are counted; Debian has 150. */
+#define FETCH_TRUST_COUNT_MAX 10000U
 
 /* fetch stream: bytes read at once, and in one turn of the loop: as with tls below, so that one
  * busy stream does not hold up the others. */
