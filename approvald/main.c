@@ -10,6 +10,7 @@
 #include "base/crash.h"
 #include "base/lastgood.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/print.h"
 
 #include <errno.h>
@@ -194,6 +195,7 @@ static int run(struct config *config_take)
     enum err_code rc;
 
     crash_init("approvald");
+    mem_init();
     start_log(config_take);
     lastgood_tell(config_last_good(config_take), "app", config_file(config_take));
     rc = app_new(config_take, &app, &err);

@@ -4,6 +4,7 @@
  * Never retries and never aborts: the caller answers for a NULL. */
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,16 @@ static int mem_refused(void)
 /* Up to here a block comes from glibc's cache of the thread. Its calloc knows that cache only since
  * 2.41; before, it costs several times a malloc, and a press makes a hundred small blocks. */
 #define SMALL_SIZE 1024U
+
+/* glibc takes blocks from here on from the kernel, and raises that to the largest one that was ever
+ * freed, up to 32 MiB: then pools come out of the heap, where calloc writes to them. Said by us it
+ * stays. */
+#define LARGE_SIZE (128 * 1024)
+
+void mem_init(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_SIZE); /* without it all works as well */
+}
 
 void *mem_new(size_t count, size_t size)
 {

@@ -6,6 +6,11 @@
 
 #include <stddef.h>
 
+/* Once, before pools are made: a large block is the kernel's own, whatever was freed before. What
+ * of it is never written to takes no memory, and what is freed is given back. Of a daemon; without
+ * it everything works as well. */
+void mem_init(void);
+
 /* Zero-filled memory for count items of size bytes, or NULL (no memory, or count * size overflows,
  * or the test hook refuses). The caller owns it and frees it with mem_free. */
 void *mem_new(size_t count, size_t size) __attribute__((malloc, warn_unused_result));

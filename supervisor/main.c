@@ -8,6 +8,7 @@
 #include "base/crash.h"
 #include "base/lastgood.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/print.h"
 #include "supervisor/keepalived_conf.h"
 #include "supervisor/locked.h"
@@ -165,6 +166,7 @@ static int run(struct sup_config *config_take, const char *file)
     enum err_code rc;
 
     crash_init("approvald-supervisor");
+    mem_init();
     start_log(config_take);
     if (locked_all(&err) != ERR_OK) {
         log_err(LOG_LEVEL_WARNING, "sup", "memory", &err); /* as safe, and later under pressure */
