@@ -168,6 +168,7 @@ static void open_reports(struct app *app)
     if (crash_open(config_text(app->config, "", "data_dir"), &app->crash, &err) != ERR_OK) {
         log_err(LOG_LEVEL_WARNING, "app", "crash_reports", &err);
     }
+    crash_note(CRASH_NOTE_BEFORE, app->crash.fresh ? "crashed" : "left no report");
     crash_tell(&app->crash, "app");
 }
 

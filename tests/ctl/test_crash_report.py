@@ -75,6 +75,7 @@ class CrashReport(unittest.TestCase):
         self.assertTrue(report.endswith("end\n"))
         self.assertIn("\nsignal SIGSEGV\n", report)
         self.assertIn("\nrole serves\n", report)
+        self.assertIn("\nbefore left no report\n", report)
         self.assertRegex(report, r"\nuptime-ms \d+\n")
         self.assertIn(f"\nbuild-id {build_id(DAEMON)}\n", report)
         self.assertIn("app_run", self.functions(report))
@@ -88,6 +89,9 @@ class CrashReport(unittest.TestCase):
         self.assertEqual((told["reports"], told["signal"]), (1, "SIGSEGV"))
         self.assertTrue(told["at"].startswith("approvald+0x"), told)
         self.assertIn("crashed", self.world.ctl("doctor").stdout)
+        self.crash(signal.SIGBUS)
+        with open(self.world.path("data/crash.now"), encoding="ascii") as text:
+            self.assertIn("\nbefore crashed\n", text.read())
 
     def test_there_is_no_core_and_no_secret(self):
         """Not even where the limit and the pattern ask for one: it is not dumpable."""
