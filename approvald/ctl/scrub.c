@@ -3,24 +3,36 @@
  * Owns what a secret looks like. Never reads a file, never keeps a byte of a text. */
 #include "approvald/ctl/scrub.h"
 
+#include "approvald/ctl/spelling.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/mem.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define RANDOM_SIZE_MIN 32U /* letters of both cases and digits: 190 bits */
 #define HEX_SIZE_MIN    48U /* a store's or a pair's id has 32, a build id 40: they may be shown */
 #define SEED_SIZE_MIN   16U /* of base32 with a digit: 80 bits, the least of RFC 4226 */
 
+/* Each known line, and its spellings. */
+#define TEXT_COUNT_MAX (SCRUB_COUNT_MAX * (1U + SPELLING_COUNT))
+#define NONE           UINT16_MAX
+
+static_assert(TEXT_COUNT_MAX < NONE, "an index fits");
+
 struct secret {
     size_t size;
-    char *bytes; /* owned */
+    char *bytes;   /* owned */
+    uint16_t next; /* another one with the same first byte, or NONE */
 };
 
 struct scrub {
+    size_t line_count;
     size_t count;
-    struct secret secrets[SCRUB_COUNT_MAX];
+    uint16_t
+        first[UINT8_MAX + 1]; /* by the first byte: a text is compared with few at each place */
+    struct secret secrets[TEXT_COUNT_MAX];
 };
 
 /* How many bytes at the front of text are a secret; before: the byte in front of it, or 0. */
@@ -28,8 +40,16 @@ typedef size_t match_fn(struct span text, char before);
 
 enum err_code scrub_new(struct scrub **ret_scrub, struct err *err)
 {
-    *ret_scrub = mem_new(1, sizeof **ret_scrub);
-    return *ret_scrub == NULL ? err_set(err, ERR_NOMEM, "scrub") : ERR_OK;
+    struct scrub *scrub = mem_new(1, sizeof *scrub);
+
+    if (scrub == NULL) {
+        return err_set(err, ERR_NOMEM, "scrub");
+    }
+    for (size_t i = 0; i <= UINT8_MAX; i++) {
+        scrub->first[i] = NONE;
+    }
+    *ret_scrub = scrub;
+    return ERR_OK;
 }
 
 void scrub_free(struct scrub *scrub)
@@ -46,17 +66,53 @@ void scrub_free(struct scrub *scrub)
 
 static bool is_known(const struct scrub *scrub, struct span line)
 {
-    for (size_t i = 0; i < scrub->count; i++) {
-        if (span_equal(span_of(scrub->secrets[i].bytes, scrub->secrets[i].size), line)) {
-            return true;
-        }
+    uint16_t at = scrub->first[(unsigned char)line.data[0]];
+
+    while (at != NONE &&
+           !span_equal(span_of(scrub->secrets[at].bytes, scrub->secrets[at].size), line)) {
+        at = scrub->secrets[at].next;
     }
-    return false;
+    return at != NONE;
+}
+
+static enum err_code know_text(struct scrub *scrub, struct span text, struct err *err)
+{
+    struct secret *secret = &scrub->secrets[scrub->count];
+    uint16_t *first;
+
+    if (text.size < SCRUB_SIZE_MIN || is_known(scrub, text)) {
+        return ERR_OK;
+    }
+    ASSERT(scrub->count < TEXT_COUNT_MAX); /* lines are counted */
+    secret->bytes = mem_copy_text(text.data, text.size);
+    if (secret->bytes == NULL) {
+        return err_set(err, ERR_NOMEM, "scrub");
+    }
+    secret->size = text.size;
+    first = &scrub->first[(unsigned char)text.data[0]];
+    secret->next = *first;
+    *first = (uint16_t)scrub->count++;
+    return ERR_OK;
+}
+
+static enum err_code know_spellings(struct scrub *scrub, struct span line, struct err *err)
+{
+    AUTO_BUF struct buf *text = NULL;
+    enum err_code rc = buf_new(line.size * SPELLING_GROWTH, &text, err);
+
+    for (int spelling = 0; rc == ERR_OK && spelling < SPELLING_COUNT; spelling++) {
+        rc = spelling_append((enum spelling)spelling, line, text, err);
+        if (rc == ERR_OK) {
+            rc = know_text(scrub, buf_span(text), err);
+        }
+        buf_wipe(text);
+    }
+    return rc;
 }
 
 static enum err_code know_line(struct scrub *scrub, struct span line, struct err *err)
 {
-    struct secret *secret = &scrub->secrets[scrub->count];
+    enum err_code rc;
 
     while (line.size > 0 && (line.data[line.size - 1] == '\r' || line.data[line.size - 1] == ' ')) {
         line.size--;
@@ -66,16 +122,12 @@ static enum err_code know_line(struct scrub *scrub, struct span line, struct err
         memcmp(line.data, "-----", 5) == 0 || is_known(scrub, line)) {
         return ERR_OK;
     }
-    if (scrub->count == SCRUB_COUNT_MAX) {
+    if (scrub->line_count == SCRUB_COUNT_MAX) {
         return err_set(err, ERR_FULL, "more than %u secrets", SCRUB_COUNT_MAX);
     }
-    secret->bytes = mem_copy_text(line.data, line.size);
-    if (secret->bytes == NULL) {
-        return err_set(err, ERR_NOMEM, "scrub");
-    }
-    secret->size = line.size;
-    scrub->count++;
-    return ERR_OK;
+    scrub->line_count++;
+    rc = know_text(scrub, line, err);
+    return rc == ERR_OK ? know_spellings(scrub, line, err) : rc;
 }
 
 enum err_code scrub_know(struct scrub *scrub, struct span secret, struct err *err)
@@ -258,9 +310,10 @@ static size_t match_random(struct span text, char before)
 static size_t match_known(const struct scrub *scrub, struct span text)
 {
     size_t longest = 0;
+    uint16_t at = text.size == 0 ? NONE : scrub->first[(unsigned char)text.data[0]];
 
-    for (size_t i = 0; i < scrub->count; i++) {
-        const struct secret *secret = &scrub->secrets[i];
+    for (; at != NONE; at = scrub->secrets[at].next) {
+        const struct secret *secret = &scrub->secrets[at];
 
         if (secret->size > longest && text.size >= secret->size &&
             memcmp(text.data, secret->bytes, secret->size) == 0) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* scrub.h: a text without the secrets that may have come into it: those that are known by their
- * bytes, and what looks like one: tokens of Slack and of ours, private keys, seeds of one-time
- * codes, names and passwords in URLs, long random words. Too much removed is a nuisance, too little
- * a leak. Pure. */
+ * bytes, also as they are spelled in forms, JSON, base64 and hex, and what looks like one: tokens
+ * of Slack and of ours, private keys, seeds of one-time codes, names and passwords in URLs, long
+ * random words. Too much removed is a nuisance, too little a leak. Pure. */
 #ifndef APPROVALD_CTL_SCRUB_H
 #define APPROVALD_CTL_SCRUB_H
 
@@ -23,8 +23,8 @@ struct scrub;
 enum err_code scrub_new(struct scrub **ret_scrub, struct err *err) WARN_UNUSED;
 void scrub_free(struct scrub *scrub); /* NULL is allowed; wipes what it knows */
 
-/* Each line of the secret that is long enough is one from now on, copied; one that is known already
- * is no other one. ERR_FULL above the limit. */
+/* Each line of the secret that is long enough is one from now on, copied, in all its spellings
+ * (spelling.h); one that is known already is no other one. ERR_FULL above the limit. */
 enum err_code scrub_know(struct scrub *scrub, struct span secret, struct err *err) WARN_UNUSED;
 
 /* Appends text without secrets to buf; *count grows by what was removed. */

@@ -54,6 +54,34 @@ static void a_known_secret_goes_whole_that_begins_inside_a_token(void)
     CU_ASSERT_STRING_EQUAL(said, "[removed]");
 }
 
+static void a_known_secret_goes_in_every_spelling(void)
+{
+    static const char known[] = "p\"a s+w/o;rd&\n";
+    static const char *const texts[] = {
+        "p\"a s+w/o;rd&",
+        "p%22a%20s%2Bw%2Fo%3Brd%26",
+        "p%22a+s%2Bw%2Fo%3Brd%26",
+        "p\\\"a s+w/o;rd&",
+        "7022612073 2b772f6f3b726426",
+        "7022612073"
+        "2b772f6f3b726426",
+        "7022612073"
+        "2B772F6F3B726426",
+    };
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        char text[128];
+
+        (void)snprintf(text, sizeof text, "<%s>", texts[i]); /* fits */
+        CU_ASSERT_EQUAL(scrub_with(known, text), i == 4 ? 0 : 1);
+        CU_ASSERT_STRING_EQUAL(said, i == 4 ? text : "<[removed]>");
+    }
+    /* "svc:", "ab:" and "x:" before it: it begins at each place of a group. */
+    (void)scrub_with(
+        known, "<c3ZjOnAiYSBzK3cvbztyZCY=> <YWI6cCJhIHMrdy9vO3JkJg==> <eDpwImEgcyt3L287cmQm>");
+    CU_ASSERT_STRING_EQUAL(said, "<c3ZjOn[removed]Y=> <YWI6[removed]g==> <eDp[removed]m>");
+}
+
 static void what_looks_like_a_token_is_removed(void)
 {
     check("token xoxb-1-2-abc, next", "token [removed], next");
@@ -143,6 +171,7 @@ UNIT_MAIN("scrub",
           {"what is known is removed everywhere", what_is_known_is_removed_everywhere},
           {"a known secret goes whole that begins inside a token",
            a_known_secret_goes_whole_that_begins_inside_a_token},
+          {"a known secret goes in every spelling", a_known_secret_goes_in_every_spelling},
           {"what looks like a token is removed", what_looks_like_a_token_is_removed},
           {"names and passwords in URLs are removed", names_and_passwords_in_urls_are_removed},
           {"keys and seeds are removed", keys_and_seeds_are_removed},
