@@ -380,7 +380,10 @@ static enum err_code learn_beside(const struct learn *learn, const char *folder,
     (void)snprintf(path, sizeof path, "%s/secrets", folder); /* too long a one does not exist */
     rc = learn_folder(learn, path, LEARN_USER, err);
     (void)snprintf(path, sizeof path, "%s/fence", folder); /* likewise */
-    return rc == ERR_OK ? learn_folder(learn, path, LEARN_DEVICE, err) : rc;
+    rc = rc == ERR_OK ? learn_folder(learn, path, LEARN_DEVICE, err) : rc;
+    /* The authorities' keys too, which no program's configuration names. */
+    (void)snprintf(path, sizeof path, "%s/pair", folder); /* likewise */
+    return rc == ERR_OK ? learn_folder(learn, path, LEARN_KEY, err) : rc;
 }
 
 static enum err_code

@@ -76,9 +76,17 @@ learn_behind(const struct learn *learn, struct span line, enum learn_form form, 
 static enum err_code
 learn_text(const struct learn *learn, struct span text, enum learn_form form, struct err *err)
 {
-    enum err_code rc = form == LEARN_DEVICE ? ERR_OK : scrub_know(learn->scrub, text, err);
+    static const char key[] = "PRIVATE KEY-----";
+    bool pairs = form == LEARN_USER || form == LEARN_DEVICE;
+    enum err_code rc = ERR_OK;
 
-    while (rc == ERR_OK && form != LEARN_LINE && text.size > 0) {
+    if (form == LEARN_KEY && memmem(text.data, text.size, key, sizeof key - 1) == NULL) {
+        return ERR_OK;
+    }
+    if (form != LEARN_DEVICE) {
+        rc = scrub_know(learn->scrub, text, err);
+    }
+    while (rc == ERR_OK && pairs && text.size > 0) {
         const char *end = memchr(text.data, '\n', text.size);
         size_t size = end == NULL ? text.size : (size_t)(end - text.data);
 
@@ -196,6 +204,19 @@ static enum err_code learn_proxy(const struct learn *learn, const char *url, str
                : scrub_know(learn->scrub, span_of(colon + 1, (size_t)(end - colon) - 1), err);
 }
 
+#define URL_PATH_SIZE_MIN 16U /* a short one is a word that stands elsewhere too */
+
+/* "https://HOST/PATH": of a webhook, the path may be what lets one in. */
+static enum err_code learn_url(const struct learn *learn, const char *url, struct err *err)
+{
+    const char *path = strstr(url, "://");
+
+    path = path == NULL ? NULL : strchr(path + 3, '/');
+    return path == NULL || strlen(path + 1) < URL_PATH_SIZE_MIN
+               ? ERR_OK
+               : scrub_know(learn->scrub, span_text(path + 1), err);
+}
+
 enum err_code learn_config(const struct learn *learn, const char *dump, struct err *err)
 {
     static const struct {
@@ -222,6 +243,10 @@ enum err_code learn_config(const struct learn *learn, const char *dump, struct e
     }
     for (size_t n = 0; rc == ERR_OK && doctor_value(dump, "proxy", n, value, sizeof value); n++) {
         rc = learn_proxy(learn, value, err);
+        mem_wipe(value, sizeof value);
+    }
+    for (size_t n = 0; rc == ERR_OK && doctor_value(dump, "url", n, value, sizeof value); n++) {
+        rc = learn_url(learn, value, err);
         mem_wipe(value, sizeof value);
     }
     return rc;

@@ -14,8 +14,9 @@ struct scrub;
 /* How a file holds its secrets. Each whole line is one in any case, but of a device. */
 enum learn_form {
     LEARN_LINE,
-    LEARN_USER,  /* NAME:PASSWORD, the password alone too */
-    LEARN_DEVICE /* KEY=VALUE of a fence agent, each value that is not an address or a name */
+    LEARN_USER,   /* NAME:PASSWORD, the password alone too */
+    LEARN_DEVICE, /* KEY=VALUE of a fence agent, each value that is not an address or a name */
+    LEARN_KEY     /* a private key in PEM; a file without one holds none */
 };
 
 /* All borrowed. */
@@ -25,9 +26,9 @@ struct learn {
     const char *credentials; /* systemd's, a folder in it for each unit: /run/credentials */
 };
 
-/* Every file that a configuration names, and the password of its proxy; dump: what --dump-config
- * said. A name without a slash is a credential. ERR_FULL and ERR_NOMEM, as of all here: what is
- * missing is in missed, and no error. */
+/* Every file that a configuration names, the password of its proxy and the paths of its webhooks;
+ * dump: what --dump-config said. A name without a slash is a credential. ERR_FULL and ERR_NOMEM, as
+ * of all here: what is missing is in missed, and no error. */
 enum err_code
 learn_config(const struct learn *learn, const char *dump, struct err *err) WARN_UNUSED;
 /* Every plain file in a folder, for configurations that do not name it, or cannot say so. A folder

@@ -186,6 +186,43 @@ static void of_a_device_all_but_its_address_is_known(void)
     end();
 }
 
+static void of_a_folder_with_keys_only_these_are_known(void)
+{
+    char path[256];
+
+    start();
+    make_folder("pair");
+    put("pair/ca.key",
+        "-----BEGIN EC PRIVATE KEY-----\nMHc/planted+Bytes\n-----END EC PRIVATE KEY-----\n");
+    scratch_file(&scratch, "pair", path);
+    CU_ASSERT_EQUAL(learn_folder(&learn, path, LEARN_KEY, &err), ERR_OK);
+    CU_ASSERT_TRUE(is_known("MHc/planted+Bytes"));
+    put("pair/ca.key", "interface = \"eth0\"\n");
+    CU_ASSERT_EQUAL(learn_folder(&learn, path, LEARN_KEY, &err), ERR_OK);
+    CU_ASSERT_FALSE(is_known("interface = \"eth0\""));
+    CU_ASSERT_STRING_EQUAL(buf_text(learn.missed), "");
+    drop_folder("pair", "ca.key");
+    end();
+}
+
+static void of_a_webhook_the_path_is_known(void)
+{
+    start();
+    CU_ASSERT_EQUAL(
+        learn_config(&learn,
+                     "webhook \"a\" {\n    url = \"https://h.example/services/T0/B0/word\"\n}\n"
+                     "webhook \"b\" {\n    url = \"https://h.example/approvals\"\n}\n"
+                     "webhook \"c\" {\n    url = \"https://h.example\"\n}\n"
+                     "slack {\n    api_url = \"https://slack.com/api/of/all/apps/\"\n}\n",
+                     &err),
+        ERR_OK);
+    CU_ASSERT_TRUE(is_known("services/T0/B0/word"));
+    CU_ASSERT_FALSE(is_known("approvals"));
+    CU_ASSERT_FALSE(is_known("api/of/all/apps/"));
+    CU_ASSERT_FALSE(is_known("h.example"));
+    end();
+}
+
 static void what_cannot_be_read_is_said(void)
 {
     char large[LEARN_FILE_SIZE_MAX + 2];
@@ -223,4 +260,7 @@ UNIT_MAIN("learn",
           {"what is in a folder is known without its name",
            what_is_in_a_folder_is_known_without_its_name},
           {"of a device all but its address is known", of_a_device_all_but_its_address_is_known},
+          {"of a folder with keys only these are known",
+           of_a_folder_with_keys_only_these_are_known},
+          {"of a webhook the path is known", of_a_webhook_the_path_is_known},
           {"what cannot be read is said", what_cannot_be_read_is_said})
