@@ -15,7 +15,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#define SUPERVISOR     PKGSBINDIR "/approvald-supervisor"
 #define CLOCK_WARN_S   5   /* certificates and expiry times begin to look odd */
 #define CLOCK_FAIL_S   120 /* Slack's signatures are good for 300 s: half of it is gone */
 #define DOCTOR_CALL_MS 5000U
@@ -169,6 +171,33 @@ void doctor_crash(struct doctor *doctor, const char *who, const struct json *sta
                strcmp(who, "approvald") == 0 ? "data_dir" : "state_dir");
 }
 
+/* The one that runs was given its settings at its start; what has become of them, only the next one
+ * would tell. */
+static void check_supervisor_config(struct doctor *doctor)
+{
+    static const char *const argv[] = {SUPERVISOR, "--check-config", NULL};
+    AUTO_BUF struct buf *said = NULL;
+    struct err err = ERR_INIT;
+    int code = 0;
+    enum err_code rc;
+
+    if (options_has(&doctor->ctl->options, OPTION_SUPERVISOR) || access(SUPERVISOR, X_OK) != 0) {
+        return; /* another one than the host's */
+    }
+    rc = buf_new(PROGRAM_OUTPUT_MAX, &said, &err);
+    if (rc == ERR_OK) {
+        rc = program_run(argv, said, &code, &err);
+    }
+    if (rc != ERR_OK) {
+        doctor_say(doctor, DOCTOR_FAIL, "supervisor's configuration: %s", err.message);
+    } else if (code != 0) {
+        doctor_say(doctor, DOCTOR_FAIL, "supervisor's configuration: %.*s",
+                   SPAN_ARGS(last_line(buf_span(said))));
+    } else {
+        doctor_say(doctor, DOCTOR_OK, "supervisor's configuration: has no fault");
+    }
+}
+
 static void check_supervisor(struct doctor *doctor)
 {
     struct err err = ERR_INIT;
@@ -180,6 +209,7 @@ static void check_supervisor(struct doctor *doctor)
         doctor_say(doctor, DOCTOR_FAIL, "supervisor: %s: systemctl status approvald", err.message);
     } else {
         doctor_say(doctor, DOCTOR_OK, "supervisor: answers");
+        check_supervisor_config(doctor);
         doctor_crash(doctor, "the supervisor", doctor->pair);
     }
 }
