@@ -213,6 +213,7 @@ static void done(void *arg, enum err_code rc, const struct err *err)
     struct service *service = job->service;
     struct request_id id = job->id;
     bool changed = rc == ERR_OK && job->changed;
+    bool doubts = rc == ERR_OK && job->doubts;
 
     if (rc == ERR_OK) {
         adopt_counts(service, job);
@@ -224,6 +225,9 @@ static void done(void *arg, enum err_code rc, const struct err *err)
     job_free(job);
     if (changed) {
         service_changed(service, &id);
+    }
+    if (doubts) {
+        service_doubted(service, SERVICE_DOUBT_WRONG);
     }
 }
 

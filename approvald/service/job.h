@@ -50,6 +50,7 @@ struct job {
     bool replayed;
     bool deferred;
     bool changed; /* tell the listeners about id */
+    bool doubts;  /* a message was out of date: there may be more of them */
     struct request_id id;
     uint64_t deadline_ms; /* the earliest new one, or UINT64_MAX */
     uint64_t begun_us;    /* when it was submitted; clock_precise_us */

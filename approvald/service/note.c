@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* note.c: small records beside decisions: events seen, sentences owed, cards in doubt, audit.
+/* note.c: small records beside decisions: events seen, sentences owed, audit.
  * Owns that an outside event without a decision is accepted once, too.
  * Never changes a request. */
 #include "approvald/service/answer.h"
@@ -203,90 +203,5 @@ enum err_code service_notice(struct service *service,
         job_free(base);
         return rc;
     }
-    return job_submit_take(base, err);
-}
-
-struct refresh_job {
-    struct done_job base;
-    struct request_id id;
-};
-
-static enum err_code refresh_row(struct work *work,
-                                 const struct request *request,
-                                 enum surface surface,
-                                 struct span target)
-{
-    struct outbox_row row;
-    enum row_where where;
-    enum err_code rc;
-
-    if (target.size == 0) {
-        return ERR_OK;
-    }
-    rc = work_row_get(work, &request->id, surface, target, &row, &where);
-    if (rc != ERR_OK || where == ROW_NOWHERE) {
-        return rc;
-    }
-    outbox_raise(&row, request->revision, work->now_ms);
-    outbox_doubt(&row, work->now_ms);
-    return work_row_put(work, &row, where);
-}
-
-static enum err_code refresh_run(struct work *work)
-{
-    struct refresh_job *job = (struct refresh_job *)work->job;
-    struct span channels[APPROVAL_CHANNEL_COUNT_MAX];
-    struct copies copies = {.count = 0};
-    uint32_t count = 0;
-    struct subject subject;
-    enum err_code rc;
-
-    rc = subject_load(work, &job->id, &subject);
-    if (rc == ERR_OK) {
-        count = approval_channels(&subject.request, &subject.policy, channels);
-    }
-    for (uint32_t i = 0; rc == ERR_OK && i < count; i++) {
-        rc = refresh_row(work, &subject.request, SURFACE_CARD, channels[i]);
-    }
-    if (rc == ERR_OK && subject.policy.direct_approvers) {
-        rc = copies_find(work, &job->id, &copies);
-    }
-    for (uint32_t i = 0; rc == ERR_OK && i < copies.count; i++) {
-        rc = refresh_row(work, &subject.request, SURFACE_CARD, span_text(copies.users[i]));
-    }
-    if (rc == ERR_OK) {
-        rc = refresh_row(work, &subject.request, SURFACE_DIRECT, subject.request.requester);
-    }
-    work->job->changed = rc == ERR_OK;
-    work->job->id = job->id;
-    return rc;
-}
-
-static void refresh_answer(struct job *base, enum err_code rc, const struct err *err)
-{
-    if (rc == ERR_OK) {
-        service_doubted(base->service, SERVICE_DOUBT_WRONG);
-    }
-    done_job_answer(base, rc, err);
-}
-
-enum err_code service_refresh(struct service *service,
-                              const struct request_id *id,
-                              service_done_fn *done,
-                              void *arg,
-                              struct err *err)
-{
-    struct refresh_job *job;
-    struct job *base;
-    enum err_code rc;
-
-    rc = job_new(service, sizeof *job, refresh_run, refresh_answer, &base, err);
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    job = (struct refresh_job *)base;
-    job->base.done = done;
-    base->arg = arg;
-    job->id = *id;
     return job_submit_take(base, err);
 }

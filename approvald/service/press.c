@@ -153,6 +153,16 @@ static enum err_code look_at_gate(struct work *work,
     return rc == ERR_UNAVAILABLE ? ERR_OK : rc;
 }
 
+/* A card of this state has no such button: whoever pressed one saw an older card. */
+static bool is_stale(const struct press *press, const struct request *request)
+{
+    bool shown = press->actor.via == VIA_SLACK && press->channel.size > 0 && !press->quiet;
+    bool offered = request->state == REQUEST_PENDING &&
+                   (press->verdict == VERDICT_REJECT || !request_is_delayed(request));
+
+    return shown && !offered;
+}
+
 static enum err_code step(struct work *work,
                           const struct press *press,
                           const struct facts *facts,
@@ -213,6 +223,9 @@ static enum err_code step(struct work *work,
     }
     if (rc == ERR_OK && refused.refusal != REFUSAL_NONE) {
         rc = press_refuse(work, &refused, subject);
+    }
+    if (rc == ERR_OK && refused.refusal != REFUSAL_NONE && is_stale(press, &subject->request)) {
+        rc = refresh_pressed(work, subject);
     }
     return rc == ERR_OK ? subject_store(work, subject) : rc;
 }

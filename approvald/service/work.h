@@ -119,6 +119,10 @@ enum err_code copies_raise(struct work *work,
                            const struct approval_effects *effects,
                            const uint64_t *audit_seqs) WARN_UNUSED;
 
+/* refresh.c. Somebody pressed what a message that shows the newest state does not have: the
+ * request's messages are owed again, except those that are owed already. */
+enum err_code refresh_pressed(struct work *work, const struct subject *subject) WARN_UNUSED;
+
 /* Owes a person an ephemeral sentence. */
 struct notice {
     const struct request_id *id;

@@ -10,7 +10,7 @@ import unittest
 
 import outage
 from e2e import BUILD, EndToEnd, harness, main
-from lib.harness import ANA, CHANNEL, press
+from lib.harness import ANA, BEN, CHANNEL, press
 
 OUTAGE = {"method": "*", "kind": "status", "status": 503, "count": 0}
 HISTORY = ["channels:history", "groups:history", "im:history", "mpim:history"]
@@ -126,6 +126,21 @@ class Repair(Base):
         self.assertEqual(self.cards(other), [])
         self.restart()
         self.card(other)
+
+    def test_a_button_that_should_be_gone_puts_the_card_right(self):
+        request_id = self.ask(title="Set back")
+        card = self.card(request_id)
+        self.press(request_id, BEN)
+        self.card(request_id, contains="Approved")
+        self.calm()
+        self.restart()  # the next sweep is far away
+        self.world.control("POST", "/edit_message", {
+            "channel": CHANNEL, "ts": card["ts"], "text": card["text"], "blocks": card["blocks"],
+            "metadata": card["metadata"]})
+        self.world.control("POST", "/press", {"user": ANA, "action_id": "approve", "channel": CHANNEL,
+                                              "ts": card["ts"]})
+        self.wait_for("ephemeral", to=ANA, contains="already decided")
+        self.assertEqual(self.buttons(self.card(request_id, contains="Approved")), [])
 
     def test_without_the_scope_it_says_what_it_cannot_repair(self):
         request_id = self.ask(title="Unseen")

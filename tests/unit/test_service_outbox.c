@@ -192,6 +192,46 @@ static void a_message_that_is_gone_is_owed_again(void)
     service_kit_close(&kit);
 }
 
+static size_t owed_after_press(struct service_kit *kit,
+                               const struct request_id *id,
+                               enum verdict verdict,
+                               const char *event)
+{
+    struct service_decide press = kit_press(id, "U0BOB", verdict, event);
+    struct kit_rows rows;
+
+    press.channel = SPAN_LITERAL("C0CARDS");
+    CU_ASSERT_EQUAL(kit_decide(kit, &press).refusal, REFUSAL_ENDED);
+    rows = kit_owed(kit, id, false);
+    return kit_owed_of(&rows, SURFACE_CARD);
+}
+
+static void a_press_that_the_card_does_not_offer_owes_it_again(void)
+{
+    struct service_kit kit;
+    struct kit_answer made = open_with_request(&kit);
+    struct service_decide quiet = kit_press(&made.id, "U0BOB", VERDICT_APPROVE, "home");
+    char event[] = "e0";
+    struct kit_rows rows;
+
+    sent_card(&kit, &made.id, 1);
+    CU_ASSERT_EQUAL(kit_approve(&kit, &made.id, "U0ANN").rc, ERR_OK);
+    CU_ASSERT_EQUAL(owed_after_press(&kit, &made.id, VERDICT_APPROVE, "race"), 1); /* was owed */
+    sent_card(&kit, &made.id, 2);
+    quiet.quiet = true; /* a Home, or a window: no card was pressed */
+    CU_ASSERT_EQUAL(kit_decide(&kit, &quiet).refusal, REFUSAL_ENDED);
+    rows = kit_owed(&kit, &made.id, false);
+    CU_ASSERT_EQUAL(kit_owed_of(&rows, SURFACE_CARD), 0);
+    for (int i = 0; i < CORE_REPAIR_COUNT_MAX; i++) {
+        event[1]++;
+        CU_ASSERT_EQUAL(owed_after_press(&kit, &made.id, VERDICT_APPROVE, event), 1);
+        CU_ASSERT_EQUAL(owed_after_press(&kit, &made.id, VERDICT_APPROVE, event), 1); /* again */
+        sent_card(&kit, &made.id, 2);
+    }
+    CU_ASSERT_EQUAL(owed_after_press(&kit, &made.id, VERDICT_REJECT, "more"), 0); /* enough */
+    service_kit_close(&kit);
+}
+
 static void ordered_items_go_one_by_one_and_ids_never_repeat(void)
 {
     struct service_kit kit;
@@ -384,6 +424,8 @@ UNIT_MAIN("service_outbox",
           {"what fails for good is a dead letter that can be replayed",
            what_fails_for_good_is_a_dead_letter_that_can_be_replayed},
           {"a message that is gone is owed again", a_message_that_is_gone_is_owed_again},
+          {"a press that the card does not offer owes it again",
+           a_press_that_the_card_does_not_offer_owes_it_again},
           {"ordered items go one by one and ids never repeat",
            ordered_items_go_one_by_one_and_ids_never_repeat},
           {"a notice is dropped when nobody waits any more",
