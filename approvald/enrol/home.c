@@ -4,6 +4,7 @@
  * Never touches a file outside the folder, never makes a certificate (home_certs.c does). */
 #include "approvald/enrol/home.h"
 
+#include "approvald/enrol/device_home.h"
 #include "approvald/enrol/files.h"
 #include "base/assert.h"
 #include "base/buf.h"
@@ -269,6 +270,21 @@ check_authority(struct span certificates, struct span key, const char *what, str
     return rc == ERR_OK ? rc : err_wrap(err, ERR_INVALID, "what was granted: %s", what);
 }
 
+static enum err_code install_devices(const struct home *home,
+                                     const struct reply *reply,
+                                     const struct plan *plan,
+                                     struct err *err)
+{
+    struct device_pair devices;
+    enum err_code rc = device_pair_granted(reply, plan, &devices, err);
+
+    if (rc == ERR_OK && plan->fence) {
+        rc = device_home_save(home, reply->host, &devices, err);
+    }
+    device_pair_wipe(&devices);
+    return rc;
+}
+
 enum err_code home_install(const struct home *home,
                            const struct reply *reply,
                            const struct plan *plan,
@@ -313,6 +329,9 @@ enum err_code home_install(const struct home *home,
         rc = home_renew(home, &self, HOME_RENEW_DUE, &count, err);
     }
     if (rc == ERR_OK) {
+        rc = install_devices(home, reply, plan, err);
+    }
+    if (rc == ERR_OK) {
         rc = home_save_plan(home, plan, reply->host, interface, err);
     }
     return rc == ERR_OK ? files_remove(path, err) : rc;
@@ -333,6 +352,7 @@ enum err_code home_remove(const struct home *home, struct err *err)
         home_file(home, names[i], path);
         rc = files_remove(path, err);
     }
+    rc = rc == ERR_OK ? device_home_remove(home, err) : rc;
     if (rc == ERR_OK) {
         (void)rmdir(home->folder); /* it may have something of the admin's */
     }

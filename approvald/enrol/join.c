@@ -83,6 +83,7 @@ send_request(struct join *join, const struct token *token, struct x509_key *key,
     enum err_code rc = buf_new(ENROL_REQUEST_SIZE_MAX, &bytes, err);
 
     request->role = token->role;
+    request->fence = token->fence;
     offer_derive(token->secret, join->key, request->id);
     x509_key_public(key, request->public);
     request_transcript(request, token->fingerprint, join->transcript);

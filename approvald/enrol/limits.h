@@ -23,13 +23,27 @@
 
 /* Bytes of a request: a public key, a signature and two hashes are 300. */
 #define ENROL_REQUEST_SIZE_MAX 512U
-/* Bytes of a reply: four certificates of two authorities, two keys, the plan. */
+/* Bytes of a reply: four certificates of two authorities, two keys, the plan, two fence devices. */
 #define ENROL_REPLY_SIZE_MAX 32768U
 
 /* Bytes of one PEM file of ours: a bundle of two authorities has 1.5 KiB. */
 #define ENROL_PEM_SIZE_MAX 8192U
 /* Bytes of the plan as text: twelve short lines. */
 #define ENROL_PLAN_SIZE_MAX 2048U
+/* Bytes of the name of a fence agent's option with its NUL: the longest that the agents of Debian
+ * have is 30. */
+#define DEVICE_KEY_SIZE 48U
+/* And of its value: a password, a path, an address; the longest of a BMC has 20. */
+#define DEVICE_VALUE_SIZE 256U
+/* And of an agent's name: the longest of Debian has 26, and the helper's path has 256. */
+#define DEVICE_AGENT_SIZE 128U
+/* Options of one fence device: the agents take 60 in all, of which an admin sets five. */
+#define DEVICE_OPTION_COUNT_MAX 24U
+/* Secrets among them: as many as the helper hides (AGENT_SECRET_MAX). */
+#define DEVICE_SECRET_COUNT_MAX 16U
+/* Bytes of a device's file: all of them at their longest; the helper reads 8191. */
+#define DEVICE_TEXT_SIZE_MAX 8000U
+
 /* Bytes of a configuration that is written: keepalived's, the longest, has 2 KiB. */
 #define ENROL_TEXT_SIZE_MAX 16384U
 /* Bytes of a path with its NUL: what the supervisor's contract takes. */
@@ -49,6 +63,11 @@
 
 static_assert(4 * ENROL_PEM_SIZE_MAX + ENROL_PLAN_SIZE_MAX > ENROL_REPLY_SIZE_MAX,
               "each file is bounded by itself, and all of them by the reply");
+static_assert(DEVICE_OPTION_COUNT_MAX * (DEVICE_KEY_SIZE + DEVICE_VALUE_SIZE) + 160 <
+                  DEVICE_TEXT_SIZE_MAX,
+              "every device that is taken can be written");
+static_assert(2 * DEVICE_TEXT_SIZE_MAX + ENROL_PLAN_SIZE_MAX + 8192 < ENROL_REPLY_SIZE_MAX,
+              "two devices fit beside what a pair's authorities have");
 static_assert(ENROL_REQUEST_SIZE_MAX > X509_PUBLIC_SIZE + X509_PROOF_SIZE_MAX + 100,
               "a request fits");
 

@@ -10,8 +10,9 @@
 
 #include <string.h>
 
-#define MAGIC   "APVJOIN"
-#define VERSION 1
+#define MAGIC         "APVJOIN"
+#define VERSION       1
+#define VERSION_FENCE 2
 
 #define REPLY_REFUSED 0
 #define REPLY_GRANTED 1
@@ -61,7 +62,7 @@ enum err_code request_encode(const struct request *request, struct buf *buf, str
     enum err_code rc = pack_bytes(buf, MAGIC, sizeof MAGIC - 1, err);
 
     ASSERT(request->proof_size <= sizeof request->proof);
-    rc = rc == ERR_OK ? pack_u8(buf, VERSION, err) : rc;
+    rc = rc == ERR_OK ? pack_u8(buf, request->fence ? VERSION_FENCE : VERSION, err) : rc;
     rc = rc == ERR_OK ? pack_u8(buf, (uint8_t)request->role, err) : rc;
     rc = rc == ERR_OK ? pack_bytes(buf, request->id, sizeof request->id, err) : rc;
     rc = rc == ERR_OK ? pack_bytes(buf, request->public, sizeof request->public, err) : rc;
@@ -90,9 +91,10 @@ enum err_code request_decode(struct span bytes, struct request *ret_request, str
         (role != ENROL_ROLE_HOST && role != ENROL_ROLE_ARBITER)) {
         return err_set(err, ERR_PROTOCOL, "not a request to join");
     }
-    if (version != VERSION) {
+    if (version != VERSION && version != VERSION_FENCE) {
         return err_set(err, ERR_PROTOCOL, "the joiner is of another version: upgrade both");
     }
+    request.fence = version == VERSION_FENCE;
     request.role = (enum enrol_role)role;
     memcpy(request.proof, proof.data, proof.size);
     request.proof_size = proof.size;
@@ -110,6 +112,9 @@ static enum err_code encode_texts(const struct reply *reply, struct buf *buf, st
     for (size_t i = 0; rc == ERR_OK && i < sizeof texts / sizeof texts[0]; i++) {
         rc = pack_text(buf, texts[i], err);
     }
+    for (size_t i = 0; rc == ERR_OK && reply->fence && i < 2; i++) {
+        rc = pack_text(buf, reply->device[i], err);
+    }
     return rc;
 }
 
@@ -120,7 +125,8 @@ enum err_code reply_encode(const struct reply *reply,
                            struct err *err)
 {
     uint8_t seal[MESSAGE_MAC_SIZE];
-    enum err_code rc = pack_u8(buf, VERSION, err);
+    uint8_t version = reply->granted && reply->fence ? VERSION_FENCE : VERSION;
+    enum err_code rc = pack_u8(buf, version, err);
 
     ASSERT(buf_size(buf) <= 1); /* an empty buffer was given: the seal is over all of it */
     rc = rc == ERR_OK ? pack_u8(buf, reply->granted ? REPLY_GRANTED : REPLY_REFUSED, err) : rc;
@@ -146,6 +152,16 @@ static void decode_texts(struct unpack *unpack, struct reply *reply)
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         *texts[i] = unpack_text(unpack);
     }
+    for (size_t i = 0; reply->fence && i < 2; i++) {
+        reply->device[i] = unpack_text(unpack);
+    }
+}
+
+/* A refusal is of the first version, so that everybody understands it. */
+static bool is_known(uint8_t version, uint8_t kind)
+{
+    return (version == VERSION && kind <= REPLY_GRANTED) ||
+           (version == VERSION_FENCE && kind == REPLY_GRANTED);
 }
 
 enum err_code reply_decode(struct span bytes,
@@ -166,13 +182,14 @@ enum err_code reply_decode(struct span bytes,
     kind = unpack_u8(&unpack);
     if (kind == REPLY_GRANTED) {
         reply.granted = true;
+        reply.fence = version == VERSION_FENCE;
         reply.host = unpack_u8(&unpack);
         decode_texts(&unpack, &reply);
         unpack_copy(&unpack, given, sizeof given);
     } else {
         reply.reason = unpack_text(&unpack);
     }
-    if (!unpack_done(&unpack) || version != VERSION || kind > REPLY_GRANTED || reply.host > 2) {
+    if (!unpack_done(&unpack) || !is_known(version, kind) || reply.host > 2) {
         return err_set(err, ERR_PROTOCOL, "the answer is not to be understood: upgrade both");
     }
     if (reply.granted) {

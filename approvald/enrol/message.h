@@ -5,6 +5,9 @@
  *   joiner ◀── reply ──── issuer      a certificate and what goes with it, or why not
  *   joiner ── done ─────▶ issuer      all of it is durable here: the offer ends
  *
+ * Two versions: 2 brings the pair's fence devices, and is spoken only where there are some; so
+ * hosts of which one does not know it make any other pair.
+ *
  * Each is a frame: a u32 length, then so many bytes. Everything is bound to one transcript: the
  * issuer's certificate, the offer and the public key. So what one token has proved to one issuer
  * for one key serves nobody in the middle, who has another certificate or another key. */
@@ -31,6 +34,7 @@ struct request {
     uint8_t proof[X509_PROOF_SIZE_MAX]; /* signature of the transcript by the public key */
     size_t proof_size;
     uint8_t mac[MESSAGE_MAC_SIZE]; /* of transcript and proof, by the token */
+    bool fence; /* knows fence devices: version 2; said only where the token speaks of them */
 };
 
 /* The hash of what a conversation is about; fingerprint: of the issuer's certificate. */
@@ -59,6 +63,8 @@ struct reply {
     struct span arbiter_authorities;
     struct span arbiter_key;
     struct span plan;
+    bool fence;            /* the devices are there: version 2 */
+    struct span device[2]; /* the fence device of host 1, of host 2, with their secrets */
 };
 
 /* A grant bears a MAC by the token. */

@@ -19,12 +19,13 @@ static const struct conf_option options[] = {
     {"", "host_2", CONF_TEXT, NULL, 2, PLAN_ADDRESS_SIZE - 1, NULL, "address of host 2"},
     {"", "vip", CONF_TEXT, "", 0, PLAN_VIP_SIZE - 1, NULL, "the virtual IP with its prefix"},
     {"", "interface", CONF_TEXT, "", 0, PLAN_WORD_SIZE - 1, NULL, "that carries it"},
-    {"", "arbiter", CONF_TEXT, "", 0, PLAN_HOST_SIZE - 1, NULL, "empty: manual"},
+    {"", "arbiter", CONF_TEXT, "", 0, PLAN_HOST_SIZE - 1, NULL, "empty: manual, or fence"},
     {"", "router_id", CONF_NUMBER, "0", 0, 255, NULL, "VRRP's"},
     {"", "link_port", CONF_NUMBER, NULL, 1, 65535, NULL, "host 1 listens there for host 2"},
     {"", "join_port", CONF_NUMBER, NULL, 1, 65535, NULL, "who joins is listened for there"},
     {"", "service_port", CONF_NUMBER, "0", 0, 65535, NULL, "of the service with TLS; 0: none"},
     {"", "arbiter_port", CONF_NUMBER, NULL, 1, 65535, NULL, "of etcd"},
+    {"", "fence", CONF_BOOL, "false", 0, 0, NULL, "the arbiter is fence"},
     {NULL, NULL, CONF_TEXT, NULL, 0, 0, NULL, NULL},
 };
 
@@ -131,6 +132,9 @@ static enum err_code check_arbiter(const struct plan *plan, struct err *err)
     if (plan->arbiter[0] == '\0') {
         return ERR_OK;
     }
+    if (plan->fence) {
+        return err_set(err, ERR_INVALID, "arbiter: with fence there is no third machine");
+    }
     if (!plan_is_host(plan->arbiter)) {
         return err_set(err, ERR_INVALID, "arbiter: '%s' is no name or address", plan->arbiter);
     }
@@ -175,7 +179,15 @@ bool plan_equal(const struct plan *a, const struct plan *b)
            strcmp(a->interface, b->interface) == 0 && strcmp(a->arbiter, b->arbiter) == 0 &&
            a->router_id == b->router_id && a->link_port == b->link_port &&
            a->join_port == b->join_port && a->service_port == b->service_port &&
-           a->arbiter_port == b->arbiter_port;
+           a->arbiter_port == b->arbiter_port && a->fence == b->fence;
+}
+
+const char *plan_arbiter_word(const struct plan *plan)
+{
+    if (plan->arbiter[0] != '\0') {
+        return plan->arbiter;
+    }
+    return plan->fence ? "fence" : "manual";
 }
 
 enum err_code plan_format(const struct plan *plan, struct buf *buf, struct err *err)
@@ -191,10 +203,12 @@ enum err_code plan_format(const struct plan *plan, struct buf *buf, struct err *
                              "cluster_id = \"%s\"\nhost_1 = \"%s\"\nhost_2 = \"%s\"\n"
                              "vip = \"%s\"\ninterface = \"%s\"\nrouter_id = %u\n"
                              "arbiter = \"%s\"\narbiter_port = %u\n"
-                             "link_port = %u\njoin_port = %u\nservice_port = %u\n",
+                             "link_port = %u\njoin_port = %u\nservice_port = %u\n%s",
                              plan->cluster_id, plan->host[0], plan->host[1], plan->vip,
                              plan->interface, plan->router_id, plan->arbiter, plan->arbiter_port,
-                             plan->link_port, plan->join_port, plan->service_port);
+                             plan->link_port, plan->join_port, plan->service_port,
+                             /* Who knows no fence devices reads every other plan. */
+                             plan->fence ? "fence = true\n" : "");
 }
 
 static void copy(const struct conf_section *top, const char *name, char *target, size_t size)
@@ -222,6 +236,7 @@ static void read_values(const struct conf *conf, struct plan *plan)
     plan->join_port = port(top, "join_port");
     plan->service_port = port(top, "service_port");
     plan->arbiter_port = port(top, "arbiter_port");
+    plan->fence = conf_bool(top, "fence");
 }
 
 enum err_code plan_parse(struct span text, struct plan *ret_plan, struct err *err)

@@ -29,12 +29,13 @@ struct plan {
     char host[2][PLAN_ADDRESS_SIZE]; /* of host 1, of host 2 */
     char vip[PLAN_VIP_SIZE];         /* "": none */
     char interface[PLAN_WORD_SIZE];  /* of host 1; host 2 may have another one */
-    char arbiter[PLAN_HOST_SIZE];    /* a name or a literal; "": manual */
+    char arbiter[PLAN_HOST_SIZE];    /* a name or a literal; "": manual, or fence */
     uint16_t router_id;
     uint16_t link_port;
     uint16_t join_port;
     uint16_t service_port; /* with TLS; 0: the admin's own configuration says */
     uint16_t arbiter_port;
+    bool fence; /* the arbiter is "fence": fence devices, one of each host; arbiter is empty then */
 };
 
 /* ERR_INVALID: says which value is wrong, and why. */
@@ -44,6 +45,9 @@ bool plan_equal(const struct plan *a, const struct plan *b);
 enum err_code plan_format(const struct plan *plan, struct buf *buf, struct err *err) WARN_UNUSED;
 /* ERR_INVALID, ERR_TOO_LARGE. What comes out has passed plan_check. */
 enum err_code plan_parse(struct span text, struct plan *ret_plan, struct err *err) WARN_UNUSED;
+
+/* The arbiter in a word: its name or address, "manual" or "fence". Borrowed. */
+const char *plan_arbiter_word(const struct plan *plan);
 
 /* "host-1.pair", "host-2.pair": the names in the certificates of the link. */
 #define PLAN_NAME_SIZE 12

@@ -5,6 +5,7 @@
  * again. Never tells a stranger more than that he is refused, never logs a token. */
 #include "approvald/enrol/serve.h"
 
+#include "approvald/enrol/device_home.h"
 #include "approvald/enrol/talk.h"
 #include "base/assert.h"
 #include "base/buf.h"
@@ -41,17 +42,32 @@ static uint64_t now_s(void)
     return clock_wall_ms(clock_host()) / 1000;
 }
 
+/* What is to be granted later is there. */
+static enum err_code check_devices(const struct home *home, unsigned int host, struct err *err)
+{
+    struct device_pair devices;
+    enum err_code rc = device_home_load(home, host, &devices, err);
+
+    device_pair_wipe(&devices);
+    return rc;
+}
+
 enum err_code serve_offer(const struct home *home,
                           const struct home_self *self,
                           enum enrol_role role,
                           char ret_text[TOKEN_TEXT_SIZE_MAX],
                           struct err *err)
 {
-    struct token token = {.role = role, .port = self->plan->join_port};
+    struct token token = {.role = role,
+                          .port = self->plan->join_port,
+                          .fence = self->plan->fence && role == ENROL_ROLE_HOST};
     const char *address = self->plan->host[self->host - 1];
     struct offer offer;
     enum err_code rc = home_fingerprint(home, token.fingerprint, err);
 
+    if (rc == ERR_OK && token.fence) {
+        rc = check_devices(home, self->host, err);
+    }
     (void)snprintf(token.address, sizeof token.address, "%s", address); /* fits */
     rng_fill(rng_host(), token.secret, sizeof token.secret);
     offer_init(&offer, role, token.secret, self->now_s);
@@ -130,6 +146,13 @@ static bool comes_too_early(const struct serve *serve, const struct turn *turn)
            !host.complete;
 }
 
+/* It would make a pair without the devices that it is to have. */
+static bool knows_no_fence(const struct serve *serve, const struct turn *turn)
+{
+    return turn->request.role == ENROL_ROLE_HOST && serve->options->plan->fence &&
+           !turn->request.fence;
+}
+
 /* Judges, and makes what follows durable. */
 static enum err_code
 judge(const struct serve *serve, struct turn *turn, const char **ret_refusal, struct err *err)
@@ -150,6 +173,11 @@ judge(const struct serve *serve, struct turn *turn, const char **ret_refusal, st
     }
     if (comes_too_early(serve, turn)) {
         *ret_refusal = "in a rotation the other host joins first, then the arbiter";
+        return ERR_OK;
+    }
+    if (knows_no_fence(serve, turn)) {
+        *ret_refusal = "this pair has fence devices, of which the approvald there knows nothing: "
+                       "upgrade it";
         return ERR_OK;
     }
     memcpy(turn->key, turn->offer.key, sizeof turn->key);
@@ -203,12 +231,14 @@ struct parcel {
     struct buf *arbiter;
     struct buf *arbiter_key;
     struct buf *plan;
+    struct buf *device[2];
 };
 
 static void parcel_done(struct parcel *parcel)
 {
     struct buf *const bufs[] = {parcel->certificate, parcel->link,        parcel->link_key,
-                                parcel->arbiter,     parcel->arbiter_key, parcel->plan};
+                                parcel->arbiter,     parcel->arbiter_key, parcel->plan,
+                                parcel->device[0],   parcel->device[1]};
 
     for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++) {
         if (bufs[i] != NULL) {
@@ -221,13 +251,26 @@ static void parcel_done(struct parcel *parcel)
 static enum err_code parcel_init(struct parcel *parcel, struct err *err)
 {
     struct buf **const bufs[] = {&parcel->certificate, &parcel->link,        &parcel->link_key,
-                                 &parcel->arbiter,     &parcel->arbiter_key, &parcel->plan};
+                                 &parcel->arbiter,     &parcel->arbiter_key, &parcel->plan,
+                                 &parcel->device[0],   &parcel->device[1]};
     enum err_code rc = ERR_OK;
 
     memset(parcel, 0, sizeof *parcel);
     for (size_t i = 0; rc == ERR_OK && i < sizeof bufs / sizeof bufs[0]; i++) {
         rc = buf_new(ENROL_PEM_SIZE_MAX, bufs[i], err);
     }
+    return rc;
+}
+
+static enum err_code fill_devices(const struct serve *serve, struct parcel *parcel, struct err *err)
+{
+    struct device_pair devices;
+    enum err_code rc = device_home_load(serve->options->home, serve->options->host, &devices, err);
+
+    for (int i = 0; rc == ERR_OK && i < 2; i++) {
+        rc = device_format(&devices.of[i], parcel->device[i], err);
+    }
+    device_pair_wipe(&devices);
     return rc;
 }
 
@@ -243,6 +286,7 @@ fill(const struct serve *serve, const struct turn *turn, struct parcel *parcel, 
         rc = home_trusted(home, HOME_LINK, parcel->link, err);
         rc = rc == ERR_OK ? home_authority_key(home, HOME_LINK, parcel->link_key, err) : rc;
         rc = rc == ERR_OK ? home_authority_key(home, HOME_ARBITER, parcel->arbiter_key, err) : rc;
+        rc = rc == ERR_OK && serve->options->plan->fence ? fill_devices(serve, parcel, err) : rc;
     }
     return rc;
 }
@@ -280,6 +324,9 @@ grant(const struct serve *serve, struct talk *talk, const struct turn *turn, str
         reply.arbiter_authorities = buf_span(parcel.arbiter);
         reply.arbiter_key = buf_span(parcel.arbiter_key);
         reply.plan = buf_span(parcel.plan);
+        reply.fence = buf_size(parcel.device[0]) > 0;
+        reply.device[0] = buf_span(parcel.device[0]);
+        reply.device[1] = buf_span(parcel.device[1]);
         rc = send_reply(talk, turn, &reply, err);
     }
     parcel_done(&parcel);

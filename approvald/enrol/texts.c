@@ -60,6 +60,12 @@ format_arbiter(const struct plan *plan, const char *folder, struct buf *buf, str
 {
     char endpoint[PLAN_ENDPOINT_SIZE];
 
+    if (plan->fence) {
+        return buf_append_text(buf,
+                               "arbiter {\n    kind = fence\n}\n"
+                               "fence {\n    devices = {\"" TEXTS_DEVICE "\"}\n}\n",
+                               err);
+    }
     if (plan->arbiter[0] == '\0') {
         return buf_append_text(buf, "arbiter {\n    kind = manual\n}\n", err);
     }

@@ -14,7 +14,10 @@ struct texts_host {
     const char *folder;    /* of the certificates; what stands in it: home.h */
 };
 
-/* Appends supervisor.conf.d's fragment: pair, arbiter, vip. */
+/* The name of the other host's fence device. */
+#define TEXTS_DEVICE "peer"
+
+/* Appends supervisor.conf.d's fragment: pair, arbiter, fence, vip. */
 enum err_code texts_supervisor(const struct plan *plan,
                                const struct texts_host *host,
                                struct buf *buf,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* token.c: the join token as text.
- * Owns its form: "apvjoin1." and base64 of role, port, secret, fingerprint, address and checksum.
- * Never shows a token in an error, never accepts one of which a character is missing or wrong. */
+ * Owns its form: "apvjoin1." (with fence devices "apvjoin2.") and base64 of role, port, secret,
+ * fingerprint, address and checksum. Never shows a token in an error, never accepts one of which a
+ * character is missing or wrong. */
 #include "approvald/enrol/token.h"
 
 #include "base/assert.h"
@@ -13,11 +14,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PREFIX        "apvjoin1."
+#define WORD          "apvjoin" /* then the version and a dot */
+#define PREFIX        WORD "1."
+#define PREFIX_FENCE  WORD "2."
 #define CHECK_SIZE    4 /* bytes: a slip of the finger passes once in four thousand millions */
 #define FIXED_SIZE    (1 + 2 + ENROL_SECRET_SIZE + X509_HASH_SIZE)
 #define BYTE_SIZE_MAX (FIXED_SIZE + TOKEN_ADDRESS_SIZE + CHECK_SIZE)
 
+static_assert(sizeof PREFIX == sizeof PREFIX_FENCE, "one is as long as the other");
 static_assert(sizeof PREFIX + ((size_t)BYTE_SIZE_MAX + 2) / 3 * 4 < TOKEN_TEXT_SIZE_MAX, "it fits");
 
 const char *enrol_role_name(enum enrol_role role)
@@ -57,7 +61,7 @@ void token_format(const struct token *token, char ret_text[TOKEN_TEXT_SIZE_MAX])
     size += address_size;
     checksum(bytes, size, bytes + size);
     size += CHECK_SIZE;
-    memcpy(ret_text, PREFIX, sizeof PREFIX);
+    memcpy(ret_text, token->fence ? PREFIX_FENCE : PREFIX, sizeof PREFIX);
     crypto_base64(bytes, size, ret_text + sizeof PREFIX - 1);
     mem_wipe(bytes, sizeof bytes);
 }
@@ -105,6 +109,23 @@ static bool read_fields(struct span bytes, struct token *token)
     return token->port > 0 && strlen(token->address) == address_size && is_address(token->address);
 }
 
+static bool begins(struct span word, const char *start)
+{
+    return word.size >= strlen(start) && memcmp(word.data, start, strlen(start)) == 0;
+}
+
+static enum err_code check_start(struct span word, struct err *err)
+{
+    if (word.size >= sizeof PREFIX && (begins(word, PREFIX) || begins(word, PREFIX_FENCE))) {
+        return ERR_OK;
+    }
+    if (word.size >= sizeof PREFIX && begins(word, WORD) && word.data[sizeof PREFIX - 2] == '.') {
+        return err_set(err, ERR_INVALID,
+                       "the join token is of a later version: upgrade approvald on this host");
+    }
+    return err_set(err, ERR_INVALID, "this is no join token: they begin with %s", PREFIX);
+}
+
 enum err_code token_parse(struct span text, struct token *ret_token, struct err *err)
 {
     struct span word = trim(text);
@@ -112,10 +133,11 @@ enum err_code token_parse(struct span text, struct token *ret_token, struct err 
     uint8_t bytes[BYTE_SIZE_MAX];
     uint8_t check[CHECK_SIZE];
     size_t size = 0;
+    enum err_code rc = check_start(word, err);
     bool fits;
 
-    if (word.size < sizeof PREFIX || memcmp(word.data, PREFIX, sizeof PREFIX - 1) != 0) {
-        return err_set(err, ERR_INVALID, "this is no join token: they begin with %s", PREFIX);
+    if (rc != ERR_OK) {
+        return rc;
     }
     fits = crypto_unbase64(span_of(word.data + sizeof PREFIX - 1, word.size - (sizeof PREFIX - 1)),
                            bytes, sizeof bytes, &size);
@@ -126,6 +148,7 @@ enum err_code token_parse(struct span text, struct token *ret_token, struct err 
     }
     fits = fits && read_fields(span_of(bytes, size - CHECK_SIZE), &token);
     if (fits) {
+        token.fence = begins(word, PREFIX_FENCE);
         *ret_token = token;
         mem_wipe(&token, sizeof token);
     }

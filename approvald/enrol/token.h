@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/span.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Numbers on the wire and in files: only ever appended. */
@@ -28,8 +29,11 @@ struct token {
     uint16_t port;
     uint8_t secret[ENROL_SECRET_SIZE];
     uint8_t fingerprint[X509_HASH_SIZE]; /* of the certificate that it shows */
+    bool fence; /* the pair has fence devices: who joins has to know them (message.h) */
 };
 
+/* It begins with "apvjoin1.", or with "apvjoin2." where the pair has fence devices: an approvalctl
+ * that knows none refuses it at once, before anybody is asked. */
 void token_format(const struct token *token, char ret_text[TOKEN_TEXT_SIZE_MAX]);
 /* Blanks around it are allowed. ERR_INVALID says what is wrong and never shows the text: not a
  * token, cut or mistyped (it bears a checksum), of a later version. */

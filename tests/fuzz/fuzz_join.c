@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_join.c: foreign bytes as what joiner and issuer say, as a token, a plan and an offer's file.
- * The first byte chooses. Owns a fixed key; never lets pass what does not come out the same again.
- */
+/* fuzz_join.c: foreign bytes as what joiner and issuer say, as a token, a plan, an offer's file and
+ * a fence device. The first byte chooses. Owns a fixed key; never lets pass what does not come out
+ * the same again. */
+#include "approvald/enrol/device.h"
 #include "approvald/enrol/message.h"
 #include "approvald/enrol/plan.h"
 #include "approvald/enrol/token.h"
 #include "base/assert.h"
 #include "base/buf.h"
+#include "supervisor/agent.h"
 
 #include <string.h>
 
@@ -56,6 +58,7 @@ static void try_token(struct span text)
         ASSERT(token_parse(span_text(again), &back, NULL) == ERR_OK);
         ASSERT(strcmp(token.address, back.address) == 0);
         ASSERT(token.port == back.port);
+        ASSERT(token.fence == back.fence);
     }
 }
 
@@ -83,10 +86,33 @@ static void try_offer(struct span bytes)
     }
 }
 
+/* What is taken as a device the helper takes too, with the same number of options. */
+static void try_device(struct span text)
+{
+    AUTO_BUF struct buf *again = room();
+    struct device device;
+    struct device back;
+    struct agent_device agent;
+    size_t count = 0;
+
+    if (device_parse(text, &device, NULL) != ERR_OK) {
+        return;
+    }
+    ASSERT(device_format(&device, again, NULL) == ERR_OK);
+    ASSERT(device_parse(buf_span(again), &back, NULL) == ERR_OK);
+    ASSERT(device_equal(&device, &back));
+    ASSERT(agent_device_parse(buf_text(again), buf_size(again), &agent, NULL) == ERR_OK);
+    for (size_t i = 0; i < agent.size; i++) {
+        count += agent.input[i] == '\n' ? 1 : 0;
+    }
+    ASSERT(count + 1 == device.count); /* the agent's name is not told to the agent */
+    ASSERT(strncmp(agent.path, DEVICE_AGENTS "fence_", sizeof DEVICE_AGENTS "fence_" - 1) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void (*const tries[])(struct span) = {try_request, try_reply, try_token, try_plan,
-                                                 try_offer};
+    static void (*const tries[])(struct span) = {try_request, try_reply, try_token,
+                                                 try_plan,    try_offer, try_device};
 
     if (size > 0) {
         tries[data[0] % (sizeof tries / sizeof tries[0])](span_of(data + 1, size - 1));

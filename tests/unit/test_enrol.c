@@ -48,11 +48,15 @@ static void test_token(void)
         char text[TOKEN_TEXT_SIZE_MAX];
         char framed[TOKEN_TEXT_SIZE_MAX + 8];
 
+        token.fence = i % 2 == 1;
         token_format(&token, text);
+        /* Who knows no fence devices takes the first for no token. */
+        CU_ASSERT_EQUAL(strncmp(text, token.fence ? "apvjoin2." : "apvjoin1.", 9), 0);
         (void)snprintf(framed, sizeof framed, " \t%s\r\n", text);
         CU_ASSERT_EQUAL_FATAL(token_parse(span_text(framed), &back, &err), ERR_OK);
         CU_ASSERT_EQUAL(back.role, token.role);
         CU_ASSERT_EQUAL(back.port, token.port);
+        CU_ASSERT_EQUAL(back.fence, token.fence);
         CU_ASSERT_STRING_EQUAL(back.address, addresses[i]);
         CU_ASSERT_EQUAL(memcmp(back.secret, secret, sizeof secret), 0);
         CU_ASSERT_EQUAL(memcmp(back.fingerprint, fingerprint, sizeof fingerprint), 0);
@@ -81,6 +85,9 @@ static void test_token_spoilt(void)
     }
     CU_ASSERT_EQUAL(token_parse(SPAN_LITERAL("xoxb-1"), &back, &err), ERR_INVALID);
     CU_ASSERT_EQUAL(token_parse(SPAN_NONE, &back, &err), ERR_INVALID);
+    text[7] = '3';
+    CU_ASSERT_EQUAL(token_parse(span_text(text), &back, &err), ERR_INVALID);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "later version"));
 }
 
 static void test_token_longest(void)
@@ -238,7 +245,7 @@ static void talk_start(struct talk *talk)
     request_mac(&talk->request, talk->offer_key, talk->transcript, talk->request.mac);
 }
 
-static void test_request(void)
+static void check_request(bool fence)
 {
     AUTO_BUF struct buf *buf = buf_of(ENROL_REQUEST_SIZE_MAX);
     struct request back;
@@ -246,8 +253,11 @@ static void test_request(void)
     struct err err = ERR_INIT;
 
     talk_start(&talk);
+    talk.request.fence = fence;
     CU_ASSERT_EQUAL(request_encode(&talk.request, buf, &err), ERR_OK);
     CU_ASSERT_EQUAL_FATAL(request_decode(buf_span(buf), &back, &err), ERR_OK);
+    CU_ASSERT_EQUAL(back.fence, fence);
+    CU_ASSERT_EQUAL(*buf_at(buf, 7), fence ? 2 : 1); /* as hosts before fence devices say it */
     CU_ASSERT_EQUAL(memcmp(back.public, talk.request.public, sizeof back.public), 0);
     CU_ASSERT_EQUAL(back.proof_size, talk.request.proof_size);
     CU_ASSERT_EQUAL(memcmp(back.mac, talk.request.mac, sizeof back.mac), 0);
@@ -256,7 +266,17 @@ static void test_request(void)
     }
     CU_ASSERT_EQUAL(buf_append_text(buf, "x", &err), ERR_OK);
     CU_ASSERT_EQUAL(request_decode(buf_span(buf), &back, &err), ERR_PROTOCOL);
+    buf_truncate(buf, buf_size(buf) - 1);
+    *buf_at(buf, 7) = 3;
+    CU_ASSERT_EQUAL(request_decode(buf_span(buf), &back, &err), ERR_PROTOCOL);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "upgrade"));
     x509_key_free(talk.key);
+}
+
+static void test_request(void)
+{
+    check_request(false);
+    check_request(true);
 }
 
 /* Who sits in the middle has another certificate; who is somebody else has another key. */
@@ -292,10 +312,12 @@ static void test_bound(void)
     x509_key_free(other.key);
 }
 
-static void test_grant(void)
+static void check_grant(bool fence)
 {
     AUTO_BUF struct buf *buf = buf_of(ENROL_REPLY_SIZE_MAX);
     struct reply grant = {.granted = true,
+                          .fence = fence,
+                          .device = {SPAN_LITERAL("one"), SPAN_LITERAL("two")},
                           .certificate = SPAN_LITERAL("certificate"),
                           .link_authorities = SPAN_LITERAL("link"),
                           .arbiter_authorities = SPAN_LITERAL("arbiter"),
@@ -313,28 +335,42 @@ static void test_grant(void)
     CU_ASSERT(span_is(back.certificate, "certificate"));
     CU_ASSERT(span_is(back.link_key, ""));
     CU_ASSERT(span_is(back.plan, "plan"));
+    CU_ASSERT_EQUAL(back.fence, fence);
+    CU_ASSERT(span_is(back.device[0], fence ? "one" : ""));
+    CU_ASSERT(span_is(back.device[1], fence ? "two" : ""));
+    CU_ASSERT_EQUAL(*buf_at(buf, 0), fence ? 2 : 1);
     for (size_t size = 0; size < buf_size(buf); size++) {
         CU_ASSERT_EQUAL(reply_decode(span_of(buf_text(buf), size), talk.offer_key, talk.transcript,
                                      &back, &err),
                         ERR_PROTOCOL);
     }
     bytes = buf_at(buf, 0);
-    for (size_t i = 1; i < buf_size(buf); i++) {
+    for (size_t i = 0; i < buf_size(buf); i++) {
         bytes[i] ^= 4;
         CU_ASSERT_EQUAL(reply_decode(buf_span(buf), talk.offer_key, talk.transcript, &back, &err),
                         ERR_PROTOCOL);
         bytes[i] ^= 4;
     }
+    bytes[0] ^= 3; /* the other version, which has other fields */
+    CU_ASSERT_EQUAL(reply_decode(buf_span(buf), talk.offer_key, talk.transcript, &back, &err),
+                    ERR_PROTOCOL);
+    bytes[0] ^= 3;
     talk.transcript[0] ^= 1;
     CU_ASSERT_EQUAL(reply_decode(buf_span(buf), talk.offer_key, talk.transcript, &back, &err),
                     ERR_PROTOCOL);
     x509_key_free(talk.key);
 }
 
+static void test_grant(void)
+{
+    check_grant(false);
+    check_grant(true);
+}
+
 static void test_refusal(void)
 {
     AUTO_BUF struct buf *buf = buf_of(ENROL_REPLY_SIZE_MAX);
-    struct reply refusal = {.reason = SPAN_LITERAL("the token was used")};
+    struct reply refusal = {.reason = SPAN_LITERAL("the token was used"), .fence = true};
     struct reply back;
     struct talk talk;
     struct err err = ERR_INIT;
@@ -345,6 +381,10 @@ static void test_refusal(void)
                           ERR_OK);
     CU_ASSERT_FALSE(back.granted);
     CU_ASSERT(span_is(back.reason, "the token was used"));
+    CU_ASSERT_EQUAL(*buf_at(buf, 0), 1); /* who knows no other version understands it */
+    *buf_at(buf, 0) = 2;
+    CU_ASSERT_EQUAL(reply_decode(buf_span(buf), talk.offer_key, talk.transcript, &back, &err),
+                    ERR_PROTOCOL);
     x509_key_free(talk.key);
 }
 

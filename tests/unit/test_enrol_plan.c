@@ -39,10 +39,32 @@ static void test_round(void)
     CU_ASSERT_EQUAL(plan_format(&sample, buf, &err), ERR_OK);
     CU_ASSERT_EQUAL_FATAL(plan_parse(buf_span(buf), &back, &err), ERR_OK);
     CU_ASSERT(plan_equal(&sample, &back));
+    CU_ASSERT_PTR_NULL(strstr(buf_text(buf), "fence")); /* as it was before there was any */
     back.router_id++;
     CU_ASSERT_FALSE(plan_equal(&sample, &back));
     CU_ASSERT_EQUAL(buf_append(buf, "", 1, &err), ERR_OK);
     CU_ASSERT_EQUAL(plan_parse(buf_span(buf), &back, &err), ERR_INVALID);
+}
+
+static void test_fence(void)
+{
+    AUTO_BUF struct buf *buf = buf_of(ENROL_PLAN_SIZE_MAX);
+    struct plan plan = sample;
+    struct plan back;
+    struct err err = ERR_INIT;
+
+    plan.fence = true;
+    CU_ASSERT_EQUAL(plan_format(&plan, buf, &err), ERR_INVALID); /* and a third machine */
+    plan.arbiter[0] = '\0';
+    CU_ASSERT_STRING_EQUAL(plan_arbiter_word(&plan), "fence");
+    CU_ASSERT_EQUAL_FATAL(plan_format(&plan, buf, &err), ERR_OK);
+    CU_ASSERT_EQUAL_FATAL(plan_parse(buf_span(buf), &back, &err), ERR_OK);
+    CU_ASSERT(plan_equal(&plan, &back));
+    CU_ASSERT(back.fence);
+    back.fence = false;
+    CU_ASSERT_FALSE(plan_equal(&plan, &back));
+    CU_ASSERT_STRING_EQUAL(plan_arbiter_word(&back), "manual");
+    CU_ASSERT_STRING_EQUAL(plan_arbiter_word(&sample), "arbiter.example.com");
 }
 
 static enum err_code check(struct plan plan)
@@ -111,7 +133,14 @@ static void supervisor_reads(const struct plan *plan, unsigned int number)
     CU_ASSERT_STRING_EQUAL(sup_config_text(config, "pair", number == 1 ? "listen" : "peer"),
                            "192.0.2.1:8471");
     CU_ASSERT_STRING_EQUAL(sup_config_text(config, "arbiter", "kind"),
-                           plan->arbiter[0] == '\0' ? "manual" : "etcd");
+                           plan->arbiter[0] == '\0' ? plan_arbiter_word(plan) : "etcd");
+    if (plan->fence) {
+        struct fence_options fence;
+
+        CU_ASSERT_FATAL(sup_config_fence(config, &fence));
+        CU_ASSERT_EQUAL(fence.device_count, 1);
+        CU_ASSERT_STRING_EQUAL(fence.devices[0], TEXTS_DEVICE);
+    }
     if (plan->vip[0] != '\0') {
         CU_ASSERT_STRING_EQUAL(sup_config_text(config, "vip", "own_address"),
                                plan->host[number - 1]);
@@ -129,6 +158,8 @@ static void test_supervisor(void)
     supervisor_reads(&plan, 1);
     supervisor_reads(&plan, 2);
     plan.arbiter[0] = '\0';
+    supervisor_reads(&plan, 1);
+    plan.fence = true;
     supervisor_reads(&plan, 1);
     plan.vip[0] = '\0';
     supervisor_reads(&plan, 2);
@@ -179,6 +210,7 @@ static void test_endpoint(void)
 
 UNIT_MAIN("enrol_plan",
           {"a plan comes back as it went", test_round},
+          {"a plan with fence devices has no third machine", test_fence},
           {"values that would break a configuration or a pair are refused", test_refused},
           {"ports and router id are needed where they are used", test_ports},
           {"the supervisor reads its fragment on both hosts", test_supervisor},
