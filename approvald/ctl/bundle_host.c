@@ -383,7 +383,10 @@ static enum err_code learn_beside(const struct learn *learn, const char *folder,
     rc = rc == ERR_OK ? learn_folder(learn, path, LEARN_DEVICE, err) : rc;
     /* The authorities' keys too, which no program's configuration names. */
     (void)snprintf(path, sizeof path, "%s/pair", folder); /* likewise */
-    return rc == ERR_OK ? learn_folder(learn, path, LEARN_KEY, err) : rc;
+    rc = rc == ERR_OK ? learn_folder(learn, path, LEARN_KEY, err) : rc;
+    (void)snprintf(path, sizeof path, "%s/pair/fence-own", folder); /* likewise */
+    return rc == ERR_OK && access(path, F_OK) == 0 ? learn_file(learn, path, LEARN_DEVICE, err)
+                                                   : rc;
 }
 
 static enum err_code

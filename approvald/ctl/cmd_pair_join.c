@@ -3,6 +3,7 @@
  * Owns the order: granted, durable here, told to the other host, in force. A cut anywhere leaves a
  * host that may join again with the same token. Never takes a token from the command line. */
 #include "approvald/ctl/command.h"
+#include "approvald/ctl/pair_fence.h"
 #include "approvald/ctl/pair_setup.h"
 #include "approvald/enrol/aside.h"
 #include "approvald/enrol/join.h"
@@ -56,6 +57,44 @@ set_store_aside(const struct ctl *ctl, const struct pair_setup *setup, struct er
     return rc;
 }
 
+/* Those that are new here are tried: the other host has just answered, so it is on. */
+static enum err_code try_devices(const struct ctl *ctl,
+                                 const struct pair_setup *setup,
+                                 const struct device_pair *devices,
+                                 struct err *err)
+{
+    struct device_pair kept;
+    struct err ignored = ERR_INIT;
+    enum err_code rc = device_home_load(&setup->home, setup->host, &kept, &ignored);
+    bool known = rc == ERR_OK && device_pair_equal(&kept, devices);
+
+    device_pair_wipe(&kept);
+    if (known) {
+        return ERR_OK;
+    }
+    rc = device_home_may_save(&setup->home, err);
+    rc = rc == ERR_OK ? pair_fence_try(ctl, setup, devices, true, err) : rc;
+    if (rc != ERR_OK && !home_has_plan(&setup->home)) {
+        err_ignore(device_home_remove(&setup->home, &ignored)); /* what went wrong is told */
+    }
+    return rc == ERR_OK ? rc : err_wrap(err, ERR_DENIED, "nothing was done");
+}
+
+static enum err_code check_devices(const struct ctl *ctl,
+                                   const struct pair_setup *setup,
+                                   const struct reply *grant,
+                                   struct err *err)
+{
+    struct device_pair devices;
+    enum err_code rc = device_pair_granted(grant, &setup->plan, &devices, err);
+
+    if (rc == ERR_OK && setup->plan.fence) {
+        rc = try_devices(ctl, setup, &devices, err);
+    }
+    device_pair_wipe(&devices);
+    return rc;
+}
+
 static enum err_code
 install(const struct ctl *ctl, struct pair_setup *setup, const struct reply *grant, struct err *err)
 {
@@ -76,6 +115,7 @@ install(const struct ctl *ctl, struct pair_setup *setup, const struct reply *gra
     if (rc == ERR_OK && pair_setup_is_live(setup) && setup->plan.vip[0] != '\0') {
         rc = run_need_keepalived(err);
     }
+    rc = rc == ERR_OK ? check_devices(ctl, setup, grant, err) : rc;
     rc = rc == ERR_OK && first ? set_store_aside(ctl, setup, err) : rc;
     return rc == ERR_OK ? home_install(&setup->home, grant, &setup->plan, setup->interface,
                                        pair_setup_now_s(), err)

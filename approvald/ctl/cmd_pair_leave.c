@@ -15,6 +15,11 @@
 #include <unistd.h>
 
 #define LEAVE_WORDS "leave the pair"
+/* It is taken out of the pair when it is stopped; where that did not come about, the other host has
+ * it switched off after fence.leave. */
+#define FENCE_WORDS                                                                                \
+    "Look at the other host's  approvalctl status : when it waits for this one, say there  "       \
+    "approvalctl peer-off , or it has this one switched off after two minutes."
 
 struct leave {
     struct pair_setup setup;
@@ -23,7 +28,7 @@ struct leave {
     char kept[ENROL_PATH_SIZE];
 };
 
-static bool confirmed(const struct ctl *ctl)
+static bool confirmed(const struct ctl *ctl, bool fence)
 {
     const char *given = options_text(&ctl->options, OPTION_CONFIRM);
     char line[64];
@@ -36,8 +41,8 @@ static bool confirmed(const struct ctl *ctl)
     }
     (void)fprintf(stderr,
                   "This host's certificates and configurations of the pair are removed; its store "
-                  "stays.\nType \"%s\" to go on: ",
-                  LEAVE_WORDS); /* a prompt */
+                  "stays.%s\nType \"%s\" to go on: ",
+                  fence ? "\n" FENCE_WORDS : "", LEAVE_WORDS); /* a prompt */
     if (fgets(line, sizeof line, stdin) == NULL) {
         return false;
     }
@@ -125,18 +130,31 @@ static enum err_code go_on_alone(struct ctl *ctl, struct leave *leave, struct er
     return rc == ERR_OK ? apply_start(&leave->setup.home, NULL, err) : rc;
 }
 
+/* What a plan that cannot be read has is nothing to warn of. */
+static bool has_fence(struct leave *leave)
+{
+    struct pair_setup *setup = &leave->setup;
+    struct err ignored = ERR_INIT;
+
+    return home_load_plan(&setup->home, &setup->plan, &setup->host, setup->interface, &ignored) ==
+               ERR_OK &&
+           setup->plan.fence;
+}
+
 int cmd_pair_leave(struct ctl *ctl)
 {
     struct leave leave = {.backup = "", .kept = ""};
     struct err err = ERR_INIT;
     enum err_code rc = ERR_OK;
     bool stores;
+    bool fence;
     int code = pair_setup_open(ctl, &leave.setup);
 
     if (code != CTL_OK) {
         return code;
     }
-    if (!confirmed(ctl)) {
+    fence = has_fence(&leave);
+    if (!confirmed(ctl, fence)) {
         return ctl_usage(ctl, "not confirmed: nothing was done; without a terminal: --confirm "
                               "\"" LEAVE_WORDS "\"");
     }
@@ -150,5 +168,8 @@ int cmd_pair_leave(struct ctl *ctl)
         return ctl_fail_err(ctl, &err);
     }
     pair_setup_say(ctl, "left", "left the pair");
+    if (fence) {
+        pair_setup_say(ctl, "fence", FENCE_WORDS);
+    }
     return CTL_OK;
 }

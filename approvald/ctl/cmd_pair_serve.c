@@ -91,10 +91,12 @@ static int finish_rotation(struct ctl *ctl, const struct pair_setup *setup)
     if (rc != ERR_OK) {
         return ctl_fail_err(ctl, &err);
     }
-    pair_setup_say(
-        ctl, "rotated",
-        "rotated: on the other host now  approvalctl pair rotate --end , on the arbiter once "
-        "more  approvald-arbiter join  with a token of  approvalctl pair token arbiter");
+    pair_setup_say(ctl, "rotated",
+                   "rotated: on the other host now  approvalctl pair rotate --end%s",
+                   setup->plan.arbiter[0] == '\0'
+                       ? ""
+                       : " , on the arbiter once more  approvald-arbiter join  with a token of  "
+                         "approvalctl pair token arbiter");
     return CTL_OK;
 }
 

@@ -2,6 +2,7 @@
 /* cmd_pair_setup.c: pair init: the plan of a pair, from options and questions, and what follows.
  * Owns the questions and the guesses. Never begins a second pair over a first one. */
 #include "approvald/ctl/command.h"
+#include "approvald/ctl/pair_fence.h"
 #include "approvald/ctl/pair_setup.h"
 #include "approvald/enrol/files.h"
 #include "approvald/enrol/net.h"
@@ -106,12 +107,14 @@ static enum err_code plan_arbiter(const struct ctl *ctl, struct plan *plan, stru
     char room[ANSWER_SIZE];
     const char *arbiter =
         answer_of(ctl, OPTION_ARBITER,
-                  "The arbiter, a third machine (its address or name, or manual)?", room);
+                  "The arbiter, a third machine (its address or name, or fence, or manual)?", room);
 
     if (arbiter[0] == '\0') {
-        return err_set(err, ERR_INVALID, "--arbiter is missing: a third machine, or manual");
+        return err_set(err, ERR_INVALID, "--arbiter is missing: a third machine, fence or manual");
     }
-    return strcmp(arbiter, "manual") == 0 ? ERR_OK : net_resolve(arbiter, plan->arbiter, err);
+    plan->fence = strcmp(arbiter, "fence") == 0;
+    return plan->fence || strcmp(arbiter, "manual") == 0 ? ERR_OK
+                                                         : net_resolve(arbiter, plan->arbiter, err);
 }
 
 /* The admin has said where the service listens for others: that stays as it is. */
@@ -232,13 +235,69 @@ static int plan_once(struct ctl *ctl, struct pair_setup *setup)
     return CTL_OK;
 }
 
-static int make_home(struct ctl *ctl, const struct pair_setup *setup)
+/* New devices are tried before anything is kept. What was begun by that ends with it where there is
+ * no pair. */
+static enum err_code try_devices(struct ctl *ctl,
+                                 const struct pair_setup *setup,
+                                 const struct device_pair *devices,
+                                 struct err *err)
+{
+    enum err_code rc = pair_fence_try(ctl, setup, devices, false, err);
+    struct err ignored = ERR_INIT;
+
+    if (rc != ERR_OK && !home_has_plan(&setup->home)) {
+        err_ignore(device_home_remove(&setup->home, &ignored)); /* what went wrong is told */
+    }
+    return rc;
+}
+
+/* *ret_fresh: they are to be kept; else there is nothing new. A repetition without options keeps
+ * those that are there. */
+static int find_devices(struct ctl *ctl,
+                        const struct pair_setup *setup,
+                        struct device_pair *ret_devices,
+                        bool *ret_fresh)
+{
+    struct device_pair kept;
+    struct err err = ERR_INIT;
+    bool given = pair_fence_is_given(ctl);
+    enum err_code rc;
+
+    *ret_fresh = false;
+    if (!setup->plan.fence) {
+        return given ? ctl_usage(ctl, "--fence and its like go with --arbiter fence") : CTL_OK;
+    }
+    rc = device_home_may_save(&setup->home, &err);
+    if (rc != ERR_OK) {
+        return ctl_fail_err(ctl, &err);
+    }
+    rc = device_home_load(&setup->home, setup->host, &kept, &err);
+    if (rc != ERR_NOT_FOUND && !given) {
+        device_pair_wipe(&kept);
+        return rc == ERR_OK ? CTL_OK : ctl_fail_err(ctl, &err);
+    }
+    if (pair_fence_read(ctl, ret_devices, &err) != ERR_OK) {
+        device_pair_wipe(&kept);
+        return ctl_fail(ctl, CTL_USAGE, &err);
+    }
+    *ret_fresh = rc != ERR_OK || !device_pair_equal(&kept, ret_devices);
+    device_pair_wipe(&kept);
+    rc = *ret_fresh ? try_devices(ctl, setup, ret_devices, &err) : ERR_OK;
+    return rc == ERR_OK ? CTL_OK : ctl_fail(ctl, CTL_REFUSED, &err);
+}
+
+/* devices: to be kept; NULL: as they are. */
+static int
+make_home(struct ctl *ctl, const struct pair_setup *setup, const struct device_pair *devices)
 {
     const struct home_self self = pair_setup_self(setup);
     struct err err = ERR_INIT;
     size_t count = 0;
     enum err_code rc = home_make_authorities(&setup->home, self.now_s, &err);
 
+    if (rc == ERR_OK && devices != NULL) {
+        rc = device_home_save(&setup->home, setup->host, devices, &err);
+    }
     rc = rc == ERR_OK
              ? home_save_plan(&setup->home, &setup->plan, setup->host, setup->interface, &err)
              : rc;
@@ -249,18 +308,21 @@ static int make_home(struct ctl *ctl, const struct pair_setup *setup)
 int cmd_pair_init(struct ctl *ctl)
 {
     struct pair_setup setup = {.host = 1};
+    struct device_pair devices = {.of = {{.count = 0}}};
+    bool fresh = false;
     int code = pair_setup_open(ctl, &setup);
 
     code = code == CTL_OK ? plan_once(ctl, &setup) : code;
-    code = code == CTL_OK ? make_home(ctl, &setup) : code;
+    code = code == CTL_OK ? find_devices(ctl, &setup, &devices, &fresh) : code;
+    code = code == CTL_OK ? make_home(ctl, &setup, fresh ? &devices : NULL) : code;
+    device_pair_wipe(&devices);
     if (code != CTL_OK) {
         return code;
     }
-    pair_setup_say(ctl, "plan",
-                   "pair %.8s: host 1 is %s (here), host 2 %s, virtual IP %s, arbiter %s",
-                   setup.plan.cluster_id, setup.plan.host[0], setup.plan.host[1],
-                   setup.plan.vip[0] == '\0' ? "none" : setup.plan.vip,
-                   setup.plan.arbiter[0] == '\0' ? "manual" : setup.plan.arbiter);
+    pair_setup_say(
+        ctl, "plan", "pair %.8s: host 1 is %s (here), host 2 %s, virtual IP %s, arbiter %s",
+        setup.plan.cluster_id, setup.plan.host[0], setup.plan.host[1],
+        setup.plan.vip[0] == '\0' ? "none" : setup.plan.vip, plan_arbiter_word(&setup.plan));
     if (setup.plan.arbiter[0] != '\0') {
         code = pair_setup_offer(ctl, &setup, ENROL_ROLE_ARBITER);
     }

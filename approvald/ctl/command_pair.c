@@ -100,7 +100,19 @@ static const struct command table[] = {
      "option is asked for. This host goes on alone until both have joined; then it becomes the\n"
      "primary of the pair. May be repeated; pair token gives a token anew.\n"
      "\n"
-     "  approvalctl pair init --peer 192.0.2.2 --vip 192.0.2.10/24 --arbiter 192.0.2.3\n",
+     "The arbiter is a third machine; or manual: none, when a host is lost an operator decides;\n"
+     "or fence: none, each host has the other one switched off by its fence device, a BMC or a\n"
+     "power strip. --fence, --fence-1 and --fence-2 (may be repeated) are what the fence agents\n"
+     "of host 1, this one, and of host 2 are told; agent=NAME is among it. A secret is no\n"
+     "argument: --fence-secret names it, and it is asked for, or read from standard input: a line\n"
+     "for host 1's, then one for host 2's, which may lack when they are the same. Each device is\n"
+     "asked for its status before anything is done, and never for anything else. The other host\n"
+     "gets its part when it joins.\n"
+     "\n"
+     "  approvalctl pair init --peer 192.0.2.2 --vip 192.0.2.10/24 --arbiter 192.0.2.3\n"
+     "  approvalctl pair init --peer 192.0.2.2 --vip 192.0.2.10/24 --arbiter fence \\\n"
+     "      --fence agent=fence_ipmilan --fence lanplus=1 --fence username=approvald \\\n"
+     "      --fence-1 ip=192.0.2.101 --fence-2 ip=192.0.2.102 --fence-secret password\n",
      TAKES(SETUP,
            OPTION_SOCKET,
            OPTION_PEER,
@@ -108,7 +120,12 @@ static const struct command table[] = {
            OPTION_INTERFACE,
            OPTION_ARBITER,
            OPTION_ADDRESS,
-           OPTION_ROUTER_ID),
+           OPTION_ROUTER_ID,
+           OPTION_FENCE,
+           OPTION_FENCE_1,
+           OPTION_FENCE_2,
+           OPTION_FENCE_SECRET,
+           OPTION_FENCE_SOCKET),
      0,
      0,
      false,
@@ -120,9 +137,11 @@ static const struct command table[] = {
      "so never an argument. This host makes its own key, gets its certificate from the other\n"
      "host, whose own is checked by the token, and follows it. What this host has stored before\n"
      "is set aside, beside data_dir. May be repeated with the same token until it has succeeded.\n"
+     "With arbiter fence the other host's fence device comes with the certificate, and is asked\n"
+     "for its status before anything is done.\n"
      "\n"
      "  approvalctl pair join\n",
-     TAKES(SETUP, OPTION_INTERFACE),
+     TAKES(SETUP, OPTION_INTERFACE, OPTION_FENCE_SOCKET),
      0,
      1,
      false,
@@ -178,9 +197,11 @@ static const struct command table[] = {
      "take this host out of its pair",
      "It goes on as a single host, with everything that was answered: out of a backup that it\n"
      "makes first. The store of the pair and the backup are kept beside data_dir; certificates,\n"
-     "keys and configurations of the pair are removed. Refused, with nothing done, while a file\n"
-     "of yours in supervisor.conf.d wants a pair. --force: without a store, where approvald does\n"
-     "not run any more.\n"
+     "keys, fence devices and configurations of the pair are removed. Refused, with nothing done,\n"
+     "while a file of yours in supervisor.conf.d wants a pair. --force: without a store, where\n"
+     "approvald does not run any more. With arbiter fence look at the other host afterwards: when\n"
+     "its status says that it waits for this one, approvalctl peer-off there, or it has this one\n"
+     "switched off after two minutes.\n"
      "\n"
      "  approvalctl pair leave\n",
      TAKES(SETUP, OPTION_CONFIRM, OPTION_FORCE),

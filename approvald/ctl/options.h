@@ -69,7 +69,7 @@
     X(OPTION_PEER, "peer", "HOST", "the other host: its name or address")                          \
     X(OPTION_VIP, "vip", "ADDRESS/PREFIX", "the virtual IP of the pair; none: without one")        \
     X(OPTION_INTERFACE, "interface", "NAME", "the network interface that carries the virtual IP")  \
-    X(OPTION_ARBITER, "arbiter", "HOST", "the third machine; manual: none, an operator decides")   \
+    X(OPTION_ARBITER, "arbiter", "HOST", "the third machine, or fence, or manual (see pair init)") \
     X(OPTION_ADDRESS, "address", "ADDRESS", "this host's own, towards the other one")              \
     X(OPTION_ROUTER_ID, "router-id", "N", "VRRP's number, 1 to 255, of no other pair here")        \
     X(OPTION_ROOT, "root", "DIR", "write below DIR and start nothing: for images and tests")       \
@@ -78,7 +78,13 @@
     X(OPTION_UNTIL, "until", "DATE", "until the end of that day, or until 2026-12-24T08:00")       \
     X(OPTION_BREAK_GLASS, "break-glass", NULL, "an emergency: alone, and everybody is told")       \
     X(OPTION_FOR, "for", "TIME", "how long it takes: 90m, 2h, 3d")                                 \
-    X(OPTION_BUNDLE, "bundle", "FILE", "write an archive for support there, without secrets")
+    X(OPTION_BUNDLE, "bundle", "FILE", "write an archive for support there, without secrets")      \
+    X(OPTION_FENCE, "fence", "KEY=VALUE", "told to the fence agent of both hosts' devices")        \
+    X(OPTION_FENCE_1, "fence-1", "KEY=VALUE", "of the device alone that switches host 1 off")      \
+    X(OPTION_FENCE_2, "fence-2", "KEY=VALUE", "of the device alone that switches host 2 off")      \
+    X(OPTION_FENCE_SECRET, "fence-secret", "KEY",                                                  \
+      "its value is asked for, or read from standard input")                                       \
+    X(OPTION_FENCE_SOCKET, "fence-socket", "PATH", "the fence helper's socket")
 
 enum option {
 #define OPTION_ENUM(option, name, value, help) option,

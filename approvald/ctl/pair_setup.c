@@ -5,6 +5,7 @@
 
 #include "approvald/ctl/ctl.h"
 #include "approvald/enrol/apply.h"
+#include "approvald/enrol/device_home.h"
 #include "approvald/enrol/serve.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -156,6 +157,9 @@ int pair_setup_apply(struct ctl *ctl, const struct pair_setup *setup, bool start
                        "keepalived has a configuration of yours, which stays. What the pair needs "
                        "is in %s/keepalived.conf: include it there.",
                        setup->home.folder);
+    }
+    if (rc == ERR_OK && start && setup->plan.fence) {
+        rc = device_home_enable(&setup->home, &err); /* before who asks there */
     }
     if (rc == ERR_OK && start && applied.changed) {
         rc = apply_start(&setup->home, &setup->plan, &err);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* device_home.c: the files of a pair's fence devices.
  * Owns what begins with our mark in /etc/approvald/fence, and nothing else there.
- * Never leaves a candidate behind, never lets anybody but root read a device. */
+ * Never lets anybody but root read a device. A candidate that a kill has left goes with the next
+ * try, with what is kept then, and with the pair. */
 #include "approvald/enrol/device_home.h"
 
 #include "approvald/enrol/files.h"
@@ -13,6 +14,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FOLDER    PKGSYSCONFDIR "/fence"
@@ -124,23 +126,39 @@ enum err_code device_home_load(const struct home *home,
     return rc;
 }
 
-/* A file that is there and not ours stays. */
+/* A file that is there and not ours stays; a link, or one larger than ours are, is not. */
 static enum err_code check_ours(const char *path, bool *ret_there, struct err *err)
 {
     AUTO_BUF struct buf *buf = NULL;
+    struct stat info;
     enum err_code rc = ERR_OK;
+    bool ours = false;
 
-    *ret_there = files_exist(path);
-    if (*ret_there) {
-        rc = files_read(path, DEVICE_TEXT_SIZE_MAX, &buf, err);
+    *ret_there = lstat(path, &info) == 0;
+    if (!*ret_there) {
+        return ERR_OK;
     }
-    if (rc == ERR_OK && buf != NULL) {
-        rc = texts_is_ours(buf_span(buf))
-                 ? ERR_OK
-                 : err_set(err, ERR_EXISTS, "%s is not from approvalctl pair: move it away", path);
+    if (S_ISREG(info.st_mode) && info.st_size <= (off_t)DEVICE_TEXT_SIZE_MAX) {
+        rc = files_read(path, DEVICE_TEXT_SIZE_MAX, &buf, err);
+        ours = rc == ERR_OK && texts_is_ours(buf_span(buf));
+    }
+    if (buf != NULL) {
         buf_wipe(buf);
     }
-    return rc;
+    return rc == ERR_OK && !ours
+               ? err_set(err, ERR_EXISTS, "%s is not from approvalctl pair: move it away", path)
+               : rc;
+}
+
+static enum err_code remove_ours(const char *path, struct err *err)
+{
+    bool there = false;
+    enum err_code rc = check_ours(path, &there, err);
+
+    if (rc == ERR_EXISTS) {
+        return ERR_OK; /* somebody else's: it stays */
+    }
+    return rc == ERR_OK && there ? files_remove(path, err) : rc;
 }
 
 enum err_code device_home_may_save(const struct home *home, struct err *err)
@@ -189,7 +207,9 @@ enum err_code device_home_save(const struct home *home,
     rc = rc == ERR_OK ? make_folder(home, err) : rc;
     rc = rc == ERR_OK ? files_folder(home->folder, 0750, home->group, err) : rc;
     rc = rc == ERR_OK ? write_device(peer, &pair->of[2 - host], err) : rc;
-    return rc == ERR_OK ? write_device(own, &pair->of[host - 1], err) : rc;
+    rc = rc == ERR_OK ? write_device(own, &pair->of[host - 1], err) : rc;
+    rc = rc == ERR_OK ? fence_file(home, CANDIDATE, peer, err) : rc;
+    return rc == ERR_OK ? remove_ours(peer, err) : rc;
 }
 
 enum err_code
@@ -241,17 +261,6 @@ enum err_code device_home_try(const struct home *home,
 enum err_code device_home_enable(const struct home *home, struct err *err)
 {
     return is_live(home) ? run_systemctl("enable", "--now", UNIT, err) : ERR_OK;
-}
-
-static enum err_code remove_ours(const char *path, struct err *err)
-{
-    bool there = false;
-    enum err_code rc = check_ours(path, &there, err);
-
-    if (rc == ERR_EXISTS || rc == ERR_TOO_LARGE) {
-        return ERR_OK; /* somebody else's: it stays */
-    }
-    return rc == ERR_OK && there ? files_remove(path, err) : rc;
 }
 
 enum err_code device_home_remove(const struct home *home, struct err *err)

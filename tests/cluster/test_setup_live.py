@@ -29,6 +29,8 @@ ETC = re.search(r"(/\S*?/?etc)/approvald/supervisor\.conf",
                 subprocess.run([cluster.SUPERVISOR, "--help"], check=True, capture_output=True,
                                text=True).stdout).group(1)
 PREFIX = os.path.dirname(ETC)
+FENCER = os.path.join(cluster.BUILD, "supervisor", "fencer", "approvald-fence")
+TOKEN = r"^apvjoin[12]\.\S+$"
 
 SYSTEMCTL = """#!/bin/sh
 # What the units of the packages do, as far as the commands ask for it.
@@ -46,6 +48,14 @@ start() {
 }
 for last; do :; done
 unit=${last%.service}
+case "$1 $unit" in
+"enable approvald-fence.socket" | "start approvald-fence.socket")
+    [ ! -f "/run/$unit.pid" ] || exit 0
+    start "$unit" PREFIX/sbin/approvald-fence --listen /run/approvald-fence.sock --devices ETC/approvald/fence
+    while [ ! -S /run/approvald-fence.sock ]; do sleep 0.05; done
+    exit ;;
+"disable approvald-fence.socket") rm -f /run/approvald-fence.sock ;;
+esac
 case "$1" in
 enable) ;;
 stop | disable) stop "$unit" ;;
@@ -90,7 +100,8 @@ class Machine:
             os.makedirs(os.path.join(self.root, "prefix", folder))
         os.makedirs(os.path.join(self.root, "lib", "approvald"), 0o700)
         for folder, program in (("sbin", cluster.APPROVALD), ("sbin", cluster.SUPERVISOR),
-                                ("sbin", ARBITER), ("bin", cluster.APPROVALCTL)):
+                                ("sbin", ARBITER), ("sbin", FENCER),
+                                ("bin", cluster.APPROVALCTL)):
             os.symlink(program, os.path.join(self.root, "prefix", folder, os.path.basename(program)))
         cluster.write(os.path.join(self.root, "prefix", "bin", "systemctl"),
                       SYSTEMCTL.replace("PREFIX", PREFIX).replace("ETC", ETC), 0o755)
@@ -162,7 +173,7 @@ class Live(unittest.TestCase):
                       f"{host.name} serves alone")
 
     def tokens(self, text):
-        return re.findall(r"^apvjoin1\.\S+$", text, re.M)
+        return re.findall(TOKEN, text, re.M)
 
     def test_two_commands_and_a_line_make_a_pair_that_is_green(self):
         self.installed()

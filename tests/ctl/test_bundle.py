@@ -130,13 +130,15 @@ webhook "ci" {{
 
     def test_secrets_are_known_when_the_configuration_has_a_fault(self):
         signing, password, user = "00112233445566778899aabbccddeeff", "bmc, password", "etcd-password"
+        own = "of this host's own"
         self.plant("secrets", "slack-signing-secret", text=signing + "\n")
         self.plant("secrets", "etcd-user", text=f"approvald:{user}\n")
         self.plant("fence", "peer", text=f"agent=fence_ipmilan\nusername=approvald\npassword={password}\n")
+        self.plant("pair", "fence-own", text=f"agent=fence_ipmilan\npassword={own}\n")
         with open(self.world.path("approvald.conf"), "a", encoding="utf-8") as conf:
             conf.write("\n{ nonsense\n")
-        said = self.bundle(self.journal(f"says {signing} as approvald/{user} with '{password}'\n"))
-        self.assert_absent(signing, password, user)
+        said = self.bundle(self.journal(f"says {signing} as approvald/{user} with '{password}', '{own}'\n"))
+        self.assert_absent(signing, password, user, own)
         self.assertIn("as approvald/[removed]", self.unpacked()["journal.txt"])
         self.assertRegex(said.stdout.splitlines()[-1], r"files of approvald's \(its configuration cannot be had\)"
                                                        r".*Look into it before you give it away\.$")

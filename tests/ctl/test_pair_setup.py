@@ -30,7 +30,7 @@ BUILD = os.path.dirname(os.path.dirname(os.path.dirname(PROGRAM)))
 ARBITER = os.path.join(BUILD, "approvald", "arbiter", "approvald-arbiter")
 SUPERVISOR = os.path.join(BUILD, "supervisor", "approvald-supervisor")
 DAEMON = os.path.join(BUILD, "approvald", "approvald")
-TOKEN = r"^apvjoin1\.\S+$"
+TOKEN = r"^apvjoin[12]\.\S+$"
 WAIT_S = 20
 JOIN_PORT = 8472
 # keepalived wants one that could carry an address; nothing is done to it.
@@ -65,8 +65,8 @@ class Machine:
         self.world.test.assertEqual(done.returncode, code, f"{words}: {done.stdout}{done.stderr}")
         return done.stdout + done.stderr
 
-    def join(self, token, code=0):
-        return self.ctl("pair", "join", "--interface", INTERFACE, "--program", SUPERVISOR,
+    def join(self, token, *words, code=0):
+        return self.ctl("pair", "join", "--interface", INTERFACE, "--program", SUPERVISOR, *words,
                         stdin=token + "\n", code=code)
 
 
@@ -84,21 +84,26 @@ class World:
         self.server = None
         test.addCleanup(self.stop)
 
-    def serve(self, *words):
+    def serve(self, *words, stdin=""):
         """Starts a command of A that prints tokens and waits; the tokens, arbiter's first."""
         self.stop()
         self.log = os.path.join(self.dir, "a.log")
         with open(self.log, "w", encoding="utf-8") as log:
             self.server = subprocess.Popen(
                 [PROGRAM, "pair", *words, "--root", self.a.root, "--program", SUPERVISOR],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                stdin=subprocess.PIPE, stdout=log, stderr=log, text=True)
+            self.server.stdin.write(stdin)
+            self.server.stdin.close()
         self.wait(self.listens, "A listens")
         return re.findall(TOKEN, self.said(), re.M)
 
+    def plan(self, arbiter=None):
+        return ("--peer", self.address["B"], "--address", self.address["A"], "--vip",
+                f"{self.vip}/24", "--interface", INTERFACE, "--arbiter",
+                arbiter or self.address["arbiter"])
+
     def init(self, arbiter=None):
-        return self.serve("init", "--peer", self.address["B"], "--address", self.address["A"],
-                          "--vip", f"{self.vip}/24", "--interface", INTERFACE,
-                          "--arbiter", arbiter or self.address["arbiter"])
+        return self.serve("init", *self.plan(arbiter))
 
     def listens(self):
         if self.server.poll() is not None:
