@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""packages.py: the real packages in containers with systemd: one host, the guide, a pair.
+"""packages.py: the real packages in containers with systemd: one host, the guide, a pair, a pair
+without a third host.
 
 Owns the order of the cases and the count: prints one line each and, last, "N passed, M failed".
 Needs root and what machine.why_not names; without them it says why, and ends with 77. The packages
@@ -18,13 +19,14 @@ sys.path[:0] = [HERE, os.path.join(HERE, ".."), os.path.join(HERE, "..", "cluste
                 os.path.join(HERE, "..", "sup")]
 import machine  # noqa: E402  the path is set above
 from built import Built  # noqa: E402
+from fenced import Fenced  # noqa: E402
 from guide import Guide  # noqa: E402
 from lib import ending  # noqa: E402
 from pair import Pair  # noqa: E402
 from single import Single  # noqa: E402
 from stage import Stage  # noqa: E402
 
-WHOLE = {"built": Built, "single": Single, "guide": Guide, "pair": Pair}
+WHOLE = {"built": Built, "single": Single, "guide": Guide, "pair": Pair, "fenced": Fenced}
 
 
 def run_cases(whole):
