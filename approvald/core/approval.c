@@ -235,7 +235,7 @@ static void cancel(const struct policy *policy,
         effects->refusal = REFUSAL_NOT_ASKER;
     } else if (after->state == REQUEST_CANCELLED && span_equal(after->end_actor, name)) {
         effects->repeated = true;
-    } else if (after->state == REQUEST_EXPIRED) {
+    } else if (after->state == REQUEST_EXPIRED || request_is_overdue(after, event->now_ms)) {
         effects->refusal = REFUSAL_EXPIRED;
     } else if (after->state != REQUEST_PENDING) {
         effects->refusal = REFUSAL_ENDED;

@@ -16,6 +16,14 @@ struct claim_check {
     bool gone;                 /* one of them certainly may not approve any more */
 };
 
+/* Presses on the request that were accepted and wait in the inbox until it is known who pressed:
+ * when the oldest came, of all of them and of those that would stop it. 0: there is none. What came
+ * before the end of a request or of its window counts before that end, which waits for it. */
+struct approval_waiting {
+    uint64_t press_ms;
+    uint64_t stop_ms;
+};
+
 enum approval_kind {
     APPROVAL_DECIDE = 1,
     APPROVAL_CANCEL,
@@ -27,9 +35,11 @@ enum approval_kind {
 struct approval_event {
     enum approval_kind kind;
     uint64_t now_ms;
-    const struct elapsed *elapsed; /* borrowed, stepped to now_ms; NULL: the clock is believed */
+    const struct elapsed *elapsed;   /* borrowed, stepped to now_ms; NULL: the clock is believed */
+    struct approval_waiting waiting; /* at now_ms; the event's own press is among them */
     struct actor actor;
     /* decide */
+    uint64_t pressed_ms; /* when the press was accepted, if it has waited since; 0: now */
     enum verdict verdict;
     const struct facts *facts;       /* NULL: nothing is known */
     struct span reason;              /* also of a cancellation */
@@ -107,6 +117,12 @@ void approval_step(const struct request *before,
                    struct approval_effects *effects);
 /* When APPROVAL_TIME has something to do; UINT64_MAX: never. */
 uint64_t approval_deadline_ms(const struct request *request);
+
+/* When the event's press came, by which it is judged. */
+uint64_t approval_press_ms(const struct approval_event *event);
+/* Its time had passed then, though it has not expired yet: a press that came before is waited for.
+ * Nothing else may decide or end it any more. */
+bool request_is_overdue(const struct request *request, uint64_t at_ms);
 
 /* A claim of it is judged by a claim_check. */
 bool approval_is_rechecked(const struct request *request, const struct policy *policy);

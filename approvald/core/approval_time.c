@@ -24,6 +24,19 @@ static uint64_t pending_ms(const struct request *request)
     return earlier(earlier(request->expires_ms, clocks->remind_ms), clocks->escalate_ms);
 }
 
+uint64_t approval_press_ms(const struct approval_event *event)
+{
+    ASSERT(event->pressed_ms <= event->now_ms);
+    return event->pressed_ms > 0 ? event->pressed_ms : event->now_ms;
+}
+
+/* While people may stop it, it does not expire. */
+bool request_is_overdue(const struct request *request, uint64_t at_ms)
+{
+    return request->state == REQUEST_PENDING && request->clocks.effect_ms == 0 &&
+           request->expires_ms > 0 && at_ms >= request->expires_ms;
+}
+
 bool request_is_delayed(const struct request *request)
 {
     return request->state == REQUEST_PENDING && request->clocks.effect_ms > 0;
@@ -85,23 +98,35 @@ static void take_effect(const struct policy *policy,
     effects_webhooks(effects, policy, audit, SPAN_NONE, SPAN_NONE);
 }
 
-/* The time has come by the clock; but could people really stop it for so long? */
+/* How much of the window people have not had yet. Its end may have come by the clock; but could
+ * they really stop it for so long? */
+static uint64_t window_left_ms(const struct request *request, const struct approval_event *event)
+{
+    const struct request_clocks *clocks = &request->clocks;
+    uint64_t window_ms = clocks->effect_ms - clocks->effect_from_ms;
+    uint64_t passed_ms;
+
+    ASSERT(clocks->effect_ms > 0);
+    if (event->elapsed == NULL) {
+        return 0;
+    }
+    passed_ms = elapsed_since_ms(event->elapsed, clocks->effect_from_ms);
+    return passed_ms < window_ms ? window_ms - passed_ms : 0;
+}
+
 static void end_window(const struct policy *policy,
                        const struct approval_event *event,
                        struct approval_effects *effects)
 {
     struct request_clocks *clocks = &effects->after.clocks;
-    uint64_t window_ms = clocks->effect_ms - clocks->effect_from_ms;
-    uint64_t passed_ms = event->elapsed == NULL
-                             ? window_ms
-                             : elapsed_since_ms(event->elapsed, clocks->effect_from_ms);
+    uint64_t left_ms = window_left_ms(&effects->after, event);
 
-    if (passed_ms >= window_ms) {
+    if (left_ms == 0) {
         take_effect(policy, event, effects);
         return;
     }
     clocks->effect_from_ms = event->now_ms;
-    clocks->effect_ms = event->now_ms + (window_ms - passed_ms);
+    clocks->effect_ms = event->now_ms + left_ms;
     /* No entry under the card and no event: it may happen any number of times, and their lists are
      * bounded. */
     (void)effects_audit(effects, AUDIT_MOVED, true, SPAN_NONE);
@@ -178,12 +203,43 @@ static void move_on(const struct policy *policy,
     effects->after.revision++;
 }
 
+/* How long the press has kept the end waiting; less where the time of records jumped over both. */
+static uint64_t held_ms(const struct approval_event *event, uint64_t came_ms, uint64_t end_ms)
+{
+    uint64_t end_since_ms;
+    uint64_t came_since_ms;
+
+    if (event->elapsed == NULL) {
+        return event->now_ms - end_ms;
+    }
+    end_since_ms = elapsed_since_ms(event->elapsed, end_ms);
+    came_since_ms = elapsed_since_ms(event->elapsed, came_ms);
+    return came_since_ms < end_since_ms ? came_since_ms : end_since_ms;
+}
+
+/* The end has come, but a press that could make it another one came before it, and it is not known
+ * yet whose it is. What waits is decided or given up long before CORE_PRESS_HOLD_MS, which is there
+ * so that no record of it, whatever happened to it, keeps a request open for ever. */
+static bool is_held(const struct request *request, const struct approval_event *event)
+{
+    bool delayed = request_is_delayed(request);
+    uint64_t end_ms = delayed ? request->clocks.effect_ms : request->expires_ms;
+    uint64_t came_ms = delayed ? event->waiting.stop_ms : event->waiting.press_ms;
+
+    if (request->state != REQUEST_PENDING || event->now_ms < end_ms || came_ms == 0 ||
+        came_ms >= end_ms || (delayed && window_left_ms(request, event) > 0)) {
+        return false;
+    }
+    return held_ms(event, came_ms, end_ms) < CORE_PRESS_HOLD_MS;
+}
+
 void approval_apply_time(const struct policy *policy,
                          const struct approval_event *event,
                          struct approval_effects *effects)
 {
     /* Each move takes its time away or sets it later than now, so this ends. */
-    while (event->now_ms >= approval_deadline_ms(&effects->after)) {
+    while (event->now_ms >= approval_deadline_ms(&effects->after) &&
+           !is_held(&effects->after, event)) {
         move_on(policy, event, effects);
     }
 }

@@ -45,6 +45,9 @@ static enum refusal check_state(const struct request *request, const struct appr
     }
     switch (request->state) {
     case REQUEST_PENDING:
+        if (request_is_overdue(request, approval_press_ms(event))) {
+            return REFUSAL_EXPIRED;
+        }
         return delayed && !stops ? REFUSAL_ENOUGH : REFUSAL_NONE;
     case REQUEST_EXPIRED:
         return REFUSAL_EXPIRED;

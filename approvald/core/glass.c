@@ -61,11 +61,11 @@ bool glass_is_possible(const struct request *request, const struct policy *polic
            (policy->glass.root && span_is(request->asker, "root"));
 }
 
-static enum refusal check_open(const struct request *request, struct span name)
+static enum refusal check_open(const struct request *request, struct span name, uint64_t at_ms)
 {
     switch (request->state) {
     case REQUEST_PENDING:
-        return REFUSAL_NONE;
+        return request_is_overdue(request, at_ms) ? REFUSAL_EXPIRED : REFUSAL_NONE;
     case REQUEST_EXPIRED:
         return REFUSAL_EXPIRED;
     case REQUEST_APPROVED:
@@ -88,7 +88,7 @@ enum refusal glass_check(const struct request *request,
     struct span name = glass_name(&event->actor);
     enum refusal person = root ? REFUSAL_NONE : eligible_ask(event->facts);
     bool unknown = person == REFUSAL_FACTS_UNKNOWN;
-    enum refusal open = check_open(request, name);
+    enum refusal open = check_open(request, name, approval_press_ms(event));
 
     ASSERT(event->verdict == VERDICT_GLASS);
     *ret_need_facts = false;

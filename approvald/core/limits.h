@@ -78,6 +78,9 @@
 /* How often the clocks of a zone may change before the next window opens: a real zone's do twice a
  * year, and a window opens every week. */
 #define CORE_WINDOW_CHANGE_COUNT_MAX 16
+/* So long at most the end of a request or of its window waits for a press that came before it: the
+ * inbox gives presses up after a minute, and its queue is worked off in some. */
+#define CORE_PRESS_HOLD_MS (10 * CORE_MINUTE_MS)
 /* A freeze that is longer is another policy. */
 #define CORE_FREEZE_MS_MAX (366 * CORE_DAY_MS)
 /* Requests stay at least as long as one can be open; audit at least as long as requests. */

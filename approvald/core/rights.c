@@ -221,7 +221,7 @@ enum refusal rights_use(const struct request *request,
 {
     *ret_decision = (struct decision){.verdict = event->verdict,
                                       .via = event->actor.via,
-                                      .at_ms = event->now_ms,
+                                      .at_ms = approval_press_ms(event),
                                       .user = event->actor.user,
                                       .reason = event->reason};
     ASSERT(rights->own != 0 || rights->behalf_count > 0);

@@ -271,10 +271,10 @@ static struct stand_in find(const struct facts *facts, struct span user)
     return (struct stand_in){.user = user};
 }
 
-enum err_code
-delegations_apply(struct work *work, struct span user, bool certain, struct facts *facts)
+enum err_code delegations_apply(
+    struct work *work, struct span user, uint64_t at_ms, bool certain, struct facts *facts)
 {
-    struct active_visit visit = {.user = user, .now_ms = work->now_ms};
+    struct active_visit visit = {.user = user, .now_ms = at_ms};
     struct stand_in active[CORE_STAND_IN_COUNT_MAX];
     struct key from = key_delegation(user, 0);
     uint32_t count = 0;

@@ -16,10 +16,11 @@ enum err_code delegations_load(struct service *service,
                                void *arg,
                                struct err *err) WARN_UNUSED;
 
-/* On the writer. Leaves in facts those for whom the user stands in now, as the store says, with
+/* On the writer. Leaves in facts those for whom the user stood in at at_ms, as the store says, with
  * what the facts know of them. certain: without those of whom too little is known. */
 enum err_code delegations_apply(struct work *work,
                                 struct span user,
+                                uint64_t at_ms,
                                 bool certain,
                                 struct facts *facts) WARN_UNUSED;
 

@@ -380,7 +380,7 @@ static enum err_code run(struct work *work)
     query->person = book_person(job->home.user);
     query->bit = book_bit(job->home.user);
     query->facts = job->home.facts;
-    rc = delegations_apply(work, job->home.user, !job->home.trusts, &query->facts);
+    rc = delegations_apply(work, job->home.user, work->now_ms, !job->home.trusts, &query->facts);
     if (job->home.trusts) {
         trust(&query->facts);
     }

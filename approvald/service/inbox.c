@@ -5,6 +5,7 @@
 #include "approvald/service/answer.h"
 #include "approvald/service/press.h"
 #include "approvald/service/replay.h"
+#include "approvald/service/waiting.h"
 
 #include "base/assert.h"
 #include "base/buf.h"
@@ -134,13 +135,18 @@ static enum err_code resolve_run(struct work *work)
                            .key = entry.key,
                            .channel = entry.channel,
                            .thread = entry.thread,
-                           .stepped = entry.stepped};
+                           .stepped = entry.stepped,
+                           .at_ms = entry.at_ms};
     rc = press_decide(work, &press, &job->facts, job->give_up ? PRESS_GIVE_UP : PRESS_WAIT);
     if (rc != ERR_OK || work->job->deferred) {
         return rc;
     }
     work->writer->state.counts.inbox_depth -= work->writer->state.counts.inbox_depth > 0 ? 1 : 0;
-    return work_delete(work, TABLE_INBOX, key_u64(job->seq));
+    rc = work_delete(work, TABLE_INBOX, key_u64(job->seq));
+    if (rc == ERR_OK) {
+        rc = waiting_delete(work, &entry);
+    }
+    return rc == ERR_OK ? waiting_over(work, &entry.id) : rc;
 }
 
 static void resolve_answer(struct job *job, enum err_code rc, const struct err *err)
@@ -185,6 +191,11 @@ enum err_code service_inbox_resolve(struct service *service,
         return rc;
     }
     return job_submit_take(base, err);
+}
+
+uint64_t service_inbox_seq(const struct service *service)
+{
+    return service->counts.inbox_seq;
 }
 
 uint64_t service_inbox_depth(const struct service *service)

@@ -94,6 +94,29 @@ bool key_u64_parse(struct span bytes, uint64_t *ret_number)
     return true;
 }
 
+struct key key_waiting(const struct request_id *id, enum verdict verdict, uint64_t seq)
+{
+    uint8_t number = (uint8_t)verdict;
+    struct key key = key_request(id);
+
+    append(&key, &number, 1);
+    append_u64(&key, seq);
+    return key;
+}
+
+bool key_waiting_parse(struct span bytes,
+                       const struct request_id *id,
+                       enum verdict verdict,
+                       uint64_t *ret_seq)
+{
+    if (bytes.size != REQUEST_ID_SIZE + 9 || !key_is_of_request(bytes, id) ||
+        (uint8_t)bytes.data[REQUEST_ID_SIZE] != (uint8_t)verdict) {
+        return false;
+    }
+    *ret_seq = unpack_key_u64((const uint8_t *)bytes.data + REQUEST_ID_SIZE + 1);
+    return true;
+}
+
 struct key key_policy(struct span name, uint32_t version)
 {
     uint8_t bytes[5] = {0};

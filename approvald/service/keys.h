@@ -13,6 +13,7 @@
  * | dead       | id, u8 surface, target                | codec_row: given up                    |
  * | events     | inbox key                             | u8 1, u8 flags, u8 refusal             |
  * | inbox      | u64 seq                               | codec_inbox                            |
+ * | waiting    | id, u8 verdict, u64 seq               | u8 1: the entry is in the inbox        |
  * | heads      | policy name                           | u32 version                            |
  * | policies   | policy name, NUL, u32 version         | codec_policy                           |
  * | freezes    | name                                  | codec_freeze                           |
@@ -42,6 +43,7 @@ enum table {
     TABLE_DEAD = 'z',
     TABLE_EVENTS = 'x',
     TABLE_INBOX = 'i',
+    TABLE_WAITING = 'w',
     TABLE_HEADS = 'h',
     TABLE_POLICIES = 'l',
     TABLE_FREEZES = 'f',
@@ -66,6 +68,12 @@ struct key key_row(const struct request_id *id, enum surface surface, struct spa
 bool key_is_of_request(struct span bytes, const struct request_id *id);
 struct key key_u64(uint64_t number);
 bool key_u64_parse(struct span bytes, uint64_t *ret_number);
+struct key key_waiting(const struct request_id *id, enum verdict verdict, uint64_t seq);
+/* False: of another request, or another verdict. */
+bool key_waiting_parse(struct span bytes,
+                       const struct request_id *id,
+                       enum verdict verdict,
+                       uint64_t *ret_seq);
 struct key key_policy(struct span name, uint32_t version);
 struct key key_delegation(struct span to, uint64_t id);
 bool key_is_delegation_to(struct span bytes, struct span to);

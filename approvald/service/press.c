@@ -7,6 +7,7 @@
 #include "approvald/service/delegations.h"
 #include "approvald/service/gate.h"
 #include "approvald/service/step_up.h"
+#include "approvald/service/waiting.h"
 
 #include "base/assert.h"
 #include "base/buf.h"
@@ -84,6 +85,9 @@ put_inbox(struct work *work, const struct press *press, struct subject *subject)
     rc = codec_inbox_encode(&entry, row, work->err);
     if (rc == ERR_OK) {
         rc = work_put(work, TABLE_INBOX, key_u64(entry.seq), buf_span(row));
+    }
+    if (rc == ERR_OK) {
+        rc = waiting_put(work, &entry);
     }
     counts->inbox_seq = entry.seq;
     counts->inbox_depth++;
@@ -163,6 +167,12 @@ static bool is_stale(const struct press *press, const struct request *request)
     return shown && !offered;
 }
 
+/* Of the inbox: when it was put there. 0: it comes now. */
+static uint64_t came_ms(const struct work *work, const struct press *press)
+{
+    return press->at_ms < work->now_ms ? press->at_ms : work->now_ms;
+}
+
 static enum err_code step(struct work *work,
                           const struct press *press,
                           const struct facts *facts,
@@ -173,6 +183,7 @@ static enum err_code step(struct work *work,
                                    .now_ms = work->now_ms,
                                    .elapsed = &work->writer->state.elapsed,
                                    .actor = press->actor,
+                                   .pressed_ms = came_ms(work, press),
                                    .verdict = press->verdict,
                                    .facts = facts,
                                    .reason = press->reason};
@@ -194,8 +205,12 @@ static enum err_code step(struct work *work,
         event.head = found ? &head : NULL;
     } else if (subject->policy.delegation) {
         known = *facts;
-        rc = delegations_apply(work, press->actor.user, missing == PRESS_GIVE_UP, &known);
+        rc = delegations_apply(work, press->actor.user, approval_press_ms(&event),
+                               missing == PRESS_GIVE_UP, &known);
         event.facts = &known;
+    }
+    if (rc == ERR_OK) {
+        rc = waiting_find(work, &subject->request, &event.waiting);
     }
     if (rc == ERR_OK) {
         rc = look_at_gate(work, press, subject, &hold, &event);

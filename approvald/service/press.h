@@ -17,7 +17,8 @@ struct press {
     bool quiet; /* the caller tells a refusal: no notice is owed */
     bool has_code;
     uint32_t code;
-    bool stepped; /* its code has counted before it went to the inbox */
+    bool stepped;   /* its code has counted before it went to the inbox */
+    uint64_t at_ms; /* when it was accepted, if it comes from the inbox; 0: now */
 };
 
 /* What to do when facts are missing. */

@@ -205,6 +205,8 @@ enum err_code service_inbox_resolve(struct service *service,
                                     void *arg,
                                     struct err *err) WARN_UNUSED;
 uint64_t service_inbox_depth(const struct service *service);
+/* Of the newest entry that there ever was. */
+uint64_t service_inbox_seq(const struct service *service);
 
 struct service_cancel {
     struct actor actor; /* the asker's token, the requester in Slack, or root */

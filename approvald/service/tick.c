@@ -7,6 +7,7 @@
 #include "approvald/service/answer.h"
 #include "approvald/service/gate.h"
 #include "approvald/service/prune.h"
+#include "approvald/service/waiting.h"
 
 #include "base/assert.h"
 #include "base/clock.h"
@@ -57,6 +58,18 @@ static bool visit_deadline(void *arg, struct span key, struct span value)
     return true;
 }
 
+/* Its end waits for a press that came before; or the row was left behind by damage elsewhere, or by
+ * such a wait that is over. Those that wait must not stand in the way of others that are due. */
+static enum err_code
+not_ended(struct work *work, const struct due *due, const struct request *request)
+{
+    enum err_code rc = work_delete(work, TABLE_DEADLINES, key_deadline(due->deadline_ms, &due->id));
+
+    return rc == ERR_OK && approval_deadline_ms(request) <= work->now_ms
+               ? waiting_look_again(work, &due->id)
+               : rc;
+}
+
 static enum err_code end_one(struct work *work, struct tick_job *job, const struct due *due)
 {
     static const struct actor system = {.kind = ACTOR_SYSTEM, .via = VIA_SYSTEM};
@@ -89,12 +102,16 @@ static enum err_code end_one(struct work *work, struct tick_job *job, const stru
         rc = gate_look(work, &subject.policy, false, &hold, &held);
         event.hold = rc == ERR_OK && held ? &hold : NULL;
     }
-    if (rc != ERR_OK && rc != ERR_UNAVAILABLE) {
-        return rc; /* without its zone it takes effect all the same: the claim will say so */
+    if (rc == ERR_OK || rc == ERR_UNAVAILABLE) {
+        /* Without its zone it takes effect all the same: the claim will say so. */
+        rc = waiting_find(work, &subject.request, &event.waiting);
+    }
+    if (rc != ERR_OK) {
+        return rc;
     }
     approval_step(&subject.request, &subject.policy, &event, &effects);
     if (!effects.changed) {
-        return work_delete(work, TABLE_DEADLINES, key); /* left behind by damage elsewhere */
+        return not_ended(work, due, &effects.after);
     }
     rc = subject_apply(work, &subject, &subject.request, &system, &effects);
     if (rc == ERR_OK) {

@@ -9,6 +9,7 @@
 #include "approvald/service/input.h"
 #include "approvald/service/press.h"
 #include "approvald/service/replay.h"
+#include "approvald/service/waiting.h"
 
 #include "base/assert.h"
 #include "base/crypto.h"
@@ -73,11 +74,12 @@ static enum err_code step(struct work *work, struct use_job *job, struct subject
     struct request_hold hold;
     struct claim_check check;
     struct policy head;
-    enum err_code rc = ERR_OK;
+    enum err_code rc;
 
     event.now_ms = work->now_ms;
     event.elapsed = &work->writer->state.elapsed;
-    if (event.kind == APPROVAL_CLAIM &&
+    rc = waiting_find(work, &subject->request, &event.waiting);
+    if (rc == ERR_OK && event.kind == APPROVAL_CLAIM &&
         approval_is_rechecked(&subject->request, &subject->policy)) {
         rc = check_of(work, job, subject, &head, &check);
         event.check = &check;

@@ -15,6 +15,12 @@
 
 #define MODULE "slack_inbox"
 
+/* How far the inbox was filled at some time. */
+struct inbox_mark {
+    uint64_t boot_ms;
+    uint64_t seq;
+};
+
 /* One entry under way. */
 struct inbox_slot {
     struct inbox_worker *worker;
@@ -34,6 +40,7 @@ struct inbox_worker {
     bool again;                    /* poked meanwhile: walk once more, from the start */
     bool stopped;                  /* no slot was free: the next one goes on with the walk */
     uint64_t after_seq;
+    struct inbox_mark marks[SLACK_INBOX_MARK_COUNT]; /* the newest first; boot_ms 0: none */
     struct inbox_slot slots[SLACK_INBOX_SLOT_COUNT];
 };
 
@@ -104,12 +111,42 @@ static struct inbound_about about(const struct inbox_slot *slot,
                                   .group_count = slot->group_count};
 }
 
+/* The end of a request may wait for this entry, so its time ends whatever the wall clock says: an
+ * entry that has been here for so long by the boot clock is old as well. */
+static bool is_old(const struct inbox_slot *slot)
+{
+    const struct inbox_worker *worker = slot->worker;
+    uint64_t boot_ms = clock_boot_ms(worker->inbound->clock);
+    uint64_t now_ms = clock_wall_ms(worker->inbound->clock);
+    bool old = now_ms > slot->at_ms && now_ms - slot->at_ms > SLACK_INBOX_GIVE_UP_MS;
+
+    for (size_t i = 0; i < SLACK_INBOX_MARK_COUNT; i++) {
+        const struct inbox_mark *mark = &worker->marks[i];
+
+        old = old || (mark->boot_ms > 0 && boot_ms - mark->boot_ms > SLACK_INBOX_GIVE_UP_MS &&
+                      slot->seq <= mark->seq);
+    }
+    return old;
+}
+
+static void set_mark(struct inbox_worker *worker)
+{
+    uint64_t boot_ms = clock_boot_ms(worker->inbound->clock);
+
+    if (worker->marks[0].boot_ms > 0 && boot_ms - worker->marks[0].boot_ms < SLACK_INBOX_MARK_MS) {
+        return;
+    }
+    memmove(&worker->marks[1], &worker->marks[0],
+            (SLACK_INBOX_MARK_COUNT - 1) * sizeof worker->marks[0]);
+    worker->marks[0] =
+        (struct inbox_mark){.boot_ms = boot_ms, .seq = service_inbox_seq(worker->inbound->service)};
+}
+
 /* Lets the service decide with what is known. False: nothing was begun. */
 static bool resolve(struct inbox_slot *slot, const struct facts *facts)
 {
     struct slack_inbound *inbound = slot->worker->inbound;
-    uint64_t now_ms = clock_wall_ms(inbound->clock);
-    bool give_up = now_ms > slot->at_ms && now_ms - slot->at_ms > SLACK_INBOX_GIVE_UP_MS;
+    bool give_up = is_old(slot);
     struct err err = ERR_INIT;
 
     if (!facts->user_known && !give_up) {
@@ -239,6 +276,7 @@ static void next_page(struct inbox_worker *worker)
 
 void inbox_worker_poke(struct inbox_worker *worker)
 {
+    set_mark(worker);
     if (worker->listing) {
         worker->again = true;
         return;

@@ -30,7 +30,9 @@
 #define SLACK_INBOX_PAGE_COUNT  16     /* entries read at a time */
 #define SLACK_INBOX_SLOT_COUNT  64     /* entries resolved at a time: each may wait for Slack */
 #define SLACK_INBOX_GIVE_UP_MS  60000  /* a person has stopped waiting; he is told to press again */
-#define SLACK_INBOX_RETRY_MS    1000   /* between two tries for missing facts */
+#define SLACK_INBOX_MARK_MS     5000 /* by the boot clock so much later, or less, it gives up too */
+#define SLACK_INBOX_MARK_COUNT  14   /* marks that reach behind that */
+#define SLACK_INBOX_RETRY_MS    1000 /* between two tries for missing facts */
 
 /* Web API client. */
 #define SLACK_CALL_SIZE_MAX         (256UL * 1024) /* bytes: Slack's limit of a view is 250 KB */
@@ -222,6 +224,11 @@ static_assert(SLACK_GROUP_REFRESH_MS < SLACK_GROUP_FRESH_MS, "refresh comes befo
 static_assert(SLACK_MEMBER_PAGE_COUNT * SLACK_MEMBER_PAGES_MAX >= SLACK_GROUP_MEMBER_COUNT_MAX,
               "a channel of the largest size is read whole");
 static_assert(SLACK_LOOKUP_COUNT_MAX < SLACK_QUEUE_COUNT_MAX, "lookups leave room for posts");
+static_assert(SLACK_INBOX_MARK_COUNT * SLACK_INBOX_MARK_MS >
+                  SLACK_INBOX_GIVE_UP_MS + SLACK_INBOX_MARK_MS,
+              "an entry is old before its mark is forgotten");
+static_assert(UINT64_C(5) * SLACK_INBOX_GIVE_UP_MS < CORE_PRESS_HOLD_MS,
+              "ends wait for all presses that are not given up");
 static_assert(SLACK_INBOX_RETRY_MS % 1000 == 0, "its timer counts whole seconds");
 static_assert(SLACK_INBOX_SLOT_COUNT < SLACK_WAITER_COUNT_MAX, "each entry waits for one fetch");
 static_assert(SLACK_VIEW_SIZE_MAX + 2UL * SOCKET_ID_SIZE_MAX < SOCKET_REPLY_SIZE_MAX,

@@ -303,6 +303,126 @@ static void a_window_is_not_cut_short_by_a_jump(void)
     CU_ASSERT_EQUAL(request.state, REQUEST_APPROVED);
 }
 
+/* It was acknowledged in time, and Slack says later who it is. */
+static void a_window_waits_for_a_stop_that_came_before_its_end(void)
+{
+    struct policy policy = policy_of(1);
+    struct request request = delayed_of(&policy);
+    uint64_t end_ms = request.clocks.effect_ms;
+    struct approval_event event = time_of(end_ms + 5 * SECOND);
+
+    event.waiting = (struct approval_waiting){.press_ms = NOW + 2, .stop_ms = end_ms - 1};
+    CU_ASSERT(step(&request, &policy, &event) == REFUSAL_NONE && !effects.changed);
+    event = press_of("U0BOB", VERDICT_REJECT, end_ms + 6 * SECOND);
+    event.waiting.stop_ms = end_ms - 1;
+    event.pressed_ms = end_ms - 1;
+    CU_ASSERT_EQUAL(step(&request, &policy, &event), REFUSAL_NONE);
+    CU_ASSERT_EQUAL(request.state, REQUEST_REJECTED);
+    CU_ASSERT_EQUAL(request.decisions[1].at_ms, end_ms - 1);
+    CU_ASSERT_EQUAL(request.ended_ms, end_ms + 6 * SECOND);
+}
+
+/* Neither one more approval, nor what was pressed at the end or behind it, holds anything up. */
+static void a_window_waits_for_nothing_else(void)
+{
+    struct policy policy = policy_of(1);
+    struct request request = delayed_of(&policy);
+    uint64_t end_ms = request.clocks.effect_ms;
+    struct approval_event event = time_of(end_ms);
+    struct request other = request;
+
+    event.waiting.press_ms = end_ms - 1;
+    CU_ASSERT_EQUAL(step(&other, &policy, &event), REFUSAL_NONE);
+    CU_ASSERT_EQUAL(other.state, REQUEST_APPROVED);
+    event = time_of(end_ms + 1);
+    event.waiting.stop_ms = end_ms;
+    CU_ASSERT_EQUAL(step(&request, &policy, &event), REFUSAL_NONE);
+    CU_ASSERT_EQUAL(request.state, REQUEST_APPROVED);
+}
+
+/* The bound that nothing depends on: whatever became of the press, the end comes; and a clock that
+ * jumps does not make it come sooner. */
+static void no_end_waits_for_ever(void)
+{
+    struct policy policy = policy_of(1);
+    struct request request = delayed_of(&policy);
+    uint64_t end_ms = request.clocks.effect_ms;
+    struct elapsed elapsed = {.counting = false};
+    struct approval_event event = time_of(end_ms + CORE_PRESS_HOLD_MS - 1);
+
+    event.waiting.stop_ms = end_ms - 1;
+    CU_ASSERT(step(&request, &policy, &event) == REFUSAL_NONE && !effects.changed);
+    event.now_ms = end_ms + 3600 * SECOND;
+    event.elapsed = &elapsed;
+    elapsed_begin(&elapsed, NOW);
+    CU_ASSERT_FALSE(elapsed_step(&elapsed, NOW, 0));
+    CU_ASSERT_FALSE(elapsed_step(&elapsed, end_ms, end_ms - NOW));
+    CU_ASSERT_TRUE(elapsed_step(&elapsed, event.now_ms, end_ms - NOW + SECOND));
+    CU_ASSERT(step(&request, &policy, &event) == REFUSAL_NONE && !effects.changed);
+    event.elapsed = NULL;
+    event.now_ms = end_ms + CORE_PRESS_HOLD_MS;
+    CU_ASSERT_EQUAL(step(&request, &policy, &event), REFUSAL_NONE);
+    CU_ASSERT_EQUAL(request.state, REQUEST_APPROVED);
+}
+
+/* Time that nobody had to stop it is added though a press waits, and then later presses count. */
+static void a_window_is_moved_although_a_stop_waits(void)
+{
+    struct policy policy = policy_of(1);
+    struct request request = delayed_of(&policy);
+    struct elapsed elapsed = {.counting = false};
+    struct approval_event event = time_of(NOW + 3600 * SECOND);
+
+    elapsed_begin(&elapsed, NOW + 1);
+    CU_ASSERT_FALSE(elapsed_step(&elapsed, NOW + 1, 0));
+    CU_ASSERT_TRUE(elapsed_step(&elapsed, event.now_ms, 10 * SECOND));
+    event.elapsed = &elapsed;
+    event.waiting.stop_ms = NOW + 2;
+    CU_ASSERT_EQUAL(step(&request, &policy, &event), REFUSAL_NONE);
+    CU_ASSERT(request_is_delayed(&request) && audited(AUDIT_MOVED) == 1);
+    CU_ASSERT_EQUAL(request.clocks.effect_ms, event.now_ms + 50 * SECOND);
+}
+
+static void a_request_does_not_expire_before_what_was_pressed_in_time(void)
+{
+    struct policy policy = policy_of(1);
+    struct request request;
+    uint64_t end_ms = NOW + EXPIRES_AFTER;
+    struct approval_event event = time_of(end_ms + SECOND);
+
+    policy.clocks.effect_after_ms = 0;
+    request = opened(&policy);
+    event.waiting.press_ms = end_ms - 1;
+    CU_ASSERT(step(&request, &policy, &event) == REFUSAL_NONE && !effects.changed);
+    CU_ASSERT(request_is_overdue(&request, end_ms) && !request_is_overdue(&request, end_ms - 1));
+    event = press_of("U0ANN", VERDICT_APPROVE, end_ms + 2 * SECOND);
+    event.waiting.press_ms = end_ms - 1;
+    event.pressed_ms = end_ms - 1;
+    CU_ASSERT_EQUAL(step(&request, &policy, &event), REFUSAL_NONE);
+    CU_ASSERT_EQUAL(request.state, REQUEST_APPROVED);
+    CU_ASSERT_EQUAL(request.lapses_ms, event.now_ms + policy.lapses_after_ms);
+}
+
+/* For everybody else it is over. */
+static void what_comes_behind_the_expiry_is_too_late_although_it_waits(void)
+{
+    struct policy policy = policy_of(2);
+    struct request request = opened(&policy);
+    uint64_t end_ms = request.expires_ms;
+    struct approval_event events[] = {press_of("U0BOB", VERDICT_APPROVE, end_ms),
+                                      press_of("U0BOB", VERDICT_REJECT, end_ms + 1),
+                                      asker_of(APPROVAL_CANCEL, end_ms + 1)};
+
+    for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
+        events[i].waiting.press_ms = end_ms - 1;
+        CU_ASSERT_EQUAL(step(&request, &policy, &events[i]), REFUSAL_EXPIRED);
+        CU_ASSERT(request.state == REQUEST_PENDING && !effects.changed);
+    }
+    events[0].waiting.press_ms = 0; /* it was given up */
+    CU_ASSERT_EQUAL(step(&request, &policy, &events[0]), REFUSAL_EXPIRED);
+    CU_ASSERT_EQUAL(request.state, REQUEST_EXPIRED);
+}
+
 static void the_invariant_sees_damaged_times(void)
 {
     struct policy policy = policy_of(2);
@@ -353,4 +473,13 @@ UNIT_MAIN("approval_time",
           {"what was approved in time does not expire in its window",
            what_was_approved_in_time_does_not_expire_in_its_window},
           {"a window is not cut short by a jump", a_window_is_not_cut_short_by_a_jump},
+          {"a window waits for a stop that came before its end",
+           a_window_waits_for_a_stop_that_came_before_its_end},
+          {"a window waits for nothing else", a_window_waits_for_nothing_else},
+          {"no end waits for ever", no_end_waits_for_ever},
+          {"a window is moved although a stop waits", a_window_is_moved_although_a_stop_waits},
+          {"a request does not expire before what was pressed in time",
+           a_request_does_not_expire_before_what_was_pressed_in_time},
+          {"what comes behind the expiry is too late although it waits",
+           what_comes_behind_the_expiry_is_too_late_although_it_waits},
           {"the invariant sees damaged times", the_invariant_sees_damaged_times})

@@ -303,6 +303,30 @@ static void the_inbox_is_emptied_after_a_restart_and_gives_up_in_time(void)
     bench_close(&bench);
 }
 
+/* The end of a request may wait for it, so it ends though the wall clock was set back by an hour.
+ */
+static void the_inbox_gives_up_in_time_whatever_the_wall_clock_says(void)
+{
+    struct bench bench;
+
+    bench_open(&bench);
+    bench_interact(&bench, bench_press_json(ANA, "approve", bench.id_text, TS1));
+    slack_inbound_start(bench.inbound);
+    for (uint64_t i = 0; i < 2; i++) {
+        CU_ASSERT_EQUAL(service_inbox_depth(bench.kit.service), 1);
+        CU_ASSERT(fake_fetch_ok("users.info", "{\"ok\":false,\"error\":\"fatal_error\"}"));
+        bench_turn(&bench);
+        bench.kit.jump_ms = -(int64_t)(60 * CORE_MINUTE_MS);
+        service_kit_pass(&bench.kit, SLACK_INBOX_GIVE_UP_MS - 1 + 2 * i);
+        slack_inbound_start(bench.inbound);
+        bench_turn(&bench);
+    }
+    CU_ASSERT(fake_fetch_ok("users.info", "{\"ok\":false,\"error\":\"fatal_error\"}"));
+    bench_turn(&bench);
+    CU_ASSERT_EQUAL(service_inbox_depth(bench.kit.service), 0);
+    bench_close(&bench);
+}
+
 static void who_may_not_decide_is_told_so_and_changes_nothing(void)
 {
     static const struct {
@@ -468,6 +492,8 @@ UNIT_MAIN("inbound",
            a_press_that_needs_a_group_is_decided_when_it_is_known},
           {"the inbox is emptied after a restart and gives up in time",
            the_inbox_is_emptied_after_a_restart_and_gives_up_in_time},
+          {"the inbox gives up in time, whatever the wall clock says",
+           the_inbox_gives_up_in_time_whatever_the_wall_clock_says},
           {"who may not decide is told so and changes nothing",
            who_may_not_decide_is_told_so_and_changes_nothing},
           {"an old button is explained and its card repaired",
