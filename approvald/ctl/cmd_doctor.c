@@ -7,6 +7,7 @@
 #include "approvald/ctl/program.h"
 #include "approvald/ctl/show.h"
 #include "approvald/ctl/supervisor.h"
+#include "approvald/ctl/ways.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -257,14 +258,17 @@ static void check_sockets(struct doctor *doctor, const struct json *status)
         return;
     }
     (void)json_u64(status, "slack.socket.strangers", &strangers); /* absent: 0 */
-    if (!span_is(state, "live")) {
+    if (!ways_socket_is_well(json_get(status, "slack"))) {
         doctor_say(doctor, DOCTOR_FAIL,
                    "Slack: no socket is open (%.*s), presses do not arrive: %s", SPAN_ARGS(state),
                    socket_remedy(state));
     } else if (strangers > 0) {
         doctor_say(doctor, DOCTOR_WARN, "Slack: another program takes a share of the presses");
     } else {
-        doctor_say(doctor, DOCTOR_OK, "Slack: sockets are open");
+        doctor_say(doctor, DOCTOR_OK,
+                   span_is(state, "live")
+                       ? "Slack: sockets are open"
+                       : "Slack: Socket Mode is switched off, HTTP is the way in");
     }
 }
 

@@ -3,6 +3,7 @@
  * Owns nothing; never speaks with Slack itself: approvald does, and says what it saw. */
 #include "approvald/ctl/command.h"
 #include "approvald/ctl/manifest.h"
+#include "approvald/ctl/ways.h"
 #include "base/buf.h"
 #include "base/json.h"
 
@@ -116,30 +117,52 @@ static enum err_code check_rest(struct look *look, struct err *err)
         rc = line(look, off ? "FAIL" : "ok", "seconds between this clock and Slack's: ", "skew_s",
                   err);
     }
-    if (rc == ERR_OK && json_text(look->slack, "last_event_at").size > 0) {
-        rc = line(look, "ok", "Slack called us last at ", "last_event_at", err);
-    }
     return rc;
+}
+
+typedef enum err_code add_way_fn(const struct json *slack, struct buf *line, struct err *err);
+
+static enum err_code
+way(const struct look *look, const char *mark, const char *what, add_way_fn *add, struct err *err)
+{
+    AUTO_BUF struct buf *text = NULL;
+    enum err_code rc;
+
+    if (look->quiet) {
+        return ERR_OK;
+    }
+    rc = buf_new(CTL_BODY_SIZE_MAX, &text, err);
+    if (rc == ERR_OK) {
+        rc = buf_append_format(text, err, "%-5s %s", mark, what);
+    }
+    if (rc == ERR_OK) {
+        rc = add(look->slack, text, err);
+    }
+    return rc == ERR_OK ? ctl_print_line("", buf_span(text), err) : rc;
+}
+
+static enum err_code check_http(const struct look *look, struct err *err)
+{
+    return ways_has_http(look->slack) ? way(look, "ok", "HTTP: ", ways_add_http, err) : ERR_OK;
 }
 
 /* Socket Mode: is a socket open, and is nobody else's? */
 static enum err_code check_socket(struct look *look, struct err *err)
 {
-    struct span state = json_text(look->slack, "socket.state");
     uint64_t strangers = 0;
     enum err_code rc;
 
-    if (state.size == 0) {
+    if (!ways_has_socket(look->slack)) {
         return ERR_OK; /* Slack calls this host */
     }
-    if (!span_is(state, "live")) {
+    if (!ways_socket_is_well(look->slack)) {
         look->ok = false;
         rc = line(look, "FAIL", "no socket is open: ", "socket.state", err);
         return rc == ERR_OK
                    ? line(look, "FAIL", "the last failure of one: ", "socket.last_error", err)
                    : rc;
     }
-    rc = line(look, "ok", "sockets of Socket Mode: ", "socket.live", err);
+    rc = way(look, "ok", "sockets of Socket Mode: ", ways_add_socket, err);
     if (rc == ERR_OK && json_u64(look->slack, "socket.strangers", &strangers) && strangers > 0) {
         look->ok = false;
         rc =
@@ -224,7 +247,8 @@ int cmd_slack_check(struct ctl *ctl)
         ctl_print_json(reply->body);
     }
     if (check_sign_in(&look, &err) != ERR_OK || check_rest(&look, &err) != ERR_OK ||
-        check_names(&look, &err) != ERR_OK || check_socket(&look, &err) != ERR_OK) {
+        check_names(&look, &err) != ERR_OK || check_http(&look, &err) != ERR_OK ||
+        check_socket(&look, &err) != ERR_OK) {
         return ctl_fail_err(ctl, &err);
     }
     return look.ok ? CTL_OK : CTL_INTERNAL;

@@ -4,6 +4,7 @@
 #include "approvald/ctl/command.h"
 #include "approvald/ctl/show.h"
 #include "approvald/ctl/supervisor.h"
+#include "approvald/ctl/ways.h"
 #include "base/buf.h"
 #include "base/json.h"
 
@@ -20,8 +21,7 @@ struct health {
     bool slack_ok;
     bool slack_down; /* and neither unused nor refused */
     uint64_t slack_down_s;
-    bool socket_used;
-    bool socket_ok;
+    bool socket_ok;     /* or unused */
     bool secrets_agree; /* with the other host's */
     uint64_t pending;
     uint64_t inbox;
@@ -42,9 +42,8 @@ static void read_health(const struct json *status, struct health *ret_health)
         .slack_ok = span_is(slack, "up"),
         .slack_down = span_is(slack, "unreachable"),
         .config_broken = json_bool(status, "config.last_good", false),
-        .socket_used = json_text(status, "slack.socket.state").size > 0,
         .secrets_agree = show_secrets_agree(status),
-        .socket_ok = span_is(json_text(status, "slack.socket.state"), "live"),
+        .socket_ok = ways_socket_is_well(json_get(status, "slack")),
     };
     (void)json_u64(status, "counts.pending", &ret_health->pending); /* absent: 0 */
     (void)json_u64(status, "crash.age_s", &ret_health->crash_s);
@@ -118,6 +117,27 @@ static void show_names(const struct json *status)
     }
 }
 
+/* Which way in is live, and when something last came over each that is configured. */
+static enum err_code show_ways(const struct json *slack, bool socket_ok, struct err *err)
+{
+    AUTO_BUF struct buf *line = NULL;
+    enum err_code rc = buf_new(LINE_SIZE_MAX, &line, err);
+
+    if (rc == ERR_OK && ways_has_socket(slack)) {
+        rc = ways_add_socket(slack, line, err);
+        if (rc == ERR_OK && !socket_ok) {
+            rc = buf_append_text(line, ": approvalctl slack check", err);
+        }
+        rc = rc == ERR_OK ? ctl_print_line("  sockets   ", buf_span(line), err) : rc;
+    }
+    if (rc == ERR_OK && ways_has_http(slack)) {
+        buf_clear(line);
+        rc = ways_add_http(slack, line, err);
+        rc = rc == ERR_OK ? ctl_print_line("  http      ", buf_span(line), err) : rc;
+    }
+    return rc;
+}
+
 /* Slack, and how its deliveries come. */
 static enum err_code
 show_slack(const struct json *status, const struct health *health, struct err *err)
@@ -135,17 +155,12 @@ show_slack(const struct json *status, const struct health *health, struct err *e
     } else {
         rc = say("  slack     FAILS, see approvalctl slack check: ", status, "slack.state", err);
     }
-    if (rc == ERR_OK && health->socket_used) {
-        rc = say(health->socket_ok ? "  sockets   "
-                                   : "  sockets   NONE, see approvalctl slack check: ",
-                 status, health->socket_ok ? "slack.socket.live" : "slack.socket.state", err);
+    if (rc == ERR_OK) {
+        rc = show_ways(json_get(status, "slack"), health->socket_ok, err);
     }
     if (rc == ERR_OK) {
         show_names(status);
         rc = show_unseen(status, err);
-    }
-    if (rc == ERR_OK && json_text(status, "slack.last_event_at").size > 0) {
-        rc = say("  last came ", status, "slack.last_event_at", err);
     }
     return rc;
 }
@@ -256,8 +271,7 @@ static int approvald_status(struct ctl *ctl, const struct json *pair, struct hea
         return ctl_fail_err(ctl, &err);
     }
     return ret_health->dead == 0 && !ret_health->config_broken && ret_health->secrets_agree &&
-                   (ret_health->slack_ok || !ret_health->slack_used) &&
-                   (ret_health->socket_ok || !ret_health->socket_used)
+                   (ret_health->slack_ok || !ret_health->slack_used) && ret_health->socket_ok
                ? CTL_OK
                : CTL_INTERNAL;
 }

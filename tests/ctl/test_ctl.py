@@ -388,6 +388,30 @@ class Showing(CtlTest):
             self.serve(sequence((200, {**good, **change})))
             self.check(119, "status")
 
+    def test_status_and_check_say_which_way_in_is_live_and_when_something_last_came(self):
+        slack = {"state": "up", "team": "T1", "bot_user": "U1", "error": ""}
+        http = {"configured": True, "last_event_at": "2026-11-26T10:00:00Z"}
+        live = {"state": "live", "live": 2, "last_event_at": None}
+        for ways, code, lines in (
+            ({"http": http}, 0, {"http      configured, last came 2026-11-26T10:00:00Z"}),
+            ({"http": {"configured": False}, "socket": live}, 0, {"sockets   2 live, nothing came yet"}),
+            ({"http": http, "socket": {**live, "last_event_at": "2026-11-26T11:00:00Z"}}, 0,
+             {"http      configured, last came 2026-11-26T10:00:00Z", "sockets   2 live, last came 2026-11-26T11:00:00Z"}),
+            ({"http": http, "socket": {"state": "disabled", "last_event_at": "2026-11-26T09:00:00Z"}}, 0,
+             {"http      configured, last came 2026-11-26T10:00:00Z",
+              "sockets   switched off in the app's settings: HTTP is the way in, last came 2026-11-26T09:00:00Z"}),
+            ({"http": {"configured": False}, "socket": {"state": "disabled"}}, 119,
+             {"sockets   NONE (disabled), nothing came yet: approvalctl slack check"}),
+            ({"http": http, "socket": {"state": "refused"}}, 119,
+             {"http      configured, last came 2026-11-26T10:00:00Z",
+              "sockets   NONE (refused), nothing came yet: approvalctl slack check"}),
+        ):
+            self.serve(lambda _call, answer={"ready": True, "slack": {**slack, **ways}}: (200, answer))
+            shown = {line.strip() for line in self.check(code, "status").out.splitlines()}
+            self.assertEqual({line for line in shown if line.startswith(("http", "sockets"))}, lines)
+            checked = self.check(code, "slack", "check").out
+            self.assertEqual("last came 2026-11-26T10:00:00Z" in checked, "last_event_at" in ways["http"], checked)
+
     def test_status_says_that_slack_is_down_and_what_approvers_can_do(self):
         down = {"state": "unreachable", "error": "http_503", "breaker": {"state": "open", "down_s": 720}}
         self.serve(sequence((200, {"ready": True, "counts": {"pending": 3}, "slack": down})))
