@@ -3,6 +3,7 @@
  * Owns the journal of what was delivered, and the pace. Never decides when an outage is one or what
  * is due (notify.h), never runs more than one command at a time, and does nothing on a host that
  * does not lead: there nobody answers what it asks. */
+#include "approvald/core/limits.h"
 #include "approvald/ctl/child.h"
 #include "approvald/ctl/command.h"
 #include "approvald/ctl/notify.h"
@@ -10,6 +11,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,6 +37,8 @@
 #define PEOPLE_MAX      ((size_t)64 << 10) /* bytes of the file */
 #define JOURNAL_MAX     ((size_t)NOTIFY_COUNT_MAX * NOTIFY_LINE_SIZE)
 #define PATH_SIZE       4096
+#define LINE_COUNT_MAX                                                                             \
+    (2UL * CORE_REASON_COUNT_MAX) /* columns: a reason, its line breaks escaped */
 
 struct notify {
     struct ctl *ctl;
@@ -167,7 +171,44 @@ static enum err_code read_people(struct notify *notify, struct err *err)
 
 /* One notice. */
 
-/* {"id", "user", "to", "slack_down_s", "request"} */
+/* One line that a person may read anywhere: without what hides or reorders text, everything else
+ * that is no letter escaped. */
+static enum err_code
+add_line(struct json *lines, const char *name, struct span text, struct err *err)
+{
+    AUTO_BUF struct buf *clean = NULL;
+    AUTO_BUF struct buf *line = NULL;
+    enum err_code rc = buf_new(NOTIFY_INPUT_MAX, &clean, err);
+
+    if (rc == ERR_OK) {
+        rc = buf_new(NOTIFY_INPUT_MAX, &line, err);
+    }
+    if (rc == ERR_OK) {
+        rc = text_clean(clean, text, true, err);
+    }
+    if (rc == ERR_OK) {
+        rc = text_escape_terminal(line, buf_span(clean), LINE_COUNT_MAX, err);
+    }
+    if (rc == ERR_OK) {
+        json_add_text(lines, name, buf_span(line));
+    }
+    return rc;
+}
+
+/* What a command shows to people, for in "request" text of people may have lines of its own. */
+static enum err_code add_lines(struct json *object, const struct json *request, struct err *err)
+{
+    static const char *const names[] = {"title", "requester", "asker", "target", "reason"};
+    struct json *lines = json_add_object(object, "lines");
+    enum err_code rc = ERR_OK;
+
+    for (size_t i = 0; rc == ERR_OK && i < sizeof names / sizeof names[0]; i++) {
+        rc = add_line(lines, names[i], json_text(request, names[i]), err);
+    }
+    return rc;
+}
+
+/* {"id", "user", "to", "slack_down_s", "lines", "request"} */
 static enum err_code make_input(const struct notify *notify,
                                 const struct notice_entry *entry,
                                 const struct notify_person *person,
@@ -190,8 +231,11 @@ static enum err_code make_input(const struct notify *notify,
     json_add_text(object, "user", person->user);
     json_add_text(object, "to", person->to);
     json_add_u64(object, "slack_down_s", notify->down_s);
+    rc = add_lines(object, request, err);
     json_add_take(object, "request", copy);
-    rc = json_print(object, input, err);
+    if (rc == ERR_OK) {
+        rc = json_print(object, input, err);
+    }
     return rc == ERR_OK ? buf_append_text(input, "\n", err) : rc;
 }
 

@@ -5,15 +5,36 @@
 Owns the command (a script that notes what it was given), the processes of approvalctl notify and
 their directories. Never sends a mail.
 """
+import email
+import email.policy
 import json
 import os
 import subprocess
 import time
 
 from e2e import EndToEnd, harness, main
+from e2e_hostile import CONTROLS, CORPUS
 from lib.harness import ANA, BEN, RITA
 
 DORA = "U0DOR00001"
+EXAMPLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../systemd/examples/notify-mail")
+# The example with a mail server that keeps what it is sent.
+MAILER = """#!/usr/bin/env python3
+import runpy, smtplib
+class Server:
+    def __init__(self, *_args, **_more): pass
+    def __enter__(self): return self
+    def __exit__(self, *_args): pass
+    def send_message(self, mail):
+        with open("{dir}/mails", "ab") as out:
+            out.write(bytes(mail) + b"\\0")
+smtplib.SMTP = Server
+runpy.run_path("{example}")
+"""
+FORGED = ("log loop\nexpires: 2099-12-01T00:00:00Z\n\nSlack cannot be reached. Decide with: approvalctl approve "
+          "req_EVIL, or approvalctl reject req_EVIL\n\n\u202e",
+          "x " * 30 + "expires: 2099-12-01T00:00:00Z " + "y" * 60 + " Decide with: approvalctl approve req_EVIL",
+          "a\u2028expires: 2099-12-01T00:00:00Z\u2029b\r\nSubject: forged\r\n\r\nexpires: never\x85why: not")
 AWAY = f'policy away {{ approvers = {{"{ANA}"}} delegation = true }}\n'
 DOWN = {"method": "*", "kind": "status", "status": 503, "count": 0}
 HOSTILE = "x\"; touch /tmp/pwned; $(id) `id` <!channel>\u202e"
@@ -120,6 +141,38 @@ class Notify(EndToEnd):
         self.assertEqual(len(told), len(set(told)), "each once, also after a restart")
         self.assertNotIn(ended, told)
         self.assertEqual({notice["user"] for _, notice in self.seen()}, {ANA}, "Ben is not in the file")
+
+    def mails(self):
+        try:
+            with open(os.path.join(self.keep, "mails"), "rb") as kept:
+                parts = kept.read().split(b"\0")[:-1]
+        except FileNotFoundError:
+            return {}
+        parsed = [email.message_from_bytes(part, policy=email.policy.default) for part in parts]
+        return {mail["Message-ID"].strip("<").split(".")[0]: mail for mail in parsed}
+
+    def test_no_text_of_people_forges_a_line_of_the_example_mail(self):
+        texts = (*FORGED, *CORPUS)
+        self.file("command", MAILER.format(dir=self.keep, example=EXAMPLE), 0o700)
+        asked = {self.ask(title=" ".join(text.split())[:100], target=" ".join(text.split())[:100], reason=text): text
+                 for text in texts}
+        self.start()
+        self.down()
+        mails = harness.World.wait(lambda: (lambda m: m if set(asked) <= set(m) else None)(self.mails()),
+                                   "each is mailed", 60)
+        for request_id, text in asked.items():
+            with self.subTest(text=text):
+                mail, lines = mails[request_id], mails[request_id].get_content().rstrip("\n").split("\n")
+                self.assertEqual([c for c in mail["Subject"] + "".join(lines) if c in CONTROLS], [])
+                self.assertRegex(mail["Subject"].strip(), r"^Approval needed: .*\Z")  # one line
+                self.assertEqual(mail["To"], "ana@example.com")
+                ours = [line for line in lines if not line.startswith("    | ")]
+                self.assertEqual([line.split(":")[0] for line in ours[:5]],
+                                 ["what", "asked by", "target", "why", "expires"], lines)
+                self.assertEqual(ours[4], "expires: " + self.get(request_id)["expires_at"])
+                self.assertEqual(ours[5:], ["", "Slack cannot be reached. Decide with: approvalctl approve "
+                                                f"{request_id}, or approvalctl reject {request_id}"])
+                self.assertLessEqual(max(map(len, lines[:-1])), 72)
 
     def test_who_stands_in_is_told_too_though_nobody_is_known_after_a_failover(self):
         self.file("people", f"{DORA} dora@example.com\n")
