@@ -3,6 +3,7 @@
  * Owns their order of birth and death. Never parses a payload and never renders a message. */
 #include "approvald/app_internal.h"
 #include "approvald/core/email.h"
+#include "approvald/core/policy.h"
 #include "approvald/http/server.h"
 #include "approvald/service/service.h"
 #include "approvald/slack/cardsweep.h"
@@ -438,6 +439,14 @@ void app_facts(void *arg, struct span user, struct facts *ret_facts)
 }
 
 /* NOLINTNEXTLINE(readability-function-size): done, its argument and err are three of them */
+static enum directory_kind kind_of(struct span name)
+{
+    if (email_is_meant(name)) {
+        return DIRECTORY_EMAIL;
+    }
+    return slack_user_is_valid(name) ? DIRECTORY_USER : DIRECTORY_GROUP;
+}
+
 enum err_code app_learn(void *arg,
                         struct span user,
                         const struct span *names,
@@ -463,8 +472,7 @@ enum err_code app_learn(void *arg,
         needs[need_count++] = (struct directory_need){.kind = DIRECTORY_USER, .id = others[i]};
     }
     for (uint32_t i = 0; i < count && need_count < DIRECTORY_NEED_COUNT_MAX; i++) {
-        needs[need_count++] = (struct directory_need){
-            .kind = email_is_meant(names[i]) ? DIRECTORY_EMAIL : DIRECTORY_GROUP, .id = names[i]};
+        needs[need_count++] = (struct directory_need){.kind = kind_of(names[i]), .id = names[i]};
     }
     return directory_fetch(app->directory, needs, need_count, done, done_arg, err);
 }

@@ -3,6 +3,7 @@
  * Owns the words for who may decide; never judges anybody: approvald does. */
 #include "approvald/ctl/command.h"
 #include "approvald/ctl/policy_look.h"
+#include "approvald/ctl/show.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/json.h"
@@ -143,7 +144,8 @@ static enum err_code show_claim(const struct json *test, struct err *err)
     return rc;
 }
 
-static enum err_code show_rules(const struct json *test, struct err *err)
+/* Who decides, and who does not. */
+static enum err_code show_who(const struct json *test, struct err *err)
 {
     const struct json *excludes = json_get(test, "exclude_requester_groups");
     uint64_t rejections = 1;
@@ -171,6 +173,13 @@ static enum err_code show_rules(const struct json *test, struct err *err)
          at = json_next(at)) {
         rc = show_group("does not decide what its own members ask for: ", at, err);
     }
+    return rc;
+}
+
+static enum err_code show_rules(const struct json *test, struct err *err)
+{
+    enum err_code rc = show_who(test, err);
+
     if (rc == ERR_OK) {
         rc = policy_look_routes(test, err);
     }
@@ -197,21 +206,40 @@ add_behalf(const struct json *behalf, bool first, struct buf *line, struct err *
     return rc;
 }
 
+/* "yes", "no: You are not …", and of a request "not yet: from …", "yes, since it is escalated". */
+static enum err_code add_may(const struct json *approver, struct buf *line, struct err *err)
+{
+    struct span detail = json_text(approver, "detail");
+    struct span from = json_text(approver, "from");
+    bool escalated = json_bool(approver, "by_escalation", false);
+    enum err_code rc;
+
+    if (from.size > 0) {
+        return buf_append_format(line, err, "not yet: from %.*s on, when it is escalated",
+                                 SPAN_ARGS(from));
+    }
+    rc = buf_append_span(line, json_text(approver, "may"), err);
+    if (rc == ERR_OK && escalated) {
+        rc = buf_append_text(line, ", since it is escalated", err);
+    }
+    return rc == ERR_OK && detail.size > 0
+               ? buf_append_format(line, err, ": %.*s", SPAN_ARGS(detail))
+               : rc;
+}
+
 /* "U0APR00001: yes, for security or ops", "U0APR00001: no: You are not …" */
 static enum err_code show_approver(const struct json *approver, struct err *err)
 {
     AUTO_BUF struct buf *line = NULL;
-    struct span detail = json_text(approver, "detail");
     const struct json *needs = json_get(approver, "needs");
     const struct json *behalfs = json_get(approver, "in_the_place_of");
     enum err_code rc = buf_new(CTL_BODY_SIZE_MAX, &line, err);
 
     if (rc == ERR_OK) {
-        rc = buf_append_format(line, err, "%.*s: %.*s", SPAN_ARGS(json_text(approver, "user")),
-                               SPAN_ARGS(json_text(approver, "may")));
+        rc = buf_append_format(line, err, "%.*s: ", SPAN_ARGS(json_text(approver, "user")));
     }
-    if (rc == ERR_OK && detail.size > 0) {
-        rc = buf_append_format(line, err, ": %.*s", SPAN_ARGS(detail));
+    if (rc == ERR_OK) {
+        rc = add_may(approver, line, err);
     }
     for (const struct json *at = json_first(needs); rc == ERR_OK && at != NULL;
          at = json_next(at)) {
@@ -252,7 +280,123 @@ static int show_test(const struct ctl *ctl, const struct client_reply *reply, bo
     return no ? CTL_REFUSED : CTL_OK;
 }
 
-int cmd_policy_test(struct ctl *ctl)
+/* Of a request. */
+
+/* "escalated since …, may decide too:", and whom. */
+static enum err_code
+show_escalation(const struct json *escalation, const struct json *emails, struct err *err)
+{
+    AUTO_BUF struct buf *line = NULL;
+    bool done = json_bool(escalation, "done", false);
+    enum err_code rc;
+
+    if (json_text(escalation, "at").size == 0) {
+        return ERR_OK;
+    }
+    rc = buf_new(CTL_BODY_SIZE_MAX, &line, err);
+    if (rc == ERR_OK) {
+        rc = buf_append_format(line, err, "%s %.*s on; may decide then too:",
+                               done ? "escalated, from" : "not escalated yet, but from",
+                               SPAN_ARGS(json_text(escalation, "at")));
+    }
+    if (rc == ERR_OK) {
+        rc = ctl_print_line("", buf_span(line), err);
+    }
+    for (const struct json *at = json_first(json_get(escalation, "users"));
+         rc == ERR_OK && at != NULL; at = json_next(at)) {
+        rc = show_user("    ", json_string(at), emails, err);
+    }
+    for (const struct json *at = json_first(json_get(escalation, "groups"));
+         rc == ERR_OK && at != NULL; at = json_next(at)) {
+        rc = show_group("    ", at, err);
+    }
+    return rc;
+}
+
+static enum err_code show_request_test(const struct json *test, bool first, struct err *err)
+{
+    enum err_code rc = ERR_OK;
+
+    if (first) {
+        rc = show_request(json_get(test, "request"), err);
+    }
+    if (rc == ERR_OK && first) {
+        rc = show_who(test, err);
+    }
+    if (rc == ERR_OK && first) {
+        rc = show_escalation(json_get(test, "escalation"), json_get(test, "emails"), err);
+    }
+    for (const struct json *at = json_first(json_get(test, "approvers"));
+         rc == ERR_OK && at != NULL; at = json_next(at)) {
+        rc = show_approver(at, err);
+    }
+    return rc;
+}
+
+/* One answer: about the approver, or with NULL about everybody who is named. */
+static int test_request(struct ctl *ctl, const char *id, const char *approver, bool first)
+{
+    struct client_call call = {.method = "GET", .local = true};
+    const struct client_reply *reply = NULL;
+    AUTO_BUF struct buf *path = NULL;
+    struct err err = ERR_INIT;
+    enum err_code rc = buf_new(1024, &path, &err);
+    int code;
+
+    rc = rc == ERR_OK ? buf_append_text(path, "/v1/requests/", &err) : rc;
+    rc = rc == ERR_OK ? ctl_segment(path, id, &err) : rc;
+    rc = rc == ERR_OK ? buf_append_text(path, "/test", &err) : rc;
+    rc = rc == ERR_OK ? ctl_query(path, "approver", approver, &err) : rc;
+    if (rc != ERR_OK) {
+        return ctl_fail_err(ctl, &err);
+    }
+    call.path = buf_text(path);
+    code = ctl_call(ctl, &call, &reply);
+    if (code != CTL_OK) {
+        return code;
+    }
+    ASSERT(reply != NULL);
+    if (ctl->json) {
+        ctl_print_json(reply->body);
+    } else if (show_request_test(reply->json, first, &err) != ERR_OK) {
+        return ctl_fail_err(ctl, &err);
+    }
+    return approver != NULL &&
+                   span_is(json_text(json_first(json_get(reply->json, "approvers")), "may"), "no")
+               ? CTL_REFUSED
+               : CTL_OK;
+}
+
+/* The person may stand behind the command, and more in --approver. */
+static int test_requests(struct ctl *ctl, const char *id)
+{
+    const char *approver = ctl->options.argument_count > 0 ? ctl->options.arguments[0] : NULL;
+    size_t index = 0;
+    bool first = true;
+    int worst = CTL_OK;
+
+    if (options_has(&ctl->options, OPTION_REQUESTER)) {
+        return ctl_usage(ctl, "--requester is the request's own with --request");
+    }
+    if (approver == NULL) {
+        approver = options_nth(&ctl->options, OPTION_APPROVER, index++);
+    }
+    do {
+        int code = test_request(ctl, id, approver, first);
+
+        if (code != CTL_OK && code != CTL_REFUSED) {
+            return code;
+        }
+        worst = code == CTL_OK ? worst : code;
+        first = false;
+        approver = options_nth(&ctl->options, OPTION_APPROVER, index++);
+    } while (approver != NULL);
+    return worst;
+}
+
+/* Under a policy. */
+
+static int test_policy(struct ctl *ctl, const char *name)
 {
     const char *requester = options_text(&ctl->options, OPTION_REQUESTER);
     const char *approver = options_nth(&ctl->options, OPTION_APPROVER, 0);
@@ -261,7 +405,7 @@ int cmd_policy_test(struct ctl *ctl)
 
     do {
         const struct client_reply *reply = NULL;
-        int code = policy_look_get(ctl, ctl->options.arguments[0], requester, approver, &reply);
+        int code = policy_look_get(ctl, name, requester, approver, &reply);
 
         if (code != CTL_OK) {
             return code;
@@ -276,4 +420,16 @@ int cmd_policy_test(struct ctl *ctl)
         approver = options_nth(&ctl->options, OPTION_APPROVER, index);
     } while (approver != NULL);
     return worst;
+}
+
+int cmd_policy_test(struct ctl *ctl)
+{
+    const char *id = options_text(&ctl->options, OPTION_REQUEST);
+
+    if (id != NULL) {
+        return test_requests(ctl, id);
+    }
+    return ctl->options.argument_count > 0
+               ? test_policy(ctl, ctl->options.arguments[0])
+               : ctl_usage(ctl, "give the NAME of a policy, or --request ID");
 }

@@ -253,16 +253,20 @@ static const struct command table[] = {
      false,
      cmd_policy_show},
     {{"policy", "test"},
-     "NAME",
+     "NAME | --request ID [USER]",
      "explain who could approve a request under a policy, and why",
      "As root on the primary: it asks Slack who is in the groups, as far as it is not known yet.\n"
      "Says who may fill each need, and of each --approver whether he could approve what\n"
      "--requester (without: a program) asks. Exit code 115: one of them could not.\n"
+     "With --request it is about a request as it stands: by the version of the policy that it\n"
+     "keeps, after the decisions made, with its escalation; without USER or --approver it says\n"
+     "so of everybody who is named.\n"
      "\n"
      "  approvalctl policy test prod-deploy\n"
-     "  approvalctl policy test db-restore --requester U0REQ00001 --approver U0APR00001\n",
-     TAKES(CONNECTED, OPTION_REQUESTER, OPTION_APPROVER),
-     1,
+     "  approvalctl policy test db-restore --requester U0REQ00001 --approver U0APR00001\n"
+     "  approvalctl policy test --request req_01J9ZC… U0APR00001\n",
+     TAKES(CONNECTED, OPTION_REQUESTER, OPTION_APPROVER, OPTION_REQUEST),
+     0,
      1,
      false,
      cmd_policy_test},

@@ -48,6 +48,7 @@
     X(OPTION_DRY_RUN, "dry-run", NULL, "show the difference, change nothing")                      \
     X(OPTION_DELETE_ABSENT, "delete-absent", NULL, "policies that the file lacks are deleted")     \
     X(OPTION_APPROVER, "approver", "USER", "Slack user id of who would approve; may be repeated")  \
+    X(OPTION_REQUEST, "request", "ID", "the request that it is about, as it stands")               \
     X(OPTION_DEAD, "dead", NULL, "only what was given up")                                         \
     X(OPTION_ALL, "all", NULL, "every one of them")                                                \
     X(OPTION_FROM, "from", "N", "first entry, or the time when it begins")                         \

@@ -72,9 +72,10 @@ void api_free(struct api *api)
 enum err_code api_attach(struct api *api, struct http_server *server, struct err *err)
 {
     const struct http_route *const all[] = {
-        api_request_routes(),    api_admin_routes(),   api_policy_test_routes(),
-        api_delegation_routes(), api_step_up_routes(), api_backup_routes(),
-        api_waiting_routes(),    api_freeze_routes(),  api_health_routes(),
+        api_request_routes(),      api_admin_routes(),      api_policy_test_routes(),
+        api_request_test_routes(), api_delegation_routes(), api_step_up_routes(),
+        api_backup_routes(),       api_waiting_routes(),    api_freeze_routes(),
+        api_health_routes(),
     };
     enum err_code rc = ERR_OK;
 

@@ -25,9 +25,10 @@ struct api_options {
     /* What the directory knows of a Slack user; spans are valid until the next call. Unknown facts
      * send a decision to the inbox. */
     void (*facts)(void *arg, struct span user, struct facts *ret_facts);
-    /* Lets the directory fetch what Slack says of a user (may be empty), of groups and of e-mail
-     * addresses, as many of them as it takes at once. done is called once, not from inside, when
-     * all of it is there or cannot be had; not after an error. NULL: there is nobody to ask. */
+    /* Lets the directory fetch what Slack says of a user (may be empty), and of names: of groups,
+     * of e-mail addresses and of more users, as many of them as it takes at once. done is called
+     * once, not from inside, when all of it is there or cannot be had; not after an error. NULL:
+     * there is nobody to ask. */
     enum err_code (*learn)(void *arg,
                            struct span user,
                            const struct span *names,

@@ -109,6 +109,7 @@ void told_begin(struct api *api);
 const struct http_route *api_request_routes(void);
 const struct http_route *api_admin_routes(void);
 const struct http_route *api_policy_test_routes(void);
+const struct http_route *api_request_test_routes(void);
 const struct http_route *api_delegation_routes(void);
 const struct http_route *api_step_up_routes(void);
 const struct http_route *api_backup_routes(void);

@@ -9,8 +9,7 @@
 #include "approvald/core/glass.h"
 #include "approvald/core/needs.h"
 #include "approvald/core/policy.h"
-#include "approvald/http/api_internal.h"
-#include "approvald/http/limits.h"
+#include "approvald/http/api_test.h"
 #include "approvald/service/freezes.h"
 #include "base/assert.h"
 #include "base/json.h"
@@ -18,8 +17,7 @@
 
 #include <stdio.h>
 
-/* The value of a parameter into text; empty when it is absent. False: answered with 400. */
-static bool get_user(struct call *call, const char *name, char text[API_PARAM_SIZE_MAX])
+bool api_test_user(struct call *call, const char *name, char text[API_PARAM_SIZE_MAX])
 {
     struct err err = ERR_INIT;
     bool bad = false;
@@ -45,7 +43,7 @@ static void add_text_or_null(struct json *node, const char *name, struct span te
     }
 }
 
-static void add_group(struct json *list, const struct call *call, struct span group)
+void api_test_group(struct json *list, const struct call *call, struct span group)
 {
     const struct api_options *options = &call->api->options;
     struct json *node = json_add_object(list, NULL);
@@ -88,7 +86,7 @@ add_need(struct json *list, const struct call *call, const struct policy *policy
     names = json_add_array(node, "groups");
     for (uint32_t i = 0; i < policy->group_count; i++) {
         if (need == NULL || (need->groups >> i & 1) != 0) {
-            add_group(names, call, policy->groups[i]);
+            api_test_group(names, call, policy->groups[i]);
         }
     }
 }
@@ -144,12 +142,8 @@ static void add_emails(struct json *object, const struct call *call, const struc
     }
 }
 
-static void
-add_verdict(struct json *node, const struct policy *policy, enum refusal refusal, bool unknown)
+void api_test_verdict(struct json *node, enum refusal refusal, bool unknown)
 {
-    if (policy->deleted && refusal == REFUSAL_NONE) {
-        refusal = REFUSAL_POLICY_DELETED;
-    }
     if (refusal != REFUSAL_NONE) {
         json_add_text(node, "may", SPAN_LITERAL("no"));
         json_add_text(node, "refusal", span_text(refusal_word(refusal)));
@@ -166,24 +160,28 @@ add_verdict(struct json *node, const struct policy *policy, enum refusal refusal
     }
 }
 
-/* What is known of the person, and of the requester where that matters. */
-static void get_facts(const struct call *call,
-                      const struct policy *policy,
-                      struct span requester,
-                      struct span user,
-                      struct facts *ret_facts)
+void api_test_facts(const struct call *call,
+                    const struct policy *policy,
+                    struct span requester,
+                    struct span user,
+                    struct facts *ret_facts)
 {
     const struct api_options *options = &call->api->options;
     struct facts other;
 
+    *ret_facts = (struct facts){.user_known = false};
+    if (options->facts == NULL) {
+        return; /* no Slack */
+    }
     options->facts(options->arg, user, ret_facts);
     if (policy->exclude_count > 0 && requester.size > 0) {
         options->facts(options->arg, requester, &other);
         needs_add_requester(policy->excludes, policy->exclude_count, &other, ret_facts);
     }
+    service_add_stand_ins(options->service, user, ret_facts);
 }
 
-static void add_need_names(struct json *node, const struct policy *policy, uint32_t needs)
+void api_test_needs(struct json *node, const struct policy *policy, uint32_t needs)
 {
     struct json *names = json_add_array(node, "needs");
 
@@ -194,22 +192,18 @@ static void add_need_names(struct json *node, const struct policy *policy, uint3
     }
 }
 
-/* Those in whose place he may approve now, and for which needs. */
-static void add_stood_in_for(struct json *node,
-                             const struct policy *policy,
-                             struct span requester,
-                             struct span user,
-                             const struct facts *facts)
+void api_test_behalfs(struct json *node,
+                      const struct policy *policy,
+                      const struct behalf *behalfs,
+                      uint32_t count)
 {
     struct json *list = json_add_array(node, "in_the_place_of");
-    struct behalf behalfs[CORE_STAND_IN_COUNT_MAX];
-    uint32_t count = eligible_behalfs(policy, requester, user, facts, behalfs);
 
     for (uint32_t i = 0; i < count; i++) {
         struct json *object = json_add_object(list, NULL);
 
         json_add_text(object, "user", behalfs[i].user);
-        add_need_names(object, policy, behalfs[i].needs);
+        api_test_needs(object, policy, behalfs[i].needs);
     }
 }
 
@@ -220,22 +214,24 @@ static void add_approver(struct json *object,
                          struct span user)
 {
     struct json *node = json_add_object(object, "approver");
-    struct facts facts = {.user_known = false};
+    struct behalf behalfs[CORE_STAND_IN_COUNT_MAX];
+    struct facts facts;
     enum refusal refusal;
     uint32_t needs = 0;
     bool unknown = false;
 
-    if (call->api->options.facts != NULL) {
-        get_facts(call, policy, requester, user, &facts);
-        service_add_stand_ins(call->api->options.service, user, &facts);
-    }
+    api_test_facts(call, policy, requester, user, &facts);
     refusal = eligible_try(policy, requester, user, &facts, &needs, &unknown);
+    if (policy->deleted && refusal == REFUSAL_NONE) {
+        refusal = REFUSAL_POLICY_DELETED;
+    }
     json_add_text(node, "user", user);
-    add_verdict(node, policy, refusal, unknown);
-    add_stood_in_for(node, policy, requester, user, &facts);
+    api_test_verdict(node, refusal, unknown);
+    api_test_behalfs(node, policy, behalfs,
+                     eligible_behalfs(policy, requester, user, &facts, behalfs));
     /* What he asks for himself. */
     json_add_bool(node, "break_glass", !policy->deleted && glass_names(policy, user));
-    add_need_names(node, policy, needs);
+    api_test_needs(node, policy, needs);
 }
 
 /* Whether an approval could be used now, and else from when on. */
@@ -261,20 +257,10 @@ static void add_gate(struct json *object, const struct call_gate *gate)
     }
 }
 
-static void answer(struct call *call, const struct policy *policy)
+void api_test_rules(struct json *object, const struct call *call, const struct policy *policy)
 {
-    char requester[API_PARAM_SIZE_MAX];
-    char user[API_PARAM_SIZE_MAX];
-    struct json *object;
     struct json *list;
 
-    if (!get_user(call, "requester", requester) || !get_user(call, "approver", user)) {
-        return;
-    }
-    object = json_new_object();
-    json_add_text(object, "policy", policy->name);
-    json_add_u64(object, "version", policy->version);
-    json_add_bool(object, "deleted", policy->deleted);
     json_add_bool(object, "self_approval", policy->self_approval);
     json_add_bool(object, "delegation", policy->delegation);
     json_add_bool(object, "step_up", policy->step_up);
@@ -286,8 +272,25 @@ static void answer(struct call *call, const struct policy *policy)
     json_add_u64(object, "rejections", policy->rejections);
     list = json_add_array(object, "exclude_requester_groups");
     for (uint32_t i = 0; i < policy->exclude_count; i++) {
-        add_group(list, call, policy->excludes[i]);
+        api_test_group(list, call, policy->excludes[i]);
     }
+}
+
+static void answer(struct call *call, const struct policy *policy)
+{
+    char requester[API_PARAM_SIZE_MAX];
+    char user[API_PARAM_SIZE_MAX];
+    struct json *object;
+    struct json *list;
+
+    if (!api_test_user(call, "requester", requester) || !api_test_user(call, "approver", user)) {
+        return;
+    }
+    object = json_new_object();
+    json_add_text(object, "policy", policy->name);
+    json_add_u64(object, "version", policy->version);
+    json_add_bool(object, "deleted", policy->deleted);
+    api_test_rules(object, call, policy);
     json_add_bool(object, "break_glass_root", policy->glass.root);
     list = json_add_array(object, "break_glass");
     for (uint32_t i = 0; i < policy->glass.user_count; i++) {
@@ -321,6 +324,38 @@ static void on_second(void *arg,
     answer(call, policies[0]);
 }
 
+/* Addresses stand among the people and are fetched as such. */
+static uint32_t add_person(struct span *names, uint32_t count, struct span user)
+{
+    if (slack_user_is_valid(user)) {
+        names[count++] = user;
+    }
+    return count;
+}
+
+bool api_test_learn(struct call *call,
+                    const struct policy *policy,
+                    struct span user,
+                    bool people,
+                    api_test_learned_fn *done)
+{
+    const struct api_options *options = &call->api->options;
+    struct span names[2 * CORE_POLICY_GROUP_COUNT_MAX + CORE_POLICY_USER_COUNT_MAX +
+                      CORE_ESCALATE_USER_COUNT_MAX + CORE_POLICY_EMAIL_COUNT_MAX];
+    struct err err = ERR_INIT;
+    uint32_t count = needs_groups(policy, names);
+
+    for (uint32_t i = 0; people && user.size == 0 && i < policy->user_count; i++) {
+        count = add_person(names, count, policy->users[i]);
+    }
+    for (uint32_t i = 0; people && user.size == 0 && i < policy->clocks.escalate_user_count; i++) {
+        count = add_person(names, count, policy->clocks.escalate_users[i]);
+    }
+    count += email_list(policy, names + count);
+    return options->learn != NULL &&
+           options->learn(options->arg, user, names, count, done, call, &err) == ERR_OK;
+}
+
 static void list(struct call *call, service_policies_fn *done)
 {
     struct err err = ERR_INIT;
@@ -351,23 +386,14 @@ static void on_first(void *arg,
                      size_t count)
 {
     struct call *call = arg;
-    const struct api_options *options = &call->api->options;
-    struct span names[2 * CORE_POLICY_GROUP_COUNT_MAX + CORE_POLICY_EMAIL_COUNT_MAX];
     char user[API_PARAM_SIZE_MAX];
-    struct err failed = ERR_INIT;
-    uint32_t name_count;
 
-    if (rc != ERR_OK || count == 0 || options->learn == NULL) {
+    if (rc != ERR_OK || count == 0) {
         on_second(arg, rc, err, policies, count);
         return;
     }
-    if (!get_user(call, "approver", user)) {
-        return;
-    }
-    name_count = needs_groups(policies[0], names);
-    name_count += email_list(policies[0], names + name_count);
-    if (options->learn(options->arg, span_text(user), names, name_count, on_learned, call,
-                       &failed) != ERR_OK) {
+    if (api_test_user(call, "approver", user) &&
+        !api_test_learn(call, policies[0], span_text(user), false, on_learned)) {
         answer(call, policies[0]);
     }
 }
@@ -396,7 +422,8 @@ static void test(void *arg, struct http_request *request)
     char text[API_PARAM_SIZE_MAX];
     struct err err = ERR_INIT;
 
-    if (call != NULL && get_user(call, "requester", text) && get_user(call, "approver", text)) {
+    if (call != NULL && api_test_user(call, "requester", text) &&
+        api_test_user(call, "approver", text)) {
         call_check(call,
                    service_gate(call->api->options.service, http_request_param(request, 0), on_gate,
                                 call, &err),

@@ -69,6 +69,49 @@ class Clocks(EndToEnd):
         self.assertEqual(answer.status, 200, answer.body)
         return [entry["action"] for entry in answer.json()["entries"]]
 
+    def explain(self, code, *words):
+        done = self.world.ctl("policy", "test", "--request", *words)
+        self.assertEqual(done.returncode, code, done)
+        return done.stdout
+
+    def test_policy_test_explains_a_request_as_it_stands(self):
+        request_id = self.ask(policy="later", requester=RITA)
+        shown = self.explain(0, request_id)
+        self.assertRegex(shown, r"(?m)^not escalated yet, but from 20\S+Z on; may decide then too:\n    " + BEN)
+        self.assertIn(f"{ANA}: yes\n", shown)
+        self.assertRegex(shown, rf"(?m)^{BEN}: not yet: from 20\S+Z on, when it is escalated$")
+        self.assertIn(f"{RITA}: no: ", self.explain(115, request_id, RITA))
+        self.assertNotIn(f"{ANA}: ", self.explain(115, request_id, BEN))
+        self.press(request_id, ANA)
+        self.wait_state(request_id, "approved")
+        shown = self.explain(115, request_id, "--approver", ANA, "--approver", BEN)
+        self.assertRegex(shown, rf"(?m)^  approved      20\S+Z by {ANA} ")
+        self.assertRegex(shown, rf"(?m)^{BEN}: no: ")
+        self.assertNotIn("escalated", shown)
+
+    def test_policy_test_knows_the_version_that_a_request_keeps(self):
+        request_id = self.ask(policy="soon", requester=RITA)
+        changed = POLICY.replace(f'approvers = {{"{ANA}", "{BEN}"}}\n    expires_after = 6s',
+                                 f'approvers = {{"{BEN}"}}\n    expires_after = 6s')
+        self.assertNotEqual(changed, POLICY)
+        self.world.apply_policy(changed)
+        try:
+            self.assertIn(f"{ANA}: yes\n", self.explain(0, request_id, ANA))
+            self.assertEqual(self.world.ctl("policy", "test", "soon", "--approver", ANA).returncode, 115)
+        finally:
+            self.world.apply_policy(POLICY)
+        self.wait_state(request_id, "expired")
+        self.assertIn(f"{ANA}: no: ", self.explain(115, request_id, ANA))
+
+    def test_policy_test_of_what_is_none_is_refused(self):
+        request_id = self.ask(policy="later")
+        for code, words in ((115, ("--request", "req_01K4AAAAAAAAAAAAAAAAAAAAAA")), (115, ("--request", "x")), (116, ()),
+                            (116, ("--request", request_id, "--requester", RITA)),
+                            (116, ("--request", request_id, "ana"))):
+            self.assertEqual(self.world.ctl("policy", "test", *words).returncode, code, words)
+        answer = self.world.api("GET", f"/v1/requests/{request_id}/test", None, self.token)
+        self.assertEqual(answer.status, 404, "on the local socket alone")
+
     def test_approvers_are_reminded_once_before_it_expires(self):
         request_id = self.ask(policy="soon", title="Remember me")
         card = self.card(request_id)
