@@ -202,6 +202,11 @@ static enum err_code new_webhook(struct app *app, struct err *err)
     return rc;
 }
 
+static void compared(void *arg)
+{
+    sender_compared(arg);
+}
+
 static enum err_code new_cardsweep(struct app *app, struct err *err)
 {
     struct cardsweep_options cardsweep = {
@@ -209,6 +214,8 @@ static enum err_code new_cardsweep(struct app *app, struct err *err)
         .service = app->service,
         .webapi = app->webapi,
         .metrics = app->metrics,
+        .compared = compared,
+        .arg = app->sender,
     };
 
     return cardsweep_new(&cardsweep, &app->cardsweep, err);
@@ -248,6 +255,7 @@ enum err_code app_slack_new(struct app *app, struct err *err)
     }
     if (rc == ERR_OK) {
         sender.webapi = app->webapi;
+        sender.compares = app->webapi != NULL;
         sender.webhook_driver = app->webhook;
         sender.resolve = app->directory == NULL ? NULL : resolve;
         sender.resolve_arg = app->directory;

@@ -151,6 +151,9 @@ static bool turn_over(struct cardsweep *sweep)
     if (sweep->ended && (sweep->direct || !sweep->some)) {
         return false;
     }
+    if (!sweep->ended && !sweep->direct && sweep->began_ms != 0 && sweep->compared != NULL) {
+        sweep->compared(sweep->compared_arg);
+    }
     sweep->direct = sweep->direct || sweep->ended;
     sweep->ended = !sweep->ended;
     sweep->has_next = false;
@@ -289,6 +292,8 @@ enum err_code cardsweep_new(const struct cardsweep_options *options,
     sweep->service = options->service;
     sweep->webapi = options->webapi;
     sweep->clock = options->clock == NULL ? clock_host() : options->clock;
+    sweep->compared = options->compared;
+    sweep->compared_arg = options->arg;
     sweep->due_ms = UINT64_MAX;
     sweep->check = mem_new(1, sizeof *sweep->check);
     sweep->timer = event_new(options->base, -1, 0, on_timer, sweep);

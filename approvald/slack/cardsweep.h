@@ -28,6 +28,10 @@ struct cardsweep_options {
     struct webapi *webapi;
     struct metrics *metrics;
     const struct clock *clock; /* NULL: this host's */
+    /* Each time the cards of pending requests in channels were compared since Slack came back; what
+     * is wrong is owed again. NULL: nobody waits for it. */
+    void (*compared)(void *arg);
+    void *arg;
 };
 
 enum err_code cardsweep_new(const struct cardsweep_options *options,

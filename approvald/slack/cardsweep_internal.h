@@ -20,13 +20,15 @@ struct cardsweep_found {
 };
 
 struct cardsweep {
-    struct service *service;   /* borrowed */
-    struct webapi *webapi;     /* borrowed */
-    const struct clock *clock; /* borrowed */
-    struct event *timer;       /* owned */
-    struct cardcheck *check;   /* owned */
-    bool running;              /* between start and stop */
-    bool busy;                 /* a question is under way: its answer goes on */
+    struct service *service;     /* borrowed */
+    struct webapi *webapi;       /* borrowed */
+    const struct clock *clock;   /* borrowed */
+    void (*compared)(void *arg); /* or NULL */
+    void *compared_arg;
+    struct event *timer;     /* owned */
+    struct cardcheck *check; /* owned */
+    bool running;            /* between start and stop */
+    bool busy;               /* a question is under way: its answer goes on */
     bool sweeping;
     bool known;    /* who we are is known, in this sweep */
     bool window;   /* the window is closed and being compared */

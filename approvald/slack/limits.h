@@ -159,6 +159,7 @@
 /* Sender: which change goes when. */
 #define SLACK_SEND_CHANGE_COUNT_MAX 4 /* calls for changes at once, when their rate is used up */
 #define SLACK_SEND_WATCHED_MS       10000 /* so long people look whether their press worked */
+#define SLACK_SEND_HOLD_MS          10000 /* new cards wait for repairs: ten pages of a hundred cards */
 
 /* Reconciler. */
 #define SLACK_CHECK_CARD_COUNT_MAX 1024 /* compared at a time, 180 KiB, however many there are */
@@ -202,6 +203,8 @@ static_assert((SLACK_CHECK_AGAIN_MS << SLACK_CHECK_AGAIN_COUNT) - SLACK_CHECK_AG
               "tcp_retries2: the kernel's last try is over before the last sweep of them");
 static_assert(SLACK_HOME_JOB_COUNT < SLACK_RUNNING_COUNT_MAX, "Homes leave calls to cards");
 static_assert(SLACK_SEND_SLACK_COUNT_MAX < SLACK_RUNNING_COUNT_MAX, "people's calls find room");
+static_assert(SLACK_SEND_HOLD_MS < SLACK_BREAKER_STABLE_MS,
+              "a Slack that comes and goes holds little");
 static_assert(SLACK_MESSAGE_SIZE_MAX < SLACK_CALL_SIZE_MAX, "a message fits in a call");
 static_assert(SLACK_REPLY_BUDGET_MS < 3000, "Slack shows a warning after 3 s");
 static_assert(CORE_REASON_COUNT_MAX <= SLACK_VIEW_INPUT_COUNT_MAX,

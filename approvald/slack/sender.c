@@ -52,8 +52,14 @@ struct sender {
     struct sender_job jobs[SLACK_SEND_SLACK_COUNT_MAX + SLACK_SEND_WEBHOOK_COUNT_MAX];
     uint32_t job_count;
     struct sendlist list;
-    bool running;     /* between start and stop */
-    uint64_t wake_ms; /* boot: when the timer is due */
+    bool running; /* between start and stop */
+    bool compares;
+    bool holding;          /* new cards wait for what is found wrong after an outage */
+    bool compared;         /* it is known and owed */
+    uint64_t held_ms;      /* boot: since when */
+    uint64_t hold_left_ms; /* of the time for that ... */
+    uint64_t hold_full_ms; /* ... and boot: when it is full again */
+    uint64_t wake_ms;      /* boot: when the timer is due */
     struct sender_metrics metrics;
 };
 
@@ -94,12 +100,41 @@ static void on_changed(void *arg, const struct request_id *id)
     }
 }
 
+/* Slack is back. One that comes and goes has no more time for all of it. */
+static void hold(struct sender *sender)
+{
+    uint64_t now_ms = clock_boot_ms(sender->clock);
+
+    if (now_ms >= sender->hold_full_ms) {
+        sender->hold_left_ms = SLACK_SEND_HOLD_MS;
+        sender->hold_full_ms = now_ms + SLACK_BREAKER_STABLE_MS;
+    }
+    sender->holding = sender->compares;
+    sender->compared = false;
+    sender->held_ms = now_ms;
+}
+
+/* What is wrong is sent, or it takes too long to find out. */
+static void release(struct sender *sender)
+{
+    uint64_t took_ms = clock_boot_ms(sender->clock) - sender->held_ms;
+    bool late = took_ms >= sender->hold_left_ms;
+    bool repaired = sender->compared && sendlist_is_clean(&sender->list) &&
+                    !sendplan_has_repairs(&sender->plan);
+
+    if (sender->holding && (late || repaired)) {
+        sender->holding = false;
+        sender->hold_left_ms = late ? 0 : sender->hold_left_ms - took_ms;
+    }
+}
+
 /* What may run now, as Slack's state allows. */
 static struct sendplan_limits limits_of(const struct sender *sender)
 {
     struct sendplan_limits limits = {
         .slack_count_max = 0,
         .webhook_count_max = sender->webhook == NULL ? 0 : SLACK_SEND_WEBHOOK_COUNT_MAX,
+        .holds_new = sender->holding,
     };
     struct webapi_status status;
 
@@ -305,6 +340,12 @@ static void sleep_until_due(struct sender *sender, const struct sendplan_limits 
     uint64_t now_ms = wall_ms(sender);
     uint64_t due_ms = sendplan_due_ms(&sender->plan, limits);
 
+    if (sender->holding) {
+        uint64_t end_ms = sender->held_ms + sender->hold_left_ms;
+        uint64_t end_delay_ms = end_ms > boot_ms ? end_ms - boot_ms : 0;
+
+        delay_ms = end_delay_ms < delay_ms ? end_delay_ms : delay_ms;
+    }
     if (due_ms != UINT64_MAX) {
         uint64_t due_delay_ms = due_ms > now_ms ? due_ms - now_ms : 0;
 
@@ -334,6 +375,7 @@ static void on_timer(evutil_socket_t fd, short events, void *arg)
         return;
     }
     sendlist_next(&sender->list);
+    release(sender);
     limits = limits_of(sender);
     while ((row = sendplan_next(&sender->plan, &limits, wall_ms(sender))) != NULL) {
         begin(sender, row);
@@ -378,6 +420,7 @@ static void on_state(void *arg, enum webapi_state state)
 
     if (sender->running && state == WEBAPI_UP) {
         ask_identity(sender); /* perhaps a new token, of another bot */
+        hold(sender);
         sendplan_reach(&sender->plan, wall_ms(sender));
         sendlist_scan(&sender->list);
     }
@@ -404,6 +447,7 @@ sender_new(const struct sender_options *options, struct sender **ret_sender, str
     sender->people_driver = options->people_driver;
     sender->resolve = options->resolve;
     sender->resolve_arg = options->resolve_arg;
+    sender->compares = options->compares;
     sender->clock = options->clock == NULL ? clock_host() : options->clock;
     sendplan_init(&sender->plan);
     sendlist_init(&sender->list, &(struct sendlist_options){.service = options->service,
@@ -461,6 +505,14 @@ void sender_stop(struct sender *sender)
 {
     sender->running = false;
     (void)event_del(sender->timer); /* fails only for one that was never made */
+}
+
+void sender_compared(struct sender *sender)
+{
+    if (sender->holding) {
+        sender->compared = true;
+        wake(sender, 0);
+    }
 }
 
 bool sender_is_idle(const struct sender *sender)

@@ -30,7 +30,9 @@ struct sender_options {
     void *people_driver;
     struct metrics *metrics;
     const struct clock *clock; /* NULL: this host's */
-    const char *cluster;       /* copied; name for the metadata of messages; NULL: none */
+    /* After an outage new cards wait for sender_compared, SLACK_SEND_HOLD_MS at most. */
+    bool compares;
+    const char *cluster; /* copied; name for the metadata of messages; NULL: none */
     /* Puts ids in the place of a policy's e-mail addresses; NULL: they stay. */
     void (*resolve)(void *arg, struct policy *policy);
     void *resolve_arg;
@@ -47,6 +49,8 @@ void sender_free(struct sender *sender);
 void sender_start(struct sender *sender);
 /* Begins nothing more; what is under way goes on. */
 void sender_stop(struct sender *sender);
+/* The cards of pending requests were compared with Slack, and what is wrong is owed again. */
+void sender_compared(struct sender *sender);
 /* Nothing is under way: after a stop, the process may end. What was owed stays owed. */
 bool sender_is_idle(const struct sender *sender);
 

@@ -250,6 +250,11 @@ uint64_t sendlist_look_ms(const struct sendlist *list)
     return list->look_ms;
 }
 
+bool sendlist_is_clean(const struct sendlist *list)
+{
+    return !list->listing && list->dirty_count == 0;
+}
+
 bool sendlist_is_busy(const struct sendlist *list)
 {
     return list->listing;

@@ -61,6 +61,8 @@ void sendlist_next(struct sendlist *list);
 uint64_t sendlist_due_ms(const struct sendlist *list);
 /* When changes may be looked at, boot ms; in the past: now. */
 uint64_t sendlist_look_ms(const struct sendlist *list);
+/* The plan knows of all changes that were marked. */
+bool sendlist_is_clean(const struct sendlist *list);
 /* A question is under way. */
 bool sendlist_is_busy(const struct sendlist *list);
 

@@ -14,6 +14,7 @@ enum {
     PRIORITY_NOTICE,
     PRIORITY_WATCHED, /* a change that was made a moment ago */
     PRIORITY_CHANGE,
+    PRIORITY_AGAIN, /* a message that is gone */
     PRIORITY_NEW,
     PRIORITY_COPY,   /* of a new card, in direct messages: the channels have theirs first */
     PRIORITY_DIRECT, /* of one person there may be hundreds, and Slack takes one a second */
@@ -55,8 +56,17 @@ static uint32_t change_priority(const struct outbox_row *row, uint64_t now_ms)
     return watched ? PRIORITY_WATCHED : PRIORITY_CHANGE;
 }
 
+/* Somebody has deleted it. */
+static bool is_gone(const struct outbox_row *row)
+{
+    return outbox_is_level(row->surface) && row->ts.size == 0 && row->reposts > 0;
+}
+
 static uint32_t priority_of(const struct outbox_row *row, uint64_t now_ms)
 {
+    if (is_gone(row)) {
+        return PRIORITY_AGAIN;
+    }
     switch (row->surface) {
     case SURFACE_NOTICE:
         return PRIORITY_NOTICE;
@@ -169,6 +179,7 @@ bool sendplan_put(struct sendplan *plan, const struct outbox_row *row, uint64_t 
         .owed = true,
         .seen = true,
         .posted = row->ts.size > 0,
+        .repair = is_gone(row) || (row->ts.size > 0 && row->sent == 0),
         .priority = priority_of(row, now_ms),
         .owed_ms = row->owed_ms,
         .key = {.request = row->request, .surface = row->surface},
@@ -300,6 +311,7 @@ struct room {
     bool webhook;
     bool slack;
     bool change;
+    bool fresh; /* cards that nobody has seen */
 };
 
 static struct room room_of(const struct sendplan *plan, const struct sendplan_limits *limits)
@@ -310,6 +322,7 @@ static struct room room_of(const struct sendplan *plan, const struct sendplan_li
         .webhook = plan->webhook_count < limits->webhook_count_max,
         .slack = slack,
         .change = slack && count_changes(plan) < limits->change_count_max,
+        .fresh = slack && !limits->holds_new,
     };
 }
 
@@ -317,6 +330,9 @@ static bool has_room(const struct room *room, const struct sendplan_row *row)
 {
     if (!on_slack(row->key.surface)) {
         return room->webhook;
+    }
+    if (row->key.surface == SURFACE_CARD && !row->posted && !row->repair) {
+        return room->fresh;
     }
     return method_of(row) == SENDPLAN_UPDATE ? room->change : room->slack;
 }
@@ -370,6 +386,18 @@ uint64_t sendplan_due_ms(const struct sendplan *plan, const struct sendplan_limi
         }
     }
     return due_ms;
+}
+
+bool sendplan_has_repairs(const struct sendplan *plan)
+{
+    bool found = false;
+
+    for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX && !found; i++) {
+        const struct sendplan_row *row = &plan->rows[i];
+
+        found = row->used && row->repair && (row->owed || row->busy);
+    }
+    return found;
 }
 
 void sendplan_start(struct sendplan *plan, struct sendplan_row *row)

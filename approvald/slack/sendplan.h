@@ -3,14 +3,14 @@
  *
  * Order: notices (somebody looks at the screen), then a change that was just made (somebody looks
  * whether his press worked), then all other changes of messages that people see (they may be
- * wrong), then new cards and webhooks, then copies of cards in direct messages, then other direct
- * messages, then replies. Within one kind the one
- * that is due first. So after an outage cards are brought up to date before new ones are posted;
- * only when Slack's rate of changes is used up, new messages take some of the calls. A row never
- * has two calls at once; a channel has one at a time, and so has a person's direct messages; a
- * reply waits for its card; a message is changed at most once in SLACK_SEND_SPACING_MS, then to the
- * newest state, but the change that shows the outcome need not wait for that (once: after it all
- * others do). What Slack itself asks for, a method's rate or a pause, is kept all the same. */
+ * wrong), then messages that are gone and posted anew, then new cards and webhooks, then copies of
+ * cards in direct messages, then other direct messages, then replies. Within one kind the one that
+ * is due first. So after an outage cards are brought up to date before new ones are posted; only
+ * when Slack's rate of changes is used up, new messages take some of the calls. A row never has two
+ * calls at once; a channel has one at a time, and so has a person's direct messages; a reply waits
+ * for its card; a message is changed at most once in SLACK_SEND_SPACING_MS, then to the newest
+ * state, but the change that shows the outcome need not wait for that (once: after it all others
+ * do). What Slack itself asks for, a method's rate or a pause, is kept all the same. */
 #ifndef APPROVALD_SLACK_SENDPLAN_H
 #define APPROVALD_SLACK_SENDPLAN_H
 
@@ -23,6 +23,7 @@ struct sendplan_row {
     bool busy;         /* an attempt is under way */
     bool posted;       /* its message is in Slack */
     bool seen;         /* by the listing under way */
+    bool repair;       /* its message is in doubt, or gone and posted anew */
     bool spaced;       /* hold_ms is our own spacing, and its message shows no outcome yet */
     uint32_t priority; /* 0 first */
     uint64_t due_ms;   /* wall */
@@ -49,6 +50,7 @@ struct sendplan_limits {
     uint32_t slack_count_max;  /* 0: Slack is not to be called */
     uint32_t change_count_max; /* of them, changes of messages */
     uint32_t webhook_count_max;
+    bool holds_new; /* cards that nobody has seen yet wait */
 };
 
 void sendplan_init(struct sendplan *plan);
@@ -81,6 +83,9 @@ void sendplan_hurry(struct sendplan *plan, const struct request_id *id);
 /* Slack asked for a pause (429): rows that need the same method as this one wait until then, the
  * others go on. Nothing for webhooks. */
 void sendplan_hold_method(struct sendplan *plan, const struct sendplan_row *row, uint64_t until_ms);
+
+/* Is there a message in doubt, or one that is gone and posted anew? */
+bool sendplan_has_repairs(const struct sendplan *plan);
 
 bool sendplan_invariant(const struct sendplan *plan);
 

@@ -224,6 +224,31 @@ class Outage(Base):
             states = [json.loads(line).get("state") for line in log if '"slack_webapi"' in line]
         self.assertIn("down", states)
 
+    def test_what_was_changed_or_deleted_in_an_outage_is_put_right_before_new_cards(self):
+        altered, deleted, fine = (self.ask(title=f"Old {name}") for name in ("altered", "deleted", "fine"))
+        cards = {request_id: self.card(request_id) for request_id in (altered, deleted, fine)}
+        self.calm()
+        self.down()
+        new = [self.ask(title=f"New {i}") for i in range(3)]
+        self.wait_slack("unreachable")
+        self.world.control("POST", "/edit_message", {
+            "channel": CHANNEL, "ts": cards[altered]["ts"], "text": "Approved by everybody", "blocks": None})
+        self.delete(cards[deleted])
+        self.world.control("POST", "/clear_logs", {})
+        self.world.control("POST", "/clear_faults", {})
+        self.wait_slack("up")
+        self.card(altered, contains="Old altered")
+        for request_id in (deleted, fine, *new):
+            self.card(request_id)
+        self.calm()
+        at = {}
+        for method in ("chat.update", "chat.postMessage"):
+            for call in self.calls(method):
+                if call["outcome"] == "ok":
+                    at[call["args"]["metadata"]["event_payload"]["request_id"]] = call["at"]
+        self.assertNotIn(fine, at, "what is right is left alone")
+        self.assertLess(max(at[altered], at[deleted]), min(at[request_id] for request_id in new))
+
     def test_a_card_deleted_in_an_outage_is_back_after_it(self):
         request_id = self.ask(title="Deleted in the dark")
         card = self.card(request_id)

@@ -23,6 +23,8 @@ void fake_outbox_raise(uint32_t number,
                        enum surface surface,
                        const char *target,
                        uint32_t revision);
+/* What is shown is in doubt. */
+void fake_outbox_doubt(uint32_t number, enum surface surface, const char *target);
 /* Owes an item (thread, notice, webhook). Texts are borrowed. */
 void fake_outbox_add(uint32_t number,
                      enum surface surface,

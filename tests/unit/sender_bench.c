@@ -75,7 +75,7 @@ static enum err_code start_webhook(void *driver,
     return ERR_OK;
 }
 
-void bench_setup(struct bench *bench)
+static void setup(struct bench *bench, bool compares)
 {
     static struct request request;
     static struct policy policy;
@@ -114,6 +114,7 @@ void bench_setup(struct bench *bench)
             .metrics = bench->metrics,
             .clock = &bench->clock,
             .cluster = "main",
+            .compares = compares,
         };
 
         CU_ASSERT_EQUAL_FATAL(sender_new(&options, &bench->sender, &err), ERR_OK);
@@ -123,6 +124,16 @@ void bench_setup(struct bench *bench)
     CU_ASSERT(fake_fetch_ok("auth.test", "{\"ok\":true,\"url\":\"https://acme.slack.com/\","
                                          "\"user_id\":\"U0BOT00001\",\"bot_id\":\"B0APV00001\"}"));
     bench_turn(bench);
+}
+
+void bench_setup(struct bench *bench)
+{
+    setup(bench, false);
+}
+
+void bench_setup_comparing(struct bench *bench)
+{
+    setup(bench, true);
 }
 
 void bench_teardown(struct bench *bench)

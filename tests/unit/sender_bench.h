@@ -42,6 +42,8 @@ void bench_turn(struct bench *bench);
 void bench_pass(struct bench *bench, uint64_t ms);
 /* A started sender that knows who it is. */
 void bench_setup(struct bench *bench);
+/* The same; after an outage it waits to be told what is wrong. */
+void bench_setup_comparing(struct bench *bench);
 void bench_teardown(struct bench *bench);
 /* How many calls of a method were made. */
 size_t bench_calls(const char *method);

@@ -22,7 +22,13 @@
 struct sweep_bench {
     struct bench bench;
     struct cardsweep *sweep;
+    unsigned compared; /* times */
 };
+
+static void on_compared(void *arg)
+{
+    ((struct sweep_bench *)arg)->compared++;
+}
 
 /* One card is posted and settled. */
 static void open_sweep(struct sweep_bench *bench)
@@ -45,7 +51,10 @@ static void open_sweep(struct sweep_bench *bench)
         .webapi = bench->bench.webapi,
         .metrics = bench->bench.metrics,
         .clock = &bench->bench.kit.clock,
+        .compared = on_compared,
+        .arg = bench,
     };
+    bench->compared = 0;
     CU_ASSERT_EQUAL_FATAL(cardsweep_new(&options, &bench->sweep, &err), ERR_OK);
     cardsweep_start(bench->sweep);
     bench_turn(&bench->bench);
@@ -211,8 +220,10 @@ static void be_away(uint64_t away_ms)
     answer(&bench, "auth.test", SELF); /* the client's probe */
     CU_ASSERT(status(&bench).running);
     answer(&bench, "auth.test", SELF);
+    CU_ASSERT_EQUAL(bench.compared, 1); /* before the outage */
     answer(&bench, "conversations.history", NOTHING);
     CU_ASSERT_EQUAL(status(&bench).repaired, 1);
+    CU_ASSERT_EQUAL(bench.compared, 2);
     close_sweep(&bench);
 }
 

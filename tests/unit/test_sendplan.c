@@ -85,6 +85,36 @@ static void after_an_outage_what_is_wrong_goes_before_what_is_new(void)
     CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 0);
 }
 
+/* Nobody has seen the new ones yet; of what is gone somebody has. */
+static void new_cards_may_be_held_and_nothing_else(void)
+{
+    struct sendplan_limits limits = open_limits;
+    struct outbox_row fresh = row_of(1, SURFACE_CARD, false, NOW - OUTAGE_MS);
+    struct outbox_row gone = row_of(2, SURFACE_CARD, false, NOW);
+    struct outbox_row told = row_of(3, SURFACE_DIRECT, false, NOW);
+    struct outbox_row doubted = row_of(4, SURFACE_CARD, true, NOW - SLACK_SEND_WATCHED_MS);
+    struct sendplan plan;
+
+    sendplan_init(&plan);
+    put(&plan, &fresh, NOW);
+    CU_ASSERT_FALSE(sendplan_has_repairs(&plan));
+    limits.holds_new = true;
+    CU_ASSERT_EQUAL(start(&plan, &limits, NOW), 0);
+    CU_ASSERT_EQUAL(sendplan_due_ms(&plan, &limits), UINT64_MAX);
+    gone.reposts = 1;
+    put(&plan, &gone, NOW);
+    put(&plan, &told, NOW);
+    CU_ASSERT(sendplan_has_repairs(&plan));
+    CU_ASSERT_EQUAL(start(&plan, &limits, NOW), 2);
+    CU_ASSERT(sendplan_has_repairs(&plan)); /* it is not there yet */
+    CU_ASSERT_EQUAL(start(&plan, &limits, NOW), 3);
+    CU_ASSERT_EQUAL(start(&plan, &limits, NOW), 0);
+    outbox_doubt(&doubted, NOW);
+    put(&plan, &doubted, NOW);
+    CU_ASSERT_EQUAL(start(&plan, &limits, NOW), 4);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 1);
+}
+
 static void while_the_rate_of_changes_is_used_up_new_ones_get_a_part(void)
 {
     struct sendplan_limits limits = open_limits;
@@ -235,6 +265,7 @@ UNIT_MAIN("sendplan",
            a_copy_and_an_outcome_for_one_person_follow_each_other},
           {"after an outage what is wrong goes before what is new",
            after_an_outage_what_is_wrong_goes_before_what_is_new},
+          {"new cards may be held and nothing else", new_cards_may_be_held_and_nothing_else},
           {"while the rate of changes is used up, new ones get a part",
            while_the_rate_of_changes_is_used_up_new_ones_get_a_part},
           {"direct messages to one person take one call",

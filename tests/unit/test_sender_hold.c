@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_sender_hold.c: proves what the sender does first when Slack is back: what people see and is
+ * wrong, as soon as that is known, and not for ever.
+ * Owns nothing but its cases; never opens a socket. */
+#include "approvald/slack/limits.h"
+#include "approvald/slack/webapi.h"
+#include "tests/unit/sender_bench.h"
+#include "tests/unit/unit.h"
+
+#define ELSEWHERE "C0APV00002"
+
+/* Slack is away, and a new card is owed; then it is back. */
+static void go_away(struct bench *bench)
+{
+    uint32_t revision = bench_card()->wanted + 1;
+
+    fake_outbox_raise(0, SURFACE_CARD, CHANNEL, revision);
+    bench_turn(bench);
+    bench_refuse(bench, "chat.update", "token_revoked");
+    fake_outbox_raise(1, SURFACE_CARD, ELSEWHERE, revision);
+    bench_turn(bench);
+    bench_pass(bench, SLACK_SEND_SPACING_MS + 1000);    /* with a token */
+    CU_ASSERT(bench_last_says("chat.update", CHANNEL)); /* what changed meanwhile waits for none */
+    bench_answer(bench, "chat.update", OK_TRUE);
+    bench_turn(bench);
+}
+
+static void open_away(struct bench *bench)
+{
+    bench_setup_comparing(bench);
+    bench_post_card(bench);
+    bench_pass(bench, SLACK_SEND_SPACING_MS);
+    go_away(bench);
+}
+
+static void new_cards_wait_until_what_is_wrong_is_sent(void)
+{
+    struct bench bench;
+    size_t updates;
+
+    open_away(&bench);
+    bench_pass(&bench, SLACK_SEND_HOLD_MS / 4);
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 1);
+    fake_outbox_doubt(0, SURFACE_CARD, CHANNEL); /* the sweep owes it again ... */
+    sender_compared(bench.sender);               /* ... and is through */
+    bench_pass(&bench, SLACK_SEND_HOLD_MS / 4);
+    updates = bench_calls("chat.update");
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 1);
+    bench_refuse(&bench, "chat.update", "message_not_found");
+    bench_pass(&bench, SLACK_SEND_HOLD_MS / 5);
+    CU_ASSERT_EQUAL(bench_calls("chat.update"), updates);
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 2);
+    CU_ASSERT(bench_last_says("chat.postMessage", CHANNEL)); /* what is gone, first */
+    bench_answer(&bench, "chat.postMessage", POSTED);
+    bench_turn(&bench);
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 3);
+    CU_ASSERT(bench_last_says("chat.postMessage", ELSEWHERE));
+    bench_teardown(&bench);
+}
+
+static void nothing_wrong_lets_them_go_at_once(void)
+{
+    struct bench bench;
+
+    open_away(&bench);
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 1);
+    sender_compared(bench.sender);
+    bench_rush(&bench);
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 2);
+    bench_teardown(&bench);
+}
+
+static void a_comparison_that_hangs_holds_them_no_longer_than_said(void)
+{
+    struct bench bench;
+
+    open_away(&bench);
+    bench_pass(&bench, SLACK_SEND_HOLD_MS - 1000);
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 1);
+    bench_pass(&bench, 1000);
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 2);
+    bench_answer(&bench, "chat.postMessage", POSTED);
+    go_away(&bench); /* again, soon: a Slack that comes and goes holds no more of them */
+    fake_outbox_raise(2, SURFACE_CARD, ELSEWHERE, bench_card()->wanted);
+    bench_turn(&bench);
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 3);
+    bench_teardown(&bench);
+}
+
+UNIT_MAIN("sender_hold",
+          {"new cards wait until what is wrong is sent",
+           new_cards_wait_until_what_is_wrong_is_sent},
+          {"nothing wrong lets them go at once", nothing_wrong_lets_them_go_at_once},
+          {"a comparison that hangs holds them no longer than said",
+           a_comparison_that_hangs_holds_them_no_longer_than_said})
