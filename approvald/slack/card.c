@@ -16,12 +16,19 @@
 #include "base/assert.h"
 #include "base/crypto.h"
 #include "base/json.h"
+#include "base/text.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 #define CARD_CODE_BYTES 4 /* of the bind hash: enough for eyes, the claim compares all 32 */
+
+/* On a telephone a line of code has some 40 characters: 8 lines are a third of its screen. */
+#define CARD_DETAILS_LINES 8
+#define CARD_DETAILS_COUNT 600
+#define CARD_REASON_LINES  5
+#define CARD_REASON_COUNT  250
 
 static_assert(CORE_DETAILS_COUNT_MAX <= BLOCKS_RICH_COUNT_MAX, "what will run is shown whole");
 static_assert(CORE_REASON_COUNT_MAX <= BLOCKS_RICH_COUNT_MAX, "a reason is shown whole");
@@ -124,7 +131,99 @@ void card_quote(struct blocks *blocks, struct prose *prose, struct span reason)
     }
 }
 
+/* What a card shows of a text. */
+struct brief {
+    struct span text;
+    size_t lines; /* left out; or */
+    size_t count; /* characters left out, of a first line that is too long by itself */
+};
+
+static size_t count_lines(struct span text)
+{
+    size_t count = 1;
+
+    for (size_t i = 0; i < text.size; i++) {
+        count += text.data[i] == '\n';
+    }
+    return count;
+}
+
+static struct brief brief_of(struct span text, size_t lines_max, size_t count_max)
+{
+    struct span head = text_prefix(text, count_max);
+    size_t lines = 0;
+    size_t end = 0; /* of the whole lines that are shown */
+
+    for (size_t i = 0; i <= head.size && lines < lines_max; i++) {
+        if (i == text.size || (i < text.size && text.data[i] == '\n')) {
+            lines++;
+            end = i;
+        }
+    }
+    if (end == text.size) {
+        return (struct brief){.text = text};
+    }
+    if (end == 0) {
+        return (struct brief){.text = head, .count = text_count(text) - text_count(head)};
+    }
+    return (struct brief){
+        .text = span_of(text.data, end),
+        .lines = count_lines(span_of(text.data + end + 1, text.size - end - 1)),
+    };
+}
+
+static struct brief brief_reason(struct prose *prose, struct span reason)
+{
+    (void)take_lines(prose, reason, BLOCKS_RICH_COUNT_MAX); /* nothing of it is brief, too */
+    return brief_of(prose_take(prose), CARD_REASON_LINES, CARD_REASON_COUNT);
+}
+
+static struct brief brief_details(struct prose *prose, struct span details)
+{
+    (void)take_lines(prose, details, BLOCKS_RICH_COUNT_MAX); /* likewise */
+    return brief_of(prose_take(prose), CARD_DETAILS_LINES, CARD_DETAILS_COUNT);
+}
+
+static bool is_cut(const struct brief *brief)
+{
+    return brief->lines + brief->count > 0;
+}
+
+/* What a card does not show must not be overlooked: it may be what matters. */
+static void add_rest(const struct brief *brief, struct blocks *blocks, struct prose *prose)
+{
+    size_t count = brief->lines > 0 ? brief->lines : brief->count;
+
+    if (!is_cut(brief)) {
+        return;
+    }
+    prose_begin(prose, BLOCKS_MRKDWN_COUNT_MAX);
+    prose_add(prose, "\xe2\x80\xa6 *");
+    prose_add_number(prose, count);
+    prose_add(prose, brief->lines > 0 ? " more line" : " more character");
+    prose_add(prose, count == 1 ? "* under Details." : "s* under Details.");
+    blocks_section(blocks, prose_take(prose));
+}
+
 void card_question(const struct card *card, struct blocks *blocks, struct prose *prose)
+{
+    const struct request *request = card->request;
+    struct brief brief;
+
+    add_facts(card, blocks, prose);
+    brief = brief_reason(prose, request->reason);
+    if (brief.text.size > 0) {
+        blocks_rich_quote(blocks_rich(blocks), brief.text);
+        add_rest(&brief, blocks, prose);
+    }
+    brief = brief_details(prose, request->details);
+    if (brief.text.size > 0) {
+        blocks_rich_code(blocks_rich(blocks), brief.text);
+        add_rest(&brief, blocks, prose);
+    }
+}
+
+void card_question_whole(const struct card *card, struct blocks *blocks, struct prose *prose)
 {
     const struct request *request = card->request;
 
@@ -133,6 +232,18 @@ void card_question(const struct card *card, struct blocks *blocks, struct prose 
     if (take_lines(prose, request->details, BLOCKS_RICH_COUNT_MAX)) {
         blocks_rich_code(blocks_rich(blocks), prose_take(prose));
     }
+}
+
+static bool leaves_out(const struct request *request, struct prose *prose)
+{
+    struct brief reason = brief_reason(prose, request->reason);
+    struct brief details;
+
+    if (is_cut(&reason)) {
+        return true;
+    }
+    details = brief_details(prose, request->details);
+    return is_cut(&details);
 }
 
 static void add_button(struct json *actions,
@@ -159,20 +270,27 @@ struct json *card_buttons(const struct card *card, struct blocks *blocks, struct
     };
     struct blocks_button reject = {.action_id = CARD_ACTION_REJECT, .text = "Reject"};
     struct blocks_button stop = {.action_id = CARD_ACTION_STOP, .text = "Stop", .style = "danger"};
+    struct blocks_button details = {.action_id = CARD_ACTION_DETAILS, .text = "Details"};
+    bool pending = card->request->state == REQUEST_PENDING;
+    bool more = leaves_out(card->request, prose);
 
-    if (card->request->state != REQUEST_PENDING) {
+    if (!pending && !more) {
         return NULL;
     }
     request_id_format(&card->request->id, id);
     approve.value = span_text(id);
     reject.value = span_text(id);
     stop.value = span_text(id);
+    details.value = span_text(id);
     actions = blocks_actions(blocks);
-    if (request_is_delayed(card->request)) {
+    if (pending && request_is_delayed(card->request)) {
         add_button(actions, prose, card->request, &stop);
-    } else {
+    } else if (pending) {
         add_button(actions, prose, card->request, &approve);
         add_button(actions, prose, card->request, &reject);
+    }
+    if (more) {
+        add_button(actions, prose, card->request, &details);
     }
     return actions;
 }

@@ -21,6 +21,9 @@ struct prose;
 #define CARD_ACTION_APPROVE "approve"           /* action_id; the button's value is the id */
 #define CARD_ACTION_REJECT  "reject"
 #define CARD_ACTION_STOP    "stop" /* a rejection without a word, before an approval takes effect */
+#define CARD_ACTION_DETAILS                                                                        \
+    "details" /* decides nothing: opens a window with all of a long text                           \
+               */
 
 #define CARD_ACTION_GLASS "break_glass" /* of a menu; its one option's value is the id */
 
@@ -46,11 +49,15 @@ card_add_plain(const struct card *card, struct json *message, struct err *err) W
 /* Pieces, for the other messages about a request. */
 /* The line at the top: how it stands and the title. */
 void card_head(const struct card *card, struct blocks *blocks, struct prose *prose);
-/* Who asks, the target; the reason and the details. */
+/* Who asks, the target; the reason and the details, of long ones the first lines and how much more
+ * there is: a telephone shows question and buttons together. */
 void card_question(const struct card *card, struct blocks *blocks, struct prose *prose);
+/* The same, whole. */
+void card_question_whole(const struct card *card, struct blocks *blocks, struct prose *prose);
 /* A reason in the words of the person who gave it; nothing when it is empty. */
 void card_quote(struct blocks *blocks, struct prose *prose, struct span reason);
-/* The buttons, while it is pending: their list, NULL when there are none. */
+/* The buttons: their list, NULL when there are none. While it is pending those that decide, and
+ * Details where card_question has left something out. */
 struct json *card_buttons(const struct card *card, struct blocks *blocks, struct prose *prose);
 /* Where somebody may break the glass, a menu with that, in a list of buttons. A card is the same
  * for all who see it: whoever else chooses it is told why not. */

@@ -12,6 +12,7 @@
 #include "approvald/core/request_id.h"
 #include "approvald/service/limits.h"
 #include "approvald/service/service.h"
+#include "approvald/slack/card.h"
 #include "approvald/slack/inbound_internal.h"
 #include "approvald/slack/limits.h"
 #include "approvald/slack/prose.h"
@@ -343,6 +344,31 @@ static enum err_code add_decisions(struct buf *text, const struct request *reque
     return rc;
 }
 
+/* What will run, on its lines, and the code to compare with the asker's. */
+static enum err_code add_details(struct buf *text, const struct request *request, struct err *err)
+{
+    AUTO_PROSE struct prose prose = {.err = ERR_INIT};
+    char code[CARD_CODE_SIZE];
+    enum err_code rc = prose_init(&prose, err);
+
+    if (rc == ERR_OK && request->details.size > 0) {
+        prose_begin(&prose, TEXT_COUNT_MAX);
+        prose_add_lines(&prose, request->details, TEXT_COUNT_MAX);
+        rc = prose_status(&prose, err);
+        if (rc == ERR_OK) {
+            rc = buf_append_text(text, "\nDetails:\n", err);
+        }
+        if (rc == ERR_OK) {
+            rc = buf_append_span(text, prose_take(&prose), err);
+        }
+    }
+    if (rc == ERR_OK && request->bound) {
+        card_code(request, code);
+        rc = buf_append_format(text, err, "\nCode: %s", code);
+    }
+    return rc;
+}
+
 static enum err_code add_request(struct buf *text, const struct request *request, struct err *err)
 {
     char id[REQUEST_ID_TEXT_SIZE];
@@ -373,6 +399,9 @@ static enum err_code add_request(struct buf *text, const struct request *request
     }
     if (rc == ERR_OK) {
         rc = add_field(text, "Policy", request->policy, err);
+    }
+    if (rc == ERR_OK) {
+        rc = add_details(text, request, err);
     }
     return rc == ERR_OK ? add_decisions(text, request, err) : rc;
 }

@@ -201,6 +201,7 @@ inbound_handler_fn inbound_on_ask;        /* view_submission of the form */
 
 inbound_handler_fn inbound_on_away_form; /* view_submission of the form of out of office */
 inbound_handler_fn inbound_on_code;      /* view_submission of a one-time code */
+inbound_handler_fn inbound_show_details; /* a press on Details; its id is in the flight */
 /* Opens the window that asks for one, for the press of the delivery. */
 void inbound_ask_code(struct inflight *flight, const struct request *request);
 /* A button of out of office in a Home; false: it is another one. */

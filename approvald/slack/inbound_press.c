@@ -409,6 +409,9 @@ void inbound_on_press(struct inflight *flight, const struct payload *payload)
     } else if (is_away(payload) && payload->user.size > 0 &&
                press_key(flight, payload, text, &key) && inbound_on_away(flight, payload, &key)) {
         return;
+    } else if (span_is(payload->action_id, CARD_ACTION_DETAILS) &&
+               request_id_parse(payload->value, &flight->id)) {
+        inbound_show_details(flight, payload);
     } else if ((!approve && !reject && !stop && !glass) ||
                !request_id_parse(payload->value, &flight->id)) {
         out_of_date(flight, payload);

@@ -55,6 +55,13 @@ enum err_code view_state_open(const struct request *request,
                               struct span trigger_id,
                               struct buf *body,
                               struct err *err) WARN_UNUSED;
+/* Appends the body of views.open for all that is asked, whole: what a card leaves out of long
+ * texts.
+ */
+enum err_code view_details_open(const struct request *request,
+                                struct span trigger_id,
+                                struct buf *body,
+                                struct err *err) WARN_UNUSED;
 /* Appends {"response_action":"errors",…}: what is wrong with an input and how to fix it. */
 enum err_code view_field_error(const char *block,
                                const char *sentence,

@@ -192,26 +192,41 @@ static const char *check_menu(const struct json *menu)
     return NULL;
 }
 
+static const char *check_button(const struct json *button)
+{
+    if (check_object(json_get(button, "text"), 75) != NULL ||
+        check_plain(json_text(button, "accessibility_label"), 75) != NULL) {
+        return "a button's text";
+    }
+    if (json_text(button, "value").size != 30 || json_text(button, "action_id").size == 0) {
+        return "a button's value";
+    }
+    return NULL;
+}
+
+/* Stop alone, or Approve and Reject, or none that decides; then Details; then the menu. */
 static const char *check_buttons(const struct json *block)
 {
-    const struct json *first = json_first(json_get(block, "elements"));
-    size_t wanted = span_is(json_text(first, "action_id"), "stop") ? 1 : 2;
+    const struct json *button = json_first(json_get(block, "elements"));
+    struct span first = json_text(button, "action_id");
+    size_t deciding = span_is(first, "stop") ? 1 : span_is(first, "details") ? 0 : 2;
+    const char *wrong = NULL;
 
-    for (const struct json *button = json_first(json_get(block, "elements")); button != NULL;
-         button = json_next(button)) {
-        if (span_is(json_text(button, "action_id"), "break_glass")) {
-            return json_count(json_get(block, "elements")) == wanted + 1 ? check_menu(button)
-                                                                         : "the number of buttons";
+    for (size_t i = 0; i < deciding && wrong == NULL; i++, button = json_next(button)) {
+        if (button == NULL || span_is(json_text(button, "action_id"), "details")) {
+            return "the number of buttons";
         }
-        if (check_object(json_get(button, "text"), 75) != NULL ||
-            check_plain(json_text(button, "accessibility_label"), 75) != NULL) {
-            return "a button's text";
-        }
-        if (json_text(button, "value").size != 30 || json_text(button, "action_id").size == 0) {
-            return "a button's value";
-        }
+        wrong = check_button(button);
     }
-    return json_count(json_get(block, "elements")) == wanted ? NULL : "the number of buttons";
+    if (wrong == NULL && button != NULL && span_is(json_text(button, "action_id"), "details")) {
+        wrong = check_button(button);
+        button = json_next(button);
+    }
+    if (wrong == NULL && button != NULL && span_is(json_text(button, "action_id"), "break_glass")) {
+        wrong = check_menu(button);
+        button = json_next(button);
+    }
+    return wrong != NULL || button == NULL ? wrong : "the number of buttons";
 }
 
 static const char *check_block(const struct json *block)

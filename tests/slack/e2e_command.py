@@ -60,6 +60,26 @@ class Command(AskCase):
                 self.assertIn(word, said)
             self.assertNotIn("evil", said)
 
+    def test_details_are_whole_in_a_window_and_in_show(self):
+        lines = [f"step {number:02d} <!channel> of what will run" for number in range(60)]
+        made = self.create("Long", details="\n".join(lines), bind_hash="ab" * 32)
+        card = self.card(made)
+        text = json.dumps(card["blocks"])
+        self.assertIn(lines[7], text)
+        self.assertNotIn(lines[8], text)
+        self.assertIn("*52 more lines* under Details.", text)
+        self.assertEqual(self.buttons(card), ["approve", "reject", "details"])
+        pressed = self.world.control("POST", "/press", {"user": BEN, "action_id": "details", "channel": CHANNEL,
+                                                        "ts": card["ts"], "wait_modal": 5})
+        self.assertEqual((pressed["status"], pressed["answer"]), (200, ""))
+        self.assertIn("\\n".join(lines), json.dumps(pressed["modal"]["blocks"]))
+        self.assertEqual(self.get(made)["decisions"], [])
+        said = self.typed("show " + made)
+        for shown in (text, json.dumps(pressed["modal"]["blocks"]), said):
+            self.assertIn("abab-abab", shown)
+        for line in (lines[0], lines[59]):
+            self.assertIn(line.replace("<!channel>", "&lt;!channel&gt;"), said)
+
     def test_list_shows_ones_own_that_wait(self):
         self.assertIn("None of your requests", self.typed("list", BEN))
         mine = self.create("Mine " + HOSTILE)

@@ -54,6 +54,7 @@ ASKS = {
     "shut": {"title": "Reboot the build hosts", "reason": "Kernel update."},
     "groups": {"title": "Rotate the root keys of cluster 3", "reason": "Yearly rotation."},
 }
+SCRIPT = "\n".join(f"ssh host-{number:02d} systemctl restart api" for number in range(1, 41))
 
 
 class Story:
@@ -113,6 +114,13 @@ def take_open(story, folder):
     for policy in ("deploy", "two", "groups", "careful", "urgent", "shut"):
         made = story.ask(policy)
         take_card(story.world, folder, f"pending-{policy}", story.shown(made, ""))
+    made = story.ask("deploy", details=SCRIPT, reason=" ".join([ASKS["deploy"]["reason"]] * 8))
+    take_card(story.world, folder, "long", story.shown(made, ""))
+    story.press(made, ANA, "details", wait_modal=5)
+    take(story.world, folder, "window-details", ANA, "#modal-title", "")
+    story.close(ANA)
+    story.press(made, BEN)
+    take_card(story.world, folder, "long-approved", story.shown(made, "Approved"))
     made = story.ask("two")
     story.press(made, ANA)
     take_card(story.world, folder, "partial", story.shown(made, "1 of 2"))
