@@ -28,6 +28,11 @@ bool outbox_is_level(enum surface surface)
     return false;
 }
 
+bool outbox_is_shown(enum surface surface)
+{
+    return outbox_is_level(surface) && surface != SURFACE_PEOPLE;
+}
+
 bool outbox_is_copy(const struct outbox_row *row)
 {
     return row->surface == SURFACE_CARD && slack_user_is_valid(row->target);

@@ -39,6 +39,8 @@ enum outbox_place {
 
 /* True for surfaces that show a revision (card, direct, people), false for ordered lists. */
 bool outbox_is_level(enum surface surface);
+/* Level rows that are a message: a card, a direct message about a request. */
+bool outbox_is_shown(enum surface surface);
 /* Is it a copy of a card in a person's direct messages? Else a card is in a channel. */
 bool outbox_is_copy(const struct outbox_row *row);
 /* An empty row: nothing is owed yet. target is borrowed. */

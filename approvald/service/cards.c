@@ -79,6 +79,7 @@ struct row_visit {
     struct work *work;
     const struct request_id *id;
     bool direct;
+    bool personal;        /* there are some in direct messages */
     struct span revision; /* as it is answered */
     uint32_t count;
     enum err_code rc;
@@ -88,14 +89,19 @@ static bool visit_row(void *arg, struct span key, struct span value)
 {
     struct row_visit *visit = arg;
     struct outbox_row row;
+    bool personal;
 
     if (!key_is_of_request(key, visit->id) || visit->count == SERVICE_CARD_ROW_COUNT_MAX) {
         return false;
     }
-    if (codec_row_decode(value, &row, NULL) != ERR_OK || row.surface != SURFACE_CARD ||
-        outbox_is_copy(&row) != visit->direct || row.channel.size > CORE_SLACK_ID_SIZE_MAX ||
-        row.ts.size > CORE_SLACK_TS_SIZE_MAX) {
+    if (codec_row_decode(value, &row, NULL) != ERR_OK || !outbox_is_shown(row.surface) ||
+        row.channel.size > CORE_SLACK_ID_SIZE_MAX || row.ts.size > CORE_SLACK_TS_SIZE_MAX) {
         return true; /* nothing that could be compared */
+    }
+    personal = row.surface == SURFACE_DIRECT || outbox_is_copy(&row);
+    visit->personal = visit->personal || personal;
+    if (personal != visit->direct) {
+        return true;
     }
     visit->count++;
     visit->rc = answer_bytes(visit->work, visit->revision);
@@ -121,14 +127,11 @@ static enum err_code add_cards(struct work *work, const struct request_id *id, s
     if (rc != ERR_OK) {
         return rc;
     }
-    job->direct = job->direct || subject.policy.direct_approvers;
-    if (job->query.direct && !subject.policy.direct_approvers) {
-        return ERR_OK;
-    }
     memcpy(revision, &subject.request.revision, sizeof revision); /* read back in this process */
     visit.revision = span_of(revision, sizeof revision);
     rc = storage_scan(work->txn, TABLE_SETTLED, key_span(&from), false, visit_row, &visit,
                       work->err);
+    job->direct = job->direct || visit.personal;
     *count += visit.count;
     return rc == ERR_OK ? visit.rc : rc;
 }

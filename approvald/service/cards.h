@@ -6,7 +6,8 @@
 
 #include "approvald/service/service.h"
 
-/* A card that is posted and for which nothing is owed. */
+/* A card, or another message that shows how a request stands, which is posted and for which nothing
+ * is owed. */
 struct service_card {
     uint32_t sent;     /* the revision that it shows, for all that is known */
     uint32_t revision; /* the newest one: it may show this, too */
@@ -33,7 +34,7 @@ typedef void service_cards_fn(void *arg,
 struct service_cards_query {
     bool ended;  /* of requests that ended and are younger than SERVICE_CARD_ENDED_MS; else of
                     pending ones */
-    bool direct; /* those in direct messages; else those in channels */
+    bool direct; /* those in direct messages, outcomes too; else those in channels */
 };
 /* before: only older requests; NULL: from the newest. A page may be empty
  * and yet have more. */
@@ -86,7 +87,7 @@ enum err_code service_cards_give(struct service *service,
 enum service_doubt {
     SERVICE_DOUBT_WRONG, /* a message of ours is gone, or somebody pressed one that is out of date
                           */
-    SERVICE_DOUBT_LATE   /* nobody knows what became of a call about a card that got out: it may
+    SERVICE_DOUBT_LATE   /* nobody knows what became of a call about one that got out: it may
                             arrive later */
 };
 

@@ -370,7 +370,7 @@ static void end_answer(struct job *base, enum err_code rc, const struct err *err
 
     if (rc == ERR_OK && job->outcome.result == OUTBOX_LOST) {
         service_doubted(base->service, SERVICE_DOUBT_WRONG);
-    } else if (job->away && job->key.surface == SURFACE_CARD) { /* stored or not, it may come */
+    } else if (job->away && outbox_is_shown(job->key.surface)) { /* stored or not, it may come */
         service_doubted(base->service, SERVICE_DOUBT_LATE);
     }
     done_job_answer(base, rc, err);

@@ -152,10 +152,17 @@ bool cardcheck_next(struct cardcheck *check, struct cardcheck_page *ret_page)
     return true;
 }
 
+/* Two messages in one place may be about one request: somebody's own that he may approve. */
+static bool is_of(const struct service_card *card, const struct cardseen *seen)
+{
+    return request_id_equal(&card->key.request, &seen->request) &&
+           (card->key.surface == SURFACE_DIRECT) == seen->direct;
+}
+
 static bool shows_right(const struct service_card *card, const struct cardseen *seen)
 {
-    return !seen->altered && request_id_equal(&seen->request, &card->key.request) &&
-           seen->revision >= card->sent && seen->revision <= card->revision;
+    return !seen->altered && is_of(card, seen) && seen->revision >= card->sent &&
+           seen->revision <= card->revision;
 }
 
 static void note_copy(struct cardcheck *check, uint32_t index, const struct cardseen *seen)
@@ -192,7 +199,7 @@ void cardcheck_see(struct cardcheck *check, const struct cardseen *seen)
             judge(card, seen);
             return;
         }
-        if (request_id_equal(&card->card.key.request, &seen->request)) {
+        if (is_of(&card->card, seen)) {
             other = i;
         }
     }

@@ -99,8 +99,10 @@ bool cardseen_read(const struct json *message,
     struct span ts = json_text(message, "ts");
 
     memset(ret_seen, 0, sizeof *ret_seen);
+    ret_seen->direct = span_is(json_text(payload, "surface"), "direct");
     if (!span_is(json_text(message, "metadata.event_type"), CARD_EVENT_TYPE) ||
-        !span_is(json_text(payload, "surface"), "card") || !cardseen_is_ours(message, self) ||
+        (!ret_seen->direct && !span_is(json_text(payload, "surface"), "card")) ||
+        !cardseen_is_ours(message, self) ||
         !request_id_parse(json_text(payload, "request_id"), &ret_seen->request) ||
         !cardseen_time(ts, &ret_seen->at_us)) {
         return false;

@@ -18,6 +18,7 @@ struct cardseen {
     char ts[SLACK_TS_SIZE_MAX + 1];
     uint64_t at_us; /* ts as a number: microseconds since 1970 */
     uint32_t revision;
+    bool direct;  /* not the card: a direct message about its request */
     bool altered; /* it shows no revision, or two */
 };
 
@@ -27,7 +28,7 @@ struct cardseen_self {
     const char *bot_id;
 };
 
-/* False: the message is no card of ours. */
+/* False: the message is no card of ours, and no direct message about one. */
 bool cardseen_read(const struct json *message,
                    const struct cardseen_self *self,
                    struct cardseen *ret_seen);

@@ -123,8 +123,10 @@ static void read_page(struct cardsweep *sweep, const struct json *answer)
 static void be_blind(struct cardsweep *sweep, const struct webapi_answer *answer)
 {
     /* Both are of one answer: what is missing here is not what is missing elsewhere. */
-    take(sweep->now.blind_error, sizeof sweep->now.blind_error, answer->error);
-    take(sweep->now.blind_scope, sizeof sweep->now.blind_scope, answer->needed);
+    if (sweep->now.blind_error[0] == '\0') { /* the first: channels come before people */
+        take(sweep->now.blind_error, sizeof sweep->now.blind_error, answer->error);
+        take(sweep->now.blind_scope, sizeof sweep->now.blind_scope, answer->needed);
+    }
     cardcheck_blind(sweep->check);
 }
 

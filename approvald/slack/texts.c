@@ -98,6 +98,9 @@ static enum err_code build(struct texts *texts,
     }
     plain = json_new_object();
     add_text_of(message, plain);
+    if (row->surface == SURFACE_DIRECT) { /* it is compared, like a card */
+        json_add_bool(card_metadata(card, "direct", 0, plain), "plain", true);
+    }
     return keep(plain, &texts->members[TEXT_PLAIN], err);
 }
 

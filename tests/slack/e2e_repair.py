@@ -10,7 +10,7 @@ import unittest
 
 import outage
 from e2e import BUILD, EndToEnd, harness, main
-from lib.harness import ANA, BEN, CHANNEL, press
+from lib.harness import ANA, BEN, CHANNEL, RITA, press
 
 OUTAGE = {"method": "*", "kind": "status", "status": 503, "count": 0}
 HISTORY = ["channels:history", "groups:history", "im:history", "mpim:history"]
@@ -141,6 +141,19 @@ class Repair(Base):
                                               "ts": card["ts"]})
         self.wait_for("ephemeral", to=ANA, contains="already decided")
         self.assertEqual(self.buttons(self.card(request_id, contains="Approved")), [])
+
+    def test_what_the_requester_was_told_is_put_right(self):
+        request_id = self.ask(title="Told wrong", requester=RITA)
+        self.card(request_id)
+        self.press(request_id, ANA)
+        told = self.wait_for("dm", to=RITA, contains="Not used yet", metadata={"request_id": request_id})[0]
+        self.calm()
+        self.world.control("POST", "/edit_message", {
+            "channel": told["channel"], "ts": told["ts"], "text": "Rejected: nothing will run", "blocks": None})
+        found = self.restart()
+        self.assertEqual((found["stale"], found["missing"]), (1, 0))
+        again = self.wait_for("dm", to=RITA, contains="Not used yet", metadata={"request_id": request_id})
+        self.assertEqual([message["ts"] for message in again], [told["ts"]], "in place")
 
     def test_without_the_scope_it_says_what_it_cannot_repair(self):
         request_id = self.ask(title="Unseen")

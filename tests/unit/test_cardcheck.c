@@ -400,7 +400,43 @@ static void a_card_of_an_ended_request_that_is_gone_is_left_so(void)
     CU_ASSERT_FALSE(cardcheck_next(&check, &page));
 }
 
+/* Both in one person's direct messages: none is the other's second copy. */
+static void a_card_and_a_message_about_it_are_two(void)
+{
+    static const char *const shown[] = {
+        MESSAGE("U0BOT00001", EVENT, CARD ",\"revision\":2", "{\"block_id\":\"r2.b0\"}"),
+        MESSAGE("U0BOT00001", EVENT, "\"surface\":\"direct\",\"revision\":1",
+                "{\"block_id\":\"r1.b0\"}")};
+    static struct cardcheck check;
+    struct service_card cards[2] = {
+        {.sent = 2, .revision = 2, .key.surface = SURFACE_CARD, .channel = "D0ANA", .ts = "5.5"},
+        {.sent = 2, .revision = 2, .key.surface = SURFACE_DIRECT, .channel = "D0ANA", .ts = "6.5"}};
+    struct service_card_item items[2];
+    struct cardcheck_page page;
+    struct cardseen seen[2];
+    const char *channel;
+    char ts[SLACK_TS_SIZE_MAX + 1];
+
+    cardcheck_begin(&check, true);
+    for (int i = 0; i < 2; i++) {
+        CU_ASSERT_FATAL(read_text(shown[i], &seen[i]));
+        CU_ASSERT_EQUAL(seen[i].direct, i == 1);
+        cards[i].key.request = seen[i].request;
+        cardcheck_add(&check, &cards[i]);
+    }
+    seen[1].at_us += 1000000;
+    cardcheck_close(&check);
+    CU_ASSERT(cardcheck_next(&check, &page));
+    cardcheck_see(&check, &seen[1]);
+    cardcheck_see(&check, &seen[0]);
+    cardcheck_answer(&check, 0, false);
+    CU_ASSERT_EQUAL(cardcheck_take(&check, items, 2), 1); /* it shows what was before */
+    CU_ASSERT_EQUAL(items[0].key.surface, SURFACE_DIRECT);
+    CU_ASSERT_FALSE(cardcheck_take_copy(&check, items, &channel, ts));
+}
+
 UNIT_MAIN("cardcheck",
+          {"a card and a message about it are two", a_card_and_a_message_about_it_are_two},
           {"a timestamp is a number", a_timestamp_is_a_number},
           {"what a card shows is read back", what_a_card_shows_is_read_back},
           {"what somebody changed is altered", what_somebody_changed_is_altered},

@@ -17,6 +17,7 @@ struct listed {
     bool done;
     enum err_code rc;
     bool more;
+    bool direct;
     struct request_id next;
     size_t count;
     struct service_card cards[300];
@@ -31,15 +32,17 @@ on_cards(void *arg, enum err_code rc, const struct err *err, const struct servic
     out->done = true;
     out->rc = rc;
     out->more = cards->more;
+    out->direct = out->direct || cards->direct;
     out->next = cards->next;
     CU_ASSERT_FATAL(out->count + cards->count <= 300);
     memcpy(out->cards + out->count, cards->cards, cards->count * sizeof cards->cards[0]);
     out->count += cards->count;
 }
 
-static void list(struct service_kit *kit, bool ended, struct listed *out)
+static void
+list_of(struct service_kit *kit, const struct service_cards_query *wanted, struct listed *out)
 {
-    const struct service_cards_query query = {.ended = ended};
+    const struct service_cards_query query = *wanted;
     struct err err = ERR_INIT;
 
     memset(out, 0, sizeof *out);
@@ -53,6 +56,11 @@ static void list(struct service_kit *kit, bool ended, struct listed *out)
         service_kit_wait(kit, &out->done);
         CU_ASSERT_EQUAL_FATAL(out->rc, ERR_OK);
     } while (out->more);
+}
+
+static void list(struct service_kit *kit, bool ended, struct listed *out)
+{
+    list_of(kit, &(struct service_cards_query){.ended = ended}, out);
 }
 
 struct settled {
@@ -273,6 +281,40 @@ static void a_card_that_stays_wrong_is_stuck_also_after_a_restart(void)
     service_kit_close(&kit);
 }
 
+/* Nobody asked for it and everybody relies on it. */
+static void what_the_requester_was_told_is_listed_too(void)
+{
+    const struct service_cards_query told = {.ended = true, .direct = true};
+    struct service_kit kit;
+    struct listed listed;
+    struct request_id id;
+    struct service_row_key key;
+    struct service_outcome sent = {.result = OUTBOX_SENT,
+                                   .revision = 2,
+                                   .channel = SPAN_LITERAL("D0REQ"),
+                                   .ts = SPAN_LITERAL(TS)};
+
+    open(&kit);
+    id = ask(&kit);
+    show(&kit, &id, 1);
+    list(&kit, false, &listed);
+    CU_ASSERT(listed.count == 1 && !listed.direct); /* nothing that costs a question per person */
+    CU_ASSERT_EQUAL(kit_approve(&kit, &id, "U0ANN").rc, ERR_OK);
+    show(&kit, &id, 2);
+    key = kit_key(&id, SURFACE_DIRECT, "U0ASKER");
+    CU_ASSERT_EQUAL_FATAL(kit_begin(&kit, &key).rc, ERR_OK);
+    CU_ASSERT_EQUAL(kit_end(&kit, &key, &sent), ERR_OK);
+    list(&kit, true, &listed);
+    CU_ASSERT(listed.count == 1 && listed.direct);
+    list_of(&kit, &told, &listed);
+    CU_ASSERT_EQUAL_FATAL(listed.count, 1);
+    CU_ASSERT(listed.cards[0].key.surface == SURFACE_DIRECT && listed.cards[0].sent == 2);
+    CU_ASSERT_STRING_EQUAL(listed.cards[0].channel, "D0REQ");
+    CU_ASSERT_EQUAL(settle(&kit, &listed.cards[0], true), CARD_HELD);
+    CU_ASSERT_EQUAL(kit_begin(&kit, &key).rc, ERR_OK); /* owed again */
+    service_kit_close(&kit);
+}
+
 UNIT_MAIN("service_cards",
           {"every posted card is listed once, newest first",
            every_posted_card_is_listed_once_newest_first},
@@ -281,5 +323,6 @@ UNIT_MAIN("service_cards",
            cards_of_ended_requests_are_listed_for_a_day},
           {"a card is put right as it was seen or not at all",
            a_card_is_put_right_as_it_was_seen_or_not_at_all},
+          {"what the requester was told is listed too", what_the_requester_was_told_is_listed_too},
           {"a card that stays wrong is stuck, also after a restart",
            a_card_that_stays_wrong_is_stuck_also_after_a_restart})
