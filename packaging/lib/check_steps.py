@@ -215,9 +215,9 @@ def _python(run, *patterns):
 
 
 def python(run):
-    """the command line, the supervisor; of tests: the Slack stand-in, the power switch, the loads"""
+    """the command line, the supervisor, older versions' files; of tests: the Slack stand-in, the loads"""
     return _python(run, "tests/slack/test_*.py", "tests/ctl/test_*.py", "tests/sup/test_*.py",
-                   "tests/packages/test_*.py", "tests/vm/test_*.py")
+                   "tests/formats/test_*.py", "tests/packages/test_*.py", "tests/vm/test_*.py")
 
 
 def crash(run):
