@@ -79,7 +79,10 @@ class Healthy(unittest.TestCase):
 
     def test_every_copy_has_to_be_there_once_and_to_tell_the_truth(self):
         self.evidence.places["r1"] = ["C1", "D1"]
-        self.assertEqual(self.found(), ["card"], "one is not there")
+        self.assertEqual(self.found(), [], "it has ended: nobody else is needed")
+        self.evidence.cards["r1"][0]["channel"] = "C2"
+        self.assertEqual(self.found(), ["card"], "the channel's is elsewhere")
+        self.evidence.cards["r1"][0]["channel"] = "C1"
         copy_of = {**card((ANA, BEN)), "channel": "D1"}
         self.evidence.cards["r1"].append(copy_of)
         self.assertEqual(self.found(), [])
@@ -87,6 +90,12 @@ class Healthy(unittest.TestCase):
         self.assertEqual(self.found(), ["card"], "one is there twice")
         self.evidence.cards["r1"][1:] = [{**card((ANA, BEN), revision=2), "channel": "D1"}]
         self.assertEqual(self.found(), ["card"], "one is old")
+
+    def test_whoever_may_still_decide_has_his_copy(self):
+        request = {"state": "pending", "revision": 3, "decisions": [{"user": ANA}]}
+        shown = [card((ANA,), buttons=True)]
+        self.assertIsNone(losscheck.difference(request, shown, ["C1", "D" + ANA[1:]]), "she has decided")
+        self.assertIsNotNone(losscheck.difference(request, shown, ["C1", "D" + BEN[1:]]))
 
     def test_every_copy_is_a_change_of_its_own_in_the_bound(self):
         self.evidence.cards["r1"] = [{**card((ANA, BEN)), "channel": f"D{number}"} for number in range(40)]
