@@ -390,6 +390,7 @@ static enum err_code print_value(FILE *out,
     case TABLE_INTENTS:
     case TABLE_EVENTS:
     case TABLE_HEADS:
+    case TABLE_WAITING:
         return print_bytes(out, value, again, err);
     }
     return err_set(err, ERR_CORRUPT, "there is no table %u", table);
