@@ -159,7 +159,9 @@
 /* Sender: which change goes when. */
 #define SLACK_SEND_CHANGE_COUNT_MAX 4 /* calls for changes at once, when their rate is used up */
 #define SLACK_SEND_WATCHED_MS       10000 /* so long people look whether their press worked */
-#define SLACK_SEND_HOLD_MS          10000 /* new cards wait for repairs: ten pages of a hundred cards */
+#define SLACK_SEND_HOLD_AFTER_MS                                                                   \
+    30000                        /* a shorter outage has changed little, and delays nobody more */
+#define SLACK_SEND_HOLD_MS 10000 /* new cards wait for repairs: ten pages of a hundred cards */
 
 /* Reconciler. */
 #define SLACK_CHECK_CARD_COUNT_MAX 1024 /* compared at a time, 180 KiB, however many there are */

@@ -56,6 +56,7 @@ struct sender {
     bool compares;
     bool holding;          /* new cards wait for what is found wrong after an outage */
     bool compared;         /* it is known and owed */
+    uint64_t away_ms;      /* boot: since when Slack is away; 0: it is not */
     uint64_t held_ms;      /* boot: since when */
     uint64_t hold_left_ms; /* of the time for that ... */
     uint64_t hold_full_ms; /* ... and boot: when it is full again */
@@ -101,10 +102,8 @@ static void on_changed(void *arg, const struct request_id *id)
 }
 
 /* Slack is back. One that comes and goes has no more time for all of it. */
-static void hold(struct sender *sender)
+static void hold(struct sender *sender, uint64_t now_ms)
 {
-    uint64_t now_ms = clock_boot_ms(sender->clock);
-
     if (now_ms >= sender->hold_full_ms) {
         sender->hold_left_ms = SLACK_SEND_HOLD_MS;
         sender->hold_full_ms = now_ms + SLACK_BREAKER_STABLE_MS;
@@ -417,10 +416,17 @@ static void ask_identity(struct sender *sender)
 static void on_state(void *arg, enum webapi_state state)
 {
     struct sender *sender = arg;
+    uint64_t now_ms = clock_boot_ms(sender->clock);
 
+    if (state != WEBAPI_UP && sender->away_ms == 0) {
+        sender->away_ms = now_ms;
+    }
     if (sender->running && state == WEBAPI_UP) {
         ask_identity(sender); /* perhaps a new token, of another bot */
-        hold(sender);
+        if (sender->away_ms != 0 && now_ms - sender->away_ms >= SLACK_SEND_HOLD_AFTER_MS) {
+            hold(sender, now_ms);
+        }
+        sender->away_ms = 0;
         sendplan_reach(&sender->plan, wall_ms(sender));
         sendlist_scan(&sender->list);
     }

@@ -6,6 +6,7 @@ Owns nothing but its cases. A sweep of the reconciler is started as an admin's r
 outage; when it has ended is read from /v1/status. Never waits for luck.
 """
 import json
+import time
 import unittest
 
 import outage
@@ -177,6 +178,9 @@ class Repair(Base):
         self.card(request_id, contains="Approved")
 
 
+LONG_S = 31  # SLACK_SEND_HOLD_AFTER_MS, and a second
+
+
 class Outage(Base):
     """An outage of Slack: noticed, told, waited out, and then everything is brought up to date."""
 
@@ -244,9 +248,11 @@ class Outage(Base):
         self.down()
         new = [self.ask(title=f"New {i}") for i in range(3)]
         self.wait_slack("unreachable")
+        noticed = time.monotonic()
         self.world.control("POST", "/edit_message", {
             "channel": CHANNEL, "ts": cards[altered]["ts"], "text": "Approved by everybody", "blocks": None})
         self.delete(cards[deleted])
+        harness.World.wait(lambda: time.monotonic() - noticed > LONG_S, "it is a long outage", LONG_S + 10)
         self.world.control("POST", "/clear_logs", {})
         self.world.control("POST", "/clear_faults", {})
         self.wait_slack("up")

@@ -10,7 +10,7 @@
 #define ELSEWHERE "C0APV00002"
 
 /* Slack is away, and a new card is owed; then it is back. */
-static void go_away(struct bench *bench)
+static void go_away_for(struct bench *bench, uint64_t away_ms)
 {
     uint32_t revision = bench_card()->wanted + 1;
 
@@ -19,10 +19,15 @@ static void go_away(struct bench *bench)
     bench_refuse(bench, "chat.update", "token_revoked");
     fake_outbox_raise(1, SURFACE_CARD, ELSEWHERE, revision);
     bench_turn(bench);
-    bench_pass(bench, SLACK_SEND_SPACING_MS + 1000);    /* with a token */
+    bench_pass(bench, away_ms + 1000);                  /* with a token */
     CU_ASSERT(bench_last_says("chat.update", CHANNEL)); /* what changed meanwhile waits for none */
     bench_answer(bench, "chat.update", OK_TRUE);
     bench_turn(bench);
+}
+
+static void go_away(struct bench *bench)
+{
+    go_away_for(bench, SLACK_SEND_HOLD_AFTER_MS);
 }
 
 static void open_away(struct bench *bench)
@@ -87,7 +92,21 @@ static void a_comparison_that_hangs_holds_them_no_longer_than_said(void)
     bench_teardown(&bench);
 }
 
+static void a_short_outage_holds_nothing(void)
+{
+    struct bench bench;
+
+    bench_setup_comparing(&bench);
+    bench_post_card(&bench);
+    bench_pass(&bench, SLACK_SEND_SPACING_MS);
+    go_away_for(&bench, SLACK_SEND_SPACING_MS);
+    bench_pass(&bench, 100);
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 2);
+    bench_teardown(&bench);
+}
+
 UNIT_MAIN("sender_hold",
+          {"a short outage holds nothing", a_short_outage_holds_nothing},
           {"new cards wait until what is wrong is sent",
            new_cards_wait_until_what_is_wrong_is_sent},
           {"nothing wrong lets them go at once", nothing_wrong_lets_them_go_at_once},
