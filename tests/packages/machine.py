@@ -154,7 +154,8 @@ class Machine:
         binds = [f"--bind-ro={here}:{inside}" for here, inside in self.binds.items()]
         command = ["systemd-nspawn", "--quiet", "--boot", f"--directory={self.merged}",
                    f"--machine={self.name}", f"--network-namespace-path=/run/netns/{self.name}",
-                   "--capability=CAP_NET_ADMIN", "--resolv-conf=off", "--link-journal=no",
+                   # IPC_LOCK: habits.py, where it stands for a limit that may not be raised.
+                   "--capability=CAP_NET_ADMIN,CAP_IPC_LOCK", "--resolv-conf=off", "--link-journal=no",
                    "--register=no", *keep, *binds]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""packages.py: the real packages in containers with systemd: one host, the guide, a pair, a pair
-without a third host.
+"""packages.py: the real packages in containers with systemd: their sizes, one host, the guide, a
+pair, a pair without a third host, a pair's habits.
 
 Owns the order of the cases and the count: prints one line each and, last, "N passed, M failed".
 Needs root and what machine.why_not names; without them it says why, and ends with 77. The packages
@@ -21,12 +21,15 @@ import machine  # noqa: E402  the path is set above
 from built import Built  # noqa: E402
 from fenced import Fenced  # noqa: E402
 from guide import Guide  # noqa: E402
+from habits import Habits  # noqa: E402
 from lib import ending  # noqa: E402
 from pair import Pair  # noqa: E402
 from single import Single  # noqa: E402
+from sizes import Sizes  # noqa: E402
 from stage import Stage  # noqa: E402
 
-WHOLE = {"built": Built, "single": Single, "guide": Guide, "pair": Pair, "fenced": Fenced}
+WHOLE = {"built": Built, "sizes": Sizes, "single": Single, "guide": Guide, "pair": Pair, "fenced": Fenced,
+         "habits": Habits}
 
 
 def run_cases(whole):

@@ -52,7 +52,7 @@ class Pair:
         said = self["A"].run("approvalctl", "pair", "init", "--json", "--peer", ADDRESSES["B"],
                              "--vip", f"{VIP}/24", "--arbiter", ADDRESSES["arbiter"])
         told = [json.loads(line) for line in said.split("\n") if line.startswith("{")]
-        joins = {line["role"]: line["token"] for line in told if "token" in line}
+        joins = self.joins = {line["role"]: line["token"] for line in told if "token" in line}
         for name, words, role in (("arbiter", ("approvald-arbiter", "join"), "arbiter"),
                                   ("B", ("approvalctl", "pair", "join"), "host")):
             self[name].run(*words, text=joins[role] + "\n")
