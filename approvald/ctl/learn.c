@@ -60,7 +60,7 @@ learn_behind(const struct learn *learn, struct span line, enum learn_form form, 
 {
     const char *sign =
         line.size == 0 ? NULL : memchr(line.data, form == LEARN_USER ? ':' : '=', line.size);
-    struct span key = SPAN_NONE;
+    struct span key;
 
     if (sign == NULL) {
         return ERR_OK;
