@@ -69,8 +69,12 @@ test("bolt takes a press, a modal, a command and an event over a socket", async 
   assert.equal(home.acked, true);
 });
 
-test("the client comes back after a refresh and after a cut", async () => {
-  for (const [command, args] of [["socket_disconnect", { reason: "refresh_requested", close_after: 0.1 }], ["socket_cut", {}]]) {
+// Slack's own client makes no difference between the reasons of a disconnect: whatever Slack says, it closes and comes
+// back. approvald does make one (tests/unit/test_socketlife.c); the stand-in has to be one with which both work.
+const ENDS = [...["refresh_requested", "warning", "too_many_websockets", "link_disabled"].map(
+  (reason) => [reason, "socket_disconnect", { reason, close_after: 0.1 }]), ["a cut", "socket_cut", {}]];
+for (const [name, command, args] of ENDS) {
+  test("the client comes back after " + name, async () => {
     const [old] = await connections(1);
     await slack.control(command, args);
     let now = [old];
@@ -78,10 +82,25 @@ test("the client comes back after a refresh and after a cut", async () => {
       await new Promise((done) => setTimeout(done, 50));
       now = (await slack.control("sockets")).connections;
     }
-  }
-  const ts = await post_card();
-  const pressed = await slack.control("press", { user: ANA, action_id: "approval_approve", channel: CHANNEL, ts });
-  assert.equal(pressed.acked, true);
+    const ts = await post_card();
+    const pressed = await slack.control("press", { user: ANA, action_id: "approval_approve", channel: CHANNEL, ts });
+    assert.equal(pressed.acked, true);
+    assert.equal(seen.length, 1);
+  });
+}
+
+test("the client hears that Socket Mode is off, asks again, and comes back when it is on", async () => {
+  const opens = async () => (await slack.control("counters")).methods["apps.connections.open"];
+  const total = (counted) => Object.values(counted).reduce((sum, n) => sum + n, 0);
+  await connections(1);
+  const before = total(await opens());
+  await slack.control("config", { socket_mode: false });
+  await slack.control("socket_disconnect", { reason: "link_disabled", close_after: 0.1 });
+  await connections(0);
+  while (total(await opens()) === before) await new Promise((done) => setTimeout(done, 50));
+  assert.equal((await slack.control("sockets")).connections.length, 0);
+  await slack.control("config", { socket_mode: true });
+  await connections(1);
 });
 
 test("an envelope that nobody acknowledges has failed and is delivered again", async () => {
