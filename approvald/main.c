@@ -5,6 +5,7 @@
 
 #include "approvald/app.h"
 #include "approvald/config.h"
+#include "approvald/service/policy_text.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/crash.h"
@@ -41,6 +42,7 @@ static const char help[] =
     "                         nothing\n"
     "      --dump-config      print the configuration in force, defaults included\n"
     "      --describe-config  print every option: type, default, limits, meaning\n"
+    "      --describe-policy  the same of a policy file, which approvalctl policy apply takes\n"
     "      --print-sockets    print what the section http listens on, one \"NAME ADDRESS\" a "
     "line:\n"
     "                         service, service-tls, management, local\n"
@@ -151,6 +153,7 @@ enum action {
     ACTION_CHECK,
     ACTION_DUMP,
     ACTION_DESCRIBE,
+    ACTION_DESCRIBE_POLICY,
     ACTION_SOCKETS,
     ACTION_RESTORE
 };
@@ -274,6 +277,9 @@ static int act(const struct order *order)
     if (action == ACTION_DESCRIBE) {
         return printed(print_options(stdout, config_schema(), &err), &err);
     }
+    if (action == ACTION_DESCRIBE_POLICY) {
+        return printed(print_options(stdout, policy_text_schema(), &err), &err);
+    }
     if (action == ACTION_DUMP) {
         return dump(order->file);
     }
@@ -306,11 +312,17 @@ static const char *usual_last_good(const char *file)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},  {"check-config", no_argument, NULL, 'k'},
-        {"dump-config", no_argument, NULL, 'd'},   {"describe-config", no_argument, NULL, 'D'},
-        {"print-sockets", no_argument, NULL, 'S'}, {"last-good", required_argument, NULL, 'L'},
-        {"restore", required_argument, NULL, 'R'}, {"version", no_argument, NULL, 'V'},
-        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+        {"config", required_argument, NULL, 'c'},
+        {"check-config", no_argument, NULL, 'k'},
+        {"dump-config", no_argument, NULL, 'd'},
+        {"describe-config", no_argument, NULL, 'D'},
+        {"print-sockets", no_argument, NULL, 'S'},
+        {"last-good", required_argument, NULL, 'L'},
+        {"restore", required_argument, NULL, 'R'},
+        {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},
+        {"describe-policy", no_argument, NULL, 'P'},
+        {NULL, 0, NULL, 0},
     };
     struct order order = {.action = ACTION_RUN, .file = CONFIG_FILE};
     int option;
@@ -329,6 +341,9 @@ int main(int argc, char **argv)
             break;
         case 'D':
             order.action = ACTION_DESCRIBE;
+            break;
+        case 'P':
+            order.action = ACTION_DESCRIBE_POLICY;
             break;
         case 'S':
             order.action = ACTION_SOCKETS;

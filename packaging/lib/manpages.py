@@ -2,29 +2,46 @@
 # SPDX-License-Identifier: Apache-2.0
 """manpages.py BUILD OUT: writes the man pages out of what the programs say of themselves.
 
-Owns the frame of a page and its few sentences of its own. Never says anything that a program could
-say: options, settings, signals and exit codes are asked from the programs of BUILD, so a page cannot
-differ from its program (tests/docs/test_man.py compares).
+Owns the frame of a page and its few sentences of its own. Never says anything that a program or a
+document could say: options, settings, signals and exit codes are asked from the programs of BUILD,
+the rest is a part of docs/, so a page cannot differ from them (tests/docs/test_man.py compares).
 """
 import os
 import re
 import subprocess
 import sys
 
+from manpage_text import escaped, roff, section, verbatim
+
 PROGRAMS = {"approvald": "approvald/approvald", "approvalctl": "approvald/ctl/approvalctl",
             "approvald-arbiter": "approvald/arbiter/approvald-arbiter",
-            "approvald-supervisor": "supervisor/approvald-supervisor"}
+            "approvald-supervisor": "supervisor/approvald-supervisor",
+            "approvald-fence": "supervisor/fencer/approvald-fence"}
+# The file of each page: its words.
 ABOUT = {
-    "approvald": ("8", "approvals in Slack, on your own hosts"),
-    "approvald-arbiter": ("8", "makes a machine the arbiter of a pair"),
-    "approvald-supervisor": ("8", "keeps approvald alive and fails it over"),
-    "approvalctl": ("1", "asks for approvals and looks after approvald"),
-    "approvald.conf": ("5", "what approvald is told"),
-    "approvald-supervisor.conf": ("5", "what approvald's supervisor is told"),
+    "approvald.8": "approvals in Slack, on your own hosts",
+    "approvald-arbiter.8": "makes a machine the arbiter of a pair",
+    "approvald-fence.8": "runs a fence agent for the supervisor",
+    "approvald-supervisor.8": "keeps approvald alive and fails it over",
+    "approvalctl.1": "asks for approvals and looks after approvald",
+    "approvald.conf.5": "what approvald is told",
+    "approvald-supervisor.conf.5": "what approvald's supervisor is told",
+    "approvald-fence.5": "a device that switches the other host of a pair off",
+    "approvald-notify.5": "who is told while Slack is down, and how",
+    "approvald-policy.5": "who decides what, and how many of them",
+    "approvalctl.conf.5": "where approvalctl finds approvald, and with which token",
 }
-# The program that describes them, and their file.
-SETTINGS = {"approvald.conf": ("approvald", "/etc/approvald/approvald.conf"),
-            "approvald-supervisor.conf": ("approvald-supervisor", "/etc/approvald/supervisor.conf")}
+# The program that describes them with which option, and their file.
+SETTINGS = {"approvald.conf.5": ("approvald", "--describe-config", "/etc/approvald/approvald.conf"),
+            "approvald-supervisor.conf.5": ("approvald-supervisor", "--describe-config",
+                                            "/etc/approvald/supervisor.conf"),
+            "approvald-policy.5": ("approvald", "--describe-policy", None)}
+# The document and its part that describe them, and their files.
+DOCUMENTS = {"approvald-fence.5": ("docs/admin.md", "Fence devices: a pair without a third machine",
+                                   "/etc/approvald/fence/NAME"),
+             "approvald-notify.5": ("docs/notify.md", None, "/etc/approvald/notify-people"),
+             "approvalctl.conf.5": ("docs/approvalctl.md", "Where it looks",
+                                    "~/.config/approvald/approvalctl.conf")}
 SYNTAX = """Lines of the form \\fIname = value\\fR, and sections:
 
 .nf
@@ -50,30 +67,16 @@ def ask(build, program, *words):
     return re.sub(r"(?<!\S)/(?:\S*?/)?sbin/approvald(?!\S)", "/usr/sbin/approvald", text)
 
 
-def escaped(text):
-    """Text as roff shows it: no line is a request, a hyphen can be copied."""
-    text = text.replace("\\", "\\e").replace("-", "\\-")
-    for sign, name in (("…", "\\&..."), ("—", "\\(em"), ("é", "\\('e"), ("→", "->")):
-        text = text.replace(sign, name)
-    return "\n".join("\\&" + line if line.startswith((".", "'")) else line
-                     for line in text.split("\n"))
-
-
-def verbatim(text):
-    return [".nf", escaped(text.strip("\n")), ".fi"]
-
-
 def head(name):
-    section, words = ABOUT[name]
+    title, number = name.rsplit(".", 1)
     return [".\\\" SPDX-License-Identifier: Apache-2.0",
             ".\\\" Made by packaging/lib/manpages.py out of the programs' own help.",
-            f".TH {name.upper()} {section} \"\" approvald \"\"", ".SH NAME",
-            f"{escaped(name)} \\- {escaped(words)}"]
+            f".TH {title.upper()} {number} \"\" approvald \"\"", ".SH NAME",
+            f"{escaped(title)} \\- {escaped(ABOUT[name])}"]
 
 
 def see_also(name):
-    others = [f".BR {escaped(other)} ({ABOUT[other][0]})" for other in sorted(ABOUT)
-              if other != name]
+    others = [f".BR {escaped(other[:-2])} ({other[-1]})" for other in sorted(ABOUT) if other != name]
     return [".SH SEE ALSO", ",\n".join(others), ".PP",
             "The package approvald\\-doc: how to connect it to Slack, pairs, the API."]
 
@@ -96,7 +99,7 @@ def options(block):
 
 
 def daemon(build, name):
-    parts = paragraphs(ask(build, name, "--help"))
+    parts = paragraphs(ask(build, name[:-2], "--help"))
     usage, _, words = parts[0].partition("\n")
     page = head(name) + [".SH SYNOPSIS", escaped(usage.replace("Usage: ", "")),
                          ".SH DESCRIPTION", escaped(words)]
@@ -124,7 +127,7 @@ def commands(text):
 def control(build):
     text = ask(build, "approvalctl", "--help")
     common = text.split("\n\n", 3)[3] if "\n\n" in text else ""
-    page = head("approvalctl") + [".SH SYNOPSIS", ".B approvalctl", "COMMAND [OPTION]...",
+    page = head("approvalctl.1") + [".SH SYNOPSIS", ".B approvalctl", "COMMAND [OPTION]...",
                                   ".SH DESCRIPTION", *verbatim(common)]
     page.append(".SH COMMANDS")
     for command in commands(text):
@@ -134,36 +137,60 @@ def control(build):
         page += [f".SS {escaped(usage.replace('usage: ', ''))}", *verbatim(rest)]
     every = ask(build, "approvalctl", "status", "--help")
     every = every.split("\noptions of every command:\n", 1)[1].split("\n\n", 1)[0]
-    return page + [".SH OPTIONS OF EVERY COMMAND", *options(every)] + see_also("approvalctl")
+    return page + [".SH OPTIONS OF EVERY COMMAND", *options(every)] + see_also("approvalctl.1")
 
 
-def settings(build, name):
-    program, file = SETTINGS[name]
-    page = head(name) + [".SH SYNOPSIS", file, ".br", f"{file}.d/*.conf", ".SH SYNTAX", SYNTAX]
-    section = None
-    for line in ask(build, program, "--describe-config").strip().split("\n")[2:]:
+def option_table(build, program, option):
+    """Sections and their options, as the program describes them."""
+    page, part = [], None
+    for line in ask(build, program, option).strip().split("\n")[2:]:
         cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if cells[0] != section:
-            section = cells[0]
-            page.append(f".SH {escaped('SECTION ' + section if section else 'OPTIONS').upper()}")
+        if cells[0] != part:
+            part = cells[0]
+            page.append(f".SH {escaped('SECTION ' + part if part else 'OPTIONS').upper()}")
         kind = cells[2] if cells[2] != "choice" else cells[4].replace(" ", " | ")
         default = f"default: {cells[3]}" if cells[3] != "must be given" else "must be given"
         page += [".TP", f"\\fB{escaped(cells[1])}\\fR ({escaped(kind)})",
                  escaped(cells[5] + (f" ({default})" if cells[3] else ""))]
-    return page + see_also(name)
+    return page
+
+
+def settings(build, name):
+    program, option, file = SETTINGS[name]
+    return head(name) + [".SH SYNOPSIS", file, ".br", f"{file}.d/*.conf", ".SH SYNTAX", SYNTAX,
+                         *option_table(build, program, option)] + see_also(name)
+
+
+def policy(build, name):
+    """The beginning of the document, the options, and where there is more."""
+    program, option, _file = SETTINGS[name]
+    start = section("docs/policies.md", None).split("\n## ", 1)[0]
+    return head(name) + [".SH SYNOPSIS", ".B approvalctl policy apply", "FILE", ".SH DESCRIPTION",
+                         *roff(start), ".PP", "Fields are sections field \\fINAME\\fR of the file.",
+                         *option_table(build, program, option)] + see_also(name)
+
+
+def document(name):
+    page, heading, file = DOCUMENTS[name]
+    return head(name) + [".SH SYNOPSIS", escaped(file), ".SH DESCRIPTION",
+                         *roff(section(page, heading))] + see_also(name)
 
 
 def pages(build):
     """{file name: text} of all pages."""
     made = {}
-    for name, (section, _words) in ABOUT.items():
-        if name in SETTINGS:
+    for name in ABOUT:
+        if name == "approvald-policy.5":
+            lines = policy(build, name)
+        elif name in SETTINGS:
             lines = settings(build, name)
-        elif name == "approvalctl":
+        elif name in DOCUMENTS:
+            lines = document(name)
+        elif name == "approvalctl.1":
             lines = control(build)
         else:
             lines = daemon(build, name)
-        made[f"{name}.{section}"] = "\n".join(lines) + "\n"
+        made[name] = "\n".join(lines) + "\n"
     return made
 
 

@@ -9,6 +9,8 @@
  * PATH itself, for hosts without systemd, and for tests. What a device is stands in DIR/NAME (see
  * supervisor/agent.h), or in the credential fence_NAME.
  * Owns the words of that conversation. Never judges an answer: supervisor/fence.c does. */
+#include <config.h>
+
 #include "base/clock.h"
 #include "base/crash.h"
 #include "base/err.h"
@@ -30,6 +32,28 @@
 #include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+static const char help[] =
+    "Usage: approvald-fence [OPTION]…\n"
+    "Asks a fence agent to switch the other host of a pair off, or how its power is, for the\n"
+    "supervisor, and does nothing else.\n"
+    "\n"
+    "      --devices DIR      where the devices' files are; default: the credentials fence_NAME "
+    "of\n"
+    "                         its unit\n"
+    "      --timeout SECONDS  an agent that is not done by then is ended: 1 to 600; default 30\n"
+    "      --listen PATH      wait at this socket, on a host without systemd; default: the\n"
+    "                         connection is standard input\n"
+    "      --version          print the version\n"
+    "  -h, --help             print this\n"
+    "\n"
+    "systemd starts one for each connection to approvald-fence.socket, as a user of its own. A\n"
+    "connection is one question, \"off NAME\" or \"status NAME\", and one line of answer:\n"
+    "\"exit CODE WORDS\", of the agent, or \"failed WORDS\". Whoever closes the connection ends "
+    "the\n"
+    "agent. What a device is says its file: approvald-fence(5).\n"
+    "\n"
+    "Exit status: 0 it has answered; 64 wrong option; 71 it cannot listen.\n";
 
 #define QUESTION_MS    5000U /* the supervisor says it at once */
 #define QUESTION_SIZE  64U   /* "status " and a name */
@@ -220,16 +244,24 @@ static bool take_timeout(struct arguments *arguments, const char *text)
     return true;
 }
 
-/* False: not understood, which has been said. */
-static bool parse(struct arguments *arguments, int argc, char **argv)
+/* False: it is not to serve; *ret_code says how it ends, and what was to be said is. */
+static bool parse(struct arguments *arguments, int argc, char **argv, int *ret_code)
 {
-    static const struct option options[] = {{"devices", required_argument, NULL, 'd'},
-                                            {"timeout", required_argument, NULL, 't'},
-                                            {"listen", required_argument, NULL, 'l'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"devices", required_argument, NULL, 'd'}, {"timeout", required_argument, NULL, 't'},
+        {"listen", required_argument, NULL, 'l'},  {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
     int option;
 
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    *ret_code = EX_USAGE;
+    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        if (option == 'h' || option == 'V') {
+            *ret_code =
+                fputs(option == 'h' ? help : "approvald-fence " PACKAGE_VERSION "\n", stdout) < 0
+                    ? EX_IOERR
+                    : EX_OK;
+            return false;
+        }
         if (option == 'd') {
             arguments->devices = optarg;
         } else if (option == 'l') {
@@ -249,11 +281,12 @@ int main(int argc, char **argv)
 {
     struct arguments arguments = {.timeout_ms = TIMEOUT_S * 1000U};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
+    int code;
 
     crash_no_core(); /* what a device wants to be told is a password */
     (void)sigaction(SIGPIPE, &ignore, NULL);
-    if (!parse(&arguments, argc, argv)) {
-        return EX_USAGE;
+    if (!parse(&arguments, argc, argv, &code)) {
+        return code;
     }
     if (arguments.listen != NULL) {
         return listen_at(&arguments);
