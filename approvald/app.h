@@ -21,6 +21,12 @@ enum err_code app_restore(const struct config *config,
                           const char *file,
                           struct buf *said,
                           struct err *err) WARN_UNUSED;
+/* Makes, in the empty folder dir of data_dir's owner, the store of a host of its own out of the
+ * pair's in data_dir, while nothing runs there (storage_make_alone). As app_restore. */
+enum err_code app_make_alone(const struct config *config,
+                             const char *dir,
+                             struct buf *said,
+                             struct err *err) WARN_UNUSED;
 /* Closes the store. NULL is allowed. */
 void app_free(struct app *app);
 

@@ -187,13 +187,21 @@ say(struct buf *said, const struct restore_result *result, const char *dir, stru
         header->pair_count, at, header->position.lsn, header->position.epoch, dir);
 }
 
+static struct storage_options store_of(const struct config *config)
+{
+    return (struct storage_options){
+        .dir = config_text(config, "", "data_dir"),
+        .map_size = config_number(config, "storage", "map_size"),
+        .wal_size_max = config_number(config, "storage", "wal_size"),
+        .headroom_size = config_number(config, "storage", "headroom"),
+        .ballast_size = config_number(config, "storage", "ballast"),
+    };
+}
+
 enum err_code
 app_restore(const struct config *config, const char *file, struct buf *said, struct err *err)
 {
-    struct storage_options options = {
-        .dir = config_text(config, "", "data_dir"),
-        .map_size = config_number(config, "storage", "map_size"),
-    };
+    struct storage_options options = store_of(config);
     struct restore_result result;
     AUTO_CLOSE int fd = -1;
     enum err_code rc = open_backup(file, &fd, err);
@@ -205,4 +213,22 @@ app_restore(const struct config *config, const char *file, struct buf *said, str
         rc = storage_restore(&options, fd, &result, err);
     }
     return rc == ERR_OK ? say(said, &result, options.dir, err) : rc;
+}
+
+enum err_code
+app_make_alone(const struct config *config, const char *dir, struct buf *said, struct err *err)
+{
+    struct storage_options options = store_of(config);
+    struct restore_result result;
+    enum err_code rc = become_owner(options.dir, err);
+
+    if (rc == ERR_OK) {
+        rc = storage_make_alone(&options, dir, &result, err);
+    }
+    return rc == ERR_OK ? buf_append_format(said, err,
+                                            "%" PRIu64 " pairs as of LSN %" PRIu64
+                                            " (epoch %" PRIu64 ") are in a store of its own\n",
+                                            result.header.pair_count, result.header.position.lsn,
+                                            result.header.position.epoch)
+                        : rc;
 }

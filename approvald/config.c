@@ -269,9 +269,9 @@ static enum err_code load_parts(struct config *config, struct err *err)
     return rc == ERR_OK ? load_webhooks(config, err) : rc;
 }
 
-/* text NULL: the file's own; else it stands in for the file. */
+/* text NULL: the file's own; else it stands in for the file. parts: what the file names is read. */
 static enum err_code
-load(const char *file, const char *text, struct config **ret_config, struct err *err)
+load(const char *file, const char *text, bool parts, struct config **ret_config, struct err *err)
 {
     struct config *config = mem_new(1, sizeof(*config));
     enum err_code rc;
@@ -287,7 +287,7 @@ load(const char *file, const char *text, struct config **ret_config, struct err 
     } else {
         rc = conf_parse(config_schema(), "last-known-good copy", text, &config->conf, err);
     }
-    if (rc == ERR_OK) {
+    if (rc == ERR_OK && parts) {
         rc = load_parts(config, err);
     }
     if (rc != ERR_OK) {
@@ -300,7 +300,12 @@ load(const char *file, const char *text, struct config **ret_config, struct err 
 
 enum err_code config_load(const char *file, struct config **ret_config, struct err *err)
 {
-    return load(file, NULL, ret_config, err);
+    return load(file, NULL, true, ret_config, err);
+}
+
+enum err_code config_load_text(const char *file, struct config **ret_config, struct err *err)
+{
+    return load(file, NULL, false, ret_config, err);
 }
 
 struct start {
@@ -312,7 +317,7 @@ static enum err_code load_any(void *arg, const char *text, struct err *err)
 {
     struct start *start = arg;
 
-    return load(start->file, text, &start->config, err);
+    return load(start->file, text, true, &start->config, err);
 }
 
 enum err_code

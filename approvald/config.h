@@ -31,6 +31,10 @@ const struct conf_schema *config_schema(void);
  * name file and line, or the secret's file. Blocks (disk). */
 enum err_code
 config_load(const char *file, struct config **ret_config, struct err *err) WARN_UNUSED;
+/* The options alone: for work on a store while nothing runs, where secrets may be missing (those of
+ * the running unit) and are not wanted. Such a config is for config_text and config_number. */
+enum err_code
+config_load_text(const char *file, struct config **ret_config, struct err *err) WARN_UNUSED;
 /* For a start: as config_load, but where file is broken the copy at last_good (lastgood.h; NULL:
  * none is kept) stands in, and config_last_good says so. When that cannot either, the error names
  * both reasons. last_good is borrowed for the config's life. */

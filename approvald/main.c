@@ -51,6 +51,8 @@ static const char help[] =
     "                         for the default configuration, none for another\n"
     "      --restore FILE     make a new store in data_dir out of a backup, then end; for\n"
     "                         approvalctl restore\n"
+    "      --make-alone DIR   make a store of a single host in the empty folder DIR out of the\n"
+    "                         pair's store in data_dir, then end; for approvalctl pair leave\n"
     "      --version          print the version\n"
     "  -h, --help             print this\n"
     "\n"
@@ -155,7 +157,8 @@ enum action {
     ACTION_DESCRIBE,
     ACTION_DESCRIBE_POLICY,
     ACTION_SOCKETS,
-    ACTION_RESTORE
+    ACTION_RESTORE,
+    ACTION_ALONE
 };
 
 /* The exit code of what was printed. */
@@ -209,23 +212,39 @@ static int run(struct config *config_take)
     return rc == ERR_OK ? EX_OK : complain(&err);
 }
 
+struct order {
+    enum action action;
+    const char *file;
+    const char *last_good; /* NULL: there is none */
+    const char *path;      /* of the backup, or of the new folder */
+};
+
 struct restoration {
     const struct config *config;
-    const char *backup;
+    const char *path; /* of the backup, or of the new folder */
 };
 
 static enum err_code make_restored(const void *arg, struct buf *buf, struct err *err)
 {
     const struct restoration *restoration = arg;
 
-    return app_restore(restoration->config, restoration->backup, buf, err);
+    return app_restore(restoration->config, restoration->path, buf, err);
 }
 
-static int restore(const struct config *config, const char *backup)
+static enum err_code make_alone(const void *arg, struct buf *buf, struct err *err)
 {
-    const struct restoration restoration = {.config = config, .backup = backup};
+    const struct restoration *restoration = arg;
+
+    return app_make_alone(restoration->config, restoration->path, buf, err);
+}
+
+/* A new store, of a backup or of what was a pair's. */
+static int restore(const struct config *config, const struct order *order)
+{
+    const struct restoration restoration = {.config = config, .path = order->path};
     struct err err = ERR_INIT;
-    enum err_code rc = print_made(stdout, make_restored, &restoration, &err);
+    enum err_code rc = print_made(
+        stdout, order->action == ACTION_ALONE ? make_alone : make_restored, &restoration, &err);
 
     if (rc != ERR_OK) {
         (void)complain(&err); /* the code is below: the configuration is not to blame */
@@ -250,19 +269,15 @@ static int dump(const char *file)
     return code;
 }
 
-struct order {
-    enum action action;
-    const char *file;
-    const char *last_good; /* NULL: there is none */
-    const char *backup;
-};
-
 /* Only what runs falls back, and the sockets that are bound for it; what is asked about the file is
  * answered about the file. */
 static enum err_code load(const struct order *order, struct config **ret_config, struct err *err)
 {
     bool runs = order->action == ACTION_RUN || order->action == ACTION_SOCKETS;
 
+    if (order->action == ACTION_RESTORE || order->action == ACTION_ALONE) {
+        return config_load_text(order->file, ret_config, err);
+    }
     return runs ? config_start(order->file, order->last_good, ret_config, err)
                 : config_load(order->file, ret_config, err);
 }
@@ -293,8 +308,8 @@ static int act(const struct order *order)
     }
     if (action == ACTION_SOCKETS) {
         code = printed(print_made(stdout, format_sockets, config, &err), &err);
-    } else if (action == ACTION_RESTORE) {
-        code = restore(config, order->backup);
+    } else if (action == ACTION_RESTORE || action == ACTION_ALONE) {
+        code = restore(config, order);
     } else {
         (void)printf("%s: ok\n", order->file); /* the exit code says it too */
     }
@@ -319,6 +334,7 @@ int main(int argc, char **argv)
         {"print-sockets", no_argument, NULL, 'S'},
         {"last-good", required_argument, NULL, 'L'},
         {"restore", required_argument, NULL, 'R'},
+        {"make-alone", required_argument, NULL, 'A'},
         {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},
         {"describe-policy", no_argument, NULL, 'P'},
@@ -352,8 +368,9 @@ int main(int argc, char **argv)
             order.last_good = optarg;
             break;
         case 'R':
-            order.action = ACTION_RESTORE;
-            order.backup = optarg;
+        case 'A':
+            order.action = option == 'R' ? ACTION_RESTORE : ACTION_ALONE;
+            order.path = optarg;
             break;
         case 'V':
             return puts("approvald " PACKAGE_VERSION) < 0 ? EX_IOERR : EX_OK;

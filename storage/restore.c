@@ -21,7 +21,8 @@
 struct restore {
     struct storage_options options; /* with disk, rng and map_size */
     int lock_file;
-    int file; /* borrowed */
+    int file;                  /* borrowed */
+    const uint8_t *cluster_id; /* borrowed; NULL: the backup's */
     uint64_t offset;
     struct store_incoming *incoming;
 };
@@ -178,7 +179,8 @@ finish(struct restore *restore, const struct restore_result *result, struct err 
         .applied = header->position, .epoch = header->epoch, .lsn_base = header->position.lsn};
     enum err_code rc;
 
-    memcpy(meta.cluster_id, header->cluster_id, STORAGE_ID_SIZE);
+    memcpy(meta.cluster_id, restore->cluster_id != NULL ? restore->cluster_id : header->cluster_id,
+           STORAGE_ID_SIZE);
     memcpy(meta.store_id, result->store_id, STORAGE_ID_SIZE);
     memcpy(install.store_id, result->store_id, STORAGE_ID_SIZE);
     rc = store_incoming_finish(restore->incoming, &meta, err);
@@ -219,7 +221,17 @@ enum err_code storage_restore(const struct storage_options *options,
                               struct restore_result *ret_result,
                               struct err *err)
 {
-    struct restore restore = {.options = *options, .lock_file = -1, .file = file};
+    return storage_restore_as(options, file, NULL, ret_result, err);
+}
+
+enum err_code storage_restore_as(const struct storage_options *options,
+                                 int file,
+                                 const uint8_t *cluster_id,
+                                 struct restore_result *ret_result,
+                                 struct err *err)
+{
+    struct restore restore = {
+        .options = *options, .lock_file = -1, .file = file, .cluster_id = cluster_id};
     struct storage_options *o = &restore.options;
     struct restore_result result = {.size = 0};
     enum err_code rc;

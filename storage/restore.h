@@ -40,6 +40,27 @@ enum err_code storage_restore(const struct storage_options *options,
                               struct restore_result *ret_result,
                               struct err *err) WARN_UNUSED;
 
+/* As storage_restore, as a store of another cluster than the backup's; NULL: of the same. */
+enum err_code storage_restore_as(const struct storage_options *options,
+                                 int file,
+                                 const uint8_t *cluster_id,
+                                 struct restore_result *ret_result,
+                                 struct err *err) WARN_UNUSED;
+
+/* In the folder of a store that storage_make_alone has made: the backup that it is made of. */
+#define ALONE_BACKUP_FILE "of-pair.backup"
+
+/* Makes, in the directory dir, which is there and empty, a store of a host of its own out of the
+ * one in options: with all that is in its log, whether the other host has acknowledged it or not,
+ * and as a cluster of its own, so that no register of the old one's is ever taken for its own. The
+ * old store stays as it is, but for its checkpoint. Nothing may run in either. Blocks. After an
+ * error dir holds nothing that a storage opens, and may be removed. Errors: as storage_open,
+ * storage_backup and storage_restore. */
+enum err_code storage_make_alone(const struct storage_options *options,
+                                 const char *dir,
+                                 struct restore_result *ret_result,
+                                 struct err *err) WARN_UNUSED;
+
 /* Puts an empty store, with a new id and no lineage, in the place of the one in the directory,
  * which stays as diverged-<LSN>.mdb with its log, diverged-<LSN>-<number>.seg (one store's at
  * most); its promised epoch is kept. For a host that is to fetch the other one's store (rejoin).
