@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_pair_leave.c: pair leave: this host goes on alone, with everything that was answered.
- * Owns what is typed before it, and the order: a backup of the running store, the pair's store set
- * aside, configurations and keys removed, a store of this host's own made of the backup. A store of
- * a pair is never opened alone: the other host may have answered more. Never deletes a store. */
+ * Owns what is typed before it and what is looked at; the order is leave.c's. A store of a pair is
+ * never opened alone: the other host may have answered more. Never deletes a store. */
 #include "approvald/ctl/command.h"
 #include "approvald/ctl/pair_setup.h"
 #include "approvald/enrol/apply.h"
-#include "approvald/enrol/aside.h"
-#include "approvald/enrol/run.h"
+#include "approvald/enrol/leave.h"
+#include "base/mem.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,13 +18,6 @@
 #define FENCE_WORDS                                                                                \
     "Look at the other host's  approvalctl status : when it waits for this one, say there  "       \
     "approvalctl peer-off , or it has this one switched off after two minutes."
-
-struct leave {
-    struct pair_setup setup;
-    struct aside_place place;
-    char backup[ENROL_PATH_SIZE];
-    char kept[ENROL_PATH_SIZE];
-};
 
 static bool confirmed(const struct ctl *ctl, bool fence)
 {
@@ -50,50 +41,10 @@ static bool confirmed(const struct ctl *ctl, bool fence)
     return strcmp(line, LEAVE_WORDS) == 0;
 }
 
-/* approvalctl backup, as a command of its own. */
-static enum err_code back_up(struct leave *leave, uint64_t now_s, struct err *err)
-{
-    const char *const argv[] = {"/proc/self/exe", "backup", leave->backup, NULL};
-    int size = snprintf(leave->backup, sizeof leave->backup, "%s.of-pair-%" PRIu64 ".backup",
-                        leave->place.data, now_s);
-    int code = 0;
-    enum err_code rc;
-
-    if (size < 0 || (size_t)size >= sizeof leave->backup) {
-        return err_set(err, ERR_INVALID, "%s: too long a path", leave->place.data);
-    }
-    rc = run_program(argv, NULL, false, &code, err);
-    if (rc == ERR_OK && code != CTL_OK) {
-        rc =
-            err_set(err, ERR_UNAVAILABLE,
-                    "no backup could be made of what this host has: nothing was done; with --force "
-                    "it leaves without its store");
-    }
-    return rc;
-}
-
-static enum err_code take_store(struct ctl *ctl, struct leave *leave, struct err *err)
-{
-    uint64_t now_s = pair_setup_now_s();
-    enum err_code rc =
-        aside_find(&leave->setup.home, pair_setup_supervisor(ctl), &leave->place, err);
-
-    if (rc != ERR_OK || leave->place.data[0] == '\0') {
-        return rc;
-    }
-    if (!options_has(&ctl->options, OPTION_FORCE)) {
-        rc = back_up(leave, now_s, err);
-    }
-    return rc == ERR_OK
-               ? aside_store(&leave->setup.home, &leave->place, "of-pair", now_s, leave->kept, err)
-               : rc;
-}
-
 /* Before anything is done: what somebody has added may want a pair. */
-static enum err_code look_ahead(struct ctl *ctl, struct leave *leave, struct err *err)
+static enum err_code look_ahead(struct ctl *ctl, const struct pair_setup *setup, struct err *err)
 {
-    const struct apply apply = {.home = &leave->setup.home,
-                                .supervisor = pair_setup_supervisor(ctl)};
+    const struct apply apply = {.home = &setup->home, .supervisor = pair_setup_supervisor(ctl)};
     enum err_code rc = apply_may_remove(&apply, err);
 
     if (rc == ERR_NOT_FOUND) {
@@ -106,34 +57,50 @@ static enum err_code look_ahead(struct ctl *ctl, struct leave *leave, struct err
                : rc;
 }
 
-static enum err_code remove_all(struct leave *leave, struct err *err)
+/* What is to be done: what was begun, or all of it. */
+static enum err_code
+plan_leave(struct ctl *ctl, const struct pair_setup *setup, struct leave *leave, struct err *err)
 {
-    enum err_code rc = apply_remove(&leave->setup.home, err);
+    struct aside_place place;
+    enum err_code rc;
 
-    return rc == ERR_OK ? home_remove(&leave->setup.home, err) : rc;
+    if (leave_is_begun(&setup->home)) {
+        return leave_load(&setup->home, leave, err);
+    }
+    rc = look_ahead(ctl, setup, err);
+    rc = rc == ERR_OK ? aside_find(&setup->home, pair_setup_supervisor(ctl), &place, err) : rc;
+    return rc == ERR_OK ? leave_begin(&setup->home, &place, pair_setup_now_s(),
+                                      options_has(&ctl->options, OPTION_FORCE), leave, err)
+                        : rc;
 }
 
-/* With the pair's configurations gone: a single host. */
-static enum err_code go_on_alone(struct ctl *ctl, struct leave *leave, struct err *err)
+static enum err_code leave_here(struct ctl *ctl, struct pair_setup *setup, struct err *err)
 {
-    enum err_code rc = ERR_OK;
+    struct leave leave;
+    char kept[ENROL_PATH_SIZE] = "";
+    AUTO_CLOSE int lock = -1;
+    enum err_code rc = leave_lock(&setup->home, &lock, err);
 
-    if (leave->backup[0] != '\0') {
-        rc = aside_restore(&leave->place, leave->backup, err);
-        rc = rc == ERR_OK ? rc
-                          : err_wrap(err, rc, "left, but its store was not made: the backup is %s",
-                                     leave->backup);
+    rc = rc == ERR_OK ? plan_leave(ctl, setup, &leave, err) : rc;
+    rc = rc == ERR_OK ? leave_run(&setup->home, &leave, kept, err) : rc;
+    if (rc == ERR_OK && kept[0] != '\0') {
+        pair_setup_say(ctl, "aside", "the store of the pair is kept in %s", kept);
     }
-    if (leave->kept[0] != '\0') {
-        pair_setup_say(ctl, "aside", "the store of the pair is kept in %s", leave->kept);
-    }
-    return rc == ERR_OK ? apply_start(&leave->setup.home, NULL, err) : rc;
+    return rc;
+}
+
+/* Files alone: there is no service, and no store to be made. */
+static enum err_code leave_files(struct ctl *ctl, const struct pair_setup *setup, struct err *err)
+{
+    enum err_code rc = home_has_plan(&setup->home) ? look_ahead(ctl, setup, err) : ERR_OK;
+
+    rc = rc == ERR_OK ? apply_remove(&setup->home, err) : rc;
+    return rc == ERR_OK ? home_remove(&setup->home, err) : rc;
 }
 
 /* What a plan that cannot be read has is nothing to warn of. */
-static bool has_fence(struct leave *leave)
+static bool has_fence(struct pair_setup *setup)
 {
-    struct pair_setup *setup = &leave->setup;
     struct err ignored = ERR_INIT;
 
     return home_load_plan(&setup->home, &setup->plan, &setup->host, setup->interface, &ignored) ==
@@ -143,27 +110,27 @@ static bool has_fence(struct leave *leave)
 
 int cmd_pair_leave(struct ctl *ctl)
 {
-    struct leave leave = {.backup = "", .kept = ""};
+    struct pair_setup setup;
     struct err err = ERR_INIT;
     enum err_code rc = ERR_OK;
-    bool stores;
     bool fence;
-    int code = pair_setup_open(ctl, &leave.setup);
+    int code = pair_setup_find(ctl, &setup);
 
     if (code != CTL_OK) {
         return code;
     }
-    fence = has_fence(&leave);
+    fence = has_fence(&setup);
     if (!confirmed(ctl, fence)) {
         return ctl_usage(ctl, "not confirmed: nothing was done; without a terminal: --confirm "
                               "\"" LEAVE_WORDS "\"");
     }
-    /* Repeated after a cut, what is left to do is left to do. */
-    stores = pair_setup_is_live(&leave.setup) && home_has_plan(&leave.setup.home);
-    rc = home_has_plan(&leave.setup.home) ? look_ahead(ctl, &leave, &err) : rc;
-    rc = rc == ERR_OK && stores ? take_store(ctl, &leave, &err) : rc;
-    rc = rc == ERR_OK ? remove_all(&leave, &err) : rc;
-    rc = rc == ERR_OK && stores ? go_on_alone(ctl, &leave, &err) : rc;
+    if (pair_setup_is_live(&setup) && (home_has_plan(&setup.home) || leave_is_begun(&setup.home))) {
+        rc = leave_here(ctl, &setup, &err);
+    } else {
+        rc = leave_files(ctl, &setup, &err);
+    }
+    /* Also of one that was cut just before its end. */
+    rc = rc == ERR_OK && pair_setup_is_live(&setup) ? leave_start(&setup.home, &err) : rc;
     if (rc != ERR_OK) {
         return ctl_fail_err(ctl, &err);
     }

@@ -195,13 +195,14 @@ static const struct command table[] = {
     {{"pair", "leave"},
      "",
      "take this host out of its pair",
-     "It goes on as a single host, with everything that was answered: out of a backup that it\n"
-     "makes first. The store of the pair and the backup are kept beside data_dir; certificates,\n"
-     "keys, fence devices and configurations of the pair are removed. Refused, with nothing done,\n"
-     "while a file of yours in supervisor.conf.d wants a pair. --force: without a store, where\n"
-     "approvald does not run any more. With arbiter fence look at the other host afterwards: when\n"
-     "its status says that it waits for this one, approvalctl peer-off there, or it has this one\n"
-     "switched off after two minutes.\n"
+     "It goes on as a single host, with everything that was answered. The service is stopped,\n"
+     "and a store of its own made of what it has. The store of the pair and a backup of it are\n"
+     "kept beside data_dir; certificates, keys, fence devices and configurations of the pair are\n"
+     "removed. When it was cut, repeat it: the service does not start before. Refused, with\n"
+     "nothing done, while a file of yours in supervisor.conf.d wants a pair. --force: with an\n"
+     "empty store, where no store can be made of the pair's. With arbiter fence look at the\n"
+     "other host afterwards: when its status says that it waits for this one, approvalctl\n"
+     "peer-off there, or it has this one switched off after two minutes.\n"
      "\n"
      "  approvalctl pair leave\n",
      TAKES(SETUP, OPTION_CONFIRM, OPTION_FORCE),

@@ -6,6 +6,7 @@
 #include "approvald/ctl/ctl.h"
 #include "approvald/enrol/apply.h"
 #include "approvald/enrol/device_home.h"
+#include "approvald/enrol/leave.h"
 #include "approvald/enrol/serve.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -36,6 +37,19 @@ bool pair_setup_is_live(const struct pair_setup *setup)
 }
 
 int pair_setup_open(struct ctl *ctl, struct pair_setup *setup)
+{
+    struct err err = ERR_INIT;
+    int code = pair_setup_find(ctl, setup);
+
+    if (code == CTL_OK && leave_is_begun(&setup->home)) {
+        (void)err_set(&err, ERR_CONFLICT,
+                      "this host is on its way out of a pair: approvalctl pair leave, again");
+        return ctl_fail(ctl, CTL_REFUSED, &err);
+    }
+    return code;
+}
+
+int pair_setup_find(struct ctl *ctl, struct pair_setup *setup)
 {
     const char *root = options_text(&ctl->options, OPTION_ROOT);
     struct err err = ERR_INIT;

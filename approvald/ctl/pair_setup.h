@@ -21,6 +21,8 @@ uint64_t pair_setup_now_s(void);
 /* This host now, as its certificates name it; borrowed from setup. */
 struct home_self pair_setup_self(const struct pair_setup *setup);
 /* The folder of --root or of this host; refuses who is not root, for whom nothing would work. */
+int pair_setup_find(struct ctl *ctl, struct pair_setup *setup);
+/* The same; refused while this host is leaving a pair. */
 int pair_setup_open(struct ctl *ctl, struct pair_setup *setup);
 /* And what it says of the pair. */
 int pair_setup_load(struct ctl *ctl, struct pair_setup *setup);

@@ -240,33 +240,47 @@ static bool is_live(const struct home *home)
     return home->root[0] == '\0' && run_has_systemd();
 }
 
-static enum err_code remove_ours(
-    const struct home *home, const char *path, const char *mark, bool *ret_removed, struct err *err)
+static enum err_code is_ours(
+    const struct home *home, const char *path, const char *mark, bool *ret_ours, struct err *err)
 {
     struct piece piece;
     enum err_code rc = piece_init(&piece, home, path, mark, err);
 
-    *ret_removed = rc == ERR_OK && piece.before != NULL;
-    if (*ret_removed) {
-        rc = files_remove(piece.path, err);
-    } else if (rc == ERR_EXISTS) {
-        rc = ERR_OK; /* somebody else's: it stays */
-    }
+    *ret_ours = rc == ERR_OK && piece.before != NULL;
     piece_done(&piece);
-    return rc;
+    return rc == ERR_EXISTS ? ERR_OK : rc; /* somebody else's: it stays */
+}
+
+static enum err_code
+remove_ours(const struct home *home, const char *path, const char *mark, struct err *err)
+{
+    char full[ENROL_PATH_SIZE];
+    bool ours = false;
+    enum err_code rc = is_ours(home, path, mark, &ours, err);
+
+    rc = rc == ERR_OK ? home_path(home, path, full, err) : rc;
+    return rc == ERR_OK && ours ? files_remove(full, err) : rc;
+}
+
+/* Whoever is cut in between finds the file, and stops it then. */
+static enum err_code remove_keepalived(const struct home *home, struct err *err)
+{
+    bool ours = false;
+    enum err_code rc = is_ours(home, KEEPALIVED_CONF, KEEPALIVED_MARK, &ours, err);
+
+    if (rc == ERR_OK && ours && is_live(home)) {
+        rc = run_systemctl("disable", "--now", KEEPALIVED_UNIT, err);
+    }
+    return rc == ERR_OK ? remove_ours(home, KEEPALIVED_CONF, KEEPALIVED_MARK, err) : rc;
 }
 
 enum err_code apply_remove(const struct home *home, struct err *err)
 {
     char path[ENROL_PATH_SIZE];
-    bool removed = false;
-    enum err_code rc = remove_ours(home, SUPERVISOR_PIECE, TEXTS_MARK, &removed, err);
+    enum err_code rc = remove_ours(home, SUPERVISOR_PIECE, TEXTS_MARK, err);
 
-    rc = rc == ERR_OK ? remove_ours(home, SERVICE_PIECE, TEXTS_MARK, &removed, err) : rc;
-    rc = rc == ERR_OK ? remove_ours(home, KEEPALIVED_CONF, KEEPALIVED_MARK, &removed, err) : rc;
-    if (rc == ERR_OK && removed && is_live(home)) {
-        rc = run_systemctl("disable", "--now", KEEPALIVED_UNIT, err);
-    }
+    rc = rc == ERR_OK ? remove_ours(home, SERVICE_PIECE, TEXTS_MARK, err) : rc;
+    rc = rc == ERR_OK ? remove_keepalived(home, err) : rc;
     home_file(home, "keepalived.conf", path);
     return rc == ERR_OK ? files_remove(path, err) : rc;
 }

@@ -5,13 +5,12 @@
  * at the next start of the host. */
 #include "approvald/enrol/aside.h"
 
+#include "approvald/enrol/files.h"
 #include "approvald/enrol/run.h"
 #include "base/buf.h"
-#include "base/mem.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -90,17 +89,6 @@ static bool is_empty(const char *folder)
     return count <= 2;   /* itself and its parent */
 }
 
-static enum err_code sync_above(const char *path, struct err *err)
-{
-    char above[ENROL_PATH_SIZE];
-    AUTO_CLOSE int fd = -1;
-
-    (void)snprintf(above, sizeof above, "%s", path); /* as long as path */
-    *strrchr(above, '/') = '\0';
-    fd = open(above[0] == '\0' ? "/" : above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return fd >= 0 && fsync(fd) == 0 ? ERR_OK : err_set_errno(err, ERR_IO, errno, "%s", above);
-}
-
 static enum err_code rename_folder(const char *data, const char *kept, struct err *err)
 {
     struct stat info;
@@ -116,7 +104,7 @@ static enum err_code rename_folder(const char *data, const char *kept, struct er
     if (mkdir(data, 0700) != 0 || chown(data, info.st_uid, info.st_gid) != 0) {
         return err_set_errno(err, ERR_IO, errno, "%s", data);
     }
-    return sync_above(data, err);
+    return files_sync_above(data, err);
 }
 
 static enum err_code find_service(const struct home *home,
@@ -188,30 +176,4 @@ enum err_code aside_store(const struct home *home,
         rc = run_systemctl("stop", NULL, "approvald-supervisor.service", err);
     }
     return rc == ERR_OK ? rename_folder(place->data, ret_kept, err) : rc;
-}
-
-enum err_code aside_restore(const struct aside_place *place, const char *backup, struct err *err)
-{
-    AUTO_BUF struct buf *output = NULL;
-    char user[32];
-    char group[32];
-    const char *const argv[] = {"setpriv",  "--reuid",        user,        "--regid",
-                                group,      "--clear-groups", "--",        place->program,
-                                "--config", place->config,    "--restore", backup,
-                                NULL};
-    int code = 0;
-    enum err_code rc = buf_new(DUMP_SIZE_MAX, &output, err);
-
-    (void)snprintf(user, sizeof user, "%u", place->user); /* fits */
-    (void)snprintf(group, sizeof group, "%u", place->group);
-    if (rc == ERR_OK && chown(backup, place->user, place->group) != 0) {
-        rc = err_set_errno(err, ERR_IO, errno, "%s", backup);
-    }
-    if (rc == ERR_OK) { /* root needs no other user */
-        rc = run_program(place->user == 0 ? argv + 7 : argv, output, true, &code, err);
-    }
-    if (rc == ERR_OK && code != 0) {
-        rc = err_set(err, ERR_IO, "restore: %.*s", SPAN_ARGS(buf_span(output)));
-    }
-    return rc;
 }

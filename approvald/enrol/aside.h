@@ -33,8 +33,4 @@ enum err_code aside_store(const struct home *home,
                           char ret_kept[ENROL_PATH_SIZE],
                           struct err *err) WARN_UNUSED;
 
-/* Makes a store out of a backup, as the user whose directory it is, to whom the backup is given. */
-enum err_code
-aside_restore(const struct aside_place *place, const char *backup, struct err *err) WARN_UNUSED;
-
 #endif

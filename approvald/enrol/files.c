@@ -85,7 +85,7 @@ static enum err_code write_all(int fd, struct span content, struct err *err)
     return ERR_OK;
 }
 
-static enum err_code sync_folder_of(const char *path, struct err *err)
+enum err_code files_sync_above(const char *path, struct err *err)
 {
     char folder[ENROL_PATH_SIZE];
     const char *slash = strrchr(path, '/');
@@ -139,7 +139,7 @@ enum err_code files_write(
         (void)unlink(part); /* the error is told */
         return err_wrap(err, rc, "%s", path);
     }
-    return sync_folder_of(path, err);
+    return files_sync_above(path, err);
 }
 
 enum err_code files_remove(const char *path, struct err *err)
@@ -148,7 +148,7 @@ enum err_code files_remove(const char *path, struct err *err)
         return errno == ENOENT || errno == ENOTDIR ? ERR_OK
                                                    : err_set_errno(err, ERR_IO, errno, "%s", path);
     }
-    return sync_folder_of(path, err);
+    return files_sync_above(path, err);
 }
 
 static enum err_code make_above(const char *path, struct err *err)
@@ -184,5 +184,5 @@ enum err_code files_folder(const char *path, unsigned int mode, uint32_t group, 
         fchmod(fd, mode) != 0) {
         return err_set_errno(err, ERR_DENIED, errno, "%s", path);
     }
-    return sync_folder_of(path, err);
+    return files_sync_above(path, err);
 }

@@ -344,15 +344,16 @@ enum err_code home_remove(const struct home *home, struct err *err)
         "arbiter.crt", "service.key",   "service.crt", "enrol.key",   "enrol.crt",
         "offer-host",  "offer-arbiter", "join.key",    "link-ca.key", "arbiter-ca.key",
         "link-ca.crt", "arbiter-ca.crt"};
+    char path[ENROL_PATH_SIZE];
     enum err_code rc = ERR_OK;
 
     for (size_t i = 0; rc == ERR_OK && i < sizeof names / sizeof names[0]; i++) {
-        char path[ENROL_PATH_SIZE];
-
         home_file(home, names[i], path);
         rc = files_remove(path, err);
     }
     rc = rc == ERR_OK ? device_home_remove(home, err) : rc;
+    home_file(home, "leaving", path); /* the last one: see leave.h */
+    rc = rc == ERR_OK ? files_remove(path, err) : rc;
     if (rc == ERR_OK) {
         (void)rmdir(home->folder); /* it may have something of the admin's */
     }

@@ -13,6 +13,7 @@
  *   offer-host, offer-arbiter        the tokens that were given out
  *   join.key                         of a join under way
  *   fence-own                        with fence devices: this host's own (device_home.h)
+ *   leaving                          a leave under way: leave.h
  *
  * Both hosts have the authorities' keys: either may be lost, and the other one renews by itself and
  * takes a replacement in. Root on one host gains nothing by it that it has not (architecture.md).

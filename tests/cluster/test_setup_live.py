@@ -60,10 +60,13 @@ case "$1" in
 enable) ;;
 stop | disable) stop "$unit" ;;
 try-reload-or-restart) kill -HUP "$(cat "/run/$unit.pid")" ;;
-restart)
+start | restart)
+    [ "$1" = restart ] || [ ! -f "/run/$unit.pid" ] || exit 0
     stop "$unit"
     case "$unit" in
-    approvald-supervisor) start "$unit" PREFIX/sbin/approvald-supervisor ;;
+    approvald-supervisor)
+        [ ! -e ETC/approvald/pair/leaving ] || exit 1
+        start "$unit" PREFIX/sbin/approvald-supervisor ;;
     approvald-pair) start "$unit" PREFIX/bin/approvalctl pair serve ;;
     keepalived) start "$unit" keepalived -n -l -f /etc/keepalived/keepalived.conf -p /run/k.pid -r /run/v.pid ;;
     approvald-arbiter) start "$unit" etcd --config-file ETC/approvald-arbiter/etcd.yml ;;
@@ -147,7 +150,7 @@ class Machine:
 
 
 @unittest.skipIf(missing() or shutil.which("nsenter") is None, str(missing() or "no nsenter"))
-class Live(unittest.TestCase):
+class LiveCase(unittest.TestCase):
     """A, B and the arbiter."""
 
     def setUp(self):
@@ -175,17 +178,29 @@ class Live(unittest.TestCase):
     def tokens(self, text):
         return re.findall(TOKEN, text, re.M)
 
-    def test_two_commands_and_a_line_make_a_pair_that_is_green(self):
-        self.installed()
-        began = time.monotonic()
+    def listens(self):
+        with self.net["B"].socket(timeout=1) as sock:
+            return sock.connect_ex((ADDRESSES["A"], 8472)) == 0
+
+    def paired(self):
+        """The commands of docs/pair.md."""
         said = self.a.run("approvalctl", "pair", "init", "--peer", ADDRESSES["B"], "--vip",
                           f"{VIP}/24", "--arbiter", ADDRESSES["arbiter"]).stdout
         arbiter, host = self.tokens(said)
-        self.wait(lambda: self.listens(), "A listens")
+        self.wait(self.listens, "A listens")
         self.arbiter.run("approvald-arbiter", "join", stdin=arbiter + "\n")
         self.b.run("approvalctl", "pair", "join", stdin=host + "\n")
-        self.wait(lambda: self.a.is_green() and self.a.is_paired(), "A is green")
-        self.wait(lambda: self.b.is_green() and self.b.is_paired(), "B is green")
+        for machine in (self.a, self.b):
+            self.wait(lambda m=machine: m.is_green() and m.is_paired(), f"{machine.name} is green")
+
+
+class Live(LiveCase):
+    """The life of a pair."""
+
+    def test_two_commands_and_a_line_make_a_pair_that_is_green(self):
+        self.installed()
+        began = time.monotonic()
+        self.paired()
         self.assertLess(time.monotonic() - began, 60)
         self.keys_are_closed()
         self.rotate()
@@ -208,7 +223,7 @@ class Live(unittest.TestCase):
                   "A has taken over")
         self.b.run("approvalctl", "pair", "leave", "--confirm", "leave the pair")  # nothing is left
         host = self.tokens(self.a.run("approvalctl", "pair", "token", "host").stdout)[0]
-        self.wait(lambda: self.listens(), "A listens")
+        self.wait(self.listens, "A listens")
         self.b.run("approvalctl", "pair", "join", stdin=host + "\n")  # and it may come back
         self.wait(lambda: self.a.is_green() and self.a.is_paired(), "A is green again")
 
@@ -222,17 +237,13 @@ class Live(unittest.TestCase):
         self.assertIn("not installed", self.a.run(*words, check=False).stderr)
         self.a.run("umount", "/usr/sbin/keepalived")
         token = self.tokens(self.a.run(*words).stdout)[0]
-        self.wait(lambda: self.listens(), "A listens")
+        self.wait(self.listens, "A listens")
         said = self.b.run("approvalctl", "pair", "join", stdin=token + "\n", check=False)
         self.assertIn("not installed", said.stderr)
         self.b.run("approvalctl", "policy", "list")  # B goes on as it was
         self.b.run("umount", "/usr/sbin/keepalived")
         self.b.run("approvalctl", "pair", "join", stdin=token + "\n")  # the same token
         self.wait(lambda: self.a.is_green() and self.a.is_paired(), "A is green")
-
-    def listens(self):
-        with self.net["B"].socket(timeout=1) as sock:
-            return sock.connect_ex((ADDRESSES["A"], 8472)) == 0
 
     def keys_are_closed(self):
         folder = f"{ETC}/approvald/pair"
@@ -243,7 +254,7 @@ class Live(unittest.TestCase):
 
     def rotate(self):
         host, arbiter = self.tokens(self.a.run("approvalctl", "pair", "rotate").stdout)
-        self.wait(lambda: self.listens(), "A listens")
+        self.wait(self.listens, "A listens")
         self.b.run("approvalctl", "pair", "join", stdin=host + "\n")
         self.arbiter.run("approvald-arbiter", "join", stdin=arbiter + "\n")
         self.wait(lambda: "rotated" in self.a.logs(), "A has rotated")
