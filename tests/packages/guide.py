@@ -56,7 +56,8 @@ class Guide:
         """purged after all that, only what the administrator made is left"""
         host = self.host
         host.run("rm", "-rf", "/var/lib/approvald.old", "/etc/approvald/approvald.conf.d",
-                 "/var/backups/approvald", "/etc/systemd/system/approvald-backup.service.d", TOKENS)
+                 "/var/backups/approvald/approvald-mine.backup",
+                 "/etc/systemd/system/approvald-backup.service.d", TOKENS)
         host.apt("purge", "--autoremove", "approvald")
         failed = host.run("systemctl", "--failed", "--no-legend", "--plain")
         assert not failed.strip(), failed

@@ -22,8 +22,9 @@ LEFT = {
     "/etc/shadow": "its lack of a password",
     "/etc/gshadow": "its group's",
 }
-# apt's and dpkg's own books, caches and logs.
-BOOKS = re.compile(r"/(var/(cache|lib/(apt|dpkg|systemd)|log)|tmp|var/tmp|root|srv)(/|$)"
+# apt's and dpkg's own books, caches and logs; systemd's, but for what it keeps of our units.
+BOOKS = re.compile(r"/(var/(cache|lib/(apt|dpkg)|log)|tmp|var/tmp|root|srv)(/|$)"
+                   r"|/var/lib/systemd(?!/.*approvald)(/|$)"
                    r"|/etc/(passwd|group|shadow|gshadow|subuid|subgid)-$|/etc/ld\.so\.cache$"
                    r"|/etc/\.pwd\.lock$")
 DIGESTS = "find /etc -xdev -type f -exec sha256sum {} +"
@@ -172,12 +173,29 @@ class Single:
         green(self.host)
         assert state(self.host, self.address, self.request) == "approved"
 
+    def leaves_traces(self):
+        """What a host has in use when it is purged: a backup, timers that have run, a waiting token."""
+        host = self.host
+        host.run("systemctl", "enable", "--now", "approvald-backup.timer", "approvald-fence.socket")
+        host.run("systemctl", "start", "approvald-backup.service", "approvald-pair-renew.service")
+        host.run("sh", "-c", "touch /var/lib/systemd/timers/stamp-approvald-backup.timer "
+                 "/var/lib/systemd/timers/stamp-approvald-pair-renew.timer")
+        host.run("approvalctl", "pair", "init", "--peer", ADDRESSES["B"], "--address", ADDRESSES["A"],
+                 "--vip", "none", "--arbiter", "manual")
+        host.run("systemctl", "is-active", "approvald-pair.service")
+
     def purges(self):
-        """purged, it leaves nothing but the system user"""
+        """purged while everything of it is in use, it leaves nothing but the system user"""
         host = self.host
         host.run("rm", "/etc/approvald/approvald.conf.d/listen.conf")  # ours, not the package's
         host.run("rmdir", "/etc/approvald/approvald.conf.d")
+        self.leaves_traces()
         host.apt("purge", "--autoremove", "approvald")
+        units = host.run("systemctl", "list-units", "--no-legend", "--plain", "approvald*").strip()
+        assert not units, units
+        running = [pid for name in ("approvald", "approvald-supervisor", "approvalctl")
+                   for pid in self.pids(name)]
+        assert not running, running
         after = files(host)
         more = sorted(set(after) - set(self.before))
         less = sorted(set(self.before) - set(after))
