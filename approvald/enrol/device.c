@@ -142,7 +142,9 @@ enum err_code device_add(struct device *device, struct span text, bool replace, 
     option = option == NULL ? &device->options[device->count++] : option;
     memset(option, 0, sizeof *option);
     memcpy(option->key, key, strlen(key));
-    memcpy(option->value, value.data, value.size);
+    if (value.size > 0) {
+        memcpy(option->value, value.data, value.size);
+    }
     return ERR_OK;
 }
 

@@ -21,16 +21,16 @@
 #define CODE_ON  0
 #define CODE_OFF 2
 
-static int reach(const char *path)
+static int reach(const char *socket_path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd;
 
-    if (strlen(path) >= sizeof address.sun_path) {
+    if (strlen(socket_path) >= sizeof address.sun_path) {
         errno = ENAMETOOLONG;
         return -1;
     }
-    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", path); /* fits */
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", socket_path); /* fits */
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
         int failure = errno;
@@ -94,20 +94,21 @@ static enum err_code judge(const char *line, enum device_says *ret_says, struct 
     return ERR_OK;
 }
 
-enum err_code device_ask(const char *path,
+enum err_code device_ask(const char *socket_path,
                          const char *name,
                          uint32_t limit_ms,
                          enum device_says *ret_says,
                          struct err *err)
 {
     uint64_t until_ms = clock_boot_ms(clock_host()) + limit_ms;
-    AUTO_CLOSE int fd = reach(path);
+    AUTO_CLOSE int fd = reach(socket_path);
     char line[ANSWER_SIZE] = "";
     int size = snprintf(line, sizeof line, "status %s\n", name);
     enum err_code rc;
 
     if (fd < 0) {
-        return err_set_errno(err, ERR_NOT_FOUND, errno, "the fence helper's socket %s", path);
+        return err_set_errno(err, ERR_NOT_FOUND, errno, "the fence helper's socket %s",
+                             socket_path);
     }
     if (size < 0 || (size_t)size >= sizeof line) {
         return err_set(err, ERR_INVALID, "too long a name of a device");

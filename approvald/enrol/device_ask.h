@@ -15,9 +15,10 @@
 
 enum device_says { DEVICE_ON, DEVICE_OFF };
 
-/* socket: the helper's; name: of the device's file. ERR_NOT_FOUND: no helper there; ERR_TIMEOUT,
- * ERR_UNAVAILABLE: the device does not say, with the agent's last words; ERR_PROTOCOL. */
-enum err_code device_ask(const char *socket,
+/* socket_path: the helper's; name: of the device's file. ERR_NOT_FOUND: no helper there;
+ * ERR_TIMEOUT, ERR_UNAVAILABLE: the device does not say, with the agent's last words; ERR_PROTOCOL.
+ */
+enum err_code device_ask(const char *socket_path,
                          const char *name,
                          uint32_t limit_ms,
                          enum device_says *ret_says,
