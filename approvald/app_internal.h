@@ -27,6 +27,7 @@ struct api_options;
 struct app_backup;
 struct cardsweep;
 struct people;
+struct confirm;
 struct directory;
 struct event;
 struct event_base;
@@ -113,6 +114,7 @@ struct app {
     struct fetch *slack_fetch; /* NULL without Slack too, as the next four */
     struct webapi *webapi;
     struct directory *directory;
+    struct confirm *confirm;
     struct home *home;
     struct slack_inbound *inbound;
     struct socketmode *socketmode; /* NULL: deliveries come over HTTP alone */
@@ -215,6 +217,14 @@ enum err_code app_slack_check(struct app *app, struct config *config, struct err
 enum err_code
 app_slack_apply(struct app *app, const struct config *config, struct err *err) WARN_UNUSED;
 void app_facts(void *arg, struct span user, struct facts *ret_facts);
+/* What Slack has said since then, asked for a claim; what service_set_confirm wants. */
+void app_certain(void *arg, struct span user, uint64_t since_ms, struct facts *ret_facts);
+struct service_question;
+enum err_code app_confirm(void *arg,
+                          const struct service_question *question,
+                          void (*done)(void *done_arg),
+                          void *done_arg,
+                          struct err *err) WARN_UNUSED;
 enum err_code app_learn(void *arg,
                         struct span user,
                         const struct span *names,

@@ -7,6 +7,7 @@
 #include "approvald/app_internal.h"
 #include "approvald/http/api.h"
 #include "approvald/http/server.h"
+#include "approvald/service/confirm.h"
 #include "approvald/service/service.h"
 #include "approvald/webhook/webhook.h"
 #include "base/assert.h"
@@ -27,6 +28,7 @@ static enum err_code open_service(struct app *app, struct err *err)
     rc = service_new(&service, &app->service, err);
     if (rc == ERR_OK) {
         service_set_facts(app->service, app_facts, app);
+        service_set_confirm(app->service, app_confirm, app_certain, app);
     }
     return rc;
 }

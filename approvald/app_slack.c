@@ -5,8 +5,10 @@
 #include "approvald/core/email.h"
 #include "approvald/core/policy.h"
 #include "approvald/http/server.h"
+#include "approvald/service/confirm.h"
 #include "approvald/service/service.h"
 #include "approvald/slack/cardsweep.h"
+#include "approvald/slack/confirm.h"
 #include "approvald/slack/directory.h"
 #include "approvald/slack/home.h"
 #include "approvald/slack/inbound.h"
@@ -142,6 +144,9 @@ static enum err_code new_inbound(struct app *app, struct err *err)
         .base = app->base, .service = app->service, .webapi = app->webapi, .metrics = app->metrics};
     enum err_code rc = directory_new(&directory, &app->directory, err);
 
+    if (rc == ERR_OK) {
+        rc = confirm_new(app->base, app->directory, &app->confirm, err);
+    }
     if (rc == ERR_OK) {
         home.directory = app->directory;
         rc = home_new(&home, &app->home, err);
@@ -374,6 +379,8 @@ void app_slack_free(struct app *app)
     app->inbound = NULL;
     home_free(app->home);
     app->home = NULL;
+    confirm_free(app->confirm);
+    app->confirm = NULL;
     directory_free(app->directory);
     app->directory = NULL;
     fetch_free(app->slack_fetch);
@@ -444,6 +451,31 @@ void app_facts(void *arg, struct span user, struct facts *ret_facts)
          * token to him. Groups stay unknown. */
         *ret_facts = (struct facts){.user_known = true};
     }
+}
+
+void app_certain(void *arg, struct span user, uint64_t since_ms, struct facts *ret_facts)
+{
+    struct app *app = arg;
+
+    if (app->directory != NULL) {
+        directory_facts_since(app->directory, user, since_ms, ret_facts);
+    } else {
+        app_facts(app, user, ret_facts);
+    }
+}
+
+enum err_code app_confirm(void *arg,
+                          const struct service_question *question,
+                          void (*done)(void *done_arg),
+                          void *done_arg,
+                          struct err *err)
+{
+    struct app *app = arg;
+
+    if (app->confirm == NULL) {
+        return err_set(err, ERR_UNAVAILABLE, "approvald is not set up for Slack");
+    }
+    return confirm_ask(app->confirm, question, done, done_arg, err);
 }
 
 /* NOLINTNEXTLINE(readability-function-size): done, its argument and err are three of them */

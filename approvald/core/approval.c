@@ -329,7 +329,13 @@ static enum refusal check_again(const struct request *request,
         return REFUSAL_POLICY_CHANGED;
     }
     *ret_need_facts = !check->judged;
-    return check->judged && check->gone ? REFUSAL_APPROVER_GONE : REFUSAL_NONE;
+    if (check->judged && check->gone) {
+        return REFUSAL_APPROVER_GONE;
+    }
+    /* An emergency is no time to wait for Slack: who broke the glass is named in both versions. */
+    return check->judged && check->unknown && strict && request->glass.at_ms == 0
+               ? REFUSAL_APPROVER_UNKNOWN
+               : REFUSAL_NONE;
 }
 
 static bool hold_equal(const struct request_hold *a, const struct request_hold *b)

@@ -14,6 +14,7 @@ struct claim_check {
     const struct policy *head; /* the policy as it is now; NULL: there is none */
     bool judged;               /* its approvers were looked at under that version of the policy */
     bool gone;                 /* one of them certainly may not approve any more */
+    bool unknown;              /* or it is not certain that they all may */
 };
 
 /* Presses on the request that were accepted and wait in the inbox until it is known who pressed:

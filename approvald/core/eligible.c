@@ -226,13 +226,18 @@ bool eligible_still(const struct request *request,
                     const struct policy *policy,
                     const struct behalf *right,
                     const struct facts *facts,
+                    bool certain,
                     uint32_t *ret_needs)
 {
     uint32_t unknown;
     uint32_t now = needs_of_decider(request, policy, right->user, facts, &unknown);
 
+    if (certain) {
+        unknown = 0;
+    }
     *ret_needs = right->needs & (now | unknown);
     return check_person(facts) == REFUSAL_NONE && (now != 0 || unknown != 0) &&
+           (!certain || facts->user_known) &&
            (policy->self_approval || !request_is_of(request, right->user));
 }
 

@@ -34,13 +34,14 @@ uint32_t eligible_behalfs(const struct policy *policy,
                           struct behalf ret_behalfs[CORE_STAND_IN_COUNT_MAX]);
 /* May the right by which this request was approved (somebody's own, or that of one who was stood in
  * for) still be used under that version of the policy, as far as is known of its owner? False only
- * when it is certain that it may not. *ret_needs: those of the needs that it could fill then which
- * it may still fill; without needs 0. That a delegation has ended since does not matter: it held
- * when it was used. */
+ * when it is certain that it may not; with certain set, true only when it is certain that it may.
+ * *ret_needs: those of the needs that it could fill then which it may still fill; without needs 0.
+ * That a delegation has ended since does not matter: it held when it was used. */
 bool eligible_still(const struct request *request,
                     const struct policy *policy,
                     const struct behalf *right,
                     const struct facts *facts,
+                    bool certain,
                     uint32_t *ret_needs);
 /* It is known that this person decides nothing here: a guest, a bot, a stranger, a leaver. */
 bool eligible_is_gone(const struct facts *facts);

@@ -332,7 +332,9 @@ struct facts {
     X(REFUSAL_GLASS_REASON, "reason_missing",                                                      \
       "Breaking the glass needs a reason that others read.")                                       \
     X(REFUSAL_CLOSED, "outside_windows", "This is outside the time windows of the policy.")        \
-    X(REFUSAL_FROZEN, "frozen", "A change freeze holds.")
+    X(REFUSAL_FROZEN, "frozen", "A change freeze holds.")                                          \
+    X(REFUSAL_APPROVER_UNKNOWN, "approver_unknown",                                                \
+      "Slack does not say whether those who approved this still may; claim it again later.")
 
 enum refusal {
 #define REFUSAL_ENUM(code, word, sentence) code,

@@ -23,6 +23,8 @@
 
 /* Seconds after which a caller may try again: a full queue drains within one. */
 #define RETRY_S 1
+/* Slack did not answer a claim: it is not asked again for so long. */
+#define CLAIM_RETRY_S 5
 
 enum err_code api_new(const struct api_options *options, struct api **ret_api, struct err *err)
 {
@@ -105,7 +107,7 @@ static const uint16_t refusal_statuses[] = {
     [REFUSAL_STEP_UP] = 403,         [REFUSAL_CODE] = 403,
     [REFUSAL_NO_GLASS] = 403,        [REFUSAL_GLASS_OWN] = 403,
     [REFUSAL_GLASS_REASON] = 400,    [REFUSAL_CLOSED] = 409,
-    [REFUSAL_FROZEN] = 409,
+    [REFUSAL_FROZEN] = 409,          [REFUSAL_APPROVER_UNKNOWN] = 503,
 };
 
 static uint32_t code_status(enum err_code rc)
@@ -175,7 +177,7 @@ void call_fail(struct call *call, enum err_code rc, enum refusal refusal, const 
     }
     problem.detail = fail_detail(rc, problem.refusal == NULL ? REFUSAL_NONE : refusal, err);
     if (problem.status == 503 || problem.status == 429) {
-        problem.retry_after_s = RETRY_S;
+        problem.retry_after_s = refusal == REFUSAL_APPROVER_UNKNOWN ? CLAIM_RETRY_S : RETRY_S;
     }
     if (problem.status == 500 && err != NULL) {
         log_err(LOG_LEVEL_ERROR, "api", "call_failed", err);

@@ -220,6 +220,8 @@ enum err_code refusal_code(enum refusal refusal)
         return ERR_EXPIRED;
     case REFUSAL_TOO_MANY:
         return ERR_FULL;
+    case REFUSAL_APPROVER_UNKNOWN:
+        return ERR_UNAVAILABLE;
     }
     return ERR_DENIED;
 }

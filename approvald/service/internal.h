@@ -7,9 +7,11 @@
 #include "approvald/core/codec.h"
 #include "approvald/core/elapsed.h"
 #include "approvald/service/cards.h"
+#include "approvald/service/confirm.h"
 #include "approvald/service/glass.h"
 #include "approvald/service/job.h"
 #include "approvald/service/keys.h"
+#include "approvald/service/limits.h"
 #include "approvald/service/prune_clock.h"
 #include "approvald/service/service.h"
 
@@ -67,6 +69,25 @@ struct service_metrics {
     struct metric *glass_last;
 };
 
+/* A claim that waits until Slack has said whether who approved still may. */
+struct claim_wait {
+    struct service *service;
+    bool busy;
+    service_request_fn *done;
+    void *arg;
+    enum actor_kind kind;
+    enum via via;
+    char user[CORE_SLACK_ID_SIZE_MAX + 1];
+    char token[CORE_NAME_SIZE_MAX + 1];
+    struct request_id id;
+    bool bound;
+    bool keyed;
+    uint8_t bind_hash[32];
+    uint8_t claim_hash[32];
+    uint32_t try_count;
+    uint64_t since_ms;
+};
+
 struct listener {
     service_changed_fn *changed;
     void *arg;
@@ -90,6 +111,10 @@ struct service {
     struct buf *texts[SERVICE_TEXT_SLOT_COUNT]; /* owned: cleaned texts of the call in progress */
     service_facts_fn *facts;                    /* or NULL */
     void *facts_arg;
+    service_confirm_fn *confirm; /* or NULL */
+    service_certain_fn *certain; /* or NULL, with it */
+    void *confirm_arg;
+    struct claim_wait waits[SERVICE_CLAIM_WAIT_MAX];
     struct listener listeners[SERVICE_LISTENER_COUNT_MAX];
     size_t listener_count;
     service_doubted_fn *doubted; /* or NULL */

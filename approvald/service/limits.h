@@ -42,13 +42,17 @@
 #define SERVICE_HOME_POLICY_MAX      512 /* versions of policies looked at for one Home */
 #define SERVICE_TICK_COUNT_MAX       32  /* deadlines handled by one job: keeps presses quick */
 #define SERVICE_PRUNE_COUNT_MAX      256 /* rows looked at for pruning by one job */
-#define SERVICE_WAITING_COUNT        8 /* indexed presses looked at; the first one is there, usually */
-#define SERVICE_WAITING_LOOK_MS      5000 /* to look again, should nothing say that a press is gone */
-#define SERVICE_WORK_SIZE_MAX        ((size_t)128 * 1024) /* bytes after which a long job stops early */
-#define SERVICE_WORK_COUNT_MAX       512                  /* changes after which it does */
-#define SERVICE_AUDIT_WALK_MAX       1024                 /* entries of one request followed back */
-#define SERVICE_ANSWER_SIZE_MAX      ((size_t)4 * 1024 * 1024) /* bytes a job hands back */
-#define SERVICE_ROW_SIZE_MAX         ((size_t)128 * 1024)      /* bytes of one stored record */
+#define SERVICE_CLAIM_AGE_MS                                                                       \
+    1000 /* what Slack said so shortly before a claim need not be asked anew */
+#define SERVICE_CLAIM_WAIT_MAX    64 /* claims that wait for Slack; more than Slack answers in 5 s */
+#define SERVICE_QUESTION_USER_MAX (CORE_QUORUM_MAX * (1 + CORE_STAND_IN_COUNT_MAX)) /* all */
+#define SERVICE_WAITING_COUNT     8 /* indexed presses looked at; the first one is there, usually */
+#define SERVICE_WAITING_LOOK_MS   5000 /* to look again, should nothing say that a press is gone */
+#define SERVICE_WORK_SIZE_MAX     ((size_t)128 * 1024) /* bytes after which a long job stops early */
+#define SERVICE_WORK_COUNT_MAX    512                  /* changes after which it does */
+#define SERVICE_AUDIT_WALK_MAX    1024                 /* entries of one request followed back */
+#define SERVICE_ANSWER_SIZE_MAX   ((size_t)4 * 1024 * 1024) /* bytes a job hands back */
+#define SERVICE_ROW_SIZE_MAX      ((size_t)128 * 1024)      /* bytes of one stored record */
 
 /* Cards, for the reconciler. */
 #define SERVICE_CARD_REQUEST_COUNT_MAX 64 /* requests whose cards are listed at once, at most */

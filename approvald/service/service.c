@@ -146,6 +146,17 @@ void service_set_facts(struct service *service, service_facts_fn *facts, void *a
     service->facts_arg = arg;
 }
 
+void service_set_confirm(struct service *service,
+                         service_confirm_fn *confirm,
+                         service_certain_fn *certain,
+                         void *arg)
+{
+    ASSERT((confirm == NULL) == (certain == NULL));
+    service->confirm = confirm;
+    service->certain = certain;
+    service->confirm_arg = arg;
+}
+
 struct start {
     size_t left; /* answers not yet there */
     struct err err;

@@ -87,10 +87,15 @@ static int compare_members(const void *a, const void *b)
     return memcmp(a, b, sizeof(struct directory_member));
 }
 
-/* now_ms: what was fresh then counts. */
+/* Which of what is known counts. */
+struct wanted {
+    uint64_t fresh_ms; /* what was fresh then */
+    uint64_t since_ms; /* and not said before */
+};
+
 static void group_facts(const struct directory *directory,
                         struct span user,
-                        uint64_t now_ms,
+                        const struct wanted *ages,
                         struct facts *facts)
 {
     struct directory_member wanted = {.text = ""};
@@ -103,7 +108,7 @@ static void group_facts(const struct directory *directory,
         const struct directory_group_entry *group = &directory->groups[slot];
         struct span id = lru_key(directory->group_index, slot);
 
-        if (group->fresh_until_ms <= now_ms) {
+        if (group->fresh_until_ms <= ages->fresh_ms || group->known_ms < ages->since_ms) {
             continue;
         }
         facts->known[facts->known_count++] = id;
@@ -130,7 +135,7 @@ bool directory_group_size(const struct directory *directory, struct span group, 
 static void facts_of_then(const struct directory *directory,
                           struct span user,
                           struct span team,
-                          uint64_t now_ms,
+                          const struct wanted *ages,
                           struct facts *ret_facts)
 {
     uint32_t slot = lru_find(directory->user_index, user);
@@ -138,7 +143,8 @@ static void facts_of_then(const struct directory *directory,
     enum belonging belonging;
 
     memset(ret_facts, 0, sizeof *ret_facts);
-    if (slot != LRU_NONE && directory->users[slot].fresh_until_ms > now_ms) {
+    if (slot != LRU_NONE && directory->users[slot].fresh_until_ms > ages->fresh_ms &&
+        directory->users[slot].known_ms >= ages->since_ms) {
         entry = &directory->users[slot];
     }
     belonging = judge_team(directory, entry, team);
@@ -150,8 +156,9 @@ static void facts_of_then(const struct directory *directory,
         ret_facts->bot = entry->bot;
         ret_facts->deactivated = entry->deactivated;
     }
-    group_facts(directory, user, now_ms, ret_facts);
-    directory_email_facts(directory, entry, user, now_ms, ret_facts);
+    group_facts(directory, user, ages, ret_facts);
+    directory_email_facts(directory, entry, user, ages->since_ms > 0 ? UINT64_MAX : ages->fresh_ms,
+                          ret_facts);
 }
 
 void directory_facts(struct directory *directory,
@@ -159,7 +166,21 @@ void directory_facts(struct directory *directory,
                      struct span team,
                      struct facts *ret_facts)
 {
-    facts_of_then(directory, user, team, clock_boot_ms(directory->clock), ret_facts);
+    struct wanted ages = {.fresh_ms = clock_boot_ms(directory->clock)};
+
+    facts_of_then(directory, user, team, &ages, ret_facts);
+}
+
+/* His address is what his profile says now: whose it was lately is not asked. */
+void directory_facts_since(struct directory *directory,
+                           struct span user,
+                           uint64_t since_ms,
+                           struct facts *ret_facts)
+{
+    struct wanted ages = {.fresh_ms = clock_boot_ms(directory->clock), .since_ms = since_ms};
+
+    ASSERT(since_ms > 0);
+    facts_of_then(directory, user, SPAN_NONE, &ages, ret_facts);
 }
 
 void directory_facts_in_outage(struct directory *directory,
@@ -167,9 +188,10 @@ void directory_facts_in_outage(struct directory *directory,
                                struct facts *ret_facts)
 {
     uint64_t now_ms = clock_boot_ms(directory->clock);
-    uint64_t then_ms = now_ms > SLACK_OUTAGE_FACTS_MS ? now_ms - SLACK_OUTAGE_FACTS_MS : 0;
+    struct wanted ages = {.fresh_ms =
+                              now_ms > SLACK_OUTAGE_FACTS_MS ? now_ms - SLACK_OUTAGE_FACTS_MS : 0};
 
-    facts_of_then(directory, user, SPAN_NONE, then_ms, ret_facts);
+    facts_of_then(directory, user, SPAN_NONE, &ages, ret_facts);
     ret_facts->user_known = true;
 }
 

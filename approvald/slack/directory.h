@@ -103,12 +103,20 @@ void directory_facts_in_outage(struct directory *directory,
                                struct span user,
                                struct facts *ret_facts);
 
+/* What Slack has said of him and of groups since since_ms (boot), and nothing else. */
+void directory_facts_since(struct directory *directory,
+                           struct span user,
+                           uint64_t since_ms,
+                           struct facts *ret_facts);
+
 enum directory_kind { DIRECTORY_USER = 1, DIRECTORY_GROUP, DIRECTORY_CHANNEL, DIRECTORY_EMAIL };
 #define DIRECTORY_NEED_COUNT_MAX                                                                   \
     24 /* a user, those stood in for, a policy's groups, some addresses */
 struct directory_need {
     enum directory_kind kind;
     struct span id;
+    uint64_t since_ms; /* boot: of a person or group, what Slack has said before is not new enough;
+                          0: what is fresh is */
 };
 /* Something was fetched, or could not be; look again with directory_facts. Once, on the loop, never
  * from inside directory_fetch. */

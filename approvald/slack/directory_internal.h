@@ -29,6 +29,7 @@ struct directory_id {
 
 struct directory_user_entry {
     uint64_t fresh_until_ms; /* boot; 0: never known */
+    uint64_t known_ms;       /* boot: when Slack said it */
     uint64_t pause_until_ms; /* not asked for again before */
     bool missing;
     bool stranger;
@@ -57,6 +58,7 @@ struct directory_member {
 
 struct directory_group_entry {
     uint64_t fresh_until_ms;
+    uint64_t known_ms;   /* boot: when Slack said it; of a channel: its last page */
     uint64_t refresh_ms; /* when to fetch it again in the background */
     uint64_t pause_until_ms;
     struct directory_member *members; /* owned, in order; NULL when member_count is 0 */

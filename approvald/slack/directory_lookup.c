@@ -30,6 +30,7 @@ static bool key_is(const struct directory_key *key, enum directory_kind kind, st
 struct ages {
     uint64_t *fresh_until_ms;
     uint64_t *pause_until_ms;
+    const uint64_t *known_ms; /* NULL: nobody asks */
 };
 
 static struct directory_user_entry *user_entry(struct directory *directory, struct span id)
@@ -85,22 +86,25 @@ static struct ages ages_of(struct directory *directory, enum directory_kind kind
     switch (kind) {
     case DIRECTORY_USER:
         user = user_entry(directory, id);
-        return user == NULL ? (struct ages){NULL, NULL}
-                            : (struct ages){&user->fresh_until_ms, &user->pause_until_ms};
+        return user == NULL
+                   ? (struct ages){NULL, NULL, NULL}
+                   : (struct ages){&user->fresh_until_ms, &user->pause_until_ms, &user->known_ms};
     case DIRECTORY_GROUP:
         group = group_entry(directory, id);
-        return group == NULL ? (struct ages){NULL, NULL}
-                             : (struct ages){&group->fresh_until_ms, &group->pause_until_ms};
+        return group == NULL ? (struct ages){NULL, NULL, NULL}
+                             : (struct ages){&group->fresh_until_ms, &group->pause_until_ms,
+                                             &group->known_ms};
     case DIRECTORY_CHANNEL:
         channel = channel_entry(directory, id);
-        return channel == NULL ? (struct ages){NULL, NULL}
-                               : (struct ages){&channel->fresh_until_ms, &channel->pause_until_ms};
+        return channel == NULL
+                   ? (struct ages){NULL, NULL, NULL}
+                   : (struct ages){&channel->fresh_until_ms, &channel->pause_until_ms, NULL};
     case DIRECTORY_EMAIL:
         email = directory_email_entry(directory, id);
-        return email == NULL ? (struct ages){NULL, NULL}
-                             : (struct ages){&email->fresh_until_ms, &email->pause_until_ms};
+        return email == NULL ? (struct ages){NULL, NULL, NULL}
+                             : (struct ages){&email->fresh_until_ms, &email->pause_until_ms, NULL};
     }
-    return (struct ages){NULL, NULL};
+    return (struct ages){NULL, NULL, NULL};
 }
 
 /* Answers. */
@@ -120,6 +124,7 @@ static void keep_user(struct directory_user_entry *entry, const struct json *jso
                        json_text(user, "enterprise_user.enterprise_id")); /* off Grid: empty */
     directory_email_of_user(entry, user);
     entry->fresh_until_ms = now_ms + SLACK_USER_FRESH_MS;
+    entry->known_ms = now_ms;
 }
 
 static void
@@ -209,6 +214,7 @@ static bool keep_absent_group(struct directory *directory, struct span id, struc
         return false;
     }
     keep_nothing(entry, now_ms + SLACK_NEGATIVE_FRESH_MS);
+    entry->known_ms = now_ms;
     return true;
 }
 
@@ -216,7 +222,8 @@ static bool keep_absent_group(struct directory *directory, struct span id, struc
 static bool
 keep_absence(struct directory *directory, const struct directory_key *key, struct span word)
 {
-    uint64_t until_ms = clock_boot_ms(directory->clock) + SLACK_NEGATIVE_FRESH_MS;
+    uint64_t now_ms = clock_boot_ms(directory->clock);
+    uint64_t until_ms = now_ms + SLACK_NEGATIVE_FRESH_MS;
     struct span id = directory_id_span(&key->id);
     struct directory_user_entry *user;
     struct directory_channel_entry *channel;
@@ -227,7 +234,8 @@ keep_absence(struct directory *directory, const struct directory_key *key, struc
             return false;
         }
         user = user_entry(directory, id);
-        *user = (struct directory_user_entry){.missing = true, .fresh_until_ms = until_ms};
+        *user = (struct directory_user_entry){
+            .missing = true, .fresh_until_ms = until_ms, .known_ms = now_ms};
         return true;
     case DIRECTORY_GROUP:
         return keep_absent_group(directory, id, word);
@@ -462,6 +470,9 @@ static bool is_fresh(struct directory *directory, const struct directory_need *n
 {
     struct ages ages = ages_of(directory, need->kind, need->id);
 
+    if (need->since_ms > 0) {
+        return ages.known_ms != NULL && *ages.known_ms >= need->since_ms;
+    }
     return ages.fresh_until_ms != NULL && *ages.fresh_until_ms > clock_boot_ms(directory->clock);
 }
 

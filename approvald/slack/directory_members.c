@@ -83,6 +83,7 @@ bool directory_members_of_group(struct directory_group_entry *entry,
     entry->members = members;
     entry->member_count = sort(members, kept);
     entry->fresh_until_ms = now_ms + SLACK_GROUP_FRESH_MS;
+    entry->known_ms = now_ms;
     entry->refresh_ms = now_ms + SLACK_GROUP_REFRESH_MS;
     return true;
 }
@@ -164,6 +165,7 @@ void directory_members_keep(struct directory_lookup *lookup, struct directory_gr
     entry->members = lookup->members;
     entry->member_count = sort(lookup->members, lookup->member_count);
     entry->fresh_until_ms = now_ms + SLACK_GROUP_FRESH_MS + more_ms;
+    entry->known_ms = now_ms;
     entry->refresh_ms = now_ms + SLACK_GROUP_REFRESH_MS + more_ms;
     lookup->members = NULL;
     lookup->member_count = 0;

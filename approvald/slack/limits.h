@@ -113,6 +113,8 @@
 #define SLACK_LOOKUP_PAUSE_MS        5000   /* after a failed lookup, before the same one again */
 #define SLACK_LOOKUP_COUNT_MAX       128    /* lookups under way, coalesced; half of the queue */
 #define SLACK_WAITER_COUNT_MAX       256    /* callers that wait for them */
+#define SLACK_CONFIRM_MS             5000 /* so long a claim waits for Slack: a script can come again */
+#define SLACK_CONFIRM_COUNT_MAX      64     /* such claims; each waits for three fetches at most */
 #define SLACK_TICK_MS                3000   /* tier 2 allows one group in three seconds */
 #define SLACK_TICK_GROUP_COUNT       4      /* groups asked for in one tick: soon warm at start */
 #define SLACK_IDENTITY_MS            600000 /* auth.test again: notices a dead token and skew */
@@ -224,6 +226,9 @@ static_assert(4UL * (CORE_TITLE_COUNT_MAX + CORE_TARGET_COUNT_MAX + CORE_REASON_
                       256 <
                   SLACK_ASK_SIZE_MAX,
               "the longest form is kept whole");
+static_assert(SLACK_CONFIRM_MS % 1000 == 0, "its timer counts whole seconds");
+static_assert(SLACK_INBOX_SLOT_COUNT + 3 * SLACK_CONFIRM_COUNT_MAX <= SLACK_WAITER_COUNT_MAX,
+              "presses and claims find room to wait");
 static_assert(SLACK_EMAIL_REFRESH_MS < SLACK_EMAIL_FRESH_MS, "refresh comes before staleness");
 static_assert(SLACK_GROUP_REFRESH_MS < SLACK_GROUP_FRESH_MS, "refresh comes before staleness");
 static_assert(SLACK_MEMBER_PAGE_COUNT * SLACK_MEMBER_PAGES_MAX >= SLACK_GROUP_MEMBER_COUNT_MAX,

@@ -80,8 +80,8 @@ static void what_still_holds_is_claimed_once_with_its_key(void)
     struct kit_answer answer = kit_claim(&kit, &id, "k");
 
     CU_ASSERT(answer.rc == ERR_OK && answer.use == USE_CLAIMED && !answer.replayed);
-    CU_ASSERT_EQUAL(people.asked, 1);
-    people.deactivated = "U0ANN"; /* the answer is what it was */
+    CU_ASSERT_EQUAL(people.asked, 2); /* is he gone, and is it certain that he is not? */
+    people.deactivated = "U0ANN";     /* the answer is what it was */
     answer = kit_claim(&kit, &id, "k");
     CU_ASSERT(answer.rc == ERR_OK && answer.replayed);
     CU_ASSERT_EQUAL(kit_claim(&kit, &id, "other").refusal, REFUSAL_CLAIMED);
@@ -114,7 +114,10 @@ static void a_group_is_looked_at_as_far_as_it_is_known(void)
 
     people.member = NULL;
     CU_ASSERT_EQUAL(kit_claim(&kit, &id, "k").refusal, REFUSAL_APPROVER_GONE);
-    people.groups_unknown = true; /* Slack says nothing: that is no reason to refuse */
+    people.groups_unknown = true; /* Slack says nothing: that is no yes */
+    CU_ASSERT_EQUAL(kit_claim(&kit, &id, "k").refusal, REFUSAL_APPROVER_UNKNOWN);
+    people.groups_unknown = false;
+    people.member = "U0MEM";
     CU_ASSERT_EQUAL(kit_claim(&kit, &id, "k").use, USE_CLAIMED);
     service_kit_close(&kit);
 }
@@ -216,7 +219,7 @@ static void a_policy_that_changes_meanwhile_is_looked_at_again(void)
     struct request_id id = approved(&kit, &people, "U0ANN");
 
     CU_ASSERT_EQUAL(kit_claim(&kit, &id, "k").use, USE_CLAIMED);
-    CU_ASSERT_EQUAL(people.asked, 2);
+    CU_ASSERT_EQUAL(people.asked, 4);
     service_kit_close(&kit);
     people = (struct people){.apply = {NULL, POLICY("One", BOTH, "quorum = 2")}};
     id = approved(&kit, &people, "U0ANN");
