@@ -37,6 +37,28 @@ static enum err_code check_tells(const struct policy *policy, struct err *err)
     return ERR_OK;
 }
 
+static bool may_break(const struct policy_glass *glass, struct span user)
+{
+    for (uint32_t i = 0; i < glass->user_count; i++) {
+        if (span_equal(glass->users[i], user)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Would somebody hear of it who could not have done it himself? Members of a channel would. */
+static bool is_heard(const struct policy *policy)
+{
+    const struct policy_glass *glass = &policy->glass;
+    bool heard = policy->channel.size > 0 || glass->channel.size > 0;
+
+    for (uint32_t i = 0; i < glass->tell_count && !heard; i++) {
+        heard = !may_break(glass, glass->tells[i]);
+    }
+    return heard;
+}
+
 enum err_code policy_glass_check(const struct policy *policy, struct err *err)
 {
     const struct policy_glass *glass = &policy->glass;
@@ -57,13 +79,13 @@ enum err_code policy_glass_check(const struct policy *policy, struct err *err)
     if (told && !somebody) {
         return err_set(err, ERR_INVALID, "break_glass: say who may break the glass");
     }
-    if (somebody && !told && policy->channel.size == 0) {
-        return err_set(
-            err, ERR_INVALID,
-            "break_glass_tell: say who is told when the glass is broken; this policy has "
-            "no channel");
+    rc = check_tells(policy, err);
+    if (rc == ERR_OK && somebody && !is_heard(policy)) {
+        return err_set(err, ERR_INVALID,
+                       "break_glass_tell: name a channel, or somebody who is not in break_glass: "
+                       "nobody else would hear of it, and this policy has no channel");
     }
-    return check_tells(policy, err);
+    return rc;
 }
 
 enum field { FIELD_GLASS, FIELD_TELL };

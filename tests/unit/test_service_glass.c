@@ -249,6 +249,18 @@ static void a_policy_says_who_and_to_whom(void)
         POLICY("break_glass = {\"U0ANN\"} break_glass_tell = {\"C0LOUD\", \"C0MORE\"}"),
         POLICY("break_glass = {\"U0ANN\"} break_glass_tell = {\"ops\"}"),
         "policy quiet { approvers = {\"U0ANN\"} break_glass = {\"U0ANN\"} }",
+        "policy quiet { approvers = {\"U0ANN\"} break_glass = {\"U0BOB\"}\n"
+        "  break_glass_tell = {\"U0BOB\"} }", /* only he himself */
+        "policy quiet { approvers = {\"U0ANN\"} break_glass = {\"U0BOB\", \"U0EVE\", \"root\"}\n"
+        "  break_glass_tell = {\"U0EVE\", \"U0BOB\"} }",
+    };
+    static const char *const good[] = {
+        "policy quiet { approvers = {\"U0ANN\"} break_glass = {\"U0BOB\"}\n"
+        "  break_glass_tell = {\"U0BOB\", \"U0ANN\"} }",
+        "policy quiet { approvers = {\"U0ANN\"} break_glass = {\"U0BOB\"}\n"
+        "  break_glass_tell = {\"C0LOUD\"} }",
+        "policy quiet { approvers = {\"U0ANN\"} break_glass = {\"root\"}\n"
+        "  break_glass_tell = {\"U0BOB\"} }",
     };
     struct service_kit kit;
 
@@ -258,6 +270,9 @@ static void a_policy_says_who_and_to_whom(void)
 
         CU_ASSERT_EQUAL(answer.rc, ERR_INVALID);
         CU_ASSERT_PTR_NOT_NULL(strstr(answer.message, "break_glass"));
+    }
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        CU_ASSERT_EQUAL(kit_apply(&kit, good[i], false, true).rc, ERR_OK);
     }
     CU_ASSERT_EQUAL(kit_apply(&kit, GLASS, false, false).rc, ERR_OK);
     CU_ASSERT_PTR_NOT_NULL(strstr(kit_apply(&kit, POLICY(""), true, false).text, "root, U0ASKER"));
