@@ -478,7 +478,6 @@ enum err_code app_confirm(void *arg,
     return confirm_ask(app->confirm, question, done, done_arg, err);
 }
 
-/* NOLINTNEXTLINE(readability-function-size): done, its argument and err are three of them */
 static enum directory_kind kind_of(struct span name)
 {
     if (email_is_meant(name)) {
@@ -487,6 +486,7 @@ static enum directory_kind kind_of(struct span name)
     return slack_user_is_valid(name) ? DIRECTORY_USER : DIRECTORY_GROUP;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): done, its argument and err are three of them */
 enum err_code app_learn(void *arg,
                         struct span user,
                         const struct span *names,
