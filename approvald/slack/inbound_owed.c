@@ -189,21 +189,33 @@ void inbound_owed_end(struct inflight *flight)
     }
 }
 
-/* Whoever was owed when the store was asked, and of whose act nothing is under way. */
+/* He was owed when the store was asked, and nothing of his act is under way. */
+static bool is_payable(const struct slack_inbound *inbound, const struct owed *owed)
+{
+    return owed->used && owed->under_way == 0 && owed->due_ms <= inbound->owed_asked_ms;
+}
+
+/* False: as many as can be said at once are on their way; the others a look later. */
+static bool tell(struct slack_inbound *inbound, struct owed *owed)
+{
+    const char *sentence = sentence_of(owed->act.kind);
+
+    ASSERT(sentence != NULL);
+    if (!inbound_say_to(inbound, &owed->act.user, &owed->act.channel, sentence)) {
+        return false;
+    }
+    settle(inbound, owed, OWED_TOLD);
+    return true;
+}
+
 static void pay(struct slack_inbound *inbound)
 {
-    for (size_t i = 0; i < SLACK_OWED_COUNT_MAX; i++) {
+    bool more = true;
+
+    for (size_t i = 0; more && i < SLACK_OWED_COUNT_MAX; i++) {
         struct owed *owed = &inbound->owed[i];
 
-        if (owed->used && owed->under_way == 0 && owed->due_ms <= inbound->owed_asked_ms) {
-            const char *sentence = sentence_of(owed->act.kind);
-
-            ASSERT(sentence != NULL);
-            if (!inbound_say_to(inbound, &owed->act.user, &owed->act.channel, sentence)) {
-                return; /* as many as can be said at once; the others a look later */
-            }
-            settle(inbound, owed, OWED_TOLD);
-        }
+        more = !is_payable(inbound, owed) || tell(inbound, owed);
     }
 }
 
