@@ -89,24 +89,27 @@ take_census(struct socketlife *life, struct slot *slot, const struct socketlife_
     life->strangers = excess;
 }
 
-/* Ends its own life at nine tenths, somewhat earlier by chance, and not together with another. */
+/* Ends its own life at nine tenths, somewhat earlier by chance, and four tenths apart from another:
+ * each replacement is greeted with a count, so that strangers are found twice in a lifetime. */
 static void
 plan_refresh(const struct socketlife *life, struct slot *slot, uint32_t lifetime_s, uint32_t random)
 {
     uint64_t life_ms = lifetime_s == 0 ? SOCKET_LIFETIME_MS : (uint64_t)lifetime_s * 1000;
     uint64_t share_ms;
+    uint64_t gap_ms;
 
     life_ms = ms_sooner(ms_later(life_ms, SOCKET_LIFETIME_MS_MIN), SOCKET_LIFETIME_MS_MAX);
     share_ms = life_ms / 10;
+    gap_ms = 4 * share_ms;
     slot->refresh_ms = slot->born_ms + 9 * share_ms - random % share_ms;
     slot->deadline_ms = slot->born_ms + life_ms + SOCKET_LINGER_MS;
     for (size_t i = 0; i < SOCKETLIFE_SLOT_COUNT; i++) {
         const struct slot *other = &life->slots[i];
 
         if (other != slot && other->state == SLOT_READY && !other->leaving &&
-            slot->refresh_ms + share_ms > other->refresh_ms &&
-            other->refresh_ms + share_ms > slot->refresh_ms) {
-            slot->refresh_ms = other->refresh_ms - ms_sooner(other->refresh_ms, share_ms);
+            slot->refresh_ms + gap_ms > other->refresh_ms &&
+            other->refresh_ms + gap_ms > slot->refresh_ms) {
+            slot->refresh_ms = other->refresh_ms - ms_sooner(other->refresh_ms, gap_ms);
         }
     }
     slot->refresh_ms = ms_later(slot->refresh_ms, slot->born_ms + share_ms);
