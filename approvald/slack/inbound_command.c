@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* inbound_command.c: the slash command: help, request, list, show, cancel.
- * Owns the words of the answers; every answer is for the asker alone (ephemeral).
- * Never shows a request to somebody who has nothing to do with it, never lets text from people act
- * as markup. */
+ * Owns who is answered what; every answer is for the asker alone (ephemeral).
+ * Never shows a request to somebody who has nothing to do with it. */
 #include "approvald/core/approval.h"
 #include "approvald/core/eligible.h"
-#include "approvald/core/fields.h"
 #include "approvald/core/inbox.h"
 #include "approvald/core/needs.h"
 #include "approvald/core/policy.h"
 #include "approvald/core/request_id.h"
 #include "approvald/service/limits.h"
 #include "approvald/service/service.h"
-#include "approvald/slack/card.h"
+#include "approvald/slack/command_text.h"
 #include "approvald/slack/inbound_internal.h"
 #include "approvald/slack/limits.h"
-#include "approvald/slack/prose.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -24,10 +21,9 @@
 
 #include <stdio.h>
 
-#define MODULE         "slack_command"
-#define LIST_PAGE_MAX  10 /* pages of pending requests looked at: within the time for an answer */
-#define TEXT_SIZE_MAX  16384
-#define TEXT_COUNT_MAX 3000 /* code points of one field: Slack advises less than 4,000 in all */
+#define MODULE        "slack_command"
+#define LIST_PAGE_MAX 10    /* pages of pending requests looked at: within the time for an answer */
+#define TEXT_SIZE_MAX 32768 /* bytes: characters have up to four */
 
 #define HELP /* behind the command */                                                              \
     " takes one of these words:\n"                                                                 \
@@ -72,59 +68,7 @@ static void answer_trouble(struct inflight *flight, const struct err *err)
     answer_words(flight, "This could not be done just now. Try again in a moment.");
 }
 
-/* Text from people, as on a card: escaped, its marks disarmed. */
-static enum err_code add_escaped(struct buf *text, struct span value, size_t max, struct err *err)
-{
-    AUTO_PROSE struct prose prose = {.err = ERR_INIT};
-    enum err_code rc = prose_init(&prose, err);
-
-    if (rc == ERR_OK) {
-        prose_begin(&prose, max);
-        prose_add_text(&prose, value, max);
-        rc = prose_status(&prose, err);
-    }
-    return rc == ERR_OK ? buf_append_span(text, prose_take(&prose), err) : rc;
-}
-
-static enum err_code add_date(struct buf *text, uint64_t wall_ms, struct err *err)
-{
-    char utc[TEXT_TIME_SIZE];
-
-    text_format_time(wall_ms, utc);
-    return buf_append_format(text, err, "<!date^%llu^{date_short_pretty} {time}|%s>",
-                             (unsigned long long)(wall_ms / 1000), utc);
-}
-
 /* list */
-
-/* "expires …", or when an approval takes effect that can still be stopped. */
-static enum err_code add_end(struct buf *text, const struct request *request, struct err *err)
-{
-    bool delayed = request_is_delayed(request);
-    enum err_code rc = buf_append_text(text, delayed ? "takes effect " : "expires ", err);
-
-    return rc == ERR_OK
-               ? add_date(text, delayed ? request->clocks.effect_ms : request->expires_ms, err)
-               : rc;
-}
-
-static enum err_code add_list_line(struct buf *text, const struct request *request, struct err *err)
-{
-    char id[REQUEST_ID_TEXT_SIZE];
-    enum err_code rc = buf_append_text(text, "• ", err);
-
-    request_id_format(&request->id, id);
-    if (rc == ERR_OK) {
-        rc = add_escaped(text, request->title, CORE_TITLE_COUNT_MAX, err);
-    }
-    if (rc == ERR_OK) {
-        rc = buf_append_format(text, err, " · `%s` · ", id);
-    }
-    if (rc == ERR_OK) {
-        rc = add_end(text, request, err);
-    }
-    return rc == ERR_OK ? buf_append_text(text, "\n", err) : rc;
-}
 
 static enum err_code
 begin_list(struct inflight *flight, const struct request_id *before, struct err *err);
@@ -161,7 +105,7 @@ static enum err_code add_page(struct inflight *flight,
 
     for (i = 0; rc == ERR_OK && i < count && flight->count < SLACK_LIST_COUNT_MAX; i++) {
         if (request_is_of(requests[i], slack_id_span(&flight->user))) {
-            rc = add_list_line(flight->text, requests[i], err);
+            rc = command_text_line(flight->text, requests[i], err);
             flight->count++;
         }
     }
@@ -286,126 +230,6 @@ may_see(struct inflight *flight, const struct service_answer *found, bool *ret_n
            (refusal == REFUSAL_NONE || refusal == REFUSAL_ENDED || refusal == REFUSAL_EXPIRED);
 }
 
-static enum err_code
-add_field(struct buf *text, const char *name, struct span value, struct err *err)
-{
-    enum err_code rc;
-
-    if (value.size == 0) {
-        return ERR_OK;
-    }
-    rc = buf_append_format(text, err, "\n%s: ", name);
-    return rc == ERR_OK ? add_escaped(text, value, TEXT_COUNT_MAX / 3, err) : rc;
-}
-
-static enum err_code add_values(struct buf *text, const struct request *request, struct err *err)
-{
-    struct field_values values;
-    enum err_code rc = field_values_decode(request->fields, &values, err);
-
-    for (uint32_t i = 0; rc == ERR_OK && i < values.count; i++) {
-        rc = buf_append_text(text, "\n", err);
-        if (rc == ERR_OK) {
-            rc = add_escaped(text, values.items[i].label, TEXT_COUNT_MAX / 3, err);
-        }
-        if (rc == ERR_OK) {
-            rc = buf_append_text(text, ": ", err);
-        }
-        if (rc == ERR_OK) {
-            rc = add_escaped(text, values.items[i].value, TEXT_COUNT_MAX / 3, err);
-        }
-    }
-    return rc;
-}
-
-static enum err_code add_decisions(struct buf *text, const struct request *request, struct err *err)
-{
-    enum err_code rc = ERR_OK;
-
-    for (uint32_t i = 0; rc == ERR_OK && i < request->decision_count; i++) {
-        const struct decision *decision = &request->decisions[i];
-
-        rc = buf_append_format(text, err, "\n%s by <@%.*s> ",
-                               decision->verdict == VERDICT_APPROVE ? "Approved" : "Rejected",
-                               SPAN_ARGS(decision->user));
-        if (rc == ERR_OK) {
-            rc = add_date(text, decision->at_ms, err);
-        }
-    }
-    if (rc == ERR_OK && request->glass.at_ms > 0) {
-        rc = buf_append_text(text, "\nIts requester broke the glass ", err);
-        if (rc == ERR_OK) {
-            rc = add_date(text, request->glass.at_ms, err);
-        }
-        if (rc == ERR_OK) {
-            rc = add_field(text, "Reason of that", request->glass.reason, err);
-        }
-    }
-    return rc;
-}
-
-/* What will run, on its lines, and the code to compare with the asker's. */
-static enum err_code add_details(struct buf *text, const struct request *request, struct err *err)
-{
-    AUTO_PROSE struct prose prose = {.err = ERR_INIT};
-    char code[CARD_CODE_SIZE];
-    enum err_code rc = prose_init(&prose, err);
-
-    if (rc == ERR_OK && request->details.size > 0) {
-        prose_begin(&prose, TEXT_COUNT_MAX);
-        prose_add_lines(&prose, request->details, TEXT_COUNT_MAX);
-        rc = prose_status(&prose, err);
-        if (rc == ERR_OK) {
-            rc = buf_append_text(text, "\nDetails:\n", err);
-        }
-        if (rc == ERR_OK) {
-            rc = buf_append_span(text, prose_take(&prose), err);
-        }
-    }
-    if (rc == ERR_OK && request->bound) {
-        card_code(request, code);
-        rc = buf_append_format(text, err, "\nCode: %s", code);
-    }
-    return rc;
-}
-
-static enum err_code add_request(struct buf *text, const struct request *request, struct err *err)
-{
-    char id[REQUEST_ID_TEXT_SIZE];
-    enum err_code rc = add_escaped(text, request->title, CORE_TITLE_COUNT_MAX, err);
-
-    request_id_format(&request->id, id);
-    if (rc == ERR_OK) {
-        rc = buf_append_format(text, err, "\n`%s` is %s", id, request_state_word(request->state));
-    }
-    if (rc == ERR_OK && slack_user_is_valid(request->asker)) {
-        rc = buf_append_format(text, err, ", asked by <@%.*s> for <@%.*s>",
-                               SPAN_ARGS(request->asker), SPAN_ARGS(request->requester));
-    } else if (rc == ERR_OK && request->requester.size > 0) {
-        rc = buf_append_format(text, err, ", asked by <@%.*s>", SPAN_ARGS(request->requester));
-    }
-    if (rc == ERR_OK && request->state == REQUEST_PENDING) {
-        rc = buf_append_text(text, request_is_delayed(request) ? ", approved, " : ", ", err);
-        rc = rc == ERR_OK ? add_end(text, request, err) : rc;
-    }
-    if (rc == ERR_OK) {
-        rc = add_field(text, "Target", request->target, err);
-    }
-    if (rc == ERR_OK) {
-        rc = add_field(text, "Reason", request->reason, err);
-    }
-    if (rc == ERR_OK) {
-        rc = add_values(text, request, err);
-    }
-    if (rc == ERR_OK) {
-        rc = add_field(text, "Policy", request->policy, err);
-    }
-    if (rc == ERR_OK) {
-        rc = add_details(text, request, err);
-    }
-    return rc == ERR_OK ? add_decisions(text, request, err) : rc;
-}
-
 static void answer_request(struct inflight *flight, const struct request *request)
 {
     AUTO_BUF struct buf *text = NULL;
@@ -413,7 +237,7 @@ static void answer_request(struct inflight *flight, const struct request *reques
     enum err_code rc = buf_new(TEXT_SIZE_MAX, &text, &err);
 
     if (rc == ERR_OK) {
-        rc = add_request(text, request, &err);
+        rc = command_text_request(text, request, &err);
     }
     if (rc == ERR_OK) {
         answer(flight, buf_span(text));
@@ -557,7 +381,8 @@ static void on_help(struct inflight *flight, struct span command)
     struct err err = ERR_INIT;
     enum err_code rc = buf_new(TEXT_SIZE_MAX, &flight->text, &err);
 
-    rc = rc == ERR_OK ? add_escaped(flight->text, command, SLACK_COMMAND_COUNT_MAX, &err) : rc;
+    rc = rc == ERR_OK ? command_text_escaped(flight->text, command, SLACK_COMMAND_COUNT_MAX, &err)
+                      : rc;
     rc = rc == ERR_OK ? buf_append_text(flight->text, HELP, &err) : rc;
     if (rc == ERR_OK) {
         answer(flight, buf_span(flight->text));
