@@ -130,6 +130,10 @@ bool approval_is_rechecked(const struct request *request, const struct policy *p
 
 /* The quorum is met, and people may stop it before it takes effect. */
 bool request_is_delayed(const struct request *request);
+/* Has its policy a channel for the card, as far as is known one that takes it? And do those who may
+ * decide get copies? By the policy, or because no channel took it. */
+bool request_is_in_channel(const struct request *request, const struct policy *policy);
+bool request_is_direct(const struct request *request, const struct policy *policy);
 /* The channels in which the request has a card now; how many. */
 uint32_t approval_channels(const struct request *request,
                            const struct policy *policy,

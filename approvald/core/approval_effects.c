@@ -49,6 +49,18 @@ struct span effects_people(struct approval_effects *effects)
     return behalf ? span_of(effects->people, size) : SPAN_NONE;
 }
 
+bool request_is_in_channel(const struct request *request, const struct policy *policy)
+{
+    struct span channels[CORE_CHANNEL_COUNT_MAX];
+
+    return !request->unposted && policy_channels(policy, channels) > 0;
+}
+
+bool request_is_direct(const struct request *request, const struct policy *policy)
+{
+    return policy->direct_approvers || request->unposted;
+}
+
 static void add_raise(struct approval_effects *effects, struct approval_raise raise)
 {
     if (raise.target.size > 0) {
@@ -94,12 +106,12 @@ void effects_cards(struct approval_effects *effects, const struct policy *policy
     for (uint32_t i = 0; i < count; i++) {
         add_raise(effects, (struct approval_raise){.surface = SURFACE_CARD, .target = channels[i]});
     }
-    effects->copies = policy->direct_approvers;
+    effects->copies = request_is_direct(&effects->after, policy);
 }
 
 void effects_ask(struct approval_effects *effects, const struct policy *policy)
 {
-    if (policy->direct_approvers) {
+    if (request_is_direct(&effects->after, policy)) {
         add_raise(effects, (struct approval_raise){.surface = SURFACE_PEOPLE,
                                                    .target = SPAN_LITERAL(ROUTE_TARGET)});
     }
@@ -107,7 +119,7 @@ void effects_ask(struct approval_effects *effects, const struct policy *policy)
 
 void effects_remind(struct approval_effects *effects, const struct policy *policy, uint32_t audit)
 {
-    effects->reminds = policy->direct_approvers;
+    effects->reminds = request_is_direct(&effects->after, policy);
     effects->remind_audit = audit;
 }
 

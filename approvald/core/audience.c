@@ -4,8 +4,8 @@
  * Never looks anybody up; never lets anybody decide: a press is judged as on every card. */
 #include "approvald/core/audience.h"
 
+#include "approvald/core/approval.h"
 #include "approvald/core/eligible.h"
-#include "approvald/core/policy_routes.h"
 
 #include "base/assert.h"
 
@@ -48,8 +48,7 @@ void audience_add(struct audience *audience, struct span user, const struct fact
 
 uint32_t audience_size(const struct audience *audience)
 {
-    struct span channels[CORE_CHANNEL_COUNT_MAX];
-    bool told = policy_channels(audience->policy, channels) > 0;
+    bool told = request_is_in_channel(audience->request, audience->policy);
 
     ASSERT(audience->count <= CORE_DIRECT_COUNT_MAX);
     return audience->more && told ? 0 : audience->count;

@@ -54,7 +54,8 @@ struct buf;
     X(AUDIT_GLASS, "break_glass")         /* approved by its own requester, past the approvers */  \
     X(AUDIT_HELD, "held")                 /* a claim was too early: a window or a freeze */        \
     X(AUDIT_FREEZE_ADDED, "freeze_added")                                                          \
-    X(AUDIT_FREEZE_REMOVED, "freeze_removed")
+    X(AUDIT_FREEZE_REMOVED, "freeze_removed")                                                      \
+    X(AUDIT_UNPOSTED, "asked_directly") /* no channel took the card of a request */
 
 enum audit_action {
     AUDIT_NONE = 0,

@@ -15,6 +15,7 @@
  *     16: for each decision a list of (text user | u8 bit set of needs), in whose place he decided,
  *        and when it is not empty u8 no_own.
  *     32: a section of codec_windows.
+ *     64, without content: no channel took its card.
  * Never judges whether the request makes sense: request_invariant does. */
 #include "approvald/core/codec.h"
 #include "approvald/core/codec_clocks.h"
@@ -37,7 +38,8 @@ enum part {
     PART_GLASS = 8,
     PART_BEHALF = 16,
     PART_HOLD = 32,
-    PART_ALL = 63,
+    PART_UNPOSTED = 64,
+    PART_ALL = 127,
 };
 
 static bool has_needs(const struct request *request)
@@ -79,6 +81,7 @@ static uint8_t parts_of(const struct request *request)
     parts |= codec_request_glass_set(&request->glass) ? PART_GLASS : 0U;
     parts |= has_behalf(request) ? PART_BEHALF : 0U;
     parts |= codec_request_hold_set(&request->hold) ? PART_HOLD : 0U;
+    parts |= request->unposted ? PART_UNPOSTED : 0U;
     return (uint8_t)parts;
 }
 
@@ -268,6 +271,7 @@ static void read_parts(struct unpack *unpack, struct request *request)
     if ((parts & PART_HOLD) != 0) {
         codec_request_hold_read(unpack, &request->hold);
     }
+    request->unposted = (parts & PART_UNPOSTED) != 0;
     if (parts_of(request) != parts) {
         unpack->failed = true; /* no encoder says that there is nothing to say */
     }

@@ -147,6 +147,7 @@ struct request {
     struct request_clocks clocks;
     struct request_glass glass;
     struct request_hold hold;
+    bool unposted; /* no channel took its card: who may decide was asked directly */
 };
 
 /* What is looked at again when an approval is claimed. */

@@ -2,16 +2,22 @@
 /* copies.c: the copies of a request's card in direct messages.
  * Owns that a copy shows what the request is from the transaction on that makes it: it is made for
  * the newest revision of a pending request, and every later change raises all that are there.
+ * Owns when a request becomes one that has copies: when no channel took its card.
  * Never finds out who gets one: slack/people.c does. */
 #include "approvald/service/cards.h"
 
 #include "approvald/core/eligible.h"
 #include "approvald/core/policy.h"
+#include "approvald/core/policy_routes.h"
 #include "approvald/service/work.h"
 #include "base/assert.h"
 #include "storage/storage.h"
 
 #include <string.h>
+
+#define UNPOSTED_TEXT                                                                              \
+    "The channel of its policy did not take this request. Those who may decide are asked in "      \
+    "direct messages; you will be told what comes of it."
 
 struct copy_visit {
     const struct request_id *id;
@@ -102,6 +108,103 @@ enum err_code copies_raise(struct work *work,
     return rc;
 }
 
+/* Its card was refused there: it never was, and nobody has deleted it. */
+static bool is_refused(const struct outbox_row *row, enum row_where where)
+{
+    return where == ROW_DEAD && row->ts.size == 0 && row->reposts == 0;
+}
+
+/* Is there no channel that has the card, or may have it soon? */
+static enum err_code
+all_refused(struct work *work, const struct subject *subject, bool *ret_all_refused)
+{
+    struct span channels[APPROVAL_CHANNEL_COUNT_MAX];
+    uint32_t count = approval_channels(&subject->request, &subject->policy, channels);
+    enum err_code rc = ERR_OK;
+
+    *ret_all_refused = count > 0;
+    for (uint32_t i = 0; rc == ERR_OK && *ret_all_refused && i < count; i++) {
+        struct outbox_row row;
+        enum row_where where;
+
+        rc = work_row_get(work, &subject->request.id, SURFACE_CARD, channels[i], &row, &where);
+        *ret_all_refused = rc == ERR_OK && is_refused(&row, where);
+    }
+    return rc;
+}
+
+/* Who gets a copy is found out, as for a policy that says so. */
+static enum err_code ask_people(struct work *work, const struct request *request)
+{
+    struct outbox_row row;
+    enum row_where where;
+    enum err_code rc =
+        work_row_get(work, &request->id, SURFACE_PEOPLE, SPAN_LITERAL(ROUTE_TARGET), &row, &where);
+
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    outbox_raise(&row, request->revision, work->now_ms);
+    return work_row_put(work, &row, where);
+}
+
+/* Who waits for the answer looks for the card in vain. */
+static enum err_code tell_unposted(struct work *work, const struct request *request, uint64_t seq)
+{
+    const struct span waiting[] = {request->requester, request->asker};
+    struct notice notice = {.id = &request->id, .text = SPAN_LITERAL(UNPOSTED_TEXT)};
+    enum err_code rc = ERR_OK;
+
+    for (size_t i = 0; rc == ERR_OK && i < sizeof waiting / sizeof waiting[0]; i++) {
+        bool told = i == 1 && span_equal(waiting[0], waiting[1]);
+
+        notice.user = waiting[i];
+        notice.audit_seq = seq;
+        if (slack_user_is_valid(waiting[i]) && !told) {
+            rc = work_notice(work, &notice);
+        }
+    }
+    return rc;
+}
+
+enum err_code copies_rescue(struct work *work, const struct outbox_row *card)
+{
+    static const struct actor system = {.kind = ACTOR_SYSTEM, .via = VIA_SYSTEM};
+    struct audit_write write = {.action = span_text(audit_action_word(AUDIT_UNPOSTED)),
+                                .actor = &system,
+                                .id = &card->request,
+                                .detail = card->target};
+    struct subject subject;
+    bool all = false;
+    uint64_t seq = 0;
+    enum err_code rc;
+
+    if (card->surface != SURFACE_CARD || outbox_is_copy(card)) {
+        return ERR_OK;
+    }
+    rc = subject_load(work, &card->request, &subject);
+    if (rc == ERR_NOT_FOUND ||
+        (rc == ERR_OK && (subject.request.state != REQUEST_PENDING || subject.request.unposted))) {
+        return ERR_OK;
+    }
+    if (rc == ERR_OK) {
+        rc = all_refused(work, &subject, &all);
+    }
+    if (rc != ERR_OK || !all) {
+        return rc;
+    }
+    subject.request.unposted = true;
+    subject.dirty = true;
+    rc = work_audit(work, &write, &subject, &seq);
+    if (rc == ERR_OK) {
+        rc = ask_people(work, &subject.request);
+    }
+    if (rc == ERR_OK) {
+        rc = tell_unposted(work, &subject.request, seq);
+    }
+    return rc == ERR_OK ? subject_store(work, &subject) : rc;
+}
+
 struct give_job {
     struct job job;
     service_done_fn *done;
@@ -140,7 +243,7 @@ static enum err_code give_run(struct work *work)
 
     rc = subject_load(work, &id, &subject);
     if (rc != ERR_OK || subject.request.state != REQUEST_PENDING ||
-        !subject.policy.direct_approvers) {
+        !request_is_direct(&subject.request, &subject.policy)) {
         return rc;
     }
     rc = copies_find(work, &id, &copies);

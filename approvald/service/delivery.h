@@ -12,10 +12,7 @@ struct delivery {
     const struct outbox_row *card; /* the request's card row, or NULL */
     const struct request *request; /* NULL: no longer stored */
     const struct policy *policy;   /* NULL with it */
-    enum service_copies copies;
-    uint64_t now_ms;           /* wall */
-    uint32_t substitute_count; /* who stand in now for people of the policy */
-    struct span substitutes[CORE_POLICY_USER_COUNT_MAX];
+    uint64_t now_ms;               /* wall */
 };
 
 struct delivery_result {

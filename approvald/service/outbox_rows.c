@@ -132,7 +132,6 @@ struct row_job {
     struct done_job base; /* begin uses attempt in done's place */
     service_attempt_fn *attempt;
     struct service_row_key key;
-    enum service_copies copies;    /* begin */
     struct outbox_outcome outcome; /* end; spans point to the job's copies */
     bool away;                     /* end */
     struct actor actor;            /* replay */
@@ -177,32 +176,6 @@ answer_card(struct work *work, const struct outbox_row *row, const struct subjec
     return answer_row(work, where == ROW_NOWHERE || card.ts.size == 0 ? NULL : &card);
 }
 
-/* Of a channel's card that may be refused: is it the only one? */
-static enum err_code
-look_for_copies(struct work *work, const struct outbox_row *row, const struct subject *subject)
-{
-    enum service_copies *copies = &((struct row_job *)work->job)->copies;
-    struct copies found;
-    struct outbox_row people;
-    enum row_where where;
-    enum err_code rc;
-
-    *copies = SERVICE_COPIES_NONE;
-    if (row->surface != SURFACE_CARD || outbox_is_copy(row) || row->ts.size > 0 ||
-        !subject->policy.direct_approvers) {
-        return ERR_OK;
-    }
-    rc = copies_find(work, &row->request, &found);
-    if (rc != ERR_OK || found.count > 0) {
-        *copies = SERVICE_COPIES_GIVEN;
-        return rc;
-    }
-    rc = work_row_get(work, &row->request, SURFACE_PEOPLE, SPAN_LITERAL(ROUTE_TARGET), &people,
-                      &where);
-    *copies = rc == ERR_OK && where == ROW_OWED ? SERVICE_COPIES_SOUGHT : SERVICE_COPIES_NONE;
-    return rc;
-}
-
 static enum err_code begin_run(struct work *work)
 {
     struct outbox_row row;
@@ -234,9 +207,6 @@ static enum err_code begin_run(struct work *work)
     if (rc == ERR_OK) {
         rc = answer_card(work, &row, found ? &subject : NULL);
     }
-    if (rc == ERR_OK && found) {
-        rc = look_for_copies(work, &row, &subject);
-    }
     return rc == ERR_OK ? answer_subject(work, found ? &subject : NULL) : rc;
 }
 
@@ -267,8 +237,7 @@ static void begin_answer(struct job *base, enum err_code rc, const struct err *e
                  &(struct service_attempt){.row = &row,
                                            .card = has_card ? &card : NULL,
                                            .request = has_request ? &request : NULL,
-                                           .policy = has_policy ? &policy : NULL,
-                                           .copies = job->copies});
+                                           .policy = has_policy ? &policy : NULL});
 }
 
 static enum err_code row_job_new(struct service *service,
@@ -358,6 +327,9 @@ static enum err_code end_run(struct work *work)
     rc = work_row_put(work, &row, where);
     if (rc == ERR_OK && died) {
         rc = audit_row(work, &row, AUDIT_OUTBOX_DEAD, &system);
+    }
+    if (rc == ERR_OK && died) {
+        rc = copies_rescue(work, &row);
     }
     work->job->changed = rc == ERR_OK;
     work->job->id = job->key.request;

@@ -54,7 +54,7 @@ static enum err_code refresh_all(struct work *work, const struct subject *subjec
     for (uint32_t i = 0; rc == ERR_OK && i < count; i++) {
         rc = refresh_row(work, request, SURFACE_CARD, channels[i], pressed, &owed);
     }
-    if (rc == ERR_OK && subject->policy.direct_approvers) {
+    if (rc == ERR_OK && request_is_direct(request, &subject->policy)) {
         rc = copies_find(work, &request->id, &copies);
     }
     for (uint32_t i = 0; rc == ERR_OK && i < copies.count; i++) {

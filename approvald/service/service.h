@@ -357,12 +357,6 @@ enum err_code service_outbox_look(struct service *service,
                                   service_looks_fn *done,
                                   void *arg,
                                   struct err *err) WARN_UNUSED;
-/* Whether people have copies of a card, or are owed them. */
-enum service_copies {
-    SERVICE_COPIES_NONE,
-    SERVICE_COPIES_SOUGHT, /* who gets one is being found out */
-    SERVICE_COPIES_GIVEN,
-};
 /* The newest state to render. row->items[0] is the one to send for thread, notice and webhook.
  * row->attempted says that an earlier attempt may have happened: reconcile before repeating. */
 struct service_attempt {
@@ -370,7 +364,6 @@ struct service_attempt {
     const struct outbox_row *card; /* of the request (for a thread: its ts); NULL: not posted yet */
     const struct request *request; /* NULL: no longer stored */
     const struct policy *policy;   /* NULL with it */
-    enum service_copies copies;    /* asked for only where row is a channel's card to be posted */
 };
 /* attempt is NULL when rc is not ERR_OK. */
 typedef void service_attempt_fn(void *arg,

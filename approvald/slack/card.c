@@ -342,6 +342,16 @@ static void add_promise(const struct card *card, struct json *context, struct pr
     blocks_context_text(context, prose_take(prose));
 }
 
+/* Why it comes to somebody who only knows the channel. */
+static void add_way(const struct card *card, struct json *context, struct prose *prose)
+{
+    if (card->request->state == REQUEST_PENDING && card->request->unposted) {
+        prose_begin(prose, BLOCKS_MRKDWN_COUNT_MAX);
+        prose_add(prose, "Asked in direct messages: the policy's channel did not take it.");
+        blocks_context_text(context, prose_take(prose));
+    }
+}
+
 static void add_deadline(const struct card *card, struct json *context, struct prose *prose)
 {
     if (card->request->state == REQUEST_PENDING && !request_is_delayed(card->request)) {
@@ -372,6 +382,7 @@ void card_print(const struct card *card, struct blocks *blocks, struct prose *pr
 
     add_promise(card, context, prose);
     add_deadline(card, context, prose);
+    add_way(card, context, prose);
     if (card->request->bound) {
         card_code(card->request, code);
         prose_begin(prose, BLOCKS_MRKDWN_COUNT_MAX);

@@ -149,8 +149,6 @@
 #define SLACK_SEND_LOCAL_MS          1000  /* the store is full or not ready: a moment later */
 #define SLACK_SEND_PAGE_COUNT        64    /* rows per page of a scan: keeps presses quick */
 #define SLACK_NOTICE_FRESH_MS        60000 /* later a notice answers a press that is forgotten */
-#define SLACK_RESCUE_COUNT_MAX       10 /* approvers told directly when a card cannot be posted */
-#define SLACK_RESCUE_TRY_COUNT       6  /* refusals until people.c has found out who has copies */
 #define SLACK_MESSAGE_SIZE_MAX       (96UL * 1024) /* bytes of one message as JSON, at its longest */
 #define SLACK_RECONCILE_PAGE_COUNT   200           /* messages per page: Slack's advice */
 #define SLACK_RECONCILE_PAGES_MAX    10 /* 2,000 messages since the request: a busy channel's day */

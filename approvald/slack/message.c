@@ -62,34 +62,6 @@ enum err_code message_add_direct(const struct card *card, struct json *message, 
     return prose_status(&prose, err);
 }
 
-enum err_code message_add_rescue(const struct card *card, struct json *message, struct err *err)
-{
-    AUTO_PROSE struct prose prose = {.err = ERR_INIT};
-    const struct request *request = card->request;
-    struct blocks blocks;
-    enum err_code rc = prose_init(&prose, err);
-
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    prose_begin(&prose, BLOCKS_TEXT_COUNT_MAX);
-    story_summary(&prose, request, card->policy,
-                  "Answer with the Approve or Reject button of this message.");
-    json_add_text(message, "text", prose_take(&prose));
-    blocks_begin(&blocks, message, request->revision);
-    card_head(card, &blocks, &prose);
-    card_question(card, &blocks, &prose);
-    prose_begin(&prose, BLOCKS_MRKDWN_COUNT_MAX);
-    story_status(&prose, request, card->policy, "*");
-    prose_add(&prose, "\n_This comes to you directly because it could not be posted in the channel "
-                      "of its policy. It will not be updated here._");
-    blocks_section(&blocks, prose_take(&prose));
-    card_menu(card, card_buttons(card, &blocks, &prose));
-    card_print(card, &blocks, &prose);
-    card_metadata(card, "rescue", 0, message);
-    return prose_status(&prose, err);
-}
-
 /* How many had decided when the item happened: the item tells the moment, the request the rest. */
 static uint32_t decisions_at(const struct request *request, uint64_t at_ms)
 {

@@ -12,10 +12,6 @@
 /* {text, blocks, metadata}: to the requester, how it stands, with a link to the card. */
 enum err_code
 message_add_direct(const struct card *card, struct json *message, struct err *err) WARN_UNUSED;
-/* {text, blocks, metadata}: to somebody who may decide, because the card could not be posted in its
- * channel: the card with its buttons, and a line why it comes this way. */
-enum err_code
-message_add_rescue(const struct card *card, struct json *message, struct err *err) WARN_UNUSED;
 /* {text, blocks, metadata}: one reply in the thread about what happened. */
 enum err_code message_add_reply(const struct card *card,
                                 const struct outbox_item *item,

@@ -10,7 +10,6 @@
 #include "approvald/core/eligible.h"
 #include "approvald/core/email.h"
 #include "approvald/core/needs.h"
-#include "approvald/core/policy_routes.h"
 #include "approvald/core/request_id.h"
 #include "approvald/service/cards.h"
 #include "approvald/slack/directory.h"
@@ -27,7 +26,7 @@
  * does not tell. */
 #define PATIENCE_COUNT 4
 #define NOBODY_TEXT                                                                                \
-    "nobody could be asked: the policy has no channel, and none of its approvers may decide this " \
+    "nobody could be asked: no channel has the card, and none of its approvers may decide this "   \
     "request; replay when its groups have others, or ask anew under another policy"
 
 struct people {
@@ -266,9 +265,7 @@ static void on_given(void *arg, enum err_code rc, const struct err *err)
 
 static bool has_channel(const struct search *search)
 {
-    struct span channels[CORE_CHANNEL_COUNT_MAX];
-
-    return policy_channels(search->audience.policy, channels) > 0;
+    return request_is_in_channel(search->audience.request, search->audience.policy);
 }
 
 /* Somebody may have to be added by a later attempt. */
@@ -297,7 +294,8 @@ static bool is_nobody(const struct search *search)
     struct span channels[APPROVAL_CHANNEL_COUNT_MAX];
 
     return audience->count == 0 && !is_unknown(search) && !request_is_delayed(audience->request) &&
-           approval_channels(audience->request, audience->policy, channels) == 0;
+           (audience->request->unposted ||
+            approval_channels(audience->request, audience->policy, channels) == 0);
 }
 
 static void tell_nobody(const struct search *search)

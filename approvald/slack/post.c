@@ -79,45 +79,17 @@ static void posted(struct post *post, const struct webapi_answer *answer)
     finish(post, OUTBOX_SENT, "");
 }
 
-/* Tells the next approver, or ends the attempt as the card's own failure. */
-static void rescue_next(struct post *post)
-{
-    char error[POST_ERROR_SIZE + 64];
-
-    if (post->rescue_next < post->rescue_count) {
-        post->text = TEXT_RESCUE;
-        step_or_finish(post, STEP_RESCUE);
-        return;
-    }
-    (void)snprintf(error, sizeof error, "%s (told %u approvers directly)", post->error,
-                   post->rescue_sent); /* cut at worst */
-    finish(post, OUTBOX_DEAD, post->rescue_sent > 0 ? error : post->error);
-}
-
-static void rescued(struct post *post, const struct webapi_answer *answer)
-{
-    post->rescue_next++;
-    if (answer->outcome == WEBAPI_OK) {
-        post->rescue_sent++;
-        metric_add(post->poster->rescued, 1);
-    }
-    rescue_next(post);
-}
-
 static void died(struct post *post, const struct webapi_answer *answer)
 {
     const char *advice = sendfate_advice(answer->error, span_text(post->target));
+    char error[POST_ERROR_SIZE];
 
-    (void)snprintf(post->error, sizeof post->error, "%.*s: %s", SPAN_ARGS(answer->error),
+    (void)snprintf(error, sizeof error, "%.*s: %s", SPAN_ARGS(answer->error),
                    advice); /* cut at worst */
-    if (post->sought) {     /* until then nobody knows whom to tell */
-        finish(post, OUTBOX_RETRY, post->error);
-        return;
-    }
     log_fields(LOG_LEVEL_ERROR, "slack", "message_refused", LOG_TEXT("request", post->request_id),
                LOG_TEXT("target", post->target), LOG_SPAN("error", answer->error),
                LOG_SPAN("detail", answer->detail), LOG_TEXT("advice", advice));
-    rescue_next(post);
+    finish(post, OUTBOX_DEAD, error);
 }
 
 /* Slack refuses our blocks: the same as text, once. */
@@ -146,7 +118,6 @@ static enum sendfate_try try_of(const struct post *post)
     case STEP_OUTCOME:
         return TRY_REPLY;
     case STEP_DIRECT:
-    case STEP_RESCUE:
         break;
     }
     return TRY_POST;
@@ -175,10 +146,6 @@ static void on_answer(void *arg, const struct webapi_answer *answer)
 {
     struct post *post = arg;
 
-    if (post->step == STEP_RESCUE) {
-        rescued(post, answer);
-        return;
-    }
     switch (sendfate_of(try_of(post), answer->outcome, answer->error)) {
     case FATE_SENT:
         sent(post, answer);
@@ -244,9 +211,6 @@ static struct texts_address address_of(const struct post *post, enum post_step s
         to.channel = post->channel;
         to.thread = post->ts;
         break;
-    case STEP_RESCUE:
-        to.channel = post->rescue[post->rescue_next];
-        break;
     }
     return to;
 }
@@ -261,7 +225,6 @@ static enum webapi_method method_of(enum post_step step)
     case STEP_POST:
     case STEP_DIRECT:
     case STEP_OUTCOME:
-    case STEP_RESCUE:
         break;
     }
     return WEBAPI_CHAT_POST_MESSAGE;
@@ -438,45 +401,6 @@ static enum err_code begin(struct post *post, struct err *err)
     return post->channel[0] == '\0' ? open_direct(post, err) : search(post, err);
 }
 
-/* Each once: an address may be that of somebody who is named by his id as well. */
-static void add_rescue(struct post *post, struct span user)
-{
-    bool room = post->rescue_count < SLACK_RESCUE_COUNT_MAX && slack_user_is_valid(user);
-
-    for (uint32_t i = 0; room && i < post->rescue_count; i++) {
-        room = !span_is(user, post->rescue[i]);
-    }
-    if (room) {
-        post->rescue_count += take(post->rescue[post->rescue_count], sizeof post->rescue[0], user);
-    }
-}
-
-/* A channel's card to be posted. Who has a copy of his own, or misses it, is told of nothing else.
- */
-static bool may_rescue(const struct delivery *delivery)
-{
-    const struct outbox_row *row = delivery->row;
-
-    return row->surface == SURFACE_CARD && row->ts.size == 0 && !outbox_is_copy(row) &&
-           delivery->request != NULL && delivery->request->state == REQUEST_PENDING &&
-           delivery->copies != SERVICE_COPIES_GIVEN;
-}
-
-static void take_rescue(struct post *post, const struct delivery *delivery)
-{
-    if (delivery->policy == NULL || !may_rescue(delivery)) {
-        return;
-    }
-    post->sought = delivery->copies == SERVICE_COPIES_SOUGHT &&
-                   delivery->row->attempts < SLACK_RESCUE_TRY_COUNT;
-    for (uint32_t i = 0; i < delivery->substitute_count; i++) {
-        add_rescue(post, delivery->substitutes[i]);
-    }
-    for (uint32_t i = 0; i < delivery->policy->user_count; i++) {
-        add_rescue(post, delivery->policy->users[i]);
-    }
-}
-
 /* Copies what the steps need; the texts are rendered already. */
 static void take_row(struct post *post, const struct delivery *delivery)
 {
@@ -516,7 +440,6 @@ static void take_row(struct post *post, const struct delivery *delivery)
     }
     post->doubtful =
         row->attempted && row->surface != SURFACE_NOTICE && (!level || post->ts[0] == '\0');
-    take_rescue(post, delivery);
 }
 
 enum err_code poster_start(struct poster *poster,
@@ -548,7 +471,7 @@ enum err_code poster_start(struct poster *poster,
         post->next->previous = post;
     }
     poster->posts = post;
-    rc = texts_init(&post->texts, &card, delivery->row, may_rescue(delivery), err);
+    rc = texts_init(&post->texts, &card, delivery->row, err);
     if (rc == ERR_OK) {
         take_row(post, delivery);
         rc = begin(post, err);

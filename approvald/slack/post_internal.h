@@ -17,7 +17,6 @@ enum post_step {
     STEP_EPHEMERAL, /* a notice */
     STEP_DIRECT,    /* a notice, to a person who cannot see it in the channel */
     STEP_OUTCOME,   /* a reply in place of an update */
-    STEP_RESCUE,    /* to one approver after the other */
 };
 
 struct post {
@@ -35,7 +34,6 @@ struct post {
     bool away;     /* a call of this attempt may have got out, and nobody knows */
     bool over;     /* a copy of a card whose request has ended: it is not posted any more */
     bool young;    /* lately: what an earlier attempt posted may still arrive */
-    bool sought;   /* who has a copy of this card is being found out */
     uint32_t revision;
     uint32_t item_id;
     uint64_t oldest_ms;
@@ -44,13 +42,8 @@ struct post {
     char channel[CORE_NAME_SIZE_MAX + 1];
     char ts[SLACK_TS_SIZE_MAX + 1];
     char thread[SLACK_TS_SIZE_MAX + 1]; /* reply there; or "" */
-    char error[POST_ERROR_SIZE];        /* of the card, while approvers are told */
     uint32_t retry_ms;                  /* Slack's wish */
     uint32_t rest_ms;                   /* ours, for this message */
-    uint32_t rescue_count;
-    uint32_t rescue_next;
-    uint32_t rescue_sent;
-    char rescue[SLACK_RESCUE_COUNT_MAX][CORE_SLACK_ID_SIZE_MAX + 1];
 };
 
 struct poster {
@@ -63,7 +56,6 @@ struct poster {
     struct metric *absent;
     struct metric *blind;
     struct metric *plain;
-    struct metric *rescued;
 };
 
 /* Takes it out of its poster. */

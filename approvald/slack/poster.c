@@ -31,8 +31,6 @@ enum err_code poster_new(struct webapi *webapi,
     poster->blind = metrics_add(metrics, METRIC_COUNTER, name, "result=\"blind\"", help);
     poster->plain = metrics_add(metrics, METRIC_COUNTER, "approvald_slack_plain_total", NULL,
                                 "Messages sent as plain text because Slack refused their blocks.");
-    poster->rescued = metrics_add(metrics, METRIC_COUNTER, "approvald_slack_rescued_total", NULL,
-                                  "Approvers told directly because a card could not be posted.");
     *ret_poster = poster;
     return ERR_OK;
 }

@@ -220,18 +220,6 @@ static void on_delivered(void *arg, const struct delivery_result *result)
     }
 }
 
-static void add_substitutes(const struct sender *sender, struct delivery *shown)
-{
-    const struct policy *policy = shown->policy;
-
-    for (uint32_t i = 0; i < policy->user_count; i++) {
-        struct span *room = &shown->substitutes[shown->substitute_count];
-
-        shown->substitute_count +=
-            service_substitute(sender->service, policy->users[i], room) ? 1 : 0;
-    }
-}
-
 static enum err_code
 start_delivery(struct sender *sender, const struct delivery *delivery, void *arg, struct err *err)
 {
@@ -249,9 +237,6 @@ start_delivery(struct sender *sender, const struct delivery *delivery, void *arg
         sender->resolve(sender->resolve_arg, &policy);
         shown.policy = &policy; /* everything is rendered before poster_start returns */
     }
-    if (shown.policy != NULL && shown.policy->delegation) {
-        add_substitutes(sender, &shown);
-    }
     return poster_start(sender->poster, &shown, on_delivered, arg, err);
 }
 
@@ -264,7 +249,6 @@ static void on_attempt(struct sender_job *job, const struct service_attempt *att
                                 .card = attempt->card,
                                 .request = attempt->request,
                                 .policy = attempt->policy,
-                                .copies = attempt->copies,
                                 .now_ms = wall_ms(sender)};
     struct delivery_result result;
     struct err failure = ERR_INIT;

@@ -72,8 +72,6 @@ static enum err_code add_kind(const struct card *card,
         return card_add_plain(card, message, err);
     case TEXT_OUTCOME:
         return message_add_outcome(card, message, err);
-    case TEXT_RESCUE:
-        return message_add_rescue(card, message, err);
     case TEXT_COUNT:
         break;
     }
@@ -107,7 +105,6 @@ static enum err_code build(struct texts *texts,
 enum err_code texts_init(struct texts *texts,
                          const struct card *card,
                          const struct outbox_row *row,
-                         bool rescue,
                          struct err *err)
 {
     bool is_card = row->surface == SURFACE_CARD;
@@ -121,9 +118,6 @@ enum err_code texts_init(struct texts *texts,
     }
     if (rc == ERR_OK && is_card && posted) {
         rc = build(texts, card, row, TEXT_OUTCOME, err);
-    }
-    if (rc == ERR_OK && rescue) {
-        rc = build(texts, card, row, TEXT_RESCUE, err);
     }
     if (rc != ERR_OK) {
         texts_done(texts);

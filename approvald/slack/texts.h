@@ -13,7 +13,6 @@ enum text_kind {
     TEXT_MAIN,
     TEXT_PLAIN,   /* when blocks are refused */
     TEXT_OUTCOME, /* card: a reply, when the message cannot be changed any more */
-    TEXT_RESCUE,  /* card: to approvers, when it cannot be posted */
     TEXT_COUNT,
 };
 
@@ -21,11 +20,10 @@ struct texts {
     struct buf *members[TEXT_COUNT]; /* owned; NULL: not needed for this row */
 };
 
-/* rescue: approvers are told where the card cannot be posted. ERR_NOMEM. Not for webhooks. */
+/* ERR_NOMEM. Not for webhooks. */
 enum err_code texts_init(struct texts *texts,
                          const struct card *card,
                          const struct outbox_row *row,
-                         bool rescue,
                          struct err *err) WARN_UNUSED;
 /* Where a message goes; "" where a member is not needed. */
 struct texts_address {

@@ -33,10 +33,8 @@ static enum err_code add(int kind,
     case 2:
         return message_add_direct(card, message, err);
     case 3:
-        return message_add_rescue(card, message, err);
-    case 4:
         return message_add_reply(card, item, message, err);
-    case 5:
+    case 4:
         return message_add_outcome(card, message, err);
     default:
         return message_add_notice(card, item, message, err);

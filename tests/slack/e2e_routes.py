@@ -49,6 +49,25 @@ policy crowd-alone {{
     approvers = {{"{ANA}", "S0CROWD001"}}
 }}
 """
+NOWHERE = "C0NOWHERE1"
+REFUSED = POLICY + f"""
+policy refused {{
+    channel = "{NOWHERE}"
+    approvers = {{"{GROUP}"}}
+}}
+policy members {{
+    channel = "{NOWHERE}"
+    approvers = {{"{OWNERS}"}}
+}}
+policy half {{
+    channels = {{"{NOWHERE}", "{CHANNEL}"}}
+    approvers = {{"{ANA}"}}
+}}
+policy refused-crowd {{
+    channel = "{NOWHERE}"
+    approvers = {{"S0CROWD001"}}
+}}
+"""
 EVERYWHERE = (CHANNEL, OWNERS, ANA, BEN, CAL)
 
 
@@ -112,6 +131,59 @@ class Routed(EndToEnd):
         """Who has a copy."""
         users = (ANA, BEN, CAL, RITA, BOSS, DORA, *CROWD)
         return {user for user in users if self.copies(request_id, user)}
+
+
+class Refused(Routed):
+    """No channel takes the card."""
+
+    options = {"policy": REFUSED}
+
+    def test_the_people_of_a_group_get_copies_and_the_requester_is_told(self):
+        request_id = self.ask(policy="refused", requester=RITA, title="Refused to a group")
+        cards = self.wait_copies(request_id, (ANA, BEN))
+        self.assertEqual(self.reached(request_id), {ANA, BEN}, "not the requester")
+        self.wait_for("dm", to=RITA, contains="did not take this request")
+        self.assertEqual([row["surface"] for row in self.dead(request_id)], ["card"], "the admin knows it, too")
+        self.assertEqual(self.buttons(cards[BEN]), ["approve", "reject"])
+        answer = self.world.api("POST", f"/v1/requests/{request_id}/cancel", {}, self.token)
+        self.assertEqual(answer.status, 200, answer.body)
+        for user, card in self.wait_copies(request_id, (ANA, BEN), 2).items():
+            self.assertEqual(card["ts"], cards[user]["ts"], "in place")
+            self.assertEqual(self.buttons(card), [])
+
+    def test_the_members_of_a_channel_get_copies_and_decide(self):
+        request_id = self.ask(policy="members", requester=RITA)
+        cards = self.wait_copies(request_id, (ANA,))
+        self.press_copy(cards[ANA], ANA)
+        self.wait_state(request_id, "approved")
+        self.wait_for("dm", to=RITA, contains="Not used yet", metadata={"request_id": request_id})
+        self.wait_copies(request_id, (ANA,), 2)
+
+    def test_where_another_channel_has_it_nobody_is_asked_directly(self):
+        request_id = self.ask(policy="half", requester=RITA)
+        self.wait_copies(request_id, (CHANNEL,))
+        harness.World.wait(lambda: self.dead(request_id), "the other one is given up")
+        self.assertEqual([row for row in self.world.admin("GET", "/v1/outbox").json()["rows"]
+                          if row["request"] == request_id and not row["dead"]], [], "nothing more is owed")
+        self.assertEqual(self.reached(request_id), set())
+
+    def test_of_more_people_than_get_messages_some_are_asked(self):
+        request_id = self.ask(policy="refused-crowd")
+        harness.World.wait(lambda: len(self.reached(request_id)) == 20, "twenty are asked", 60)
+        self.assertLess(self.reached(request_id), set(CROWD))
+
+    def test_killed_behind_the_refusal_they_are_asked_once(self):
+        self.world.control("POST", "/fault", {"method": "usergroups.users.list", "kind": "status", "status": 503,
+                                              "count": 0})
+        self.restart()  # the group is not known
+        request_id = self.ask(policy="refused", title="Refused and killed")
+        harness.World.wait(lambda: self.dead(request_id), "the card is refused")
+        self.restart()
+        self.world.control("POST", "/clear_faults", {})
+        self.wait_copies(request_id, (ANA, BEN))
+        self.world.ctl("outbox", "replay", "--all", check=0)  # refused again
+        harness.World.wait(lambda: self.dead(request_id), "the card is refused again")
+        self.wait_copies(request_id, (ANA, BEN))
 
 
 class Routes(Routed):

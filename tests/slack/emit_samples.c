@@ -23,8 +23,8 @@
 #define FORM_POLICY_COUNT 150
 
 /* The kinds of messages. */
-enum kind { CARD, PLAIN, DIRECT, RESCUE, REPLY, OUTCOME, NOTICE, KIND_COUNT };
-static const char *const kind_words[KIND_COUNT] = {"card",  "plain",   "direct", "rescue",
+enum kind { CARD, PLAIN, DIRECT, REPLY, OUTCOME, NOTICE, KIND_COUNT };
+static const char *const kind_words[KIND_COUNT] = {"card",  "plain",   "direct",
                                                    "reply", "outcome", "notice"};
 
 static enum err_code add(enum kind kind,
@@ -40,8 +40,6 @@ static enum err_code add(enum kind kind,
         return card_add_plain(card, message, err);
     case DIRECT:
         return message_add_direct(card, message, err);
-    case RESCUE:
-        return message_add_rescue(card, message, err);
     case REPLY:
         return message_add_reply(card, item, message, err);
     case OUTCOME:

@@ -269,25 +269,6 @@ static void answer_look(const struct answer *answer)
     mem_free(rows);
 }
 
-/* As the service says it. */
-static enum service_copies copies_of(const struct outbox_row *card)
-{
-    enum service_copies copies = SERVICE_COPIES_NONE;
-
-    for (size_t i = 0; i < fake.count; i++) {
-        const struct outbox_row *row = &fake.rows[i].row;
-        bool same = request_id_equal(&row->request, &card->request);
-
-        if (same && row->surface == SURFACE_CARD && row->target.data[0] == 'U') {
-            return SERVICE_COPIES_GIVEN;
-        }
-        if (same && row->surface == SURFACE_PEOPLE && outbox_is_owed(row) && !row->dead) {
-            copies = SERVICE_COPIES_SOUGHT;
-        }
-    }
-    return copies;
-}
-
 static void answer_begin(const struct answer *answer)
 {
     struct fake_row *row =
@@ -319,8 +300,7 @@ static void answer_begin(const struct answer *answer)
                     &(struct service_attempt){.row = &before,
                                               .card = card == NULL ? NULL : &card->row,
                                               .request = &request,
-                                              .policy = &fake.policy,
-                                              .copies = copies_of(&before)});
+                                              .policy = &fake.policy});
     if (fake.changed != NULL) {
         fake.changed(fake.changed_arg, &answer->key.request);
     }

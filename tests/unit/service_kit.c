@@ -428,7 +428,6 @@ static void on_attempt(void *arg,
     out->has_request = attempt->request != NULL;
     CU_ASSERT_EQUAL(attempt->policy != NULL, attempt->request != NULL);
     out->revision = attempt->request == NULL ? 0 : attempt->request->revision;
-    out->copies = attempt->copies;
 }
 
 struct kit_attempt kit_begin(struct service_kit *kit, const struct service_row_key *key)

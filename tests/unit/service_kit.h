@@ -118,7 +118,6 @@ struct kit_attempt {
     uint32_t revision;
     uint32_t item_id;
     uint32_t attempts;
-    enum service_copies copies;
 };
 struct service_row_key
 kit_key(const struct request_id *id, enum surface surface, const char *target);

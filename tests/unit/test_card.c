@@ -23,7 +23,6 @@ enum kind {
     KIND_CARD,
     KIND_PLAIN,
     KIND_DIRECT,
-    KIND_RESCUE,
     KIND_REPLY,
     KIND_OUTCOME,
     KIND_NOTICE,
@@ -46,8 +45,6 @@ static enum err_code add(const struct attempt *attempt, struct json *message, st
         return card_add_plain(&attempt->card, message, err);
     case KIND_DIRECT:
         return message_add_direct(&attempt->card, message, err);
-    case KIND_RESCUE:
-        return message_add_rescue(&attempt->card, message, err);
     case KIND_REPLY:
         return message_add_reply(&attempt->card, &attempt->item, message, err);
     case KIND_OUTCOME:

@@ -284,6 +284,9 @@ static void a_request_that_nobody_can_be_asked_about_is_a_dead_letter(void)
     policy.group_count = 0;
     policy.channel = SPAN_LITERAL("C0CARDS"); /* where it is seen */
     CU_ASSERT_EQUAL(attempt(&bench, &policy, &request, 1).result, OUTBOX_SENT);
+    request.unposted = true; /* but it is not taken there */
+    CU_ASSERT_EQUAL(attempt(&bench, &policy, &request, 1).result, OUTBOX_DEAD);
+    request.unposted = false;
     policy.channel = SPAN_NONE;
     policy.clocks.escalate_channel = SPAN_LITERAL("C0OTHERS");
     CU_ASSERT_EQUAL(attempt(&bench, &policy, &request, 1).result, OUTBOX_DEAD);

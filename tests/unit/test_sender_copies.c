@@ -182,65 +182,6 @@ static void a_copy_that_cannot_be_opened_tells_nobody_else(void)
     bench_teardown(&bench);
 }
 
-/* The channel refuses its card; no copy is there. */
-static void refuse_card(struct bench *bench)
-{
-    bench_setup(bench);
-    put_state(SAMPLE_PENDING);
-    fake_outbox_raise(0, SURFACE_PEOPLE, ROUTE_TARGET, 1);
-    fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 1);
-    bench_turn(bench);
-    bench_refuse(bench, "chat.postMessage", "is_archived");
-}
-
-static void where_nobody_gets_a_copy_a_refused_card_is_told_of(void)
-{
-    struct bench bench;
-
-    refuse_card(&bench);
-    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 1); /* who gets one is being found out */
-    CU_ASSERT_FALSE(bench_card()->dead);
-    fake_outbox_settle(0, SURFACE_PEOPLE, ROUTE_TARGET); /* nobody does: they are too many */
-    bench_pass(&bench, 3000);
-    bench_refuse(&bench, "chat.postMessage", "is_archived");
-    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 3);
-    CU_ASSERT(bench_last_says("chat.postMessage", "\"channel\":\"" ANA "\""));
-    CU_ASSERT(bench_last_says("chat.postMessage", "\"surface\":\"rescue\""));
-    bench_teardown(&bench);
-}
-
-static void where_copies_came_meanwhile_nobody_is_told_twice(void)
-{
-    struct bench bench;
-
-    refuse_card(&bench);
-    fake_outbox_settle(0, SURFACE_PEOPLE, ROUTE_TARGET);
-    fake_outbox_raise(0, SURFACE_CARD, ANA, 1);
-    bench_pass(&bench, 3000);
-    bench_refuse(&bench, "chat.postMessage", "is_archived");
-    bench_answer(&bench, "chat.postMessage", PLACED);
-    CU_ASSERT(bench_card()->dead);
-    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 3);
-    bench_teardown(&bench);
-}
-
-static void what_is_not_found_out_is_not_waited_for(void)
-{
-    struct bench bench;
-
-    refuse_card(&bench);
-    for (int i = 2; i < SLACK_RESCUE_TRY_COUNT; i++) {
-        bench_pass(&bench, 300000);
-        bench_refuse(&bench, "chat.postMessage", "is_archived");
-    }
-    CU_ASSERT_FALSE(bench_card()->dead);
-    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), SLACK_RESCUE_TRY_COUNT - 1);
-    bench_pass(&bench, 300000);
-    bench_refuse(&bench, "chat.postMessage", "is_archived");
-    CU_ASSERT(bench_last_says("chat.postMessage", "\"surface\":\"rescue\""));
-    bench_teardown(&bench);
-}
-
 static void a_reminder_is_an_entry_under_the_copy(void)
 {
     const struct outbox_item item = {.id = 4, .at_ms = NOW_MS, .kind = AUDIT_REMINDED};
@@ -290,11 +231,6 @@ UNIT_MAIN("sender_copies",
            who_cannot_be_written_to_has_no_copy_in_doubt},
           {"a copy that cannot be opened tells nobody else",
            a_copy_that_cannot_be_opened_tells_nobody_else},
-          {"where nobody gets a copy a refused card is told of",
-           where_nobody_gets_a_copy_a_refused_card_is_told_of},
-          {"where copies came meanwhile nobody is told twice",
-           where_copies_came_meanwhile_nobody_is_told_twice},
-          {"what is not found out is not waited for", what_is_not_found_out_is_not_waited_for},
           {"a reminder is an entry under the copy", a_reminder_is_an_entry_under_the_copy},
           {"a reminder of what has ended waits for no copy",
            a_reminder_of_what_has_ended_waits_for_no_copy})

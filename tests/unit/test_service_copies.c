@@ -128,26 +128,89 @@ static void copies_are_made_once_and_raised_by_every_change(void)
     service_kit_close(&kit);
 }
 
-static void the_card_of_a_channel_knows_whether_there_are_copies(void)
+/* Slack does not take the card there. */
+static void refuse(struct service_kit *kit, const struct request_id *id, const char *channel)
+{
+    end(kit, id, channel, OUTBOX_DEAD, 0);
+}
+
+static void what_no_channel_takes_is_asked_directly(void)
 {
     struct service_kit kit;
-    struct request_id id = ask(&kit);
-    struct service_row_key card = kit_key(&id, SURFACE_CARD, "C0CARDS");
-    struct service_row_key people = kit_key(&id, SURFACE_PEOPLE, ROUTE_TARGET);
-    const struct service_outcome again = {.result = OUTBOX_RETRY};
-    const struct service_outcome found = {.result = OUTBOX_SENT, .revision = 1};
+    struct request_id id;
+    struct kit_rows rows;
 
-    CU_ASSERT_EQUAL(kit_begin(&kit, &card).copies, SERVICE_COPIES_SOUGHT);
-    CU_ASSERT_EQUAL(kit_end(&kit, &card, &again), ERR_OK);
-    CU_ASSERT_EQUAL(kit_begin(&kit, &people).rc, ERR_OK);
-    CU_ASSERT_EQUAL(kit_end(&kit, &people, &found), ERR_OK);
-    CU_ASSERT_EQUAL(kit_begin(&kit, &card).copies, SERVICE_COPIES_NONE); /* they are too many */
-    CU_ASSERT_EQUAL(kit_end(&kit, &card, &again), ERR_OK);
-    CU_ASSERT_EQUAL(give(&kit, &id, two, 1), ERR_OK);
-    CU_ASSERT_EQUAL(kit_begin(&kit, &card).copies, SERVICE_COPIES_GIVEN);
-    CU_ASSERT_EQUAL(kit_end(&kit, &card, &again), ERR_OK);
-    end(&kit, &id, "U0ANN", OUTBOX_DEAD, 0);
-    CU_ASSERT_EQUAL(kit_begin(&kit, &card).copies, SERVICE_COPIES_GIVEN); /* he misses it */
+    service_kit_open(&kit);
+    CU_ASSERT_EQUAL_FATAL(kit_apply(&kit, POLICY, false, false).rc, ERR_OK);
+    id = kit_create(&kit, "plain", "").id;
+    CU_ASSERT_EQUAL(give(&kit, &id, two, 2), ERR_OK);
+    rows = kit_owed(&kit, &id, false);
+    CU_ASSERT_EQUAL(rows.count, 1); /* the channel has it, for all that is known */
+    refuse(&kit, &id, "C0CARDS");
+    service_kit_restart(&kit);
+    rows = kit_owed(&kit, &id, false);
+    CU_ASSERT(rows.count == 2 && wanted(&rows, SURFACE_PEOPLE, ROUTE_TARGET) == 1);
+    CU_ASSERT_EQUAL(kit_owed_of(&rows, SURFACE_NOTICE), 1); /* the requester is told */
+    CU_ASSERT(strstr(kit_audit(&kit, &id).actions, "outbox_dead asked_directly") != NULL);
+    CU_ASSERT_EQUAL(give(&kit, &id, two, 2), ERR_OK);
+    end(&kit, &id, "U0ANN", OUTBOX_SENT, 1);
+    CU_ASSERT_EQUAL(kit_cancel(&kit, &id).rc, ERR_OK);
+    rows = kit_owed(&kit, &id, false);
+    CU_ASSERT(wanted(&rows, SURFACE_CARD, "U0ANN") == 2); /* kept in step like any copy */
+    service_kit_close(&kit);
+}
+
+static void a_channel_that_has_it_or_may_have_it_is_enough(void)
+{
+    struct service_kit kit;
+    struct request_id ids[2];
+    struct kit_rows rows;
+
+    service_kit_open(&kit);
+    CU_ASSERT_EQUAL_FATAL(
+        kit_apply(&kit,
+                  "policy plain { channels = {\"C0ONE\", \"C0TWO\"} approvers = {\"U0ANN\"} }\n",
+                  false, false)
+            .rc,
+        ERR_OK);
+    for (int i = 0; i < 2; i++) {
+        ids[i] = kit_create(&kit, "plain", "").id;
+        refuse(&kit, &ids[i], "C0ONE");
+        rows = kit_owed(&kit, &ids[i], false);
+        CU_ASSERT_EQUAL(rows.count, 1); /* the other one may take it */
+    }
+    end(&kit, &ids[0], "C0TWO", OUTBOX_SENT, 1);
+    CU_ASSERT_EQUAL(kit_owed(&kit, &ids[0], false).count, 0);
+    refuse(&kit, &ids[1], "C0TWO");
+    rows = kit_owed(&kit, &ids[1], false);
+    CU_ASSERT_EQUAL(wanted(&rows, SURFACE_PEOPLE, ROUTE_TARGET), 1);
+    service_kit_close(&kit);
+}
+
+static void what_has_ended_or_was_deleted_asks_nobody(void)
+{
+    struct service_kit kit;
+    struct request_id id;
+    struct kit_rows rows;
+
+    service_kit_open(&kit);
+    CU_ASSERT_EQUAL_FATAL(kit_apply(&kit, POLICY, false, false).rc, ERR_OK);
+    id = kit_create(&kit, "plain", "").id;
+    CU_ASSERT_EQUAL(kit_cancel(&kit, &id).rc, ERR_OK);
+    refuse(&kit, &id, "C0CARDS");
+    rows = kit_owed(&kit, &id, false);
+    CU_ASSERT_EQUAL(wanted(&rows, SURFACE_PEOPLE, ROUTE_TARGET), 0);
+    id = kit_create(&kit, "plain", "").id;
+    for (uint32_t i = 0; i <= CORE_REPOST_COUNT_MAX; i++) {
+        struct kit_answer answer = {.done = false};
+
+        end(&kit, &id, "C0CARDS", OUTBOX_SENT, 1);
+        CU_ASSERT_EQUAL(service_refresh(kit.service, &id, kit_on_done, &answer, NULL), ERR_OK);
+        service_kit_wait(&kit, &answer.done);
+        end(&kit, &id, "C0CARDS", OUTBOX_LOST, 0);
+    }
+    CU_ASSERT_EQUAL(service_outbox_dead(kit.service), 2);
+    CU_ASSERT_EQUAL(kit_owed(&kit, &id, false).count, 0); /* who deletes it has seen it */
     service_kit_close(&kit);
 }
 
@@ -273,11 +336,13 @@ static void the_reconciler_is_told_of_channels_and_of_people_apart(void)
 }
 
 UNIT_MAIN("service_copies",
+          {"what no channel takes is asked directly", what_no_channel_takes_is_asked_directly},
+          {"a channel that has it or may have it is enough",
+           a_channel_that_has_it_or_may_have_it_is_enough},
+          {"what has ended or was deleted asks nobody", what_has_ended_or_was_deleted_asks_nobody},
           {"a request owes that people are found", a_request_owes_that_people_are_found},
           {"copies are made once and raised by every change",
            copies_are_made_once_and_raised_by_every_change},
-          {"the card of a channel knows whether there are copies",
-           the_card_of_a_channel_knows_whether_there_are_copies},
           {"a dead copy is alone and lives again with a change",
            a_dead_copy_is_alone_and_lives_again_with_a_change},
           {"who has not decided is reminded under his copy",
