@@ -80,7 +80,7 @@ struct approval_raise {
  * times: escalation and reminder, and then the event itself, which is two when the glass is broken.
  */
 #define APPROVAL_RAISE_COUNT_MAX                                                                   \
-    (6 * APPROVAL_CHANNEL_COUNT_MAX + 4 + CORE_GLASS_TELL_COUNT_MAX +                              \
+    (6 * APPROVAL_CHANNEL_COUNT_MAX + 6 + CORE_GLASS_TELL_COUNT_MAX +                              \
      4 * CORE_POLICY_WEBHOOK_COUNT_MAX)
 
 /* "U0BEN for U0ANA, U0CARA": everybody who approved, when one of them did in another's place. */

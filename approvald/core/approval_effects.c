@@ -5,6 +5,7 @@
 #include "approvald/core/approval_internal.h"
 
 #include "approvald/core/needs.h"
+#include "approvald/core/policy.h"
 #include "approvald/core/policy_routes.h"
 #include "base/assert.h"
 
@@ -168,9 +169,15 @@ void effects_webhooks(struct approval_effects *effects,
 
 void effects_direct(struct approval_effects *effects, const struct policy *policy)
 {
-    if (policy->direct_requester) {
+    const struct request *request = &effects->after;
+    bool other = slack_user_is_valid(request->asker) &&
+                 !span_equal(request->asker, request->requester); /* he asked for somebody else */
+
+    if (policy->direct_requester || !request_is_in_channel(request, policy)) {
+        add_raise(effects,
+                  (struct approval_raise){.surface = SURFACE_DIRECT, .target = request->requester});
         add_raise(effects, (struct approval_raise){.surface = SURFACE_DIRECT,
-                                                   .target = effects->after.requester});
+                                                   .target = other ? request->asker : SPAN_NONE});
     }
 }
 

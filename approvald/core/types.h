@@ -212,7 +212,7 @@ struct policy {
     uint32_t quorum;       /* distinct people; with needs: the fewest that can be enough */
     uint32_t rejections;   /* distinct people who end a request by rejecting it */
     bool self_approval;    /* may the requester approve? default: no */
-    bool direct_requester; /* direct message to the requester about the outcome; default: yes */
+    bool direct_requester; /* direct message to requester and asker of the outcome? default: yes */
     bool require_reason;   /* a request must say why */
     bool ask_in_slack;     /* may people ask under it from Slack? default: no */
     bool step_up;          /* does an approval need a one-time code? default: no */

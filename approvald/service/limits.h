@@ -58,7 +58,7 @@
 #define SERVICE_CARD_REQUEST_COUNT_MAX 64 /* requests whose cards are listed at once, at most */
 /* Of one request: its cards in channels, or the copies, the requester and who hears of a broken
  * glass. */
-#define SERVICE_CARD_ROW_COUNT_MAX  (CORE_COPY_COUNT_MAX + 1 + CORE_GLASS_TELL_COUNT_MAX)
+#define SERVICE_CARD_ROW_COUNT_MAX  (CORE_COPY_COUNT_MAX + 2 + CORE_GLASS_TELL_COUNT_MAX)
 #define SERVICE_CARD_PAGE_COUNT_MAX 256         /* cards listed at once: 40 KiB */
 #define SERVICE_CARD_ITEM_COUNT_MAX 20          /* cards put right in one transaction */
 #define SERVICE_CARD_ENDED_MS       CORE_DAY_MS /* an older outcome is history */

@@ -45,7 +45,8 @@ static const struct conf_option options[] = {
     {"policy", "self_approval", CONF_BOOL, "false", 0, 0, NULL,
      "Whether the requester may decide his own request."},
     {"policy", "direct_requester", CONF_BOOL, "true", 0, 0, NULL,
-     "Whether the requester gets a direct message about the outcome."},
+     "Whether who asked, and for whom, is told the outcome in a direct message; else, where the "
+     "policy has a channel, by a mention in the card's thread."},
     {"policy", "require_reason", CONF_BOOL, "false", 0, 0, NULL,
      "Whether a request has to say why."},
     {"policy", "ask_in_slack", CONF_BOOL, "false", 0, 0, NULL,

@@ -3,6 +3,7 @@
  * Owns that each is owed again, and that presses alone do not owe one for ever.
  * Never looks at Slack, never says who saw it. */
 #include "approvald/core/approval.h"
+#include "approvald/core/policy.h"
 #include "approvald/service/answer.h"
 #include "approvald/service/work.h"
 
@@ -62,6 +63,9 @@ static enum err_code refresh_all(struct work *work, const struct subject *subjec
     }
     if (rc == ERR_OK) {
         rc = refresh_row(work, request, SURFACE_DIRECT, request->requester, pressed, &owed);
+    }
+    if (rc == ERR_OK && slack_user_is_valid(request->asker)) {
+        rc = refresh_row(work, request, SURFACE_DIRECT, request->asker, pressed, &owed);
     }
     if (owed || !pressed) {
         work->job->changed = true;

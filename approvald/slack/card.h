@@ -32,6 +32,7 @@ struct card {
     const struct policy *policy;   /* the pinned version, or NULL: approvers are not listed */
     const char *cluster;           /* goes to the metadata; NULL or "": none */
     const char *workspace_url;     /* "https://team.slack.com/" for links to the card; NULL: none */
+    struct span reader;            /* of a direct message: to whom it is; else empty */
     struct span channel;           /* where the card is, or empty */
     struct span ts;
 };

@@ -387,14 +387,16 @@ void inbound_on_choice(struct inflight *flight, const struct payload *payload)
 
 static void reply_made(struct inflight *flight, const struct service_answer *answer)
 {
-    bool told = answer->policy != NULL && answer->policy->direct_requester;
-
+    const struct policy *policy = answer->policy;
+    bool told = policy != NULL &&
+                (policy->direct_requester || !request_is_in_channel(answer->request, policy));
     bool other = !span_equal(answer->request->requester, slack_id_span(&flight->user));
 
     inbound_reply_view(flight, answer->request,
-                       !told   ? "You have asked."
-                       : other ? "You have asked. A direct message will tell them the outcome."
-                               : "You have asked. A direct message will tell you the outcome.");
+                       !told ? "You have asked. The thread under its card will tell the outcome."
+                       : other
+                           ? "You have asked. Direct messages will tell both of you the outcome."
+                           : "You have asked. A direct message will tell you the outcome.");
 }
 
 /* What another choice or another moment mends stands at a field, and what was typed stays; what

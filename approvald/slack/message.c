@@ -21,16 +21,28 @@
 
 #define MESSAGE_TITLE_COUNT_MAX 300
 
-static void say_asked(struct prose *prose, const struct request *request)
+/* Did somebody ask for somebody else? */
+static bool is_for_other(const struct request *request)
 {
+    return slack_user_is_valid(request->asker) && !span_equal(request->asker, request->requester);
+}
+
+static void say_asked(struct prose *prose, const struct card *card)
+{
+    const struct request *request = card->request;
+
     if (request->state != REQUEST_PENDING) {
         return;
     }
-    if (slack_user_is_valid(request->asker)) {
+    if (!is_for_other(request)) {
+        prose_add(prose, "You asked for this. ");
+    } else if (span_equal(card->reader, request->asker)) {
+        prose_add(prose, "You asked for this for ");
+        prose_add_person(prose, request->requester);
+        prose_add(prose, ". ");
+    } else {
         prose_add_person(prose, request->asker);
         prose_add(prose, " asked for this for you. ");
-    } else {
-        prose_add(prose, "You asked for this. ");
     }
 }
 
@@ -50,7 +62,7 @@ enum err_code message_add_direct(const struct card *card, struct json *message, 
     blocks_begin(&blocks, message, request->revision);
     card_head(card, &blocks, &prose);
     prose_begin(&prose, BLOCKS_MRKDWN_COUNT_MAX);
-    say_asked(&prose, request);
+    say_asked(&prose, card);
     story_status(&prose, request, card->policy, "*");
     blocks_section(&blocks, prose_take(&prose));
     card_quote(&blocks, &prose, story_outcome_reason(request));
@@ -216,6 +228,44 @@ static void say_item(struct prose *prose, const struct card *card, const struct 
     }
 }
 
+/* The last entry that a requester waits for. */
+static bool is_outcome(const struct request *request, const struct outbox_item *item)
+{
+    switch (item->kind) {
+    case AUDIT_APPROVAL:
+    case AUDIT_REJECTION:
+        return request->state != REQUEST_PENDING && item->at_ms == request->ended_ms;
+    case AUDIT_APPROVED:
+    case AUDIT_REJECTED:
+    case AUDIT_EXPIRED:
+    case AUDIT_CANCELLED:
+    case AUDIT_LAPSED:
+    case AUDIT_GLASS:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Where the policy sends no direct messages, the thread tells them: a mention is a notification. */
+static void
+say_addressee(struct prose *prose, const struct card *card, const struct outbox_item *item)
+{
+    const struct request *request = card->request;
+
+    if (card->policy == NULL || card->policy->direct_requester || !is_outcome(request, item) ||
+        !slack_user_is_valid(request->requester)) {
+        return;
+    }
+    prose_add(prose, "\n");
+    prose_add_person(prose, request->requester);
+    if (is_for_other(request)) {
+        prose_add(prose, " ");
+        prose_add_person(prose, request->asker);
+    }
+    prose_add(prose, " This is the outcome of your request.");
+}
+
 enum err_code message_add_reply(const struct card *card,
                                 const struct outbox_item *item,
                                 struct json *message,
@@ -234,10 +284,12 @@ enum err_code message_add_reply(const struct card *card,
         prose_add(&prose, "\nReason: ");
         prose_add_text(&prose, item->text, CORE_REASON_COUNT_MAX);
     }
+    say_addressee(&prose, card, item);
     json_add_text(message, "text", prose_take(&prose));
     blocks_begin(&blocks, message, item->id);
     prose_begin(&prose, BLOCKS_MRKDWN_COUNT_MAX);
     say_item(&prose, card, item);
+    say_addressee(&prose, card, item);
     blocks_section(&blocks, prose_take(&prose));
     card_quote(&blocks, &prose, item->text);
     card_metadata(card, "thread", item->id, message);

@@ -455,6 +455,7 @@ enum err_code poster_start(struct poster *poster,
         .cluster = poster->cluster,
         .workspace_url =
             poster->identity.workspace_url[0] == '\0' ? NULL : poster->identity.workspace_url,
+        .reader = delivery->row->surface == SURFACE_DIRECT ? delivery->row->target : SPAN_NONE,
         .channel = delivery->card == NULL ? SPAN_NONE : delivery->card->channel,
         .ts = delivery->card == NULL ? SPAN_NONE : delivery->card->ts,
     };

@@ -125,7 +125,7 @@ class Ask(AskCase):
         block = {b["block_id"]: b for b in opened["blocks"]}["requester"]
         self.assertEqual((block["element"]["type"], block["optional"]), ("users_select", True))
         sent = self.submit(policy="restart", title="For Ben", requester=BEN)
-        self.assertIn("will tell them the outcome", json.dumps(sent["modal"]))
+        self.assertIn("will tell both of you the outcome", json.dumps(sent["modal"]))
         made = self.one("For Ben")
         self.assertEqual((made["requester"], made["asker"]), (BEN, RITA))
         self.assertIn(f"<@{RITA}> for <@{BEN}>", json.dumps(self.card(made["id"])))
@@ -137,7 +137,8 @@ class Ask(AskCase):
                           self.slash(user, text="show " + made["id"])["answer"])
         self.press(made["id"], ANA)
         self.wait_state(made["id"], "approved")
-        self.wait_for("dm", to=BEN, contains="For Ben")
+        for user in (BEN, RITA):
+            self.wait_for("dm", to=user, contains="For Ben")
         self.shortcut()
         self.submit(policy="restart", title="For Rita", requester=RITA)
         self.assertEqual(self.one("For Rita")["asker"], None, "that is for herself")

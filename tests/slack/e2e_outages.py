@@ -215,6 +215,24 @@ class Requester(EndToEnd):
         found = self.world.control("POST", "/dms", {"to": RITA, "contains": "Tell me"})
         self.assertEqual(len(found["messages"]), 1)
 
+    def test_where_no_direct_message_tells_it_the_thread_does(self):
+        self.world.apply_policy(harness.POLICY + f"""
+policy quiet {{ channel = "{CHANNEL}" approvers = {{"{ANA}"}} direct_requester = false }}
+policy nowhere {{ approvers = {{"{ANA}"}} direct_requester = false }}
+""")
+        request_id = self.ask(policy="quiet", title="Tell me there")
+        card = self.card(request_id)
+        self.press(request_id, ANA)
+        reply = self.wait_for("message", channel=CHANNEL, thread_ts=card["ts"],
+                              contains="This is the outcome of your request")[0]
+        self.assertIn(f"<@{RITA}>", reply["text"])
+        self.assertIn(f"<@{RITA}>", json.dumps(reply["blocks"]))
+        self.assertEqual(self.world.control("POST", "/dms", {"to": RITA, "contains": "Tell me there"})["messages"], [])
+        request_id = self.ask(policy="nowhere", title="Tell me somehow")
+        answer = self.world.api("POST", f"/v1/requests/{request_id}/cancel", {}, self.token)
+        self.assertEqual(answer.status, 200, answer.body)
+        self.wait_for("dm", to=RITA, contains="Tell me somehow")
+
 
 if __name__ == "__main__":
     main()

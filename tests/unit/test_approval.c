@@ -280,10 +280,15 @@ static void what_a_decision_and_its_outcome_make_visible(void)
     CU_ASSERT_EQUAL(effects.raise_count, 5);
     CU_ASSERT_EQUAL(raised(&effects, SURFACE_WEBHOOK), 2);
     CU_ASSERT_EQUAL(raised(&effects, SURFACE_DIRECT), 1);
-    policy.direct_requester = false;
-    policy.channel = SPAN_NONE;
+    request.asker = SPAN_LITERAL("U0ASSISTANT"); /* he waits for it, too */
     approval_step(&request, &policy, &event, &effects);
-    CU_ASSERT_EQUAL(effects.raise_count, 2); /* the webhooks alone */
+    CU_ASSERT_EQUAL(raised(&effects, SURFACE_DIRECT), 2);
+    policy.direct_requester = false; /* the thread tells it ... */
+    approval_step(&request, &policy, &event, &effects);
+    CU_ASSERT_EQUAL(raised(&effects, SURFACE_DIRECT), 0);
+    policy.channel = SPAN_NONE; /* ... where there is one */
+    approval_step(&request, &policy, &event, &effects);
+    CU_ASSERT_EQUAL(effects.raise_count, 4); /* and the webhooks */
 }
 
 static void an_approval_is_claimed_once_by_its_asker(void)

@@ -49,6 +49,30 @@ static struct json *show(const struct request *request,
     return message;
 }
 
+/* The entry is the only word that a requester gets then. */
+static void an_outcome_mentions_its_requester_where_no_direct_message_does(void)
+{
+    AUTO_BUF struct buf *out = NULL;
+    struct outbox_item item = {.id = 4, .kind = AUDIT_APPROVAL, .user = SPAN_LITERAL("U0APR00001")};
+    struct request request;
+    struct policy policy;
+
+    CU_ASSERT_EQUAL_FATAL(buf_new(PRINT_SIZE_MAX, &out, NULL), ERR_OK);
+    sample_policy(&policy);
+    sample_request(SAMPLE_APPROVED, &request);
+    for (int i = 0; i < 4; i++) {
+        AUTO_JSON struct json *json = NULL;
+
+        policy.direct_requester = i == 1;
+        item.at_ms = request.ended_ms - (i == 2 ? 1 : 0); /* the first of two approvals */
+        item.kind = i == 3 ? AUDIT_CLAIMED : AUDIT_APPROVAL;
+        json = show(&request, &policy, &item, out);
+        CU_ASSERT_EQUAL(has(json_text(json, "text"), "<@U0REQ00001> This is the outcome"), i == 0);
+        CU_ASSERT_EQUAL(has(json_text(block_of(json, "section"), "text.text"), "<@U0REQ00001>"),
+                        i == 0);
+    }
+}
+
 static void an_approval_that_can_be_stopped_says_until_when_and_how(void)
 {
     AUTO_BUF struct buf *out = NULL;
@@ -230,6 +254,8 @@ static void a_card_says_what_serves_now(void)
 }
 
 UNIT_MAIN("card_time",
+          {"an outcome mentions its requester where no direct message does",
+           an_outcome_mentions_its_requester_where_no_direct_message_does},
           {"only who can still decide is named", only_who_can_still_decide_is_named},
           {"no list of people is announced that is empty",
            no_list_of_people_is_announced_that_is_empty},
