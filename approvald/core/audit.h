@@ -55,7 +55,8 @@ struct buf;
     X(AUDIT_HELD, "held")                 /* a claim was too early: a window or a freeze */        \
     X(AUDIT_FREEZE_ADDED, "freeze_added")                                                          \
     X(AUDIT_FREEZE_REMOVED, "freeze_removed")                                                      \
-    X(AUDIT_UNPOSTED, "asked_directly") /* no channel took the card of a request */
+    X(AUDIT_UNPOSTED, "asked_directly")       /* no channel took the card of a request */          \
+    X(AUDIT_OUTBOX_DROPPED, "outbox_dropped") /* Slack does not know the person, or no more */
 
 enum audit_action {
     AUDIT_NONE = 0,

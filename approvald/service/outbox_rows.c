@@ -310,6 +310,20 @@ static enum err_code audit_row(struct work *work,
     return rc == ERR_OK ? subject_store(work, &subject) : rc;
 }
 
+/* Nobody is left to be told; that somebody was not is no secret. */
+static enum err_code
+audit_dropped(struct work *work, struct outbox_row *row, const struct outbox_outcome *outcome)
+{
+    static const struct actor system = {.kind = ACTOR_SYSTEM, .via = VIA_SYSTEM};
+
+    if (outcome->result != OUTBOX_DROP || outcome->error.size == 0 ||
+        !outbox_is_shown(row->surface)) {
+        return ERR_OK;
+    }
+    row->error = outcome->error;
+    return audit_row(work, row, AUDIT_OUTBOX_DROPPED, &system);
+}
+
 static enum err_code end_run(struct work *work)
 {
     struct row_job *job = (struct row_job *)work->job;
@@ -330,6 +344,9 @@ static enum err_code end_run(struct work *work)
     }
     if (rc == ERR_OK && died) {
         rc = copies_rescue(work, &row);
+    }
+    if (rc == ERR_OK) {
+        rc = audit_dropped(work, &row, &job->outcome);
     }
     work->job->changed = rc == ERR_OK;
     work->job->id = job->key.request;

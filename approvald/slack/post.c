@@ -142,6 +142,19 @@ static void failed(struct post *post, enum outbox_result result, const struct we
     finish(post, result, error);
 }
 
+/* Slack does not know him, or no more: nobody will read it. */
+static void drop(struct post *post, const struct webapi_answer *answer)
+{
+    if (outbox_is_shown(post->surface)) {
+        metric_add(post->poster->untold, 1);
+        log_fields(LOG_LEVEL_WARNING, "slack", "person_not_told",
+                   LOG_TEXT("request", post->request_id), LOG_TEXT("target", post->target),
+                   LOG_SPAN("error", answer->error),
+                   LOG_TEXT("advice", "is this the id of an active member of the workspace?"));
+    }
+    failed(post, OUTBOX_DROP, answer);
+}
+
 static void on_answer(void *arg, const struct webapi_answer *answer)
 {
     struct post *post = arg;
@@ -161,7 +174,7 @@ static void on_answer(void *arg, const struct webapi_answer *answer)
         failed(post, OUTBOX_LOST, answer);
         break;
     case FATE_DROP:
-        failed(post, OUTBOX_DROP, answer);
+        drop(post, answer);
         break;
     case FATE_PLAIN:
         go_plain(post, answer);

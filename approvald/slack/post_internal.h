@@ -56,6 +56,7 @@ struct poster {
     struct metric *absent;
     struct metric *blind;
     struct metric *plain;
+    struct metric *untold;
 };
 
 /* Takes it out of its poster. */

@@ -31,6 +31,8 @@ enum err_code poster_new(struct webapi *webapi,
     poster->blind = metrics_add(metrics, METRIC_COUNTER, name, "result=\"blind\"", help);
     poster->plain = metrics_add(metrics, METRIC_COUNTER, "approvald_slack_plain_total", NULL,
                                 "Messages sent as plain text because Slack refused their blocks.");
+    poster->untold = metrics_add(metrics, METRIC_COUNTER, "approvald_slack_untold_total", NULL,
+                                 "Messages to people whom Slack does not know, or no more.");
     *ret_poster = poster;
     return ERR_OK;
 }

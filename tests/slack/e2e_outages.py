@@ -215,6 +215,22 @@ class Requester(EndToEnd):
         found = self.world.control("POST", "/dms", {"to": RITA, "contains": "Tell me"})
         self.assertEqual(len(found["messages"]), 1)
 
+    def test_a_requester_who_is_gone_leaves_a_trace(self):
+        self.press(self.ask(title="Still there"), ANA)
+        place = self.wait_for("dm", to=RITA, contains="Still there")[0]["channel"]
+        self.world.control("POST", "/update_channel", {"channel": place, "post_error": "user_disabled"})
+        self.addCleanup(self.world.control, "POST", "/update_channel", {"channel": place, "post_error": None})
+        request_id = self.ask(title="Gone meanwhile")
+        self.press(request_id, ANA)
+        self.wait_state(request_id, "approved")
+
+        def traced():
+            entries = self.world.admin("GET", f"/v1/audit?request={request_id}&limit=100").json()["entries"]
+            return [e["detail"] for e in entries if e["action"] == "outbox_dropped"]
+        self.assertEqual(harness.World.wait(traced, "the audit log says it"), [f"direct {RITA}: user_disabled"])
+        with open(self.world.path("approvald.log"), encoding="utf-8") as log:
+            self.assertTrue(any('"person_not_told"' in line and RITA in line for line in log))
+
     def test_where_no_direct_message_tells_it_the_thread_does(self):
         self.world.apply_policy(harness.POLICY + f"""
 policy quiet {{ channel = "{CHANNEL}" approvers = {{"{ANA}"}} direct_requester = false }}

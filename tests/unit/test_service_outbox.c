@@ -172,6 +172,22 @@ static void what_fails_for_good_is_a_dead_letter_that_can_be_replayed(void)
     service_kit_close(&kit);
 }
 
+static void that_somebody_could_not_be_told_is_audited(void)
+{
+    struct service_kit kit;
+    struct kit_answer made = open_with_request(&kit);
+    struct service_row_key key = kit_key(&made.id, SURFACE_DIRECT, "U0ASKER");
+    struct service_outcome drop = {.result = OUTBOX_DROP, .error = SPAN_LITERAL("user_not_found")};
+
+    CU_ASSERT_EQUAL(kit_approve(&kit, &made.id, "U0ANN").rc, ERR_OK);
+    CU_ASSERT_EQUAL(kit_begin(&kit, &key).rc, ERR_OK);
+    CU_ASSERT_EQUAL(kit_end(&kit, &key, &drop), ERR_OK);
+    CU_ASSERT(strstr(kit_audit(&kit, &made.id).actions, "outbox_dropped") != NULL);
+    CU_ASSERT_EQUAL(service_outbox_dead(kit.service), 0);
+    CU_ASSERT_EQUAL(kit_begin(&kit, &key).rc, ERR_NOT_FOUND);
+    service_kit_close(&kit);
+}
+
 static void a_message_that_is_gone_is_owed_again(void)
 {
     struct service_kit kit;
@@ -424,6 +440,8 @@ UNIT_MAIN("service_outbox",
           {"an attempt without a result is remembered", an_attempt_without_a_result_is_remembered},
           {"what fails for good is a dead letter that can be replayed",
            what_fails_for_good_is_a_dead_letter_that_can_be_replayed},
+          {"that somebody could not be told is audited",
+           that_somebody_could_not_be_told_is_audited},
           {"a message that is gone is owed again", a_message_that_is_gone_is_owed_again},
           {"a press that the card does not offer owes it again",
            a_press_that_the_card_does_not_offer_owes_it_again},
