@@ -88,11 +88,14 @@ struct app_gauges {
     struct metric *lag_ms;
     struct metric *unprotected;
     struct metric *arbiter_down;
+    struct metric *arbiter_wrong;
     struct metric *needs_operator;
     struct metric *safe_mode;
     struct metric *vip_here;
     struct metric *secrets_differ;
     struct metric *starts;
+    struct metric *snapshot_refused;
+    struct metric *disk_hangs;
     struct metric *last_good;
     struct metric *ends[APP_END_COUNT];
 };
@@ -240,6 +243,9 @@ bool app_email(void *arg, struct span email, struct span *ret_user, struct span 
 void app_metrics(struct app *app);                   /* registers */
 const char *app_serving_word(const struct app *app); /* a literal */
 void app_collect(void *arg);
+/* app_gauges_pair.c: the same of the pair and the supervisor. */
+void app_metrics_pair(struct app *app);
+void app_collect_pair(struct app *app);
 void app_status(void *arg, struct json *object);
 bool app_ready(void *arg, const char **ret_why);
 

@@ -73,32 +73,9 @@ static const struct {
           "Socket Mode. 0: unused, or not this host's; 1: live, 2: connecting, 3: token refused, "
           "4: switched off at Slack, 5: switched off, and HTTP is configured."),
     GAUGE(ready, "approvald_ready", "1: this process may write."),
-    GAUGE(role, "approvald_role", "0: idle, 1: standby, 2: primary."),
-    GAUGE(paired, "approvald_pair_in_sync", "1: both hosts have every committed record."),
-    GAUGE(link, "approvald_pair_link_up", "1: the other host is connected."),
-    GAUGE(lag, "approvald_replication_lag_records", "Records that the standby has not yet."),
-    GAUGE(lag_ms, "approvald_replication_lag_milliseconds", "Age of the oldest of them."),
-    GAUGE(unprotected, "approvald_pair_unprotected", "1: the pair runs on one host."),
-    GAUGE(arbiter_down, "approvald_pair_arbiter_down", "1: the arbiter does not answer."),
-    GAUGE(needs_operator, "approvald_pair_needs_operator", "1: nothing goes on by itself."),
-    GAUGE(safe_mode, "approvald_pair_safe_mode", "1: this host is in safe mode."),
-    GAUGE(vip_here, "approvald_pair_virtual_ip_here", "1: this host has the virtual IP."),
-    GAUGE(secrets_differ,
-          "approvald_pair_secrets_differ",
-          "Secrets that the two hosts of the pair do not have in common."),
-    GAUGE(starts, "approvald_process_starts", "Starts of approvald by this supervisor."),
     GAUGE(last_good,
           "approvald_config_last_good",
           "1: the configuration file was broken at the start; the last-known-good copy is used."),
-};
-
-static const char *const end_labels[APP_END_COUNT] = {
-    [CONTRACT_END_PAIR] = "of=\"pair\"",
-    [CONTRACT_END_PAIR_CA] = "of=\"pair-ca\"",
-    [CONTRACT_END_ARBITER_CLIENT] = "of=\"arbiter-client\"",
-    [CONTRACT_END_ARBITER_CA] = "of=\"arbiter-ca\"",
-    [CONTRACT_END_ARBITER] = "of=\"arbiter\"",
-    [APP_END_SERVICE] = "of=\"service\"",
 };
 
 static struct metric **slot_of(struct app *app, size_t index)
@@ -112,11 +89,7 @@ void app_metrics(struct app *app)
         *slot_of(app, i) =
             metrics_add(app->metrics, table[i].kind, table[i].name, NULL, table[i].help);
     }
-    for (size_t i = 0; i < APP_END_COUNT; i++) {
-        app->gauges.ends[i] =
-            metrics_add(app->metrics, METRIC_GAUGE, "approvald_certificate_not_after_seconds",
-                        end_labels[i], "When a certificate ends (Unix); 0: there is none.");
-    }
+    app_metrics_pair(app);
 }
 
 /* Bytes of resident memory, from the second number of /proc/self/statm. */
@@ -247,44 +220,6 @@ static void collect_storage(struct app *app)
     metric_set(gauges->sync_us_max, status.sync_us_max);
 }
 
-static void collect_pair(struct app *app)
-{
-    const struct contract_summary *summary = app_pair_summary(app);
-    struct app_gauges *gauges = &app->gauges;
-    struct storage_pair_status status;
-
-    if (!app_pair_is_paired(app)) {
-        metric_set(gauges->role, app->serving == APP_RESTING ? REPLICA_IDLE : REPLICA_PRIMARY);
-        return;
-    }
-    storage_pair_status(app->storage, &status);
-    metric_set(gauges->role, status.role);
-    metric_set(gauges->paired, status.link.in_sync ? 1 : 0);
-    metric_set(gauges->link, status.link.up ? 1 : 0);
-    metric_set(gauges->lag, status.lag_lsn);
-    metric_set(gauges->lag_ms, status.lag_ms);
-    metric_set(gauges->secrets_differ, app_pair_secrets_differ(app));
-    if (summary != NULL) {
-        metric_set(gauges->unprotected, summary->unprotected ? 1 : 0);
-        metric_set(gauges->arbiter_down, summary->arbiter_down ? 1 : 0);
-        metric_set(gauges->needs_operator, summary->needs_operator ? 1 : 0);
-        metric_set(gauges->safe_mode, summary->safe_mode ? 1 : 0);
-        metric_set(gauges->vip_here, summary->vip_here ? 1 : 0);
-        metric_set(gauges->starts, summary->start_count);
-    }
-}
-
-static void collect_ends(struct app *app)
-{
-    const struct contract_summary *summary = app_pair_summary(app);
-    struct metric **ends = app->gauges.ends;
-
-    for (size_t i = 0; summary != NULL && i < CONTRACT_END_COUNT; i++) {
-        metric_set(ends[i], summary->ends_s[i]);
-    }
-    metric_set(ends[APP_END_SERVICE], app->tls == NULL ? 0 : tls_server_not_after_s(app->tls));
-}
-
 /* This process's, or its supervisor's. */
 static bool has_broken_config(struct app *app)
 {
@@ -325,8 +260,7 @@ void app_collect(void *arg)
     metric_set(gauges->socket_state, socket_state(app));
     metric_set(gauges->ready, app_ready(app, &why) ? 1 : 0);
     metric_set(gauges->last_good, has_broken_config(app) ? 1 : 0);
-    collect_pair(app);
-    collect_ends(app);
+    app_collect_pair(app);
 }
 
 static void add_storage(struct json *object, struct app *app)

@@ -221,6 +221,7 @@ static void wire_summary(struct wire *wire, struct contract_summary *summary)
     for (size_t i = 0; i < CONTRACT_END_COUNT; i++) {
         wire_u64(wire, &summary->ends_s[i]);
     }
+    wire_bool(wire, &summary->disk_hangs);
 }
 
 static void wire_up(struct wire *wire, struct contract_up *up)

@@ -34,7 +34,7 @@
 #include <stdint.h>
 
 #define CONTRACT_ENV         "APPROVALD_SUPERVISOR_FD"
-#define CONTRACT_VERSION     2U /* another one with each change of a message's form */
+#define CONTRACT_VERSION     3U /* another one with each change of a message's form */
 #define CONTRACT_HEADER_SIZE 8U
 #define CONTRACT_ID_SIZE     16U
 #define CONTRACT_PATH_SIZE   256U /* texts with their NUL */
@@ -138,6 +138,7 @@ struct contract_summary {
     uint32_t start_count;                /* of approvald by this supervisor */
     char reason[CONTRACT_REASON_SIZE];   /* of the last change */
     uint64_t ends_s[CONTRACT_END_COUNT]; /* since 1970; 0: not known, or there is none */
+    bool disk_hangs; /* the supervisor's state_dir, or its copy of the register */
 };
 
 struct contract_up {

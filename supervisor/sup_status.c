@@ -390,6 +390,7 @@ void sup_tell_summary(struct sup *sup)
     summary->start_count = sup->start_count;
     (void)snprintf(summary->reason, sizeof(summary->reason), "%s", status.reason); /* fits */
     sup_certificates_tell(sup, summary->ends_s);
+    summary->disk_hangs = sup_keep_hangs_s(sup) != 0;
     size = contract_encode(&message, packet);
     if (sup->contract_fd >= 0 && memcmp(packet, sup->summary, size) != 0) {
         memcpy(sup->summary, packet, size);

@@ -57,7 +57,17 @@ class Alerts(unittest.TestCase):
                                                  pages.read("supervisor/sup_status.c"),
                                                  re.S).group(1))  # fmt: skip
         self.assertEqual({name for name, _ in self.rules} - told, set())
-        self.assertEqual({*words, "disk_hangs", "config_broken"} - told, set())
+        words += re.findall(r'add_text\(entry, "alarm", "(\w+)"\)', pages.read("supervisor/sup_status.c"))
+        self.assertLessEqual({"disk_hangs", "config_broken", "arbiter_wrong"}, set(words))
+        self.assertEqual(set(words) - told, set())
+        # What status says in capitals.
+        shouts = re.findall(r'say\("  ([A-Z]{3,}) ', pages.read("approvald/ctl/cmd_status.c"))
+        self.assertIn("SNAPSHOT", shouts)
+        self.assertEqual(set(shouts) - told, set())
+        # An alarm that only status tells is one that nobody is woken by.
+        for word in words:
+            row = next(cells[0] for cells in rows if f"`{word}`" in cells[0])
+            self.assertRegex(row, r"`Approvald\w+`", word)
         for cells in rows:
             self.assertGreater(len(cells[2]), 20, cells[0])
 

@@ -25,7 +25,7 @@ from bench import BUILD, Bench, wait  # noqa: E402
 APPROVALD = os.path.join(BUILD, "approvald", "approvald")
 (CONFIGURE, REGISTER, SEAL, GRANT, REFUSED, HANDOVER, RESUME, PEER, SUMMARY, STOP, UP, CHECKIN,
  SEALED, LEADING, ADD, REMOVE, DEPOSED, DRAINED, TAKE_OVER, RESYNC, LINK, FAILED) = range(1, 23)
-PATH_SIZE, VERSION, LINEAGE = 256, 2, 77
+PATH_SIZE, VERSION, LINEAGE = 256, 3, 77
 FD_FIRST, FD_ASIDE = 3, 100
 
 
@@ -137,12 +137,24 @@ http {{
                        b"Content-Type: application/json\r\nContent-Length: 5\r\n\r\n")
         return client
 
-    def in_flight(self):
+    def metrics(self, word):
+        """The values of the metrics with that word in their line."""
         client = http.client.HTTPConnection("127.0.0.1", self.management, timeout=2)
         client.request("GET", "/metrics")
         lines = client.getresponse().read().decode().splitlines()
         client.close()
-        return [int(line.split()[-1]) for line in lines if "in_flight" in line and line[0] != "#"]
+        return [int(line.split()[-1]) for line in lines if word in line and line[0] != "#"]
+
+    def in_flight(self):
+        return self.metrics("in_flight")
+
+    def tell(self, **alarms):
+        """What the supervisor says of itself: no alarm but these."""
+        names = ("register_known", "unprotected", "arbiter_down", "arbiter_wrong", "needs_operator",
+                 "maintenance", "safe_mode", "vip_here", "eligible", "config_broken")
+        flags = bytes(int(alarms.get(name, False)) for name in names)
+        self.send(SUMMARY, struct.pack("<BQQ", 1, 0, 0) + flags + struct.pack("<I160s5Q", 1, b"", *[0] * 5) +
+                  bytes([int(alarms.get("disk_hangs", False))]))
 
     def close(self):
         if self.process is not None and self.process.poll() is None:
@@ -155,6 +167,18 @@ http {{
 
 class Standby(unittest.TestCase):
     """A host that may have to take over."""
+
+    def test_each_alarm_of_the_supervisor_is_a_metric(self):
+        self.child.start()
+        for alarm, metric in (("unprotected", "pair_unprotected"), ("arbiter_down", "pair_arbiter_down"),
+                              ("arbiter_wrong", "pair_arbiter_wrong"),
+                              ("needs_operator", "pair_needs_operator"),
+                              ("safe_mode", "pair_safe_mode"), ("config_broken", "config_last_good"),
+                              ("disk_hangs", "supervisor_disk_hangs")):  # fmt: skip
+            for on in (True, False):
+                self.child.tell(**{alarm: on})
+                wait(lambda m=metric, on=on: self.child.metrics(f"approvald_{m} ") == [int(on)],
+                     f"{metric} {on}")
 
     def setUp(self):
         self.child = Child()
