@@ -27,7 +27,8 @@ from lib import harness  # noqa: E402
 
 README, SETUP = "README.md", "docs/slack-setup.md"
 PAGES = (README, SETUP, "docs/admin.md", "docs/api.md", "docs/approvalctl.md", "docs/architecture.md",
-         "docs/slack-cases.md", "docs/notify.md")  # fmt: skip
+         "docs/slack-cases.md", "docs/notify.md", "docs/pair.md", "docs/policies.md", "docs/policy-times.md",
+         "docs/step-up.md", "docs/out-of-office.md")  # fmt: skip
 CTL = os.path.join(pages.BUILD, "approvald/ctl/approvalctl")
 DAEMON = os.path.join(pages.BUILD, "approvald/approvald")
 SCRIPTS = ("packaging/lib/check.py", "packaging/lib/quickstart.py")
