@@ -327,18 +327,12 @@ static const char *usual_last_good(const char *file)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"check-config", no_argument, NULL, 'k'},
-        {"dump-config", no_argument, NULL, 'd'},
-        {"describe-config", no_argument, NULL, 'D'},
-        {"print-sockets", no_argument, NULL, 'S'},
-        {"last-good", required_argument, NULL, 'L'},
-        {"restore", required_argument, NULL, 'R'},
-        {"make-alone", required_argument, NULL, 'A'},
-        {"version", no_argument, NULL, 'V'},
-        {"help", no_argument, NULL, 'h'},
-        {"describe-policy", no_argument, NULL, 'P'},
-        {NULL, 0, NULL, 0},
+        {"config", required_argument, NULL, 'c'},    {"check-config", no_argument, NULL, 'k'},
+        {"dump-config", no_argument, NULL, 'd'},     {"describe-config", no_argument, NULL, 'D'},
+        {"print-sockets", no_argument, NULL, 'S'},   {"last-good", required_argument, NULL, 'L'},
+        {"restore", required_argument, NULL, 'R'},   {"make-alone", required_argument, NULL, 'A'},
+        {"version", no_argument, NULL, 'V'},         {"help", no_argument, NULL, 'h'},
+        {"describe-policy", no_argument, NULL, 'P'}, {NULL, 0, NULL, 0},
     };
     struct order order = {.action = ACTION_RUN, .file = CONFIG_FILE};
     int option;
