@@ -7,6 +7,7 @@ agent of that host's tree as the real one does, and the switch that the agents a
 anything off: that nobody asks for it is what is to be seen.
 """
 
+import contextlib
 import os
 import pty
 import re
@@ -363,34 +364,59 @@ class PairFence(unittest.TestCase):
         self.assertNotIn("arbiter", world.said().split("rotated:")[1])
         self.check_devices()
 
-    def test_a_person_is_asked(self):
-        """At a terminal: few questions, and no echo of the password."""
-        answers = (("switches, as fence_ipmilan?", "fence_fake"), ("alike", "password=s3cret"),
-                   ("hidden, afterwards", ""), ("another one", "action=off"),
-                   ("another one", "username=approvald"), ("another one", ""),
-                   ("host 1, this one, alone", "plug=1"), ("another one", ""),
-                   ("host 2 alone", "plug=2"), ("another one", ""),
-                   ("password of the switch of host 1", SECRET[0]),
-                   ("password of the switch of host 2", SECRET[1]))
+    ANSWERS = (("switches, as fence_ipmilan?", "fence_fake"), ("alike", "password=s3cret"),
+               ("hidden, afterwards", None), ("another one", "action=off"),
+               ("another one", "username=approvald"), ("another one", ""),
+               ("host 1, this one, alone", "plug=1"), ("another one", ""),
+               ("host 2 alone", "plug=2"), ("another one", ""),
+               ("password of the switch of host 1", SECRET[0]))
+
+    @contextlib.contextmanager
+    def at_terminal(self):
+        """pair init with a person at it, who has answered up to host 1's password: its process, the
+        terminal."""
         child, terminal = pty.fork()
         if child == 0:
             os.execv(PROGRAM, [PROGRAM, "pair", "init", *self.world.plan("fence"), "--fence-socket",
                                self.helper["A"].path, "--root", self.world.a.root, "--program",
                                setup.SUPERVISOR])
         try:
-            seen = ""
-            for question, line in answers:
-                seen = self.read_until(terminal, question)
-                if line or question == "another one":
+            for question, line in self.ANSWERS:
+                self.read_until(terminal, question)
+                if line is not None:
                     os.write(terminal, line.encode() + b"\n")
-            seen = self.read_until(terminal, "apvjoin2.")
+            yield child, terminal
         finally:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
             os.close(terminal)
+
+    def test_a_person_is_asked(self):
+        """At a terminal: few questions, and no echo of the password."""
+        with self.at_terminal() as (_child, terminal):
+            seen = self.read_until(terminal, "password of the switch of host 2")
+            os.write(terminal, SECRET[1].encode() + b"\n")
+            seen += self.read_until(terminal, "apvjoin2.")
         self.assertNotIn("s3cret", seen)
         self.assertEqual(self.device(self.world.a, "fence", "peer")["password"], SECRET[1])
         self.assertEqual(self.device(self.world.a, "pair", "fence-own")["plug"], "1")
+
+    def test_a_person_may_think_better_of_it(self):
+        with self.at_terminal() as (child, terminal):
+            self.read_until(terminal, "password of the switch of host 2")
+            os.write(terminal, b"half of it\x03")
+            self.assertEqual(self.end_of(child), -signal.SIGINT)
+        self.assertEqual(self.left(self.world.a), [])
+
+    def end_of(self, child):
+        end = time.monotonic() + setup.WAIT_S
+        while True:
+            pid, status = os.waitpid(child, os.WNOHANG)
+            if pid == child:
+                return os.waitstatus_to_exitcode(status)
+            self.assertLess(time.monotonic(), end, "it goes on")
+            time.sleep(0.02)
 
     def read_until(self, terminal, text):
         seen = ""
