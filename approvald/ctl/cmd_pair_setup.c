@@ -248,7 +248,7 @@ static enum err_code try_devices(struct ctl *ctl,
     if (rc != ERR_OK && !home_has_plan(&setup->home)) {
         err_ignore(device_home_remove(&setup->home, &ignored)); /* what went wrong is told */
     }
-    return rc;
+    return rc == ERR_OK ? rc : err_wrap(err, rc, "nothing was done");
 }
 
 /* *ret_fresh: they are to be kept; else there is nothing new. A repetition without options keeps

@@ -226,12 +226,26 @@ struct trial {
     const char *socket;
 };
 
+/* A device that is not there costs the agent half a minute. */
+static enum err_code ask_device(const struct trial *trial,
+                                unsigned int number,
+                                const struct device *device,
+                                enum device_says *ret_says,
+                                struct err *err)
+{
+    if (isatty(STDERR_FILENO) == 1) {
+        (void)fprintf(stderr, "Asking the fence device of host %u (%s, status) …\n", number,
+                      device_value(device, "agent")); /* for a person who waits */
+    }
+    return device_home_try(&trial->setup->home, device, trial->socket, ret_says, err);
+}
+
 static enum err_code
 try_peer(const struct trial *trial, const struct device *device, bool is_on, struct err *err)
 {
     unsigned int number = 3 - trial->setup->host;
     enum device_says says = DEVICE_OFF;
-    enum err_code rc = device_home_try(&trial->setup->home, device, trial->socket, &says, err);
+    enum err_code rc = ask_device(trial, number, device, &says, err);
 
     if (rc != ERR_OK) {
         return err_wrap(err, rc == ERR_NOT_FOUND ? ERR_UNAVAILABLE : rc,
@@ -256,7 +270,7 @@ try_own(const struct trial *trial, const struct device *device, struct err *err)
 {
     enum device_says says = DEVICE_OFF;
     struct err why = ERR_INIT;
-    enum err_code rc = device_home_try(&trial->setup->home, device, trial->socket, &says, &why);
+    enum err_code rc = ask_device(trial, trial->setup->host, device, &says, &why);
 
     if (rc != ERR_OK) {
         pair_setup_say(trial->ctl, "fence",

@@ -260,7 +260,13 @@ enum err_code device_home_try(const struct home *home,
 
 enum err_code device_home_enable(const struct home *home, struct err *err)
 {
-    return is_live(home) ? run_systemctl("enable", "--now", UNIT, err) : ERR_OK;
+    enum err_code rc;
+
+    if (!is_live(home)) {
+        return ERR_OK;
+    }
+    rc = run_systemctl("enable", "--quiet", UNIT, err);
+    return rc == ERR_OK ? run_systemctl("start", NULL, UNIT, err) : rc;
 }
 
 enum err_code device_home_remove(const struct home *home, struct err *err)
@@ -277,7 +283,8 @@ enum err_code device_home_remove(const struct home *home, struct err *err)
     rc = rc == ERR_OK ? files_remove(path, err) : rc;
     rc = rc == ERR_OK ? home_path(home, FOLDER, path, err) : rc;
     if (rc == ERR_OK && rmdir(path) == 0 && is_live(home)) {
-        rc = run_systemctl("disable", "--now", UNIT, err);
+        rc = run_systemctl("disable", "--quiet", UNIT, err);
+        rc = rc == ERR_OK ? run_systemctl("stop", NULL, UNIT, err) : rc;
     }
     return rc;
 }

@@ -54,7 +54,7 @@ case "$1 $unit" in
     start "$unit" PREFIX/sbin/approvald-fence --listen /run/approvald-fence.sock --devices ETC/approvald/fence
     while [ ! -S /run/approvald-fence.sock ]; do sleep 0.05; done
     exit ;;
-"disable approvald-fence.socket") rm -f /run/approvald-fence.sock ;;
+"stop approvald-fence.socket") rm -f /run/approvald-fence.sock ;;
 esac
 case "$1" in
 enable) ;;

@@ -183,6 +183,7 @@ class PairFence(unittest.TestCase):
     def test_a_device_that_does_not_answer_makes_no_pair(self):
         self.helper["A"].set(ON, BROKEN)
         said = self.fails()
+        self.assertIn("nothing was done", said)
         self.assertIn("host 2 does not say whether it is on (fence_fake, status): of the agent", said)
         os.unlink(self.helper["A"].agent)
         self.assertIn("apt install fence-agents", self.fails())
@@ -398,6 +399,7 @@ class PairFence(unittest.TestCase):
             seen = self.read_until(terminal, "password of the switch of host 2")
             os.write(terminal, SECRET[1].encode() + b"\n")
             seen += self.read_until(terminal, "apvjoin2.")
+        self.assertIn("Asking the fence device of host 2 (fence_fake, status)", seen)
         self.assertNotIn("s3cret", seen)
         self.assertEqual(self.device(self.world.a, "fence", "peer")["password"], SECRET[1])
         self.assertEqual(self.device(self.world.a, "pair", "fence-own")["plug"], "1")
