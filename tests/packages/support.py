@@ -24,6 +24,8 @@ SETTINGS = "/etc/approvald/approvald.conf.d/80-notes.conf"
 FILES = {"about.txt", "doctor.txt", "status.json", "approvald.conf", "supervisor.conf", "metrics.txt", "journal.txt",
          "crashes.txt", "files.txt"}
 WORDS = {"title": "planted-title-word", "reason": "planted-reason-word", "details": "planted-details-word"}
+# Known by their looks alone: they are in no file of the host, and spelled otherwise they have none.
+BY_LOOKS = ("seed", "token of ", "join token of ")
 SEED = r"\b[A-Z2-7]{26,}\b"
 
 
@@ -52,9 +54,10 @@ def notes_of(secrets):
         yield f"planted: got {value}"
         yield f'planted: {json.dumps({"value": value})}'
         yield f"planted: token={urllib.parse.quote_plus(value)}&trigger=1"
-        yield f"planted: {value.encode().hex()}"
-        yield f"planted: {base64.b64encode(value.encode()).decode()}"
         yield f"planted: Authorization: Basic {base64.b64encode(b'svc:' + value.encode()).decode()}"
+        if not name.startswith(BY_LOOKS):
+            yield f"planted: {value.encode().hex()}"
+            yield f"planted: {base64.b64encode(value.encode()).decode()}"
 
 
 def plant(host, secrets):
