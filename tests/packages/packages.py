@@ -62,6 +62,8 @@ def run(args):
                 rounds = {"rounds": args.upgrades} if whole is Pair else {}
                 more = run_cases(whole(stage, **rounds))
                 passed, failed = passed + more[0], failed + more[1]
+                if more[1]:
+                    stage.forget()
     finally:
         keep = args.keep and failed
         stage.close(keep)

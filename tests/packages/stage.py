@@ -99,6 +99,17 @@ class Stage:
             made.run(BUNDLE + "/setup")
         return self.machines[name]
 
+    def forget(self):
+        """The hosts as a failed case left them are nobody's to stand on: who comes next gets others."""
+        try:
+            with contextlib.ExitStack() as left:
+                for one in self.machines.values():
+                    left.callback(one.close)
+        finally:
+            self.machines = {}
+            if os.path.isdir(self.path("machines")):
+                os.rename(self.path("machines"), self.path(f"machines-{time.monotonic_ns()}"))
+
     def load(self, address, token, every=EVERY_S):
         """Requests over a new connection every few milliseconds until end_load."""
         number = len(self.processes)

@@ -135,6 +135,18 @@ class Closing(unittest.TestCase):
         self.assertEqual(self.closed[-1], "net")
         self.assertFalse(os.path.exists(self.stage.dir))
 
+    def test_who_comes_after_a_failure_gets_other_hosts(self):
+        os.mkdir(os.path.join(self.stage.dir, "machines"))
+        self.stage.machines = {"A": self.part("A")}
+        self.stage.forget()
+        self.assertEqual((self.closed, self.stage.machines), (["A"], {}))
+        [kept] = os.listdir(self.stage.dir)
+        self.assertTrue(kept.startswith("machines-"))
+        self.stage.forget()  # and again, with none
+        self.stage.machines = {"B": self.part("B")}
+        self.assertRaises(AttributeError, self.stage.forget)
+        self.assertEqual(self.stage.machines, {})
+
     def test_what_is_kept_stays(self):
         self.assertRaises(AttributeError, self.stage.close, keep=True)
         self.assertTrue(os.path.exists(self.stage.dir))
