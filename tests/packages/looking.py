@@ -57,13 +57,6 @@ class Looking(Pair):
     def restart(self, name):
         self[name].run("systemctl", "restart", UNIT)
 
-    def lead(self, name):
-        """That host is the primary."""
-        if self.primary() != name:
-            self[other(name)].run("approvalctl", "switchover")
-            self.wait_green()
-            assert self.primary() == name
-
     def restart_both(self):
         """First the standby, so that somebody serves."""
         first = self.primary()

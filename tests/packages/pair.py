@@ -74,6 +74,13 @@ class Pair:
         for name in (*HOSTS, "A"):  # A is green on its own too, before it becomes one of two
             green(self[name], seconds)
 
+    def lead(self, name):
+        """That host is the primary."""
+        if self.primary() != name:
+            self[other(name)].run("approvalctl", "switchover")
+            self.wait_green()
+            assert self.primary() == name
+
     def load(self):
         return self.stage.load(VIP, self["A"].run("cat", f"{TOKENS}/ci").strip())
 
@@ -156,6 +163,7 @@ class Pair:
             # Else the journal ends with the machine.
             self[name].run("mkdir", "-p", "/var/log/journal")
             self[name].run("journalctl", "--flush")
+            self.lead(first)  # a machine that stood still may have moved it
             load = self.load()
             self[name].reboot()
             self.wait_green()
