@@ -316,24 +316,28 @@ static enum refusal check_again(const struct request *request,
                                 const struct claim_check *check,
                                 bool *ret_need_facts)
 {
-    bool strict = policy->clocks.recheck != RECHECK_NONE;
+    bool rules = policy->clocks.recheck != RECHECK_NONE;
+    bool people = policy->clocks.recheck == RECHECK_STRICT;
 
     if (check == NULL || !approval_is_rechecked(request, policy)) {
         return REFUSAL_NONE;
     }
     if (check->head == NULL || check->head->deleted ||
-        (strict && !policy_rules_equal(policy, check->head))) {
+        (rules && !policy_rules_equal(policy, check->head))) {
         return REFUSAL_POLICY_CHANGED;
     }
     if (request->glass.at_ms > 0 && !glass_names(check->head, request->glass.user)) {
         return REFUSAL_POLICY_CHANGED;
+    }
+    if (!people && request->glass.at_ms == 0) {
+        return REFUSAL_NONE;
     }
     *ret_need_facts = !check->judged;
     if (check->judged && check->gone) {
         return REFUSAL_APPROVER_GONE;
     }
     /* An emergency is no time to wait for Slack: who broke the glass is named in both versions. */
-    return check->judged && check->unknown && strict && request->glass.at_ms == 0
+    return check->judged && check->unknown && people && request->glass.at_ms == 0
                ? REFUSAL_APPROVER_UNKNOWN
                : REFUSAL_NONE;
 }
@@ -388,7 +392,7 @@ static void claim(const struct policy *policy,
     after->claimed_ms = event->now_ms;
     after->claim_hash = event->claim_hash;
     effects->changed = true;
-    audit = effects_audit(effects, AUDIT_CLAIMED, false, SPAN_NONE);
+    audit = effects_audit(effects, AUDIT_CLAIMED, false, event->bound);
     effects_card(effects, policy, audit, event->actor.user, SPAN_NONE);
     effects_webhooks(effects, policy, audit, event->actor.user, SPAN_NONE);
 }

@@ -9,7 +9,7 @@
 
 struct elapsed;
 
-/* What a claim is judged by under RECHECK_STRICT, and when the glass was broken. */
+/* What a claim is judged by unless under RECHECK_NONE, and when the glass was broken. */
 struct claim_check {
     const struct policy *head; /* the policy as it is now; NULL: there is none */
     bool judged;               /* its approvers were looked at under that version of the policy */
@@ -48,6 +48,7 @@ struct approval_event {
     const struct policy *head; /* VERDICT_GLASS: the policy as it is now; NULL: there is none */
     /* claim */
     const struct claim_check *check; /* NULL: nothing is looked at again */
+    struct span bound;               /* by which rules it was approved, for the audit log */
     const uint8_t *bind_hash;        /* 32 bytes or NULL */
     struct span claim_hash;          /* of the claim key, 32 bytes or empty */
     /* consume */

@@ -65,7 +65,7 @@ void codec_policy_clocks_read(struct unpack *unpack, struct policy_clocks *ret_c
         codec_read_texts(unpack, ret_clocks->escalate_users, CORE_ESCALATE_USER_COUNT_MAX);
     ret_clocks->escalate_group_count =
         codec_read_texts(unpack, ret_clocks->escalate_groups, CORE_POLICY_GROUP_COUNT_MAX);
-    ret_clocks->recheck = codec_range(unpack, RECHECK_NONE, RECHECK_STRICT);
+    ret_clocks->recheck = codec_range(unpack, RECHECK_NONE, RECHECK_RULES);
     if (!codec_policy_clocks_set(ret_clocks)) {
         unpack->failed = true;
     }

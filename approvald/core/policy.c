@@ -485,10 +485,11 @@ bool policy_field_equal(const struct policy *a, const struct policy *b, size_t i
     return true;
 }
 
-static bool is_rule(size_t index)
+bool policy_field_is_rule(size_t index)
 {
+    ASSERT(index < POLICY_FIELD_COUNT);
     if (index >= FIELD_WINDOWS) {
-        return false; /* when it may be used, not who decides */
+        return policy_windows_field_is_rule(index - FIELD_WINDOWS);
     }
     if (index >= FIELD_GLASS) {
         return policy_glass_field_is_rule(index - FIELD_GLASS);
@@ -527,7 +528,7 @@ bool policy_rules_equal(const struct policy *a, const struct policy *b)
     bool equal = true;
 
     for (size_t i = 0; equal && i < POLICY_FIELD_COUNT; i++) {
-        equal = !is_rule(i) || policy_field_equal(a, b, i);
+        equal = !policy_field_is_rule(i) || policy_field_equal(a, b, i);
     }
     return equal;
 }

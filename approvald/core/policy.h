@@ -36,6 +36,8 @@ bool policy_needs_equal(const struct policy *a, const struct policy *b);
 #define POLICY_FIELD_COUNT 28
 /* As in the policy's text; index < POLICY_FIELD_COUNT. */
 const char *policy_field_name(size_t index);
+/* Does it say who decides, how, or when what they approved may be used? */
+bool policy_field_is_rule(size_t index);
 /* Appends the value of a field for people: "2", "24h", "U1, S2", "yes". */
 enum err_code policy_field_format(const struct policy *policy,
                                   size_t index,

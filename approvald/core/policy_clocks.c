@@ -112,6 +112,8 @@ const char *policy_recheck_word(enum recheck recheck)
         return "none";
     case RECHECK_STRICT:
         return "strict";
+    case RECHECK_RULES:
+        return "rules";
     }
     return "";
 }

@@ -215,6 +215,19 @@ enum err_code policy_windows_field_format(const struct policy_windows *windows,
     return ERR_OK;
 }
 
+bool policy_windows_field_is_rule(size_t index)
+{
+    ASSERT(index < POLICY_WINDOWS_FIELD_COUNT);
+    switch ((enum field)index) {
+    case FIELD_WINDOWS:
+    case FIELD_ZONE:
+        return true;
+    case FIELD_OUTSIDE: /* whether it may be asked: it has been */
+        break;
+    }
+    return false;
+}
+
 static bool items_equal(const struct policy_windows *a, const struct policy_windows *b)
 {
     bool equal = a->count == b->count;

@@ -30,6 +30,8 @@ enum err_code policy_windows_field_format(const struct policy_windows *windows,
                                           size_t index,
                                           struct buf *buf,
                                           struct err *err) WARN_UNUSED;
+/* It says when an approval may be used. */
+bool policy_windows_field_is_rule(size_t index);
 bool policy_windows_field_equal(const struct policy_windows *a,
                                 const struct policy_windows *b,
                                 size_t index);

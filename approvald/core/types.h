@@ -154,6 +154,7 @@ struct request {
 enum recheck {
     RECHECK_NONE = 0, /* what was approved stays approved */
     RECHECK_STRICT,   /* its rules are as they were, and who approved it still may */
+    RECHECK_RULES,    /* its rules are as they were; Slack is not asked */
 };
 
 /* What a policy says about time, besides expiry and lapse. All 0: nothing. */

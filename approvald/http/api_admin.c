@@ -6,6 +6,7 @@
 #include "approvald/core/request_id.h"
 #include "approvald/http/api_internal.h"
 #include "approvald/http/body.h"
+#include "approvald/service/policy_rules.h"
 #include "approvald/service/render.h"
 #include "base/clock.h"
 #include "base/crypto.h"
@@ -195,9 +196,14 @@ static void add_clocks(struct json *object, const struct policy_clocks *clocks)
 static void add_policy(struct json *list, const struct policy *policy)
 {
     struct json *object = json_add_object(list, NULL);
+    char rules[POLICY_RULES_TEXT_SIZE];
 
     json_add_text(object, "name", policy->name);
     json_add_u64(object, "version", policy->version);
+    if (policy_rules_hash(policy, rules, NULL) ==
+        ERR_OK) { /* without memory the answer fails, too */
+        json_add_text(object, "rules", span_text(rules));
+    }
     json_add_bool(object, "deleted", policy->deleted);
     add_text_or_null(object, "title", policy->title);
     add_text_or_null(object, "channel", policy->channel);

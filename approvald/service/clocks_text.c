@@ -45,12 +45,17 @@ clocks_text_read(const struct conf_section *section, struct policy *policy, stru
 {
     struct policy_clocks *clocks = &policy->clocks;
     size_t count = conf_list_count(section, "escalate_to");
+    const char *recheck;
     enum err_code rc = ERR_OK;
 
     clocks->remind_before_ms = conf_number(section, "remind_before");
     clocks->escalate_after_ms = conf_number(section, "escalate_after");
-    clocks->recheck =
-        strcmp(conf_text(section, "recheck"), "strict") == 0 ? RECHECK_STRICT : RECHECK_NONE;
+    recheck = conf_text(section, "recheck");
+    if (strcmp(recheck, "strict") == 0) {
+        clocks->recheck = RECHECK_STRICT;
+    } else {
+        clocks->recheck = strcmp(recheck, "rules") == 0 ? RECHECK_RULES : RECHECK_NONE;
+    }
     clocks->effect_after_ms = conf_number(section, "takes_effect_after");
     for (size_t i = 0; rc == ERR_OK && i < count; i++) {
         rc = take(clocks, span_text(conf_list(section, "escalate_to", i)), err);

@@ -67,9 +67,9 @@ static const struct conf_option options[] = {
     {"policy", "takes_effect_after", CONF_DURATION, "0s", 0, CORE_EFFECT_MS_MAX, NULL,
      "How long an approval can be stopped by those who may decide before it takes effect; 0s: it "
      "takes effect at once."},
-    {"policy", "recheck", CONF_CHOICE, "none", 0, 0, "none strict",
-     "What is looked at again when an approval is claimed; strict: the rules of the policy are as "
-     "they were, and who approved may still do so."},
+    {"policy", "recheck", CONF_CHOICE, "none", 0, 0, "none rules strict",
+     "What is looked at again when an approval is claimed; rules: those of the policy are as they "
+     "were; strict: and Slack says that who approved may still do so."},
     {"policy", "break_glass", CONF_LIST, "", 0, GLASS_TEXT_NAME_COUNT_MAX, NULL,
      "Who may approve his own request in an emergency, alone and with a reason: Slack user ids "
      "(U…, "

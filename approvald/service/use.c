@@ -7,6 +7,7 @@
 #include "approvald/service/answer.h"
 #include "approvald/service/gate.h"
 #include "approvald/service/input.h"
+#include "approvald/service/policy_rules.h"
 #include "approvald/service/press.h"
 #include "approvald/service/replay.h"
 #include "approvald/service/waiting.h"
@@ -55,6 +56,7 @@ static enum err_code step(struct work *work, struct use_job *job, struct subject
     struct request_hold hold;
     struct claim_check check;
     struct policy head;
+    char bound[POLICY_BOUND_TEXT_SIZE];
     enum err_code rc;
 
     event.now_ms = work->now_ms;
@@ -64,6 +66,10 @@ static enum err_code step(struct work *work, struct use_job *job, struct subject
         approval_is_rechecked(&subject->request, &subject->policy)) {
         rc = check_of(work, job, subject, &head, &check);
         event.check = &check;
+    }
+    if (rc == ERR_OK && event.kind == APPROVAL_CLAIM) {
+        rc = policy_bound_text(&subject->policy, bound, work->err);
+        event.bound = rc == ERR_OK ? span_text(bound) : SPAN_NONE;
     }
     if (rc == ERR_OK && event.kind != APPROVAL_CONSUME) {
         bool held = false;

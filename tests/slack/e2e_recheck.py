@@ -103,6 +103,15 @@ class Recheck(EndToEnd):
         self.world.control("POST", "/update_user", {"user": ANA, "deleted": True})
         self.assertEqual(self.claim(request_id).json()["use"], "claimed")
 
+    def test_a_claim_says_by_which_rules_it_was_approved(self):
+        request_id = self.approved("loose", "Which rules?")
+        self.assertEqual(self.claim(request_id).status, 200)
+        entries = self.world.admin("GET", f"/v1/audit?request={request_id}&limit=100").json()["entries"]
+        policy = self.world.admin("GET", "/v1/policies/loose").json()["policies"][0]
+        claimed = [e["detail"] for e in entries if e["action"] == "claimed"]
+        self.assertEqual(claimed, [f"version {policy['version']}, rules {policy['rules']}"])
+        self.assertEqual(self.get(request_id)["policy"]["version"], policy["version"])
+
     def test_who_broke_the_glass_and_was_deactivated_since_is_gone(self):
         rita = self.world.token("rita-cli", scopes=["decide", "read"], user=RITA)
         request_id = self.ask(policy="alarm", title="It burns", requester=RITA)

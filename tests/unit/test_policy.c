@@ -222,7 +222,8 @@ static void only_who_decides_and_how_are_rules(void)
     static const char *const rules[] = {"approvers",      "needs",       "quorum",
                                         "self_approval",  "rejections",  "exclude_requester_groups",
                                         "escalate_after", "escalate_to", "takes_effect_after",
-                                        "delegation",     "step_up",     "break_glass"};
+                                        "delegation",     "step_up",     "break_glass",
+                                        "windows",        "time_zone"};
     struct policy before = good();
     struct policy after = good();
     size_t found = 0;
@@ -280,6 +281,8 @@ static void only_who_decides_and_how_are_rules(void)
     after.clocks.effect_after_ms = 0;
     after.clocks.escalate_channel = SPAN_NONE;
     after.glass.root = false;
+    after.windows.count = 0;
+    after.windows.zone = before.windows.zone;
     CU_ASSERT_FALSE(policy_equal(&before, &after));
     CU_ASSERT(policy_rules_equal(&before, &after));
     after.clocks.effect_after_ms = 1;

@@ -198,6 +198,8 @@ static void changed_rules_need_a_new_question_and_other_changes_do_not(void)
         {POLICY("One", BOTH ", \"U0NEW\"", ""), REFUSAL_POLICY_CHANGED},
         {POLICY("One", BOTH, "quorum = 2"), REFUSAL_POLICY_CHANGED},
         {POLICY("One", BOTH, "takes_effect_after = 5m"), REFUSAL_POLICY_CHANGED},
+        {POLICY("One", BOTH, "windows = {\"daily 00:00-24:00\"}"), REFUSAL_POLICY_CHANGED},
+        {POLICY("One", BOTH, "outside_windows = refuse"), REFUSAL_NONE},
         {"policy other { approvers = {\"U0ANN\"} }", REFUSAL_POLICY_CHANGED}, /* deleted */
     };
 
@@ -210,6 +212,33 @@ static void changed_rules_need_a_new_question_and_other_changes_do_not(void)
         CU_ASSERT_EQUAL(kit_claim(&kit, &id, "k").refusal, cases[i].refusal);
         service_kit_close(&kit);
     }
+}
+
+#define RULES(more)                                                                                \
+    "policy deploy { channel = \"C0CARDS\" approvers = {" BOTH "} recheck = rules " more " }\n"
+
+/* Slack is not asked, and so cannot be in the way. */
+static void rules_alone_are_compared_without_a_look_at_people(void)
+{
+    struct people people = {.deactivated = "U0ANN"};
+    struct service_kit kit;
+    struct request_id id;
+
+    service_kit_open(&kit);
+    people.kit = &kit;
+    service_set_facts(kit.service, look, &people);
+    CU_ASSERT_EQUAL_FATAL(kit_apply(&kit, RULES(""), false, false).rc, ERR_OK);
+    id = kit_create(&kit, "deploy", "").id;
+    CU_ASSERT_EQUAL(kit_approve(&kit, &id, "U0ANN").state, REQUEST_APPROVED);
+    CU_ASSERT_EQUAL(kit_apply(&kit, RULES("self_approval = true"), false, false).rc, ERR_OK);
+    CU_ASSERT_EQUAL(kit_claim(&kit, &id, "k").refusal, REFUSAL_POLICY_CHANGED);
+    service_kit_restart(&kit); /* its version says that the rules are looked at */
+    service_set_facts(kit.service, look, &people);
+    CU_ASSERT_EQUAL(kit_claim(&kit, &id, "k").refusal, REFUSAL_POLICY_CHANGED);
+    CU_ASSERT_EQUAL(kit_apply(&kit, RULES(""), false, false).rc, ERR_OK);
+    CU_ASSERT_EQUAL(kit_claim(&kit, &id, "k").use, USE_CLAIMED);
+    CU_ASSERT_EQUAL(people.asked, 0);
+    service_kit_close(&kit);
 }
 
 static void a_policy_that_changes_meanwhile_is_looked_at_again(void)
@@ -257,6 +286,8 @@ UNIT_MAIN("service_recheck",
           {"those who are left have to fill the needs", those_who_are_left_have_to_fill_the_needs},
           {"changed rules need a new question, and other changes do not",
            changed_rules_need_a_new_question_and_other_changes_do_not},
+          {"rules alone are compared without a look at people",
+           rules_alone_are_compared_without_a_look_at_people},
           {"a policy that changes meanwhile is looked at again",
            a_policy_that_changes_meanwhile_is_looked_at_again},
           {"without anybody to ask, the rules are looked at all the same",
