@@ -121,6 +121,7 @@ struct request {
     struct span target;    /* on what: a host, a service, an environment */
     struct span details;   /* more text, or the command that will run; several lines */
     bool bound;            /* bind_hash is set: an approval holds for exactly these bytes */
+    bool unposted;         /* no channel took its card: who may decide was asked directly */
     uint8_t bind_hash[32]; /* SHA-256 over what will run; documented in docs/api.md */
     struct span key_hash;  /* of the idempotency key, 32 bytes, or empty: for pruning */
 
@@ -147,7 +148,6 @@ struct request {
     struct request_clocks clocks;
     struct request_glass glass;
     struct request_hold hold;
-    bool unposted; /* no channel took its card: who may decide was asked directly */
 };
 
 /* What is looked at again when an approval is claimed. */
