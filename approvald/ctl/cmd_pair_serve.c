@@ -53,6 +53,33 @@ static bool has_register(const struct ctl *ctl)
            json_is_object(json_get(status, "register"));
 }
 
+/* Who begins a pair leads it, or has handed over already. A register that was there before is
+ * another one's, and waits for hosts that are no more. */
+static int await_part(struct ctl *ctl)
+{
+    uint64_t until_ms = clock_boot_ms(clock_host()) + BOOTSTRAP_MS;
+    struct err err = ERR_INIT;
+    bool begun = false;
+
+    while (ctl->stopped == 0 && !begun && clock_boot_ms(clock_host()) < until_ms) {
+        AUTO_JSON struct json *status = NULL;
+        struct err why = ERR_INIT;
+
+        if (supervisor_ask(ctl, "status", &status, &why) == ERR_OK) {
+            begun = span_is(json_text(status, "role"), "primary") ||
+                    span_is(json_text(status, "role"), "standby");
+            (void)err_set(&err, ERR_UNAVAILABLE,
+                          "the arbiter has a register, and this host does not lead by it: %.*s",
+                          SPAN_ARGS(json_text(status, "reason")));
+        }
+        (void)poll(NULL, 0, begun ? 0 : BOOTSTRAP_STEP); /* as below */
+    }
+    if (ctl->stopped != 0) {
+        return CTL_INTERNAL;
+    }
+    return begun ? CTL_OK : ctl_fail(ctl, CTL_UNREACHABLE, &err);
+}
+
 /* The supervisor says no until approvald is up and the arbiter was read. */
 static int bootstrap(struct ctl *ctl)
 {
@@ -74,7 +101,7 @@ static int bootstrap(struct ctl *ctl)
         }
         (void)poll(NULL, 0, BOOTSTRAP_STEP); /* a sleep; an early end does no harm */
     }
-    return ctl->stopped == 0 ? CTL_OK : CTL_INTERNAL;
+    return ctl->stopped == 0 ? await_part(ctl) : CTL_INTERNAL;
 }
 
 /* Both others trust the new authorities now: this host's certificates follow, and the former ones
