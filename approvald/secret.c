@@ -62,22 +62,41 @@ static enum err_code fill(int fd, const char *path, struct buf *secret, struct e
     return got == 0 ? err_set(err, ERR_INVALID, "%s: is empty", path) : ERR_OK;
 }
 
-static enum err_code full_path(const char *path, char *ret_path, struct err *err)
+static enum err_code
+join_path(const char *folder, const char *name, char *ret_path, struct err *err)
+{
+    int size =
+        snprintf(ret_path, SECRET_PATH_SIZE, "%s%s%s", folder, folder[0] == '\0' ? "" : "/", name);
+
+    return size < 0 || size >= SECRET_PATH_SIZE ? err_set(err, ERR_TOO_LARGE, "%s: too long", name)
+                                                : ERR_OK;
+}
+
+/* The unit's own folder, or the copy of it where that one is somebody else's. */
+static enum err_code credential_path(const char *name, char *ret_path, struct err *err)
 {
     const char *directory = getenv("CREDENTIALS_DIRECTORY");
-    int size;
+    char copy[SECRET_PATH_SIZE];
+    enum err_code rc = join_path(SECRET_CREDENTIALS, name, copy, err);
+    bool copied = rc == ERR_OK && access(copy, F_OK) == 0;
 
-    if (strchr(path, '/') != NULL) {
-        size = snprintf(ret_path, SECRET_PATH_SIZE, "%s", path);
-    } else if (directory != NULL) {
-        size = snprintf(ret_path, SECRET_PATH_SIZE, "%s/%s", directory, path);
-    } else {
-        return err_set(err, ERR_INVALID,
-                       "%s: give a path, or load a credential of this name (LoadCredential=)",
-                       path);
+    if (rc == ERR_OK && directory != NULL) {
+        rc = join_path(directory, name, ret_path, err);
+        copied = copied && rc == ERR_OK && access(ret_path, R_OK) != 0;
     }
-    return size < 0 || size >= SECRET_PATH_SIZE ? err_set(err, ERR_TOO_LARGE, "%s: too long", path)
-                                                : ERR_OK;
+    if (rc == ERR_OK && copied) {
+        memcpy(ret_path, copy, sizeof copy);
+    } else if (rc == ERR_OK && directory == NULL) {
+        rc = err_set(err, ERR_INVALID,
+                     "%s: give a path, or load a credential of this name (LoadCredential=)", name);
+    }
+    return rc;
+}
+
+static enum err_code full_path(const char *path, char *ret_path, struct err *err)
+{
+    return strchr(path, '/') != NULL ? join_path("", path, ret_path, err)
+                                     : credential_path(path, ret_path, err);
 }
 
 enum err_code

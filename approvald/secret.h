@@ -8,10 +8,15 @@
 
 struct buf;
 
-/* path as configured: a bare name is looked for in $CREDENTIALS_DIRECTORY (systemd's
- * LoadCredential) and must exist there. The file must be a regular one, owned by root or this user,
- * not readable by others, and hold 1 … size_max bytes besides line ends at its end, which are
- * dropped. Errors name the path. Free with secret_free. Blocks (disk). */
+/* As approvald-supervisor.service has it. */
+#define SECRET_CREDENTIALS "/run/approvald-credentials"
+
+/* path as configured: a bare name is a credential of systemd's (LoadCredential=) and is looked for
+ * in $CREDENTIALS_DIRECTORY. Under the supervisor that folder is the supervisor's alone: what its
+ * unit puts into SECRET_CREDENTIALS at each start, readable by our group, is taken then. The file
+ * must be a regular one, owned by root or this user, not readable by others, and hold 1 … size_max
+ * bytes besides line ends at its end, which are dropped. Errors name the path. Free with
+ * secret_free. Blocks (disk). */
 enum err_code secret_load(const char *path,
                           size_t size_max,
                           struct buf **ret_secret,

@@ -13,6 +13,7 @@ from stage import ADDRESSES, BUNDLE, EARLIER, PORT, TOKENS, Load
 
 CONF = f'http {{\n    listen = {{"{ADDRESSES["A"]}:{PORT}"}}\n}}\n'
 UNIT = "approvald-supervisor.service"
+CREDENTIALS = "/run/approvald-credentials"
 EXPOSURE_MAX = 2.4  # root, who starts approvald as another user, binds ports, removes an address
 MEMORY_KIB_MAX = 64 * 1024  # both, with the libraries' pages, which other programs share
 # What a purge leaves, and why. The rest of the system has no trace of it.
@@ -103,6 +104,26 @@ class Single:
         as_who(self.host, "ci", self.address, "claim", self.request)
         as_who(self.host, "ci", self.address, "claim", self.request, check=118)
         return self.request
+
+    def takes_credentials(self):
+        """a secret that systemd has for the unit reaches approvald, which is another user"""
+        host = self.host
+        drop_in = "/etc/systemd/system/approvald-supervisor.service.d"
+        conf = "/etc/approvald/approvald.conf.d/70-credential.conf"
+        host.write("/root/step-up", "0123456789abcdef0123456789abcdef\n", 0o600)
+        host.write(f"{drop_in}/credential.conf", "[Service]\nLoadCredential=step-up:/root/step-up\n")
+        host.write(conf, 'step_up_key_file = "step-up"\n')
+        host.run("systemctl", "daemon-reload")
+        host.run("systemctl", "restart", UNIT)
+        green(host)  # a last-known-good configuration would be an alarm
+        said = host.run("stat", "-c", "%a %U %G", CREDENTIALS, f"{CREDENTIALS}/step-up").split("\n")
+        assert said[:2] == ["750 root approvald", "640 root approvald"], said
+        host.run("approvalctl", "config", "check")
+        host.run("rm", conf, f"{drop_in}/credential.conf", "/root/step-up")
+        host.run("systemctl", "daemon-reload")
+        host.run("systemctl", "restart", UNIT)
+        green(host)
+        host.run("test", "!", "-e", CREDENTIALS)
 
     def pids(self, program):
         said = self.host.run("sh", "-c", f"grep -lx '{program[:15]}' /proc/[0-9]*/comm || :")
@@ -206,5 +227,5 @@ class Single:
         assert "not-found" in host.run("systemctl", "show", "-P", "LoadState", UNIT)
         return f"{len(after)} files compared; left: {', '.join(LEFT)}"
 
-    CASES = (installs_and_is_green, approves, is_hardened, survives_kills, upgrades,
+    CASES = (installs_and_is_green, approves, is_hardened, takes_credentials, survives_kills, upgrades,
              downgrades, reboots, purges)
