@@ -149,6 +149,8 @@ struct app {
 
 /* app_listen.c: TLS, inherited and own sockets. */
 enum err_code app_listen(struct app *app, struct err *err) WARN_UNUSED;
+/* Which certificate is in use; with TLS only. */
+void app_listen_status(const struct app *app, struct json *object);
 
 /* app.c: the process ends with this error: whoever waits is told first. */
 void app_fail(struct app *app, const struct err *err);

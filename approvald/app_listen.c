@@ -4,6 +4,7 @@
  * the supervisor or systemd holds outlive us, so that a restart refuses no connection. */
 #include "approvald/app_internal.h"
 #include "approvald/http/server.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/sockets.h"
@@ -146,4 +147,13 @@ enum err_code app_listen(struct app *app, struct err *err)
         rc = bind_list(app, "management_listen", HTTP_MANAGEMENT, NULL, err);
     }
     return rc == ERR_OK ? bind_local(app, err) : rc;
+}
+
+void app_listen_status(const struct app *app, struct json *object)
+{
+    if (app->tls != NULL) {
+        json_add_u64(object, "tls_not_after_s", tls_server_not_after_s(app->tls));
+        json_add_text(object, "tls_certificate",
+                      span_text(config_text(app->config, "http", "tls_certificate")));
+    }
 }

@@ -528,7 +528,5 @@ void app_status(void *arg, struct json *object)
     add_crash(object, app);
     add_counts(object, app);
     add_slack(object, app);
-    if (app->tls != NULL) {
-        json_add_u64(object, "tls_not_after_s", tls_server_not_after_s(app->tls));
-    }
+    app_listen_status(app, object);
 }

@@ -111,12 +111,13 @@ static int finish_rotation(struct ctl *ctl, const struct pair_setup *setup)
     const struct home_self self = pair_setup_self(setup);
     struct err err = ERR_INIT;
     size_t count = 0;
+    int code;
     enum err_code rc = home_renew(&setup->home, &self, HOME_RENEW_ALL, &count, &err);
 
     rc = rc == ERR_OK ? home_end_rotation(&setup->home, &err) : rc;
-    rc = rc == ERR_OK ? apply_reload(&setup->home, &err) : rc;
-    if (rc != ERR_OK) {
-        return ctl_fail_err(ctl, &err);
+    code = rc == ERR_OK ? pair_setup_reload(ctl, setup, true) : ctl_fail_err(ctl, &err);
+    if (code != CTL_OK) {
+        return code;
     }
     pair_setup_say(ctl, "rotated",
                    "rotated: on the other host now  approvalctl pair rotate --end%s",

@@ -170,7 +170,9 @@ static const struct command table[] = {
     {{"pair", "renew"},
      "",
      "renew this host's certificates when a third of their life is left",
-     "A timer runs it each day. Needs nobody else: both hosts have the authorities' keys.\n"
+     "A timer runs it each day. Needs nobody else: both hosts have the authorities' keys. Exit\n"
+     "code 115: approvald has refused to reload, and serves with another certificate than its\n"
+     "file holds.\n"
      "\n"
      "  approvalctl pair renew\n",
      TAKES(SETUP),

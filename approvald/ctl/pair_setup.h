@@ -43,3 +43,7 @@ int pair_setup_serve(struct ctl *ctl, struct pair_setup *setup);
 int pair_setup_apply(struct ctl *ctl, const struct pair_setup *setup, bool start);
 
 #endif
+/* Has what was renewed put in use, when changed says so or what approvald serves with is not what
+ * its file has. Fails when it is not in use afterwards: the reload was refused. */
+int pair_setup_reload(struct ctl *ctl, const struct pair_setup *setup, bool changed);
+

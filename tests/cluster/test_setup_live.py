@@ -58,6 +58,7 @@ case "$1 $unit" in
 esac
 case "$1" in
 enable) ;;
+is-active) [ -f "/run/$unit.pid" ] ;;
 stop | disable) stop "$unit" ;;
 try-reload-or-restart) kill -HUP "$(cat "/run/$unit.pid")" ;;
 start | restart)
@@ -207,6 +208,22 @@ class Live(LiveCase):
         self.a.run("approvalctl", "switchover")
         self.wait(self.b.is_green, "B leads")
         self.assertIn("0 certificates renewed", self.b.run("approvalctl", "pair", "renew").stdout)
+
+    def test_what_is_renewed_is_in_use_or_it_is_said(self):
+        self.installed()
+        self.paired()
+        typo = f"{ETC}/approvald/approvald.conf.d/99-typo.conf"
+        self.a.run("sh", "-c", f"echo 'nonsense = 1' >{typo}; rm {ETC}/approvald/pair/service.crt")
+        for _ in range(2):  # the second one renews nothing, and what is in use is as old as before
+            done = self.a.run("approvalctl", "pair", "renew", check=False)
+            self.assertEqual(done.returncode, 115, done.stdout + done.stderr)
+            self.assertIn("refused to reload", done.stderr)
+        self.a.run("rm", typo)
+        self.a.run("approvalctl", "pair", "renew")
+        serial = "openssl x509 -noout -serial"
+        served = self.a.run("sh", "-c", f"openssl s_client -connect {VIP}:8443 </dev/null 2>&1 | {serial}")
+        self.assertEqual(served.stdout, self.a.run(
+            "sh", "-c", f"{serial} -in {ETC}/approvald/pair/service.crt").stdout)
 
     def test_who_leaves_goes_on_alone_with_everything(self):
         self.test_two_commands_and_a_line_make_a_pair_that_is_green()
