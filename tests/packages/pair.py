@@ -20,6 +20,14 @@ ARBITER_UNIT = "approvald-arbiter.service"
 METRICS = (r"exec 3<>/dev/tcp/127.0.0.1/9180; printf 'GET /metrics HTTP/1.0\r\n\r\n' >&3; "
            "tr -d '\\r' <&3")
 # The pair's own address has TLS; the load, which begins 50 connections a second, has none.
+# Each name that is answered for is in the file before the next one is asked for.
+WRITER = """
+i=$(date +%s)000
+while [ ! -e /root/stop ]; do
+    i=$((i+1))
+    ! approvalctl token add t$i --read --output /root/t$i || echo t$i >>/root/answered
+done
+"""
 LISTEN = f'http {{\n    listen = {{"{VIP}:{PORT}"}}\n}}\n'
 
 
@@ -231,15 +239,45 @@ class Pair:
         self.wait_green()
         return told
 
+    def leave(self, name):
+        self[name].run("approvalctl", "pair", "leave", "--confirm", "leave the pair")
+        green(self[name], 60)
+
+    def leaves_and_pairs_again(self):
+        """both leave, the last one while it is written to; all is there, and a pair again by the same commands"""
+        lost = []
+        for arbiter_leaves in (False, True):
+            if arbiter_leaves:
+                self["arbiter"].run("approvald-arbiter", "leave")
+            self.leave("B")
+            host = self["A"]
+            host.write("/root/writer", WRITER)
+            host.run("sh", "-c", "rm -f /root/stop /root/answered; sh /root/writer >/dev/null 2>&1 &")
+            wait(lambda h=host: h.run("sh", "-c", "cat /root/answered || :").count("\n") > 20, "it writes")
+            self.leave("A")
+            answered = host.run("sh", "-c", "touch /root/stop; cat /root/answered").split()
+            listed = host.run("approvalctl", "token", "list").split()
+            lost += [name for name in answered if name not in listed]
+            host.run("sh", "-c", "rm -f /root/t[0-9]*")
+            self.join()
+            self.wait_green()
+            assert state(host, VIP, self.request) == "approved"
+        assert not lost, lost
+
     def purges(self):
-        """purged on both, nothing of it stays but what the administrator wrote"""
-        for name in HOSTS:
+        """purged, of a pair and after leaving it, nothing stays but what the administrator wrote"""
+        for name in ("B", "A"):
             host = self[name]
             host.run("rm", "/etc/approvald/approvald.conf.d/60-listen.conf")
-            host.run("approvalctl", "pair", "leave", "--confirm", "leave the pair")
+            if name == "B":
+                self.leave(name)
             host.apt("purge", "approvald")
-            left = host.run("sh", "-c", "ls -d /etc/approvald* /var/lib/approvald* || :", check=None)
+            left = host.run("sh", "-c", "ls -d /etc/approvald* /var/lib/approvald* /run/approvald* "
+                            "/etc/keepalived/keepalived.conf /var/lib/systemd/timers/*approvald* || :",
+                            check=None)
             assert not left, left
+            units = host.run("systemctl", "list-units", "--no-legend", "--plain", "approvald*").strip()
+            assert not units, units
         host = self["arbiter"]
         said = host.run("systemd-analyze", "security", "--no-pager", ARBITER_UNIT)
         host.apt("purge", "approvald-arbiter")
@@ -247,4 +285,4 @@ class Pair:
         return "the arbiter's unit: " + said.strip().split("\n")[-1]
 
     CASES = (is_set_up, approves, upgrades, downgrades, upgrades_again, reboots, loses_the_primary,
-             gives_up, purges)
+             gives_up, leaves_and_pairs_again, purges)
