@@ -198,6 +198,7 @@ int cmd_pair_join(struct ctl *ctl)
     if (code == CTL_OK) {
         pair_setup_say(ctl, "joined", "joined pair %.8s as host %u (%s)", setup.plan.cluster_id,
                        setup.host, setup.plan.host[setup.host - 1]);
+        pair_setup_say_slack(ctl, &setup);
     }
     return code;
 }

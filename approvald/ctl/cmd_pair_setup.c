@@ -157,6 +157,24 @@ static int name_cluster(struct ctl *ctl, struct pair_setup *setup)
     return CTL_OK;
 }
 
+/* Who is not asked, without a terminal, has not said. */
+static enum err_code plan_slack(const struct ctl *ctl, struct plan *plan, struct err *err)
+{
+    char room[ANSWER_SIZE];
+    const char *slack =
+        answer_of(ctl, OPTION_SLACK,
+                  "Slack (socket: the hosts call Slack; http: Slack calls them; none)?", room);
+
+    if (slack[0] == '\0') {
+        return ERR_OK;
+    }
+    if (!plan_is_slack(slack)) {
+        return err_set(err, ERR_INVALID, "--slack: socket, http or none");
+    }
+    (void)snprintf(plan->slack, sizeof plan->slack, "%s", slack); /* fits: it is one of them */
+    return ERR_OK;
+}
+
 static int make_plan(struct ctl *ctl, struct pair_setup *setup)
 {
     struct plan *plan = &setup->plan;
@@ -174,6 +192,7 @@ static int make_plan(struct ctl *ctl, struct pair_setup *setup)
     rc = plan_hosts(ctl, plan, &err);
     rc = rc == ERR_OK ? plan_vip(ctl, plan, &err) : rc;
     rc = rc == ERR_OK ? plan_arbiter(ctl, plan, &err) : rc;
+    rc = rc == ERR_OK ? plan_slack(ctl, plan, &err) : rc;
     rc = rc == ERR_OK ? plan_check(plan, &err) : rc;
     if (rc == ERR_OK && pair_setup_is_live(setup) && plan->vip[0] != '\0') {
         rc = run_need_keepalived(&err);
@@ -228,6 +247,10 @@ static int plan_once(struct ctl *ctl, struct pair_setup *setup)
         if (code != CTL_OK) {
             return code;
         }
+    }
+    rc = options_has(&ctl->options, OPTION_SLACK) ? plan_slack(ctl, &kept.plan, &err) : ERR_OK;
+    if (rc != ERR_OK) {
+        return ctl_fail(ctl, CTL_USAGE, &err);
     }
     setup->plan = kept.plan;
     setup->host = kept.host;
@@ -327,5 +350,8 @@ int cmd_pair_init(struct ctl *ctl)
         code = pair_setup_offer(ctl, &setup, ENROL_ROLE_ARBITER);
     }
     code = code == CTL_OK ? pair_setup_offer(ctl, &setup, ENROL_ROLE_HOST) : code;
+    if (code == CTL_OK) {
+        pair_setup_say_slack(ctl, &setup);
+    }
     return code == CTL_OK ? pair_setup_serve(ctl, &setup) : code;
 }

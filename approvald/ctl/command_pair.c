@@ -100,6 +100,10 @@ static const struct command table[] = {
      "option is asked for. This host goes on alone until both have joined; then it becomes the\n"
      "primary of the pair. May be repeated; pair token gives a token anew.\n"
      "\n"
+     "--slack says how the pair is to speak with Slack: socket, the hosts call Slack; http, Slack\n"
+     "calls them; none. It is told to the other host, and on both the command of slack setup that\n"
+     "comes next is printed; the secrets are yours to bring.\n"
+     "\n"
      "The arbiter is a third machine; or manual: none, when a host is lost an operator decides;\n"
      "or fence: none, each host has the other one switched off by its fence device, a BMC or a\n"
      "power strip. --fence, --fence-1 and --fence-2 (may be repeated) are what the fence agents\n"
@@ -119,6 +123,7 @@ static const struct command table[] = {
            OPTION_VIP,
            OPTION_INTERFACE,
            OPTION_ARBITER,
+           OPTION_SLACK,
            OPTION_ADDRESS,
            OPTION_ROUTER_ID,
            OPTION_FENCE,

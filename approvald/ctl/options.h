@@ -85,7 +85,8 @@
     X(OPTION_FENCE_2, "fence-2", "KEY=VALUE", "of the device alone that switches host 2 off")      \
     X(OPTION_FENCE_SECRET, "fence-secret", "KEY",                                                  \
       "its value is asked for, or read from standard input")                                       \
-    X(OPTION_FENCE_SOCKET, "fence-socket", "PATH", "the fence helper's socket")
+    X(OPTION_FENCE_SOCKET, "fence-socket", "PATH", "the fence helper's socket")                    \
+    X(OPTION_SLACK, "slack", "MODE", "how the pair is to speak with Slack: socket, http or none")
 
 enum option {
 #define OPTION_ENUM(option, name, value, help) option,

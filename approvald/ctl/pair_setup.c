@@ -15,6 +15,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -107,6 +108,21 @@ void pair_setup_say(const struct ctl *ctl, const char *event, const char *format
         err_ignore(ctl_print_lines("", span_text(text), &err)); /* main looks at ferror */
     }
     (void)fflush(stdout); /* it may be a log */
+}
+
+void pair_setup_say_slack(const struct ctl *ctl, const struct pair_setup *setup)
+{
+    const char *slack = setup->plan.slack;
+
+    if (strcmp(slack, "socket") == 0) {
+        pair_setup_say(ctl, "slack",
+                       "Slack, on both hosts, with the same tokens:  approvalctl slack setup "
+                       "--socket-mode");
+    } else if (strcmp(slack, "http") == 0) {
+        pair_setup_say(ctl, "slack",
+                       "Slack, on both hosts, with the same tokens:  approvalctl slack setup "
+                       "--public-url https://NAME  (NAME: by which Slack reaches the virtual IP)");
+    }
 }
 
 static void print_token(const struct ctl *ctl,

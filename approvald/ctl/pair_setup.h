@@ -34,6 +34,8 @@ const char *pair_setup_supervisor(const struct ctl *ctl);
 /* Says what has happened: a line of text or, with --json, {"event": …, "text": …}. */
 void pair_setup_say(const struct ctl *ctl, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The next step, by the plan's way to speak with Slack; nothing where there is none. */
+void pair_setup_say_slack(const struct ctl *ctl, const struct pair_setup *setup);
 
 /* Makes a token for that role and prints it with what to do with it. */
 int pair_setup_offer(struct ctl *ctl, const struct pair_setup *setup, enum enrol_role role);
@@ -42,8 +44,8 @@ int pair_setup_serve(struct ctl *ctl, struct pair_setup *setup);
 /* Writes the configurations, and with start restarts the services when something has changed. */
 int pair_setup_apply(struct ctl *ctl, const struct pair_setup *setup, bool start);
 
-#endif
 /* Has what was renewed put in use, when changed says so or what approvald serves with is not what
  * its file has. Fails when it is not in use afterwards: the reload was refused. */
 int pair_setup_reload(struct ctl *ctl, const struct pair_setup *setup, bool changed);
 
+#endif

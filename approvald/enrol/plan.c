@@ -26,6 +26,7 @@ static const struct conf_option options[] = {
     {"", "service_port", CONF_NUMBER, "0", 0, 65535, NULL, "of the service with TLS; 0: none"},
     {"", "arbiter_port", CONF_NUMBER, NULL, 1, 65535, NULL, "of etcd"},
     {"", "fence", CONF_BOOL, "false", 0, 0, NULL, "the arbiter is fence"},
+    {"", "slack", CONF_TEXT, "", 0, PLAN_SLACK_SIZE - 1, NULL, "how it speaks with Slack"},
     {NULL, NULL, CONF_TEXT, NULL, 0, 0, NULL, NULL},
 };
 
@@ -149,6 +150,11 @@ static enum err_code check_arbiter(const struct plan *plan, struct err *err)
     return ERR_OK;
 }
 
+bool plan_is_slack(const char *text)
+{
+    return strcmp(text, "socket") == 0 || strcmp(text, "http") == 0 || strcmp(text, "none") == 0;
+}
+
 enum err_code plan_check(const struct plan *plan, struct err *err)
 {
     static const char digits[] = "0123456789abcdef";
@@ -168,6 +174,9 @@ enum err_code plan_check(const struct plan *plan, struct err *err)
     if (rc == ERR_OK && (plan->link_port == 0 || plan->join_port == 0 || plan->arbiter_port == 0 ||
                          plan->link_port == plan->join_port)) {
         rc = err_set(err, ERR_INVALID, "ports: link and join need one each");
+    }
+    if (rc == ERR_OK && plan->slack[0] != '\0' && !plan_is_slack(plan->slack)) {
+        rc = err_set(err, ERR_INVALID, "slack: socket, http or none");
     }
     return rc;
 }
@@ -197,18 +206,19 @@ enum err_code plan_format(const struct plan *plan, struct buf *buf, struct err *
     if (rc != ERR_OK) {
         return rc;
     }
-    return buf_append_format(buf, err,
-                             "# What the two hosts agree on. approvalctl pair init has written it; "
-                             "do not change it by hand.\n"
-                             "cluster_id = \"%s\"\nhost_1 = \"%s\"\nhost_2 = \"%s\"\n"
-                             "vip = \"%s\"\ninterface = \"%s\"\nrouter_id = %u\n"
-                             "arbiter = \"%s\"\narbiter_port = %u\n"
-                             "link_port = %u\njoin_port = %u\nservice_port = %u\n%s",
-                             plan->cluster_id, plan->host[0], plan->host[1], plan->vip,
-                             plan->interface, plan->router_id, plan->arbiter, plan->arbiter_port,
-                             plan->link_port, plan->join_port, plan->service_port,
-                             /* Who knows no fence devices reads every other plan. */
-                             plan->fence ? "fence = true\n" : "");
+    return buf_append_format(
+        buf, err,
+        "# What the two hosts agree on. approvalctl pair init has written it; "
+        "do not change it by hand.\n"
+        "cluster_id = \"%s\"\nhost_1 = \"%s\"\nhost_2 = \"%s\"\n"
+        "vip = \"%s\"\ninterface = \"%s\"\nrouter_id = %u\n"
+        "arbiter = \"%s\"\narbiter_port = %u\n"
+        "link_port = %u\njoin_port = %u\nservice_port = %u\n%s%s%s%s",
+        plan->cluster_id, plan->host[0], plan->host[1], plan->vip, plan->interface, plan->router_id,
+        plan->arbiter, plan->arbiter_port, plan->link_port, plan->join_port, plan->service_port,
+        /* Who knows no fence devices reads every other plan. */
+        plan->fence ? "fence = true\n" : "", plan->slack[0] == '\0' ? "" : "slack = \"",
+        plan->slack, plan->slack[0] == '\0' ? "" : "\"\n");
 }
 
 static void copy(const struct conf_section *top, const char *name, char *target, size_t size)
@@ -237,6 +247,7 @@ static void read_values(const struct conf *conf, struct plan *plan)
     plan->service_port = port(top, "service_port");
     plan->arbiter_port = port(top, "arbiter_port");
     plan->fence = conf_bool(top, "fence");
+    copy(top, "slack", plan->slack, sizeof plan->slack);
 }
 
 enum err_code plan_parse(struct span text, struct plan *ret_plan, struct err *err)

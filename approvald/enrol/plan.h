@@ -16,6 +16,7 @@ struct buf;
 #define PLAN_CLUSTER_SIZE 33 /* 32 hexadecimal digits and a NUL */
 #define PLAN_ADDRESS_SIZE 46 /* a literal address with its NUL */
 #define PLAN_VIP_SIZE     51 /* with a prefix */
+#define PLAN_SLACK_SIZE   7  /* "socket" and a NUL */
 #define PLAN_WORD_SIZE    16 /* an interface's name: the kernel's bound */
 #define PLAN_HOST_SIZE    (X509_NAME_SIZE_MAX + 1)
 
@@ -35,11 +36,13 @@ struct plan {
     uint16_t join_port;
     uint16_t service_port; /* with TLS; 0: the admin's own configuration says */
     uint16_t arbiter_port;
+    char slack[PLAN_SLACK_SIZE]; /* "socket", "http", "none"; "": not said. Advice, no part of it */
     bool fence; /* the arbiter is "fence": fence devices, one of each host; arbiter is empty then */
 };
 
 /* ERR_INVALID: says which value is wrong, and why. */
 enum err_code plan_check(const struct plan *plan, struct err *err) WARN_UNUSED;
+/* Of the same pair, made in the same way; how it speaks with Slack may change. */
 bool plan_equal(const struct plan *a, const struct plan *b);
 /* Appends the text of a plan that plan_check likes. */
 enum err_code plan_format(const struct plan *plan, struct buf *buf, struct err *err) WARN_UNUSED;
@@ -52,6 +55,8 @@ const char *plan_arbiter_word(const struct plan *plan);
 /* "host-1.pair", "host-2.pair": the names in the certificates of the link. */
 #define PLAN_NAME_SIZE 12
 void plan_host_name(unsigned int host, char ret_name[PLAN_NAME_SIZE]);
+/* "socket", "http" or "none". */
+bool plan_is_slack(const char *text);
 /* A literal address of either family. */
 bool plan_is_address(const char *text);
 /* A literal address, or a name of a host. */

@@ -244,6 +244,21 @@ class PairSetup(unittest.TestCase):
         self.assertIn('"cluster_id"', read(world.b, "arbiter"))
         self.assertNotIn("cluster_id", read(world.b, "link"))  # approvald's key opens nothing
 
+    def test_how_it_speaks_with_slack_is_said_on_both_hosts(self):
+        world = self.world
+        step = "approvalctl slack setup --socket-mode"
+        words = ["--peer", world.address["B"], "--address", world.address["A"], "--vip",
+                 f"{world.vip}/24", "--interface", INTERFACE, "--arbiter", "manual"]
+        self.assertIn("socket, http or none",
+                      world.a.ctl("pair", "init", *words, "--slack", "carrier-pigeon", code=116))
+        [host] = world.serve("init", *words, "--slack", "socket")
+        self.assertIn(step, world.said())
+        self.assertIn(step, world.b.join(host))
+        world.finish()
+        [host] = world.serve("init", "--slack", "http")  # it may be said anew
+        self.assertIn("approvalctl slack setup --public-url", world.said())
+        self.assertIn("approvalctl slack setup --public-url", world.b.join(host))
+
     def test_a_token_serves_once(self):
         world = self.world
         arbiter, host = world.init()
