@@ -378,9 +378,9 @@ class PairFence(unittest.TestCase):
         terminal."""
         child, terminal = pty.fork()
         if child == 0:
-            os.execv(PROGRAM, [PROGRAM, "pair", "init", *self.world.plan("fence"), "--fence-socket",
-                               self.helper["A"].path, "--root", self.world.a.root, "--program",
-                               setup.SUPERVISOR])
+            os.execv(PROGRAM, [PROGRAM, "pair", "init", *self.world.plan("fence"), "--slack", "none",
+                               "--fence-socket", self.helper["A"].path, "--root", self.world.a.root,
+                               "--program", setup.SUPERVISOR])
         try:
             for question, line in self.ANSWERS:
                 self.read_until(terminal, question)
