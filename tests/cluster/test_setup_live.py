@@ -8,12 +8,15 @@ the units would. So nothing is left out: two commands on A, two on B (with the i
 the arbiter. Never touches a file or a service of this machine.
 """
 
+import http.client
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -25,6 +28,7 @@ import netns  # noqa: E402  the path is set above
 import world as cluster  # noqa: E402
 from test_setup import ADDRESSES, ARBITER, VIP, missing  # noqa: E402
 
+PORT = 8443  # of the service, as pair init writes it
 ETC = re.search(r"(/\S*?/?etc)/approvald/supervisor\.conf",
                 subprocess.run([cluster.SUPERVISOR, "--help"], check=True, capture_output=True,
                                text=True).stdout).group(1)
@@ -150,6 +154,49 @@ class Machine:
         return text
 
 
+class Asker(threading.Thread):
+    """A client that asks at the virtual address, over a new connection each time, and repeats nothing."""
+
+    EVERY_S = 0.05
+
+    def __init__(self, place, token):
+        super().__init__()
+        self.place, self.token = place, token
+        self.done = threading.Event()
+        self.answered, self.failed = 0, []
+
+    def ask(self, number):
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # whose changes meanwhile
+        connection = self.place.connection(VIP, PORT)
+        try:
+            connection.connect()
+            connection.sock = context.wrap_socket(connection.sock)
+            connection.request("POST", "/v1/requests", '{"policy": "kept", "title": "Rotation"}',
+                               {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json",
+                                "Idempotency-Key": f"rotation-{number}"})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def run(self):
+        number = 0
+        while not self.done.wait(self.EVERY_S):
+            number += 1
+            try:
+                status, body = self.ask(number)
+            except (OSError, http.client.HTTPException) as problem:
+                status, body = 0, repr(problem)
+            self.answered += status == 201
+            if status != 201:
+                self.failed.append((number, status, body))
+
+    def end(self):
+        self.done.set()
+        self.join(30)
+
+
 @unittest.skipIf(missing() or shutil.which("nsenter") is None, str(missing() or "no nsenter"))
 class LiveCase(unittest.TestCase):
     """A, B and the arbiter."""
@@ -270,6 +317,21 @@ class Live(LiveCase):
                          [["640", "approvald"]] * 2 + [["600", "root"]] * 4)
 
     def rotate(self):
+        """Every authority and certificate, and nobody who asks meanwhile notices."""
+        path = os.path.join(self.a.root, "lib", "policy.conf")
+        cluster.write(path, 'policy kept { title = "Kept" approvers = {"U0APR00001"} }\n')
+        self.a.run("approvalctl", "policy", "apply", "/var/lib/policy.conf")
+        said = self.a.run("approvalctl", "token", "add", "asker", "--ask", "--rate", "6000").stdout
+        asker = Asker(self.net["arbiter"], re.search(r"apv_\S+", said).group(0))
+        asker.start()
+        try:
+            self.rotate_all()
+        finally:
+            asker.end()
+        self.assertEqual(asker.failed, [])
+        self.assertGreater(asker.answered, 20)
+
+    def rotate_all(self):
         host, arbiter = self.tokens(self.a.run("approvalctl", "pair", "rotate").stdout)
         self.wait(self.listens, "A listens")
         self.b.run("approvalctl", "pair", "join", stdin=host + "\n")

@@ -8,6 +8,7 @@ import glob
 import os
 import shutil
 import subprocess
+import tempfile
 
 from stage import ROOT, run_long
 
@@ -60,4 +61,15 @@ class Built:
                                capture_output=True, check=False)
         assert wrong.returncode != 0, "a changed Release is accepted"
 
-    CASES = (is_clean, is_signed)
+    def is_restarted_as_any_other(self):
+        """needrestart is told nothing, and no unit refuses it (admin.md, Upgrade)"""
+        for path in glob.glob(os.path.join(self.stage.debs, "*.deb")):
+            with tempfile.TemporaryDirectory() as folder:
+                subprocess.run(["dpkg-deb", "--extract", path, folder], check=True, timeout=60)
+                units = glob.glob(folder + "/**/systemd/system/*", recursive=True)
+                assert not os.path.exists(os.path.join(folder, "etc", "needrestart")), path
+                for unit in filter(os.path.isfile, units):
+                    with open(unit, encoding="utf-8") as handle:
+                        assert "RefuseManual" not in handle.read(), unit
+
+    CASES = (is_clean, is_restarted_as_any_other, is_signed)

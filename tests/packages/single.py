@@ -5,11 +5,12 @@ Owns the order of the cases on host A. Never speaks to the network but through t
 """
 
 import json
+import os
 import re
 
 from lib import harness
 from machine import wait
-from stage import ADDRESSES, BUNDLE, EARLIER, PORT, TOKENS, Load
+from stage import ADDRESSES, BUNDLE, EARLIER, PORT, ROOT, TOKENS, Load
 
 CONF = f'http {{\n    listen = {{"{ADDRESSES["A"]}:{PORT}"}}\n}}\n'
 UNIT = "approvald-supervisor.service"
@@ -137,10 +138,27 @@ class Single:
         assert exposure <= EXPOSURE_MAX, said
         memory = {name: self.memory_kib(name) for name in ("approvald", "approvald-supervisor")}
         assert sum(memory.values()) < MEMORY_KIB_MAX, memory
+        self.must_be_bounded()
         entries = host.run("journalctl", "-o", "json", "APPROVALD_EVENT=started").strip()
         entry = json.loads(entries.split("\n")[0])
         assert (entry["APPROVALD_MODULE"], entry["_SYSTEMD_UNIT"]) == ("sup", UNIT), entry
         return f"exposure {exposure}; resident {memory}"
+
+    def must_be_bounded(self):
+        """The slice's limits are in force, not only in its file, and the service is in it."""
+        with open(os.path.join(ROOT, "systemd", "approvald.slice"), encoding="utf-8") as unit:
+            limits = dict(re.findall(r"^(MemoryHigh|MemoryMax)=(\d+[MG])$", unit.read(), re.M))
+        assert len(limits) == 2, limits
+        for name, text in limits.items():
+            size = int(text[:-1]) << {"M": 20, "G": 30}[text[-1]]
+            said = self.host.run("systemctl", "show", "-p", name, "--value", "approvald.slice").strip()
+            assert said == str(size), (name, said)
+        # What the kernel has, where this machine gives the controller to a container.
+        said = self.host.run("sh", "-c", "cat /sys/fs/cgroup/approvald.slice/memory.max "
+                             "/sys/fs/cgroup/memory/approvald.slice/memory.limit_in_bytes 2>/dev/null || :").strip()
+        assert said in ("", str(int(limits["MemoryMax"][:-1]) << 30)), said
+        where = self.host.run("systemctl", "show", "-p", "ControlGroup", "--value", UNIT).strip()
+        assert where.startswith("/approvald.slice/"), where
 
     def memory_kib(self, program):
         """Private and shared pages that are there now."""
