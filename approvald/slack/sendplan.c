@@ -293,15 +293,14 @@ static enum sendplan_method method_of(const struct sendplan_row *row)
     }
 }
 
-static uint32_t count_changes(const struct sendplan *plan)
+static uint32_t count_busy(const struct sendplan *plan, enum sendplan_method method)
 {
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
         const struct sendplan_row *row = &plan->rows[i];
 
-        count += row->used && row->busy && on_slack(row->key.surface) &&
-                 method_of(row) == SENDPLAN_UPDATE;
+        count += row->used && row->busy && on_slack(row->key.surface) && method_of(row) == method;
     }
     return count;
 }
@@ -311,6 +310,7 @@ struct room {
     bool webhook;
     bool slack;
     bool change;
+    bool notice;
     bool fresh; /* cards that nobody has seen */
 };
 
@@ -321,7 +321,8 @@ static struct room room_of(const struct sendplan *plan, const struct sendplan_li
     return (struct room){
         .webhook = plan->webhook_count < limits->webhook_count_max,
         .slack = slack,
-        .change = slack && count_changes(plan) < limits->change_count_max,
+        .change = slack && count_busy(plan, SENDPLAN_UPDATE) < limits->change_count_max,
+        .notice = slack && count_busy(plan, SENDPLAN_EPHEMERAL) < SLACK_SEND_NOTICE_COUNT_MAX,
         .fresh = slack && !limits->holds_new,
     };
 }
@@ -333,6 +334,9 @@ static bool has_room(const struct room *room, const struct sendplan_row *row)
     }
     if (row->key.surface == SURFACE_CARD && !row->posted && !row->repair) {
         return room->fresh;
+    }
+    if (method_of(row) == SENDPLAN_EPHEMERAL) {
+        return room->notice;
     }
     return method_of(row) == SENDPLAN_UPDATE ? room->change : room->slack;
 }

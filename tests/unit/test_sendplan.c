@@ -115,6 +115,25 @@ static void new_cards_may_be_held_and_nothing_else(void)
     CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 1);
 }
 
+static void many_notices_keep_no_card_waiting(void)
+{
+    struct sendplan plan;
+
+    sendplan_init(&plan);
+    for (uint8_t i = 1; i <= 20; i++) {
+        struct outbox_row row =
+            row_of(i, i <= 10 ? SURFACE_NOTICE : SURFACE_CARD, i > 10, NOW - OUTAGE_MS);
+
+        put(&plan, &row, NOW);
+    }
+    for (uint32_t i = 0; i < SLACK_SEND_SLACK_COUNT_MAX; i++) {
+        uint8_t number = start(&plan, &open_limits, NOW);
+
+        CU_ASSERT(number > 0);
+        CU_ASSERT_EQUAL(number <= 10, i < SLACK_SEND_NOTICE_COUNT_MAX);
+    }
+}
+
 static void while_the_rate_of_changes_is_used_up_new_ones_get_a_part(void)
 {
     struct sendplan_limits limits = open_limits;
@@ -266,6 +285,7 @@ UNIT_MAIN("sendplan",
           {"after an outage what is wrong goes before what is new",
            after_an_outage_what_is_wrong_goes_before_what_is_new},
           {"new cards may be held and nothing else", new_cards_may_be_held_and_nothing_else},
+          {"many notices keep no card waiting", many_notices_keep_no_card_waiting},
           {"while the rate of changes is used up, new ones get a part",
            while_the_rate_of_changes_is_used_up_new_ones_get_a_part},
           {"direct messages to one person take one call",
