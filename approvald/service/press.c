@@ -173,6 +173,16 @@ static uint64_t came_ms(const struct work *work, const struct press *press)
     return press->at_ms < work->now_ms ? press->at_ms : work->now_ms;
 }
 
+static enum err_code refuse(struct work *work,
+                            const struct press *press,
+                            const struct refused *refused,
+                            struct subject *subject)
+{
+    enum err_code rc = press_refuse(work, refused, subject);
+
+    return rc == ERR_OK && is_stale(press, &subject->request) ? refresh_pressed(work, subject) : rc;
+}
+
 static enum err_code step(struct work *work,
                           const struct press *press,
                           const struct facts *facts,
@@ -237,10 +247,7 @@ static enum err_code step(struct work *work,
         rc = missing_facts(work, press, missing, subject, &refused.refusal);
     }
     if (rc == ERR_OK && refused.refusal != REFUSAL_NONE) {
-        rc = press_refuse(work, &refused, subject);
-    }
-    if (rc == ERR_OK && refused.refusal != REFUSAL_NONE && is_stale(press, &subject->request)) {
-        rc = refresh_pressed(work, subject);
+        rc = refuse(work, press, &refused, subject);
     }
     return rc == ERR_OK ? subject_store(work, subject) : rc;
 }

@@ -115,7 +115,7 @@ enum err_code
 copies_find(struct work *work, const struct request_id *id, struct copies *ret_copies) WARN_UNUSED;
 /* A row of a request has died: when no channel took the card of a pending one, the people of its
  * policy are asked directly from now on, and who waits for it is told. */
-enum err_code copies_rescue(struct work *work, const struct outbox_row *row) WARN_UNUSED;
+enum err_code copies_rescue(struct work *work, const struct outbox_row *card) WARN_UNUSED;
 /* What the effects say of copies. */
 enum err_code copies_raise(struct work *work,
                            const struct request *request,
