@@ -265,7 +265,7 @@ def _bench_runs(run, environment):
 def packages(run):
     """the Debian packages in containers with systemd: one host, a pair, upgrades under load"""
     folder = os.path.join(run.root, "build", "gcc")
-    code, output = run.call(["make", "packages-check"], cwd=folder, timeout_s=1200)
+    code, output = run.call(["make", "packages-check"], cwd=folder, timeout_s=1800)
     skipped = re.findall(r"^skipped: (.*)", output, re.MULTILINE)
     if skipped:
         if "(package" in skipped[0]:
