@@ -299,8 +299,14 @@ static enum err_code put_people(struct put *put)
 
 static enum err_code put_inbox(struct put *put, struct inbox_entry entry, uint64_t seq)
 {
+    static const uint8_t mark[] = {1};
+    enum err_code rc;
+
     entry.seq = seq;
-    return end(put, codec_inbox_encode(&entry, put->value, put->err), TABLE_INBOX, key_u64(seq));
+    rc = end(put, codec_inbox_encode(&entry, put->value, put->err), TABLE_INBOX, key_u64(seq));
+    return rc == ERR_OK ? put_bytes(put, TABLE_WAITING, key_waiting(&entry.id, entry.verdict, seq),
+                                    mark, sizeof mark)
+                        : rc;
 }
 
 static enum err_code put_waiting(struct put *put)
