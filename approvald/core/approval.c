@@ -368,6 +368,28 @@ static void hold(const struct policy *policy,
     effects_cards(effects, policy);
 }
 
+/* The freezes have changed, or time has moved on: the card says what is in the way now. */
+static void look(const struct policy *policy,
+                 const struct approval_event *event,
+                 struct approval_effects *effects)
+{
+    static const struct request_hold nothing = {.until_ms = 0};
+    const struct request_hold *now = event->hold == NULL ? &nothing : event->hold;
+    struct request *after = &effects->after;
+    struct span freeze = now->until_ms > 0 ? now->freeze : after->hold.freeze;
+
+    if (after->use != USE_UNUSED || hold_equal(&after->hold, now)) {
+        return;
+    }
+    after->hold = *now;
+    after->revision++;
+    effects->changed = true;
+    (void)effects_audit(effects, now->until_ms > 0 ? AUDIT_HELD : AUDIT_RELEASED, true,
+                        freeze.size > 0 ? freeze : SPAN_LITERAL("windows")); /* no entry */
+    effects_cards(effects, policy);
+    effects_direct(effects, policy);
+}
+
 static void claim(const struct policy *policy,
                   const struct approval_event *event,
                   struct approval_effects *effects)
@@ -469,6 +491,9 @@ static void dispatch(const struct policy *policy,
         break;
     case APPROVAL_CONSUME:
         consume(policy, event, effects);
+        break;
+    case APPROVAL_LOOK:
+        look(policy, event, effects);
         break;
     case APPROVAL_TIME:
         break;

@@ -31,6 +31,7 @@ enum approval_kind {
     APPROVAL_CLAIM,
     APPROVAL_CONSUME,
     APPROVAL_TIME, /* does what is due; every other event does so too, first */
+    APPROVAL_LOOK, /* an approval that is not used yet says what is in its way now: hold */
 };
 
 struct approval_event {

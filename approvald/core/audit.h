@@ -52,9 +52,10 @@ struct buf;
     X(AUDIT_UNENROLLED, "step_up_removed")                                                         \
     X(AUDIT_UNLOCKED, "step_up_unlocked") /* after wrong codes */                                  \
     X(AUDIT_GLASS, "break_glass")         /* approved by its own requester, past the approvers */  \
-    X(AUDIT_HELD, "held")                 /* a claim was too early: a window or a freeze */        \
+    X(AUDIT_HELD, "held") /* a claim was, or would be, too early: a window or a freeze */          \
     X(AUDIT_FREEZE_ADDED, "freeze_added")                                                          \
     X(AUDIT_FREEZE_REMOVED, "freeze_removed")                                                      \
+    X(AUDIT_RELEASED, "released")             /* nothing is in the way of a claim any more */      \
     X(AUDIT_UNPOSTED, "asked_directly")       /* no channel took the card of a request */          \
     X(AUDIT_OUTBOX_DROPPED, "outbox_dropped") /* Slack does not know the person, or no more */
 

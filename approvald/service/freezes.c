@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* freezes.c: adding, removing and listing change freezes.
  * Owns that each is a record with its audit entry, in one transaction.
- * Never touches a request: a claim looks at the freezes that there are. */
+ * Never touches a request: a claim looks at the freezes that there are, and what people see of them
+ * is gate_sweep.c's. */
 #include "approvald/service/freezes.h"
 
 #include "approvald/service/answer.h"
 #include "approvald/service/gate.h"
+#include "approvald/service/gate_sweep.h"
 #include "approvald/service/input.h"
 
 #include "base/assert.h"
@@ -93,6 +95,9 @@ static enum err_code put(struct work *work, struct freeze_job *job)
     if (rc == ERR_OK) {
         rc = work_put(work, TABLE_FREEZES, key_text(job->freeze.name), buf_span(row));
     }
+    if (rc == ERR_OK) {
+        rc = gate_sweep_begin(work);
+    }
     return rc == ERR_OK ? audit_added(work, job) : rc;
 }
 
@@ -134,6 +139,9 @@ static enum err_code remove_run(struct work *work)
     }
     if (rc == ERR_OK) {
         rc = work_delete(work, TABLE_FREEZES, key_text(job->freeze.name));
+    }
+    if (rc == ERR_OK) {
+        rc = gate_sweep_begin(work);
     }
     return rc == ERR_OK ? audit(work, job, AUDIT_FREEZE_REMOVED, job->freeze.name) : rc;
 }

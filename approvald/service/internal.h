@@ -23,6 +23,14 @@ struct tokens;
 struct groups;
 struct zones;
 
+/* What approvals say of the freezes is put right: gate_sweep.c. */
+struct gate_sweep {
+    bool running;
+    bool has_cursor; /* else it begins with the newest request */
+    struct request_id cursor;
+    uint64_t due_ms; /* when it begins by itself; UINT64_MAX: never */
+};
+
 /* The writer's memory of what the store says; restored when a job fails. */
 struct writer_state {
     struct counts counts;
@@ -30,6 +38,7 @@ struct writer_state {
     uint8_t audit_head[AUDIT_HASH_SIZE];
     struct elapsed elapsed; /* for what must not be cut short */
     struct glass_seen glass;
+    struct gate_sweep gate_sweep;
     struct prune_clock prune_clock;
     struct prune_clock prune_stored; /* as it is in the store */
     uint64_t prune_ahead_ms;         /* how far the wall clock is not believed, 0: it is */

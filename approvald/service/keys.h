@@ -22,7 +22,8 @@
  * | step_ups   | user id                               | codec_step_up                          |
  * | audit      | u64 seq                               | 32 hash, u64 audit link, entry's bytes |
  * | meta       | "counts", "anchor", "retention",      | work.c, audit_log.c, codec_retention,  |
- * |            | "prune_clock", "elapsed", "glass"     | prune.c, work.c, glass.c               |
+ * |            | "prune_clock", "elapsed", "glass",    | prune.c, work.c, glass.c,              |
+ * |            | "gate_sweep"                          | gate_sweep.c                           |
  *
  * An audit link is the seq of the newest entry about the request (in an audit row: of the one
  * before it), 0 for none: the entries of one request are a list from the newest on. A row of the

@@ -46,6 +46,8 @@
     1000 /* what Slack said so shortly before a claim need not be asked anew */
 #define SERVICE_CLAIM_WAIT_MAX    64 /* claims that wait for Slack; more than Slack answers in 5 s */
 #define SERVICE_QUESTION_USER_MAX (CORE_QUORUM_MAX * (1 + CORE_STAND_IN_COUNT_MAX)) /* all */
+#define SERVICE_SWEEP_LOOK_MAX    256 /* requests read by one job after a freeze: a millisecond */
+#define SERVICE_SWEEP_CHANGE_MAX  8   /* of those that are written anew, with all their cards */
 #define SERVICE_WAITING_COUNT     8 /* indexed presses looked at; the first one is there, usually */
 #define SERVICE_WAITING_LOOK_MS   5000 /* to look again, should nothing say that a press is gone */
 #define SERVICE_WORK_SIZE_MAX     ((size_t)128 * 1024) /* bytes after which a long job stops early */

@@ -4,6 +4,7 @@
  * Never reads a million rows at start: counters are stored, lists in memory are small. */
 #include "approvald/service/book.h"
 #include "approvald/service/delegations.h"
+#include "approvald/service/gate_sweep.h"
 #include "approvald/service/groups.h"
 #include "approvald/service/prune.h"
 #include "approvald/service/tokens.h"
@@ -182,6 +183,9 @@ static enum err_code recover_run(struct work *work)
 {
     enum err_code rc = work_recover(work);
 
+    if (rc == ERR_OK) {
+        rc = gate_sweep_recover(work);
+    }
     return rc == ERR_OK ? prune_recover(work) : rc;
 }
 

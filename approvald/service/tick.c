@@ -6,6 +6,7 @@
 #include "approvald/core/request_id.h"
 #include "approvald/service/answer.h"
 #include "approvald/service/gate.h"
+#include "approvald/service/gate_sweep.h"
 #include "approvald/service/prune.h"
 #include "approvald/service/waiting.h"
 
@@ -130,6 +131,21 @@ static bool has_room(const struct work *work)
     return work->put_size < SERVICE_WORK_SIZE_MAX && work->put_count < SERVICE_WORK_COUNT_MAX / 2;
 }
 
+/* A piece of what a freeze has changed, when nothing else has changed as much. */
+static enum err_code sweep(struct work *work, struct tick_job *job)
+{
+    uint64_t next_ms = work->now_ms;
+    size_t count = 0;
+    enum err_code rc = ERR_OK;
+
+    if (job->changed_count + SERVICE_SWEEP_CHANGE_MAX <= SERVICE_TICK_COUNT_MAX) {
+        rc = gate_sweep_step(work, &job->changed[job->changed_count], &count, &next_ms);
+        job->changed_count += count;
+    }
+    job->next_ms = next_ms < job->next_ms ? next_ms : job->next_ms;
+    return rc;
+}
+
 static enum err_code run(struct work *work)
 {
     struct tick_job *job = (struct tick_job *)work->job;
@@ -146,6 +162,9 @@ static enum err_code run(struct work *work)
             return ERR_OK;
         }
         rc = end_one(work, job, &job->due[i]);
+    }
+    if (rc == ERR_OK && has_room(work)) {
+        rc = sweep(work, job);
     }
     if (rc == ERR_OK && has_room(work)) {
         rc = prune_due(work, &job->time, &more);

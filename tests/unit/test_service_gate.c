@@ -186,6 +186,95 @@ static void a_removed_freeze_is_gone_at_once(void)
     service_kit_close(&kit);
 }
 
+static bool says(struct service_kit *kit, const struct request_id *id, const char *word)
+{
+    return strstr(kit_audit(kit, id).actions, word) != NULL;
+}
+
+static uint32_t revision_of(struct service_kit *kit, const struct request_id *id)
+{
+    return kit_get(kit, id).revision;
+}
+
+/* Nobody claims: the tick puts right what people see. */
+static void approvals_say_so_when_a_freeze_is_added_and_removed(void)
+{
+    struct service_kit kit;
+    struct request_id id = ask(&kit, POLICY(""));
+    struct request_id pending = kit_create(&kit, "deploy", "p").id;
+    struct freeze freeze = freeze_of(&kit, "x-mas", HOUR / 2);
+    uint32_t revision;
+
+    (void)kit_approve(&kit, &id, "U0ANN");
+    revision = revision_of(&kit, &id);
+    CU_ASSERT_EQUAL(add(&kit, &freeze).rc, ERR_OK);
+    service_kit_restart(&kit); /* the host that takes over goes on with it */
+    service_kit_tick(&kit);
+    CU_ASSERT(says(&kit, &id, "held") && revision_of(&kit, &id) == revision + 1);
+    CU_ASSERT_EQUAL(revision_of(&kit, &pending), 1); /* it will say so when it is approved */
+    service_kit_tick(&kit);
+    CU_ASSERT_EQUAL(revision_of(&kit, &id), revision + 1); /* once */
+    CU_ASSERT_EQUAL(drop(&kit, "x-mas").rc, ERR_OK);
+    service_kit_tick(&kit);
+    CU_ASSERT(says(&kit, &id, "released") && revision_of(&kit, &id) == revision + 2);
+    CU_ASSERT_EQUAL(kit_claim(&kit, &id, "k").use, USE_CLAIMED);
+    CU_ASSERT_EQUAL(add(&kit, &freeze).rc, ERR_OK);
+    service_kit_tick(&kit);
+    CU_ASSERT_EQUAL(revision_of(&kit, &id), revision + 3); /* what is used needs no word of it */
+    service_kit_close(&kit);
+}
+
+static void they_say_so_when_it_begins_and_ends_by_itself(void)
+{
+    struct service_kit kit;
+    struct request_id id = ask(&kit, POLICY(""));
+    struct freeze freeze = freeze_of(&kit, "x-mas", HOUR / 2);
+
+    freeze.from_ms = kit.now_ms + HOUR / 4;
+    (void)kit_approve(&kit, &id, "U0ANN");
+    CU_ASSERT_EQUAL(add(&kit, &freeze).rc, ERR_OK);
+    service_kit_tick(&kit);
+    CU_ASSERT_FALSE(says(&kit, &id, "held"));
+    CU_ASSERT(service_deadline_ms(kit.service) <= freeze.from_ms);
+    service_kit_pass(&kit, HOUR / 4);
+    service_kit_restart(&kit);
+    service_kit_tick(&kit);
+    CU_ASSERT_TRUE(says(&kit, &id, "held"));
+    service_kit_pass(&kit, HOUR / 4);
+    service_kit_tick(&kit);
+    CU_ASSERT_TRUE(says(&kit, &id, "released"));
+    service_kit_close(&kit);
+}
+
+/* More than one piece, with a restart in between. */
+static void all_of_them_say_so_however_many_there_are(void)
+{
+    enum { COUNT = 3 * SERVICE_SWEEP_CHANGE_MAX + 1 };
+    struct service_kit kit;
+    struct request_id ids[COUNT];
+    struct freeze freeze;
+
+    ids[0] = ask(&kit, POLICY(""));
+    (void)kit_approve(&kit, &ids[0], "U0ANN");
+    for (size_t i = 1; i < COUNT; i++) {
+        service_kit_pass(&kit, 1);
+        ids[i] = kit_create(&kit, "deploy", "").id;
+        (void)kit_approve(&kit, &ids[i], "U0ANN");
+    }
+    freeze = freeze_of(&kit, "x-mas", HOUR / 2);
+    CU_ASSERT_EQUAL(add(&kit, &freeze).rc, ERR_OK);
+    CU_ASSERT_EQUAL(service_tick(kit.service, NULL), ERR_OK);
+    (void)kit_get(&kit, &ids[0]);                        /* behind the first piece */
+    CU_ASSERT_TRUE(says(&kit, &ids[COUNT - 1], "held")); /* the newest first */
+    CU_ASSERT_FALSE(says(&kit, &ids[0], "held"));
+    service_kit_restart(&kit);
+    service_kit_tick(&kit);
+    for (size_t i = 0; i < COUNT; i++) {
+        CU_ASSERT(says(&kit, &ids[i], "held") && revision_of(&kit, &ids[i]) == 3);
+    }
+    service_kit_close(&kit);
+}
+
 static void only_a_broken_glass_passes_and_not_every_freeze(void)
 {
     struct service_kit kit;
@@ -253,6 +342,11 @@ UNIT_MAIN("service_gate",
           {"a freeze between approval and claim counts",
            a_freeze_between_approval_and_claim_counts},
           {"a removed freeze is gone at once", a_removed_freeze_is_gone_at_once},
+          {"approvals say so when a freeze is added and removed",
+           approvals_say_so_when_a_freeze_is_added_and_removed},
+          {"they say so when it begins and ends by itself",
+           they_say_so_when_it_begins_and_ends_by_itself},
+          {"all of them say so, however many there are", all_of_them_say_so_however_many_there_are},
           {"only a broken glass passes, and not every freeze",
            only_a_broken_glass_passes_and_not_every_freeze},
           {"there is room when the old ones are over", there_is_room_when_the_old_ones_are_over},
