@@ -172,6 +172,18 @@ static struct sendplan_row *place(struct sendplan *plan, uint64_t now_ms)
     return worst;
 }
 
+/* When it was changed first since it waits, and last. */
+static void
+keep_changed(struct sendplan_row *fresh, const struct sendplan_row *before, uint64_t now_ms)
+{
+    if (!before->owed || before->first_ms > now_ms) {
+        return;
+    }
+    fresh->first_ms = before->first_ms;
+    fresh->changed_ms = fresh->wanted == before->wanted ? before->changed_ms : now_ms;
+    fresh->final = before->final;
+}
+
 bool sendplan_put(struct sendplan *plan, const struct outbox_row *row, uint64_t now_ms)
 {
     struct sendplan_row fresh = {
@@ -181,6 +193,9 @@ bool sendplan_put(struct sendplan *plan, const struct outbox_row *row, uint64_t 
         .posted = row->ts.size > 0,
         .repair = is_gone(row) || (row->ts.size > 0 && row->sent == 0),
         .priority = priority_of(row, now_ms),
+        .wanted = row->wanted,
+        .first_ms = now_ms,
+        .changed_ms = now_ms,
         .owed_ms = row->owed_ms,
         .key = {.request = row->request, .surface = row->surface},
     };
@@ -197,6 +212,7 @@ bool sendplan_put(struct sendplan *plan, const struct outbox_row *row, uint64_t 
         fresh.busy = slot->busy;
         fresh.hold_ms = slot->hold_ms;
         fresh.spaced = slot->spaced;
+        keep_changed(&fresh, slot, now_ms);
         *slot = fresh;
         return true;
     }
@@ -305,13 +321,30 @@ static uint32_t count_busy(const struct sendplan *plan, enum sendplan_method met
     return count;
 }
 
+/* More messages have changed than can be sent at once: many people press, or what they pressed
+ * comes in now, behind an outage. Then a message that changes again in a moment costs another one
+ * its place. */
+static bool are_many(const struct sendplan *plan)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
+        const struct sendplan_row *row = &plan->rows[i];
+
+        count += row->used && row->owed && !row->busy && on_slack(row->key.surface) &&
+                 method_of(row) == SENDPLAN_UPDATE;
+    }
+    return count > SLACK_SEND_SLACK_COUNT_MAX;
+}
+
 /* What may be started beside what is under way. */
 struct room {
     bool webhook;
     bool slack;
     bool change;
     bool notice;
-    bool fresh; /* cards that nobody has seen */
+    bool fresh;  /* cards that nobody has seen */
+    bool settle; /* changes wait a moment for more of them */
 };
 
 static struct room room_of(const struct sendplan *plan, const struct sendplan_limits *limits)
@@ -324,6 +357,7 @@ static struct room room_of(const struct sendplan *plan, const struct sendplan_li
         .change = slack && count_busy(plan, SENDPLAN_UPDATE) < limits->change_count_max,
         .notice = slack && count_busy(plan, SENDPLAN_EPHEMERAL) < SLACK_SEND_NOTICE_COUNT_MAX,
         .fresh = slack && !limits->holds_new,
+        .settle = are_many(plan),
     };
 }
 
@@ -348,12 +382,29 @@ void sendplan_hold_method(struct sendplan *plan, const struct sendplan_row *row,
     }
 }
 
-static uint64_t start_ms(const struct sendplan *plan, const struct sendplan_row *row)
+static uint64_t later(uint64_t a_ms, uint64_t b_ms)
+{
+    return a_ms > b_ms ? a_ms : b_ms;
+}
+
+static uint64_t settled_ms(const struct room *room, const struct sendplan_row *row)
+{
+    uint64_t last_ms = row->changed_ms + SLACK_SEND_SETTLE_MS;
+    uint64_t most_ms = row->first_ms + SLACK_SEND_SETTLE_MS_MAX;
+
+    if (!room->settle || row->final || !on_slack(row->key.surface) ||
+        method_of(row) != SENDPLAN_UPDATE) {
+        return 0;
+    }
+    return last_ms < most_ms ? last_ms : most_ms;
+}
+
+static uint64_t
+start_ms(const struct sendplan *plan, const struct room *room, const struct sendplan_row *row)
 {
     uint64_t method_ms = on_slack(row->key.surface) ? plan->method_hold_ms[method_of(row)] : 0;
-    uint64_t row_ms = row->due_ms > row->hold_ms ? row->due_ms : row->hold_ms;
 
-    return row_ms > method_ms ? row_ms : method_ms;
+    return later(later(row->due_ms, row->hold_ms), later(method_ms, settled_ms(room, row)));
 }
 
 struct sendplan_row *
@@ -364,7 +415,7 @@ sendplan_next(struct sendplan *plan, const struct sendplan_limits *limits, uint6
 
     for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
         struct sendplan_row *row = &plan->rows[i];
-        bool ready = row->used && row->owed && !row->busy && start_ms(plan, row) <= now_ms;
+        bool ready = row->used && row->owed && !row->busy && start_ms(plan, &room, row) <= now_ms;
 
         if (ready && has_room(&room, row) && (best == NULL || is_before(row, best)) &&
             !is_blocked(plan, row)) {
@@ -384,9 +435,9 @@ uint64_t sendplan_due_ms(const struct sendplan *plan, const struct sendplan_limi
 
         bool open = row->used && row->owed && !row->busy;
 
-        if (open && start_ms(plan, row) < due_ms && has_room(&room, row) &&
+        if (open && start_ms(plan, &room, row) < due_ms && has_room(&room, row) &&
             !is_blocked(plan, row)) {
-            due_ms = start_ms(plan, row);
+            due_ms = start_ms(plan, &room, row);
         }
     }
     return due_ms;
@@ -452,7 +503,11 @@ void sendplan_hurry(struct sendplan *plan, const struct request_id *id)
     for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
         struct sendplan_row *row = &plan->rows[i];
 
-        if (row->used && row->owed && row->spaced && request_id_equal(&row->key.request, id)) {
+        if (!row->used || !row->owed || !request_id_equal(&row->key.request, id)) {
+            continue;
+        }
+        row->final = true;
+        if (row->spaced) {
             ASSERT(!row->busy);
             row->hold_ms = 0;
             row->spaced = false;

@@ -25,10 +25,14 @@ struct sendplan_row {
     bool seen;         /* by the listing under way */
     bool repair;       /* its message is in doubt, or gone and posted anew */
     bool spaced;       /* hold_ms is our own spacing, and its message shows no outcome yet */
+    bool final;        /* its request has ended: it changes no more */
     uint32_t priority; /* 0 first */
+    uint32_t wanted;   /* revision */
     uint64_t due_ms;   /* wall */
     uint64_t hold_ms;  /* not before: the other side asked for it; or 0 */
     uint64_t owed_ms;
+    uint64_t first_ms;   /* wall: when it was seen first since it is owed, */
+    uint64_t changed_ms; /* and when its revision last was another one */
     struct service_row_key key;
 };
 

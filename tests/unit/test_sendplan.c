@@ -124,7 +124,7 @@ static void many_notices_keep_no_card_waiting(void)
         struct outbox_row row =
             row_of(i, i <= 10 ? SURFACE_NOTICE : SURFACE_CARD, i > 10, NOW - OUTAGE_MS);
 
-        put(&plan, &row, NOW);
+        put(&plan, &row, NOW - SLACK_SEND_SETTLE_MS);
     }
     for (uint32_t i = 0; i < SLACK_SEND_SLACK_COUNT_MAX; i++) {
         uint8_t number = start(&plan, &open_limits, NOW);
@@ -132,6 +132,45 @@ static void many_notices_keep_no_card_waiting(void)
         CU_ASSERT(number > 0);
         CU_ASSERT_EQUAL(number <= 10, i < SLACK_SEND_NOTICE_COUNT_MAX);
     }
+}
+
+/* Six messages or fewer go at once. */
+static void where_many_change_each_waits_for_its_next_change(void)
+{
+    const uint8_t count = SLACK_SEND_SLACK_COUNT_MAX + 1;
+    bool often = false;
+    struct outbox_row row;
+    struct sendplan plan;
+
+    sendplan_init(&plan);
+    for (uint8_t i = 1; i <= count; i++) {
+        row = row_of(i, SURFACE_CARD, true, NOW);
+        put(&plan, &row, NOW);
+    }
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 0);
+    CU_ASSERT_EQUAL(sendplan_due_ms(&plan, &open_limits), NOW + SLACK_SEND_SETTLE_MS);
+    sendplan_hurry(&plan, &(struct request_id){.bytes = {3}}); /* that one has ended */
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 3);
+    row = row_of(8, SURFACE_CARD, true, NOW);
+    put(&plan, &row, NOW);
+    row = row_of(1, SURFACE_CARD, true, NOW);
+    for (uint64_t ms = 1000; ms < SLACK_SEND_SETTLE_MS_MAX; ms += 1000) {
+        outbox_raise(&row, (uint32_t)(ms / 1000) + 2, NOW + ms);
+        put(&plan, &row, NOW + ms);
+    }
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW + SLACK_SEND_SETTLE_MS), 2);
+    for (uint8_t i = 9; i <= 12; i++) {
+        row = row_of(i, SURFACE_CARD, true, NOW);
+        put(&plan, &row, NOW + SLACK_SEND_SETTLE_MS_MAX);
+    }
+    CU_ASSERT_EQUAL(sendplan_due_ms(&plan, &open_limits), NOW + SLACK_SEND_SETTLE_MS);
+    for (uint8_t i = 4; i <= 7; i++) { /* those of four, and the one that has changed too often */
+        uint8_t number = start(&plan, &open_limits, NOW + SLACK_SEND_SETTLE_MS_MAX);
+
+        CU_ASSERT(number > 0 && number < 9);
+        often = often || number == 1;
+    }
+    CU_ASSERT(often);
 }
 
 static void while_the_rate_of_changes_is_used_up_new_ones_get_a_part(void)
@@ -145,7 +184,7 @@ static void while_the_rate_of_changes_is_used_up_new_ones_get_a_part(void)
     for (uint8_t i = 1; i <= 20; i++) {
         struct outbox_row row = row_of(i, SURFACE_CARD, i <= 10, NOW - OUTAGE_MS);
 
-        put(&plan, &row, NOW);
+        put(&plan, &row, NOW - SLACK_SEND_SETTLE_MS);
     }
     limits.change_count_max = SLACK_SEND_CHANGE_COUNT_MAX;
     for (uint32_t i = 0; i < SLACK_SEND_SLACK_COUNT_MAX; i++) {
@@ -285,6 +324,8 @@ UNIT_MAIN("sendplan",
           {"after an outage what is wrong goes before what is new",
            after_an_outage_what_is_wrong_goes_before_what_is_new},
           {"new cards may be held and nothing else", new_cards_may_be_held_and_nothing_else},
+          {"where many change each waits for its next change",
+           where_many_change_each_waits_for_its_next_change},
           {"many notices keep no card waiting", many_notices_keep_no_card_waiting},
           {"while the rate of changes is used up, new ones get a part",
            while_the_rate_of_changes_is_used_up_new_ones_get_a_part},
