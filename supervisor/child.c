@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* child.c: fork, exec, pidfd.
+/* child.c: fork, exec, pidfd, leash.
  * Owns the moments between fork and exec, in which nothing but what signal-safety(7) allows is
- * called: everything is prepared before. Never decides when to start or to end: watch.c does. */
+ * called: everything is prepared before. Never decides when to start or to end: watch.c does.
+ * The leash is a pipe whose other end is ours alone: when we end, however we do, the kernel closes
+ * it, and sends the child SIGKILL in the child's own name. The signal of a parent's death
+ * (PR_SET_PDEATHSIG) would be sent in ours, and we may not signal another user's process. */
 #include "supervisor/child.h"
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/mem.h"
 #include "supervisor/contract.h"
 #include "supervisor/limits.h"
@@ -15,7 +19,6 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,12 +35,12 @@
 #define NAMES_SIZE      (SUP_SOCKET_COUNT_MAX * 16)
 #define ENVIRONMENT_MAX 256
 
-static_assert(FD_FIRST + SUP_SOCKET_COUNT_MAX + 1 < FD_ASIDE, "copies are out of the way");
+static_assert(FD_FIRST + SUP_SOCKET_COUNT_MAX + 2 < FD_ASIDE, "copies are out of the way");
 
 /* What the child needs, made before the fork. */
 struct image {
     const struct child_options *options; /* borrowed */
-    pid_t parent;
+    int leash;                           /* borrowed: the child's end */
     char listen_fds[VARIABLE_SIZE];
     char listen_pid[VARIABLE_SIZE]; /* the digits are written by the child */
     char listen_names[NAMES_SIZE + 16];
@@ -45,40 +48,20 @@ struct image {
     char *environment[ENVIRONMENT_MAX]; /* borrowed from environ, and the texts above */
 };
 
-enum err_code child_user_find(const char *name, struct child_user *ret_user, struct err *err)
-{
-    const struct passwd *entry;
-
-    memset(ret_user, 0, sizeof(*ret_user));
-    if (name[0] == '\0') {
-        return ERR_OK;
-    }
-    entry = getpwnam(name);
-    if (entry == NULL) {
-        return err_set(err, ERR_NOT_FOUND, "user %s: there is none", name);
-    }
-    if (entry->pw_uid == geteuid()) {
-        return ERR_OK;
-    }
-    if (geteuid() != 0) {
-        return err_set(err, ERR_DENIED, "user %s: only root can start a program as another user",
-                       name);
-    }
-    ret_user->group_count = CHILD_GROUP_COUNT_MAX;
-    if (getgrouplist(name, entry->pw_gid, ret_user->groups, &ret_user->group_count) < 0) {
-        return err_set(err, ERR_TOO_LARGE, "user %s: in too many groups", name);
-    }
-    ret_user->change = true;
-    ret_user->uid = entry->pw_uid;
-    ret_user->gid = entry->pw_gid;
-    return ERR_OK;
-}
-
-/* Ours alone: what concerns our own conversation with who started us. */
+/* Ours alone: what concerns our own conversation with who started us, and who we are. */
 static bool is_ours(const char *variable)
 {
-    static const char *const names[] = {"LISTEN_",   "NOTIFY_SOCKET=", "WATCHDOG_",
-                                        "MAINPID=",  "FDSTORE=",       "CONFIGURATION_DIRECTORY=",
+    static const char *const names[] = {"LISTEN_",
+                                        "NOTIFY_SOCKET=",
+                                        "WATCHDOG_",
+                                        "MAINPID=",
+                                        "FDSTORE=",
+                                        "CONFIGURATION_DIRECTORY=",
+                                        "HOME=",
+                                        "USER=",
+                                        "LOGNAME=",
+                                        "SHELL=",
+                                        "STATE_DIRECTORY=",
                                         CONTRACT_ENV};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -154,11 +137,12 @@ static void append_number(char *text, uint64_t number)
     text[at] = '\0';
 }
 
-/* Sockets to 3, 4, …, the contract behind them, everything else closed. Copies go aside first: a
- * source may lie where another one belongs. */
-static bool place_descriptors(const struct child_options *options)
+/* Sockets to 3, 4, …, the contract and the leash behind them, everything else closed. Copies go
+ * aside first: a source may lie where another one belongs. */
+static bool place_descriptors(const struct image *image, int *ret_leash)
 {
-    int aside[SUP_SOCKET_COUNT_MAX + 1];
+    const struct child_options *options = image->options;
+    int aside[SUP_SOCKET_COUNT_MAX + 2];
     int count = 0;
     int output = options->output_fd < 0 ? STDOUT_FILENO : options->output_fd;
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -172,6 +156,8 @@ static bool place_descriptors(const struct child_options *options)
     if (options->contract_fd >= 0) {
         aside[count++] = fcntl(options->contract_fd, F_DUPFD_CLOEXEC, FD_ASIDE);
     }
+    aside[count++] = fcntl(image->leash, F_DUPFD_CLOEXEC, FD_ASIDE);
+    *ret_leash = FD_FIRST + count - 1;
     for (int i = 0; i < count; i++) {
         if (aside[i] < 0 || dup2(aside[i], FD_FIRST + i) < 0) {
             return false;
@@ -192,6 +178,17 @@ static bool drop_privileges(const struct child_user *user)
     }
     (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); /* old kernels have none */
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && syscall(SYS_capset, &header, none) == 0;
+}
+
+/* The kernel's signal at the pipe's end is set to be the one that nobody can put off, and its
+ * sender to be who we are now: the user is the child's already. What has ended before says so
+ * itself. */
+static bool put_on_leash(int leash)
+{
+    struct pollfd look = {.fd = leash};
+
+    return fcntl(leash, F_SETSIG, SIGKILL) == 0 && fcntl(leash, F_SETOWN, getpid()) == 0 &&
+           fcntl(leash, F_SETFL, O_ASYNC) == 0 && poll(&look, 1, 0) == 0;
 }
 
 /* What we lock is ours: the child, which reads foreign bytes, may not keep memory from the host. */
@@ -216,12 +213,12 @@ static void reset_signals(void)
 
 __attribute__((noreturn)) static void become(struct image *image)
 {
+    int leash = -1;
+
     append_number(image->listen_pid, (uint64_t)getpid());
     (void)setsid(); /* fails for the head of a group alone: not a fresh child */
-    /* The signal of the parent's death is forgotten when the user changes: set it after that, and
-     * look whether the parent has died before it was set. */
-    if (place_descriptors(image->options) && drop_privileges(image->options->user) &&
-        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && getppid() == image->parent) {
+    if (place_descriptors(image, &leash) && drop_privileges(image->options->user) &&
+        put_on_leash(leash)) {
         reset_signals();
         limit_locked();
         (void)execve(image->options->argv[0], image->options->argv, image->environment);
@@ -246,48 +243,89 @@ static pid_t fork_image(struct image *image)
     return pid;
 }
 
+static enum err_code
+fork_leashed(const struct child_options *options, int leash, pid_t *ret_pid, struct err *err)
+{
+    struct image *image = mem_new(1, sizeof(*image));
+    enum err_code rc;
+
+    if (image == NULL) {
+        return err_set(err, ERR_NOMEM, "child");
+    }
+    image->options = options;
+    image->leash = leash;
+    rc = prepare(image, err);
+    if (rc == ERR_OK) {
+        *ret_pid = fork_image(image);
+        rc = *ret_pid >= 0 ? ERR_OK : err_set_errno(err, ERR_NOMEM, errno, "fork");
+    }
+    mem_free(image);
+    return rc;
+}
+
 enum err_code
 child_start(const struct child_options *options, struct child *ret_child, struct err *err)
 {
-    struct image *image;
+    AUTO_CLOSE int theirs = -1;
     enum err_code rc;
+    int leash[2];
+    pid_t pid = -1;
     int pidfd;
-    pid_t pid;
 
     ASSERT(options->socket_count <= SUP_SOCKET_COUNT_MAX);
     if (access(options->argv[0], X_OK) != 0) {
         return err_set_errno(err, ERR_NOT_FOUND, errno, "%s", options->argv[0]);
     }
-    image = mem_new(1, sizeof(*image));
-    if (image == NULL) {
-        return err_set(err, ERR_NOMEM, "child");
+    if (pipe2(leash, O_CLOEXEC) != 0) {
+        return err_set_errno(err, ERR_IO, errno, "leash");
     }
-    image->options = options;
-    image->parent = getpid();
-    rc = prepare(image, err);
-    pid = rc == ERR_OK ? fork_image(image) : 0;
-    mem_free(image);
+    theirs = leash[0];
+    rc = fork_leashed(options, theirs, &pid, err);
     if (rc != ERR_OK) {
+        (void)close(leash[1]);
         return rc;
-    }
-    if (pid < 0) {
-        return err_set_errno(err, ERR_NOMEM, errno, "fork");
     }
     pidfd = pidfd_open(pid, 0); /* close-on-exec by itself; the pid is ours until it is reaped */
     if (pidfd < 0) {
         rc = err_set_errno(err, ERR_IO, errno, "pidfd");
-        (void)kill(pid, SIGKILL);
+        (void)close(leash[1]); /* kills it */
         (void)waitpid(pid, NULL, 0);
         return rc;
     }
-    *ret_child = (struct child){.pid = pid, .pidfd = pidfd};
+    *ret_child =
+        (struct child){.pid = pid, .pidfd = pidfd, .leash = leash[1], .uid = options->user->uid};
     return ERR_OK;
+}
+
+/* For this moment this thread, and no other (libc's call would change them all), has the user whose
+ * processes it may signal. Its real user stays ours: nobody else can signal or trace us meanwhile.
+ * Who cannot change has to end, and the child with it; who cannot change back, all the more. */
+static void signal_as_its_user(const struct child *child, int number)
+{
+    uid_t own = geteuid();
+    long changed = syscall(SYS_setresuid, -1, child->uid, -1);
+    long back;
+
+    ASSERT(changed == 0);
+    (void)pidfd_send_signal(child->pidfd, number, NULL, 0);
+    back = syscall(SYS_setresuid, -1, own, -1);
+    ASSERT(back == 0);
+    crash_no_core(); /* which the kernel has forgotten with the change */
 }
 
 void child_signal(const struct child *child, int number)
 {
     ASSERT(child->pid > 0);
-    (void)pidfd_send_signal(child->pidfd, number, NULL, 0);
+    if (pidfd_send_signal(child->pidfd, number, NULL, 0) != 0 && errno == EPERM) {
+        signal_as_its_user(child, number);
+    }
+}
+
+static void child_forget(struct child *child)
+{
+    (void)close(child->pidfd);
+    (void)close(child->leash);
+    *child = (struct child)CHILD_NONE;
 }
 
 bool child_reap(struct child *child, bool *ret_signalled, int32_t *ret_status)
@@ -300,8 +338,7 @@ bool child_reap(struct child *child, bool *ret_signalled, int32_t *ret_status)
     }
     *ret_signalled = info.si_code != CLD_EXITED;
     *ret_status = info.si_status;
-    (void)close(child->pidfd);
-    *child = (struct child)CHILD_NONE;
+    child_forget(child);
     return true;
 }
 
@@ -388,7 +425,7 @@ enum err_code child_ask(char *const *argv,
     }
     rc = read_all(ours, limit_ms, text, size, err);
     if (!finish(&child, rc == ERR_OK ? limit_ms : 0, &signalled, &status)) {
-        (void)close(child.pidfd); /* killed: it ends when the kernel lets it */
+        child_forget(&child); /* killed: it ends when the kernel lets it */
         return err_set(err, ERR_TIMEOUT, "killed, and does not end");
     }
     if (rc == ERR_OK && (signalled || status != 0)) {

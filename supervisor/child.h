@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* child.h: a process of ours: started with exactly the descriptors, the user and the environment
- * that it needs, ended through its pidfd, and never outliving us (PR_SET_PDEATHSIG). */
+ * that it needs, ended through its pidfd, and never outliving us: it is on a leash, and killed by
+ * the kernel when our end of that is closed. */
 #ifndef SUPERVISOR_CHILD_H
 #define SUPERVISOR_CHILD_H
 
@@ -17,7 +18,7 @@ struct child_user {
     bool change; /* false: stay who we are */
     uid_t uid;
     gid_t gid;
-    int group_count;
+    int group_count; /* 0: gid alone */
     gid_t groups[CHILD_GROUP_COUNT_MAX];
 };
 
@@ -38,24 +39,31 @@ struct child_options {
 struct child {
     pid_t pid; /* 0: none */
     int pidfd; /* owned; readable when it has ended */
+    int leash; /* owned; closed, it kills the child */
+    uid_t uid; /* whose it is, where it is another user's */
 };
 
 #define CHILD_NONE                                                                                 \
     {                                                                                              \
-        .pid = 0, .pidfd = -1                                                                      \
+        .pid = 0, .pidfd = -1, .leash = -1                                                         \
     }
 
-/* The user called name; "" or our own: stay. ERR_NOT_FOUND; ERR_DENIED: we are not root. Asks the
- * name service: may block. */
+/* The user called name; "" or our own: stay. ERR_NOT_FOUND; ERR_DENIED: without CAP_SETUID and
+ * CAP_SETGID. Asks the name service: may block. */
 enum err_code
 child_user_find(const char *name, struct child_user *ret_user, struct err *err) WARN_UNUSED;
+
+/* From here on this process, and all that it starts, can become that user and no other one, root
+ * above all, whatever capabilities it has. Its groups are as narrow where it has but its own; else
+ * any can be taken. Once, before there are threads. ERR_DENIED: there is no filter. */
+enum err_code child_user_narrow(const struct child_user *user, struct err *err) WARN_UNUSED;
 
 /* The child has no privileges and cannot get any, whoever its user is. Blocks for the fork only; a
  * program that cannot be run ends with exit code 127. */
 enum err_code child_start(const struct child_options *options,
                           struct child *ret_child,
                           struct err *err) WARN_UNUSED;
-/* A child that has ended already is fine. */
+/* In the child's own name where ours may not. A child that has ended already is fine. */
 void child_signal(const struct child *child, int number);
 /* True when it has ended: it is reaped, the pidfd is closed, and *child is none. Never waits. */
 bool child_reap(struct child *child, bool *ret_signalled, int32_t *ret_status);

@@ -404,6 +404,9 @@ static enum err_code open_all(struct sup *sup, struct err *err)
         rc = child_user_find(sup_config_text(sup->config, "", "user"), &sup->user, err);
     }
     if (rc == ERR_OK) {
+        rc = child_user_narrow(&sup->user, err);
+    }
+    if (rc == ERR_OK) {
         rc = sup_sockets_open(sup, err);
     }
     if (rc == ERR_OK) {

@@ -182,13 +182,13 @@ class Life(unittest.TestCase):
 class Confinement(unittest.TestCase):
     """What the child has, and has not."""
 
-    def test_descriptors_are_the_sockets_and_the_contract_alone(self):
+    def test_descriptors_are_the_sockets_the_contract_and_the_leash_alone(self):
         with Bench() as sup:
             sup.start()
             names = {n: w for _pid, w, n in sup.trace() if w in ("service", "management", "local")}
             self.assertEqual(names, {3: "service", 4: "management", 5: "local"})
             folder = f"/proc/{sup.child()}/fd"
-            self.assertEqual(sorted(int(fd) for fd in os.listdir(folder)), list(range(7)))
+            self.assertEqual(sorted(int(fd) for fd in os.listdir(folder)), list(range(8)))
 
     def test_no_privileges_and_no_way_to_any(self):
         with Bench() as sup:
@@ -219,7 +219,7 @@ class Confinement(unittest.TestCase):
             self.assertEqual(int(status["CapPrm"], 16), 0)
             self.assertEqual(sup.connect(), sup.child())
             pid = sup.child()
-            sup.stop(signal.SIGKILL)  # the signal of the parent's death outlives the change of user
+            sup.stop(signal.SIGKILL)  # the leash outlives the change of user
             bench.wait(lambda: not alive(pid), "the child is gone")
 
 
