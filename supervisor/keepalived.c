@@ -48,16 +48,25 @@ static int take(int *fd)
     return taken;
 }
 
+/* For writing too: else every exit of keepalived would read as the end of the file. */
+static int open_fifo(const char *path)
+{
+    if (mkfifo(path, 0600) != 0 && errno != EEXIST) {
+        return -1;
+    }
+    return open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+}
+
 enum err_code keepalived_fifo_open(const char *path, int *ret_fd, struct err *err)
 {
-    AUTO_CLOSE int fd = -1;
+    AUTO_CLOSE int fd = open_fifo(path);
     struct stat found;
 
-    if (mkfifo(path, 0600) != 0 && errno != EEXIST) {
-        return err_set_errno(err, ERR_IO, errno, "notify FIFO %s", path);
+    /* keepalived, which is root, has made it: in our folder we make another one. What it writes to
+     * its own until it is started again was but a hint. */
+    if (fd < 0 && errno == EACCES && unlink(path) == 0) {
+        fd = open_fifo(path);
     }
-    /* Open for writing too: else every exit of keepalived would read as the end of the file. */
-    fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0 || fstat(fd, &found) != 0) {
         return err_set_errno(err, ERR_IO, errno, "notify FIFO %s", path);
     }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void lines_of_both_versions_are_understood(void)
@@ -135,6 +136,39 @@ static void the_fifo_is_made_once_and_nothing_else_is_taken_for_it(void)
     scratch_done(&scratch);
 }
 
+/* A crash of the case's process fails it: the exit code says what became of it. */
+static void one_that_keepalived_made_as_root_is_replaced(void)
+{
+    const uid_t own = 4321; /* nobody's */
+    struct scratch scratch;
+    char path[256];
+    int status = -1;
+    pid_t pid;
+
+    if (geteuid() != 0) {
+        (void)printf("not proved: only root can give a directory away\n");
+        return;
+    }
+    scratch_init(&scratch);
+    scratch_file(&scratch, "fifo", path);
+    CU_ASSERT_EQUAL_FATAL(mkfifo(path, 0600), 0);
+    CU_ASSERT_EQUAL_FATAL(chown(scratch.path, own, own), 0);
+    pid = fork();
+    if (pid == 0) {
+        struct err err = ERR_INIT;
+        struct stat found;
+        int fd = -1;
+
+        _exit(setresuid(own, own, own) == 0 && keepalived_fifo_open(path, &fd, &err) == ERR_OK &&
+                      fstat(fd, &found) == 0 && found.st_uid == own
+                  ? 0
+                  : 1);
+    }
+    CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+    CU_ASSERT_EQUAL(status, 0);
+    scratch_done(&scratch);
+}
+
 static struct keepalived_conf sample_conf(void)
 {
     return (struct keepalived_conf){.host = 1,
@@ -206,5 +240,6 @@ UNIT_MAIN("keepalived",
           CASE(a_line_that_is_too_long_is_dropped_whole),
           CASE(the_track_file_says_one_or_zero),
           CASE(the_fifo_is_made_once_and_nothing_else_is_taken_for_it),
+          CASE(one_that_keepalived_made_as_root_is_replaced),
           CASE(what_keepalived_is_told_is_what_was_measured),
           CASE(a_value_that_would_be_read_as_syntax_is_refused))
