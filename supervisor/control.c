@@ -18,7 +18,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct {
@@ -210,6 +209,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     }
 }
 
+/* The socket's group may connect too: that is how root does without the capability to go anywhere.
+ * Who else is in it is refused here. */
 static bool is_allowed(int fd)
 {
     struct ucred peer = {.pid = 0};
@@ -282,8 +283,6 @@ enum err_code control_new(struct event_base *base,
         if (control->path == NULL || control->accepting == NULL ||
             event_add(control->accepting, NULL) != 0) {
             rc = err_set(err, ERR_NOMEM, "control");
-        } else if (chmod(path, 0600) != 0) {
-            rc = err_set_errno(err, ERR_IO, errno, "%s", path);
         }
     }
     if (rc != ERR_OK) {

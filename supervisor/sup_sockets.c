@@ -11,6 +11,7 @@
 #include "base/sockets.h"
 #include "supervisor/sup_internal.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,27 +25,25 @@ static const struct {
     {"local", false},  {"pair", false},
 };
 
-/* The socket that we have made belongs to the service's group already: its unit says so. */
-static bool is_groups(const struct sup *sup, const char *path)
+/* root administers over it, and so may the service's own user, by its group: one of ours, or we are
+ * root. */
+static enum err_code give_group(const struct sup *sup, const char *path, struct err *err)
 {
     struct stat about;
 
-    return stat(path, &about) == 0 && about.st_gid == sup->user.gid;
+    if (!sup->user.change || (stat(path, &about) == 0 && about.st_gid == sup->user.gid)) {
+        return ERR_OK;
+    }
+    return chown(path, (uid_t)-1, sup->user.gid) == 0
+               ? ERR_OK
+               : err_set_errno(err, ERR_DENIED, errno, "%s: its group cannot be set", path);
 }
 
-/* root administers over it, and so may the service's own user. */
 static enum err_code bind_local(struct sup *sup, struct sup_socket *socket, struct err *err)
 {
     enum err_code rc = sockets_bind_unix(socket->address, &socket->fd, err);
 
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    if (sup->user.change && !is_groups(sup, socket->address) &&
-        chown(socket->address, sup->user.uid, sup->user.gid) != 0) {
-        return err_set(err, ERR_IO, "%s: its owner cannot be set", socket->address);
-    }
-    return ERR_OK;
+    return rc == ERR_OK ? give_group(sup, socket->address, err) : rc;
 }
 
 static bool is_path(const struct sup_socket *socket)
@@ -132,7 +131,8 @@ add_one(struct sup *sup, const char *name, const char *address, struct err *err)
     (void)snprintf(socket->address, sizeof(socket->address), "%s", address); /* fits */
     sup->socket_count++;
     reuse(sup, socket);
-    return ERR_OK;
+    /* systemd, which gives us our folder, gives us all that is in it. */
+    return socket->kept && is_path(socket) ? give_group(sup, socket->address, err) : ERR_OK;
 }
 
 static enum err_code bind_one(struct sup *sup, struct sup_socket *socket, struct err *err)

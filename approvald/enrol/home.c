@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #define FOLDER         PKGSYSCONFDIR "/pair"
-#define GROUP          "approvald"
 #define SELF_SIZE_MAX  64
 #define OFFER_SIZE_MAX 256
 
@@ -33,10 +32,21 @@ enum err_code home_path(const struct home *home,
                : err_set(err, ERR_INVALID, "%.60s…: too long a path", home->root);
 }
 
+static enum err_code
+find_group(const char *name, const char *root, uint32_t *ret_group, struct err *err)
+{
+    const struct group *group = getgrnam(name);
+
+    *ret_group = group != NULL && geteuid() == 0 ? group->gr_gid : FILES_ANY_GROUP;
+    return group != NULL || root[0] != '\0'
+               ? ERR_OK
+               : err_set(err, ERR_NOT_FOUND, "there is no group %s: is approvald installed?", name);
+}
+
 enum err_code home_init(struct home *home, const char *root, struct err *err)
 {
-    const struct group *group;
     size_t size = strlen(root);
+    enum err_code rc;
 
     memset(home, 0, sizeof *home);
     if (size > 0 && (root[0] != '/' || root[size - 1] == '/')) {
@@ -48,12 +58,8 @@ enum err_code home_init(struct home *home, const char *root, struct err *err)
     }
     memcpy(home->root, root, size + 1);
     (void)snprintf(home->folder, sizeof home->folder, "%s%s", root, FOLDER); /* fits */
-    group = getgrnam(GROUP);
-    home->group = group != NULL && geteuid() == 0 ? group->gr_gid : FILES_ANY_GROUP;
-    if (group == NULL && root[0] == '\0') {
-        return err_set(err, ERR_NOT_FOUND, "there is no group " GROUP ": is approvald installed?");
-    }
-    return ERR_OK;
+    rc = find_group("approvald", root, &home->group, err);
+    return rc == ERR_OK ? find_group("approvald-supervisor", root, &home->supervisor, err) : rc;
 }
 
 void home_file(const struct home *home, const char *name, char ret_path[ENROL_PATH_SIZE])

@@ -39,10 +39,12 @@ struct home {
     char root[ENROL_PATH_SIZE];   /* "" or what stands before every path */
     char folder[ENROL_PATH_SIZE]; /* ROOT/etc/approvald/pair */
     uint32_t group;               /* approvald's, or FILES_ANY_GROUP below another root */
+    uint32_t supervisor;          /* the supervisor's group, likewise */
 };
 
 /* root: "" or an absolute path, a host's own file tree for tests and images. ERR_INVALID,
- * ERR_NOT_FOUND: there is no group approvald (and root is ""). Touches nothing. */
+ * ERR_NOT_FOUND: there is no group approvald, or none of the supervisor's (and root is ""). Touches
+ * nothing. */
 enum err_code home_init(struct home *home, const char *root, struct err *err) WARN_UNUSED;
 /* A path below root: home_path(home, "/etc/x", path). */
 enum err_code home_path(const struct home *home,

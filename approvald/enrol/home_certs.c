@@ -25,15 +25,18 @@ static const struct authority_kind {
     [HOME_ARBITER] = {"approvald pair arbiter", "arbiter-ca.crt", "arbiter-ca.key"},
 };
 
+/* Who else than root reads a file. */
+enum reader { READER_NONE, READER_SERVICE, READER_SUPERVISOR, READER_ALL };
+
 static const struct leaf_kind {
     const char *name;
     enum home_authority authority;
-    unsigned int mode; /* of the key */
+    enum reader reader; /* of the key */
 } leaf_kinds[HOME_LEAF_COUNT] = {
-    {"link", HOME_LINK, 0640},
-    {"arbiter", HOME_ARBITER, 0600},
-    {"service", HOME_LINK, 0640},
-    {"enrol", HOME_LINK, 0600},
+    {"link", HOME_LINK, READER_SERVICE},
+    {"arbiter", HOME_ARBITER, READER_SUPERVISOR}, /* approvald must not speak as a supervisor */
+    {"service", HOME_LINK, READER_SERVICE},
+    {"enrol", HOME_LINK, READER_NONE},
 };
 
 static enum err_code
@@ -48,13 +51,22 @@ read_file(const struct home *home, const char *name, struct buf **ret_buf, struc
 static enum err_code write_file(const struct home *home,
                                 const char *name,
                                 struct span content,
-                                unsigned int mode,
+                                enum reader reader,
                                 struct err *err)
 {
+    const struct {
+        unsigned int mode;
+        uint32_t group;
+    } kinds[] = {
+        [READER_NONE] = {0600, FILES_ANY_GROUP},
+        [READER_SERVICE] = {0640, home->group},
+        [READER_SUPERVISOR] = {0640, home->supervisor},
+        [READER_ALL] = {0644, FILES_ANY_GROUP},
+    };
     char path[ENROL_PATH_SIZE];
 
     home_file(home, name, path);
-    return files_write(path, content, mode, mode == 0640 ? home->group : FILES_ANY_GROUP, err);
+    return files_write(path, content, kinds[reader].mode, kinds[reader].group, err);
 }
 
 /* -- authorities ----------------------------------------------------------------------------- */
@@ -129,8 +141,9 @@ static enum err_code make_authority(const struct home *home,
     rc = rc == ERR_OK ? buf_append_span(certificate, formerly, err) : rc;
     rc = rc == ERR_OK ? x509_authority_format_key(authority, key, err) : rc;
     x509_authority_free(authority);
-    rc = rc == ERR_OK ? write_file(home, kind->key, buf_span(key), 0600, err) : rc;
-    rc = rc == ERR_OK ? write_file(home, kind->certificate, buf_span(certificate), 0644, err) : rc;
+    rc = rc == ERR_OK ? write_file(home, kind->key, buf_span(key), READER_NONE, err) : rc;
+    rc = rc == ERR_OK ? write_file(home, kind->certificate, buf_span(certificate), READER_ALL, err)
+                      : rc;
     if (key != NULL) {
         buf_wipe(key);
     }
@@ -217,7 +230,7 @@ enum err_code home_end_rotation(const struct home *home, struct err *err)
         rc = rc == ERR_OK ? home_load_authority(home, (enum home_authority)i, &authority, err) : rc;
         rc = rc == ERR_OK ? x509_authority_format(authority, buf, err) : rc;
         rc = rc == ERR_OK
-                 ? write_file(home, authority_kinds[i].certificate, buf_span(buf), 0644, err)
+                 ? write_file(home, authority_kinds[i].certificate, buf_span(buf), READER_ALL, err)
                  : rc;
         x509_authority_free(authority);
     }
@@ -263,7 +276,7 @@ static enum err_code leaf_key(const struct home *home,
     rc = buf_new(ENROL_PEM_SIZE_MAX, &buf, err);
     rc = rc == ERR_OK ? x509_key_new(&key, err) : rc;
     rc = rc == ERR_OK ? x509_key_format(key, buf, err) : rc;
-    rc = rc == ERR_OK ? write_file(home, name, buf_span(buf), kind->mode, err) : rc;
+    rc = rc == ERR_OK ? write_file(home, name, buf_span(buf), kind->reader, err) : rc;
     if (rc != ERR_OK) {
         x509_key_free(key);
         return rc;
@@ -325,7 +338,7 @@ static enum err_code issue_leaf(const struct home *home,
     x509_authority_free(authority);
     x509_key_free(key);
     leaf_file(kind, "crt", file);
-    rc = rc == ERR_OK ? write_file(home, file, buf_span(buf), 0644, err) : rc;
+    rc = rc == ERR_OK ? write_file(home, file, buf_span(buf), READER_ALL, err) : rc;
     return rc == ERR_OK ? rc : err_wrap(err, rc, "certificate %s", kind->name);
 }
 

@@ -195,7 +195,7 @@ class PairSetup(unittest.TestCase):
                     path = os.path.join(folder, name)
                     self.assertEqual(os.stat(path).st_mode & 0o007, 0, path)
                     if "arbiter" not in path or machine is not world.c:
-                        group = 0o040 if name in ("link.key", "service.key") else 0
+                        group = 0o040 if name in ("link.key", "service.key", "arbiter.key") else 0
                         self.assertEqual(os.stat(path).st_mode & 0o070, group, path)
                     with open(path, "rb") as handle:
                         keys.setdefault(handle.read(), []).append((machine.root, name))

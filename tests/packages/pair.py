@@ -17,6 +17,7 @@ from stage import ADDRESSES, EARLIER, PORT, TOKENS, VIP, Load
 HOSTS = ("A", "B")
 UNIT = "approvald-supervisor.service"
 ARBITER_UNIT = "approvald-arbiter.service"
+KEY = "/etc/approvald/pair/arbiter.key"
 METRICS = (r"exec 3<>/dev/tcp/127.0.0.1/9180; printf 'GET /metrics HTTP/1.0\r\n\r\n' >&3; "
            "tr -d '\\r' <&3")
 # The pair's own address has TLS; the load, which begins 50 connections a second, has none.
@@ -115,6 +116,8 @@ class Pair:
                             0o600)
         self.must_renew()
         self.must_know_ends()
+        for name in HOSTS:
+            self.must_be_the_supervisors(name)
         return f"green {took:.1f} s after the first command"
 
     def must_know_ends(self):
@@ -140,12 +143,33 @@ class Pair:
         as_who(self["B"], "ana", VIP, "approve", self.request)
         assert state(self["A"], VIP, self.request) == "approved"
 
+    def as_before(self, name):
+        """The key for the arbiter, as the versions left it whose supervisor was root."""
+        self[name].run("chown", "root:root", KEY)
+        self[name].run("chmod", "0600", KEY)
+
+    def renews(self):
+        """a certificate that is gone is made anew by the timer's unit, and is in use when that ends"""
+        for name in HOSTS:
+            self[name].run("rm", "/etc/approvald/pair/service.crt")
+            self[name].run("systemctl", "start", "approvald-pair-renew.service")
+        self.wait_green()
+
+    def must_be_the_supervisors(self, name):
+        """The key for the arbiter is read by the supervisor's user, and by approvald's never."""
+        said = self[name].run("stat", "-c", "%U:%G %a", KEY).strip()
+        assert said == "root:approvald-supervisor 640", (name, said)
+        self[name].run("setpriv", "--reuid=approvald", "--regid=approvald", "--init-groups",
+                       "cat", KEY, check=1)
+
     def renew(self, *words):
         """The standby gets another version, switchover, the other one too; what a load saw."""
         load = self.load()
         first, switched = self.primary(), None
         for name in (other(first), first):
+            self.as_before(name)
             self[name].apt("install", *words)
+            self.must_be_the_supervisors(name)
             self.wait_green()
             if name != first:
                 switched = time.monotonic()
@@ -294,5 +318,5 @@ class Pair:
         host.run("test", "!", "-e", "/etc/approvald-arbiter", "-a", "!", "-e", "/var/lib/approvald-arbiter")
         return "the arbiter's unit: " + said.strip().split("\n")[-1]
 
-    CASES = (is_set_up, approves, upgrades, downgrades, upgrades_again, reboots, loses_the_primary,
+    CASES = (is_set_up, approves, renews, upgrades, downgrades, upgrades_again, reboots, loses_the_primary,
              gives_up, leaves_and_pairs_again, purges)

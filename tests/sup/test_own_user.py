@@ -20,8 +20,8 @@ from bench import Bench, alive, proc_status  # noqa: E402
 
 SUPERVISOR, CHILD = "daemon", "nobody"
 CAPABILITIES = (1 << 6) | (1 << 7)  # SETGID, SETUID
-# The local socket belongs to the child's group by being made in it, as the unit has it too.
-ALONE = ["setpriv", f"--reuid={SUPERVISOR}", f"--regid={pwd.getpwnam(CHILD).pw_gid}", "--clear-groups",
+ALONE = ["setpriv", f"--reuid={SUPERVISOR}", f"--regid={SUPERVISOR}",
+         f"--groups={pwd.getpwnam(CHILD).pw_gid}",
          *(f"--{which}=-all,+setuid,+setgid" for which in ("inh-caps", "ambient-caps", "bounding-set")),
          "--no-new-privs", "--"]  # fmt: skip
 
@@ -79,6 +79,17 @@ class OwnUser(unittest.TestCase):
         for name in ("CapPrm", "CapEff", "CapAmb", "CapBnd"):
             self.assertEqual(int(status[name], 16), CAPABILITIES, name)
         self.assertEqual(status["Seccomp"], "2")
+
+    def test_sockets_are_for_the_groups_that_need_them(self):
+        made = self.made()
+        own, other = pwd.getpwnam(SUPERVISOR), pwd.getpwnam(CHILD)
+        for path, group in ((made.path("local.sock"), other.pw_gid),
+                            (made.path("run/supervisor.sock"), own.pw_gid)):
+            found = os.stat(path)
+            self.assertEqual((found.st_uid, found.st_gid, found.st_mode & 0o777),
+                             (own.pw_uid, group, 0o660), path)
+        self.assertEqual(proc_status(made.process.pid)["Gid"].split(), [str(own.pw_gid)] * 4)
+        self.assertEqual(os.stat(f"/proc/{made.process.pid}/environ").st_uid, 0)
 
     def test_a_stopped_child_is_killed(self):
         made = self.made()
