@@ -387,12 +387,21 @@ static uint64_t later(uint64_t a_ms, uint64_t b_ms)
     return a_ms > b_ms ? a_ms : b_ms;
 }
 
-static uint64_t settled_ms(const struct room *room, const struct sendplan_row *row)
+/* Slack was away, and delivers now what could not be delivered. */
+static bool is_behind_outage(const struct sendplan *plan, const struct sendplan_row *row)
+{
+    return plan->reached_ms > 0 && row->changed_ms >= plan->reached_ms &&
+           row->changed_ms < plan->reached_ms + SLACK_SEND_FLOOD_MS;
+}
+
+static uint64_t
+settled_ms(const struct sendplan *plan, const struct room *room, const struct sendplan_row *row)
 {
     uint64_t last_ms = row->changed_ms + SLACK_SEND_SETTLE_MS;
     uint64_t most_ms = row->first_ms + SLACK_SEND_SETTLE_MS_MAX;
+    bool settles = room->settle || is_behind_outage(plan, row);
 
-    if (!room->settle || row->final || !on_slack(row->key.surface) ||
+    if (!settles || row->final || !on_slack(row->key.surface) ||
         method_of(row) != SENDPLAN_UPDATE) {
         return 0;
     }
@@ -404,7 +413,7 @@ start_ms(const struct sendplan *plan, const struct room *room, const struct send
 {
     uint64_t method_ms = on_slack(row->key.surface) ? plan->method_hold_ms[method_of(row)] : 0;
 
-    return later(later(row->due_ms, row->hold_ms), later(method_ms, settled_ms(room, row)));
+    return later(later(row->due_ms, row->hold_ms), later(method_ms, settled_ms(plan, room, row)));
 }
 
 struct sendplan_row *

@@ -173,6 +173,26 @@ static void where_many_change_each_waits_for_its_next_change(void)
     CU_ASSERT(often);
 }
 
+static void behind_an_outage_each_waits_for_its_next_change_too(void)
+{
+    const uint64_t later_ms = NOW + SLACK_SEND_FLOOD_MS;
+    struct outbox_row before = row_of(1, SURFACE_CARD, true, NOW - OUTAGE_MS);
+    struct outbox_row behind = row_of(2, SURFACE_CARD, true, NOW);
+    struct outbox_row later = row_of(3, SURFACE_CARD, true, later_ms);
+    struct sendplan plan;
+
+    sendplan_init(&plan);
+    put(&plan, &before, NOW - OUTAGE_MS);
+    sendplan_reach(&plan, NOW);
+    put(&plan, &before, NOW); /* listed again: it is no change */
+    put(&plan, &behind, NOW + 1);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW + 1), 1);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW + SLACK_SEND_SETTLE_MS), 0);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW + 1 + SLACK_SEND_SETTLE_MS), 2);
+    put(&plan, &later, later_ms);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, later_ms), 3);
+}
+
 static void while_the_rate_of_changes_is_used_up_new_ones_get_a_part(void)
 {
     struct sendplan_limits limits = open_limits;
@@ -326,6 +346,8 @@ UNIT_MAIN("sendplan",
           {"new cards may be held and nothing else", new_cards_may_be_held_and_nothing_else},
           {"where many change each waits for its next change",
            where_many_change_each_waits_for_its_next_change},
+          {"behind an outage each waits for its next change, too",
+           behind_an_outage_each_waits_for_its_next_change_too},
           {"many notices keep no card waiting", many_notices_keep_no_card_waiting},
           {"while the rate of changes is used up, new ones get a part",
            while_the_rate_of_changes_is_used_up_new_ones_get_a_part},

@@ -10,10 +10,11 @@ with `ok`. 400: bad arguments, or an act no person could do; 404: no such comman
 
 import copy
 
-from . import acts, seed, wait
+from . import acts, seed, wait, webapi
 from .payloads import BadInput
 from .state import public_message
 
+CARD_METHODS = ("chat.postMessage", "chat.update")
 TOKEN_STATES = ("valid", "token_revoked", "account_inactive", "token_expired", "invalid_auth")
 
 
@@ -340,9 +341,10 @@ class Control:
                     "deliveries": dict(self._world.delivery_counts)}
 
     def do_rates(self):
-        """What the rate limits leave: buckets of methods and of channels, those that were used."""
+        """What the rate limits leave: buckets of methods, and of the channels that were used."""
+        tiers = {name: method.tier for name, method in webapi.METHODS.items() if name in CARD_METHODS}
         with self._world.lock:
-            methods, channels = self._standin.rate_limits.left(self._world.now())
+            methods, channels = self._standin.rate_limits.left(self._world.now(), tiers)
             return {"at": self._world.now(), "methods": methods, "channels": channels}
 
     def do_clear_logs(self):

@@ -62,8 +62,11 @@ class RateLimits:
     def shown(self):
         return dict(self._own) or ("real" if self.enabled else "off")
 
-    def left(self, now):
-        """What is in the buckets of methods and channels that were used: {name: [tokens, a second, size]}."""
+    def left(self, now, tiers):
+        """What is in the buckets of methods (used, or of these tiers) and of channels that were used:
+        {name: [tokens, a second, size]}."""
+        for method, tier in tiers.items():
+            self._bucket(method, tier)
         return [{name: [bucket.left(now), bucket.per_s, bucket.size] for name, bucket in kept.items()}
                 for kept in (self._methods, self._channels)]
 
@@ -80,7 +83,9 @@ class RateLimits:
             wait_s = bucket.take(now)
             if wait_s:
                 return wait_s
+        return self._bucket(method, tier).take(now)
+
+    def _bucket(self, method, tier):
         per_minute, size = self._own.get(method) or (
             TIER_PER_MINUTE[tier], TIER_PER_MINUTE[tier] + max(1, int(TIER_PER_MINUTE[tier] * BURST_SHARE)))
-        bucket = self._methods.setdefault(method, Bucket(per_minute / 60.0, size))
-        return bucket.take(now)
+        return self._methods.setdefault(method, Bucket(per_minute / 60.0, size))
