@@ -390,7 +390,7 @@ static uint64_t later(uint64_t a_ms, uint64_t b_ms)
 /* Slack was away, and delivers now what could not be delivered. */
 static bool is_behind_outage(const struct sendplan *plan, const struct sendplan_row *row)
 {
-    return plan->reached_ms > 0 && row->changed_ms >= plan->reached_ms &&
+    return plan->reached_ms > 0 && row->changed_ms > plan->reached_ms &&
            row->changed_ms < plan->reached_ms + SLACK_SEND_FLOOD_MS;
 }
 
@@ -401,7 +401,7 @@ settled_ms(const struct sendplan *plan, const struct room *room, const struct se
     uint64_t most_ms = row->first_ms + SLACK_SEND_SETTLE_MS_MAX;
     bool settles = room->settle || is_behind_outage(plan, row);
 
-    if (!settles || row->final || !on_slack(row->key.surface) ||
+    if (!settles || row->final || row->repair || !on_slack(row->key.surface) ||
         method_of(row) != SENDPLAN_UPDATE) {
         return 0;
     }
