@@ -15,6 +15,7 @@ static void go_away_for(struct bench *bench, uint64_t away_ms)
     uint32_t revision = bench_card()->wanted + 1;
 
     fake_outbox_raise(0, SURFACE_CARD, CHANNEL, revision);
+    bench_turn(bench);
     bench_pass(bench, SLACK_SEND_SETTLE_MS); /* it may have been back a moment ago */
     bench_refuse(bench, "chat.update", "token_revoked");
     fake_outbox_raise(1, SURFACE_CARD, ELSEWHERE, revision);
