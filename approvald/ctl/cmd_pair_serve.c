@@ -160,6 +160,10 @@ static int serve_here(struct ctl *ctl, struct pair_setup *setup)
     if (serve_run(&options, &err) != ERR_OK) {
         return ctl_fail_err(ctl, &err);
     }
+    if (ctl->stopped == SIGTERM) {
+        return CTL_OK; /* the service is stopped, and has not failed: the tokens serve once it is
+                          back */
+    }
     if (!serve_is_complete(&setup->home)) {
         (void)err_set(&err, ERR_EXPIRED, "not all have joined: approvalctl pair token gives anew");
         return ctl_fail(ctl, CTL_TIMEOUT, &err);

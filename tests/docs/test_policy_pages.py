@@ -100,7 +100,21 @@ class Policies(unittest.TestCase):
             line += " --user U0ANA00001"  # root says for whom; an approver has a token of his own
         if "delegate remove" in line:
             line = line.replace("ID", self.delegation)
+        if "--request ID" in line:
+            line = line.replace("ID", self.request())
         return self.peopled(line).replace("NAME", "prod-deploy")
+
+    def request(self):
+        """The id of one that waits."""
+        policy = self.world.path("waits")
+        with open(policy, "w", encoding="utf-8") as out:
+            out.write(harness.POLICY)
+        self.bash(f"approvalctl policy apply {policy}")
+        self.bash("approvalctl token add asks --ask --output asks")
+        with open(self.world.path("asks"), encoding="utf-8") as token:
+            answer = self.world.create(token.read().strip())
+        self.assertEqual(answer.status, 201, answer.body)
+        return answer.json()["id"]
 
     def apply(self, page):
         """Every policy that the page shows."""
