@@ -48,13 +48,15 @@
 #define SERVICE_QUESTION_USER_MAX (CORE_QUORUM_MAX * (1 + CORE_STAND_IN_COUNT_MAX)) /* all */
 #define SERVICE_SWEEP_LOOK_MAX    256 /* requests read by one job after a freeze: a millisecond */
 #define SERVICE_SWEEP_CHANGE_MAX  8   /* of those that are written anew, with all their cards */
-#define SERVICE_WAITING_COUNT     8 /* indexed presses looked at; the first one is there, usually */
-#define SERVICE_WAITING_LOOK_MS   5000 /* to look again, should nothing say that a press is gone */
-#define SERVICE_WORK_SIZE_MAX     ((size_t)128 * 1024) /* bytes after which a long job stops early */
-#define SERVICE_WORK_COUNT_MAX    512                  /* changes after which it does */
-#define SERVICE_AUDIT_WALK_MAX    1024                 /* entries of one request followed back */
-#define SERVICE_ANSWER_SIZE_MAX   ((size_t)4 * 1024 * 1024) /* bytes a job hands back */
-#define SERVICE_ROW_SIZE_MAX      ((size_t)128 * 1024)      /* bytes of one stored record */
+#define SERVICE_REFRESH_FRESH_MS                                                                   \
+    10000                         /* a press says nothing of a message that was changed since */
+#define SERVICE_WAITING_COUNT   8 /* indexed presses looked at; the first one is there, usually */
+#define SERVICE_WAITING_LOOK_MS 5000 /* to look again, should nothing say that a press is gone */
+#define SERVICE_WORK_SIZE_MAX   ((size_t)128 * 1024) /* bytes after which a long job stops early */
+#define SERVICE_WORK_COUNT_MAX  512                  /* changes after which it does */
+#define SERVICE_AUDIT_WALK_MAX  1024                 /* entries of one request followed back */
+#define SERVICE_ANSWER_SIZE_MAX ((size_t)4 * 1024 * 1024) /* bytes a job hands back */
+#define SERVICE_ROW_SIZE_MAX    ((size_t)128 * 1024)      /* bytes of one stored record */
 
 /* Cards, for the reconciler. */
 #define SERVICE_CARD_REQUEST_COUNT_MAX 64 /* requests whose cards are listed at once, at most */

@@ -5,6 +5,7 @@
 #include "approvald/core/approval.h"
 #include "approvald/core/policy.h"
 #include "approvald/service/answer.h"
+#include "approvald/service/limits.h"
 #include "approvald/service/work.h"
 
 #include "storage/storage.h"
@@ -13,6 +14,13 @@ struct refresh_job {
     struct done_job base;
     struct request_id id;
 };
+
+/* It was changed a moment ago: who pressed has seen what was there before, and nothing is wrong
+ * with what is there now. */
+static bool is_fresh(const struct outbox_row *row, uint64_t now_ms)
+{
+    return now_ms >= row->owed_ms && now_ms - row->owed_ms < SERVICE_REFRESH_FRESH_MS;
+}
 
 /* One message. pressed: only what should show the newest state for long, and no more often than
  * core/outbox.h allows: a person may press again and again. *owed: it is owed again. */
@@ -34,7 +42,8 @@ static enum err_code refresh_row(struct work *work,
     if (rc != ERR_OK || where == ROW_NOWHERE) {
         return rc;
     }
-    if (pressed && (where != ROW_SETTLED || !outbox_repair(&row, work->now_ms))) {
+    if (pressed && (where != ROW_SETTLED || is_fresh(&row, work->now_ms) ||
+                    !outbox_repair(&row, work->now_ms))) {
         return ERR_OK;
     }
     outbox_raise(&row, request->revision, work->now_ms);

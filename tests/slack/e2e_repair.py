@@ -133,8 +133,10 @@ class Repair(Base):
         card = self.card(request_id)
         self.press(request_id, BEN)
         self.card(request_id, contains="Approved")
+        changed = time.monotonic()
         self.calm()
         self.restart()  # the next sweep is far away
+        harness.World.wait(lambda: time.monotonic() - changed > FRESH_S, "the change is old", FRESH_S + 10)
         self.world.control("POST", "/edit_message", {
             "channel": CHANNEL, "ts": card["ts"], "text": card["text"], "blocks": card["blocks"],
             "metadata": card["metadata"]})
@@ -178,6 +180,7 @@ class Repair(Base):
         self.card(request_id, contains="Approved")
 
 
+FRESH_S = 11  # SERVICE_REFRESH_FRESH_MS, and a second
 LONG_S = 31  # SLACK_SEND_HOLD_AFTER_MS, and a second
 
 

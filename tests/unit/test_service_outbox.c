@@ -4,6 +4,7 @@
 #include "approvald/core/audit.h"
 #include "approvald/core/request_id.h"
 #include "approvald/service/cards.h"
+#include "approvald/service/limits.h"
 #include "storage/storage.h"
 #include "tests/unit/service_kit.h"
 #include "tests/unit/unit.h"
@@ -239,12 +240,16 @@ static void a_press_that_the_card_does_not_offer_owes_it_again(void)
     CU_ASSERT_EQUAL(kit_decide(&kit, &quiet).refusal, REFUSAL_ENDED);
     rows = kit_owed(&kit, &made.id, false);
     CU_ASSERT_EQUAL(kit_owed_of(&rows, SURFACE_CARD), 0);
+    CU_ASSERT_EQUAL(owed_after_press(&kit, &made.id, VERDICT_APPROVE, "before"),
+                    0); /* of what was */
     for (int i = 0; i < CORE_REPAIR_COUNT_MAX; i++) {
         event[1]++;
+        service_kit_pass(&kit, SERVICE_REFRESH_FRESH_MS);
         CU_ASSERT_EQUAL(owed_after_press(&kit, &made.id, VERDICT_APPROVE, event), 1);
         CU_ASSERT_EQUAL(owed_after_press(&kit, &made.id, VERDICT_APPROVE, event), 1); /* again */
         sent_card(&kit, &made.id, 2);
     }
+    service_kit_pass(&kit, SERVICE_REFRESH_FRESH_MS);
     CU_ASSERT_EQUAL(owed_after_press(&kit, &made.id, VERDICT_REJECT, "more"), 0); /* enough */
     service_kit_close(&kit);
 }
