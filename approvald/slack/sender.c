@@ -143,9 +143,9 @@ static struct sendplan_limits limits_of(const struct sender *sender)
     webapi_status(sender->webapi, &status);
     if (status.state == WEBAPI_UP) { /* else nothing is tried in vain: the client itself probes */
         limits.slack_count_max = SLACK_SEND_SLACK_COUNT_MAX;
-        limits.change_count_max = webapi_is_spent(sender->webapi, WEBAPI_CHAT_UPDATE)
-                                      ? SLACK_SEND_CHANGE_COUNT_MAX
-                                      : SLACK_SEND_SLACK_COUNT_MAX;
+        limits.changes_spent = webapi_is_spent(sender->webapi, WEBAPI_CHAT_UPDATE);
+        limits.change_count_max =
+            limits.changes_spent ? SLACK_SEND_CHANGE_COUNT_MAX : SLACK_SEND_SLACK_COUNT_MAX;
     }
     return limits;
 }

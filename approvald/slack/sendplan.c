@@ -119,6 +119,9 @@ static bool is_before(const struct sendplan_row *a, const struct sendplan_row *b
     if (a->priority != b->priority) {
         return a->priority < b->priority;
     }
+    if (a->final != b->final) {
+        return a->final; /* an outcome says more than how far it has come */
+    }
     if (a->due_ms != b->due_ms) {
         return a->due_ms < b->due_ms;
     }
@@ -345,6 +348,7 @@ struct room {
     bool notice;
     bool fresh;  /* cards that nobody has seen */
     bool settle; /* changes wait a moment for more of them */
+    bool spent;  /* ... and longer: each takes the place of another one */
 };
 
 static struct room room_of(const struct sendplan *plan, const struct sendplan_limits *limits)
@@ -357,7 +361,8 @@ static struct room room_of(const struct sendplan *plan, const struct sendplan_li
         .change = slack && count_busy(plan, SENDPLAN_UPDATE) < limits->change_count_max,
         .notice = slack && count_busy(plan, SENDPLAN_EPHEMERAL) < SLACK_SEND_NOTICE_COUNT_MAX,
         .fresh = slack && !limits->holds_new,
-        .settle = are_many(plan),
+        .settle = limits->changes_spent || are_many(plan),
+        .spent = limits->changes_spent,
     };
 }
 
@@ -397,8 +402,9 @@ static bool is_behind_outage(const struct sendplan *plan, const struct sendplan_
 static uint64_t
 settled_ms(const struct sendplan *plan, const struct room *room, const struct sendplan_row *row)
 {
-    uint64_t last_ms = row->changed_ms + SLACK_SEND_SETTLE_MS;
-    uint64_t most_ms = row->first_ms + SLACK_SEND_SETTLE_MS_MAX;
+    uint64_t factor = room->spent ? 2 : 1;
+    uint64_t last_ms = row->changed_ms + factor * SLACK_SEND_SETTLE_MS;
+    uint64_t most_ms = row->first_ms + factor * SLACK_SEND_SETTLE_MS_MAX;
     bool settles = room->settle || is_behind_outage(plan, row);
 
     if (!settles || row->final || row->repair || !on_slack(row->key.surface) ||

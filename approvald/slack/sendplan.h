@@ -54,7 +54,8 @@ struct sendplan_limits {
     uint32_t slack_count_max;  /* 0: Slack is not to be called */
     uint32_t change_count_max; /* of them, changes of messages */
     uint32_t webhook_count_max;
-    bool holds_new; /* cards that nobody has seen yet wait */
+    bool changes_spent; /* the rate of changes is used up */
+    bool holds_new;     /* cards that nobody has seen yet wait */
 };
 
 void sendplan_init(struct sendplan *plan);

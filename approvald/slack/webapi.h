@@ -32,7 +32,7 @@ struct webapi;
 /* Method, name, encoding of the body, calls a minute (Slack's tier), burst. */
 #define WEBAPI_METHOD_TABLE(X)                                                                     \
     X(WEBAPI_AUTH_TEST, "auth.test", WEBAPI_FORM, 100, 10)                                         \
-    X(WEBAPI_CHAT_POST_MESSAGE, "chat.postMessage", WEBAPI_JSON, 200, 20)                          \
+    X(WEBAPI_CHAT_POST_MESSAGE, "chat.postMessage", WEBAPI_JSON, 300, 30)                          \
     X(WEBAPI_CHAT_UPDATE, "chat.update", WEBAPI_JSON, 50, 20)                                      \
     X(WEBAPI_CHAT_POST_EPHEMERAL, "chat.postEphemeral", WEBAPI_JSON, 100, 20)                      \
     X(WEBAPI_CHAT_DELETE, "chat.delete", WEBAPI_JSON, 50, 10)                                      \
