@@ -165,7 +165,7 @@ static void a_question_gets_one_line_and_the_end(void)
 
     init_bench(&bench);
     CU_ASSERT_EQUAL(stat(bench.path, &found), 0);
-    CU_ASSERT_EQUAL(found.st_mode & 0777, 0600);
+    CU_ASSERT_EQUAL(found.st_mode & 0777, 0660); /* who is in its group and no more is refused */
     ask(&bench, "maintenance on\n", text);
     CU_ASSERT_STRING_EQUAL(text, "{\"ok\":true,\"message\":\"done\"}\n");
     CU_ASSERT_EQUAL(bench.last, CONTROL_MAINTENANCE_ON);
