@@ -159,10 +159,11 @@
 /* Sender: which change goes when. */
 #define SLACK_SEND_CHANGE_COUNT_MAX 4 /* calls for changes at once, when their rate is used up */
 #define SLACK_SEND_NOTICE_COUNT_MAX                                                                \
-    2                              /* first, but not instead of cards: Slack takes 100 a minute */
-#define SLACK_SEND_SETTLE_MS 1500  /* many messages change: each waits for its next change */
-#define SLACK_SEND_FLOOD_MS  20000 /* ... as it does when Slack is back: sockets open, it repeats  \
-                                    */
+    2                             /* first, but not instead of cards: Slack takes 100 a minute */
+#define SLACK_SEND_SETTLE_MS 1500 /* many messages change: each waits for its next change */
+#define SLACK_SEND_FLOOD_MS                                                                        \
+    20000 /* ... as it does when Slack is back: sockets open, it repeats                           \
+           */
 #define SLACK_SEND_SETTLE_MS_MAX 4000  /* ... and not for ever */
 #define SLACK_SEND_WATCHED_MS    10000 /* so long people look whether their press worked */
 #define SLACK_SEND_HOLD_AFTER_MS                                                                   \
