@@ -16,7 +16,7 @@
 #define SEED_SIZE_MIN   16U /* of base32 with a digit: 80 bits, the least of RFC 4226 */
 
 /* Each known line, and its spellings. */
-#define TEXT_COUNT_MAX (SCRUB_COUNT_MAX * (1U + SPELLING_COUNT))
+#define TEXT_COUNT_MAX ((size_t)SCRUB_COUNT_MAX * (1U + SPELLING_COUNT))
 #define NONE           UINT16_MAX
 
 static_assert(TEXT_COUNT_MAX < NONE, "an index fits");
