@@ -156,6 +156,8 @@ class Notify(EndToEnd):
         self.file("command", MAILER.format(dir=self.keep, example=EXAMPLE), 0o700)
         asked = {self.ask(title=" ".join(text.split())[:100], target=" ".join(text.split())[:100], reason=text): text
                  for text in texts}
+        for request_id in asked:  # those of other cases are told behind them
+            self.addCleanup(self.world.api, "POST", f"/v1/requests/{request_id}/cancel", {}, token=self.token)
         self.start()
         self.down()
         mails = harness.World.wait(lambda: (lambda m: m if set(asked) <= set(m) else None)(self.mails()),
