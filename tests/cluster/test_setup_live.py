@@ -118,7 +118,8 @@ class Machine:
         cluster.write(os.path.join(conf, "approvald.conf"), "storage {\n    map_size = 64M\n}\n")
         with open("/etc/group", encoding="utf-8") as group:
             cluster.write(os.path.join(self.root, "group"), group.read() +
-                          "approvald:x:64901:\napprovald-arbiter:x:64902:\n", 0o644)
+                          "approvald:x:64901:\napprovald-arbiter:x:64902:\n"
+                          "approvald-supervisor:x:64903:\n", 0o644)
         self.holder = subprocess.Popen(
             test.net[name].command("unshare", "-m", "sh", "-c", ENTER.replace("PREFIX", PREFIX), "sh",
                                    self.root), stdin=subprocess.DEVNULL)
@@ -314,7 +315,7 @@ class Live(LiveCase):
         said = self.a.run("stat", "-c", "%n %a %G", *(f"{folder}/{name}.key" for name in (
             "link", "service", "arbiter", "enrol", "link-ca", "arbiter-ca"))).stdout
         self.assertEqual([line.split()[1:] for line in said.splitlines()],
-                         [["640", "approvald"]] * 2 + [["600", "root"]] * 4)
+                         [["640", "approvald"]] * 2 + [["640", "approvald-supervisor"]] + [["600", "root"]] * 3)
 
     def rotate(self):
         """Every authority and certificate, and nobody who asks meanwhile notices."""
