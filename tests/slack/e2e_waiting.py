@@ -54,6 +54,7 @@ class Waiting(EndToEnd):
         return self.get(request_id)["state"]
 
     def press_unknown(self, request_id, user, action):
+        harness.World.wait(lambda: action in self.buttons(self.card(request_id)), f"it can be pressed: {action}")
         self.hold_back()
         pressed = self.press(request_id, user, action=action)
         self.assertEqual(pressed["status"], 200)

@@ -97,11 +97,23 @@ static void what_is_not_known_is_said_to_be_unknown(void)
     CU_ASSERT(found.unknown);
 }
 
-/* At every moment, for everybody: it says what a press would come to. */
-static void it_says_what_a_press_would_come_to(void)
+static void
+check_everybody(const struct policy *policy, const struct request *request, uint64_t at_ms)
 {
     static const char *const users[] = {"U0ANN", "U0BOB", "U0ASK", "U0BOSS", "U0EVE"};
 
+    for (size_t i = 0; i < sizeof users / sizeof users[0]; i++) {
+        struct approval_event press = press_of(users[i], VERDICT_APPROVE, at_ms);
+        struct explanation found = explain(request, policy, users[i], at_ms);
+        struct request after = *request;
+
+        CU_ASSERT_EQUAL(step(&after, policy, &press), found.refusal);
+    }
+}
+
+/* At every moment, for everybody: it says what a press would come to. */
+static void it_says_what_a_press_would_come_to(void)
+{
     for (uint32_t quorum = 1; quorum <= 2; quorum++) {
         struct policy policy = policy_of(quorum);
         struct request request = opened(&policy);
@@ -110,13 +122,7 @@ static void it_says_what_a_press_would_come_to(void)
             struct approval_event tick = time_of(at_ms);
 
             (void)step(&request, &policy, &tick);
-            for (size_t i = 0; i < sizeof users / sizeof users[0]; i++) {
-                struct approval_event press = press_of(users[i], VERDICT_APPROVE, at_ms);
-                struct explanation found = explain(&request, &policy, users[i], at_ms);
-                struct request after = request;
-
-                CU_ASSERT_EQUAL(step(&after, &policy, &press), found.refusal);
-            }
+            check_everybody(&policy, &request, at_ms);
         }
     }
 }
