@@ -24,9 +24,9 @@ METRICS = (r"exec 3<>/dev/tcp/127.0.0.1/9180; printf 'GET /metrics HTTP/1.0\r\n\
 # Each name that is answered for is in the file before the next one is asked for.
 WRITER = """
 i=$(date +%s)000
-while [ ! -e /root/stop ]; do
+while [ ! -e /srv/stop ]; do
     i=$((i+1))
-    ! approvalctl token add t$i --read --output /root/t$i || echo t$i >>/root/answered
+    ! approvalctl token add t$i --read --output /srv/t$i || echo t$i >>/srv/answered
 done
 """
 LISTEN = f'http {{\n    listen = {{"{VIP}:{PORT}"}}\n}}\n'
@@ -286,14 +286,14 @@ class Pair:
         for arbiter_leaves in (False, True):
             self.leave("B")
             host = self["A"]
-            host.write("/root/writer", WRITER)
-            host.run("sh", "-c", "rm -f /root/stop /root/answered; sh /root/writer >/dev/null 2>&1 &")
-            wait(lambda h=host: h.run("sh", "-c", "cat /root/answered || :").count("\n") > 20, "it writes")
+            host.write("/srv/writer", WRITER)
+            host.run("sh", "-c", "rm -f /srv/stop /srv/answered; sh /srv/writer >/dev/null 2>&1 &")
+            wait(lambda h=host: h.run("sh", "-c", "cat /srv/answered || :").count("\n") > 20, "it writes")
             self.leave("A")
-            answered = host.run("sh", "-c", "touch /root/stop; cat /root/answered").split()
+            answered = host.run("sh", "-c", "touch /srv/stop; cat /srv/answered").split()
             listed = host.run("approvalctl", "token", "list").split()
             lost += [name for name in answered if name not in listed]
-            host.run("sh", "-c", "rm -f /root/t[0-9]*")
+            host.run("sh", "-c", "rm -f /srv/t[0-9]*")
             if arbiter_leaves:
                 self["arbiter"].run("approvald-arbiter", "leave")
             self.join()

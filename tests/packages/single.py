@@ -113,8 +113,8 @@ class Single:
         host = self.host
         drop_in = "/etc/systemd/system/approvald-supervisor.service.d"
         conf = "/etc/approvald/approvald.conf.d/70-credential.conf"
-        host.write("/root/step-up", "0123456789abcdef0123456789abcdef\n", 0o600)
-        host.write(f"{drop_in}/credential.conf", "[Service]\nLoadCredential=step-up:/root/step-up\n")
+        host.write("/srv/step-up", "0123456789abcdef0123456789abcdef\n", 0o600)
+        host.write(f"{drop_in}/credential.conf", "[Service]\nLoadCredential=step-up:/srv/step-up\n")
         host.write(conf, 'step_up_key_file = "step-up"\n')
         host.run("systemctl", "daemon-reload")
         host.run("systemctl", "restart", UNIT)
@@ -122,7 +122,7 @@ class Single:
         said = host.run("stat", "-c", "%a %U %G", CREDENTIALS, f"{CREDENTIALS}/step-up").split("\n")
         assert said[:2] == ["750 root approvald", "640 root approvald"], said
         host.run("approvalctl", "config", "check")
-        host.run("rm", conf, f"{drop_in}/credential.conf", "/root/step-up")
+        host.run("rm", conf, f"{drop_in}/credential.conf", "/srv/step-up")
         host.run("systemctl", "daemon-reload")
         host.run("systemctl", "restart", UNIT)
         green(host)

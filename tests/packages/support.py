@@ -19,7 +19,7 @@ from single import as_who
 from slackside import FENCE_PASSWORD, HOOK_PATH, PLANTED, PROXY_PASSWORD
 from stage import TOKENS, VIP
 
-FILE, CRASHES = "/root/approvald-bundle.tar.gz", "/var/lib/approvald/crash-7"
+FILE, CRASHES = "/srv/approvald-bundle.tar.gz", "/var/lib/approvald/crash-7"
 SETTINGS = "/etc/approvald/approvald.conf.d/80-notes.conf"
 FILES = {"about.txt", "doctor.txt", "status.json", "approvald.conf", "supervisor.conf", "metrics.txt", "journal.txt",
          "crashes.txt", "files.txt"}
@@ -63,8 +63,8 @@ def notes_of(secrets):
 def plant(host, secrets):
     """Into the journal of a unit of ours, a report of a crash, comments of the settings, and a request."""
     notes = list(notes_of(secrets))
-    host.write("/root/notes", "\n".join([*notes, "planted: the end", ""]), 0o600)
-    host.run("systemd-run", "--quiet", "--wait", "--unit=approvald-planted", "cat", "/root/notes")
+    host.write("/srv/notes", "\n".join([*notes, "planted: the end", ""]), 0o600)
+    host.run("systemd-run", "--quiet", "--wait", "--unit=approvald-planted", "cat", "/srv/notes")
     host.write(CRASHES, "\n".join(["crash-report 1", "program approvald 1", "signal SIGBUS", *notes])[:8000], 0o600)
     host.write(SETTINGS, "".join(f"# {note}\n" for note in notes))
     as_who(host, "ci", VIP, "request", "--policy", "prod-deploy", "--requester", harness.RITA,
@@ -72,7 +72,7 @@ def plant(host, secrets):
 
 
 def clear(host):
-    host.run("rm", "-f", FILE, CRASHES, SETTINGS, "/root/notes")
+    host.run("rm", "-f", FILE, CRASHES, SETTINGS, "/srv/notes")
     host.run("approvalctl", "step-up", "remove", harness.BEN, check=None)  # of whoever leads
 
 
