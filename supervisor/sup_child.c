@@ -248,14 +248,12 @@ void sup_quiet_check(struct sup *sup, uint64_t now_ms)
 static bool is_late_to_lead(const struct sup *sup, const struct failover_status *status, bool other)
 {
     bool paired = sup_config_has_pair(sup->config);
-    bool strict =
-        paired && strcmp(sup_config_text(sup->config, "pair", "protection"), "strict") == 0;
     bool in_isr = paired && status->register_known &&
                   status->value.isr[host_other(sup_config_host(sup->config)) - 1].present;
 
     return sup->watch.state == WATCH_UP && !status->serving &&
            (status->role == FAILOVER_PRIMARY || status->role == FAILOVER_SEALING) &&
-           (in_isr ? other : !strict);
+           (in_isr ? other : !sup_config_is_strict(sup->config));
 }
 
 void sup_lead_check(struct sup *sup, uint64_t now_ms)

@@ -198,6 +198,12 @@ bool sup_config_has_vip(const struct sup_config *config)
     return sup_config_text(config, "vip", "address")[0] != '\0';
 }
 
+bool sup_config_is_strict(const struct sup_config *config)
+{
+    return sup_config_has_pair(config) &&
+           strcmp(sup_config_text(config, "pair", "protection"), "strict") == 0;
+}
+
 uint8_t sup_config_host(const struct sup_config *config)
 {
     return sup_config_has_pair(config) ? (uint8_t)sup_config_number(config, "pair", "host") : 1;
@@ -481,11 +487,6 @@ void sup_config_watch(const struct sup_config *config, struct watch_options *ret
     };
 }
 
-static bool is_strict(const struct sup_config *config)
-{
-    return strcmp(sup_config_text(config, "pair", "protection"), "strict") == 0;
-}
-
 void sup_config_failover(const struct sup_config *config, struct failover_options *ret_options)
 {
     bool etcd = strcmp(sup_config_text(config, "arbiter", "kind"), "etcd") == 0;
@@ -496,7 +497,7 @@ void sup_config_failover(const struct sup_config *config, struct failover_option
         .alone = !sup_config_has_pair(config),
         .linearizable = etcd,
         .fences = strcmp(sup_config_text(config, "arbiter", "kind"), "fence") == 0,
-        .strict = is_strict(config),
+        .strict = sup_config_is_strict(config),
         .bias_ms = bias_ms,
         .start_wait_ms = (uint32_t)pair_ms(config, "start_wait"),
         .takeover_ms = (uint32_t)pair_ms(config, "start_wait"),
@@ -518,7 +519,7 @@ void sup_config_configure(const struct sup_config *config, struct contract_confi
     memset(ret_configure, 0, sizeof(*ret_configure));
     ret_configure->mode = sup_config_has_pair(config) ? CONTRACT_PAIR : CONTRACT_ALONE;
     ret_configure->host = sup_config_host(config);
-    ret_configure->strict = is_strict(config);
+    ret_configure->strict = sup_config_is_strict(config);
     memcpy(ret_configure->cluster_id, config->cluster_id, CONTRACT_ID_SIZE);
     ret_configure->ping_ms = (uint32_t)pair_ms(config, "ping");
     ret_configure->silence_ms = (uint32_t)pair_ms(config, "silence");

@@ -46,6 +46,8 @@ bool sup_config_bool(const struct sup_config *config, const char *section, const
 
 bool sup_config_has_pair(const struct sup_config *config);
 bool sup_config_has_vip(const struct sup_config *config);
+/* A pair of which one host alone answers nothing. */
+bool sup_config_is_strict(const struct sup_config *config);
 /* The host's number, 1 where there is no pair. */
 uint8_t sup_config_host(const struct sup_config *config);
 

@@ -28,7 +28,7 @@ enum err_code sup_config_check_fence(const struct sup_config *config, struct err
                            conf_where(fence), FENCE_NAME_SIZE - 1);
         }
     }
-    if (strcmp(sup_config_text(config, "pair", "protection"), "strict") == 0) {
+    if (sup_config_is_strict(config)) {
         return err_set(err, ERR_INVALID,
                        "%s: pair: protection strict: one host alone answers nothing: to switch the "
                        "other one off helps nobody (arbiter manual)",

@@ -73,6 +73,23 @@ static void a_whole_pair_is_understood(void)
     sup_config_free(config);
 }
 
+/* What a pair has left in the file asks nothing of the host that is alone now. */
+static void only_a_pair_is_strict(void)
+{
+    struct sup_config *config = NULL;
+    struct failover_options failover;
+    struct contract_configure configure;
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL_FATAL(sup_config_parse("s", "pair {\n protection = strict\n}\n", &config, &err),
+                          ERR_OK);
+    sup_config_failover(config, &failover);
+    CU_ASSERT_FALSE(failover.strict);
+    sup_config_configure(config, &configure);
+    CU_ASSERT_FALSE(configure.strict);
+    sup_config_free(config);
+}
+
 static void the_four_times_are_checked_against_each_other(void)
 {
     static const struct {
@@ -183,6 +200,7 @@ static void a_reload_may_change_the_childs_times_and_nothing_else(void)
 UNIT_MAIN("sup_config",
           CASE(an_empty_file_is_a_single_host),
           CASE(a_whole_pair_is_understood),
+          CASE(only_a_pair_is_strict),
           CASE(the_four_times_are_checked_against_each_other),
           CASE(what_belongs_together_is_asked_for),
           CASE(fence_devices_are_understood),
