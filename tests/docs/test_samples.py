@@ -66,6 +66,15 @@ class Samples(unittest.TestCase):
                 count += 1
         self.assertGreaterEqual(count, 3)
 
+    def test_a_purge_takes_each_setting_that_approvalctl_writes(self):
+        """It would name secrets that have gone."""
+        written = set()
+        for name in glob.glob(os.path.join(pages.ROOT, "approvald", "*", "*.c")):
+            with open(name, encoding="utf-8") as handle:
+                written |= set(re.findall(r'"[^"\n]*\.d/(\d\d-[a-z]+\.conf)"', handle.read()))
+        postrm = pages.read("packaging/debian/approvald.postrm")
+        self.assertEqual(written, set(re.findall(r"\.conf\.d/(\d\d-[a-z]+\.conf)", postrm)))
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=1)
