@@ -38,6 +38,8 @@ static const char help[] =
     "      --dump-config      print the configuration in force, defaults included\n"
     "      --describe-config  print every option: type, default, limits, meaning\n"
     "      --keepalived-config  print keepalived.conf for this host\n"
+    "      --give-up          take the virtual IP from this host, unless a supervisor runs here:\n"
+    "                         write 0 to the track file that is configured\n"
     "      --last-good FILE   where the configuration that served last is kept, for a start that\n"
     "                         finds its own broken; default\n"
     "                         " LAST_GOOD "\n"
@@ -130,7 +132,14 @@ static void start_log(const struct sup_config *config)
     log_init(where, level);
 }
 
-enum action { ACTION_RUN, ACTION_CHECK, ACTION_DUMP, ACTION_DESCRIBE, ACTION_KEEPALIVED };
+enum action {
+    ACTION_RUN,
+    ACTION_CHECK,
+    ACTION_DUMP,
+    ACTION_DESCRIBE,
+    ACTION_KEEPALIVED,
+    ACTION_GIVE_UP
+};
 
 /* The exit code of what was printed. */
 static int printed(enum err_code rc, const struct err *err)
@@ -182,15 +191,21 @@ static int run(struct sup_config *config_take, const char *file)
     return rc == ERR_OK ? EX_OK : complain(&err);
 }
 
-/* last_good: only what runs falls back; what is asked about the file is answered about it. */
+/* The last-known-good copy is for what runs, and for what ends it; what is asked about the file is
+ * answered about it. */
+static bool falls_back(enum action action)
+{
+    return action == ACTION_RUN || action == ACTION_GIVE_UP;
+}
+
 static enum err_code load(enum action action,
                           const char *file,
                           const char *last_good,
                           struct sup_config **ret_config,
                           struct err *err)
 {
-    return action == ACTION_RUN ? sup_config_start(file, last_good, ret_config, err)
-                                : sup_config_load(file, ret_config, err);
+    return falls_back(action) ? sup_config_start(file, last_good, ret_config, err)
+                              : sup_config_load(file, ret_config, err);
 }
 
 static int act(enum action action, const char *file, const char *last_good)
@@ -204,7 +219,7 @@ static int act(enum action action, const char *file, const char *last_good)
     }
     if (load(action, file, last_good, &config, &err) != ERR_OK) {
         (void)complain(&err); /* EX_CONFIG stands for it */
-        if (action == ACTION_RUN) {
+        if (falls_back(action)) {
             sup_deny_default();
         }
         return EX_CONFIG;
@@ -214,6 +229,8 @@ static int act(enum action action, const char *file, const char *last_good)
     }
     if (action == ACTION_DUMP) {
         code = printed(print_conf(stdout, sup_config_conf(config), &err), &err);
+    } else if (action == ACTION_GIVE_UP) {
+        code = printed(sup_config_has_vip(config) ? sup_give_up(config, &err) : ERR_OK, &err);
     } else if (action == ACTION_KEEPALIVED) {
         code = printed(print_made(stdout, format_keepalived, config, &err), &err);
     } else {
@@ -238,6 +255,7 @@ int main(int argc, char **argv)
         {"dump-config", no_argument, NULL, 'd'},
         {"describe-config", no_argument, NULL, 'D'},
         {"keepalived-config", no_argument, NULL, 'K'},
+        {"give-up", no_argument, NULL, 'G'},
         {"last-good", required_argument, NULL, 'L'},
         {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},
@@ -265,6 +283,9 @@ int main(int argc, char **argv)
             break;
         case 'K':
             action = ACTION_KEEPALIVED;
+            break;
+        case 'G':
+            action = ACTION_GIVE_UP;
             break;
         case 'L':
             last_good = optarg;

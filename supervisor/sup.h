@@ -17,8 +17,11 @@ enum err_code sup_new(struct sup_config *config_take,
 /* Runs until a signal stops it; the child has ended when it returns. */
 enum err_code sup_run(struct sup *sup, struct err *err) WARN_UNUSED;
 void sup_free(struct sup *sup); /* NULL is allowed */
-/* The configuration cannot be read: a track file of a former life at its default place says "not
- * eligible" then, unless a supervisor runs on the default state_dir. A file elsewhere is not known:
+/* No supervisor is started here any more: the track file, where there is one, says "not eligible"
+ * then, unless a supervisor runs on that state_dir: it says what is so. ERR_IO: it could neither be
+ * written nor removed. Blocks (disk). */
+enum err_code sup_give_up(const struct sup_config *config, struct err *err) WARN_UNUSED;
+/* The configuration cannot be read: the same at the default places. A file elsewhere is not known:
  * only the configuration names it. */
 void sup_deny_default(void);
 

@@ -143,23 +143,37 @@ void sup_vip_deny(struct sup *sup)
     }
 }
 
+/* Counts as 0 where it is missing, too. */
+static bool may_say_yes(const char *path)
+{
+    return !keepalived_track_says(path, false) && (access(path, F_OK) == 0 || errno != ENOENT);
+}
+
+enum err_code sup_give_up(const struct sup_config *config, struct err *err)
+{
+    const char *path = sup_config_text(config, "vip", "track_file");
+    struct memory *memory = NULL;
+    struct err runs = ERR_INIT;
+    enum err_code rc = ERR_OK;
+
+    if (may_say_yes(path) &&
+        memory_open(sup_config_text(config, "", "state_dir"), &memory, &runs) != ERR_BUSY) {
+        rc = keepalived_track(path, false, err);
+        rc = rc != ERR_OK && unlink(path) == 0 ? ERR_OK : rc;
+    }
+    memory_close(memory);
+    return rc;
+}
+
 void sup_deny_default(void)
 {
     struct sup_config *config = NULL;
-    struct memory *memory = NULL;
     struct err err = ERR_INIT;
-    const char *path;
 
     if (sup_config_parse("defaults", "", &config, &err) != ERR_OK) {
         return; /* no memory: nothing can be done */
     }
-    path = sup_config_text(config, "vip", "track_file");
-    if (keepalived_track_says(path, true) &&
-        memory_open(sup_config_text(config, "", "state_dir"), &memory, &err) != ERR_BUSY &&
-        keepalived_track(path, false, &err) != ERR_OK) {
-        (void)unlink(path); /* a missing file counts as 0 too */
-    }
-    memory_close(memory);
+    err_ignore(sup_give_up(config, &err)); /* what is wrong with the configuration is told */
     sup_config_free(config);
 }
 

@@ -11,7 +11,7 @@ import re
 import time
 
 from machine import wait
-from single import ask, as_who, green, state, tokens
+from single import ask, as_who, green, is_killed_for_good, state, tokens
 from stage import ADDRESSES, EARLIER, PORT, TOKENS, VIP, Load
 
 HOSTS = ("A", "B")
@@ -245,16 +245,6 @@ class Pair:
         assert said["use"] == "claimed", said
         return told
 
-    @staticmethod
-    def is_killed_for_good(host):
-        """Kills the supervisor that runs now; true when systemd starts none any more."""
-        if host.run("systemctl", "is-failed", UNIT, check=None).strip() == "failed":
-            return True
-        pid = host.run("systemctl", "show", "-P", "MainPID", UNIT).strip()
-        if pid != "0":
-            host.run("sh", "-c", f"kill -KILL {pid}", check=None)  # it may have ended already
-        return False
-
     def gives_up(self):
         """a supervisor that systemd starts no more gives up the address, and says so"""
         first = self.primary()
@@ -263,7 +253,7 @@ class Pair:
         host.write(limit, "[Unit]\nStartLimitBurst=1\n")
         host.run("systemctl", "daemon-reload")
         load = self.load()
-        wait(lambda: self.is_killed_for_good(host), "systemd has given up")
+        wait(lambda: is_killed_for_good(host), "systemd has given up")
         wait(lambda: host.run("cat", "/run/approvald/vip-eligible") == "0\n", "the address is given up")
         wait(lambda: "PRIMARY" in self.first_line(other(first)), "the other host leads")
         wait(lambda: "not started any more" in host.run("journalctl", "-p", "alert", "--no-pager"),

@@ -14,10 +14,21 @@ from stage import ADDRESSES, BUNDLE, EARLIER, PORT, ROOT, TOKENS, Load
 
 CONF = f'http {{\n    listen = {{"{ADDRESSES["A"]}:{PORT}"}}\n}}\n'
 UNIT = "approvald-supervisor.service"
+ELSEWHERE = "/run/elsewhere"
+VIP_CONF = f"""vip {{
+    address = "10.78.0.99/24"
+    interface = "lo"
+    router_id = 51
+    unicast = false
+    track_file = "{ELSEWHERE}/eligible"
+}}
+"""
 CREDENTIALS = "/run/approvald-credentials"
 EXPOSURE_MAX = 2.0  # docs/architecture.md says what for
 # SETGID, SETUID, NET_BIND_SERVICE, NET_ADMIN: it starts approvald, binds ports, removes an address.
 CAPABILITIES = 1 << 6 | 1 << 7 | 1 << 10 | 1 << 12
+SLACK_CONF = "/etc/approvald/approvald.conf.d/40-slack.conf"
+SLACK_MARK = "# Written by approvalctl slack setup"
 MEMORY_KIB_MAX = 64 * 1024  # both, with the libraries' pages, which other programs share
 # What a purge leaves, and why. The rest of the system has no trace of it.
 LEFT = {
@@ -78,6 +89,16 @@ def state(host, address, request):
     return json.loads(said)["state"]
 
 
+def is_killed_for_good(host):
+    """Kills the supervisor that runs now; true when systemd starts none any more."""
+    if host.run("systemctl", "is-failed", UNIT, check=None).strip() == "failed":
+        return True
+    pid = host.run("systemctl", "show", "-P", "MainPID", UNIT).strip()
+    if pid != "0":
+        host.run("sh", "-c", f"kill -KILL {pid}", check=None)  # it may have ended already
+    return False
+
+
 class Single:
     """The cases, in their order."""
 
@@ -127,6 +148,31 @@ class Single:
         host.run("systemctl", "restart", UNIT)
         green(host)
         host.run("test", "!", "-e", CREDENTIALS)
+
+    def gives_up(self):
+        """when systemd starts the supervisor no more, 0 stands in the track file, wherever that is"""
+        host = self.host
+        drop_in = "/etc/systemd/system/approvald-supervisor.service.d/elsewhere.conf"
+        host.write("/etc/approvald/supervisor.conf.d/70-vip.conf", VIP_CONF)
+        host.run("install", "-d", "-o", "approvald-supervisor", ELSEWHERE)
+        host.write(drop_in, f"[Service]\nReadWritePaths={ELSEWHERE}\n")
+        host.run("systemctl", "daemon-reload")
+        host.run("systemctl", "restart", UNIT)
+        said = lambda: host.run("cat", f"{ELSEWHERE}/eligible", check=None)  # noqa: E731
+        wait(lambda: said() == "1\n", "it is eligible")
+        host.write(drop_in, f"[Unit]\nStartLimitBurst=1\n[Service]\nReadWritePaths={ELSEWHERE}\n")
+        host.run("systemctl", "daemon-reload")
+        wait(lambda: is_killed_for_good(host), "systemd has given up")
+        wait(lambda: said() == "0\n", "the address is given up")
+        wait(lambda: "not started any more" in host.run("journalctl", "-p", "alert", "--no-pager"),
+             "the journal has the alert")
+        host.run("rm", "-r", drop_in, ELSEWHERE, "/etc/approvald/supervisor.conf.d")
+        host.run("systemctl", "daemon-reload")
+        host.run("systemctl", "reset-failed", UNIT)
+        host.run("systemctl", "start", UNIT)
+        green(host)
+        failed = host.run("systemctl", "--failed", "--no-legend", "--plain")
+        assert not failed.strip(), failed
 
     def pids(self, program):
         said = self.host.run("sh", "-c", f"grep -lx '{program[:15]}' /proc/[0-9]*/comm || :")
@@ -240,6 +286,7 @@ class Single:
         host.run("systemctl", "start", "approvald-backup.service", "approvald-pair-renew.service")
         host.run("sh", "-c", "touch /var/lib/systemd/timers/stamp-approvald-backup.timer "
                  "/var/lib/systemd/timers/stamp-approvald-pair-renew.timer")
+        host.write(SLACK_CONF, f'{SLACK_MARK}\nslack {{\n    team_id = "T0ACME0001"\n}}\n')
         host.run("approvalctl", "pair", "init", "--peer", ADDRESSES["B"], "--address", ADDRESSES["A"],
                  "--vip", "none", "--arbiter", "manual")
         host.run("systemctl", "is-active", "approvald-pair.service")
@@ -266,5 +313,5 @@ class Single:
         assert "not-found" in host.run("systemctl", "show", "-P", "LoadState", UNIT)
         return f"{len(after)} files compared; left: {', '.join(LEFT)}"
 
-    CASES = (installs_and_is_green, approves, is_hardened, takes_credentials, survives_kills, upgrades,
-             downgrades, reboots, purges)
+    CASES = (installs_and_is_green, approves, is_hardened, takes_credentials, gives_up, survives_kills,
+             upgrades, downgrades, reboots, purges)

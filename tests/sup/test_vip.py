@@ -132,6 +132,61 @@ class Files(unittest.TestCase):
                 self.assertEqual(sup.process.wait(20), code, sup.log())
                 self.assertEqual(sup.track(), "0\n")
 
+    @staticmethod
+    def give_up(sup, *more):
+        """As approvald-failed.service does it."""
+        return subprocess.run([bench.SUPERVISOR, "-c", sup.path("supervisor.conf"), "--give-up", *more],
+                              capture_output=True, text=True, timeout=20, check=False)
+
+    def killed(self, sup, kept=None):
+        """A supervisor that was killed for good: the track file still says 1."""
+        sup.start()
+        sup.wait(lambda: sup.track() == "1\n", "it is eligible")
+        sup.wait(lambda: kept is None or os.path.exists(kept), "its configuration is kept")
+        sup.stop(signal.SIGKILL)
+        self.assertEqual(sup.track(), "1\n")
+
+    def test_what_is_started_no_more_gives_up_where_its_track_file_is(self):
+        with Vip() as sup:
+            self.killed(sup)
+            done = self.give_up(sup)
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+            self.assertEqual(sup.track(), "0\n")
+            os.unlink(sup.path("run/track"))  # counts as 0
+            self.assertEqual(self.give_up(sup).returncode, 0)
+            self.assertFalse(os.path.exists(sup.path("run/track")))
+
+    def test_what_gives_up_and_may_not_write_removes_the_track_file_or_says_so(self):
+        with Vip() as sup:
+            self.killed(sup)
+            os.mkdir(sup.path("run/track.new"))
+            self.assertEqual(self.give_up(sup).returncode, 0)
+            self.assertFalse(os.path.exists(sup.path("run/track")))
+            os.mkdir(sup.path("run/track"))
+            done = self.give_up(sup)
+            self.assertEqual(done.returncode, 74)
+            self.assertIn(sup.path("run/track"), done.stderr)
+
+    def test_what_gives_up_with_a_broken_configuration_knows_the_last_good_one(self):
+        with Vip() as sup:
+            copy = sup.path("last-good")
+            sup.arguments = ["--last-good", copy]
+            self.killed(sup, copy)
+            sup.edit("router_id = 51", "router_id = fifty-one")
+            self.assertEqual(self.give_up(sup).returncode, 78)  # without the copy nobody knows where
+            self.assertEqual(sup.track(), "1\n")
+            self.assertEqual(self.give_up(sup, *sup.arguments).returncode, 0)
+            self.assertEqual(sup.track(), "0\n")
+
+    def test_nobody_gives_up_what_a_running_supervisor_has(self):
+        with Vip() as sup:
+            sup.start()
+            sup.wait(lambda: sup.track() == "1\n", "it is eligible")
+            before = os.stat(sup.path("run/track"))
+            self.assertEqual(self.give_up(sup).returncode, 0)
+            after = os.stat(sup.path("run/track"))
+            self.assertEqual((before.st_ino, before.st_mtime_ns), (after.st_ino, after.st_mtime_ns))
+
     def test_second_supervisor_leaves_the_track_file_alone(self):
         with Vip() as sup:
             sup.start()
