@@ -134,7 +134,7 @@ enum err_code arbiter_etcd_new(const struct arbiter_etcd_options *options,
  * has to confirm that it is off. Its copy is kept in state_dir, files register-0 and register-1. */
 struct arbiter_manual_options {
     struct event_base *base; /* borrowed */
-    const char *kind;        /* for the status, borrowed; NULL: "manual" */
+    const char *kind;        /* for the status; NULL: "manual" */
     const char *state_dir;
     int dir; /* of it, borrowed: ours alone, by the lock that belongs to this descriptor */
     uint8_t host;

@@ -19,10 +19,12 @@
 /* A step answers a read and a CAS at most, and one more of each may be asked before the loop runs.
  */
 #define ANSWER_COUNT_MAX 4U
+#define KIND_SIZE        16U
 
 struct manual {
     struct arbiter arbiter;
     struct arbiter_manual_options options; /* but its texts: they are the caller's */
+    char kind[KIND_SIZE];
     struct mirror mirror;
     struct mirror_queue queue;
     struct keeper *keeper; /* owned */
@@ -320,7 +322,10 @@ enum err_code arbiter_manual_new(const struct arbiter_manual_options *options,
     manual->arbiter = (struct arbiter){.ops = &ops, .answer = options->answer, .arg = options->arg};
     manual->options = *options;
     manual->options.state_dir = NULL;
-    manual->status.kind = options->kind == NULL ? "manual" : options->kind;
+    manual->options.kind = NULL;
+    (void)snprintf(manual->kind, KIND_SIZE, "%s", /* fits */
+                   options->kind == NULL ? "manual" : options->kind);
+    manual->status.kind = manual->kind;
     manual->status.place = "both hosts";
     rc = fill(manual, options->state_dir, err);
     if (rc != ERR_OK) {

@@ -69,6 +69,7 @@ struct bench {
     struct end ends[2];
     uint64_t incarnations;
     uint8_t cluster; /* each byte of its id */
+    char kind[8];    /* "": not given */
 };
 
 static void take_message(void *arg, struct span bytes)
@@ -103,6 +104,7 @@ static void open_end(struct bench *bench, unsigned at)
 {
     struct end *end = &bench->ends[at];
     struct arbiter_manual_options options = {.base = bench->base,
+                                             .kind = bench->kind[0] == '\0' ? NULL : bench->kind,
                                              .state_dir = end->dir,
                                              .host = (uint8_t)(at + 1),
                                              .incarnation = ++bench->incarnations,
@@ -334,6 +336,23 @@ static void the_end_does_not_wait_for_ever_and_leaves_the_lock(void)
     remove_files(&bench); /* it still hangs, and we are here */
 }
 
+/* A configuration that is read anew takes its texts along. */
+static void its_texts_are_its_own(void)
+{
+    struct bench bench;
+    struct end *end = &bench.ends[0];
+    struct arbiter_status status;
+
+    init_bench(&bench);
+    close_end(end);
+    (void)snprintf(bench.kind, sizeof(bench.kind), "fence");
+    open_end(&bench, 0);
+    (void)snprintf(bench.kind, sizeof(bench.kind), "freed");
+    arbiter_status(end->arbiter, &status);
+    CU_ASSERT_STRING_EQUAL(status.kind, "fence");
+    done_bench(&bench);
+}
+
 UNIT_MAIN("arbiter_manual",
           {"an answer waits for its save, and nobody for the answer",
            an_answer_waits_for_its_save_and_nobody_for_the_answer},
@@ -345,4 +364,5 @@ UNIT_MAIN("arbiter_manual",
            a_failed_save_is_told_once_and_nothing_is_said},
           {"a copy of a former pair is none", a_copy_of_a_former_pair_is_none},
           {"the end does not wait for ever, and leaves the lock",
-           the_end_does_not_wait_for_ever_and_leaves_the_lock})
+           the_end_does_not_wait_for_ever_and_leaves_the_lock},
+          {"its texts are its own", its_texts_are_its_own})
