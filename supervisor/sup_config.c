@@ -19,7 +19,7 @@
 
 static const struct conf_option options[] = {
     {"", "state_dir", CONF_TEXT, "/var/lib/approvald-supervisor", 1, PATH_MAX_TEXT - 16, NULL,
-     "Directory of what the supervisor has to remember; root's, mode 0700."},
+     "Directory of what the supervisor has to remember; its user's alone, mode 0700."},
     {"", "run_dir", CONF_TEXT, "/run/approvald", 1, 80, NULL,
      "Directory on a tmpfs for the control socket, the track file and keepalived's FIFO."},
     {"", "program", CONF_TEXT, PKGSBINDIR "/approvald", 1, PATH_MAX_TEXT, NULL,
@@ -27,7 +27,8 @@ static const struct conf_option options[] = {
     {"", "config", CONF_TEXT, PKGSYSCONFDIR "/approvald.conf", 1, PATH_MAX_TEXT, NULL,
      "The service's own configuration."},
     {"", "user", CONF_TEXT, "approvald", 0, 32, NULL,
-     "The user as whom the service runs; empty: the supervisor's own, without its privileges."},
+     "The user as whom the service runs, without privileges; its group gets the local socket. What "
+     "the packages install is for approvald. Empty: the supervisor's own user."},
     {"", "log_level", CONF_CHOICE, "info", 0, 0, "debug info warning error",
      "The least severe events that are logged."},
     {"", "log_target", CONF_CHOICE, "auto", 0, 0, "auto journal json text",
@@ -109,7 +110,9 @@ static const struct conf_option options[] = {
      "VRRP's virtual router id, 1 to 255, not used by another pair of the network."},
     {"vip", "instance", CONF_TEXT, "approvald", 1, 32, NULL, "Name of keepalived's instance."},
     {"vip", "track_file", CONF_TEXT, "/run/approvald/vip-eligible", 1, 100, NULL,
-     "keepalived's track file: 1 while this host may hold the virtual IP."},
+     "keepalived's track file: 1 while this host may hold the virtual IP. Elsewhere than in "
+     "run_dir "
+     "the supervisor's unit needs a ReadWritePaths=."},
     {"vip", "fifo", CONF_TEXT, "/run/approvald/keepalived.fifo", 1, 100, NULL,
      "keepalived's notify FIFO."},
     {"vip", "unicast", CONF_BOOL, "true", 0, 0, NULL,
