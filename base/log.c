@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/log_journal.h"
 #include "base/text.h"
 
 #include <ctype.h>
@@ -17,8 +18,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <sys/uio.h>
-#include <systemd/sd-journal.h>
 #include <unistd.h>
 
 #define LOG_REPEAT_WINDOW_MS 1000
@@ -46,14 +45,17 @@ static struct {
     pthread_mutex_t mutex; /* guards all below but level_min */
     _Atomic int level_min;
     enum log_target target;
-    struct buf *line;  /* owned; NULL until first used */
-    struct buf *value; /* owned; scratch for one value */
+    struct buf *line;    /* owned; NULL until first used */
+    struct buf *value;   /* owned; scratch for one value */
+    int journal_fd;      /* owned; -1: not opened yet */
+    uint32_t lost_count; /* lines that journald did not take, not yet reported */
     uint64_t swept_ms;
     struct log_repeat repeats[LOG_EVENT_COUNT_MAX];
 } log_state = {
     .mutex = PTHREAD_MUTEX_INITIALIZER,
     .level_min = LOG_LEVEL_INFO,
     .target = LOG_TARGET_TEXT,
+    .journal_fd = -1,
 };
 
 static const char *const log_level_texts[] = {"debug", "info", "warning", "error"};
@@ -334,19 +336,18 @@ static void write_text(const struct log_entry *entry)
     line_write();
 }
 
-/* Journald's native form: NAME=value blocks in one buffer, cut into the pieces sendv wants. */
+/* Journald's native form: NAME=value blocks in one buffer, and where they are. */
 struct journal {
-    struct iovec pieces[LOG_FIELD_COUNT_MAX + 4];
-    int count;
+    struct span fields[LOG_JOURNAL_FIELD_COUNT_MAX];
+    size_t count;
     char room[LOG_FIELD_COUNT_MAX * (LOG_VALUE_SIZE_MAX + 64)];
     size_t used;
 };
 
 static void journal_put(struct journal *journal, const char *text, size_t size)
 {
-    journal->pieces[journal->count].iov_base = memcpy(journal->room + journal->used, text, size);
-    journal->pieces[journal->count].iov_len = size;
-    journal->count++;
+    memcpy(journal->room + journal->used, text, size);
+    journal->fields[journal->count++] = span_of(journal->room + journal->used, size);
     journal->used += size;
 }
 
@@ -367,12 +368,13 @@ static void journal_field(struct journal *journal, const struct log_field *field
     journal_put(journal, block, block_size);
 }
 
-static void write_journal(const struct log_entry *entry)
+/* False: journald does not read now. */
+static bool write_journal(const struct log_entry *entry)
 {
     struct journal journal = {.count = 0};
     const struct log_field module = LOG_TEXT("module", entry->module);
     const struct log_field event = LOG_TEXT("event", entry->event);
-    struct span message;
+    enum log_journal_told told;
 
     err_ignore(
         buf_append_format(log_state.line, NULL, "MESSAGE=%s: %s", entry->module, entry->event));
@@ -383,15 +385,14 @@ static void write_journal(const struct log_entry *entry)
     for (size_t i = 0; entry->fields[i].name != NULL && i < LOG_FIELD_COUNT_MAX; i++) {
         journal_field(&journal, &entry->fields[i]);
     }
-    message = buf_span(log_state.line);
-    journal.pieces[journal.count].iov_base = buf_at(log_state.line, 0);
-    journal.pieces[journal.count].iov_len = message.size;
-    journal.count++;
-    ASSERT((size_t)journal.count <= sizeof journal.pieces / sizeof journal.pieces[0]);
-    if (sd_journal_sendv(journal.pieces, journal.count) < 0) {
+    ASSERT(journal.count < LOG_JOURNAL_FIELD_COUNT_MAX);
+    journal.fields[journal.count++] = buf_span(log_state.line);
+    told = log_journal_send(&log_state.journal_fd, LOG_JOURNAL_PATH, journal.fields, journal.count);
+    if (told == LOG_JOURNAL_NOBODY) {
         buf_clear(log_state.line);
         write_text(entry);
     }
+    return told != LOG_JOURNAL_LATER;
 }
 
 /* Room for one line and one value, taken once; false when memory is out. */
@@ -414,7 +415,8 @@ static bool log_ready(void)
     return true;
 }
 
-static void log_write(const struct log_entry *entry)
+/* False: it is lost. */
+static bool log_write(const struct log_entry *entry)
 {
     buf_clear(log_state.line);
     switch (log_state.target) {
@@ -422,11 +424,23 @@ static void log_write(const struct log_entry *entry)
         write_json(entry);
         break;
     case LOG_TARGET_JOURNAL:
-        write_journal(entry);
-        break;
+        return write_journal(entry);
     case LOG_TARGET_TEXT:
         write_text(entry);
         break;
+    }
+    return true;
+}
+
+/* Says how many lines journald did not take, once it takes one again. */
+static void tell_lost(void)
+{
+    const struct log_field fields[] = {LOG_NUMBER("count", log_state.lost_count), {.name = NULL}};
+    const struct log_entry entry = {
+        .level = LOG_LEVEL_WARNING, .module = "log", .event = "lines_lost", .fields = fields};
+
+    if (log_state.lost_count > 0 && log_write(&entry)) {
+        log_state.lost_count = 0;
     }
 }
 
@@ -448,8 +462,8 @@ static void log_sweep(uint64_t now_ms)
                                         .event = "repeats_dropped",
                                         .fields = fields};
 
-        if (repeat->dropped_count > 0 && now_ms - repeat->window_ms >= LOG_REPEAT_WINDOW_MS) {
-            log_write(&entry);
+        if (repeat->dropped_count > 0 && now_ms - repeat->window_ms >= LOG_REPEAT_WINDOW_MS &&
+            log_write(&entry)) {
             repeat->dropped_count = 0;
         }
     }
@@ -472,7 +486,8 @@ void log_event(enum log_level level,
     if (log_ready()) {
         log_sweep(now_ms);
         if (repeat_admit(&entry, now_ms)) {
-            log_write(&entry);
+            tell_lost();
+            log_state.lost_count += log_write(&entry) ? 0 : 1;
         }
     }
     (void)pthread_mutex_unlock(&log_state.mutex);

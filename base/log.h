@@ -5,8 +5,8 @@
  * Never log a secret or a message body. Known secret shapes (xoxb-, xoxp-, xapp-, xoxe, "Bearer ",
  * hooks URLs, our own apv_) are redacted in values as a second line of defence. Repeats of one
  * event are limited (LOG_REPEAT_MAX a second per event); what was dropped is counted in a line of
- * its own, "repeats_dropped", with a later line. Thread-safe; may block only
- * as a write to standard error does. */
+ * its own, "repeats_dropped", with a later line, and what journald did not take in "lines_lost".
+ * Thread-safe; may block only as a write to standard error does: never for journald. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 

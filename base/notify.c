@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* notify.c: sd_notify and inherited descriptors. With base/log.c the only file over libsystemd.
+/* notify.c: sd_notify and inherited descriptors. The only file over libsystemd.
  * Owns nothing. Never fails loudly: a service manager that does not listen is no fault of ours.
  * Never waits: sd_notify does where the manager does not read, and a loop must not hang with it. */
 #include "base/notify.h"

@@ -60,7 +60,7 @@ WRAPPERS = (
     ("mbedtls/*", MBEDTLS_HOMES),
     ("psa/*", MBEDTLS_HOMES),
     ("confuse.h", ("base/conf*.c",)),
-    ("systemd/*", ("base/log*.c", "base/notify*.c")),
+    ("systemd/*", ("base/notify*.c",)),
     ("wslay/*", ("approvald/slack/websocket*.c",)),
     ("CUnit/*", ("tests/*",)),
 )
