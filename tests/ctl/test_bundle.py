@@ -96,10 +96,10 @@ webhook "ci" {{
         code = base64.b64encode(b"some other long random token 1234").decode()
         secrets = [self.token, harness.BOT_TOKEN, signing, STEP_UP, HOOK, PASSWORD, seed.group(0),
                    "MHcCAQEEIPlantedKeyBytes", "responseurlsecret", "pathsecret", code, "xoxp-1-planted",
-                   "apvjoin1.planted"]
+                   "apvjoin1.planted", "planted/behind"]
         planted = "\n".join([f"approvald says {self.token} {harness.BOT_TOKEN} {signing}", STEP_UP, HOOK,
                              f"http://u:{PASSWORD}@proxy/", seed.group(0), key, slack,
-                             f"Authorization: Bearer {code}", "xoxp-1-planted apvjoin1.planted", ""])
+                             f"Authorization: Bearer {code}", "xoxp-1-planted apvjoin1.planted apvjoin2.p/planted/behind", ""])
         with open(self.world.path("data/crash-7"), "w", encoding="utf-8") as crash:
             crash.write("crash-report 1\nprogram approvald 1\nsignal SIGBUS\n" + planted)
         with open(self.world.path("approvald.conf"), "a", encoding="utf-8") as conf:

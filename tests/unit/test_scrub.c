@@ -89,6 +89,8 @@ static void what_looks_like_a_token_is_removed(void)
     check("xoxc-1-2 xoxd-3%2B4", "[removed] [removed]");
     check("apv_abc", "[removed]");
     check("apvjoin1.AAAA", "[removed]");
+    check("token apvjoin2.AR/gh/AA+AA== end", "token [removed] end"); /* of fence devices */
+    check("apvjoin3.A/b", "[removed]");                               /* of who comes later */
     check("Authorization: Bearer abc.def x", "Authorization: [removed] x");
     check("otpauth://totp/x?secret=ABC", "[removed]");
     check("see https://hooks.slack.com/services/T0/B0/x now", "see https://[removed] now");
