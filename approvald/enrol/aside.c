@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* aside.c: setting aside the store of a host that joins a pair.
+/* aside.c: finding a host's store, and setting it aside when the host joins a pair.
  * Owns one rename. Never deletes anything of a store, never touches one that has something running
- * on it. A crash between the rename and the new directory leaves none, which systemd-tmpfiles makes
- * at the next start of the host. */
+ * on it, never stops a service for what could not be done. */
 #include "approvald/enrol/aside.h"
 
-#include "approvald/enrol/files.h"
+#include "approvald/enrol/folder.h"
 #include "approvald/enrol/run.h"
 #include "base/buf.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define SUPERVISOR_CONF PKGSYSCONFDIR "/supervisor.conf"
+#define SUPERVISOR_UNIT "approvald-supervisor.service"
 #define DUMP_SIZE_MAX   ((size_t)1024 * 1024) /* what a program prints of itself at most */
 
 /* The value of a text of the top level in what --dump-config prints. */
@@ -74,39 +75,6 @@ static enum err_code dumped_data(const struct buf *service, char ret_data[ENROL_
     return ERR_OK;
 }
 
-static bool is_empty(const char *folder)
-{
-    DIR *dir = opendir(folder);
-    size_t count = 0;
-
-    if (dir == NULL) {
-        return true;
-    }
-    while (readdir(dir) != NULL) {
-        count++;
-    }
-    (void)closedir(dir); /* only read */
-    return count <= 2;   /* itself and its parent */
-}
-
-static enum err_code rename_folder(const char *data, const char *kept, struct err *err)
-{
-    struct stat info;
-
-    if (stat(data, &info) != 0) {
-        return err_set_errno(err, ERR_IO, errno, "%s", data);
-    }
-    if (rename(data, kept) != 0) {
-        return errno == EBUSY
-                   ? err_set(err, ERR_BUSY, "%s is a mount: move what is in it away by hand", data)
-                   : err_set_errno(err, ERR_IO, errno, "%s", data);
-    }
-    if (mkdir(data, 0700) != 0 || chown(data, info.st_uid, info.st_gid) != 0) {
-        return err_set_errno(err, ERR_IO, errno, "%s", data);
-    }
-    return files_sync_above(data, err);
-}
-
 static enum err_code find_service(const struct home *home,
                                   const char *supervisor,
                                   struct aside_place *place,
@@ -124,13 +92,50 @@ static enum err_code find_service(const struct home *home,
     return rc == ERR_OK ? dumped(own, "config", place->config, err) : rc;
 }
 
+/* Where a link leads is where the store is: that is what is renamed, not the link. */
+static enum err_code resolve(char path[ENROL_PATH_SIZE], struct err *err)
+{
+    char real[PATH_MAX];
+
+    if (realpath(path, real) == NULL) {
+        return err_set_errno(err, ERR_IO, errno, "%s", path);
+    }
+    if (strlen(real) >= ENROL_PATH_SIZE) {
+        return err_set(err, ERR_INVALID, "%.60s…: too long a path", real);
+    }
+    memcpy(path, real, strlen(real) + 1);
+    return ERR_OK;
+}
+
+static enum err_code look_at(struct aside_place *place, struct err *err)
+{
+    struct stat info;
+    bool empty = false;
+    enum err_code rc = folder_is_empty(place->data, &empty, err);
+
+    if (rc == ERR_OK && empty) {
+        place->data[0] = '\0';
+        return ERR_OK;
+    }
+    rc = rc == ERR_OK ? resolve(place->data, err) : rc;
+    rc = rc == ERR_OK ? folder_may_move(place->data, err) : rc;
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    if (lstat(place->data, &info) != 0) {
+        return err_set_errno(err, ERR_IO, errno, "%s", place->data);
+    }
+    place->user = info.st_uid;
+    place->group = info.st_gid;
+    return ERR_OK;
+}
+
 enum err_code aside_find(const struct home *home,
                          const char *supervisor,
                          struct aside_place *ret_place,
                          struct err *err)
 {
     AUTO_BUF struct buf *service = NULL;
-    struct stat info;
     enum err_code rc;
 
     memset(ret_place, 0, sizeof *ret_place);
@@ -146,13 +151,22 @@ enum err_code aside_find(const struct home *home,
     if (dumped_data(service, ret_place->data) != ERR_OK || ret_place->data[0] != '/') {
         return err_set(err, ERR_PROTOCOL, "%s does not say its data_dir", ret_place->program);
     }
-    if (is_empty(ret_place->data) || stat(ret_place->data, &info) != 0) {
-        ret_place->data[0] = '\0';
-        return ERR_OK;
+    return look_at(ret_place, err);
+}
+
+/* Only what was stopped is started again: the reason why is on its way already. */
+static enum err_code
+stop_and_set_aside(const struct aside_place *place, const char *kept, struct err *err)
+{
+    struct err ignored = ERR_INIT;
+    bool running = run_systemctl("is-active", "--quiet", SUPERVISOR_UNIT, &ignored) == ERR_OK;
+    enum err_code rc = run_systemctl("stop", NULL, SUPERVISOR_UNIT, err);
+
+    rc = rc == ERR_OK ? folder_set_aside(place->data, kept, err) : rc;
+    if (rc != ERR_OK && running) {
+        err_ignore(run_systemctl("start", NULL, SUPERVISOR_UNIT, &ignored));
     }
-    ret_place->user = info.st_uid;
-    ret_place->group = info.st_gid;
-    return ERR_OK;
+    return rc;
 }
 
 enum err_code aside_store(const struct home *home,
@@ -163,7 +177,7 @@ enum err_code aside_store(const struct home *home,
                           struct err *err)
 {
     int size = snprintf(ret_kept, ENROL_PATH_SIZE, "%s.%s-%" PRIu64, place->data, word, now_s);
-    enum err_code rc = ERR_OK;
+    enum err_code rc;
 
     if (place->data[0] == '\0') {
         ret_kept[0] = '\0';
@@ -172,8 +186,11 @@ enum err_code aside_store(const struct home *home,
     if (size < 0 || size >= (int)ENROL_PATH_SIZE) {
         return err_set(err, ERR_INVALID, "%s: too long a path", place->data);
     }
-    if (home->root[0] == '\0' && run_has_systemd()) {
-        rc = run_systemctl("stop", NULL, "approvald-supervisor.service", err);
+    rc = folder_may_move(place->data, err);
+    if (rc != ERR_OK) {
+        return rc;
     }
-    return rc == ERR_OK ? rename_folder(place->data, ret_kept, err) : rc;
+    return home->root[0] == '\0' && run_has_systemd()
+               ? stop_and_set_aside(place, ret_kept, err)
+               : folder_set_aside(place->data, ret_kept, err);
 }

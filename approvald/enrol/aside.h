@@ -10,14 +10,15 @@
 
 /* Where the service is, as its supervisor says. */
 struct aside_place {
-    char data[ENROL_PATH_SIZE]; /* "": there is none, or it is empty */
+    char data[ENROL_PATH_SIZE]; /* without links in it; "": there is none, or it is empty */
     char program[ENROL_PATH_SIZE];
     char config[ENROL_PATH_SIZE];
     uid_t user; /* of data */
     gid_t group;
 };
 
-/* supervisor: its program. */
+/* supervisor: its program. ERR_DENIED: the store is in a mount point, which could not be set aside;
+ * the message says what to do. Changes nothing. */
 enum err_code aside_find(const struct home *home,
                          const char *supervisor,
                          struct aside_place *ret_place,
@@ -25,7 +26,8 @@ enum err_code aside_find(const struct home *home,
 
 /* Stops the service of this host (not below another root: there it must not run), then renames its
  * data directory to DATA.WORD-NOW and makes an empty one of the same owner. With nothing there it
- * does nothing. ERR_BUSY: the directory is one that cannot be renamed, a mount. */
+ * does nothing. ERR_DENIED: the directory is one that cannot be renamed, a mount: nothing was
+ * stopped. After any error the service runs as before. */
 enum err_code aside_store(const struct home *home,
                           const struct aside_place *place,
                           const char *word,

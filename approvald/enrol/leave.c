@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* leave.c: a host goes out of its pair.
  * Owns the order of the steps and the file that says how far they are. Never deletes a store but
- * the one that it was about to make, never starts the service before the last step is durable. */
+ * the one that it was about to make, never starts the service before the last step is durable.
+ * Folders are folder.c's, which follows no link. */
 #include "approvald/enrol/leave.h"
 
 #include "approvald/enrol/apply.h"
 #include "approvald/enrol/files.h"
+#include "approvald/enrol/folder.h"
 #include "approvald/enrol/run.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/conf.h"
 #include "base/mem.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define JOURNAL          "leaving"
@@ -173,38 +173,6 @@ enum err_code leave_begin(const struct home *home,
 
 /* -- folders --------------------------------------------------------------------------------- */
 
-static enum err_code move(const char *from, const char *to, struct err *err)
-{
-    if (rename(from, to) != 0) {
-        return errno == EBUSY || errno == EXDEV
-                   ? err_set(err, ERR_BUSY, "%s is a mount: move what is in it away by hand", from)
-                   : err_set_errno(err, ERR_IO, errno, "%s to %s", from, to);
-    }
-    return files_sync_above(to, err);
-}
-
-/* What was being made, and is not a store of anybody's yet: plain files, no folders. */
-static enum err_code discard(const char *folder, struct err *err)
-{
-    DIR *dir = opendir(folder);
-    enum err_code rc = ERR_OK;
-
-    if (dir == NULL) {
-        return errno == ENOENT ? ERR_OK : err_set_errno(err, ERR_IO, errno, "%s", folder);
-    }
-    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-            unlinkat(dirfd(dir), entry->d_name, 0) != 0) {
-            rc = err_set_errno(err, ERR_IO, errno, "%s/%s", folder, entry->d_name);
-        }
-    }
-    (void)closedir(dir); /* only read */
-    if (rc == ERR_OK && rmdir(folder) != 0) {
-        rc = err_set_errno(err, ERR_IO, errno, "%s", folder);
-    }
-    return rc;
-}
-
 /* approvald, as the user whose store it is. */
 static enum err_code make_store(const struct leave *leave, const char *folder, struct err *err)
 {
@@ -223,11 +191,11 @@ static enum err_code make_store(const struct leave *leave, const char *folder, s
 
 static enum err_code make(const struct leave *leave, const struct names *names, struct err *err)
 {
-    enum err_code rc = discard(names->alone, err); /* of a former try */
+    /* What a former try was making is not a store of anybody's yet: plain files, no folders. */
+    enum err_code rc = folder_remove(names->alone, err);
 
-    if (rc == ERR_OK && (mkdir(names->alone, 0700) != 0 ||
-                         chown(names->alone, leave->place.user, leave->place.group) != 0)) {
-        rc = err_set_errno(err, ERR_IO, errno, "%s", names->alone);
+    if (rc == ERR_OK) {
+        rc = folder_make(names->alone, leave->place.user, leave->place.group, err);
     }
     return rc == ERR_OK && !leave->empty ? make_store(leave, names->alone, err) : rc;
 }
@@ -240,10 +208,10 @@ put_in_place(const struct leave *leave, const struct names *names, struct err *e
     enum err_code rc = ERR_OK;
 
     if (files_exist(names->alone)) { /* an empty folder may have been made anew at a boot */
-        rc = move(names->alone, leave->place.data, err);
+        rc = folder_move(names->alone, leave->place.data, err);
     }
     (void)snprintf(made, sizeof made, "%s/" BACKUP_NAME, leave->place.data); /* fits */
-    return rc == ERR_OK && files_exist(made) ? move(made, names->backup, err) : rc;
+    return rc == ERR_OK && files_exist(made) ? folder_move(made, names->backup, err) : rc;
 }
 
 /* -- the steps ------------------------------------------------------------------------------- */
@@ -272,7 +240,7 @@ static void undo(const struct home *home, const struct names *names)
 {
     struct err err = ERR_INIT;
 
-    err_ignore(discard(names->alone, &err));
+    err_ignore(folder_remove(names->alone, &err));
     if (end_journal(home, &err) == ERR_OK) {
         err_ignore(leave_start(home, &err));
     }
@@ -292,7 +260,7 @@ change_store(const struct home *home, const struct leave *leave, struct err *err
     }
     if (!files_exist(names.kept)) {
         rc = rc == ERR_OK ? make(leave, &names, err) : rc;
-        rc = rc == ERR_OK ? move(leave->place.data, names.kept, err) : rc;
+        rc = rc == ERR_OK ? folder_move(leave->place.data, names.kept, err) : rc;
         if (rc != ERR_OK && !files_exist(names.kept)) {
             undo(home, &names);
             return err_wrap(err, rc, "nothing was done");

@@ -19,6 +19,7 @@ sys.path[:0] = [HERE]
 
 import test_setup_live as live  # noqa: E402  the path is set above
 import world as cluster  # noqa: E402
+from test_setup import ADDRESSES, VIP  # noqa: E402
 
 LEAVE = ("approvalctl", "pair", "leave", "--confirm", "leave the pair")
 # Each name that is answered for is in the file before the next one is asked for.
@@ -91,6 +92,36 @@ class Leave(live.LiveCase):
             self.paired()
             self.assertTrue(self.kept(self.a))
             self.assertTrue(self.kept(self.a) or self.kept(self.b))
+
+    def test_a_mount_point_is_refused_before_anything_is_stopped(self):
+        """It cannot be renamed, and that is known beforehand."""
+        self.installed()
+        self.b.run("mount", "--bind", "/var/lib/approvald", "/var/lib/approvald")
+        self.a.run("approvalctl", "pair", "init", "--peer", ADDRESSES["B"], "--vip", f"{VIP}/24",
+                   "--arbiter", "manual")
+        token = self.tokens(self.a.run("approvalctl", "pair", "token", "host").stdout)[0]
+        self.wait(self.listens, "A listens")
+        self.refused_for_its_mount("approvalctl", "pair", "join", stdin=token + "\n")
+        self.b.run("umount", "/var/lib/approvald")
+        self.b.run("approvalctl", "pair", "join", stdin=token + "\n")  # the same token
+        self.wait(lambda: self.b.is_green() and self.b.is_paired(), "B is green")
+        self.b.run("mount", "--bind", "/var/lib/approvald", "/var/lib/approvald")
+        self.refused_for_its_mount(*LEAVE)
+        self.b.run("umount", "/var/lib/approvald")
+        self.leaves(self.b)
+
+    def refused_for_its_mount(self, *words, stdin=""):
+        def stops():
+            with open(os.path.join(self.b.root, "lib", "systemctl.log"), encoding="utf-8") as log:
+                return sum("stop" in line for line in log)
+
+        before = stops()
+        said = self.b.run(*words, stdin=stdin, check=False)
+        self.assertEqual(said.returncode, 115, said.stdout + said.stderr)
+        self.assertIn("/var/lib/approvald is a mount point", said.stderr)
+        self.assertIn("data_dir", said.stderr)
+        self.assertEqual(stops(), before)
+        self.assertTrue(self.b.is_green())
 
     def files(self, host):
         """What the host has on its disk."""
