@@ -4,8 +4,10 @@
  * never opened alone: the other host may have answered more. Never deletes a store. */
 #include "approvald/ctl/command.h"
 #include "approvald/ctl/pair_setup.h"
+#include "approvald/ctl/supervisor.h"
 #include "approvald/enrol/apply.h"
 #include "approvald/enrol/leave.h"
+#include "base/json.h"
 #include "base/mem.h"
 
 #include <stdio.h>
@@ -19,26 +21,66 @@
     "Look at the other host's  approvalctl status : when it waits for this one, say there  "       \
     "approvalctl peer-off , or it has this one switched off after two minutes."
 
-static bool confirmed(const struct ctl *ctl, bool fence)
+/* Of a host that may lack answers nobody is to be surprised by it. */
+#define LACKING_WORDS "leave the pair without what the other host has answered"
+#define LACKING                                                                                    \
+    "This host is not in sync: the other one may have answered what it does not know of. "
+
+static bool leads_for_sure(const struct json *status)
+{
+    const struct json *isr = json_path(status, "register.isr");
+
+    return span_is(json_text(status, "role"), "primary") &&
+           (json_count(isr) == 1 || show_pair_in_sync(status));
+}
+
+/* A store that is made of less than was answered is one that answers differently. Of a supervisor
+ * that does not run nothing can be said. */
+static bool may_lack(const struct ctl *ctl, const struct pair_setup *setup)
+{
+    AUTO_JSON struct json *status = NULL;
+    struct err ignored = ERR_INIT;
+
+    if (options_has(&ctl->options, OPTION_FORCE) || leave_is_begun(&setup->home) ||
+        (!pair_setup_is_live(setup) && !options_has(&ctl->options, OPTION_SUPERVISOR)) ||
+        supervisor_ask(ctl, "status", &status, &ignored) != ERR_OK ||
+        !json_bool(status, "pair", false)) {
+        return false;
+    }
+    return !leads_for_sure(status) && !(show_pair_is_standby(status) && show_pair_in_sync(status));
+}
+
+static bool confirmed(const struct ctl *ctl, const char *words, bool fence)
 {
     const char *given = options_text(&ctl->options, OPTION_CONFIRM);
-    char line[64];
+    char line[128];
 
     if (given != NULL) {
-        return strcmp(given, LEAVE_WORDS) == 0;
+        return strcmp(given, words) == 0;
     }
     if (isatty(STDIN_FILENO) != 1) {
         return false;
     }
-    (void)fprintf(stderr,
-                  "This host's certificates and configurations of the pair are removed; its store "
-                  "stays.%s\nType \"%s\" to go on: ",
-                  fence ? "\n" FENCE_WORDS : "", LEAVE_WORDS); /* a prompt */
+    (void)fprintf(
+        stderr,
+        "%sThis host's certificates and configurations of the pair are removed; its store "
+        "stays.%s\nType \"%s\" to go on: ",
+        strcmp(words, LACKING_WORDS) == 0 ? LACKING "\n" : "", fence ? "\n" FENCE_WORDS : "",
+        words); /* a prompt */
     if (fgets(line, sizeof line, stdin) == NULL) {
         return false;
     }
     line[strcspn(line, "\n")] = '\0';
-    return strcmp(line, LEAVE_WORDS) == 0;
+    return strcmp(line, words) == 0;
+}
+
+static int refuse_unconfirmed(struct ctl *ctl, bool lacking)
+{
+    return lacking
+               ? ctl_usage(ctl, "not confirmed: nothing was done. " LACKING
+                                "Wait (approvalctl status), or  --confirm \"" LACKING_WORDS "\"")
+               : ctl_usage(ctl, "not confirmed: nothing was done; without a terminal: "
+                                "--confirm \"" LEAVE_WORDS "\"");
 }
 
 /* Before anything is done: what somebody has added may want a pair. */
@@ -50,11 +92,12 @@ static enum err_code look_ahead(struct ctl *ctl, const struct pair_setup *setup,
     if (rc == ERR_NOT_FOUND) {
         return ERR_OK; /* without a supervisor here nothing will be refused */
     }
-    return rc == ERR_INVALID
-               ? err_wrap(err, rc,
-                          "nothing was done; without the pair this would be refused, so "
-                          "change or remove it first")
-               : rc;
+    if (rc == ERR_INVALID) {
+        return err_wrap(err, rc,
+                        "nothing was done; without the pair this would be refused, so change or "
+                        "remove it first");
+    }
+    return rc == ERR_DENIED ? err_wrap(err, rc, "nothing was done; yours to change first") : rc;
 }
 
 /* What is to be done: what was begun, or all of it. */
@@ -92,7 +135,7 @@ static enum err_code leave_here(struct ctl *ctl, struct pair_setup *setup, struc
 /* Files alone: there is no service, and no store to be made. */
 static enum err_code leave_files(struct ctl *ctl, const struct pair_setup *setup, struct err *err)
 {
-    enum err_code rc = home_has_plan(&setup->home) ? look_ahead(ctl, setup, err) : ERR_OK;
+    enum err_code rc = look_ahead(ctl, setup, err);
 
     rc = rc == ERR_OK ? apply_remove(&setup->home, err) : rc;
     return rc == ERR_OK ? home_remove(&setup->home, err) : rc;
@@ -114,15 +157,16 @@ int cmd_pair_leave(struct ctl *ctl)
     struct err err = ERR_INIT;
     enum err_code rc = ERR_OK;
     bool fence;
+    bool lacking;
     int code = pair_setup_find(ctl, &setup);
 
     if (code != CTL_OK) {
         return code;
     }
     fence = has_fence(&setup);
-    if (!confirmed(ctl, fence)) {
-        return ctl_usage(ctl, "not confirmed: nothing was done; without a terminal: --confirm "
-                              "\"" LEAVE_WORDS "\"");
+    lacking = may_lack(ctl, &setup);
+    if (!confirmed(ctl, lacking ? LACKING_WORDS : LEAVE_WORDS, fence)) {
+        return refuse_unconfirmed(ctl, lacking);
     }
     if (pair_setup_is_live(&setup) && (home_has_plan(&setup.home) || leave_is_begun(&setup.home))) {
         rc = leave_here(ctl, &setup, &err);

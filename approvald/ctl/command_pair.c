@@ -206,10 +206,12 @@ static const struct command table[] = {
      "and a store of its own made of what it has. The store of the pair and a backup of it are\n"
      "kept beside data_dir; certificates, keys, fence devices and configurations of the pair are\n"
      "removed. When it was cut, repeat it: the service does not start before. Refused, with\n"
-     "nothing done, while a file of yours in supervisor.conf.d wants a pair. --force: with an\n"
-     "empty store, where no store can be made of the pair's. With arbiter fence look at the\n"
-     "other host afterwards: when its status says that it waits for this one, approvalctl\n"
-     "peer-off there, or it has this one switched off after two minutes.\n"
+     "nothing done, while a file of yours in supervisor.conf.d wants a pair or makes one, and\n"
+     "where data_dir is a mount point. A host that may lack answers (neither primary nor in\n"
+     "sync) leaves only with other words, which it tells. --force: with an empty store, where\n"
+     "no store can be made of the pair's. With arbiter fence look at the other host afterwards:\n"
+     "when its status says that it waits for this one, approvalctl peer-off there, or it\n"
+     "has this one switched off after two minutes.\n"
      "\n"
      "  approvalctl pair leave\n",
      TAKES(SETUP, OPTION_CONFIRM, OPTION_FORCE),

@@ -7,14 +7,16 @@
 #include "approvald/enrol/files.h"
 #include "approvald/enrol/run.h"
 #include "approvald/enrol/texts.h"
+#include "approvald/enrol/trial.h"
 #include "base/buf.h"
 
 #include <string.h>
 #include <unistd.h>
 
+#define PIECE_NAME       "50-pair.conf"
 #define SUPERVISOR_CONF  PKGSYSCONFDIR "/supervisor.conf"
-#define SUPERVISOR_PIECE PKGSYSCONFDIR "/supervisor.conf.d/50-pair.conf"
-#define SERVICE_PIECE    PKGSYSCONFDIR "/approvald.conf.d/50-pair.conf"
+#define SUPERVISOR_PIECE PKGSYSCONFDIR "/supervisor.conf.d/" PIECE_NAME
+#define SERVICE_PIECE    PKGSYSCONFDIR "/approvald.conf.d/" PIECE_NAME
 #define KEEPALIVED_CONF  "/etc/keepalived/keepalived.conf"
 /* The first line of what the supervisor makes for keepalived. */
 #define KEEPALIVED_MARK "# Written by approvalctl keepalived-config"
@@ -219,22 +221,6 @@ enum err_code apply_write(const struct apply *apply, struct applied *ret_applied
     return rc;
 }
 
-enum err_code apply_may_remove(const struct apply *apply, struct err *err)
-{
-    struct piece piece;
-    enum err_code rc = piece_init(&piece, apply->home, SUPERVISOR_PIECE, TEXTS_MARK, err);
-
-    if (rc == ERR_OK && piece.before != NULL) {
-        rc = files_remove(piece.path, err);
-        rc = rc == ERR_OK ? check(apply, err) : rc;
-        piece_back(&piece);
-    } else if (rc == ERR_EXISTS) {
-        rc = ERR_OK; /* somebody else's: it stays */
-    }
-    piece_done(&piece);
-    return rc;
-}
-
 static bool is_live(const struct home *home)
 {
     return home->root[0] == '\0' && run_has_systemd();
@@ -249,6 +235,19 @@ static enum err_code is_ours(
     *ret_ours = rc == ERR_OK && piece.before != NULL;
     piece_done(&piece);
     return rc == ERR_EXISTS ? ERR_OK : rc; /* somebody else's: it stays */
+}
+
+enum err_code apply_may_remove(const struct apply *apply, struct err *err)
+{
+    char config[ENROL_PATH_SIZE];
+    bool ours = false;
+    enum err_code rc = is_ours(apply->home, SUPERVISOR_PIECE, TEXTS_MARK, &ours, err);
+
+    rc = rc == ERR_OK ? home_path(apply->home, SUPERVISOR_CONF, config, err) : rc;
+    if (rc != ERR_OK || !files_exist(config)) {
+        return rc; /* nothing has ever run here */
+    }
+    return trial_alone(apply->supervisor, config, ours ? PIECE_NAME : NULL, err);
 }
 
 static enum err_code

@@ -27,9 +27,10 @@ struct applied {
  * not ours. */
 enum err_code
 apply_write(const struct apply *apply, struct applied *ret_applied, struct err *err) WARN_UNUSED;
-/* Would the rest be a configuration? ERR_INVALID, with the supervisor's words: something that
- * somebody has written beside ours wants a pair. Takes ours away for a moment; who is cut there
- * repeats it. Of apply only home and supervisor are used. */
+/* Would the rest be the configuration of a single host? ERR_INVALID, with the supervisor's words:
+ * something that somebody has written beside ours wants a pair; ERR_DENIED: it makes one. Changes
+ * nothing (trial.h). ERR_NOT_FOUND: there is no supervisor. Of apply only home and supervisor are
+ * used. */
 enum err_code apply_may_remove(const struct apply *apply, struct err *err) WARN_UNUSED;
 /* Removes them. keepalived is stopped when its configuration was ours: it would keep the address.
  */

@@ -148,6 +148,15 @@ class World:
         self.finish()
 
 
+def files_of(machine, *ends):
+    found = {}
+    for name in os.listdir(machine.pair()):
+        if name.endswith(ends):
+            with open(machine.pair(name), "rb") as handle:
+                found[name] = handle.read()
+    return found
+
+
 class PairSetup(unittest.TestCase):
     """From three bare machines to the files of a pair."""
 
@@ -392,13 +401,7 @@ class PairSetup(unittest.TestCase):
                            world.address["A"], "--vip", "none", "--arbiter", "manual", code=116)
         self.assertIn("pair leave first", said)
 
-    def files(self, machine, *ends):
-        found = {}
-        for name in os.listdir(machine.pair()):
-            if name.endswith(ends):
-                with open(machine.pair(name), "rb") as handle:
-                    found[name] = handle.read()
-        return found
+    files = staticmethod(files_of)
 
     def test_programs_read_lines_of_json(self):
         world = self.world
