@@ -2,8 +2,9 @@
 """check.py: every test of this tree: packaging/check [--quick] [--only STEP] [--list]
 
 Runs named steps, two at a time, each with a log of its own; prints a table and, last, one line
-"N passed, N failed" that counts test programs. Owns build/ and what it starts; never ends a process
-that it did not start.
+"N passed, N failed" that counts test programs. Where steps failed, a line "failed: STEP: ..." for each
+follows it, for those who see only the end. Owns build/ and what it starts; never ends a process that
+it did not start.
 """
 
 import argparse
@@ -120,6 +121,14 @@ def table(steps, board, logs):
             logs.print_tail(step.name)
 
 
+def what_failed(steps, board, logs):
+    """One line each: a step that failed and the first line of its log that says what."""
+    for step in steps:
+        result = board.results[step.name]
+        if result.failed:
+            print(f"failed: {step.name}: {logs.first_failing(step.name) or result.note}")
+
+
 def main():
     args = parse_arguments()
     if args.list:
@@ -140,6 +149,7 @@ def main():
     passed, failed, skipped = (sum(getattr(r, w) for r in results) for w in Result.COUNTS)
     print(f"\n{time.monotonic() - begin:.0f} s in all; logs in build/logs")
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+    what_failed(steps, board, logs)
     return 1 if failed or not passed else 0
 
 

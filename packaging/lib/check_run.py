@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """check_run.py: how a step of packaging/check runs commands and counts what they proved.
 
-Owns logs and the counting of results; never decides which steps there are (check_steps.py).
+Owns logs and the counting of results; never decides which steps there are (check_steps.py), nor which
+lines of a log say what failed (check_told.py).
 """
 
 import os
@@ -10,6 +11,8 @@ import shutil
 import subprocess
 import sys
 import traceback
+
+import check_told
 
 LINE_SIZE_MAX = 300  # characters of a line in the tail: compilers can print very long ones
 TAIL_LINES = 40  # of a failing step's log: enough for one failing assertion and its reason
@@ -53,14 +56,28 @@ class Logs:
     def open(self, name):
         return open(self.path(name), "w", encoding="utf-8", errors="replace")
 
-    def print_tail(self, name):
-        print(f"\n---- {name}: the end of build/logs/{name}.log")
+    def lines(self, name):
         if not os.path.exists(self.path(name)):
-            return
+            return []
         with open(self.path(name), encoding="utf-8", errors="replace") as log:
-            lines = log.read().split("\n")
-        told = [line for line in lines if re.match(r"(FAIL|ERROR)\b", line)]
-        for line in told[:20] + ["..."] * bool(told) + lines[-TAIL_LINES:]:
+            return log.read().rstrip("\n").split("\n")
+
+    def print_tail(self, name):
+        """What failed, then the end of the log: that may be a long table without a reason in it."""
+        lines = self.lines(name)
+        told = check_told.before_tail(lines, TAIL_LINES)
+        if told:
+            print(f"\n---- {name}: what failed, of build/logs/{name}.log")
+            self._print(told)
+        print(f"\n---- {name}: the end of build/logs/{name}.log")
+        self._print(lines[-TAIL_LINES:])
+
+    def first_failing(self, name):
+        return check_told.first(self.lines(name))[:LINE_SIZE_MAX]
+
+    @staticmethod
+    def _print(lines):
+        for line in lines:
             print("  " + line[:LINE_SIZE_MAX])
         sys.stdout.flush()
 

@@ -505,17 +505,17 @@ def holds_within(host, seconds):
 
 # -- running them ------------------------------------------------------------------------------------
 
-def run_one(name, runs):
+def run_one(name, runs, tried):
     """True when the case held. What was only too slow on a busy machine is tried once more."""
-    problem = try_one(name, runs)
+    words, wrong, problem = try_one(name, runs)
     if isinstance(problem, TooSlow) and os.getloadavg()[0] > 1.5 * (os.cpu_count() or 1):
-        print("     the machine is busy: once more", flush=True)
-        problem = try_one(name, runs)
-    return problem is None
+        print(f"slow {words}\n     the machine is busy: once more", flush=True)
+        words, wrong, _ = try_one(name, runs)
+    return tried.tell(words, wrong)
 
 
 def try_one(name, runs):
-    """None when the case held; else what was wrong is printed, and its files are kept."""
+    """What it told, a list of what was wrong, and the exception; of a case that failed the files are kept."""
     function, quick, options = CASES[name]
     make = options.get("world", World)
     runs = runs or quick or 1
@@ -532,19 +532,18 @@ def try_one(name, runs):
             world.close()
         raise
     took = time.monotonic() - begin
-    print(f"{'FAIL' if problem else 'ok  '} {name} ({took:.1f} s): {told}", flush=True)
+    wrong = []
     if problem:
-        print("     " + "".join(traceback.format_tb(problem.__traceback__)[-2:]), flush=True)
-        print(f"     load average {os.getloadavg()[0]:.1f}; kept: {world.dir if world else 'nothing'}",
-              flush=True)
+        wrong += [*"".join(traceback.format_tb(problem.__traceback__)[-2:]).splitlines(),
+                  f"load average {os.getloadavg()[0]:.1f}; kept: {world.dir if world else 'nothing'}"]
     if world is not None:
         world.close(keep=problem is not None)
-    return problem
+    return f"{name} ({took:.1f} s): {told}", wrong, problem
 
 
-def run(words, runs):
+def run(words, runs, tried):
     """(passed, failed) of the cases whose name has one of the words; 0 runs: a quick check's."""
     chosen = [name for name in CASES if not words or any(word in name for word in words)]
     chosen = [name for name in chosen if runs or words or CASES[name][1]]
-    good = sum(run_one(name, runs) for name in chosen)
+    good = sum(run_one(name, runs, tried) for name in chosen)
     return good, len(chosen) - good

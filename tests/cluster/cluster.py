@@ -3,7 +3,8 @@
 """cluster.py: the real pair under clients and faults: --rounds of drawn ones, and the named cases.
 
 Owns the order of a round: clients, fault, heal, paired again, checked. Prints the seed of every
-round and, last, "N passed, N failed". What a failed round leaves is kept, and its place printed.
+round and, last, once more what failed, and "N passed, N failed". What a failed round leaves is kept,
+and its place printed.
 Needs root and network namespaces; without them it says why, and ends with 77.
 """
 
@@ -25,15 +26,14 @@ from verify import Verifier  # noqa: E402
 from world import World  # noqa: E402
 
 QUICK_ROUNDS = 15
-SHOWN_MAX = 12  # of what is wrong with one round
 QUIET_S = 0.4  # of undisturbed load before and after each fault
 
 
 class Rounds:
     """Rounds of drawn faults in a world that lives until a round fails."""
 
-    def __init__(self, args, seed):
-        self.args, self.seed = args, seed
+    def __init__(self, args, seed, tried):
+        self.args, self.seed, self.tried = args, seed, tried
         self.book = nemesis.Book(random.Random(seed), args.only)
         self.world = self.verifier = None
 
@@ -63,12 +63,7 @@ class Rounds:
             wrong, told = [f"{type(problem).__name__}: {problem}", traceback.format_exc()], ""
         good = not wrong
         self.book.enter(name, good)
-        print(f"{'ok  ' if good else 'FAIL'} round {number} ({time.monotonic() - begin:.1f} s, seed "
-              f"{seed}): {name}: {told}", flush=True)
-        for text in wrong[:SHOWN_MAX]:
-            print("     " + text, flush=True)
-        if len(wrong) > SHOWN_MAX:
-            print(f"     and {len(wrong) - SHOWN_MAX} more", flush=True)
+        self.tried.tell(f"round {number} ({time.monotonic() - begin:.1f} s, seed {seed}): {name}: {told}", wrong)
         if not good:
             self.drop(keep=True)
         return good
@@ -81,9 +76,7 @@ class Rounds:
             wrong = self.verifier.check_stores()
         except Exception as problem:  # noqa: BLE001: told like any other
             wrong = [f"{type(problem).__name__}: {problem}"]
-        print(f"{'FAIL' if wrong else 'ok  '} both stores are equal", flush=True)
-        for text in wrong:
-            print("     " + text, flush=True)
+        self.tried.tell("both stores are equal", wrong)
         self.drop(keep=bool(wrong))
         return not wrong
 
@@ -95,8 +88,8 @@ class Rounds:
             self.world = None
 
 
-def run_rounds(args, seed):
-    rounds, failed = Rounds(args, seed), 0
+def run_rounds(args, seed, tried):
+    rounds, failed = Rounds(args, seed, tried), 0
     passed = 0
     try:
         for number in range(1, args.rounds + 1):
@@ -131,12 +124,12 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def run_all(args, seed):
+def run_all(args, seed, tried):
     passed = failed = 0
     if not args.no_cases:
-        passed, failed = cases.run(args.case, args.runs)
+        passed, failed = cases.run(args.case, args.runs, tried)
     if not args.case:
-        more = run_rounds(args, seed)
+        more = run_rounds(args, seed, tried)
         passed, failed = passed + more[0], failed + more[1]
     return passed, failed
 
@@ -151,7 +144,8 @@ def main():
         return ending.skipped(reason)
     seed = args.seed if args.seed is not None else random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}", flush=True)
-    return ending.of(lambda: run_all(args, seed))
+    tried = ending.Tried()
+    return ending.of(lambda: run_all(args, seed, tried), tried)
 
 
 if __name__ == "__main__":

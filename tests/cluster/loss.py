@@ -40,7 +40,6 @@ SOCKETS_S = 75       # a dead socket is noticed after 30 s, Slack may be asked o
 SETTLE_S = 240       # Slack delivers again for so long
 CARDS_S = 90         # beyond the best possible time: then no more is waited for
 OVER_MAX_S = 20      # a breaker's longest pause (15 s), the spacing of changes (3 s), and the way
-SHOWN_MAX = 12
 
 
 class Settings:
@@ -276,7 +275,7 @@ def draws(seed, count):
     return drawn
 
 
-def run_all(args, seed):
+def run_all(args, seed, tried):
     runs, figures, passed, failed = Runs(), Figures(), 0, 0
     numbers = [args.run] if args.run else range(1, args.runs + 1)
     drawn = draws(seed, max(numbers))
@@ -290,10 +289,7 @@ def run_all(args, seed):
                 wrong, told = [f"{type(problem).__name__}: {problem}", traceback.format_exc()], ""
             passed, failed = passed + int(not wrong), failed + int(bool(wrong))
             figures.enter(name, not wrong, found)
-            print(f"{'FAIL' if wrong else 'ok  '} run {number} ({time.monotonic() - begin:.1f} s, seed {seed}): "
-                  f"{name}: {told}", flush=True)
-            for text in wrong[:SHOWN_MAX]:
-                print("     " + text, flush=True)
+            tried.tell(f"run {number} ({time.monotonic() - begin:.1f} s, seed {seed}): {name}: {told}", wrong)
             if wrong:
                 runs.drop(keep=True)
             if shutil.disk_usage("/tmp").free < 1 << 30:
@@ -347,7 +343,8 @@ def main():
     slackfaults.CUT_MAX_S = args.cut_max
     seed = args.seed if args.seed is not None else random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}", flush=True)
-    return ending.of(lambda: prove() if args.prove else run_all(args, seed))
+    tried = ending.Tried()
+    return ending.of(lambda: prove() if args.prove else run_all(args, seed, tried), tried)
 
 
 if __name__ == "__main__":
