@@ -4,7 +4,6 @@
  * Never looks inside the service. */
 #include "tests/unit/service_kit.h"
 
-#include "approvald/core/audit.h"
 #include "base/metrics.h"
 #include "storage/storage.h"
 #include "tests/lib/store_kit.h"
@@ -95,6 +94,18 @@ void service_kit_open(struct service_kit *kit)
     open_both(kit);
 }
 
+void service_kit_open_with(struct service_kit *kit, const char *policies)
+{
+    struct kit_answer answer;
+
+    service_kit_open(kit);
+    answer = kit_apply(kit, policies, false, false);
+    if (answer.rc != ERR_OK) {
+        (void)fprintf(stderr, "apply: %s\n", answer.message);
+    }
+    CU_ASSERT_EQUAL_FATAL(answer.rc, ERR_OK);
+}
+
 void service_kit_close(struct service_kit *kit)
 {
     close_both(kit);
@@ -150,6 +161,19 @@ void service_kit_tick(struct service_kit *kit)
         tick_once(kit);
         must(++count < 10000, "ticks never end", NULL);
     } while (service_deadline_ms(kit->service) <= kit_wall(kit));
+}
+
+void service_kit_tick_after(struct service_kit *kit, uint64_t ms)
+{
+    service_kit_pass(kit, ms);
+    service_kit_tick(kit);
+}
+
+void service_kit_run(struct service_kit *kit, uint64_t minutes)
+{
+    for (uint64_t i = 0; i < minutes; i++) {
+        service_kit_tick_after(kit, CORE_MINUTE_MS);
+    }
 }
 
 static void copy(char *target, size_t size, struct span text)
@@ -254,6 +278,27 @@ struct kit_answer kit_create(struct service_kit *kit, const char *policy, const 
 
     return *settle(kit, &answer,
                    service_create(kit->service, &create, kit_on_request, &answer, &err), &err);
+}
+
+struct kit_answer kit_create_as(struct service_kit *kit, const struct service_create *create)
+{
+    struct kit_answer answer = {.done = false};
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL_FATAL(service_create(kit->service, create, kit_on_request, &answer, &err),
+                          ERR_OK);
+    service_kit_wait(kit, &answer.done);
+    return answer;
+}
+
+struct kit_answer kit_open_asked(struct service_kit *kit, const char *policies, const char *policy)
+{
+    struct kit_answer made;
+
+    service_kit_open_with(kit, policies);
+    made = kit_create(kit, policy, "");
+    CU_ASSERT_EQUAL_FATAL(made.rc, ERR_OK);
+    return made;
 }
 
 struct kit_answer kit_get(struct service_kit *kit, const struct request_id *id)
@@ -451,61 +496,4 @@ enum err_code kit_end(struct service_kit *kit,
     return settle(kit, &answer,
                   service_outbox_end(kit->service, key, outcome, kit_on_done, &answer, &err), &err)
         ->rc;
-}
-
-struct audit_walk {
-    struct kit_audit *out;
-    bool chained;
-};
-
-static void add_word(struct kit_audit *out, struct span word)
-{
-    size_t size = strlen(out->actions);
-
-    /* What does not fit is not looked at by any test. */
-    (void)snprintf(out->actions + size, sizeof out->actions - size, "%.*s ", SPAN_ARGS(word));
-}
-
-static void on_audit(void *arg,
-                     enum err_code rc,
-                     const struct err *err,
-                     const struct service_audit_entry *entries,
-                     size_t count,
-                     bool more)
-{
-    struct audit_walk *walk = arg;
-    struct kit_audit *out = walk->out;
-
-    (void)err; /* the code says enough */
-    out->done = true;
-    out->rc = rc;
-    out->more = more;
-    for (size_t i = 0; i < count; i++) {
-        uint8_t hash[32];
-        if (walk->chained && (out->count > 0 || i > 0)) {
-            out->sound = out->sound && memcmp(out->head, entries[i].previous, 32) == 0;
-        }
-        audit_chain(entries[i].previous, entries[i].bytes, hash);
-        out->sound = out->sound && memcmp(hash, entries[i].hash, 32) == 0;
-        memcpy(out->head, entries[i].hash, 32);
-        out->next_seq = entries[i].seq + 1;
-        add_word(out, entries[i].action);
-    }
-    out->count += count;
-}
-
-struct kit_audit kit_audit(struct service_kit *kit, const struct request_id *id)
-{
-    struct kit_audit audit = {.sound = true, .next_seq = 1};
-    struct audit_walk walk = {.out = &audit, .chained = id == NULL};
-    struct err err = ERR_INIT;
-
-    do {
-        audit.done = false;
-        must(service_audit_list(kit->service, audit.next_seq, id, 10, on_audit, &walk, &err) ==
-                 ERR_OK,
-             "service_audit_list", &err);
-        service_kit_wait(kit, &audit.done);
-    } while (audit.rc == ERR_OK && audit.more);
-    return audit;
 }

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 #define KIT_TEXT_SIZE 16384
+#define KIT_NAME_SIZE 32 /* of a user or a group */
 
 struct service_kit {
     struct scratch scratch;
@@ -54,6 +55,8 @@ struct kit_answer {
 };
 
 void service_kit_open(struct service_kit *kit);
+/* With the policies applied. */
+void service_kit_open_with(struct service_kit *kit, const char *policies);
 void service_kit_close(struct service_kit *kit);
 /* Closes and opens service and store. */
 void service_kit_restart(struct service_kit *kit);
@@ -65,6 +68,9 @@ void service_kit_pass(struct service_kit *kit, uint64_t ms);
 void service_kit_break(struct service_kit *kit);
 /* Ticks until nothing is due. */
 void service_kit_tick(struct service_kit *kit);
+void service_kit_tick_after(struct service_kit *kit, uint64_t ms);
+/* As the service is driven: once a minute. */
+void service_kit_run(struct service_kit *kit, uint64_t minutes);
 
 /* Callbacks that fill a struct kit_answer. */
 void kit_on_request(void *arg,
@@ -77,6 +83,10 @@ void kit_on_done(void *arg, enum err_code rc, const struct err *err);
 /* Calls that wait. */
 struct kit_answer kit_apply(struct service_kit *kit, const char *text, bool dry_run, bool delete);
 struct kit_answer kit_create(struct service_kit *kit, const char *policy, const char *key);
+/* It is accepted; what comes of it is the answer. */
+struct kit_answer kit_create_as(struct service_kit *kit, const struct service_create *create);
+/* Opens with the policies, and makes a request under one of them. */
+struct kit_answer kit_open_asked(struct service_kit *kit, const char *policies, const char *policy);
 struct kit_answer kit_get(struct service_kit *kit, const struct request_id *id);
 /* facts: the user is known and in no group. */
 struct service_decide
@@ -87,6 +97,21 @@ kit_approve(struct service_kit *kit, const struct request_id *id, const char *us
 struct kit_answer kit_claim(struct service_kit *kit, const struct request_id *id, const char *key);
 struct kit_answer kit_consume(struct service_kit *kit, const struct request_id *id, int32_t result);
 struct kit_answer kit_cancel(struct service_kit *kit, const struct request_id *id);
+
+/* How many presses wait in the inbox, and the first of them. */
+struct kit_inbox {
+    bool done;
+    enum err_code rc;
+    size_t count;
+    uint64_t seq;
+    uint32_t group_count;
+    char user[KIT_NAME_SIZE];
+    char requester[KIT_NAME_SIZE];
+    char group[KIT_NAME_SIZE]; /* the first */
+};
+struct kit_inbox kit_inbox(struct service_kit *kit);
+struct kit_answer
+kit_resolve(struct service_kit *kit, uint64_t seq, const struct facts *facts, bool give_up);
 
 /* Owed (or dead) rows of a request. */
 struct kit_rows {

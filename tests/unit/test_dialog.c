@@ -302,16 +302,13 @@ static void text_of_people_cannot_act_as_markup(void)
                                     .title = SPAN_LITERAL("<!channel> & <@U1>"),
                                     .target =
                                         SPAN_LITERAL("*Approved* by _all_ :tada: <http://x|y>")};
-    struct kit_answer made = {.done = false};
+    struct kit_answer made;
     struct bench bench;
-    struct err err = ERR_INIT;
     char id[REQUEST_ID_TEXT_SIZE];
     char text[64];
 
     bench_open(&bench);
-    CU_ASSERT_EQUAL(service_create(bench.kit.service, &create, kit_on_request, &made, &err),
-                    ERR_OK);
-    service_kit_wait(&bench.kit, &made.done);
+    made = kit_create_as(&bench.kit, &create);
     CU_ASSERT_EQUAL(made.rc, ERR_OK);
     bench_command(&bench, ASKER, "list");
     CU_ASSERT(says(&bench, "&lt;!channel&gt; &amp; &lt;@U1&gt;"));

@@ -14,18 +14,6 @@
     "policy release { channel = \"C0CARDS\" approvers = {\"U0ANN\", \"U0BOB\", \"U0EVE\"} "        \
     "quorum = 2 }\n"
 
-static void open_with(struct service_kit *kit, const char *policies)
-{
-    struct kit_answer answer;
-
-    service_kit_open(kit);
-    answer = kit_apply(kit, policies, false, false);
-    if (answer.rc != ERR_OK) {
-        (void)fprintf(stderr, "apply: %s\n", answer.message);
-    }
-    CU_ASSERT_EQUAL_FATAL(answer.rc, ERR_OK);
-}
-
 static void a_request_is_made_decided_claimed_and_consumed(void)
 {
     struct service_kit kit;
@@ -33,7 +21,7 @@ static void a_request_is_made_decided_claimed_and_consumed(void)
     struct kit_answer answer;
     struct kit_audit audit;
 
-    open_with(&kit, ONE);
+    service_kit_open_with(&kit, ONE);
     made = kit_create(&kit, "deploy", "");
     CU_ASSERT_EQUAL_FATAL(made.rc, ERR_OK);
     CU_ASSERT_EQUAL(made.state, REQUEST_PENDING);
@@ -71,7 +59,7 @@ static void a_quorum_needs_distinct_people(void)
     struct kit_answer made;
     struct kit_answer answer;
 
-    open_with(&kit, TWO);
+    service_kit_open_with(&kit, TWO);
     made = kit_create(&kit, "release", "");
     answer = kit_approve(&kit, &made.id, "U0ANN");
     CU_ASSERT_EQUAL(answer.state, REQUEST_PENDING);
@@ -95,7 +83,7 @@ static void of_two_simultaneous_approvers_one_is_told_that_it_ended(void)
     struct service_decide second;
     struct err err = ERR_INIT;
 
-    open_with(&kit, ONE);
+    service_kit_open_with(&kit, ONE);
     made = kit_create(&kit, "deploy", "");
     first = kit_press(&made.id, "U0ANN", VERDICT_APPROVE, "e1");
     second = kit_press(&made.id, "U0BOB", VERDICT_REJECT, "e2");
@@ -119,13 +107,8 @@ static struct kit_answer create_with(struct service_kit *kit, const char *key, u
                                     .body_hash = {body},
                                     .policy = SPAN_LITERAL("deploy"),
                                     .title = SPAN_LITERAL("t")};
-    struct kit_answer answer = {.done = false};
-    struct err err = ERR_INIT;
 
-    CU_ASSERT_EQUAL_FATAL(service_create(kit->service, &create, kit_on_request, &answer, &err),
-                          ERR_OK);
-    service_kit_wait(kit, &answer.done);
-    return answer;
+    return kit_create_as(kit, &create);
 }
 
 static void one_idempotency_key_makes_one_request(void)
@@ -135,7 +118,7 @@ static void one_idempotency_key_makes_one_request(void)
     struct kit_answer first;
     struct kit_answer again;
 
-    open_with(&kit, ONE);
+    service_kit_open_with(&kit, ONE);
     first = create_with(&kit, "key-1", 1);
     again = create_with(&kit, "key-1", 1);
     CU_ASSERT_FALSE(first.replayed);
@@ -164,7 +147,7 @@ static void a_replayed_press_gets_the_first_answer_and_owes_nothing(void)
     struct kit_rows after;
     uint64_t entries;
 
-    open_with(&kit, ONE);
+    service_kit_open_with(&kit, ONE);
     made = kit_create(&kit, "deploy", "");
     press = kit_press(&made.id, "U0MAL", VERDICT_APPROVE, "trigger-1");
     answer = kit_decide(&kit, &press);
@@ -200,7 +183,7 @@ static void a_press_on_an_unknown_request_is_refused_and_explained(void)
     struct kit_rows rows;
     struct kit_attempt attempt;
 
-    open_with(&kit, ONE);
+    service_kit_open_with(&kit, ONE);
     answer = kit_decide(&kit, &press);
     CU_ASSERT_EQUAL(answer.refusal, REFUSAL_UNKNOWN_REQUEST);
     CU_ASSERT_EQUAL(answer.rc, ERR_NOT_FOUND);
@@ -211,49 +194,6 @@ static void a_press_on_an_unknown_request_is_refused_and_explained(void)
     CU_ASSERT_EQUAL(attempt.rc, ERR_OK);
     CU_ASSERT_FALSE(attempt.has_request);
     service_kit_close(&kit);
-}
-
-static void on_inbox(void *arg,
-                     enum err_code rc,
-                     const struct err *err,
-                     const struct service_inbox_entry *entries,
-                     size_t count)
-{
-    struct kit_answer *answer = arg;
-
-    (void)err; /* the code says enough */
-    answer->done = true;
-    answer->rc = rc;
-    answer->decision_count = (uint32_t)count;
-    if (count > 0) {
-        answer->created_ms = entries[0].seq;
-        CU_ASSERT_EQUAL(entries[0].group_count, 1);
-        CU_ASSERT(span_is(entries[0].groups[0], "S0OPS"));
-        CU_ASSERT(span_is(entries[0].user, "U0ZED"));
-    }
-}
-
-static struct kit_answer inbox(struct service_kit *kit)
-{
-    struct kit_answer answer = {.done = false};
-    struct err err = ERR_INIT;
-
-    CU_ASSERT_EQUAL_FATAL(service_inbox_list(kit->service, 0, 10, on_inbox, &answer, &err), ERR_OK);
-    service_kit_wait(kit, &answer.done);
-    return answer;
-}
-
-static struct kit_answer
-resolve(struct service_kit *kit, uint64_t seq, const struct facts *facts, bool give_up)
-{
-    struct kit_answer answer = {.done = false};
-    struct err err = ERR_INIT;
-
-    CU_ASSERT_EQUAL_FATAL(
-        service_inbox_resolve(kit->service, seq, facts, give_up, kit_on_request, &answer, &err),
-        ERR_OK);
-    service_kit_wait(kit, &answer.done);
-    return answer;
 }
 
 #define GROUP "policy ops { channel = \"C0CARDS\" approvers = {\"S0OPS\"} }\n"
@@ -270,9 +210,9 @@ static void a_press_without_facts_waits_in_the_inbox_and_is_decided_from_there(v
     struct service_decide press;
     struct kit_answer made;
     struct kit_answer answer;
-    uint64_t seq;
+    struct kit_inbox inbox;
 
-    open_with(&kit, GROUP);
+    service_kit_open_with(&kit, GROUP);
     made = kit_create(&kit, "ops", "");
     press = kit_press(&made.id, "U0ZED", VERDICT_APPROVE, "late");
     answer = kit_decide(&kit, &press);
@@ -283,17 +223,19 @@ static void a_press_without_facts_waits_in_the_inbox_and_is_decided_from_there(v
     CU_ASSERT_EQUAL(service_inbox_depth(kit.service), 1);
     service_kit_restart(&kit);
     CU_ASSERT_EQUAL(service_inbox_depth(kit.service), 1);
-    answer = inbox(&kit);
-    CU_ASSERT_EQUAL(answer.decision_count, 1);
-    seq = answer.created_ms;
-    answer = resolve(&kit, seq, &nothing, false);
+    inbox = kit_inbox(&kit);
+    CU_ASSERT_EQUAL(inbox.count, 1);
+    CU_ASSERT_EQUAL(inbox.group_count, 1);
+    CU_ASSERT_STRING_EQUAL(inbox.group, "S0OPS");
+    CU_ASSERT_STRING_EQUAL(inbox.user, "U0ZED");
+    answer = kit_resolve(&kit, inbox.seq, &nothing, false);
     CU_ASSERT(answer.rc == ERR_OK && answer.deferred);
     CU_ASSERT_EQUAL(service_inbox_depth(kit.service), 1);
-    answer = resolve(&kit, seq, &member, false);
+    answer = kit_resolve(&kit, inbox.seq, &member, false);
     CU_ASSERT_EQUAL(answer.rc, ERR_OK);
     CU_ASSERT_EQUAL(answer.state, REQUEST_APPROVED);
     CU_ASSERT_EQUAL(service_inbox_depth(kit.service), 0);
-    CU_ASSERT_EQUAL(resolve(&kit, seq, &member, false).rc, ERR_NOT_FOUND);
+    CU_ASSERT_EQUAL(kit_resolve(&kit, inbox.seq, &member, false).rc, ERR_NOT_FOUND);
     answer = kit_decide(&kit, &press);
     CU_ASSERT(answer.replayed && !answer.deferred && answer.rc == ERR_OK);
     service_kit_close(&kit);
@@ -308,11 +250,11 @@ static void facts_that_never_come_end_in_a_refusal_with_a_notice(void)
     struct kit_answer answer;
     struct kit_rows rows;
 
-    open_with(&kit, GROUP);
+    service_kit_open_with(&kit, GROUP);
     made = kit_create(&kit, "ops", "");
     press = kit_press(&made.id, "U0ZED", VERDICT_APPROVE, "late");
     CU_ASSERT(kit_decide(&kit, &press).deferred);
-    answer = resolve(&kit, 1, &nothing, true);
+    answer = kit_resolve(&kit, 1, &nothing, true);
     CU_ASSERT_EQUAL(answer.refusal, REFUSAL_FACTS_UNKNOWN);
     CU_ASSERT_EQUAL(service_inbox_depth(kit.service), 0);
     rows = kit_owed(&kit, &made.id, false);
@@ -325,12 +267,10 @@ static void bad_input_is_answered_with_the_field(void)
 {
     struct service_kit kit;
     struct service_create create = {.actor = kit_asker, .policy = SPAN_LITERAL("deploy")};
-    struct kit_answer answer = {.done = false};
-    struct err err = ERR_INIT;
+    struct kit_answer answer;
 
-    open_with(&kit, ONE);
-    CU_ASSERT_EQUAL(service_create(kit.service, &create, kit_on_request, &answer, &err), ERR_OK);
-    service_kit_wait(&kit, &answer.done);
+    service_kit_open_with(&kit, ONE);
+    answer = kit_create_as(&kit, &create);
     CU_ASSERT_EQUAL(answer.rc, ERR_INVALID);
     CU_ASSERT(strstr(answer.message, "title") != NULL);
     CU_ASSERT_EQUAL(kit_create(&kit, "nothing", "").refusal, REFUSAL_UNKNOWN_POLICY);
@@ -344,7 +284,7 @@ static void more_open_requests_than_allowed_are_refused(void)
     struct kit_answer made;
     struct kit_answer answer;
 
-    open_with(&kit, ONE);
+    service_kit_open_with(&kit, ONE);
     kit.open_count_max = 2;
     service_kit_restart(&kit);
     made = kit_create(&kit, "deploy", "");
@@ -369,7 +309,7 @@ static void an_event_without_a_decision_is_accepted_once(void)
     struct kit_answer answers[2] = {{.done = false}, {.done = false}};
     struct err err = ERR_INIT;
 
-    open_with(&kit, ONE);
+    service_kit_open_with(&kit, ONE);
     for (size_t i = 0; i < 2; i++) {
         CU_ASSERT_EQUAL(service_note(kit.service, &note, kit_on_done, &answers[i], &err), ERR_OK);
     }
@@ -431,7 +371,7 @@ static void pages_are_newest_first_and_filtered(void)
     struct service_list ended = {.states = 1U << REQUEST_APPROVED, .count_max = 10};
     struct page page;
 
-    open_with(&kit, ONE TWO);
+    service_kit_open_with(&kit, ONE TWO);
     for (size_t i = 0; i < 5; i++) {
         service_kit_pass(&kit, 10);
         made[i] = kit_create(&kit, i == 4 ? "release" : "deploy", "");
@@ -476,12 +416,8 @@ static void make_long(struct service_kit *kit)
                                     .title = SPAN_LITERAL("long"),
                                     .reason = long_text(CORE_REASON_COUNT_MAX),
                                     .details = long_text(CORE_DETAILS_COUNT_MAX)};
-    struct kit_answer made = {.done = false};
-    struct err err = ERR_INIT;
+    struct kit_answer made = kit_create_as(kit, &create);
 
-    CU_ASSERT_EQUAL_FATAL(service_create(kit->service, &create, kit_on_request, &made, &err),
-                          ERR_OK);
-    service_kit_wait(kit, &made.done);
     for (size_t i = 0; i < sizeof users / sizeof users[0]; i++) {
         struct service_decide press = kit_press(&made.id, users[i], VERDICT_APPROVE, NULL);
 
@@ -498,8 +434,9 @@ static void long_requests_make_short_pages(void)
     struct page page;
     size_t count;
 
-    open_with(&kit, "policy many { approvers = {\"U0A\", \"U0B\", \"U0C\", \"U0D\", \"U0E\", "
-                    "\"U0F\", \"U0G\", \"U0H\", \"U0I\", \"U0J\", \"U0K\"} quorum = 10 }");
+    service_kit_open_with(&kit,
+                          "policy many { approvers = {\"U0A\", \"U0B\", \"U0C\", \"U0D\", \"U0E\", "
+                          "\"U0F\", \"U0G\", \"U0H\", \"U0I\", \"U0J\", \"U0K\"} quorum = 10 }");
     for (int i = 0; i < LONG_COUNT; i++) {
         make_long(&kit);
     }
@@ -523,13 +460,8 @@ static struct kit_answer ask_for(struct service_kit *kit, struct span user, stru
         .requester = requester,
         .title = SPAN_LITERAL("Deploy shop"),
     };
-    struct kit_answer answer = {.done = false};
-    struct err err = ERR_INIT;
 
-    CU_ASSERT_EQUAL_FATAL(service_create(kit->service, &create, kit_on_request, &answer, &err),
-                          ERR_OK);
-    service_kit_wait(kit, &answer.done);
-    return answer;
+    return kit_create_as(kit, &create);
 }
 
 static void who_asks_with_his_own_token_cannot_approve_it_himself(void)
@@ -538,7 +470,7 @@ static void who_asks_with_his_own_token_cannot_approve_it_himself(void)
     struct service_kit kit;
     struct kit_answer made;
 
-    open_with(&kit, ONE);
+    service_kit_open_with(&kit, ONE);
     made = ask_for(&kit, ann, SPAN_NONE);
     CU_ASSERT_EQUAL_FATAL(made.rc, ERR_OK);
     CU_ASSERT_EQUAL(kit_approve(&kit, &made.id, "U0ANN").refusal, REFUSAL_SELF_APPROVAL);

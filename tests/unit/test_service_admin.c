@@ -12,25 +12,13 @@
 
 #define ONE "policy deploy { channel = \"C0CARDS\" approvers = {\"U0ANN\", \"U0BOB\"} }\n"
 
-static void open_with(struct service_kit *kit, const char *policies)
-{
-    struct kit_answer answer;
-
-    service_kit_open(kit);
-    answer = kit_apply(kit, policies, false, false);
-    if (answer.rc != ERR_OK) {
-        (void)fprintf(stderr, "apply: %s\n", answer.message);
-    }
-    CU_ASSERT_EQUAL_FATAL(answer.rc, ERR_OK);
-}
-
 static void applying_shows_the_difference_and_pins_versions(void)
 {
     struct service_kit kit;
     struct kit_answer made;
     struct kit_answer answer;
 
-    open_with(&kit, ONE);
+    service_kit_open_with(&kit, ONE);
     made = kit_create(&kit, "deploy", "");
     CU_ASSERT_EQUAL(made.policy_version, 1);
     answer = kit_apply(&kit, ONE, false, false);
@@ -62,7 +50,7 @@ static void an_absent_policy_is_deleted_only_when_asked(void)
     struct kit_answer made;
     struct kit_answer answer;
 
-    open_with(&kit, ONE);
+    service_kit_open_with(&kit, ONE);
     made = kit_create(&kit, "deploy", "");
     answer = kit_apply(&kit, "policy other { approvers = {\"U0EVE\"} }", false, false);
     CU_ASSERT(strstr(answer.text, "deleted") == NULL);
@@ -138,7 +126,8 @@ static void heads_versions_and_groups_are_listed(void)
     const struct span *groups;
     struct err err = ERR_INIT;
 
-    open_with(&kit, "policy a { approvers = {\"S0OLD\"} }\npolicy b { approvers = {\"S0TWO\"} }");
+    service_kit_open_with(
+        &kit, "policy a { approvers = {\"S0OLD\"} }\npolicy b { approvers = {\"S0TWO\"} }");
     CU_ASSERT_EQUAL(kit_apply(&kit, "policy a { approvers = {\"S0NEW\"} }", false, false).rc,
                     ERR_OK);
     CU_ASSERT_EQUAL(service_policy_list(kit.service, SPAN_NONE, on_policies, &heads, &err), ERR_OK);
@@ -346,8 +335,8 @@ static void time_expires_requests_and_lapses_approvals(void)
     struct kit_answer late;
     struct kit_answer answer;
 
-    open_with(&kit, "policy deploy { channel = \"C0CARDS\" approvers = {\"U0ANN\"} "
-                    "expires_after = 1h lapses_after = 30m }");
+    service_kit_open_with(&kit, "policy deploy { channel = \"C0CARDS\" approvers = {\"U0ANN\"} "
+                                "expires_after = 1h lapses_after = 30m }");
     waits = kit_create(&kit, "deploy", "");
     approved = kit_create(&kit, "deploy", "");
     late = kit_create(&kit, "deploy", "");
@@ -375,7 +364,7 @@ static void many_deadlines_at_once_are_worked_off_in_pieces(void)
     struct service_kit kit;
     struct service_counts counts;
 
-    open_with(&kit, ONE);
+    service_kit_open_with(&kit, ONE);
     for (int i = 0; i < 150; i++) {
         CU_ASSERT_EQUAL(kit_create(&kit, "deploy", "").rc, ERR_OK);
     }
@@ -398,7 +387,7 @@ static void retention_removes_what_is_old_and_the_chain_still_verifies(void)
     struct kit_audit audit;
     struct service_decide press;
 
-    open_with(&kit, ONE "retention { requests = 2d audit = 3d }");
+    service_kit_open_with(&kit, ONE "retention { requests = 2d audit = 3d }");
     for (int i = 0; i < 100; i++) {
         old = kit_create(&kit, "deploy", "");
     }
@@ -433,7 +422,7 @@ static void a_restart_keeps_everything_and_the_counts(void)
     struct kit_answer made;
     struct kit_audit audit;
 
-    open_with(&kit, ONE);
+    service_kit_open_with(&kit, ONE);
     for (int i = 0; i < 10; i++) {
         made = kit_create(&kit, "deploy", "");
     }
@@ -460,7 +449,7 @@ static void commits_are_measured_and_reads_are_not(void)
     struct metric *commits;
     uint64_t before;
 
-    open_with(&kit, ONE);
+    service_kit_open_with(&kit, ONE);
     commits = metrics_add(kit.metrics, METRIC_HISTOGRAM, "approvald_commit_seconds", NULL, "");
     before = metric_value(commits);
     CU_ASSERT(before > 0); /* the policy */
@@ -481,13 +470,11 @@ static void a_failed_job_leaves_no_trace(void)
     struct service_create create = {.actor = kit_asker,
                                     .policy = SPAN_LITERAL("strict"),
                                     .title = SPAN_LITERAL("no reason is given")};
-    struct kit_answer answer = {.done = false};
-    struct err err = ERR_INIT;
+    struct kit_answer answer;
 
-    open_with(&kit, "policy strict { approvers = {\"U0ANN\"} require_reason = true }");
+    service_kit_open_with(&kit, "policy strict { approvers = {\"U0ANN\"} require_reason = true }");
     service_counts(kit.service, &before);
-    CU_ASSERT_EQUAL(service_create(kit.service, &create, kit_on_request, &answer, &err), ERR_OK);
-    service_kit_wait(&kit, &answer.done);
+    answer = kit_create_as(&kit, &create);
     CU_ASSERT_EQUAL(answer.rc, ERR_INVALID);
     CU_ASSERT_FALSE(answer.has_request);
     service_counts(kit.service, &after);
@@ -520,7 +507,7 @@ static void a_flipped_byte_in_the_audit_log_is_found(void)
     struct kit_answer answer = {.done = false};
     struct err err = ERR_INIT;
 
-    open_with(&kit, ONE);
+    service_kit_open_with(&kit, ONE);
     for (int i = 0; i < 5; i++) {
         CU_ASSERT_EQUAL(kit_create(&kit, "deploy", "").rc, ERR_OK);
     }
@@ -546,7 +533,7 @@ static void a_damaged_request_does_not_keep_others_from_expiring(void)
     struct kit_answer damaged;
     struct kit_answer sound;
 
-    open_with(&kit, ONE);
+    service_kit_open_with(&kit, ONE);
     damaged = kit_create(&kit, "deploy", "");
     service_kit_pass(&kit, 10);
     sound = kit_create(&kit, "deploy", "");

@@ -31,31 +31,14 @@ static struct service_create ask(const char *policy, const char *key, const stru
     };
 }
 
-static struct kit_answer create(struct service_kit *kit, const struct service_create *create)
-{
-    struct kit_answer answer = {.done = false};
-    struct err err = ERR_INIT;
-
-    CU_ASSERT_EQUAL_FATAL(service_create(kit->service, create, kit_on_request, &answer, &err),
-                          ERR_OK);
-    service_kit_wait(kit, &answer.done);
-    return answer;
-}
-
-static void open_kit(struct service_kit *kit)
-{
-    service_kit_open(kit);
-    CU_ASSERT_EQUAL_FATAL(kit_apply(kit, POLICIES, false, false).rc, ERR_OK);
-}
-
 static void a_member_asks_for_himself_under_a_policy_that_says_so(void)
 {
     struct service_kit kit;
     struct service_create wanted = ask("open", "", &member);
     struct kit_answer made;
 
-    open_kit(&kit);
-    made = create(&kit, &wanted);
+    service_kit_open_with(&kit, POLICIES);
+    made = kit_create_as(&kit, &wanted);
     CU_ASSERT_EQUAL(made.rc, ERR_OK);
     CU_ASSERT_EQUAL(made.state, REQUEST_PENDING);
     /* He is the requester, so the policy's word on self-approval holds. */
@@ -63,7 +46,7 @@ static void a_member_asks_for_himself_under_a_policy_that_says_so(void)
     CU_ASSERT_EQUAL(kit_approve(&kit, &made.id, "U0ANN").state, REQUEST_APPROVED);
     wanted = ask("open", "", &member);
     wanted.actor.user = SPAN_NONE;
-    CU_ASSERT_EQUAL(create(&kit, &wanted).rc, ERR_INVALID);
+    CU_ASSERT_EQUAL(kit_create_as(&kit, &wanted).rc, ERR_INVALID);
     service_kit_close(&kit);
 }
 
@@ -87,26 +70,26 @@ static void who_asks_for_somebody_else_decides_it_as_little_as_he(void)
     struct service_kit kit;
     struct kit_answer made;
 
-    open_kit(&kit);
+    service_kit_open_with(&kit, POLICIES);
     wanted.actor.user = SPAN_LITERAL("U0ANN");
     wanted.requester = SPAN_LITERAL("U0BOB");
-    made = create(&kit, &wanted);
+    made = kit_create_as(&kit, &wanted);
     CU_ASSERT_EQUAL_FATAL(made.rc, ERR_OK);
     CU_ASSERT_EQUAL(kit_approve(&kit, &made.id, "U0ANN").refusal, REFUSAL_SELF_APPROVAL);
     CU_ASSERT_EQUAL(kit_approve(&kit, &made.id, "U0BOB").refusal, REFUSAL_SELF_APPROVAL);
     CU_ASSERT_EQUAL(cancel_as(&kit, &made.id, "U0EVE").refusal, REFUSAL_NOT_ASKER);
     CU_ASSERT_EQUAL(kit_approve(&kit, &made.id, "U0EVE").state, REQUEST_APPROVED);
-    made = create(&kit, &wanted);
+    made = kit_create_as(&kit, &wanted);
     CU_ASSERT_EQUAL(cancel_as(&kit, &made.id, "U0ANN").state, REQUEST_CANCELLED);
-    made = create(&kit, &wanted);
+    made = kit_create_as(&kit, &wanted);
     CU_ASSERT_EQUAL(cancel_as(&kit, &made.id, "U0BOB").state, REQUEST_CANCELLED);
     wanted.policy = SPAN_LITERAL("apart");
-    made = create(&kit, &wanted);
+    made = kit_create_as(&kit, &wanted);
     CU_ASSERT_STRING_EQUAL(made.message,
                            "requester: this policy looks at who asks; ask for yourself");
     wanted.policy = SPAN_LITERAL("two");
     wanted.requester = SPAN_LITERAL("bob");
-    CU_ASSERT_EQUAL(create(&kit, &wanted).rc, ERR_INVALID);
+    CU_ASSERT_EQUAL(kit_create_as(&kit, &wanted).rc, ERR_INVALID);
     /* Who holds a token asks as its user only. */
     wanted.requester = SPAN_LITERAL("U0BOB");
     wanted.actor = (struct actor){.kind = ACTOR_TOKEN,
@@ -114,7 +97,7 @@ static void who_asks_for_somebody_else_decides_it_as_little_as_he(void)
                                   .user = SPAN_LITERAL("U0ANN"),
                                   .token = SPAN_LITERAL("ann")};
     wanted.facts = NULL;
-    CU_ASSERT_EQUAL(create(&kit, &wanted).rc, ERR_INVALID);
+    CU_ASSERT_EQUAL(kit_create_as(&kit, &wanted).rc, ERR_INVALID);
     service_kit_close(&kit);
 }
 
@@ -125,19 +108,19 @@ static void what_nobody_could_approve_is_refused_at_once(void)
     struct service_kit kit;
     struct kit_answer made;
 
-    open_kit(&kit);
+    service_kit_open_with(&kit, POLICIES);
     wanted.actor.user = SPAN_LITERAL("U0ANN");
     wanted.requester = SPAN_LITERAL("U0BOB");
-    made = create(&kit, &wanted);
+    made = kit_create_as(&kit, &wanted);
     CU_ASSERT_EQUAL(made.rc, ERR_INVALID);
     CU_ASSERT_STRING_EQUAL(made.message,
                            "requester: too few people could approve this, for who asks and for "
                            "whom do not decide; let somebody else ask, or for somebody else");
     wanted.requester = SPAN_LITERAL("U0EVE");
-    CU_ASSERT_EQUAL(create(&kit, &wanted).rc, ERR_OK);
+    CU_ASSERT_EQUAL(kit_create_as(&kit, &wanted).rc, ERR_OK);
     wanted = ask("open", "", &member);
     wanted.actor.user = SPAN_LITERAL("U0ANN"); /* its only approver, for himself */
-    CU_ASSERT_EQUAL(create(&kit, &wanted).rc, ERR_INVALID);
+    CU_ASSERT_EQUAL(kit_create_as(&kit, &wanted).rc, ERR_INVALID);
     service_kit_close(&kit);
 }
 
@@ -147,21 +130,22 @@ static void a_policy_has_to_say_that_people_may_ask(void)
     struct service_create wanted = ask("shut", "V1", &member);
     struct service_create other = ask("open", "V2", &member);
 
-    open_kit(&kit);
-    CU_ASSERT_EQUAL(create(&kit, &wanted).refusal, REFUSAL_NOT_ASKABLE);
+    service_kit_open_with(&kit, POLICIES);
+    CU_ASSERT_EQUAL(kit_create_as(&kit, &wanted).refusal, REFUSAL_NOT_ASKABLE);
     wanted.policy = SPAN_LITERAL("none");
-    CU_ASSERT_EQUAL(create(&kit, &wanted).refusal, REFUSAL_UNKNOWN_POLICY);
+    CU_ASSERT_EQUAL(kit_create_as(&kit, &wanted).refusal, REFUSAL_UNKNOWN_POLICY);
     /* What another version of the policy said when the window was opened does not count. */
     CU_ASSERT_EQUAL(kit_apply(&kit, "policy open { approvers = {\"U0ANN\"} }", false, false).rc,
                     ERR_OK);
-    CU_ASSERT_EQUAL(create(&kit, &other).refusal, REFUSAL_NOT_ASKABLE);
+    CU_ASSERT_EQUAL(kit_create_as(&kit, &other).refusal, REFUSAL_NOT_ASKABLE);
     CU_ASSERT_EQUAL(
         kit_apply(&kit, "policy shut { approvers = {\"U0ANN\"} ask_in_slack = true }", false, true)
             .rc,
         ERR_OK);
-    CU_ASSERT_EQUAL(create(&kit, &other).refusal, REFUSAL_POLICY_DELETED);
+    CU_ASSERT_EQUAL(kit_create_as(&kit, &other).refusal, REFUSAL_POLICY_DELETED);
     wanted.policy = SPAN_LITERAL("shut");
-    CU_ASSERT_EQUAL(create(&kit, &wanted).rc, ERR_OK); /* refused before, so the key is free */
+    CU_ASSERT_EQUAL(kit_create_as(&kit, &wanted).rc,
+                    ERR_OK); /* refused before, so the key is free */
     /* A token asks under any policy, as ever. */
     CU_ASSERT_EQUAL(kit_apply(&kit, POLICIES, false, false).rc, ERR_OK);
     CU_ASSERT_EQUAL(kit_create(&kit, "shut", "").rc, ERR_OK);
@@ -184,17 +168,17 @@ static void who_may_not_ask_is_refused_and_audited(void)
     struct service_create wanted = ask("open", "V1", NULL);
     size_t before;
 
-    open_kit(&kit);
+    service_kit_open_with(&kit, POLICIES);
     before = kit_audit(&kit, NULL).count;
     for (size_t i = 0; i < sizeof people / sizeof people[0]; i++) {
         wanted.facts = &people[i].facts;
         wanted.policy = SPAN_LITERAL("open");
-        CU_ASSERT_EQUAL(create(&kit, &wanted).refusal, people[i].refusal);
+        CU_ASSERT_EQUAL(kit_create_as(&kit, &wanted).refusal, people[i].refusal);
         wanted.policy = SPAN_LITERAL("none"); /* nor does he learn which policies there are */
-        CU_ASSERT_EQUAL(create(&kit, &wanted).refusal, people[i].refusal);
+        CU_ASSERT_EQUAL(kit_create_as(&kit, &wanted).refusal, people[i].refusal);
     }
     wanted.facts = NULL;
-    CU_ASSERT_EQUAL(create(&kit, &wanted).refusal, REFUSAL_FACTS_UNKNOWN);
+    CU_ASSERT_EQUAL(kit_create_as(&kit, &wanted).refusal, REFUSAL_FACTS_UNKNOWN);
     CU_ASSERT_EQUAL(kit_audit(&kit, NULL).count, before + 11);
     CU_ASSERT(kit_audit(&kit, NULL).sound);
     CU_ASSERT_PTR_NOT_NULL(strstr(kit_audit(&kit, NULL).actions, "refused"));
@@ -209,23 +193,24 @@ static void one_window_asks_once(void)
     struct kit_answer first;
     struct kit_answer again;
 
-    open_kit(&kit);
-    CU_ASSERT_EQUAL(create(&kit, &wanted).rc, ERR_INVALID); /* no reason; the key stays free */
+    service_kit_open_with(&kit, POLICIES);
+    CU_ASSERT_EQUAL(kit_create_as(&kit, &wanted).rc,
+                    ERR_INVALID); /* no reason; the key stays free */
     wanted.reason = SPAN_LITERAL("it is stuck");
     wanted.body_hash[0] = 1;
-    first = create(&kit, &wanted);
+    first = kit_create_as(&kit, &wanted);
     CU_ASSERT_EQUAL(first.rc, ERR_OK);
     service_kit_restart(&kit);
-    again = create(&kit, &wanted);
+    again = kit_create_as(&kit, &wanted);
     CU_ASSERT(again.replayed);
     CU_ASSERT_EQUAL(memcmp(&first.id, &again.id, sizeof first.id), 0);
     wanted.body_hash[0] = 2;
-    CU_ASSERT_EQUAL(create(&kit, &wanted).refusal, REFUSAL_KEY_REUSED);
+    CU_ASSERT_EQUAL(kit_create_as(&kit, &wanted).refusal, REFUSAL_KEY_REUSED);
     /* The same key on the local socket is another intent. */
     wanted.actor = kit_root;
     wanted.facts = NULL;
     wanted.token_id = 0;
-    again = create(&kit, &wanted);
+    again = kit_create_as(&kit, &wanted);
     CU_ASSERT_EQUAL(again.rc, ERR_OK);
     CU_ASSERT_FALSE(again.replayed);
     service_kit_close(&kit);

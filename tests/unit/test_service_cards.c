@@ -130,12 +130,6 @@ static struct request_id ask(struct service_kit *kit)
     return made.id;
 }
 
-static void open(struct service_kit *kit)
-{
-    service_kit_open(kit);
-    CU_ASSERT_EQUAL_FATAL(kit_apply(kit, ONE, false, false).rc, ERR_OK);
-}
-
 static void every_posted_card_is_listed_once_newest_first(void)
 {
     struct service_kit kit;
@@ -143,7 +137,7 @@ static void every_posted_card_is_listed_once_newest_first(void)
     struct request_id first;
     struct request_id owed;
 
-    open(&kit);
+    service_kit_open_with(&kit, ONE);
     first = ask(&kit);
     show(&kit, &first, 1);
     for (int i = 0; i < 149; i++) { /* more than a page */
@@ -213,7 +207,7 @@ static void cards_of_ended_requests_are_listed_for_a_day(void)
     struct listed listed;
     struct request_id id;
 
-    open(&kit);
+    service_kit_open_with(&kit, ONE);
     id = ask(&kit);
     show(&kit, &id, 1);
     CU_ASSERT_EQUAL(kit_approve(&kit, &id, "U0ANN").rc, ERR_OK);
@@ -238,7 +232,7 @@ static void a_card_is_put_right_as_it_was_seen_or_not_at_all(void)
     struct service_card old;
     struct request_id id;
 
-    open(&kit);
+    service_kit_open_with(&kit, ONE);
     id = ask(&kit);
     show(&kit, &id, 1);
     list(&kit, false, &listed);
@@ -266,7 +260,7 @@ static void a_card_that_stays_wrong_is_stuck_also_after_a_restart(void)
     struct listed listed;
     struct request_id id;
 
-    open(&kit);
+    service_kit_open_with(&kit, ONE);
     id = ask(&kit);
     show(&kit, &id, 1);
     list(&kit, false, &listed);
@@ -294,7 +288,7 @@ static void what_the_requester_was_told_is_listed_too(void)
                                    .channel = SPAN_LITERAL("D0REQ"),
                                    .ts = SPAN_LITERAL(TS)};
 
-    open(&kit);
+    service_kit_open_with(&kit, ONE);
     id = ask(&kit);
     show(&kit, &id, 1);
     list(&kit, false, &listed);

@@ -19,28 +19,10 @@
 
 static struct request_id open_with(struct service_kit *kit, const char *policy)
 {
-    struct kit_answer made;
+    struct kit_answer made = kit_open_asked(kit, POLICIES, policy);
 
-    service_kit_open(kit);
-    CU_ASSERT_EQUAL_FATAL(kit_apply(kit, POLICIES, false, false).rc, ERR_OK);
-    made = kit_create(kit, policy, "");
-    CU_ASSERT_EQUAL_FATAL(made.rc, ERR_OK);
     service_kit_tick(kit);
     return made.id;
-}
-
-static void tick_after(struct service_kit *kit, uint64_t ms)
-{
-    service_kit_pass(kit, ms);
-    service_kit_tick(kit);
-}
-
-/* As the service is driven: once a minute. */
-static void run(struct service_kit *kit, uint64_t minutes)
-{
-    for (uint64_t i = 0; i < minutes; i++) {
-        tick_after(kit, MINUTE);
-    }
 }
 
 static size_t audited(struct service_kit *kit, const struct request_id *id, const char *word)
@@ -86,10 +68,10 @@ static void a_reminder_is_no_expiry(void)
     struct service_kit kit;
     struct request_id id = open_with(&kit, "deploy");
 
-    run(&kit, 50);
+    service_kit_run(&kit, 50);
     CU_ASSERT_EQUAL(audited(&kit, &id, "reminded"), 1);
     CU_ASSERT(counted(&kit, "\napprovald_expiries_total 0\n"));
-    run(&kit, 10);
+    service_kit_run(&kit, 10);
     CU_ASSERT_EQUAL(kit_get(&kit, &id).state, REQUEST_EXPIRED);
     CU_ASSERT(counted(&kit, "\napprovald_expiries_total 1\n"));
     service_kit_close(&kit);
@@ -100,17 +82,17 @@ static void a_reminder_comes_once_whatever_host_gives_it(void)
     struct service_kit kit;
     struct request_id id = open_with(&kit, "deploy");
 
-    run(&kit, 49);
+    service_kit_run(&kit, 49);
     CU_ASSERT_EQUAL(audited(&kit, &id, "reminded"), 0);
     service_kit_restart(&kit);
-    tick_after(&kit, MINUTE);
+    service_kit_tick_after(&kit, MINUTE);
     CU_ASSERT_EQUAL(audited(&kit, &id, "reminded"), 1);
     CU_ASSERT_EQUAL(items_of(&kit, &id, SURFACE_THREAD, "C0CARDS"), 2); /* and an escalation */
     service_kit_restart(&kit);
-    run(&kit, 5);
+    service_kit_run(&kit, 5);
     CU_ASSERT_EQUAL(audited(&kit, &id, "reminded"), 1);
     CU_ASSERT_EQUAL(kit_get(&kit, &id).state, REQUEST_PENDING);
-    run(&kit, 5);
+    service_kit_run(&kit, 5);
     CU_ASSERT_EQUAL(kit_get(&kit, &id).state, REQUEST_EXPIRED);
     CU_ASSERT(kit_audit(&kit, NULL).sound);
     service_kit_close(&kit);
@@ -142,7 +124,7 @@ static void an_escalation_asks_more_people_and_keeps_their_card(void)
 
     CU_ASSERT(knows_group(&kit, "S0BOSS"));
     CU_ASSERT_EQUAL(kit_approve(&kit, &id, "U0BOSS").refusal, REFUSAL_NOT_APPROVER);
-    tick_after(&kit, 20 * MINUTE);
+    service_kit_tick_after(&kit, 20 * MINUTE);
     CU_ASSERT(kit_get(&kit, &id).escalated_ms > 0);
     CU_ASSERT_EQUAL(items_of(&kit, &id, SURFACE_CARD, "C0BOSS"), 1);
     /* Its thread waits for its own card, not for the first one. */
@@ -170,7 +152,7 @@ static void a_doubtful_request_owes_all_its_cards_again(void)
                                     .ts = SPAN_LITERAL("1700000000.000200")};
     struct kit_answer done = {.done = false};
 
-    tick_after(&kit, 20 * MINUTE);
+    service_kit_tick_after(&kit, 20 * MINUTE);
     shown.revision = kit_begin(&kit, &card).revision;
     CU_ASSERT_EQUAL(kit_end(&kit, &card, &shown), ERR_OK);
     CU_ASSERT_EQUAL(items_of(&kit, &id, SURFACE_CARD, "C0BOSS"), 0);
@@ -190,14 +172,10 @@ static void a_press_waits_for_the_facts_of_those_who_are_asked_later(void)
                           .known = {SPAN_LITERAL("S0BOSS")},
                           .member_count = 1,
                           .member = {SPAN_LITERAL("S0BOSS")}};
-    struct kit_answer done = {.done = false};
 
-    tick_after(&kit, 20 * MINUTE);
+    service_kit_tick_after(&kit, 20 * MINUTE);
     CU_ASSERT(kit_decide(&kit, &press).deferred);
-    CU_ASSERT_EQUAL(
-        service_inbox_resolve(kit.service, 1, &facts, false, kit_on_request, &done, NULL), ERR_OK);
-    service_kit_wait(&kit, &done.done);
-    CU_ASSERT_EQUAL(done.state, REQUEST_APPROVED);
+    CU_ASSERT_EQUAL(kit_resolve(&kit, 1, &facts, false).state, REQUEST_APPROVED);
     service_kit_close(&kit);
 }
 
@@ -210,10 +188,10 @@ static void an_approval_takes_effect_once_and_not_before_its_time(void)
     CU_ASSERT(answer.rc == ERR_OK && answer.state == REQUEST_PENDING);
     CU_ASSERT_EQUAL(answer.effect_ms, answer.created_ms + 10 * MINUTE);
     CU_ASSERT_EQUAL(service_deadline_ms(kit.service), answer.effect_ms);
-    run(&kit, 9);
+    service_kit_run(&kit, 9);
     CU_ASSERT_EQUAL(kit_get(&kit, &id).state, REQUEST_PENDING);
     CU_ASSERT_EQUAL(kit_claim(&kit, &id, "k").refusal, REFUSAL_NOT_APPROVED);
-    run(&kit, 1);
+    service_kit_run(&kit, 1);
     CU_ASSERT_EQUAL(kit_get(&kit, &id).state, REQUEST_APPROVED);
     CU_ASSERT_EQUAL(kit_claim(&kit, &id, "k").use, USE_CLAIMED);
     CU_ASSERT_EQUAL(audited(&kit, &id, "approved"), 1);
@@ -228,10 +206,10 @@ static void a_stop_ends_it_and_is_remembered_over_a_restart(void)
 
     CU_ASSERT_EQUAL(kit_approve(&kit, &id, "U0ANN").rc, ERR_OK);
     CU_ASSERT_EQUAL(kit_approve(&kit, &id, "U0BOB").refusal, REFUSAL_ENOUGH);
-    run(&kit, 5);
+    service_kit_run(&kit, 5);
     CU_ASSERT_EQUAL(kit_decide(&kit, &stop).state, REQUEST_REJECTED);
     service_kit_restart(&kit);
-    run(&kit, 10);
+    service_kit_run(&kit, 10);
     CU_ASSERT_EQUAL(kit_get(&kit, &id).state, REQUEST_REJECTED);
     CU_ASSERT_EQUAL(kit_claim(&kit, &id, "k").refusal, REFUSAL_NOT_APPROVED);
     service_kit_close(&kit);
@@ -245,7 +223,7 @@ static void a_window_begins_anew_behind_the_last_record_of_a_dead_host(void)
     struct kit_answer answer = kit_approve(&kit, &id, "U0ANN");
     struct kit_answer moved;
 
-    run(&kit, 4);
+    service_kit_run(&kit, 4);
     service_kit_pass(&kit, 20 * MINUTE);
     service_kit_restart(&kit);
     service_kit_tick(&kit);
@@ -254,9 +232,9 @@ static void a_window_begins_anew_behind_the_last_record_of_a_dead_host(void)
     CU_ASSERT_EQUAL(moved.effect_ms, answer.created_ms + 34 * MINUTE);
     CU_ASSERT_EQUAL(audited(&kit, &id, "effect_moved"), 1);
     CU_ASSERT_EQUAL(service_deadline_ms(kit.service), moved.effect_ms);
-    run(&kit, 9);
+    service_kit_run(&kit, 9);
     CU_ASSERT_EQUAL(kit_get(&kit, &id).state, REQUEST_PENDING);
-    run(&kit, 1);
+    service_kit_run(&kit, 1);
     CU_ASSERT_EQUAL(kit_get(&kit, &id).state, REQUEST_APPROVED);
     CU_ASSERT_EQUAL(audited(&kit, &id, "effect_moved"), 1);
     service_kit_close(&kit);
@@ -268,14 +246,14 @@ static void a_jump_ahead_cuts_no_window_short_not_even_with_a_restart(void)
     struct request_id id = open_with(&kit, "careful");
 
     CU_ASSERT_EQUAL(kit_approve(&kit, &id, "U0ANN").rc, ERR_OK);
-    run(&kit, 2);
+    service_kit_run(&kit, 2);
     kit.jump_ms = (int64_t)(5 * MINUTE);
     (void)kit_create(&kit, "deploy", "other"); /* a record that notices it */
     service_kit_restart(&kit);
     service_kit_tick(&kit);
-    run(&kit, 6);
+    service_kit_run(&kit, 6);
     CU_ASSERT_EQUAL(kit_get(&kit, &id).state, REQUEST_PENDING); /* 8 of 10 have passed */
-    run(&kit, 2);
+    service_kit_run(&kit, 2);
     CU_ASSERT_EQUAL(kit_get(&kit, &id).state, REQUEST_APPROVED);
     service_kit_close(&kit);
 }

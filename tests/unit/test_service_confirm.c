@@ -66,8 +66,7 @@ static void certain(void *arg, struct span user, uint64_t since_ms, struct facts
 
 static void open_with(struct service_kit *kit, struct slack *slack)
 {
-    service_kit_open(kit);
-    CU_ASSERT_EQUAL_FATAL(kit_apply(kit, POLICIES, false, false).rc, ERR_OK);
+    service_kit_open_with(kit, POLICIES);
     service_set_confirm(kit->service, confirm, certain, slack);
 }
 
@@ -210,13 +209,8 @@ static void who_broke_the_glass_is_asked_about_and_silence_does_not_stop_him(voi
                                         .policy = SPAN_LITERAL("firm"),
                                         .requester = SPAN_LITERAL("U0ASK"),
                                         .title = SPAN_LITERAL("Now")};
-        struct kit_answer made = {.done = false};
-        struct err err = ERR_INIT;
 
-        CU_ASSERT_EQUAL_FATAL(service_create(kit.service, &create, kit_on_request, &made, &err),
-                              ERR_OK);
-        service_kit_wait(&kit, &made.done);
-        ids[i] = made.id;
+        ids[i] = kit_create_as(&kit, &create).id;
         press = kit_press(&ids[i], "U0ASK", VERDICT_GLASS, NULL);
         press.reason = SPAN_LITERAL("it burns");
         CU_ASSERT_EQUAL(kit_decide(&kit, &press).state, REQUEST_APPROVED);

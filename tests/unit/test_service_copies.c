@@ -34,13 +34,7 @@ static const struct span two[] = {{"U0ANN", 5}, {"U0BOB", 5}};
 
 static struct request_id ask(struct service_kit *kit)
 {
-    struct kit_answer made;
-
-    service_kit_open(kit);
-    CU_ASSERT_EQUAL_FATAL(kit_apply(kit, POLICY, false, false).rc, ERR_OK);
-    made = kit_create(kit, "deploy", "");
-    CU_ASSERT_EQUAL_FATAL(made.rc, ERR_OK);
-    return made.id;
+    return kit_open_asked(kit, POLICY, "deploy").id;
 }
 
 /* What is owed of the surface at the target; 0: nothing. */

@@ -78,19 +78,13 @@ static struct seen get(struct service_kit *kit, const struct request_id *id)
     return seen;
 }
 
-static void open_kit(struct service_kit *kit)
-{
-    service_kit_open(kit);
-    CU_ASSERT_EQUAL_FATAL(kit_apply(kit, POLICIES, false, false).rc, ERR_OK);
-}
-
 static void values_are_kept_with_the_request(void)
 {
     struct service_create create = ask("deploy");
     struct service_kit kit;
     struct seen made;
 
-    open_kit(&kit);
+    service_kit_open_with(&kit, POLICIES);
     give(&create, "hosts", "\t 3\n");
     give(&create, "environment", "prod\xe2\x80\xae");
     made = send(&kit, &create);
@@ -127,7 +121,7 @@ static void what_does_not_fit_is_named(void)
     struct service_create bare = ask("deploy");
     struct service_kit kit;
 
-    open_kit(&kit);
+    service_kit_open_with(&kit, POLICIES);
     memset(long_text, 'x', sizeof long_text - 1);
     refused(&kit, "environment", "moon",
             "fields.environment: choose one of the list; \"moon\" is not in it");
@@ -151,7 +145,7 @@ static void the_difference_shows_them(void)
     struct service_kit kit;
     struct kit_answer answer;
 
-    open_kit(&kit);
+    service_kit_open_with(&kit, POLICIES);
     answer = kit_apply(&kit, POLICIES, true, false);
     CU_ASSERT_PTR_NULL(strstr(answer.text, "\"changed\""));
     answer = kit_apply(&kit,
@@ -178,7 +172,7 @@ static void a_text_that_makes_no_sense_is_refused_whole(void)
     struct service_kit kit;
     char text[8192];
 
-    open_kit(&kit);
+    service_kit_open_with(&kit, POLICIES);
     text_refused(&kit, "policy a { " APPROVERS " fields = {\"env\"} }",
                  "policy:1: policy a: fields: there is no section field env in this text");
     text_refused(&kit, "policy a { " APPROVERS " }\nfield env { }",

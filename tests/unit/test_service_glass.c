@@ -14,13 +14,7 @@
 
 static struct request_id ask(struct service_kit *kit, const char *text)
 {
-    struct kit_answer made;
-
-    service_kit_open(kit);
-    CU_ASSERT_EQUAL_FATAL(kit_apply(kit, text, false, false).rc, ERR_OK);
-    made = kit_create(kit, "deploy", "");
-    CU_ASSERT_EQUAL_FATAL(made.rc, ERR_OK);
-    return made.id;
+    return kit_open_asked(kit, text, "deploy").id;
 }
 
 static struct kit_answer
@@ -152,42 +146,23 @@ static void the_same_press_breaks_it_once(void)
     service_kit_close(&kit);
 }
 
-static void on_inbox(void *arg,
-                     enum err_code rc,
-                     const struct err *err,
-                     const struct service_inbox_entry *entries,
-                     size_t count)
-{
-    struct kit_answer *answer = arg;
-
-    (void)err;
-    answer->rc = rc;
-    answer->revision = (uint32_t)count;
-    CU_ASSERT_EQUAL_FATAL(count, 1);
-    CU_ASSERT_EQUAL(entries[0].group_count, 0); /* it waits for no group */
-    answer->created_ms = entries[0].seq;
-    answer->done = true;
-}
-
 static void a_person_who_is_not_known_yet_waits_in_the_inbox(void)
 {
     struct service_kit kit;
     struct request_id id = ask(&kit, GLASS);
     struct service_decide press = kit_press(&id, "U0ASKER", VERDICT_GLASS, "view 1");
     struct facts facts = {.user_known = true};
-    struct kit_answer listed = {.done = false};
-    struct kit_answer answer = {.done = false};
+    struct kit_inbox inbox;
+    struct kit_answer answer;
 
     press.reason = SPAN_LITERAL("why");
     press.facts.user_known = false;
     CU_ASSERT(kit_decide(&kit, &press).deferred);
     service_kit_restart(&kit);
-    CU_ASSERT_EQUAL(service_inbox_list(kit.service, 0, 10, on_inbox, &listed, NULL), ERR_OK);
-    service_kit_wait(&kit, &listed.done);
-    CU_ASSERT_EQUAL(service_inbox_resolve(kit.service, listed.created_ms, &facts, false,
-                                          kit_on_request, &answer, NULL),
-                    ERR_OK);
-    service_kit_wait(&kit, &answer.done);
+    inbox = kit_inbox(&kit);
+    CU_ASSERT_EQUAL_FATAL(inbox.count, 1);
+    CU_ASSERT_EQUAL(inbox.group_count, 0); /* it waits for no group */
+    answer = kit_resolve(&kit, inbox.seq, &facts, false);
     CU_ASSERT(answer.rc == ERR_OK && answer.state == REQUEST_APPROVED);
     CU_ASSERT_EQUAL(answer.decision_count, 0);
     service_kit_close(&kit);
@@ -197,11 +172,8 @@ static struct kit_answer ask_as_root(struct service_kit *kit)
 {
     struct service_create create = {
         .actor = kit_root, .policy = SPAN_LITERAL("deploy"), .title = SPAN_LITERAL("Restart")};
-    struct kit_answer answer = {.done = false};
 
-    CU_ASSERT_EQUAL(service_create(kit->service, &create, kit_on_request, &answer, NULL), ERR_OK);
-    service_kit_wait(kit, &answer.done);
-    return answer;
+    return kit_create_as(kit, &create);
 }
 
 static void root_decides_nothing_but_this(void)

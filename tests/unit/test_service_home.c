@@ -115,12 +115,6 @@ static bool is_at(const struct shown *shown,
     return index < shown->parts[part].count && request_id_equal(&shown->parts[part].ids[index], id);
 }
 
-static void open_kit(struct service_kit *kit)
-{
-    service_kit_open(kit);
-    CU_ASSERT_EQUAL_FATAL(kit_apply(kit, POLICIES, false, false).rc, ERR_OK);
-}
-
 static void what_i_may_decide_waits_for_me_and_what_expires_first_comes_first(void)
 {
     struct service_kit kit;
@@ -128,7 +122,7 @@ static void what_i_may_decide_waits_for_me_and_what_expires_first_comes_first(vo
     struct request_id fast;
     struct shown shown;
 
-    open_kit(&kit);
+    service_kit_open_with(&kit, POLICIES);
     slow = ask(&kit, "deploy");
     (void)ask(&kit, "other");
     fast = ask(&kit, "quick");
@@ -153,7 +147,7 @@ static void it_follows_each_decision(void)
     struct request_id id;
     struct shown shown;
 
-    open_kit(&kit);
+    service_kit_open_with(&kit, POLICIES);
     CU_ASSERT_EQUAL(look_as(&kit, "U0ANN").parts[HOME_WAITING].count, 0); /* filled: it follows */
     id = ask(&kit, "deploy");
     shown = look_as(&kit, "U0ANN");
@@ -187,7 +181,7 @@ static void my_requests_are_those_that_are_open_newest_first(void)
     struct request_id own;
     struct shown shown;
 
-    open_kit(&kit);
+    service_kit_open_with(&kit, POLICIES);
     first = ask(&kit, "deploy");
     second = ask(&kit, "other");
     own = ask(&kit, "own");
@@ -215,7 +209,7 @@ static void groups_and_what_a_person_is_are_respected(void)
     struct request_id id;
     struct shown shown;
 
-    open_kit(&kit);
+    service_kit_open_with(&kit, POLICIES);
     id = ask(&kit, "team");
     shown = look(&kit, &home);
     CU_ASSERT(shown.unknown); /* nobody knows yet who is in it */
@@ -244,7 +238,7 @@ static void what_is_needed_from_others_does_not_wait_for_me(void)
     struct service_kit kit;
     struct request_id id;
 
-    open_kit(&kit);
+    service_kit_open_with(&kit, POLICIES);
     id = ask(&kit, "both");
     CU_ASSERT_EQUAL(look_as(&kit, "U0BOB").parts[HOME_WAITING].count, 1);
     CU_ASSERT_EQUAL(kit_approve(&kit, &id, "U0ANN").rc, ERR_OK);
@@ -259,7 +253,7 @@ static void who_is_asked_later_waits_later_and_nobody_when_it_is_approved(void)
     struct service_kit kit;
     struct request_id id;
 
-    open_kit(&kit);
+    service_kit_open_with(&kit, POLICIES);
     id = ask(&kit, "late");
     CU_ASSERT_EQUAL(look_as(&kit, "U0ANN").parts[HOME_WAITING].total, 1);
     CU_ASSERT_EQUAL(look_as(&kit, "U0CAT").parts[HOME_WAITING].total, 0);
@@ -278,7 +272,7 @@ static void however_many_wait_those_of_the_page_are_shown(void)
     struct service_kit kit;
     struct shown shown;
 
-    open_kit(&kit);
+    service_kit_open_with(&kit, POLICIES);
     for (uint32_t i = 0; i < count; i++) {
         (void)ask(&kit, "late"); /* each has to be read to know whether it waits */
     }
@@ -296,7 +290,7 @@ static void pages_are_cut_and_one_behind_the_last_is_the_last(void)
     struct request_id ids[12];
     struct shown shown;
 
-    open_kit(&kit);
+    service_kit_open_with(&kit, POLICIES);
     for (size_t i = 0; i < 12; i++) {
         ids[i] = ask(&kit, "quick");
     }
@@ -338,7 +332,7 @@ static void after_a_restart_all_of_it_is_found_again(void)
     struct service_home home = home_of("U0ANN");
     struct shown shown;
 
-    open_kit(&kit);
+    service_kit_open_with(&kit, POLICIES);
     ended = ask(&kit, "quick");
     CU_ASSERT_EQUAL(kit_approve(&kit, &ended, "U0ANN").state, REQUEST_APPROVED);
     for (size_t i = 0; i < 3 * SERVICE_BOOK_FILL_COUNT / 2; i++) {

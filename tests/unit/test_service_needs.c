@@ -109,11 +109,8 @@ static void distinct_people_fill_needs_and_what_they_fill_is_stored(void)
     struct facts both = facts_of(true, true, false);
     struct facts security = facts_of(true, false, false);
     struct facts ops = facts_of(false, true, false);
-    struct kit_answer made;
+    struct kit_answer made = kit_open_asked(&kit, NEEDS, "a");
 
-    service_kit_open(&kit);
-    CU_ASSERT_EQUAL_FATAL(kit_apply(&kit, NEEDS, false, false).rc, ERR_OK);
-    made = kit_create(&kit, "a", "");
     CU_ASSERT_EQUAL(decide(&kit, &made.id, "U0BEA", &both).state, REQUEST_PENDING);
     service_kit_restart(&kit);
     CU_ASSERT_EQUAL(decide(&kit, &made.id, "U0SAM", &security).decision_count, 2);
@@ -124,67 +121,25 @@ static void distinct_people_fill_needs_and_what_they_fill_is_stored(void)
     service_kit_close(&kit);
 }
 
-struct listed {
-    bool done;
-    uint64_t seq;
-    char requester[32];
-    uint32_t group_count;
-};
-
-static void on_inbox(void *arg,
-                     enum err_code rc,
-                     const struct err *err,
-                     const struct service_inbox_entry *entries,
-                     size_t count)
-{
-    struct listed *listed = arg;
-
-    (void)err; /* the code says enough */
-    CU_ASSERT_EQUAL(rc, ERR_OK);
-    listed->done = true;
-    if (count > 0) {
-        listed->seq = entries[0].seq;
-        listed->group_count = entries[0].group_count;
-        (void)snprintf(listed->requester, sizeof listed->requester, "%.*s",
-                       SPAN_ARGS(entries[0].requester));
-    }
-}
-
-static struct kit_answer resolve(struct service_kit *kit, uint64_t seq, const struct facts *facts)
-{
-    struct kit_answer answer = {.done = false};
-    struct err err = ERR_INIT;
-
-    CU_ASSERT_EQUAL_FATAL(
-        service_inbox_resolve(kit->service, seq, facts, false, kit_on_request, &answer, &err),
-        ERR_OK);
-    service_kit_wait(kit, &answer.done);
-    return answer;
-}
-
 static void whether_the_requester_is_in_the_group_is_found_out_from_the_inbox(void)
 {
     struct service_kit kit;
     struct facts facts = facts_of(true, false, true);
-    struct listed listed = {.done = false};
-    struct err err = ERR_INIT;
-    struct kit_answer made;
+    struct kit_inbox inbox;
+    struct kit_answer made = kit_open_asked(&kit, NEEDS, "a");
     struct kit_answer answer;
 
-    service_kit_open(&kit);
-    CU_ASSERT_EQUAL_FATAL(kit_apply(&kit, NEEDS, false, false).rc, ERR_OK);
-    made = kit_create(&kit, "a", "");
     answer = decide(&kit, &made.id, "U0SAM", &facts);
     CU_ASSERT(answer.deferred && answer.decision_count == 0);
-    CU_ASSERT_EQUAL_FATAL(service_inbox_list(kit.service, 0, 10, on_inbox, &listed, &err), ERR_OK);
-    service_kit_wait(&kit, &listed.done);
-    CU_ASSERT_STRING_EQUAL(listed.requester, "U0ASKER");
-    CU_ASSERT_EQUAL(listed.group_count, 3);
-    CU_ASSERT(resolve(&kit, listed.seq, &facts).deferred);
+    inbox = kit_inbox(&kit);
+    CU_ASSERT_EQUAL(inbox.rc, ERR_OK);
+    CU_ASSERT_STRING_EQUAL(inbox.requester, "U0ASKER");
+    CU_ASSERT_EQUAL(inbox.group_count, 3);
+    CU_ASSERT(kit_resolve(&kit, inbox.seq, &facts, false).deferred);
     facts.requester_known = true;
     facts.requester_count = 1;
     facts.requester[0] = SPAN_LITERAL("S0TEAM");
-    answer = resolve(&kit, listed.seq, &facts);
+    answer = kit_resolve(&kit, inbox.seq, &facts, false);
     CU_ASSERT_EQUAL(answer.refusal, REFUSAL_SAME_GROUP);
     CU_ASSERT_EQUAL(service_inbox_depth(kit.service), 0);
     service_kit_close(&kit);

@@ -17,13 +17,7 @@
 
 static struct kit_answer open_with_request(struct service_kit *kit)
 {
-    struct kit_answer made;
-
-    service_kit_open(kit);
-    CU_ASSERT_EQUAL_FATAL(kit_apply(kit, ONE, false, false).rc, ERR_OK);
-    made = kit_create(kit, "deploy", "");
-    CU_ASSERT_EQUAL_FATAL(made.rc, ERR_OK);
-    return made;
+    return kit_open_asked(kit, ONE, "deploy");
 }
 
 static void sent_card(struct service_kit *kit, const struct request_id *id, uint32_t revision)

@@ -22,20 +22,11 @@
 /* A store with a request that was cancelled now, and a tick that saw the right time. */
 static struct request_id open_with_ended(struct service_kit *kit)
 {
-    struct kit_answer made;
+    struct kit_answer made = kit_open_asked(kit, POLICIES, "deploy");
 
-    service_kit_open(kit);
-    CU_ASSERT_EQUAL_FATAL(kit_apply(kit, POLICIES, false, false).rc, ERR_OK);
-    made = kit_create(kit, "deploy", "");
     CU_ASSERT_EQUAL(kit_cancel(kit, &made.id).rc, ERR_OK);
     service_kit_tick(kit);
     return made.id;
-}
-
-static void tick_after(struct service_kit *kit, uint64_t ms)
-{
-    service_kit_pass(kit, ms);
-    service_kit_tick(kit);
 }
 
 static uint64_t ahead_s(struct service_kit *kit)
@@ -56,17 +47,17 @@ static void a_jump_prunes_nothing_and_the_right_time_goes_on(void)
     struct kit_audit audit;
 
     kit.jump_ms = JUMP_MS;
-    tick_after(&kit, CORE_MINUTE_MS);
+    service_kit_tick_after(&kit, CORE_MINUTE_MS);
     CU_ASSERT(is_there(&kit, &old));
     CU_ASSERT_EQUAL(ahead_s(&kit), (uint64_t)JUMP_MS / 1000 + 60);
     kit.jump_ms = 0;
-    tick_after(&kit, CORE_MINUTE_MS);
+    service_kit_tick_after(&kit, CORE_MINUTE_MS);
     CU_ASSERT(is_there(&kit, &old));
     CU_ASSERT_EQUAL(ahead_s(&kit), 0);
     /* The time of records stays ahead; retention counts by the right time. */
-    tick_after(&kit, CORE_DAY_MS);
+    service_kit_tick_after(&kit, CORE_DAY_MS);
     CU_ASSERT(is_there(&kit, &old));
-    tick_after(&kit, CORE_DAY_MS);
+    service_kit_tick_after(&kit, CORE_DAY_MS);
     CU_ASSERT_FALSE(is_there(&kit, &old));
     audit = kit_audit(&kit, NULL);
     CU_ASSERT(audit.sound);
@@ -83,7 +74,7 @@ static void a_clock_that_is_wrong_at_the_start_prunes_nothing(void)
     service_kit_tick(&kit);
     CU_ASSERT(is_there(&kit, &old));
     CU_ASSERT_EQUAL(ahead_s(&kit), (uint64_t)JUMP_MS / 1000);
-    tick_after(&kit, HOUR_MS);
+    service_kit_tick_after(&kit, HOUR_MS);
     CU_ASSERT(is_there(&kit, &old));
     service_kit_close(&kit);
 }
@@ -96,7 +87,7 @@ static void a_jump_is_believed_in_the_end_and_a_restart_does_not_begin_anew(void
 
     kit.jump_ms = SHORT_MS;
     while (passed + HOUR_MS < (uint64_t)SHORT_MS) {
-        tick_after(&kit, HOUR_MS);
+        service_kit_tick_after(&kit, HOUR_MS);
         passed += HOUR_MS;
         CU_ASSERT(is_there(&kit, &old));
         if (passed == 48 * HOUR_MS) {
@@ -104,7 +95,7 @@ static void a_jump_is_believed_in_the_end_and_a_restart_does_not_begin_anew(void
             service_kit_tick(&kit);
         }
     }
-    tick_after(&kit, HOUR_MS);
+    service_kit_tick_after(&kit, HOUR_MS);
     CU_ASSERT_FALSE(is_there(&kit, &old));
     CU_ASSERT_EQUAL(ahead_s(&kit), 0);
     service_kit_close(&kit);
@@ -137,13 +128,13 @@ static void with_a_request_goes_all_that_was_owed_about_it(void)
 
     give(&kit, &made.id, 0);
     give(&kit, &made.id, CORE_DIRECT_COUNT_MAX);
-    tick_after(&kit, 50 * CORE_MINUTE_MS); /* and each is reminded */
+    service_kit_tick_after(&kit, 50 * CORE_MINUTE_MS); /* and each is reminded */
     CU_ASSERT(service_outbox_depth(kit.service) > UINT64_C(2) * CORE_COPY_COUNT_MAX);
     CU_ASSERT_EQUAL(kit_cancel(&kit, &made.id).rc, ERR_OK);
-    tick_after(&kit, CORE_DAY_MS);
+    service_kit_tick_after(&kit, CORE_DAY_MS);
     other = kit_create(&kit, "deploy", "other"); /* what is owed about it stays */
-    tick_after(&kit, CORE_DAY_MS);
-    tick_after(&kit, CORE_MINUTE_MS);
+    service_kit_tick_after(&kit, CORE_DAY_MS);
+    service_kit_tick_after(&kit, CORE_MINUTE_MS);
     CU_ASSERT_FALSE(is_there(&kit, &old));
     CU_ASSERT_FALSE(is_there(&kit, &made.id));
     CU_ASSERT(is_there(&kit, &other.id));
@@ -171,10 +162,10 @@ static void what_is_too_much_for_one_piece_is_pruned_in_several(void)
     CU_ASSERT(service_outbox_depth(kit.service) > SERVICE_WORK_COUNT_MAX);
     CU_ASSERT_EQUAL(kit_cancel(&kit, &made.id).rc, ERR_OK);
     service_kit_tick(&kit);
-    tick_after(&kit, CORE_DAY_MS);
+    service_kit_tick_after(&kit, CORE_DAY_MS);
     CU_ASSERT(is_there(&kit, &made.id));
-    tick_after(&kit, CORE_DAY_MS);
-    tick_after(&kit, CORE_MINUTE_MS);
+    service_kit_tick_after(&kit, CORE_DAY_MS);
+    service_kit_tick_after(&kit, CORE_MINUTE_MS);
     CU_ASSERT_FALSE(is_there(&kit, &made.id));
     CU_ASSERT_EQUAL(service_outbox_depth(kit.service), 0);
     service_kit_close(&kit);

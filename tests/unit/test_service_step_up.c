@@ -222,38 +222,17 @@ static void another_code_in_the_same_window_is_another_try(void)
     service_kit_close(&bench.kit);
 }
 
-struct listed {
-    bool done;
-    uint64_t seq;
-};
-
-static void on_inbox(void *arg,
-                     enum err_code rc,
-                     const struct err *err,
-                     const struct service_inbox_entry *entries,
-                     size_t count)
-{
-    struct listed *listed = arg;
-
-    (void)err; /* the code says enough */
-    CU_ASSERT(rc == ERR_OK && count == 1);
-    listed->done = true;
-    listed->seq = count > 0 ? entries[0].seq : 0;
-}
-
 /* The code is judged before the press waits: what is stored of it is that it counted. */
 static void what_waits_for_facts_has_used_its_code_up(void)
 {
     struct bench bench;
     struct kit_answer made;
-    struct kit_answer answer = {.done = false};
-    struct listed listed = {.done = false};
+    struct kit_inbox inbox;
     struct facts facts = {.user_known = true,
                           .known_count = 1,
                           .known = {SPAN_LITERAL("S0OPS")},
                           .member_count = 1,
                           .member = {SPAN_LITERAL("S0OPS")}};
-    struct err err = ERR_INIT;
     uint32_t code;
 
     open(&bench);
@@ -266,14 +245,9 @@ static void what_waits_for_facts_has_used_its_code_up(void)
     CU_ASSERT_EQUAL(approve_with(&bench, &made.id, "U0ANA", code).refusal, REFUSAL_CODE);
     service_kit_restart(&bench.kit);
     service_kit_pass(&bench.kit, 30 * CORE_MINUTE_MS); /* long after the code's time */
-    CU_ASSERT_EQUAL_FATAL(service_inbox_list(bench.kit.service, 0, 10, on_inbox, &listed, &err),
-                          ERR_OK);
-    service_kit_wait(&bench.kit, &listed.done);
-    CU_ASSERT_EQUAL_FATAL(service_inbox_resolve(bench.kit.service, listed.seq, &facts, false,
-                                                kit_on_request, &answer, &err),
-                          ERR_OK);
-    service_kit_wait(&bench.kit, &answer.done);
-    CU_ASSERT_EQUAL(answer.state, REQUEST_APPROVED);
+    inbox = kit_inbox(&bench.kit);
+    CU_ASSERT(inbox.rc == ERR_OK && inbox.count == 1);
+    CU_ASSERT_EQUAL(kit_resolve(&bench.kit, inbox.seq, &facts, false).state, REQUEST_APPROVED);
     service_kit_close(&bench.kit);
 }
 

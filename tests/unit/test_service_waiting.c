@@ -21,23 +21,10 @@ static const struct facts guest = {.user_known = true, .guest = true};
 
 static struct request_id open_with(struct service_kit *kit, const char *policy)
 {
-    struct kit_answer made;
+    struct kit_answer made = kit_open_asked(kit, POLICIES, policy);
 
-    service_kit_open(kit);
-    CU_ASSERT_EQUAL_FATAL(kit_apply(kit, POLICIES, false, false).rc, ERR_OK);
-    made = kit_create(kit, policy, "");
-    CU_ASSERT_EQUAL_FATAL(made.rc, ERR_OK);
     service_kit_tick(kit);
     return made.id;
-}
-
-/* As the service is driven: once a minute. */
-static void run(struct service_kit *kit, uint64_t minutes)
-{
-    for (uint64_t i = 0; i < minutes; i++) {
-        service_kit_pass(kit, MINUTE);
-        service_kit_tick(kit);
-    }
 }
 
 /* Accepted; who it is Slack has not said. */
@@ -57,35 +44,22 @@ static void press_unknown(struct service_kit *kit,
     CU_ASSERT(answer.rc == ERR_OK && answer.deferred);
 }
 
-static struct kit_answer
-resolve(struct service_kit *kit, uint64_t seq, const struct facts *facts, bool give_up)
-{
-    struct kit_answer answer = {.done = false};
-    struct err err = ERR_INIT;
-
-    CU_ASSERT_EQUAL_FATAL(
-        service_inbox_resolve(kit->service, seq, facts, give_up, kit_on_request, &answer, &err),
-        ERR_OK);
-    service_kit_wait(kit, &answer.done);
-    return answer;
-}
-
 static void a_stop_that_was_accepted_in_time_counts_whenever_it_is_resolved(void)
 {
     struct service_kit kit;
     struct request_id id = open_with(&kit, "careful");
 
     CU_ASSERT_EQUAL(kit_approve(&kit, &id, "U0ANN").rc, ERR_OK);
-    run(&kit, 9);
+    service_kit_run(&kit, 9);
     press_unknown(&kit, &id, "U0BOB", VERDICT_REJECT);
-    run(&kit, 2);
+    service_kit_run(&kit, 2);
     CU_ASSERT_EQUAL(kit_get(&kit, &id).state, REQUEST_PENDING);
     CU_ASSERT_EQUAL(kit_claim(&kit, &id, "k").refusal, REFUSAL_NOT_APPROVED);
     service_kit_restart(&kit); /* the other host sees the same inbox */
     service_kit_tick(&kit);
     CU_ASSERT_EQUAL(kit_get(&kit, &id).state, REQUEST_PENDING);
-    CU_ASSERT_EQUAL(resolve(&kit, 1, &known, false).state, REQUEST_REJECTED);
-    run(&kit, 2);
+    CU_ASSERT_EQUAL(kit_resolve(&kit, 1, &known, false).state, REQUEST_REJECTED);
+    service_kit_run(&kit, 2);
     CU_ASSERT_EQUAL(kit_get(&kit, &id).state, REQUEST_REJECTED);
     service_kit_close(&kit);
 }
@@ -105,12 +79,13 @@ static void a_stop_of_nobody_only_delays_the_effect(void)
         uint64_t now_ms;
 
         CU_ASSERT_EQUAL(kit_approve(&kit, &id, "U0ANN").rc, ERR_OK);
-        run(&kit, 9);
+        service_kit_run(&kit, 9);
         press_unknown(&kit, &id, "U0BOB", VERDICT_REJECT);
-        run(&kit, 2);
+        service_kit_run(&kit, 2);
         CU_ASSERT_EQUAL(kit_get(&kit, &id).state, REQUEST_PENDING);
         now_ms = atomic_load(&kit.now_ms);
-        CU_ASSERT_EQUAL(resolve(&kit, 1, ends[i].facts, ends[i].give_up).refusal, ends[i].refusal);
+        CU_ASSERT_EQUAL(kit_resolve(&kit, 1, ends[i].facts, ends[i].give_up).refusal,
+                        ends[i].refusal);
         CU_ASSERT(service_deadline_ms(kit.service) <= now_ms); /* the next tick comes at once */
         service_kit_tick(&kit);
         CU_ASSERT_EQUAL(kit_get(&kit, &id).state, REQUEST_APPROVED);
@@ -123,13 +98,13 @@ static void an_approval_that_was_accepted_in_time_does_not_expire(void)
     struct service_kit kit;
     struct request_id id = open_with(&kit, "brief");
 
-    run(&kit, 9);
+    service_kit_run(&kit, 9);
     press_unknown(&kit, &id, "U0ANN", VERDICT_APPROVE);
-    run(&kit, 2);
+    service_kit_run(&kit, 2);
     CU_ASSERT_EQUAL(kit_get(&kit, &id).state, REQUEST_PENDING);
     CU_ASSERT_EQUAL(kit_approve(&kit, &id, "U0BOB").refusal, REFUSAL_EXPIRED); /* he is too late */
     CU_ASSERT_EQUAL(kit_cancel(&kit, &id).refusal, REFUSAL_EXPIRED);
-    CU_ASSERT_EQUAL(resolve(&kit, 1, &known, false).state, REQUEST_APPROVED);
+    CU_ASSERT_EQUAL(kit_resolve(&kit, 1, &known, false).state, REQUEST_APPROVED);
     CU_ASSERT_EQUAL(kit_claim(&kit, &id, "k").use, USE_CLAIMED);
     service_kit_close(&kit);
 }
@@ -140,13 +115,13 @@ static void an_entry_that_nobody_resolves_keeps_no_request_open(void)
     struct service_kit kit;
     struct request_id id = open_with(&kit, "brief");
 
-    run(&kit, 9);
+    service_kit_run(&kit, 9);
     press_unknown(&kit, &id, "U0ANN", VERDICT_APPROVE);
-    run(&kit, 10);
+    service_kit_run(&kit, 10);
     CU_ASSERT_EQUAL(kit_get(&kit, &id).state, REQUEST_PENDING);
-    run(&kit, 2);
+    service_kit_run(&kit, 2);
     CU_ASSERT_EQUAL(kit_get(&kit, &id).state, REQUEST_EXPIRED);
-    CU_ASSERT_EQUAL(resolve(&kit, 1, &known, false).refusal, REFUSAL_EXPIRED);
+    CU_ASSERT_EQUAL(kit_resolve(&kit, 1, &known, false).refusal, REFUSAL_EXPIRED);
     CU_ASSERT_EQUAL(service_inbox_depth(kit.service), 0);
     service_kit_close(&kit);
 }
@@ -179,14 +154,14 @@ static void a_jump_ahead_takes_no_press_away(void)
     struct service_kit kit;
     struct request_id id = open_with(&kit, "brief");
 
-    run(&kit, 5);
+    service_kit_run(&kit, 5);
     press_unknown(&kit, &id, "U0ANN", VERDICT_APPROVE);
     kit.jump_ms = (int64_t)(60 * MINUTE);
-    run(&kit, 1);
+    service_kit_run(&kit, 1);
     CU_ASSERT_EQUAL(kit_get(&kit, &id).state, REQUEST_PENDING);
     service_kit_restart(&kit);
     service_kit_tick(&kit);
-    CU_ASSERT_EQUAL(resolve(&kit, 1, &known, false).state, REQUEST_APPROVED);
+    CU_ASSERT_EQUAL(kit_resolve(&kit, 1, &known, false).state, REQUEST_APPROVED);
     service_kit_close(&kit);
 }
 
