@@ -6,6 +6,7 @@
 #include "base/assert.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -232,6 +233,25 @@ static bool mix(void *arg, struct span key, struct span value)
 static enum err_code scan_all(struct storage_txn *txn, void *arg, struct err *err)
 {
     return storage_scan(txn, TABLE, SPAN_NONE, false, mix, arg, err);
+}
+
+void pair_begin(struct pair_kit *kit)
+{
+    pair_kit_init(kit);
+    pair_lead(kit, 0, 1, true);
+    ASSERT(pair_serves(kit, 0));
+}
+
+void pair_put_many(struct pair_kit *kit, int from, int to)
+{
+    for (int i = from; i < to; i++) {
+        char key[16];
+        char value[32];
+
+        (void)snprintf(key, sizeof key, "k%03d", i % 50);
+        (void)snprintf(value, sizeof value, "value %d", i);
+        ASSERT(pair_put(kit, key, i % 7 == 6 ? NULL : value) == ERR_OK);
+    }
 }
 
 uint64_t pair_digest(struct storage *storage)

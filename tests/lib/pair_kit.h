@@ -32,6 +32,8 @@ struct pair_kit {
 /* Both idle, in new directories, of one cluster. */
 void pair_kit_init(struct pair_kit *kit);
 void pair_kit_done(struct pair_kit *kit);
+/* Likewise, and then host 0 leads with the peer required, and serves. */
+void pair_begin(struct pair_kit *kit);
 struct storage *pair_primary(struct pair_kit *kit);
 struct storage *pair_standby(struct pair_kit *kit);
 /* Closes the host's storage, if it is open, and opens it again, idle. */
@@ -47,6 +49,8 @@ bool pair_wait(struct pair_kit *kit, const struct kit_job *job);
 void pair_pass(struct pair_kit *kit, uint32_t ms);
 /* Puts one pair at the primary. */
 enum err_code pair_put(struct pair_kit *kit, const char *key, const char *value);
+/* Puts, or deletes, one pair for each number; there are 50 keys. The test ends where one fails. */
+void pair_put_many(struct pair_kit *kit, int from, int to);
 /* Pumps until the host serves, or a while has passed. */
 bool pair_serves(struct pair_kit *kit, uint32_t index);
 /* Pumps until both have folded what is committed and say the same of it: content, position, hash.

@@ -43,6 +43,18 @@ void scratch_file(const struct scratch *scratch, const char *name, char path[256
     ASSERT(size > 0 && size < 256);
 }
 
+void scratch_write(const struct scratch *scratch, const char *name, const char *text)
+{
+    char path[256];
+    FILE *file;
+
+    scratch_file(scratch, name, path);
+    file = fopen(path, "we");
+    ASSERT(file != NULL);
+    ASSERT(fputs(text, file) >= 0);
+    ASSERT(fclose(file) == 0);
+}
+
 void scratch_clear(const struct scratch *scratch)
 {
     DIR *dir = opendir(scratch->path);

@@ -21,5 +21,7 @@ void scratch_done(struct scratch *scratch);
 void scratch_clear(const struct scratch *scratch);
 /* "path/name" in a static buffer of the caller's. */
 void scratch_file(const struct scratch *scratch, const char *name, char path[256]);
+/* Writes a file of that text, in the place of what stands there. */
+void scratch_write(const struct scratch *scratch, const char *name, const char *text);
 
 #endif

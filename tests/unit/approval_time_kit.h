@@ -6,6 +6,7 @@
 
 #include "approvald/core/approval.h"
 #include "approvald/core/elapsed.h"
+#include "tests/unit/pending_kit.h"
 
 #define NOW           UINT64_C(1800000000000)
 #define SECOND        UINT64_C(1000)
@@ -41,18 +42,7 @@ static inline struct policy policy_of(uint32_t quorum)
 
 static inline struct request opened(const struct policy *policy)
 {
-    struct request request = {.id = {.bytes = {1}},
-                              .revision = 1,
-                              .state = REQUEST_PENDING,
-                              .policy = policy->name,
-                              .policy_version = policy->version,
-                              .requester = SPAN_LITERAL("U0ASK"),
-                              .asker = SPAN_LITERAL("ci"),
-                              .title = SPAN_LITERAL("Deploy"),
-                              .created_ms = NOW,
-                              .expires_ms = NOW + EXPIRES_AFTER,
-                              .quorum = policy->quorum,
-                              .rejections = 1};
+    struct request request = pending_under(policy, NOW);
     struct approval_effects effects;
 
     approval_open(&request, policy, &effects);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "tests/unit/fake_fetch.h"
+#include "tests/unit/fake_webapi.h"
 
 #include <event2/event.h>
 #include <stdio.h>
@@ -33,9 +34,6 @@ size_t service_groups(const struct service *service, const struct span **ret_gro
 void setup_team(struct bench *bench, struct span team)
 {
     struct err err = ERR_INIT;
-    struct webapi_options of_webapi = {.fetch = fake_fetch(),
-                                       .base_url = "http://127.0.0.1:9/api/",
-                                       .token = SPAN_LITERAL("xoxb-test")};
     struct directory_options of_directory = {.team = team};
 
     memset(bench, 0, sizeof *bench);
@@ -48,10 +46,7 @@ void setup_team(struct bench *bench, struct span team)
     bench->clock = fake_clock(&bench->now);
     bench->base = event_base_new();
     CU_ASSERT_EQUAL_FATAL(metrics_new(&bench->metrics, &err), ERR_OK);
-    of_webapi.base = bench->base;
-    of_webapi.metrics = bench->metrics;
-    of_webapi.clock = &bench->clock;
-    CU_ASSERT_EQUAL_FATAL(webapi_new(&of_webapi, &bench->webapi, &err), ERR_OK);
+    bench->webapi = fake_webapi_new(bench->base, bench->metrics, &bench->clock);
     of_directory.base = bench->base;
     of_directory.metrics = bench->metrics;
     of_directory.clock = &bench->clock;

@@ -7,11 +7,14 @@
 #include "approvald/core/request_id.h"
 #include "approvald/slack/directory.h"
 #include "approvald/slack/home.h"
+#include "approvald/slack/inbound_internal.h"
+#include "approvald/slack/limits.h"
 #include "approvald/slack/webapi.h"
 #include "base/buf.h"
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "tests/unit/fake_webapi.h"
 
 #include <CUnit/CUnit.h>
 #include <event2/event.h>
@@ -40,12 +43,6 @@ void bench_on_reply(void *arg, const struct slack_reply *reply)
 static void open_slack(struct bench *bench)
 {
     struct err err = ERR_INIT;
-    struct webapi_options webapi = {.base = bench->base,
-                                    .fetch = fake_fetch(),
-                                    .metrics = bench->metrics,
-                                    .clock = &bench->kit.clock,
-                                    .base_url = "http://127.0.0.1:9/api/",
-                                    .token = SPAN_LITERAL("xoxb-test")};
     struct directory_options directory = {.base = bench->base,
                                           .service = bench->kit.service,
                                           .metrics = bench->metrics,
@@ -61,7 +58,7 @@ static void open_slack(struct bench *bench)
                                             .clock = &bench->kit.clock,
                                             .signing_secret = SPAN_LITERAL(BENCH_SECRET)};
 
-    CU_ASSERT_EQUAL_FATAL(webapi_new(&webapi, &bench->webapi, &err), ERR_OK);
+    bench->webapi = fake_webapi_new(bench->base, bench->metrics, &bench->kit.clock);
     directory.webapi = bench->webapi;
     CU_ASSERT_EQUAL_FATAL(directory_new(&directory, &bench->directory, &err), ERR_OK);
     home.webapi = bench->webapi;
@@ -116,6 +113,13 @@ void bench_turn(struct bench *bench)
         (void)kit_get(&bench->kit, &nobody);                 /* a barrier: what was begun is done */
         (void)event_base_loop(bench->base, EVLOOP_NONBLOCK); /* its result says nothing more */
     }
+}
+
+void bench_late(struct bench *bench)
+{
+    service_kit_pass(&bench->kit, SLACK_REPLY_BUDGET_MS);
+    inbound_on_budget(-1, 0, bench->inbound);
+    CU_ASSERT_EQUAL(bench->reply.status, 503);
 }
 
 void bench_wait_reply(struct bench *bench)

@@ -63,6 +63,8 @@ const char *bench_submit_json(const struct bench *bench, const char *user, const
 void bench_command(struct bench *bench, const char *user, const char *text);
 /* The same without waiting. */
 void bench_command_only(struct bench *bench, const char *user, const char *text);
+/* The store takes longer than Slack waits: what was delivered is answered by 503. */
+void bench_late(struct bench *bench);
 /* The reply's count goes up. */
 void bench_wait_reply(struct bench *bench);
 /* Slack tells about a person; more: further JSON members. */

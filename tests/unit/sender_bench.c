@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "tests/lib/sample_request.h"
+#include "tests/unit/fake_webapi.h"
 
 #include <CUnit/CUnit.h>
 #include <event2/event.h>
@@ -92,18 +93,7 @@ static void setup(struct bench *bench, bool compares)
     sample_request(SAMPLE_PENDING, &request);
     fake_outbox_state(&request, &policy);
     CU_ASSERT_EQUAL_FATAL(metrics_new(&bench->metrics, &err), ERR_OK);
-    {
-        struct webapi_options options = {
-            .base = bench->base,
-            .fetch = fake_fetch(),
-            .metrics = bench->metrics,
-            .clock = &bench->clock,
-            .base_url = "http://127.0.0.1:9/api/",
-            .token = SPAN_LITERAL("xoxb-test"),
-        };
-
-        CU_ASSERT_EQUAL_FATAL(webapi_new(&options, &bench->webapi, &err), ERR_OK);
-    }
+    bench->webapi = fake_webapi_new(bench->base, bench->metrics, &bench->clock);
     {
         struct sender_options options = {
             .base = bench->base,

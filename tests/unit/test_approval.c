@@ -3,6 +3,7 @@
  * that one request has one outcome, one claim and distinct deciders. Owns nothing but its cases;
  * never touches a store. */
 #include "approvald/core/approval.h"
+#include "tests/unit/pending_kit.h"
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -28,24 +29,6 @@ static struct policy policy_of(uint32_t quorum)
         .webhooks = {SPAN_LITERAL("ci"), SPAN_LITERAL("log")}};
 
     return policy;
-}
-
-static struct request request_of(const struct policy *policy)
-{
-    struct request request = {.id = {.bytes = {1}},
-                              .revision = 1,
-                              .state = REQUEST_PENDING,
-                              .policy = policy->name,
-                              .policy_version = policy->version,
-                              .requester = SPAN_LITERAL("U0ASK"),
-                              .asker = SPAN_LITERAL("ci"),
-                              .title = SPAN_LITERAL("Deploy"),
-                              .created_ms = NOW,
-                              .expires_ms = NOW + policy->expires_after_ms,
-                              .quorum = policy->quorum,
-                              .rejections = policy->rejections};
-
-    return request;
 }
 
 static const struct facts known = {
@@ -86,7 +69,7 @@ step(struct request *request, const struct policy *policy, const struct approval
 
 static struct request approved_of(const struct policy *policy)
 {
-    struct request request = request_of(policy);
+    struct request request = pending_under(policy, NOW);
     struct approval_event event = decide_of("U0ANN", VERDICT_APPROVE);
 
     CU_ASSERT_EQUAL(step(&request, policy, &event), REFUSAL_NONE);
@@ -131,7 +114,7 @@ static void who_may_not_decide_is_told_why(void)
     struct policy policy = policy_of(1);
 
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        struct request request = request_of(&policy);
+        struct request request = pending_under(&policy, NOW);
         struct approval_event event = decide_of(table[i].user, VERDICT_APPROVE);
         struct approval_effects effects;
 
@@ -160,7 +143,7 @@ static void unknown_facts_are_asked_for_only_when_they_matter(void)
     };
 
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        struct request request = request_of(&policy);
+        struct request request = pending_under(&policy, NOW);
         struct approval_event event = decide_of(table[i].user, VERDICT_APPROVE);
         struct approval_effects effects;
 
@@ -174,7 +157,7 @@ static void unknown_facts_are_asked_for_only_when_they_matter(void)
 static void root_and_unbound_tokens_decide_nothing(void)
 {
     struct policy policy = policy_of(1);
-    struct request request = request_of(&policy);
+    struct request request = pending_under(&policy, NOW);
     struct approval_event event = decide_of("U0ANN", VERDICT_APPROVE);
 
     event.actor = (struct actor){.kind = ACTOR_ROOT, .via = VIA_CLI, .user = SPAN_LITERAL("U0ANN")};
@@ -190,7 +173,7 @@ static void root_and_unbound_tokens_decide_nothing(void)
 static void self_approval_can_be_allowed(void)
 {
     struct policy policy = policy_of(1);
-    struct request request = request_of(&policy);
+    struct request request = pending_under(&policy, NOW);
     struct approval_event event = decide_of("U0ASK", VERDICT_APPROVE);
 
     policy.self_approval = true;
@@ -201,7 +184,7 @@ static void self_approval_can_be_allowed(void)
 static void one_person_fills_one_slot(void)
 {
     struct policy policy = policy_of(2);
-    struct request request = request_of(&policy);
+    struct request request = pending_under(&policy, NOW);
     struct approval_event event = decide_of("U0ANN", VERDICT_APPROVE);
 
     CU_ASSERT_EQUAL(step(&request, &policy, &event), REFUSAL_NONE);
@@ -221,7 +204,7 @@ static void one_person_fills_one_slot(void)
 static void one_rejection_ends_a_request(void)
 {
     struct policy policy = policy_of(2);
-    struct request request = request_of(&policy);
+    struct request request = pending_under(&policy, NOW);
     struct approval_event event = decide_of("U0ANN", VERDICT_APPROVE);
 
     CU_ASSERT_EQUAL(step(&request, &policy, &event), REFUSAL_NONE);
@@ -238,7 +221,7 @@ static void one_rejection_ends_a_request(void)
 static void a_press_after_the_time_expires_the_request(void)
 {
     struct policy policy = policy_of(1);
-    struct request request = request_of(&policy);
+    struct request request = pending_under(&policy, NOW);
     struct approval_event event = decide_of("U0ANN", VERDICT_APPROVE);
     struct approval_effects effects;
 
@@ -262,7 +245,7 @@ static void a_press_after_the_time_expires_the_request(void)
 static void what_a_decision_and_its_outcome_make_visible(void)
 {
     struct policy policy = policy_of(2);
-    struct request request = request_of(&policy);
+    struct request request = pending_under(&policy, NOW);
     struct approval_event event = decide_of("U0ANN", VERDICT_APPROVE);
     struct approval_effects effects;
 
@@ -386,7 +369,7 @@ static void the_asker_the_requester_and_root_may_cancel(void)
     struct policy policy = policy_of(1);
 
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        struct request request = request_of(&policy);
+        struct request request = pending_under(&policy, NOW);
         struct approval_event event = asker_of(APPROVAL_CANCEL);
 
         event.actor = table[i].actor;
@@ -400,7 +383,7 @@ static void the_asker_the_requester_and_root_may_cancel(void)
 static void time_alone_changes_nothing_before_it_is_due(void)
 {
     struct policy policy = policy_of(1);
-    struct request request = request_of(&policy);
+    struct request request = pending_under(&policy, NOW);
     struct approval_event event = {.kind = APPROVAL_TIME,
                                    .actor = {.kind = ACTOR_SYSTEM, .via = VIA_SYSTEM}};
     struct approval_effects effects;
@@ -524,7 +507,7 @@ static struct walk walk_once(uint64_t seed)
     static struct approval_effects effects;
 
     policy.self_approval = draw(&seed, 2) == 0;
-    request = request_of(&policy);
+    request = pending_under(&policy, NOW);
     for (int i = 0; i < 60; i++) {
         struct approval_event event;
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_arbiter_manual.c: proves supervisor/arbiter_manual: a disk that hangs holds up nobody, and
- * nothing is said before it is durable. Owns its cases and a disk that hangs: it defines fdatasync
- * ahead of the C library's. Never cuts power: the simulation does. */
+ * nothing is said before it is durable. Owns its cases; the disk is hung_disk.h's. Never cuts
+ * power: the simulation does. */
 #include "base/mem.h"
 #include "supervisor/arbiter.h"
 #include "tests/lib/scratch.h"
+#include "tests/unit/hung_disk.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -20,35 +20,6 @@
 #define HANG_MS     50
 #define END_COUNT   1000 /* of HANG_MS: far more than anything here needs */
 #define MESSAGE_MAX 32U
-
-/* The disk: a sync waits while it hangs, and fails with the number. */
-static pthread_mutex_t disk_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t disk_wake = PTHREAD_COND_INITIALIZER;
-static bool disk_hangs;
-static int disk_errno;
-
-int fdatasync(int fildes)
-{
-    int failure;
-
-    (void)pthread_mutex_lock(&disk_lock);
-    while (disk_hangs) {
-        (void)pthread_cond_wait(&disk_wake, &disk_lock);
-    }
-    failure = disk_errno;
-    (void)pthread_mutex_unlock(&disk_lock);
-    errno = failure;
-    return failure == 0 ? fsync(fildes) : -1;
-}
-
-static void disk_set(bool hangs, int failure)
-{
-    (void)pthread_mutex_lock(&disk_lock);
-    disk_hangs = hangs;
-    disk_errno = failure;
-    (void)pthread_cond_broadcast(&disk_wake);
-    (void)pthread_mutex_unlock(&disk_lock);
-}
 
 struct end {
     char dir[256];

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "tests/lib/block_check.h"
 #include "tests/lib/sample_request.h"
+#include "tests/unit/card_text.h"
 #include "tests/unit/starve.h"
 #include "tests/unit/unit.h"
 
@@ -100,11 +101,6 @@ static struct json *render(struct attempt *attempt)
     CU_ASSERT_EQUAL_FATAL(print(attempt), ERR_OK);
     CU_ASSERT_EQUAL_FATAL(json_parse(buf_span(attempt->out), PRINT_SIZE_MAX, &json, &err), ERR_OK);
     return json;
-}
-
-static bool has(struct span text, const char *part)
-{
-    return memmem(text.data, text.size, part, strlen(part)) != NULL;
 }
 
 static void expect_good(struct attempt *attempt, const char *what)
@@ -220,17 +216,6 @@ static void every_kind_of_reply_says_something(void)
         attempt.item.text = SPAN_NONE;
         expect_good(&attempt, "reply of nobody");
     }
-}
-
-/* The text of a block of a type: its text.text, or its first element's. */
-static const struct json *block_of(const struct json *json, const char *type)
-{
-    const struct json *block = json_first(json_get(json, "blocks"));
-
-    while (block != NULL && !span_is(json_text(block, "type"), type)) {
-        block = json_next(block);
-    }
-    return block;
 }
 
 static void a_pending_card_asks_in_three_seconds(void)

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "tests/lib/block_check.h"
 #include "tests/lib/sample_request.h"
+#include "tests/unit/card_text.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
@@ -28,9 +29,7 @@ struct shown {
 
 static bool says(const struct shown *shown, const char *part)
 {
-    struct span text = buf_span(shown->out);
-
-    return memmem(text.data, text.size, part, strlen(part)) != NULL;
+    return has(buf_span(shown->out), part);
 }
 
 static void find_rich(const struct json *block, struct shown *shown)
@@ -186,7 +185,7 @@ static void a_line_without_end_is_cut_between_characters(void)
 }
 
 /* So many lines of so many characters, as far as there is room. */
-static struct span block_of(char room[ROOM], size_t width, size_t count)
+static struct span lines_in(char room[ROOM], size_t width, size_t count)
 {
     size_t size = 0;
 
@@ -228,7 +227,7 @@ static void nothing_is_left_out_unsaid(void)
         for (size_t count = 1; count < 14; count++) {
             struct shown shown;
 
-            request.details = block_of(room, width, count);
+            request.details = lines_in(room, width, count);
             show(&shown, &request);
             check_rest(&shown, request.details, width);
             done(&shown);

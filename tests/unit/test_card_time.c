@@ -9,27 +9,12 @@
 #include "base/json.h"
 #include "tests/lib/block_check.h"
 #include "tests/lib/sample_request.h"
+#include "tests/unit/card_text.h"
 #include "tests/unit/unit.h"
 
 #include <string.h>
 
 #define PRINT_SIZE_MAX (256UL * 1024)
-
-static bool has(struct span text, const char *part)
-{
-    return memmem(text.data, text.size, part, strlen(part)) != NULL;
-}
-
-static const struct json *block_of(const struct json *message, const char *type)
-{
-    for (const struct json *block = json_first(json_get(message, "blocks")); block != NULL;
-         block = json_next(block)) {
-        if (span_is(json_text(block, "type"), type)) {
-            return block;
-        }
-    }
-    return NULL;
-}
 
 /* The card, or the entry under it when there is an item; out has its text. */
 static struct json *show(const struct request *request,

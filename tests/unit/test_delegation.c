@@ -7,6 +7,7 @@
 #include "approvald/core/needs.h"
 #include "approvald/core/policy.h"
 #include "base/buf.h"
+#include "tests/unit/pending_kit.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
@@ -52,28 +53,6 @@ static struct policy policy_of_needs(void)
         .needs = {{.need = {.name = SPAN_LITERAL("security"), .quorum = 1}, .users = 1},
                   {.need = {.name = SPAN_LITERAL("ops"), .quorum = 1}, .users = 6}},
         .delegation = true};
-}
-
-static struct request request_of(const struct policy *policy)
-{
-    struct request request = {.id = {.bytes = {1}},
-                              .revision = 1,
-                              .state = REQUEST_PENDING,
-                              .policy = policy->name,
-                              .policy_version = policy->version,
-                              .requester = SPAN_LITERAL("U0ASK"),
-                              .asker = SPAN_LITERAL("ci"),
-                              .title = SPAN_LITERAL("Restore"),
-                              .created_ms = NOW,
-                              .expires_ms = NOW + policy->expires_after_ms,
-                              .quorum = policy->quorum,
-                              .rejections = policy->rejections,
-                              .need_count = policy->need_count};
-
-    for (uint32_t i = 0; i < policy->need_count; i++) {
-        request.needs[i] = policy->needs[i].need;
-    }
-    return request;
 }
 
 /* All groups are known; the requester is of the team. */
@@ -136,7 +115,7 @@ static enum refusal approve(struct request *request,
 static void a_substitute_counts_in_the_place_of_the_approver_and_both_once(void)
 {
     struct policy policy = policy_of(2);
-    struct request request = request_of(&policy);
+    struct request request = pending_under(&policy, NOW);
     struct facts none = facts_of(0);
     struct facts facts = facts_of(0);
     struct span principals[CORE_DECISION_COUNT_MAX];
@@ -159,7 +138,7 @@ static void a_substitute_counts_in_the_place_of_the_approver_and_both_once(void)
 static void a_substitute_who_is_an_approver_fills_one_place(void)
 {
     struct policy policy = policy_of(2);
-    struct request request = request_of(&policy);
+    struct request request = pending_under(&policy, NOW);
     struct facts none = facts_of(0);
     struct facts facts = facts_of(OPS);
     struct span principals[CORE_DECISION_COUNT_MAX];
@@ -177,7 +156,7 @@ static void a_substitute_who_is_an_approver_fills_one_place(void)
 static void a_substitute_makes_room_by_standing_in(void)
 {
     struct policy policy = policy_of_needs();
-    struct request request = request_of(&policy);
+    struct request request = pending_under(&policy, NOW);
     struct facts none = facts_of(0);
     struct facts facts = facts_of(0);
     struct span principals[CORE_DECISION_COUNT_MAX];
@@ -193,7 +172,7 @@ static void a_substitute_makes_room_by_standing_in(void)
 static void who_may_not_is_not_made_able_by_delegation(void)
 {
     struct policy policy = policy_of(1);
-    struct request request = request_of(&policy);
+    struct request request = pending_under(&policy, NOW);
     struct facts facts = facts_of(0);
     struct facts guest = facts_of(0);
     struct facts same = facts_of(TEAM);
@@ -225,7 +204,7 @@ static void who_may_not_is_not_made_able_by_delegation(void)
 static void unknown_facts_about_who_is_stood_in_for_are_asked_for(void)
 {
     struct policy policy = policy_of(1);
-    struct request request = request_of(&policy);
+    struct request request = pending_under(&policy, NOW);
     struct facts facts = facts_of(0);
     bool need_facts = false;
 
@@ -248,7 +227,7 @@ static void unknown_facts_about_who_is_stood_in_for_are_asked_for(void)
 static void an_address_is_of_who_is_stood_in_for(void)
 {
     struct policy policy = policy_of(1);
-    struct request request = request_of(&policy);
+    struct request request = pending_under(&policy, NOW);
     struct facts facts = facts_of(0);
     bool need_facts = false;
 
@@ -265,7 +244,7 @@ static void an_address_is_of_who_is_stood_in_for(void)
     facts.stand_ins[0].emails[0] = SPAN_LITERAL("dora@acme.example");
     CU_ASSERT_EQUAL(approve(&request, &policy, "U0BEN", &facts), REFUSAL_NONE);
     CU_ASSERT(span_is(request.decisions[0].behalfs[0].user, "U0DORA"));
-    request = request_of(&policy);
+    request = pending_under(&policy, NOW);
     facts.email_count = 1;
     facts.emails[0] = SPAN_LITERAL("dora@acme.example"); /* it is ben's */
     facts.stand_ins[0].email_count = 0;
@@ -281,7 +260,7 @@ static void a_rejection_uses_a_right_up_and_anybody_may_stop(void)
     struct facts facts = facts_of(0);
 
     policy.rejections = 2;
-    request = request_of(&policy);
+    request = pending_under(&policy, NOW);
     stand_in_for(&facts, "U0ANA", 0);
     CU_ASSERT_EQUAL(press(&request, &policy, "U0BEN", VERDICT_REJECT, &facts, NULL), REFUSAL_NONE);
     CU_ASSERT(request.decisions[0].no_own && request.decisions[0].behalf_count == 1);
@@ -293,7 +272,7 @@ static void a_rejection_uses_a_right_up_and_anybody_may_stop(void)
 
     policy = policy_of(1);
     policy.clocks.effect_after_ms = 60000;
-    request = request_of(&policy);
+    request = pending_under(&policy, NOW);
     CU_ASSERT_EQUAL(approve(&request, &policy, "U0BEN", &facts), REFUSAL_NONE);
     CU_ASSERT_EQUAL(press(&request, &policy, "U0ANA", VERDICT_REJECT, &none, NULL), REFUSAL_NONE);
     CU_ASSERT_EQUAL(request.state, REQUEST_REJECTED);
@@ -302,7 +281,7 @@ static void a_rejection_uses_a_right_up_and_anybody_may_stop(void)
 static void what_is_recorded_is_stored_and_read_back(void)
 {
     struct policy policy = policy_of_needs();
-    struct request request = request_of(&policy);
+    struct request request = pending_under(&policy, NOW);
     struct facts facts = facts_of(0);
     struct request read;
     struct policy read_policy;
@@ -393,7 +372,7 @@ static void walk(uint64_t *seed, struct walked *walked)
     struct request request;
 
     policy.rejections = 1 + draw(seed, 3);
-    request = request_of(&policy);
+    request = pending_under(&policy, NOW);
     for (uint32_t step = 0; step < WALK_STEPS && request.state == REQUEST_PENDING; step++) {
         struct facts facts = draw_facts(seed);
         const char *user = people[draw(seed, PEOPLE_COUNT)];

@@ -13,26 +13,6 @@
 #include <string.h>
 #include <time.h>
 
-static void put_many(struct pair_kit *kit, int from, int to)
-{
-    for (int i = from; i < to; i++) {
-        char key[16];
-        char value[32];
-
-        (void)snprintf(key, sizeof key, "k%03d", i % 50);
-        (void)snprintf(value, sizeof value, "value %d", i);
-        CU_ASSERT_EQUAL_FATAL(pair_put(kit, key, i % 7 == 6 ? NULL : value), ERR_OK);
-    }
-}
-
-/* Host 0 leads with the peer required. */
-static void begin_pair(struct pair_kit *kit)
-{
-    pair_kit_init(kit);
-    pair_lead(kit, 0, 1, true);
-    CU_ASSERT_FATAL(pair_serves(kit, 0));
-}
-
 static void news_of(struct storage *storage, struct engine_news *news)
 {
     engine_news(storage, news);
@@ -44,8 +24,8 @@ static void an_acknowledgement_with_another_hash_is_a_conflict(void)
     struct engine_news news;
     struct record_position position;
 
-    begin_pair(&kit);
-    put_many(&kit, 0, 5);
+    pair_begin(&kit);
+    pair_put_many(&kit, 0, 5);
     news_of(pair_primary(&kit), &news);
     position = news.local.last;
     CU_ASSERT_EQUAL(engine_acknowledge(pair_primary(&kit), &position, NULL), ERR_OK);
@@ -69,7 +49,7 @@ static void an_old_acknowledgement_is_compared_well_after_a_cut(void)
     kit.hold_commits = true;
     pair_lead(&kit, 0, 1, false);
     CU_ASSERT_FATAL(pair_serves(&kit, 0));
-    put_many(&kit, 0, (int)step * 3);
+    pair_put_many(&kit, 0, (int)step * 3);
     do {
         pair_pump(&kit);
         news_of(pair_standby(&kit), &news);
@@ -90,8 +70,8 @@ static void an_acknowledgement_from_before_the_start_is_compared_by_the_log(void
     struct pair_kit kit;
     struct replica_found found;
 
-    begin_pair(&kit);
-    put_many(&kit, 0, 10);
+    pair_begin(&kit);
+    pair_put_many(&kit, 0, 10);
     CU_ASSERT(pair_equal(&kit));
     CU_ASSERT_EQUAL_FATAL(pair_reopen(&kit, 0), ERR_OK);
     pair_lead(&kit, 0, 2, true);
@@ -115,8 +95,8 @@ static void a_cut_standby_follows_the_other_log(void)
     struct replica_found found;
     struct storage_status status;
 
-    begin_pair(&kit);
-    put_many(&kit, 0, 10);
+    pair_begin(&kit);
+    pair_put_many(&kit, 0, 10);
     CU_ASSERT(pair_equal(&kit));
     storage_status(pair_primary(&kit), &status);
     /* Host 0 appends what nobody gets. */
@@ -141,7 +121,7 @@ static void a_cut_standby_follows_the_other_log(void)
     CU_ASSERT_EQUAL(engine_cut(kit.hosts[0].storage, &found.position, NULL), ERR_OK);
     pair_lead(&kit, 1, 2, true);
     CU_ASSERT_FATAL(pair_serves(&kit, 1));
-    put_many(&kit, 10, 30);
+    pair_put_many(&kit, 10, 30);
     CU_ASSERT(pair_equal(&kit));
     CU_ASSERT_EQUAL_FATAL(pair_reopen(&kit, 0), ERR_OK);
     CU_ASSERT(pair_equal(&kit));
@@ -160,8 +140,8 @@ static void a_bad_record_is_refused_and_leaves_the_log_as_it_was(void)
     size_t size = 0;
     size_t taken = 1;
 
-    begin_pair(&kit);
-    put_many(&kit, 0, 3);
+    pair_begin(&kit);
+    pair_put_many(&kit, 0, 3);
     kit.hold_records = true;
     ship.at = kit.bytes;
     ship.room = ENGINE_SHIP_SIZE_MAX;
@@ -177,7 +157,7 @@ static void a_bad_record_is_refused_and_leaves_the_log_as_it_was(void)
     news_of(pair_standby(&kit), &after);
     CU_ASSERT_EQUAL(memcmp(&before.local.last, &after.local.last, sizeof after.local.last), 0);
     kit.hold_records = false;
-    put_many(&kit, 3, 6);
+    pair_put_many(&kit, 3, 6);
     CU_ASSERT(pair_equal(&kit));
     pair_kit_done(&kit);
 }
@@ -195,7 +175,7 @@ static void a_record_above_the_epoch_that_is_followed_is_refused(void)
     struct span shared = span_of(frame + RECORD_LOCAL_SIZE, record_size(0) - RECORD_LOCAL_SIZE);
     size_t taken = 1;
 
-    begin_pair(&kit);
+    pair_begin(&kit);
     CU_ASSERT(pair_equal(&kit));
     storage_status(pair_standby(&kit), &status);
     news_of(pair_standby(&kit), &news);
@@ -228,7 +208,7 @@ static void a_record_with_too_many_changes_is_refused(void)
     size_t size = 0;
     size_t taken = 1;
 
-    begin_pair(&kit);
+    pair_begin(&kit);
     CU_ASSERT(pair_equal(&kit));
     storage_status(pair_standby(&kit), &status);
     news_of(pair_standby(&kit), &news);
@@ -273,8 +253,8 @@ static void a_cut_at_the_end_of_a_durable_log_syncs_nothing(void)
     unsigned before;
 
     disk.sync = counted_sync;
-    begin_pair(&kit);
-    put_many(&kit, 0, 5);
+    pair_begin(&kit);
+    pair_put_many(&kit, 0, 5);
     CU_ASSERT(pair_equal(&kit));
     kit.hosts[1].disk = &disk;
     CU_ASSERT_EQUAL_FATAL(pair_reopen(&kit, 1), ERR_OK);
@@ -294,7 +274,7 @@ static void a_long_log_goes_over_in_order_and_is_trimmed(void)
     struct replica_found found;
 
     memset(value, 'v', sizeof value - 1);
-    begin_pair(&kit);
+    pair_begin(&kit);
     for (int i = 0; i < 1500; i++) {
         char key[16];
 
@@ -348,7 +328,7 @@ static void the_replication_thread_runs_beside_the_caller(void)
     struct hand hand;
     pthread_t thread;
 
-    begin_pair(&hand.kit);
+    pair_begin(&hand.kit);
     atomic_init(&hand.stop, false);
     CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, carry_on, &hand), 0);
     for (int round = 0; round < 300; round++) {
@@ -395,7 +375,7 @@ static void who_is_awake_is_not_woken_and_misses_nothing(void)
     struct pair_kit kit;
     bool rests;
 
-    begin_pair(&kit);
+    pair_begin(&kit);
     engine_attach(pair_primary(&kit), &link);
     engine_awake(pair_primary(&kit));
     news_of(pair_primary(&kit), &news);

@@ -13,18 +13,6 @@
 static struct scratch scratch; /* of the case that runs */
 static char file[256];
 
-static void write_in_scratch(const char *name, const char *text)
-{
-    char path[256];
-    FILE *out;
-
-    scratch_file(&scratch, name, path);
-    out = fopen(path, "we");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(out);
-    CU_ASSERT(fputs(text, out) >= 0);
-    CU_ASSERT_EQUAL(fclose(out), 0);
-}
-
 static void set_up(void)
 {
     scratch_init(&scratch);
@@ -39,12 +27,12 @@ static bool is_enough(void)
 static void a_directory_with_all_of_them_is_enough(void)
 {
     set_up();
-    write_in_scratch("bundle.crt", "# two\n" BEGIN "\n" BEGIN);
-    write_in_scratch("0a1b2c3d.0", "");
+    scratch_write(&scratch, "bundle.crt", "# two\n" BEGIN "\n" BEGIN);
+    scratch_write(&scratch, "0a1b2c3d.0", "");
     CU_ASSERT(!is_enough());
-    write_in_scratch("0a1b2c3d.1", "");
+    scratch_write(&scratch, "0a1b2c3d.1", "");
     CU_ASSERT(is_enough());
-    write_in_scratch("ffffffff.10", "");
+    scratch_write(&scratch, "ffffffff.10", "");
     CU_ASSERT(is_enough());
     scratch_done(&scratch);
 }
@@ -52,10 +40,10 @@ static void a_directory_with_all_of_them_is_enough(void)
 static void what_was_added_to_the_file_alone_is_not_lost(void)
 {
     set_up();
-    write_in_scratch("0a1b2c3d.0", "");
-    write_in_scratch("bundle.crt", BEGIN);
+    scratch_write(&scratch, "0a1b2c3d.0", "");
+    scratch_write(&scratch, "bundle.crt", BEGIN);
     CU_ASSERT(is_enough());
-    write_in_scratch("bundle.crt", BEGIN "-----BEGIN TRUSTED CERTIFICATE-----\nAAAA\n");
+    scratch_write(&scratch, "bundle.crt", BEGIN "-----BEGIN TRUSTED CERTIFICATE-----\nAAAA\n");
     CU_ASSERT(!is_enough());
     scratch_done(&scratch);
 }
@@ -67,9 +55,9 @@ static void other_names_are_no_certificates(void)
                                         "0A1B2C3D.0",  "some-ca.pem", "0a1b2c3d.-1"};
 
     set_up();
-    write_in_scratch("bundle.crt", BEGIN);
+    scratch_write(&scratch, "bundle.crt", BEGIN);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        write_in_scratch(names[i], BEGIN);
+        scratch_write(&scratch, names[i], BEGIN);
         CU_ASSERT(!is_enough());
     }
     scratch_done(&scratch);
@@ -80,10 +68,10 @@ static void what_is_not_there_decides_nothing(void)
     set_up();
     CU_ASSERT(!is_enough()); /* neither has one: curl says what is missing */
     CU_ASSERT(!fetch_trust_by_hash(NULL, NULL));
-    write_in_scratch("bundle.crt", BEGIN);
+    scratch_write(&scratch, "bundle.crt", BEGIN);
     CU_ASSERT(!fetch_trust_by_hash(file, NULL));
     CU_ASSERT(!fetch_trust_by_hash(file, "/nonexistent/certs"));
-    write_in_scratch("0a1b2c3d.0", "");
+    scratch_write(&scratch, "0a1b2c3d.0", "");
     CU_ASSERT(fetch_trust_by_hash(NULL, scratch.path));
     CU_ASSERT(fetch_trust_by_hash("/nonexistent/bundle.crt", scratch.path));
     CU_ASSERT(!fetch_trust_by_hash(scratch.path, scratch.path)); /* cannot be read */
@@ -97,7 +85,7 @@ static void too_many_are_not_counted(void)
 
     set_up();
     scratch_file(&scratch, "bundle.crt", path);
-    write_in_scratch("0a1b2c3d.0", "");
+    scratch_write(&scratch, "0a1b2c3d.0", "");
     out = fopen(path, "we");
     CU_ASSERT_PTR_NOT_NULL_FATAL(out);
     for (size_t i = 0; i <= FETCH_TRUST_COUNT_MAX; i++) {

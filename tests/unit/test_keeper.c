@@ -1,64 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_keeper.c: proves supervisor/keeper: a disk that hangs holds up nobody, and what is told to
- * be durable is. Owns its cases and a disk that hangs: it defines fdatasync ahead of the C
- * library's. Never cuts power: the codec's own test does. */
+ * be durable is. Owns its cases; the disk is hung_disk.h's. Never cuts power: the codec's own test
+ * does. */
 #include "supervisor/keeper.h"
 #include "supervisor/memory.h"
 #include "tests/lib/scratch.h"
+#include "tests/unit/hung_disk.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define END_MS  10000 /* far more than a healthy disk needs */
 #define HANG_MS 50
-
-/* The disk: a sync waits while it hangs, and fails with the number. */
-static pthread_mutex_t disk_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t disk_wake = PTHREAD_COND_INITIALIZER;
-static bool disk_hangs;
-static int disk_errno;
-static unsigned disk_syncs; /* that have begun */
-
-int fdatasync(int fildes)
-{
-    int failure;
-
-    (void)pthread_mutex_lock(&disk_lock);
-    disk_syncs++;
-    (void)pthread_cond_broadcast(&disk_wake);
-    while (disk_hangs) {
-        (void)pthread_cond_wait(&disk_wake, &disk_lock);
-    }
-    failure = disk_errno;
-    (void)pthread_mutex_unlock(&disk_lock);
-    errno = failure;
-    return failure == 0 ? fsync(fildes) : -1;
-}
-
-static void disk_set(bool hangs, int failure)
-{
-    (void)pthread_mutex_lock(&disk_lock);
-    disk_hangs = hangs;
-    disk_errno = failure;
-    disk_syncs = 0;
-    (void)pthread_cond_broadcast(&disk_wake);
-    (void)pthread_mutex_unlock(&disk_lock);
-}
-
-/* Until that many syncs have begun since disk_set. */
-static void disk_await(unsigned count)
-{
-    (void)pthread_mutex_lock(&disk_lock);
-    while (disk_syncs < count) {
-        (void)pthread_cond_wait(&disk_wake, &disk_lock);
-    }
-    (void)pthread_mutex_unlock(&disk_lock);
-}
 
 struct bench {
     struct scratch scratch;
@@ -228,7 +185,7 @@ static void the_end_does_not_wait_for_ever(void)
     (void)save(&bench, 5);
     disk_await(1);
     keeper_free(bench.keeper, HANG_MS);
-    CU_ASSERT_EQUAL(disk_syncs, 1); /* it still hangs, and we are here */
+    CU_ASSERT_EQUAL(disk_syncs(), 1); /* it still hangs, and we are here */
     remove_files(&bench);
 }
 

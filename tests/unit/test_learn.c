@@ -37,18 +37,6 @@ static void end(void)
     scratch_done(&scratch);
 }
 
-static void put(const char *name, const char *text)
-{
-    char path[256];
-    FILE *file;
-
-    scratch_file(&scratch, name, path);
-    file = fopen(path, "we");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
-    CU_ASSERT_TRUE(fputs(text, file) >= 0);
-    CU_ASSERT_EQUAL(fclose(file), 0);
-}
-
 static void make_folder(const char *name)
 {
     char path[256];
@@ -94,7 +82,7 @@ static bool is_known(const char *secret)
 static void files_that_are_named_are_known(void)
 {
     start();
-    put("signing", "0123456789abcdef0123456789abcdef\n");
+    scratch_write(&scratch, "signing", "0123456789abcdef0123456789abcdef\n");
     learn_dump("slack {\n    signing_secret_file = ", "signing");
     CU_ASSERT_TRUE(is_known("0123456789abcdef0123456789abcdef"));
     CU_ASSERT_STRING_EQUAL(buf_text(learn.missed), "");
@@ -104,7 +92,7 @@ static void files_that_are_named_are_known(void)
 static void of_a_user_the_password_alone_is_known_too(void)
 {
     start();
-    put("user", "approvald:et:cd-password\r\n");
+    scratch_write(&scratch, "user", "approvald:et:cd-password\r\n");
     learn_dump("    user_file = ", "user");
     CU_ASSERT_TRUE(is_known("et:cd-password"));
     CU_ASSERT_TRUE(is_known("approvald:et:cd-password"));
@@ -122,7 +110,8 @@ static void a_name_is_the_credential_of_any_unit(void)
     make_folder("credentials");
     make_folder("credentials/approvald-supervisor.service");
     make_folder("credentials/other.service");
-    put("credentials/approvald-supervisor.service/slack-bot", "a-plain-token\n");
+    scratch_write(&scratch, "credentials/approvald-supervisor.service/slack-bot",
+                  "a-plain-token\n");
     CU_ASSERT_EQUAL(learn_config(&learn, "bot_token_file = \"slack-bot\"\n", &err), ERR_OK);
     CU_ASSERT_STRING_EQUAL(buf_text(learn.missed), "");
     CU_ASSERT_TRUE(is_known("a-plain-token"));
@@ -157,7 +146,7 @@ static void what_is_in_a_folder_is_known_without_its_name(void)
 
     start();
     make_folder("secrets");
-    put("secrets/token", "approvald:a-plain-token\n");
+    scratch_write(&scratch, "secrets/token", "approvald:a-plain-token\n");
     scratch_file(&scratch, "secrets", path);
     CU_ASSERT_EQUAL(learn_folder(&learn, path, LEARN_USER, &err), ERR_OK);
     CU_ASSERT_TRUE(is_known("approvald:a-plain-token"));
@@ -173,8 +162,9 @@ static void of_a_device_all_but_its_address_is_known(void)
     char path[256];
 
     start();
-    put("peer", "agent=fence_ipmilan\nip=192.0.2.102\nusername=approvald\n password = bmc=pass \n"
-                "# community=formerly\nhexadecimal_kg=0123abcd");
+    scratch_write(&scratch, "peer",
+                  "agent=fence_ipmilan\nip=192.0.2.102\nusername=approvald\n password = bmc=pass \n"
+                  "# community=formerly\nhexadecimal_kg=0123abcd");
     scratch_file(&scratch, "peer", path);
     CU_ASSERT_EQUAL(learn_file(&learn, path, LEARN_DEVICE, &err), ERR_OK);
     CU_ASSERT_TRUE(is_known("bmc=pass"));
@@ -192,12 +182,13 @@ static void of_a_folder_with_keys_only_these_are_known(void)
 
     start();
     make_folder("pair");
-    put("pair/ca.key",
+    scratch_write(
+        &scratch, "pair/ca.key",
         "-----BEGIN EC PRIVATE KEY-----\nMHc/planted+Bytes\n-----END EC PRIVATE KEY-----\n");
     scratch_file(&scratch, "pair", path);
     CU_ASSERT_EQUAL(learn_folder(&learn, path, LEARN_KEY, &err), ERR_OK);
     CU_ASSERT_TRUE(is_known("MHc/planted+Bytes"));
-    put("pair/ca.key", "interface = \"eth0\"\n");
+    scratch_write(&scratch, "pair/ca.key", "interface = \"eth0\"\n");
     CU_ASSERT_EQUAL(learn_folder(&learn, path, LEARN_KEY, &err), ERR_OK);
     CU_ASSERT_FALSE(is_known("interface = \"eth0\""));
     CU_ASSERT_STRING_EQUAL(buf_text(learn.missed), "");
@@ -237,7 +228,7 @@ static void what_cannot_be_read_is_said(void)
     memset(large, 'a', sizeof large - 1);
     memcpy(large, "its-front\n", 10);
     large[sizeof large - 1] = '\0';
-    put("large", large);
+    scratch_write(&scratch, "large", large);
     learn_dump("key = ", "large");
     CU_ASSERT_PTR_NOT_NULL(strstr(buf_text(learn.missed), "/large (larger than a secret)"));
     CU_ASSERT_TRUE(is_known("its-front"));

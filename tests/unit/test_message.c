@@ -2,79 +2,12 @@
 /* test_message.c: proves storage/message: frames out and in.
  * Owns nothing but its cases. Never touches a file. */
 #include "storage/message.h"
+#include "tests/lib/message_sample.h"
 #include "tests/unit/unit.h"
 
 #include <string.h>
 
 #define FRAME_SIZE_MAX 1024U
-
-static const struct record_position sample_position = {
-    .lsn = 0x0102030405060708U, .epoch = 9, .wall_ms = 1700000000123U, .hash = {1, 2, 3, 4}};
-
-static struct message sample(enum message_type type)
-{
-    struct message message = {.type = type};
-
-    switch (type) {
-    case MESSAGE_HELLO:
-    case MESSAGE_STATE:
-        message.u.state = (struct message_state){.version_min = 1,
-                                                 .version_max = 1,
-                                                 .cluster_id = {0xc1},
-                                                 .store_id = {0x51},
-                                                 .lineage = 3,
-                                                 .incarnation = 4,
-                                                 .host = 2,
-                                                 .role = REPLICA_STANDBY,
-                                                 .epoch = 5,
-                                                 .promised = 6,
-                                                 .wall_ms = 7,
-                                                 .lsn_applied = 8,
-                                                 .last = sample_position};
-        break;
-    case MESSAGE_LEAD:
-    case MESSAGE_HANDOVER:
-        message.u.lead = (struct message_lead){
-            .epoch = 1, .incarnation = 2, .lsn_commit = 3, .last = sample_position};
-        break;
-    case MESSAGE_FOLLOW:
-    case MESSAGE_ACK:
-        message.u.follow = (struct message_follow){.epoch = 1,
-                                                   .incarnation = 2,
-                                                   .store_id = {0x51},
-                                                   .lsn_applied = 3,
-                                                   .last = sample_position,
-                                                   .applied = {.lsn = 2}};
-        break;
-    case MESSAGE_PROBE:
-    case MESSAGE_PLACE:
-    case MESSAGE_CUT:
-    case MESSAGE_SNAPSHOT:
-        message.u.place =
-            (struct message_place){.epoch = 1, .incarnation = 2, .position = sample_position};
-        break;
-    case MESSAGE_APPEND:
-    case MESSAGE_PAIRS:
-        message.u.bytes = (struct message_bytes){
-            .epoch = 1, .incarnation = 2, .lsn_commit = 3, .bytes = SPAN_LITERAL("records")};
-        break;
-    case MESSAGE_PING:
-    case MESSAGE_ECHO:
-    case MESSAGE_SNAPSHOT_END:
-        message.u.ping = (struct message_ping){
-            .epoch = 1, .incarnation = 2, .store_id = {0x51}, .sequence = 4, .lsn_commit = 5};
-        break;
-    case MESSAGE_DATA:
-        message.u.data = SPAN_LITERAL("some bytes");
-        break;
-    case MESSAGE_BYE:
-        message.u.bye = (struct message_bye){.leaves = true, .reason = SPAN_LITERAL("a reason")};
-        break;
-    case MESSAGE_TYPE_END:
-        break;
-    }
-    return message;
-}
 
 static size_t encode(const struct message *message, uint8_t frame[FRAME_SIZE_MAX])
 {
@@ -91,7 +24,7 @@ static void every_message_comes_back_as_it_was_sent(void)
     for (enum message_type type = MESSAGE_HELLO; type < MESSAGE_TYPE_END; type++) {
         uint8_t frame[FRAME_SIZE_MAX];
         uint8_t again[FRAME_SIZE_MAX];
-        struct message message = sample(type);
+        struct message message = message_sample(type);
         struct message back;
         size_t size = encode(&message, frame);
         size_t size_seen = 0;
@@ -109,7 +42,7 @@ static void every_message_comes_back_as_it_was_sent(void)
 static void the_layout_is_the_documented_one(void)
 {
     uint8_t frame[FRAME_SIZE_MAX];
-    struct message ping = sample(MESSAGE_PING);
+    struct message ping = message_sample(MESSAGE_PING);
     static const uint8_t expected[] = {48,   0, 0, 0, MESSAGE_PING,
                                        0,    1, 0, /* size, type, 0, version */
                                        1,    0, 0, 0, 0,
@@ -132,7 +65,7 @@ static void the_layout_is_the_documented_one(void)
 static void a_bye_says_whether_the_process_leaves(void)
 {
     uint8_t frame[FRAME_SIZE_MAX];
-    struct message bye = sample(MESSAGE_BYE);
+    struct message bye = message_sample(MESSAGE_BYE);
     struct message back;
     size_t size = encode(&bye, frame);
 
@@ -149,7 +82,7 @@ static void a_bye_says_whether_the_process_leaves(void)
 static void a_frame_whose_header_is_not_there_yet_waits(void)
 {
     uint8_t frame[FRAME_SIZE_MAX];
-    struct message message = sample(MESSAGE_PING);
+    struct message message = message_sample(MESSAGE_PING);
     size_t size = 0;
 
     (void)encode(&message, frame); /* its size does not matter here */
@@ -163,7 +96,7 @@ static void a_frame_that_is_cut_or_too_long_is_refused(void)
 {
     for (enum message_type type = MESSAGE_HELLO; type < MESSAGE_TYPE_END; type++) {
         uint8_t frame[FRAME_SIZE_MAX];
-        struct message message = sample(type);
+        struct message message = message_sample(type);
         struct message back;
         size_t size = encode(&message, frame);
 
@@ -177,7 +110,7 @@ static void a_frame_that_is_cut_or_too_long_is_refused(void)
 static void fixed_bodies_of_another_size_are_refused(void)
 {
     uint8_t frame[FRAME_SIZE_MAX];
-    struct message message = sample(MESSAGE_PING);
+    struct message message = message_sample(MESSAGE_PING);
     struct message back;
     size_t size = encode(&message, frame);
     size_t seen;
@@ -192,7 +125,7 @@ static void fixed_bodies_of_another_size_are_refused(void)
 static enum err_code decode_with(enum message_type type, size_t at, uint8_t value)
 {
     uint8_t frame[FRAME_SIZE_MAX];
-    struct message message = sample(type);
+    struct message message = message_sample(type);
     struct message back;
     size_t size = encode(&message, frame);
 
@@ -263,7 +196,7 @@ static void sizes_beyond_the_bounds_are_refused_from_the_header_alone(void)
 static void a_newer_builds_hello_is_read_as_far_as_it_is_known(void)
 {
     uint8_t frame[FRAME_SIZE_MAX];
-    struct message hello = sample(MESSAGE_HELLO);
+    struct message hello = message_sample(MESSAGE_HELLO);
     struct message back;
     size_t size;
 

@@ -4,6 +4,7 @@
  * Owns nothing but its cases; never touches a store. */
 #include "approvald/core/approval.h"
 #include "approvald/core/needs.h"
+#include "tests/unit/pending_kit.h"
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -29,28 +30,6 @@ static struct policy policy_of_needs(void)
                   {.need = {.name = SPAN_LITERAL("ops"), .quorum = 2}, .users = 1, .groups = 2},
                   {.need = {.name = SPAN_LITERAL("director"), .quorum = 1, .alternative = 1},
                    .users = 2}}};
-}
-
-static struct request request_of(const struct policy *policy)
-{
-    struct request request = {.id = {.bytes = {1}},
-                              .revision = 1,
-                              .state = REQUEST_PENDING,
-                              .policy = policy->name,
-                              .policy_version = policy->version,
-                              .requester = SPAN_LITERAL("U0ASK"),
-                              .asker = SPAN_LITERAL("ci"),
-                              .title = SPAN_LITERAL("Restore"),
-                              .created_ms = NOW,
-                              .expires_ms = NOW + policy->expires_after_ms,
-                              .quorum = policy->quorum,
-                              .rejections = policy->rejections,
-                              .need_count = policy->need_count};
-
-    for (uint32_t i = 0; i < policy->need_count; i++) {
-        request.needs[i] = policy->needs[i].need;
-    }
-    return request;
 }
 
 enum { SEC = 1, OPS = 2, TEAM = 4, ALL = 7 };
@@ -146,7 +125,7 @@ static void an_address_is_a_person(void)
 static void who_is_in_both_groups_fills_one_need(void)
 {
     struct policy policy = policy_of_needs();
-    struct request request = request_of(&policy);
+    struct request request = pending_under(&policy, NOW);
     struct quorum_result result;
 
     CU_ASSERT_EQUAL(approve(&request, &policy, "U0ANA", SEC | OPS), REFUSAL_NONE);
@@ -165,7 +144,7 @@ static void who_is_in_both_groups_fills_one_need(void)
 static void an_approval_that_cannot_help_is_refused_and_a_rejection_is_not(void)
 {
     struct policy policy = policy_of_needs();
-    struct request request = request_of(&policy);
+    struct request request = pending_under(&policy, NOW);
 
     CU_ASSERT_EQUAL(approve(&request, &policy, "U0SAM", SEC), REFUSAL_NONE);
     CU_ASSERT_EQUAL(approve(&request, &policy, "U0SUE", SEC), REFUSAL_NOT_NEEDED);
@@ -179,7 +158,7 @@ static void an_approval_that_cannot_help_is_refused_and_a_rejection_is_not(void)
 static void one_whole_alternative_is_enough(void)
 {
     struct policy policy = policy_of_needs();
-    struct request request = request_of(&policy);
+    struct request request = pending_under(&policy, NOW);
 
     CU_ASSERT_EQUAL(approve(&request, &policy, "U0OLA", OPS), REFUSAL_NONE);
     CU_ASSERT_EQUAL(approve(&request, &policy, "U0DIR", 0), REFUSAL_NONE);
@@ -189,7 +168,7 @@ static void one_whole_alternative_is_enough(void)
 static void what_an_approval_fills_must_be_known_in_full(void)
 {
     struct policy policy = policy_of_needs();
-    struct request request = request_of(&policy);
+    struct request request = pending_under(&policy, NOW);
     struct facts half = facts_of(SEC, SEC);
     struct press pressed = press(&request, &policy, "U0ANA", VERDICT_APPROVE, &half);
 
@@ -212,7 +191,7 @@ static void as_many_people_as_said_have_to_reject(void)
     struct request request;
 
     policy.rejections = 2;
-    request = request_of(&policy);
+    request = pending_under(&policy, NOW);
     CU_ASSERT_EQUAL(reject(&request, &policy, "U0SAM", SEC), REFUSAL_NONE);
     CU_ASSERT_EQUAL(request.state, REQUEST_PENDING);
     CU_ASSERT_EQUAL(reject(&request, &policy, "U0SAM", SEC), REFUSAL_ALREADY_DECIDED);
@@ -220,7 +199,7 @@ static void as_many_people_as_said_have_to_reject(void)
     CU_ASSERT_EQUAL(approve(&request, &policy, "U0OLA", OPS), REFUSAL_NONE);
     CU_ASSERT_EQUAL(reject(&request, &policy, "U0BOB", 0), REFUSAL_NONE);
     CU_ASSERT_EQUAL(request.state, REQUEST_REJECTED);
-    request = request_of(&policy);
+    request = pending_under(&policy, NOW);
     CU_ASSERT_EQUAL(reject(&request, &policy, "U0SAM", SEC), REFUSAL_NONE);
     CU_ASSERT_EQUAL(approve(&request, &policy, "U0DIR", 0), REFUSAL_NONE);
     CU_ASSERT_EQUAL(request.state, REQUEST_APPROVED);
@@ -236,7 +215,7 @@ static void a_group_does_not_decide_its_own_requests(void)
 
     policy.exclude_count = 1;
     policy.excludes[0] = SPAN_LITERAL("S0TEAM");
-    request = request_of(&policy);
+    request = pending_under(&policy, NOW);
     pressed = press(&request, &policy, "U0ANA", VERDICT_APPROVE, &fewer);
     CU_ASSERT(pressed.need_facts); /* is she in the team? */
     pressed = press(&request, &policy, "U0ANA", VERDICT_APPROVE, &facts);
@@ -249,11 +228,11 @@ static void a_group_does_not_decide_its_own_requests(void)
     pressed = press(&request, &policy, "U0ANA", VERDICT_REJECT, &facts);
     CU_ASSERT_EQUAL(pressed.refusal, REFUSAL_SAME_GROUP);
     CU_ASSERT_EQUAL(approve(&request, &policy, "U0SAM", SEC), REFUSAL_NONE); /* of no team */
-    request = request_of(&policy);
+    request = pending_under(&policy, NOW);
     facts.requester_count = 0; /* he has left it */
     pressed = press(&request, &policy, "U0ANA", VERDICT_APPROVE, &facts);
     CU_ASSERT(!pressed.need_facts && pressed.refusal == REFUSAL_NONE);
-    request = request_of(&policy);
+    request = pending_under(&policy, NOW);
     request.requester = SPAN_NONE;
     CU_ASSERT_EQUAL(approve(&request, &policy, "U0ANA", SEC | TEAM), REFUSAL_NONE);
 }
@@ -273,7 +252,7 @@ static void groups_that_matter_are_named_once(void)
 static void damage_in_needs_is_seen(void)
 {
     struct policy policy = policy_of_needs();
-    struct request good = request_of(&policy);
+    struct request good = pending_under(&policy, NOW);
     struct request bad;
 
     CU_ASSERT_EQUAL(approve(&good, &policy, "U0SAM", SEC), REFUSAL_NONE);
@@ -309,7 +288,7 @@ static uint32_t draw(uint64_t *seed, uint32_t below)
 static enum request_state run(const struct policy *policy, const uint32_t *order, uint32_t members)
 {
     static const char *const users[] = {"U0ANA", "U0BEA", "U0CAL", "U0BOB", "U0EVA", "U0FOX"};
-    struct request request = request_of(policy);
+    struct request request = pending_under(policy, NOW);
 
     for (uint32_t i = 0; i < 6 && request.state == REQUEST_PENDING; i++) {
         uint32_t person = order[i];

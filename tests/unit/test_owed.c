@@ -143,9 +143,7 @@ static void a_press_that_is_late_and_stored_is_not_told_of(void)
     bench_open(&bench);
     bench_know(&bench, ANA, "");
     bench_interact_only(&bench, bench_press_json(ANA, "approve", bench.id_text, TS1));
-    service_kit_pass(&bench.kit, SLACK_REPLY_BUDGET_MS);
-    inbound_on_budget(-1, 0, bench.inbound);
-    CU_ASSERT_EQUAL(bench.reply.status, 503);
+    bench_late(&bench);
     service_kit_pass(&bench.kit, SLACK_OWED_SOCKET_MS);
     inbound_on_owed(-1, 0, bench.inbound);
     bench_turn(&bench);
@@ -165,9 +163,7 @@ static void a_command_that_is_late_is_told_of(void)
     bench_open(&bench);
     bench_command_only(&bench, ANA, "list");
     CU_ASSERT_FALSE(bench.reply.done);
-    service_kit_pass(&bench.kit, SLACK_REPLY_BUDGET_MS);
-    inbound_on_budget(-1, 0, bench.inbound);
-    CU_ASSERT_EQUAL(bench.reply.status, 503);
+    bench_late(&bench);
     bench_turn(&bench);
     look(&bench, SLACK_OWED_HTTP_MS);
     CU_ASSERT(bench_call_says("chat.postMessage", "write the command again")); /* of no channel */

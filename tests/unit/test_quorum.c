@@ -4,6 +4,7 @@
  * is how many places of each need are taken, and every person may take any that he may, or none. */
 #include "approvald/core/quorum.h"
 #include "base/clock.h"
+#include "tests/unit/quorum_kit.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
@@ -16,12 +17,6 @@
 #define STATE_COUNT    1024 /* with 10 places of 8 needs there are at most 576 */
 #define SEED_OF_CASES  UINT64_C(20251203)
 #define SEED_OF_WORSTS UINT64_C(7)
-
-static uint32_t draw(uint64_t *seed, uint32_t below)
-{
-    *seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (uint32_t)(*seed >> 33) % below;
-}
 
 /* need_count needs with at most place_max places in all; people who may fill some of them. */
 static struct quorum
@@ -114,30 +109,6 @@ static uint32_t exhaust(const struct quorum *quorum, uint32_t alternative, uint3
     return places - taken_of(quorum, &states, best);
 }
 
-static struct quorum_result exhaust_all(const struct quorum *quorum, uint32_t *ret_missing_sum)
-{
-    struct quorum_result result = {.missing = UINT32_MAX};
-
-    *ret_missing_sum = 0;
-    for (uint32_t i = 0; i <= quorum->alternatives[quorum->need_count - 1]; i++) {
-        uint32_t missing = exhaust(quorum, i, result.filled);
-
-        *ret_missing_sum += missing;
-        if (missing < result.missing) {
-            result.missing = missing;
-            result.alternative = i;
-        }
-    }
-    result.satisfied = result.missing == 0;
-    return result;
-}
-
-static bool results_equal(const struct quorum_result *a, const struct quorum_result *b)
-{
-    return a->satisfied == b->satisfied && a->alternative == b->alternative &&
-           a->missing == b->missing && memcmp(a->filled, b->filled, sizeof a->filled) == 0;
-}
-
 /* Everybody has a need that he may fill, or none, and the places of the alternative are taken by
  * as many as is said. */
 static bool fills_fit(const struct quorum *quorum, const struct quorum_result *result)
@@ -199,7 +170,7 @@ static bool more_fits(const struct quorum *quorum, uint32_t may_fill, uint32_t m
         return !quorum_helps(quorum, may_fill);
     }
     quorum_add_person(&more, may_fill);
-    (void)exhaust_all(&more, &sum); /* its sum is wanted */
+    (void)quorum_exhaust_all(&more, exhaust, &sum); /* its sum is wanted */
     quorum_judge(quorum, &before);
     quorum_judge(&more, &after);
     return quorum_helps(quorum, may_fill) == (sum < missing_sum) &&
@@ -214,9 +185,9 @@ static const char *judge_case(uint64_t *seed, const struct quorum *quorum)
     struct quorum_result got;
     uint32_t missing_sum;
 
-    expected = exhaust_all(quorum, &missing_sum);
+    expected = quorum_exhaust_all(quorum, exhaust, &missing_sum);
     quorum_judge(quorum, &got);
-    if (!results_equal(&got, &expected)) {
+    if (!quorum_results_equal(&got, &expected)) {
         return "differs from the best assignment";
     }
     if (!fills_fit(quorum, &got)) {
@@ -224,12 +195,12 @@ static const char *judge_case(uint64_t *seed, const struct quorum *quorum)
     }
     shuffle(seed, &other);
     quorum_judge(&other, &got);
-    if (!results_equal(&got, &expected)) {
+    if (!quorum_results_equal(&got, &expected)) {
         return "depends on the order";
     }
     other = press_all(&other);
     quorum_judge(&other, &got);
-    if (!results_equal(&got, &expected)) {
+    if (!quorum_results_equal(&got, &expected)) {
         return "who was left out would have mattered";
     }
     if (other.person_count > CORE_QUORUM_MAX) {

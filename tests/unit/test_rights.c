@@ -5,6 +5,7 @@
  * one person after the other; never shares an idea with the code. */
 #include "approvald/core/quorum.h"
 #include "base/clock.h"
+#include "tests/unit/quorum_kit.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
@@ -17,12 +18,6 @@
 #define SEED_OF_CASES   UINT64_C(20261126)
 #define WORST_COUNT     40
 #define WORST_REPEATS   20
-
-static uint32_t draw(uint64_t *seed, uint32_t below)
-{
-    *seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (uint32_t)(*seed >> 33) % below;
-}
 
 static bool person_holds(const struct quorum_person *person, uint32_t right)
 {
@@ -188,30 +183,6 @@ static uint32_t exhaust(const struct quorum *quorum, uint32_t alternative, uint3
     return places - taken_of(quorum, &reach, best);
 }
 
-static struct quorum_result exhaust_all(const struct quorum *quorum, uint32_t *ret_missing_sum)
-{
-    struct quorum_result result = {.missing = UINT32_MAX};
-
-    *ret_missing_sum = 0;
-    for (uint32_t i = 0; i <= quorum->alternatives[quorum->need_count - 1]; i++) {
-        uint32_t missing = exhaust(quorum, i, result.filled);
-
-        *ret_missing_sum += missing;
-        if (missing < result.missing) {
-            result.missing = missing;
-            result.alternative = i;
-        }
-    }
-    result.satisfied = result.missing == 0;
-    return result;
-}
-
-static bool results_equal(const struct quorum_result *a, const struct quorum_result *b)
-{
-    return a->satisfied == b->satisfied && a->alternative == b->alternative &&
-           a->missing == b->missing && memcmp(a->filled, b->filled, sizeof a->filled) == 0;
-}
-
 /* Everybody uses a right that he holds, nobody the right of another, and each right fills what it
  * may. */
 static bool uses_fit(const struct quorum *quorum, const struct quorum_result *result)
@@ -278,7 +249,7 @@ static bool more_fits(uint64_t *seed, const struct quorum *quorum, uint32_t miss
 
     more.people[more.person_count++] =
         draw_person(seed, draw(seed, quorum->right_count), quorum->right_count);
-    (void)exhaust_all(&more, &sum); /* its sum is wanted */
+    (void)quorum_exhaust_all(&more, exhaust, &sum); /* its sum is wanted */
     quorum_judge(quorum, &before);
     quorum_judge(&more, &after);
     return (quorum_taken(&more) > quorum_taken(quorum)) == (sum < missing_sum) &&
@@ -293,9 +264,9 @@ static const char *judge_case(uint64_t *seed, const struct quorum *quorum)
     struct quorum_result got;
     uint32_t missing_sum;
 
-    expected = exhaust_all(quorum, &missing_sum);
+    expected = quorum_exhaust_all(quorum, exhaust, &missing_sum);
     quorum_judge(quorum, &got);
-    if (!results_equal(&got, &expected)) {
+    if (!quorum_results_equal(&got, &expected)) {
         return "differs from the best assignment";
     }
     if (!uses_fit(quorum, &got)) {
@@ -303,12 +274,12 @@ static const char *judge_case(uint64_t *seed, const struct quorum *quorum)
     }
     shuffle(seed, &other);
     quorum_judge(&other, &got);
-    if (!results_equal(&got, &expected)) {
+    if (!quorum_results_equal(&got, &expected)) {
         return "depends on the order";
     }
     other = press_all(&other);
     quorum_judge(&other, &got);
-    if (!results_equal(&got, &expected)) {
+    if (!quorum_results_equal(&got, &expected)) {
         return "who was left out would have mattered";
     }
     return more_fits(seed, quorum, missing_sum) ? NULL : "one more person is judged wrongly";

@@ -11,26 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static void put_many(struct pair_kit *kit, int from, int to)
-{
-    for (int i = from; i < to; i++) {
-        char key[16];
-        char value[32];
-
-        (void)snprintf(key, sizeof key, "k%03d", i % 50);
-        (void)snprintf(value, sizeof value, "value %d", i);
-        CU_ASSERT_EQUAL_FATAL(pair_put(kit, key, i % 7 == 6 ? NULL : value), ERR_OK);
-    }
-}
-
-/* Host 0 leads with the peer required. */
-static void begin_pair(struct pair_kit *kit)
-{
-    pair_kit_init(kit);
-    pair_lead(kit, 0, 1, true);
-    CU_ASSERT_FATAL(pair_serves(kit, 0));
-}
-
 static uint64_t applied_lsn(struct storage *storage)
 {
     struct storage_status status;
@@ -86,8 +66,8 @@ static void a_fed_standby_ends_with_equal_content_and_hash(void)
     struct pair_kit kit;
     struct storage_status status;
 
-    begin_pair(&kit);
-    put_many(&kit, 0, 300);
+    pair_begin(&kit);
+    pair_put_many(&kit, 0, 300);
     CU_ASSERT(pair_equal(&kit));
     storage_status(pair_standby(&kit), &status);
     CU_ASSERT(status.lsn_last >= 301);
@@ -101,11 +81,11 @@ static void a_promoted_standby_adopts_the_whole_tail(void)
 {
     struct pair_kit kit;
 
-    begin_pair(&kit);
-    put_many(&kit, 0, 20);
+    pair_begin(&kit);
+    pair_put_many(&kit, 0, 20);
     CU_ASSERT(pair_equal(&kit));
     kit.hold_commits = true;
-    put_many(&kit, 20, 60);
+    pair_put_many(&kit, 20, 60);
     /* The standby has acknowledged what it does not know to be committed. */
     CU_ASSERT(applied_lsn(pair_standby(&kit)) < applied_lsn(pair_primary(&kit)) + 1);
     CU_ASSERT(kit_has_weak(pair_standby(&kit), "k009", "value 9"));
@@ -128,9 +108,9 @@ static void a_recovered_tail_is_adopted_too(void)
 {
     struct pair_kit kit;
 
-    begin_pair(&kit);
+    pair_begin(&kit);
     kit.hold_commits = true;
-    put_many(&kit, 0, 60);
+    pair_put_many(&kit, 0, 60);
     CU_ASSERT_EQUAL_FATAL(pair_reopen(&kit, 1), ERR_OK);
     CU_ASSERT_EQUAL(applied_lsn(kit.hosts[1].storage), 0);
     CU_ASSERT(kit_has_weak(kit.hosts[1].storage, "k009", NULL));
@@ -138,7 +118,7 @@ static void a_recovered_tail_is_adopted_too(void)
     kit.hold_commits = false;
     pair_lead(&kit, 1, 2, true);
     CU_ASSERT_FATAL(pair_serves(&kit, 1));
-    put_many(&kit, 60, 80);
+    pair_put_many(&kit, 60, 80);
     CU_ASSERT(pair_equal(&kit));
     CU_ASSERT(kit_has_weak(kit.hosts[0].storage, "k009", "value 59"));
     pair_kit_done(&kit);
@@ -150,7 +130,7 @@ static void nothing_uncommitted_reaches_the_state_on_disk(void)
     struct kit_job job = {.keys = {"a"}, .values = {"new"}, .count = 1};
     uint64_t before;
 
-    begin_pair(&kit);
+    pair_begin(&kit);
     CU_ASSERT_EQUAL(pair_put(&kit, "a", "old"), ERR_OK);
     CU_ASSERT(pair_equal(&kit));
     before = applied_lsn(pair_primary(&kit));
@@ -176,9 +156,9 @@ static void nothing_is_served_before_the_peer_has_the_start_record(void)
     struct storage_status status;
     struct engine_news news;
 
-    begin_pair(&kit);
+    pair_begin(&kit);
     kit.hold_commits = true;
-    put_many(&kit, 0, 10);
+    pair_put_many(&kit, 0, 10);
     CU_ASSERT_EQUAL_FATAL(pair_reopen(&kit, 0), ERR_OK);
     kit.hold_commits = false;
     kit.hold_records = true;
@@ -210,7 +190,7 @@ static void a_read_waits_for_an_echo_of_a_later_ping(void)
     struct kit_job job = {.result = ERR_OK};
     struct engine_news news;
 
-    begin_pair(&kit);
+    pair_begin(&kit);
     CU_ASSERT_EQUAL(pair_put(&kit, "a", "1"), ERR_OK);
     kit.hold_echoes = true;
     engine_pinged(pair_primary(&kit), ++kit.ping);
@@ -238,7 +218,7 @@ static void a_job_that_changes_nothing_waits_for_an_echo_and_a_write_does_not(vo
     struct kit_job write = {.keys = {"a"}, .values = {"1"}, .count = 1};
     struct kit_job after = {.keys = {"a"}, .values = {"2"}, .count = 1};
 
-    begin_pair(&kit);
+    pair_begin(&kit);
     kit.hold_echoes = true;
     CU_ASSERT_EQUAL(kit_start(pair_primary(&kit), &write), ERR_OK);
     CU_ASSERT(pair_wait(&kit, &write));
@@ -261,7 +241,7 @@ static void what_waits_only_for_the_peer_goes_when_it_is_not_required_any_more(v
     struct kit_job write = {.keys = {"a"}, .values = {"1"}, .count = 1};
     struct kit_job read = {.result = ERR_OK};
 
-    begin_pair(&kit);
+    pair_begin(&kit);
     kit.hold_acks = true;
     kit.hold_echoes = true;
     CU_ASSERT_EQUAL(kit_start(pair_primary(&kit), &write), ERR_OK);
@@ -300,11 +280,11 @@ static void an_epoch_changes_between_two_batches(void)
     struct pair_kit kit;
     struct storage_status status;
 
-    begin_pair(&kit);
-    put_many(&kit, 0, 10);
+    pair_begin(&kit);
+    pair_put_many(&kit, 0, 10);
     pair_lead(&kit, 0, 5, true);
     CU_ASSERT(storage_serves(pair_primary(&kit)));
-    put_many(&kit, 10, 20);
+    pair_put_many(&kit, 10, 20);
     storage_status(pair_primary(&kit), &status);
     CU_ASSERT_EQUAL(status.epoch, 5);
     CU_ASSERT(pair_equal(&kit));
@@ -315,11 +295,11 @@ static void a_drained_primary_steps_down_and_leads_again(void)
 {
     struct pair_kit kit;
 
-    begin_pair(&kit);
+    pair_begin(&kit);
     for (uint64_t epoch = 2; epoch < 8; epoch++) {
         uint32_t next = 1 - kit.primary;
 
-        put_many(&kit, (int)epoch * 20, (int)epoch * 20 + 20);
+        pair_put_many(&kit, (int)epoch * 20, (int)epoch * 20 + 20);
         CU_ASSERT(pair_equal(&kit));
         engine_step_down(pair_primary(&kit));
         CU_ASSERT_FALSE(storage_serves(pair_primary(&kit)));
@@ -343,7 +323,7 @@ static void after_a_halt_nothing_goes_on(void)
     uint64_t lsn_next = 0;
     size_t size = 0;
 
-    begin_pair(&kit);
+    pair_begin(&kit);
     kit.hold_acks = true;
     ship.at = kit.bytes;
     CU_ASSERT_EQUAL(kit_start(pair_primary(&kit), &job), ERR_OK);
@@ -422,13 +402,13 @@ static void a_primary_may_step_down_while_it_still_applies_its_tail(void)
 {
     struct pair_kit kit;
 
-    begin_pair(&kit);
+    pair_begin(&kit);
     for (uint64_t epoch = 2; epoch < 12; epoch++) {
         uint32_t next = 1 - kit.primary;
         struct engine_news news;
 
         kit.hold_commits = true;
-        put_many(&kit, (int)epoch * 40, (int)epoch * 40 + 40);
+        pair_put_many(&kit, (int)epoch * 40, (int)epoch * 40 + 40);
         kit.hold_commits = false;
         engine_step_down(pair_primary(&kit));
         pair_lead(&kit, next, epoch, true);
@@ -449,7 +429,7 @@ static void stepping_down_beside_a_job_fails_the_engine(void)
     struct kit_job job = {.keys = {"a"}, .values = {"1"}, .count = 1};
     struct engine_news news;
 
-    begin_pair(&kit);
+    pair_begin(&kit);
     kit.hold_acks = true;
     CU_ASSERT_EQUAL(kit_start(pair_primary(&kit), &job), ERR_OK);
     engine_step_down(pair_primary(&kit));
@@ -467,7 +447,7 @@ static void closing_does_not_wait_for_a_peer_that_is_silent(void)
     struct pair_kit kit;
     struct kit_job jobs[STORAGE_UNCOMMITTED_COUNT_MAX + 2];
 
-    begin_pair(&kit);
+    pair_begin(&kit);
     CU_ASSERT_EQUAL(pair_put(&kit, "a", "1"), ERR_OK);
     kit.hold_acks = true;
     for (size_t i = 0; i < sizeof jobs / sizeof jobs[0]; i++) {
@@ -490,8 +470,8 @@ static void start_records_alone_are_folded_too(void)
 {
     struct pair_kit kit;
 
-    begin_pair(&kit);
-    put_many(&kit, 0, 5);
+    pair_begin(&kit);
+    pair_put_many(&kit, 0, 5);
     pair_lead(&kit, 0, 2, true);
     pair_lead(&kit, 0, 3, true);
     CU_ASSERT(pair_equal(&kit)); /* of which a part is that all of the log is applied */
@@ -505,7 +485,7 @@ static void with_a_standby_nothing_is_answered_before_it_acknowledges(void)
     struct kit_job failing = {.result = ERR_CONFLICT};
     struct storage_status status;
 
-    begin_pair(&kit);
+    pair_begin(&kit);
     CU_ASSERT(pair_equal(&kit));
     kit.hold_acks = true;
     CU_ASSERT_EQUAL(kit_start(pair_primary(&kit), &job), ERR_OK);
@@ -535,10 +515,10 @@ static void a_store_of_a_pair_is_not_opened_alone(void)
         struct storage *alone = NULL;
         struct err err = ERR_INIT;
 
-        begin_pair(&kit);
-        put_many(&kit, 0, 30);
+        pair_begin(&kit);
+        pair_put_many(&kit, 0, 30);
         CU_ASSERT(pair_equal(&kit));
-        put_many(&kit, 30, 40);
+        pair_put_many(&kit, 30, 40);
         CU_ASSERT_EQUAL(engine_promise(pair_standby(&kit), 1, 1, &err), ERR_OK);
         storage_close(kit.hosts[i].storage);
         kit.hosts[i].storage = NULL;

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "tests/lib/block_check.h"
 #include "tests/lib/sample_request.h"
+#include "tests/unit/card_text.h"
 #include "tests/unit/starve.h"
 #include "tests/unit/unit.h"
 
@@ -74,9 +75,7 @@ static struct json *render(struct attempt *attempt)
 
 static bool says(const struct attempt *attempt, const char *part)
 {
-    struct span text = buf_span(attempt->out);
-
-    return memmem(text.data, text.size, part, strlen(part)) != NULL;
+    return has(buf_span(attempt->out), part);
 }
 
 /* As a message with the same blocks: the checks are of blocks. */

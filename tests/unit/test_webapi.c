@@ -10,6 +10,7 @@
 #include "base/metrics.h"
 #include "tests/unit/fake_clock.h"
 #include "tests/unit/fake_fetch.h"
+#include "tests/unit/fake_webapi.h"
 #include "tests/unit/unit.h"
 
 #include <event2/event.h>
@@ -178,18 +179,7 @@ static void setup(struct bench *bench)
     bench->clock = fake_clock(&bench->now);
     bench->base = event_base_new();
     CU_ASSERT_EQUAL_FATAL(metrics_new(&bench->metrics, &err), ERR_OK);
-    {
-        struct webapi_options options = {
-            .base = bench->base,
-            .fetch = fake_fetch(),
-            .metrics = bench->metrics,
-            .clock = &bench->clock,
-            .base_url = "http://127.0.0.1:9/api/",
-            .token = SPAN_LITERAL("xoxb-test"),
-        };
-
-        CU_ASSERT_EQUAL_FATAL(webapi_new(&options, &bench->webapi, &err), ERR_OK);
-    }
+    bench->webapi = fake_webapi_new(bench->base, bench->metrics, &bench->clock);
     webapi_listen(bench->webapi, on_state, bench);
 }
 
