@@ -133,7 +133,7 @@ prune_rows(struct work *work, enum table table, const struct request_id *id, boo
 static enum err_code
 prune_request(struct work *work, const struct request *request, bool *ret_whole)
 {
-    static const enum table tables[] = {TABLE_OWED, TABLE_SETTLED, TABLE_DEAD};
+    static const enum table tables[] = {TABLE_OWED, TABLE_SETTLED, TABLE_DEAD, TABLE_WAITING};
     struct counts *counts = &work->writer->state.counts;
     enum err_code rc = ERR_OK;
 

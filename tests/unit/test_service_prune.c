@@ -5,10 +5,12 @@
 #include "approvald/service/cards.h"
 #include "approvald/service/limits.h"
 #include "base/metrics.h"
+#include "storage/storage.h"
 #include "tests/unit/service_kit.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define POLICIES                                                                                   \
     "policy deploy { channel = \"C0CARDS\" approvers = {\"U0ANN\"} }\n"                            \
@@ -171,6 +173,78 @@ static void what_is_too_much_for_one_piece_is_pruned_in_several(void)
     service_kit_close(&kit);
 }
 
+/* The index of presses by request: table 'w', id, u8 verdict, u64 seq. */
+struct index_rows {
+    struct kit_answer answer;
+    struct request_id id;
+    size_t count;
+};
+
+static enum err_code leave_index_rows(struct storage_txn *txn, void *arg, struct err *err)
+{
+    struct index_rows *rows = arg;
+    uint8_t key[REQUEST_ID_SIZE + 9] = {0};
+    enum err_code rc = ERR_OK;
+
+    memcpy(key, rows->id.bytes, REQUEST_ID_SIZE);
+    key[REQUEST_ID_SIZE] = VERDICT_APPROVE;
+    for (uint8_t seq = 1; rc == ERR_OK && seq <= 100; seq++) {
+        key[sizeof key - 1] = seq;
+        rc = storage_put(txn, 'w', span_of(key, sizeof key), SPAN_LITERAL("\1"), err);
+    }
+    return rc;
+}
+
+static bool count_row(void *arg, struct span key, struct span value)
+{
+    struct index_rows *rows = arg;
+
+    (void)key; /* of which request does not matter: there must be none */
+    (void)value;
+    rows->count++;
+    return true;
+}
+
+static enum err_code count_index_rows(struct storage_txn *txn, void *arg, struct err *err)
+{
+    return storage_scan(txn, 'w', SPAN_NONE, false, count_row, arg, err);
+}
+
+static void on_index_rows(void *arg, enum err_code rc, const struct err *err)
+{
+    kit_on_done(&((struct index_rows *)arg)->answer, rc, err);
+}
+
+static size_t index_count(struct service_kit *kit)
+{
+    struct index_rows rows = {.count = 0};
+
+    CU_ASSERT_EQUAL_FATAL(storage_read(kit->storage, count_index_rows, on_index_rows, &rows, NULL),
+                          ERR_OK);
+    service_kit_wait(kit, &rows.answer.done);
+    CU_ASSERT_EQUAL(rows.answer.rc, ERR_OK);
+    return rows.count;
+}
+
+/* An older approvald resolves presses and knows of no index: what it leaves there goes, too. */
+static void with_a_request_goes_the_index_of_its_presses(void)
+{
+    struct service_kit kit;
+    struct index_rows rows = {.id = open_with_ended(&kit)};
+
+    CU_ASSERT_EQUAL_FATAL(storage_write(kit.storage, leave_index_rows, on_index_rows, &rows, NULL),
+                          ERR_OK);
+    service_kit_wait(&kit, &rows.answer.done);
+    CU_ASSERT_EQUAL(index_count(&kit), 100);
+    tick_after(&kit, CORE_DAY_MS);
+    CU_ASSERT_EQUAL(index_count(&kit), 100);
+    tick_after(&kit, CORE_DAY_MS);
+    tick_after(&kit, CORE_MINUTE_MS);
+    CU_ASSERT_FALSE(is_there(&kit, &rows.id));
+    CU_ASSERT_EQUAL(index_count(&kit), 0);
+    service_kit_close(&kit);
+}
+
 UNIT_MAIN("service_prune",
           {"a jump prunes nothing and the right time goes on",
            a_jump_prunes_nothing_and_the_right_time_goes_on},
@@ -181,4 +255,6 @@ UNIT_MAIN("service_prune",
           {"with a request goes all that was owed about it",
            with_a_request_goes_all_that_was_owed_about_it},
           {"what is too much for one piece is pruned in several",
-           what_is_too_much_for_one_piece_is_pruned_in_several})
+           what_is_too_much_for_one_piece_is_pruned_in_several},
+          {"with a request goes the index of its presses",
+           with_a_request_goes_the_index_of_its_presses})
