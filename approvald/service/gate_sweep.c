@@ -6,7 +6,6 @@
 
 #include "approvald/service/gate.h"
 #include "approvald/service/limits.h"
-#include "approvald/service/waiting.h"
 
 #include "base/assert.h"
 #include "base/pack.h"
@@ -20,6 +19,7 @@
 #define RUNNING    1
 #define HAS_CURSOR 2
 #define MARK_KEY   SPAN_LITERAL("gate_sweep")
+#define DUE_NOW    0 /* the freezes that there are have not been looked at */
 
 /* u8 version | u8 flags: running, has a cursor | u64 due | 16 cursor */
 static enum err_code store_mark(struct work *work)
@@ -40,13 +40,13 @@ enum err_code gate_sweep_recover(struct work *work)
     const uint8_t *bytes;
     enum err_code rc = work_get(work, TABLE_META, key_text(MARK_KEY), &value);
 
-    *sweep = (struct gate_sweep){.due_ms = UINT64_MAX};
+    *sweep = (struct gate_sweep){.due_ms = DUE_NOW};
     if (rc != ERR_OK) {
-        return rc == ERR_NOT_FOUND ? ERR_OK : rc;
+        return rc == ERR_NOT_FOUND ? ERR_OK : rc; /* no approvald that knows of it was primary */
     }
     bytes = (const uint8_t *)value.data;
     if (value.size != MARK_SIZE || bytes[0] != VERSION || bytes[1] > (RUNNING | HAS_CURSOR)) {
-        return err_set(work->err, ERR_CORRUPT, "the stored mark of the freezes does not decode");
+        return ERR_OK; /* damaged: a walk more costs little, and a start that fails a lot */
     }
     sweep->running = (bytes[1] & RUNNING) != 0;
     sweep->has_cursor = (bytes[1] & HAS_CURSOR) != 0;
@@ -55,10 +55,9 @@ enum err_code gate_sweep_recover(struct work *work)
     return ERR_OK;
 }
 
-/* From the newest request on: what is looked at is what people look at first. */
 enum err_code gate_sweep_begin(struct work *work)
 {
-    work->writer->state.gate_sweep = (struct gate_sweep){.running = true, .due_ms = UINT64_MAX};
+    work->writer->state.gate_sweep = (struct gate_sweep){.due_ms = DUE_NOW};
     work->job->deadline_ms = work->now_ms;
     return store_mark(work);
 }
@@ -136,11 +135,8 @@ static enum err_code look_at(struct work *work, const struct request_id *id, boo
     if (rc == ERR_OK) {
         rc = gate_look(work, &subject.policy, subject.request.glass.at_ms > 0, &hold, &held);
     }
-    if (rc == ERR_NOT_FOUND || rc == ERR_CORRUPT || rc == ERR_UNAVAILABLE) {
-        return ERR_OK; /* gone, damaged, or of a zone that this host does not know */
-    }
-    if (rc == ERR_OK) {
-        rc = waiting_find(work, &subject.request, &event.waiting);
+    if (rc == ERR_CORRUPT || rc == ERR_UNAVAILABLE) {
+        return ERR_OK; /* damaged, or of a zone that this host does not know */
     }
     if (rc != ERR_OK) {
         return rc;
@@ -152,6 +148,31 @@ static enum err_code look_at(struct work *work, const struct request_id *id, boo
     return rc == ERR_OK ? subject_store(work, &subject) : rc;
 }
 
+/* The first of those that were found, and more while there is room: the piece before has left some,
+ * or there would be none. */
+static enum err_code look_at_found(struct work *work,
+                                   struct walk *walk,
+                                   struct request_id *ret_changed,
+                                   size_t *ret_count)
+{
+    enum err_code rc = ERR_OK;
+    size_t i;
+
+    for (i = 0; rc == ERR_OK && i < walk->count && (i == 0 || work_has_room(work)); i++) {
+        bool changed;
+
+        rc = look_at(work, &walk->ids[i], &changed);
+        if (rc == ERR_OK && changed) {
+            ret_changed[(*ret_count)++] = walk->ids[i];
+        }
+    }
+    if (i < walk->count) {
+        walk->last = walk->ids[i - 1]; /* the next piece begins behind it */
+        walk->ended = false;
+    }
+    return rc;
+}
+
 static enum err_code walk_on(struct work *work, struct request_id *ret_changed, size_t *ret_count)
 {
     struct gate_sweep *sweep = &work->writer->state.gate_sweep;
@@ -161,22 +182,27 @@ static enum err_code walk_on(struct work *work, struct request_id *ret_changed, 
         storage_scan(work->txn, TABLE_REQUESTS, sweep->has_cursor ? key_span(&from) : SPAN_NONE,
                      true, visit_request, &walk, work->err);
 
-    for (size_t i = 0; rc == ERR_OK && i < walk.count; i++) {
-        bool changed;
-
-        rc = look_at(work, &walk.ids[i], &changed);
-        if (rc == ERR_OK && changed) {
-            ret_changed[(*ret_count)++] = walk.ids[i];
-        }
+    if (rc == ERR_OK) {
+        rc = look_at_found(work, &walk, ret_changed, ret_count);
     }
     if (rc == ERR_OK && walk.ended) {
-        *sweep = (struct gate_sweep){.running = false};
-        rc = find_due(work, &sweep->due_ms);
+        *sweep = (struct gate_sweep){.due_ms = sweep->due_ms};
     } else if (rc == ERR_OK) {
         sweep->has_cursor = true;
         sweep->cursor = walk.last;
     }
     return rc == ERR_OK ? store_mark(work) : rc;
+}
+
+/* From the newest request on: what is looked at is what people look at first. What begins or ends
+ * during the walk lets it begin anew, for those behind it say what was before. There are few
+ * freezes, so it comes to its end. */
+static enum err_code begin_walk(struct work *work)
+{
+    struct gate_sweep *sweep = &work->writer->state.gate_sweep;
+
+    *sweep = (struct gate_sweep){.running = true};
+    return find_due(work, &sweep->due_ms);
 }
 
 enum err_code gate_sweep_step(struct work *work,
@@ -188,10 +214,10 @@ enum err_code gate_sweep_step(struct work *work,
     enum err_code rc = ERR_OK;
 
     *ret_count = 0;
-    if (!sweep->running && sweep->due_ms <= work->now_ms) {
-        *sweep = (struct gate_sweep){.running = true, .due_ms = UINT64_MAX};
+    if (sweep->due_ms <= work->now_ms) {
+        rc = begin_walk(work);
     }
-    if (sweep->running) {
+    if (rc == ERR_OK && sweep->running) {
         rc = walk_on(work, ret_changed, ret_count);
     }
     ASSERT(*ret_count <= SERVICE_SWEEP_CHANGE_MAX);

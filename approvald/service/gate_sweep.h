@@ -6,7 +6,8 @@
 
 #include "approvald/service/work.h"
 
-/* At start, from the store. */
+/* At start, from the store; without a mark, which an older approvald does not leave, they are
+ * walked over once. */
 enum err_code gate_sweep_recover(struct work *work) WARN_UNUSED;
 /* The freezes change with this job: the next tick, which comes at once, begins. */
 enum err_code gate_sweep_begin(struct work *work) WARN_UNUSED;

@@ -28,7 +28,7 @@ struct gate_sweep {
     bool running;
     bool has_cursor; /* else it begins with the newest request */
     struct request_id cursor;
-    uint64_t due_ms; /* when it begins by itself; UINT64_MAX: never */
+    uint64_t due_ms; /* when it begins, or while it is running begins anew; UINT64_MAX: never */
 };
 
 /* The writer's memory of what the store says; restored when a job fails. */

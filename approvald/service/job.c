@@ -170,6 +170,9 @@ static enum err_code run(struct storage_txn *txn, void *arg, struct err *err)
         ASSERT(!job->reads);
         rc = work_counts_put(&work);
     }
+    if (job->deadline_ms <= work.now_ms) {
+        job->deadline_ms = 0; /* at once, though the wall clock may be behind the time of records */
+    }
     if (rc != ERR_OK) {
         writer->state = before; /* a failed job leaves no trace in memory either */
         buf_clear(job->out);

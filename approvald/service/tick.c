@@ -19,6 +19,7 @@
 #include <string.h>
 
 #define RETRY_AFTER_MS 1000
+#define AT_ONCE        0 /* not now: the wall clock may be behind the time of records */
 
 struct due {
     uint64_t deadline_ms;
@@ -126,15 +127,22 @@ static enum err_code end_one(struct work *work, struct tick_job *job, const stru
     return rc;
 }
 
-static bool has_room(const struct work *work)
+/* Until one job has changed enough. */
+static enum err_code end_due(struct work *work, struct tick_job *job)
 {
-    return work->put_size < SERVICE_WORK_SIZE_MAX && work->put_count < SERVICE_WORK_COUNT_MAX / 2;
+    enum err_code rc =
+        storage_scan(work->txn, TABLE_DEADLINES, SPAN_NONE, false, visit_deadline, job, work->err);
+
+    for (size_t i = 0; rc == ERR_OK && i < job->due_count && work_has_room(work); i++) {
+        rc = end_one(work, job, &job->due[i]);
+    }
+    return rc;
 }
 
 /* A piece of what a freeze has changed, when nothing else has changed as much. */
 static enum err_code sweep(struct work *work, struct tick_job *job)
 {
-    uint64_t next_ms = work->now_ms;
+    uint64_t next_ms = AT_ONCE;
     size_t count = 0;
     enum err_code rc = ERR_OK;
 
@@ -155,22 +163,16 @@ static enum err_code run(struct work *work)
 
     job->next_ms = UINT64_MAX;
     job->now_ms = work->now_ms;
-    rc = storage_scan(work->txn, TABLE_DEADLINES, SPAN_NONE, false, visit_deadline, job, work->err);
-    for (size_t i = 0; rc == ERR_OK && i < job->due_count; i++) {
-        if (!has_room(work)) {
-            job->next_ms = work->now_ms;
-            return ERR_OK;
-        }
-        rc = end_one(work, job, &job->due[i]);
-    }
-    if (rc == ERR_OK && has_room(work)) {
+    rc = end_due(work, job);
+    if (rc == ERR_OK && work_has_room(work)) {
         rc = sweep(work, job);
     }
-    if (rc == ERR_OK && has_room(work)) {
+    if (rc == ERR_OK && work_has_room(work)) {
         rc = prune_due(work, &job->time, &more);
     }
-    if (more) {
-        job->next_ms = work->now_ms;
+    /* Whoever had no room has it in the next one, which has less to do. */
+    if (more || !work_has_room(work) || job->next_ms <= work->now_ms) {
+        job->next_ms = AT_ONCE;
     }
     job->prune_ahead_ms = state->prune_ahead_ms;
     return rc;

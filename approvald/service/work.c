@@ -40,6 +40,11 @@ enum err_code work_mark(struct work *work, enum table table, struct key key)
     return work_put(work, table, key, SPAN_LITERAL("\1"));
 }
 
+bool work_has_room(const struct work *work)
+{
+    return work->put_size < SERVICE_WORK_SIZE_MAX && work->put_count < SERVICE_WORK_COUNT_MAX / 2;
+}
+
 struct buf *work_row(struct work *work)
 {
     buf_clear(work->writer->row);

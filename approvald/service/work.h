@@ -27,6 +27,8 @@ work_put(struct work *work, enum table table, struct key key, struct span value)
 enum err_code work_delete(struct work *work, enum table table, struct key key) WARN_UNUSED;
 /* A one-byte value: the key says it all. */
 enum err_code work_mark(struct work *work, enum table table, struct key key) WARN_UNUSED;
+/* A long job may begin another piece: what one request takes at most fits behind it. */
+bool work_has_room(const struct work *work);
 /* The writer's buffer for values, empty. */
 struct buf *work_row(struct work *work);
 

@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_service_gate.c: proves windows of time and freezes through service.h on a real store.
  * Owns nothing but its cases. Never looks inside the service. */
-#include "approvald/service/freezes.h"
-#include "tests/unit/service_kit.h"
+#include "tests/unit/freeze_kit.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define HOUR UINT64_C(3600000)
-#define DAY  (24 * HOUR)
-#define POLICY(more)                                                                               \
-    "policy deploy { channel = \"C0CARDS\" approvers = {\"U0ANN\"} lapses_after = 1h " more " }\n"
 
 /* A policy that is open at every hour of UTC but the present one: the kit's clock stands still. */
 static const char *shut_now(const struct service_kit *kit, const char *more)
@@ -109,44 +103,6 @@ static void what_never_opens_is_refused_when_it_is_applied(void)
     service_kit_close(&kit);
 }
 
-static struct freeze freeze_of(const struct service_kit *kit, const char *name, uint64_t for_ms)
-{
-    return (struct freeze){.name = span_text(name),
-                           .from_ms = kit->now_ms,
-                           .to_ms = kit->now_ms + for_ms,
-                           .glass_passes = true,
-                           .reason = SPAN_LITERAL("stocktaking")};
-}
-
-static struct kit_answer add(struct service_kit *kit, const struct freeze *freeze)
-{
-    struct kit_answer answer = {.done = false};
-
-    CU_ASSERT_EQUAL(service_freeze_add(kit->service, &kit_root, freeze, kit_on_done, &answer, NULL),
-                    ERR_OK);
-    service_kit_wait(kit, &answer.done);
-    return answer;
-}
-
-static struct kit_answer drop(struct service_kit *kit, const char *name)
-{
-    struct kit_answer answer = {.done = false};
-
-    CU_ASSERT_EQUAL(
-        service_freeze_remove(kit->service, &kit_root, span_text(name), kit_on_done, &answer, NULL),
-        ERR_OK);
-    service_kit_wait(kit, &answer.done);
-    return answer;
-}
-
-/* The kit is open afterwards. */
-static struct request_id ask(struct service_kit *kit, const char *text)
-{
-    service_kit_open(kit);
-    CU_ASSERT_EQUAL_FATAL(kit_apply(kit, text, false, false).rc, ERR_OK);
-    return kit_create(kit, "deploy", "").id;
-}
-
 static void a_freeze_between_approval_and_claim_counts(void)
 {
     struct service_kit kit;
@@ -183,95 +139,6 @@ static void a_removed_freeze_is_gone_at_once(void)
     CU_ASSERT_EQUAL(kit_claim(&kit, &id, "k").use, USE_CLAIMED);
     CU_ASSERT_PTR_NOT_NULL(strstr(kit_audit(&kit, NULL).actions, "freeze_added"));
     CU_ASSERT_PTR_NOT_NULL(strstr(kit_audit(&kit, NULL).actions, "freeze_removed"));
-    service_kit_close(&kit);
-}
-
-static bool says(struct service_kit *kit, const struct request_id *id, const char *word)
-{
-    return strstr(kit_audit(kit, id).actions, word) != NULL;
-}
-
-static uint32_t revision_of(struct service_kit *kit, const struct request_id *id)
-{
-    return kit_get(kit, id).revision;
-}
-
-/* Nobody claims: the tick puts right what people see. */
-static void approvals_say_so_when_a_freeze_is_added_and_removed(void)
-{
-    struct service_kit kit;
-    struct request_id id = ask(&kit, POLICY(""));
-    struct request_id pending = kit_create(&kit, "deploy", "p").id;
-    struct freeze freeze = freeze_of(&kit, "x-mas", HOUR / 2);
-    uint32_t revision;
-
-    (void)kit_approve(&kit, &id, "U0ANN");
-    revision = revision_of(&kit, &id);
-    CU_ASSERT_EQUAL(add(&kit, &freeze).rc, ERR_OK);
-    service_kit_restart(&kit); /* the host that takes over goes on with it */
-    service_kit_tick(&kit);
-    CU_ASSERT(says(&kit, &id, "held") && revision_of(&kit, &id) == revision + 1);
-    CU_ASSERT_EQUAL(revision_of(&kit, &pending), 1); /* it will say so when it is approved */
-    service_kit_tick(&kit);
-    CU_ASSERT_EQUAL(revision_of(&kit, &id), revision + 1); /* once */
-    CU_ASSERT_EQUAL(drop(&kit, "x-mas").rc, ERR_OK);
-    service_kit_tick(&kit);
-    CU_ASSERT(says(&kit, &id, "released") && revision_of(&kit, &id) == revision + 2);
-    CU_ASSERT_EQUAL(kit_claim(&kit, &id, "k").use, USE_CLAIMED);
-    CU_ASSERT_EQUAL(add(&kit, &freeze).rc, ERR_OK);
-    service_kit_tick(&kit);
-    CU_ASSERT_EQUAL(revision_of(&kit, &id), revision + 3); /* what is used needs no word of it */
-    service_kit_close(&kit);
-}
-
-static void they_say_so_when_it_begins_and_ends_by_itself(void)
-{
-    struct service_kit kit;
-    struct request_id id = ask(&kit, POLICY(""));
-    struct freeze freeze = freeze_of(&kit, "x-mas", HOUR / 2);
-
-    freeze.from_ms = kit.now_ms + HOUR / 4;
-    (void)kit_approve(&kit, &id, "U0ANN");
-    CU_ASSERT_EQUAL(add(&kit, &freeze).rc, ERR_OK);
-    service_kit_tick(&kit);
-    CU_ASSERT_FALSE(says(&kit, &id, "held"));
-    CU_ASSERT(service_deadline_ms(kit.service) <= freeze.from_ms);
-    service_kit_pass(&kit, HOUR / 4);
-    service_kit_restart(&kit);
-    service_kit_tick(&kit);
-    CU_ASSERT_TRUE(says(&kit, &id, "held"));
-    service_kit_pass(&kit, HOUR / 4);
-    service_kit_tick(&kit);
-    CU_ASSERT_TRUE(says(&kit, &id, "released"));
-    service_kit_close(&kit);
-}
-
-/* More than one piece, with a restart in between. */
-static void all_of_them_say_so_however_many_there_are(void)
-{
-    enum { COUNT = 3 * SERVICE_SWEEP_CHANGE_MAX + 1 };
-    struct service_kit kit;
-    struct request_id ids[COUNT];
-    struct freeze freeze;
-
-    ids[0] = ask(&kit, POLICY(""));
-    (void)kit_approve(&kit, &ids[0], "U0ANN");
-    for (size_t i = 1; i < COUNT; i++) {
-        service_kit_pass(&kit, 1);
-        ids[i] = kit_create(&kit, "deploy", "").id;
-        (void)kit_approve(&kit, &ids[i], "U0ANN");
-    }
-    freeze = freeze_of(&kit, "x-mas", HOUR / 2);
-    CU_ASSERT_EQUAL(add(&kit, &freeze).rc, ERR_OK);
-    CU_ASSERT_EQUAL(service_tick(kit.service, NULL), ERR_OK);
-    (void)kit_get(&kit, &ids[0]);                        /* behind the first piece */
-    CU_ASSERT_TRUE(says(&kit, &ids[COUNT - 1], "held")); /* the newest first */
-    CU_ASSERT_FALSE(says(&kit, &ids[0], "held"));
-    service_kit_restart(&kit);
-    service_kit_tick(&kit);
-    for (size_t i = 0; i < COUNT; i++) {
-        CU_ASSERT(says(&kit, &ids[i], "held") && revision_of(&kit, &ids[i]) == 3);
-    }
     service_kit_close(&kit);
 }
 
@@ -342,11 +209,6 @@ UNIT_MAIN("service_gate",
           {"a freeze between approval and claim counts",
            a_freeze_between_approval_and_claim_counts},
           {"a removed freeze is gone at once", a_removed_freeze_is_gone_at_once},
-          {"approvals say so when a freeze is added and removed",
-           approvals_say_so_when_a_freeze_is_added_and_removed},
-          {"they say so when it begins and ends by itself",
-           they_say_so_when_it_begins_and_ends_by_itself},
-          {"all of them say so, however many there are", all_of_them_say_so_however_many_there_are},
           {"only a broken glass passes, and not every freeze",
            only_a_broken_glass_passes_and_not_every_freeze},
           {"there is room when the old ones are over", there_is_room_when_the_old_ones_are_over},

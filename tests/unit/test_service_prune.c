@@ -173,6 +173,35 @@ static void what_is_too_much_for_one_piece_is_pruned_in_several(void)
     service_kit_close(&kit);
 }
 
+/* A tick that has so much to end that it prunes nothing says what the one before has found. */
+static void a_busy_tick_does_not_say_that_pruning_goes_on(void)
+{
+    struct service_kit kit;
+    struct request_id nobody = {.bytes = {0}};
+    uint64_t paused_s;
+
+    (void)open_with_ended(&kit);
+    CU_ASSERT_EQUAL_FATAL(
+        kit_apply(&kit,
+                  "policy four { channels = {\"C0A\", \"C0B\", \"C0C\", \"C0D\"}\n"
+                  "  approvers = {\"U0ANN\"} expires_after = 1m }\n",
+                  false, false)
+            .rc,
+        ERR_OK);
+    kit.jump_ms = JUMP_MS;
+    tick_after(&kit, CORE_MINUTE_MS);
+    paused_s = ahead_s(&kit);
+    CU_ASSERT(paused_s > 0);
+    for (int i = 0; i < SERVICE_TICK_COUNT_MAX; i++) {
+        (void)kit_create(&kit, "four", "");
+    }
+    service_kit_pass(&kit, CORE_MINUTE_MS);
+    CU_ASSERT_EQUAL(service_tick(kit.service, NULL), ERR_OK);
+    (void)kit_get(&kit, &nobody); /* behind the first of several */
+    CU_ASSERT_EQUAL(ahead_s(&kit), paused_s);
+    service_kit_close(&kit);
+}
+
 /* The index of presses by request: table 'w', id, u8 verdict, u64 seq. */
 struct index_rows {
     struct kit_answer answer;
@@ -256,5 +285,7 @@ UNIT_MAIN("service_prune",
            with_a_request_goes_all_that_was_owed_about_it},
           {"what is too much for one piece is pruned in several",
            what_is_too_much_for_one_piece_is_pruned_in_several},
+          {"a busy tick does not say that pruning goes on",
+           a_busy_tick_does_not_say_that_pruning_goes_on},
           {"with a request goes the index of its presses",
            with_a_request_goes_the_index_of_its_presses})
