@@ -110,7 +110,8 @@ enum err_code codec_freeze_decode(struct span bytes, struct freeze *ret_freeze, 
     ret_freeze->reason = unpack_text(&unpack);
     ret_freeze->added_ms = unpack_u64(&unpack);
     ret_freeze->added_by = unpack_text(&unpack);
-    if (ret_freeze->name.size == 0 || ret_freeze->from_ms >= ret_freeze->to_ms) {
+    if (ret_freeze->name.size == 0 || ret_freeze->name.size > CORE_NAME_SIZE_MAX ||
+        ret_freeze->from_ms >= ret_freeze->to_ms) {
         unpack.failed = true; /* freeze_check lets none of them in */
     }
     return codec_end(&unpack, "freeze", err);

@@ -17,6 +17,7 @@ struct freeze {
     struct span reason; /* one line, needed */
     uint64_t added_ms;
     struct span added_by;
+    bool damaged; /* its record does not decode: only the name is known */
 };
 
 /* ERR_INVALID: the message names the field. A freeze may begin in the past, and must end later. */

@@ -110,6 +110,20 @@ static enum err_code show_glass(const struct json *test, struct err *err)
     return ctl_print_line("may break the glass, each for his own request: ", buf_span(line), err);
 }
 
+/* Why it is not known whether an approval could be used now. */
+static enum err_code show_unknown(struct span freeze, struct buf *line, struct err *err)
+{
+    enum err_code rc = ERR_OK;
+
+    if (freeze.size == 0) {
+        return ctl_print_line("", SPAN_LITERAL("this host does not know its time zone: tzdata"),
+                              err);
+    }
+    rc = buf_append_format(line, err, "%.*s is damaged: approvalctl freeze remove %.*s",
+                           SPAN_ARGS(freeze), SPAN_ARGS(freeze));
+    return rc == ERR_OK ? ctl_print_line("not now: change freeze ", buf_span(line), err) : rc;
+}
+
 /* Whose windows, and whether an approval could be used now. */
 static enum err_code show_claim(const struct json *test, struct err *err)
 {
@@ -139,7 +153,7 @@ static enum err_code show_claim(const struct json *test, struct err *err)
                                freeze.size > 0 ? ": change freeze " : "", SPAN_ARGS(freeze));
         rc = rc == ERR_OK ? ctl_print_line("not now, but from ", buf_span(line), err) : rc;
     } else if (rc == ERR_OK && span_is(may, "unknown")) {
-        rc = ctl_print_line("", SPAN_LITERAL("this host does not know its time zone: tzdata"), err);
+        rc = show_unknown(freeze, line, err);
     }
     return rc;
 }

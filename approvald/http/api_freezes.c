@@ -163,10 +163,35 @@ static void add_time(struct json *object, const char *name, uint64_t at_ms)
 
 static const char *state_of(const struct freeze *freeze, uint64_t now_ms)
 {
+    if (freeze->damaged) {
+        return "damaged";
+    }
     if (now_ms >= freeze->to_ms) {
         return "over";
     }
     return now_ms >= freeze->from_ms ? "holds" : "to come";
+}
+
+static void add_freeze(struct json *list, const struct freeze *freeze, uint64_t now_ms)
+{
+    static const char *const unknown[] = {"from", "to", "passes", "reason", "added_at", "added_by"};
+    struct json *node = json_add_object(list, NULL);
+
+    json_add_text(node, "name", freeze->name);
+    json_add_text(node, "state", span_text(state_of(freeze, now_ms)));
+    for (size_t i = 0; freeze->damaged && i < sizeof unknown / sizeof unknown[0]; i++) {
+        json_add_null(node, unknown[i]);
+    }
+    if (freeze->damaged) {
+        return;
+    }
+    add_time(node, "from", freeze->from_ms);
+    add_time(node, "to", freeze->to_ms);
+    json_add_text(node, "passes",
+                  freeze->glass_passes ? SPAN_LITERAL("break_glass") : SPAN_LITERAL("nobody"));
+    json_add_text(node, "reason", freeze->reason);
+    add_time(node, "added_at", freeze->added_ms);
+    json_add_text(node, "added_by", freeze->added_by);
 }
 
 static void on_list(void *arg,
@@ -187,18 +212,7 @@ static void on_list(void *arg,
     object = json_new_object();
     list = json_add_array(object, "freezes");
     for (size_t i = 0; i < count; i++) {
-        struct json *node = json_add_object(list, NULL);
-
-        json_add_text(node, "name", freezes[i].name);
-        json_add_text(node, "state", span_text(state_of(&freezes[i], now_ms)));
-        add_time(node, "from", freezes[i].from_ms);
-        add_time(node, "to", freezes[i].to_ms);
-        json_add_text(node, "passes",
-                      freezes[i].glass_passes ? SPAN_LITERAL("break_glass")
-                                              : SPAN_LITERAL("nobody"));
-        json_add_text(node, "reason", freezes[i].reason);
-        add_time(node, "added_at", freezes[i].added_ms);
-        json_add_text(node, "added_by", freezes[i].added_by);
+        add_freeze(list, &freezes[i], now_ms);
     }
     call_json(call, 200, object);
 }

@@ -250,7 +250,7 @@ static void add_gate(struct json *object, const struct call_gate *gate)
     } else {
         json_add_null(node, "from");
     }
-    if (gate->held && gate->freeze[0] != '\0') {
+    if (gate->freeze[0] != '\0') {
         json_add_text(node, "freeze", span_text(gate->freeze));
     } else {
         json_add_null(node, "freeze");
@@ -409,10 +409,10 @@ on_gate(void *arg, enum err_code rc, const struct err *err, const struct service
         return;
     }
     call->gate = (struct call_gate){
-        .known = !gate->zone_unknown, .held = gate->held, .until_ms = gate->hold.until_ms};
+        .known = !gate->unknown, .held = gate->held, .until_ms = gate->hold.until_ms};
     size =
         snprintf(call->gate.freeze, sizeof call->gate.freeze, "%.*s", SPAN_ARGS(gate->hold.freeze));
-    ASSERT(size >= 0 && (size_t)size < sizeof call->gate.freeze); /* freeze_check bounds names */
+    ASSERT(size >= 0 && (size_t)size < sizeof call->gate.freeze); /* names are bounded */
     list(call, on_first);
 }
 

@@ -67,7 +67,7 @@ static enum err_code make_room(struct work *work)
         return rc;
     }
     for (uint32_t i = 0; rc == ERR_OK && i < freezes.count; i++) {
-        if (freezes.items[i].to_ms <= work->now_ms) {
+        if (!freezes.items[i].damaged && freezes.items[i].to_ms <= work->now_ms) {
             rc = work_delete(work, TABLE_FREEZES, key_text(freezes.items[i].name));
             left--;
         }
@@ -115,10 +115,8 @@ static enum err_code add_run(struct work *work)
     if (rc == ERR_NOT_FOUND) {
         return put(work, job);
     }
-    if (rc == ERR_OK) {
-        rc = codec_freeze_decode(value, &found, work->err);
-    }
-    if (rc == ERR_OK && !is_same(&found, &job->freeze)) {
+    if (rc == ERR_OK &&
+        (codec_freeze_decode(value, &found, NULL) != ERR_OK || !is_same(&found, &job->freeze))) {
         return err_set(work->err, ERR_EXISTS,
                        "there is another freeze of this name; remove it first");
     }
@@ -219,6 +217,18 @@ struct list_job {
     uint64_t now_ms;
 };
 
+/* Its name and its record; a damaged one has none. */
+static enum err_code answer_freeze(struct work *work, const struct freeze *freeze)
+{
+    struct buf *row = work_row(work);
+    enum err_code rc = answer_bytes(work, freeze->name);
+
+    if (rc == ERR_OK && !freeze->damaged) {
+        rc = codec_freeze_encode(freeze, row, work->err);
+    }
+    return rc == ERR_OK ? answer_bytes(work, buf_span(row)) : rc;
+}
+
 static enum err_code list_run(struct work *work)
 {
     struct list_job *job = (struct list_job *)work->job;
@@ -227,14 +237,21 @@ static enum err_code list_run(struct work *work)
 
     job->now_ms = work->now_ms;
     for (uint32_t i = 0; rc == ERR_OK && i < freezes.count; i++) {
-        struct buf *row = work_row(work);
-
-        rc = codec_freeze_encode(&freezes.items[i], row, work->err);
-        if (rc == ERR_OK) {
-            rc = answer_bytes(work, buf_span(row));
-        }
+        rc = answer_freeze(work, &freezes.items[i]);
     }
     return rc;
+}
+
+static bool next_freeze(struct unpack *cursor, struct freeze *ret_freeze)
+{
+    struct span name;
+    struct span record;
+
+    if (!answer_next(cursor, &name) || !answer_next(cursor, &record)) {
+        return false;
+    }
+    *ret_freeze = (struct freeze){.name = name, .damaged = true};
+    return record.size == 0 || codec_freeze_decode(record, ret_freeze, NULL) == ERR_OK;
 }
 
 static void list_answer(struct job *base, enum err_code rc, const struct err *err)
@@ -242,14 +259,15 @@ static void list_answer(struct job *base, enum err_code rc, const struct err *er
     struct list_job *job = (struct list_job *)base;
     struct freeze freezes[CORE_FREEZE_COUNT_MAX];
     struct unpack cursor;
-    struct span bytes;
     size_t count = 0;
 
     answer_open(base, &cursor);
-    while (rc == ERR_OK && answer_more(&cursor) && answer_next(&cursor, &bytes)) {
+    while (rc == ERR_OK && answer_more(&cursor)) {
+        bool whole;
+
         ASSERT(count < CORE_FREEZE_COUNT_MAX);
-        ASSERT(codec_freeze_decode(bytes, &freezes[count], NULL) == ERR_OK);
-        count++;
+        whole = next_freeze(&cursor, &freezes[count++]);
+        ASSERT(whole);
     }
     job->done(base->arg, rc, err, freezes, count, job->now_ms);
 }
@@ -276,6 +294,21 @@ struct gate_job {
     struct service_gate gate;
 };
 
+/* What is unknown is a freeze, if one is damaged, else the zone. */
+static enum err_code find_damaged(struct work *work, struct request_hold *ret_hold)
+{
+    struct freezes freezes;
+    const struct freeze *damaged;
+    enum err_code rc = freezes_load(work, &freezes);
+
+    *ret_hold = (struct request_hold){.until_ms = 0};
+    if (rc == ERR_OK) {
+        damaged = freezes_damaged(&freezes);
+        ret_hold->freeze = damaged == NULL ? SPAN_NONE : damaged->name;
+    }
+    return rc;
+}
+
 static enum err_code gate_run(struct work *work)
 {
     struct gate_job *job = (struct gate_job *)work->job;
@@ -290,11 +323,11 @@ static enum err_code gate_run(struct work *work)
     if (rc == ERR_OK) {
         rc = gate_look(work, &policy, false, hold, &job->gate.held);
     }
-    job->gate.zone_unknown = rc == ERR_UNAVAILABLE;
-    if (rc == ERR_UNAVAILABLE) {
-        return ERR_OK;
+    job->gate.unknown = rc == ERR_UNAVAILABLE;
+    if (job->gate.unknown) {
+        rc = find_damaged(work, hold);
     }
-    if (rc == ERR_OK && job->gate.held) {
+    if (rc == ERR_OK) {
         rc = answer_bytes(work, hold->freeze);
         rc = rc == ERR_OK ? answer_bytes(work, hold->reason) : rc;
     }
@@ -307,7 +340,7 @@ static void gate_answer(struct job *base, enum err_code rc, const struct err *er
     struct unpack cursor;
 
     answer_open(base, &cursor);
-    if (rc == ERR_OK && job->gate.held) {
+    if (rc == ERR_OK) {
         bool whole = answer_next(&cursor, &job->gate.hold.freeze) &&
                      answer_next(&cursor, &job->gate.hold.reason);
 

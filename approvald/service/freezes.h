@@ -21,7 +21,8 @@ enum err_code service_freeze_remove(struct service *service,
                                     service_done_fn *done,
                                     void *arg,
                                     struct err *err) WARN_UNUSED;
-/* By name. now_ms is the time of records: what holds, is to come, or is over. */
+/* By name, damaged ones included. now_ms is the time of records: what holds, is to come, or is
+ * over. */
 typedef void service_freezes_fn(void *arg,
                                 enum err_code rc,
                                 const struct err *err,
@@ -36,7 +37,8 @@ enum err_code service_freeze_list(struct service *service,
 /* What is in the way of a claim under the policy's newest version now. */
 struct service_gate {
     bool held;
-    bool zone_unknown; /* this host does not know the zone of its windows */
+    bool unknown; /* hold.freeze is damaged; if it is empty, this host does not know the zone of the
+                     policy's windows */
     struct request_hold hold;
 };
 typedef void service_gate_fn(void *arg,

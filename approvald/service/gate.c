@@ -24,15 +24,19 @@ static bool visit_freeze(void *arg, struct span key, struct span value)
 {
     struct visit *visit = arg;
     struct freezes *freezes = visit->freezes;
+    struct freeze *freeze = &freezes->items[freezes->count];
 
-    (void)key; /* the name, which the record has, too */
     if (freezes->count == CORE_FREEZE_COUNT_MAX) {
         visit->rc = err_set(visit->work->err, ERR_CORRUPT, "more freezes than there can be");
         return false;
     }
-    visit->rc = codec_freeze_decode(value, &freezes->items[freezes->count], visit->work->err);
+    if (codec_freeze_decode(value, freeze, NULL) != ERR_OK) {
+        size_t size = key.size < CORE_NAME_SIZE_MAX ? key.size : CORE_NAME_SIZE_MAX;
+
+        *freeze = (struct freeze){.name = span_of(key.data, size), .damaged = true};
+    }
     freezes->count++;
-    return visit->rc == ERR_OK;
+    return true;
 }
 
 enum err_code freezes_load(struct work *work, struct freezes *ret_freezes)
@@ -43,6 +47,28 @@ enum err_code freezes_load(struct work *work, struct freezes *ret_freezes)
     ret_freezes->count = 0;
     rc = storage_scan(work->txn, TABLE_FREEZES, SPAN_NONE, false, visit_freeze, &visit, work->err);
     return rc == ERR_OK ? visit.rc : rc;
+}
+
+const struct freeze *freezes_damaged(const struct freezes *freezes)
+{
+    for (uint32_t i = 0; i < freezes->count; i++) {
+        if (freezes->items[i].damaged) {
+            return &freezes->items[i];
+        }
+    }
+    return NULL;
+}
+
+/* Whether it holds, and for whom, nobody knows. */
+static enum err_code check_damage(struct work *work, const struct freezes *freezes)
+{
+    const struct freeze *damaged = freezes_damaged(freezes);
+
+    return damaged == NULL ? ERR_OK
+                           : err_set(work->err, ERR_UNAVAILABLE,
+                                     "the record of freeze %.*s is damaged; remove the freeze, and "
+                                     "add it again if it is to hold",
+                                     SPAN_ARGS(damaged->name));
 }
 
 enum err_code gate_look(struct work *work,
@@ -56,6 +82,9 @@ enum err_code gate_look(struct work *work,
     enum err_code rc = freezes_load(work, &freezes);
 
     *ret_held = false;
+    if (rc == ERR_OK) {
+        rc = check_damage(work, &freezes);
+    }
     if (rc == ERR_OK && policy->windows.count > 0 && !glass) {
         rc = zones_get(work->writer->zones, policy->windows.zone,
                        clock_boot_ms(work->job->service->clock), &gate.tz, work->err);

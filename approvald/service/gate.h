@@ -7,15 +7,18 @@
 
 struct work;
 
-/* All freezes there are. */
+/* All freezes there are, by name, damaged ones included. */
 struct freezes {
     uint32_t count;
     struct freeze items[CORE_FREEZE_COUNT_MAX];
 };
 enum err_code freezes_load(struct work *work, struct freezes *ret_freezes) WARN_UNUSED;
+/* The first one that is damaged, or NULL. */
+const struct freeze *freezes_damaged(const struct freezes *freezes);
 
 /* *ret_held: *ret_hold says until when; its spans live as long as the job. glass: of a request
- * whose glass is broken. ERR_UNAVAILABLE: this host does not know the policy's zone. */
+ * whose glass is broken. ERR_UNAVAILABLE: this host does not know the policy's zone, or a freeze is
+ * damaged, and may hold: nothing can be claimed, and nothing else has to stop. */
 enum err_code gate_look(struct work *work,
                         const struct policy *policy,
                         bool glass,

@@ -136,7 +136,8 @@ static enum err_code look_at(struct work *work, const struct request_id *id, boo
         rc = gate_look(work, &subject.policy, subject.request.glass.at_ms > 0, &hold, &held);
     }
     if (rc == ERR_CORRUPT || rc == ERR_UNAVAILABLE) {
-        return ERR_OK; /* damaged, or of a zone that this host does not know */
+        return ERR_OK; /* damaged, or of a zone that this host does not know, or a freeze is damaged
+                        */
     }
     if (rc != ERR_OK) {
         return rc;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_service_gate.c: proves windows of time and freezes through service.h on a real store.
  * Owns nothing but its cases. Never looks inside the service. */
+#include "storage/storage.h"
 #include "tests/unit/freeze_kit.h"
 #include "tests/unit/unit.h"
 
@@ -142,6 +143,128 @@ static void a_removed_freeze_is_gone_at_once(void)
     service_kit_close(&kit);
 }
 
+static enum err_code damage_freeze(struct storage_txn *txn, void *arg, struct err *err)
+{
+    (void)arg; /* the answer */
+    return storage_put(txn, 'f', SPAN_LITERAL("x-mas"), SPAN_LITERAL("damaged"), err);
+}
+
+static void damage(struct service_kit *kit)
+{
+    struct kit_answer answer = {.done = false};
+
+    CU_ASSERT_EQUAL(storage_write(kit->storage, damage_freeze, kit_on_done, &answer, NULL), ERR_OK);
+    service_kit_wait(kit, &answer.done);
+    CU_ASSERT_EQUAL(answer.rc, ERR_OK);
+}
+
+struct listed {
+    bool done;
+    size_t count;
+    bool damaged;
+};
+
+static void on_listed(void *arg,
+                      enum err_code rc,
+                      const struct err *err,
+                      const struct freeze *freezes,
+                      size_t count,
+                      uint64_t now_ms)
+{
+    struct listed *listed = arg;
+
+    (void)err; /* rc is looked at */
+    (void)now_ms;
+    CU_ASSERT_EQUAL(rc, ERR_OK);
+    listed->done = true;
+    listed->count = count;
+    listed->damaged = count > 0 && freezes[count - 1].damaged && /* the last one by name */
+                      span_is(freezes[count - 1].name, "x-mas");
+}
+
+static void
+on_gate(void *arg, enum err_code rc, const struct err *err, const struct service_gate *gate)
+{
+    struct listed *listed = arg;
+
+    (void)err; /* rc is looked at */
+    CU_ASSERT_EQUAL_FATAL(rc, ERR_OK);
+    listed->done = true;
+    listed->damaged = gate->unknown && span_is(gate->hold.freeze, "x-mas");
+}
+
+/* What it says is not known, so it may hold; but nobody's decision needs to know. */
+static void a_damaged_freeze_stops_claims_and_nothing_else(void)
+{
+    struct service_kit kit;
+    struct request_id id = ask(
+        &kit, POLICY("expires_after = 10m") "policy careful { channel = \"C0CARDS\" approvers = "
+                                            "{\"U0ANN\"}\n"
+                                            "  expires_after = 1h takes_effect_after = 10m }\n");
+    struct request_id brief = kit_create(&kit, "deploy", "brief").id;
+    struct request_id delayed = kit_create(&kit, "careful", "").id;
+    struct request_id other;
+    struct freeze freeze = freeze_of(&kit, "a", CORE_MINUTE_MS);
+    struct listed listed = {.done = false};
+    struct kit_answer answer;
+
+    CU_ASSERT_EQUAL(add(&kit, &freeze).rc, ERR_OK);
+    damage(&kit);
+    service_kit_restart(&kit);
+    (void)kit_approve(&kit, &delayed, "U0ANN");
+    CU_ASSERT_EQUAL(kit_approve(&kit, &id, "U0ANN").state, REQUEST_APPROVED);
+    other = kit_create(&kit, "deploy", "other").id;
+    CU_ASSERT_EQUAL(kit_cancel(&kit, &other).state, REQUEST_CANCELLED);
+    answer = kit_claim(&kit, &id, "k");
+    CU_ASSERT_EQUAL(answer.rc, ERR_UNAVAILABLE);
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer.message, "x-mas"));
+    service_kit_tick(&kit);
+    CU_ASSERT(service_deadline_ms(kit.service) <= freeze.to_ms); /* the other one's end */
+    service_kit_pass(&kit, 10 * CORE_MINUTE_MS);
+    service_kit_tick(&kit);
+    CU_ASSERT_EQUAL(kit_get(&kit, &brief).state, REQUEST_EXPIRED);
+    CU_ASSERT_EQUAL(kit_get(&kit, &delayed).state, REQUEST_APPROVED);
+    CU_ASSERT_EQUAL(kit_claim(&kit, &delayed, "k").rc, ERR_UNAVAILABLE);
+
+    CU_ASSERT_EQUAL(service_freeze_list(kit.service, on_listed, &listed, NULL), ERR_OK);
+    service_kit_wait(&kit, &listed.done);
+    CU_ASSERT(listed.count == 2 && listed.damaged);
+    listed = (struct listed){.done = false};
+    CU_ASSERT_EQUAL(service_gate(kit.service, SPAN_LITERAL("deploy"), on_gate, &listed, NULL),
+                    ERR_OK);
+    service_kit_wait(&kit, &listed.done);
+    CU_ASSERT_TRUE(listed.damaged);
+    freeze = freeze_of(&kit, "x-mas", HOUR);
+    CU_ASSERT_EQUAL(add(&kit, &freeze).rc, ERR_EXISTS);
+    CU_ASSERT_EQUAL(drop(&kit, "x-mas").rc, ERR_OK);
+    CU_ASSERT_EQUAL(kit_claim(&kit, &id, "k").use, USE_CLAIMED);
+    CU_ASSERT_EQUAL(kit_claim(&kit, &delayed, "k").use, USE_CLAIMED);
+    service_kit_close(&kit);
+}
+
+/* It is not one of those that are over. */
+static void a_damaged_freeze_makes_no_room(void)
+{
+    struct service_kit kit;
+    struct request_id id = ask(&kit, POLICY(""));
+    struct freeze freeze;
+    char name[16];
+
+    damage(&kit);
+    (void)kit_approve(&kit, &id, "U0ANN");
+    for (unsigned i = 1; i < CORE_FREEZE_COUNT_MAX; i++) {
+        (void)snprintf(name, sizeof name, "f%u", i);
+        freeze = freeze_of(&kit, name, 1);
+        CU_ASSERT_EQUAL(add(&kit, &freeze).rc, ERR_OK);
+    }
+    service_kit_pass(&kit, 1);
+    freeze = freeze_of(&kit, "more", 1);
+    CU_ASSERT_EQUAL(add(&kit, &freeze).rc, ERR_OK);
+    service_kit_pass(&kit, 1);
+    CU_ASSERT_EQUAL(kit_claim(&kit, &id, "k").rc, ERR_UNAVAILABLE);
+    service_kit_close(&kit);
+}
+
 static void only_a_broken_glass_passes_and_not_every_freeze(void)
 {
     struct service_kit kit;
@@ -209,6 +332,9 @@ UNIT_MAIN("service_gate",
           {"a freeze between approval and claim counts",
            a_freeze_between_approval_and_claim_counts},
           {"a removed freeze is gone at once", a_removed_freeze_is_gone_at_once},
+          {"a damaged freeze stops claims and nothing else",
+           a_damaged_freeze_stops_claims_and_nothing_else},
+          {"a damaged freeze makes no room", a_damaged_freeze_makes_no_room},
           {"only a broken glass passes, and not every freeze",
            only_a_broken_glass_passes_and_not_every_freeze},
           {"there is room when the old ones are over", there_is_room_when_the_old_ones_are_over},
