@@ -49,6 +49,14 @@ static enum err_code check_of(struct work *work,
     return rc;
 }
 
+/* What is in the way matters to whoever would come through now. A lost answer to a claim is said
+ * again all the same. */
+static bool may_open(const struct approval_event *event, const struct request *request)
+{
+    return event->kind == APPROVAL_CLAIM &&
+           (request->use == USE_UNUSED || request_is_delayed(request));
+}
+
 static enum err_code step(struct work *work, struct use_job *job, struct subject *subject)
 {
     struct approval_event event = job->event;
@@ -77,8 +85,8 @@ static enum err_code step(struct work *work, struct use_job *job, struct subject
         rc = gate_look(work, &subject->policy, subject->request.glass.at_ms > 0, &hold, &held);
         event.hold = held ? &hold : NULL;
     }
-    if (rc == ERR_UNAVAILABLE && event.kind == APPROVAL_CANCEL) {
-        rc = ERR_OK; /* it opens nothing */
+    if (rc == ERR_UNAVAILABLE && !may_open(&event, &subject->request)) {
+        rc = ERR_OK;
     }
     if (rc != ERR_OK) {
         return rc;

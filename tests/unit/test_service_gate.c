@@ -242,6 +242,24 @@ static void a_damaged_freeze_stops_claims_and_nothing_else(void)
     service_kit_close(&kit);
 }
 
+/* A lost answer may be asked for again, whatever has come since; so may what there is to say of
+ * what was never approved. */
+static void what_was_claimed_is_answered_whatever_is_damaged(void)
+{
+    struct service_kit kit;
+    struct request_id id = ask(&kit, POLICY(""));
+    struct request_id pending = kit_create(&kit, "deploy", "pending").id;
+
+    (void)kit_approve(&kit, &id, "U0ANN");
+    CU_ASSERT_EQUAL(kit_claim(&kit, &id, "k").use, USE_CLAIMED);
+    damage(&kit);
+    CU_ASSERT(kit_claim(&kit, &id, "k").replayed);
+    CU_ASSERT_EQUAL(kit_claim(&kit, &id, "other").refusal, REFUSAL_CLAIMED);
+    CU_ASSERT_EQUAL(kit_claim(&kit, &pending, "k").refusal, REFUSAL_NOT_APPROVED);
+    CU_ASSERT_EQUAL(kit_consume(&kit, &id, 0).use, USE_CONSUMED);
+    service_kit_close(&kit);
+}
+
 /* It is not one of those that are over. */
 static void a_damaged_freeze_makes_no_room(void)
 {
@@ -334,6 +352,8 @@ UNIT_MAIN("service_gate",
           {"a removed freeze is gone at once", a_removed_freeze_is_gone_at_once},
           {"a damaged freeze stops claims and nothing else",
            a_damaged_freeze_stops_claims_and_nothing_else},
+          {"what was claimed is answered, whatever is damaged",
+           what_was_claimed_is_answered_whatever_is_damaged},
           {"a damaged freeze makes no room", a_damaged_freeze_makes_no_room},
           {"only a broken glass passes, and not every freeze",
            only_a_broken_glass_passes_and_not_every_freeze},
