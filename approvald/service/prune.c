@@ -3,7 +3,8 @@
  * Owns which records hang on a request, and that the audit chain stays verifiable: the hash before
  * its new first entry is kept as the anchor.
  * Never removes a request that is open or rests for less than retention says (an approval that
- * never lapses rests from its outcome on), never removes the audit log's last entry. */
+ * never lapses rests from its outcome on, or from when it could be used, or from the last word
+ * about it), never removes the audit log's last entry. */
 #include "approvald/service/prune.h"
 
 #include "base/assert.h"
@@ -20,6 +21,8 @@ static_assert(
     "behind the deadlines (tick.c) and the events there is room for some rows: each piece "
     "comes further than the last one");
 static_assert(SERVICE_PRUNE_COUNT_MAX > 1, "a piece looks beyond where the last one stopped");
+
+#define LINK_SIZE 8 /* before a request in its row, and before an entry in its */
 
 #define PRUNE_EVERY_MS CORE_MINUTE_MS
 #define CLOCK_KEY      "prune_clock"
@@ -156,14 +159,23 @@ prune_request(struct work *work, const struct request *request, bool *ret_whole)
     return rc;
 }
 
-/* When the last thing happened to an ended request. */
+/* When the last thing happened to an ended request: an approval may have to wait until it can be
+ * used, for longer than its records are kept. */
 static uint64_t rests_since_ms(const struct request *request)
 {
+    bool waits = request->use == USE_UNUSED && request->hold.until_ms != UINT64_MAX;
     uint64_t since_ms = request->ended_ms;
 
+    since_ms = waits && request->hold.until_ms > since_ms ? request->hold.until_ms : since_ms;
     since_ms = request->lapses_ms > since_ms ? request->lapses_ms : since_ms;
     since_ms = request->claimed_ms > since_ms ? request->claimed_ms : since_ms;
     return request->consumed_ms > since_ms ? request->consumed_ms : since_ms;
+}
+
+static enum err_code decode_row(struct span row, struct request *ret_request, struct err *err)
+{
+    return codec_request_decode(span_of(row.data + LINK_SIZE, row.size - LINK_SIZE), ret_request,
+                                err);
 }
 
 struct found_requests {
@@ -173,7 +185,8 @@ struct found_requests {
     bool stopped; /* by a bound, not by the table's end */
     struct request_id last;
     size_t count;
-    struct span values[BATCH_COUNT_MAX]; /* valid until the job returns */
+    struct span rows[BATCH_COUNT_MAX]; /* valid until the job returns */
+    bool deleted;                      /* some of it */
 };
 
 static bool visit_request(void *arg, struct span key, struct span value)
@@ -181,7 +194,7 @@ static bool visit_request(void *arg, struct span key, struct span value)
     struct found_requests *found = arg;
     struct request request;
 
-    if (key.size != REQUEST_ID_SIZE || value.size < 8) {
+    if (key.size != REQUEST_ID_SIZE || value.size < LINK_SIZE) {
         return true;
     }
     if (found->looked == SERVICE_PRUNE_COUNT_MAX || found->count == BATCH_COUNT_MAX) {
@@ -190,38 +203,78 @@ static bool visit_request(void *arg, struct span key, struct span value)
     }
     found->looked++;
     memcpy(found->last.bytes, key.data, REQUEST_ID_SIZE);
-    value = span_of(value.data + 8, value.size - 8);
-    if (codec_request_decode(value, &request, NULL) != ERR_OK) {
+    if (decode_row(value, &request, NULL) != ERR_OK) {
         return true; /* damage is reported to whoever asks for it, and kept as evidence */
     }
     if (request.created_ms >= found->before_ms) {
         return false; /* all that follow are younger */
     }
     if (request.state != REQUEST_PENDING && rests_since_ms(&request) < found->before_ms) {
-        found->values[found->count++] = value;
+        found->rows[found->count++] = value;
     }
     return true;
 }
 
-static enum err_code delete_requests(struct work *work, struct found_requests *found)
+/* An approval that never lapses may have been released from a freeze a moment ago. Only the audit
+ * log remembers when: its newest entry about the request. */
+static enum err_code find_kept(struct work *work,
+                               struct span row,
+                               const struct request *request,
+                               uint64_t before_ms,
+                               bool *ret_kept)
+{
+    const size_t head_size = AUDIT_HASH_SIZE + LINK_SIZE;
+    uint64_t link = unpack_key_u64((const uint8_t *)row.data);
+    struct audit_entry entry;
+    struct span value;
+    enum err_code rc;
+
+    *ret_kept = false;
+    if (request->use != USE_UNUSED) {
+        return ERR_OK;
+    }
+    rc = work_get(work, TABLE_AUDIT, key_u64(link), &value);
+    if (rc != ERR_OK) {
+        return rc == ERR_NOT_FOUND ? ERR_OK : rc; /* it is old enough to be pruned itself */
+    }
+    *ret_kept = value.size > head_size &&
+                audit_entry_decode(span_of(value.data + head_size, value.size - head_size), &entry,
+                                   NULL) == ERR_OK &&
+                entry.at_ms >= before_ms;
+    return ERR_OK;
+}
+
+static enum err_code
+delete_request(struct work *work, struct found_requests *found, struct span row, bool *ret_whole)
 {
     struct request request;
+    bool kept = false;
+    enum err_code rc = decode_row(row, &request, work->err);
+
+    *ret_whole = false;
+    if (rc == ERR_OK) {
+        rc = find_kept(work, row, &request, found->before_ms, &kept);
+    }
+    if (rc == ERR_OK && kept) {
+        *ret_whole = true;
+    } else if (rc == ERR_OK && work->put_count < SERVICE_WORK_COUNT_MAX) {
+        found->deleted = true;
+        rc = prune_request(work, &request, ret_whole);
+    }
+    if (rc == ERR_OK && !*ret_whole) {
+        found->last = request.id; /* the next piece begins here */
+        found->stopped = true;
+    }
+    return rc;
+}
+
+static enum err_code delete_requests(struct work *work, struct found_requests *found)
+{
     enum err_code rc = ERR_OK;
     bool whole = true;
 
-    for (size_t i = 0; rc == ERR_OK && i < found->count; i++) {
-        rc = codec_request_decode(found->values[i], &request, work->err);
-        if (rc == ERR_OK) {
-            whole = false;
-        }
-        if (rc == ERR_OK && work->put_count < SERVICE_WORK_COUNT_MAX) {
-            rc = prune_request(work, &request, &whole);
-        }
-        if (rc == ERR_OK && !whole) {
-            found->last = request.id; /* the next piece begins here */
-            found->stopped = true;
-            return ERR_OK;
-        }
+    for (size_t i = 0; rc == ERR_OK && whole && i < found->count; i++) {
+        rc = delete_request(work, found, found->rows[i], &whole);
     }
     return rc;
 }
@@ -264,7 +317,7 @@ static enum err_code prune_requests(struct work *work,
     state->prune_cursor_set = found.stopped;
     state->prune_cursor = found.last;
     *ret_more = *ret_more || found.stopped;
-    return found.count > 0 ? audit_pruned(work, SPAN_LITERAL("requests")) : ERR_OK;
+    return found.deleted ? audit_pruned(work, SPAN_LITERAL("requests")) : ERR_OK;
 }
 
 struct found_audit {

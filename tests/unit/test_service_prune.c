@@ -3,6 +3,7 @@
  * nothing is left of what is pruned, through service.h on a real store.
  * Owns nothing but its cases. Never looks inside the service. */
 #include "approvald/service/cards.h"
+#include "approvald/service/freezes.h"
 #include "approvald/service/limits.h"
 #include "base/metrics.h"
 #include "storage/storage.h"
@@ -14,6 +15,7 @@
 
 #define POLICIES                                                                                   \
     "policy deploy { channel = \"C0CARDS\" approvers = {\"U0ANN\"} }\n"                            \
+    "policy ever { channel = \"C0CARDS\" approvers = {\"U0ANN\"} lapses_after = 0s }\n"            \
     "policy told { channel = \"C0CARDS\" approvers = {\"S0MANY\"} direct_approvers = true\n"       \
     "  expires_after = 1h remind_before = 10m }\n"                                                 \
     "retention { requests = 2d audit = 3d }"
@@ -173,6 +175,35 @@ static void what_is_too_much_for_one_piece_is_pruned_in_several(void)
     service_kit_close(&kit);
 }
 
+/* It can be used from the end of the freeze on, and never lapses. */
+static void what_may_not_be_used_yet_is_kept(void)
+{
+    struct service_kit kit;
+    struct request_id old = open_with_ended(&kit);
+    struct request_id id = kit_create(&kit, "ever", "held").id;
+    const struct freeze freeze = {.name = SPAN_LITERAL("x-mas"),
+                                  .from_ms = kit.now_ms,
+                                  .to_ms = kit.now_ms + 10 * CORE_DAY_MS,
+                                  .reason = SPAN_LITERAL("stocktaking")};
+    struct kit_answer answer = {.done = false};
+
+    CU_ASSERT_EQUAL(service_freeze_add(kit.service, &kit_root, &freeze, kit_on_done, &answer, NULL),
+                    ERR_OK);
+    service_kit_wait(&kit, &answer.done);
+    CU_ASSERT_EQUAL(kit_approve(&kit, &id, "U0ANN").state, REQUEST_APPROVED);
+    for (int day = 0; day < 11; day++) {
+        tick_after(&kit, CORE_DAY_MS);
+    }
+    CU_ASSERT_FALSE(is_there(&kit, &old));
+    CU_ASSERT_EQUAL(kit_claim(&kit, &id, "").use, USE_CLAIMED);
+    tick_after(&kit, CORE_DAY_MS);
+    CU_ASSERT(is_there(&kit, &id));
+    tick_after(&kit, CORE_DAY_MS);
+    tick_after(&kit, CORE_DAY_MS);
+    CU_ASSERT_FALSE(is_there(&kit, &id));
+    service_kit_close(&kit);
+}
+
 /* A tick that has so much to end that it prunes nothing says what the one before has found. */
 static void a_busy_tick_does_not_say_that_pruning_goes_on(void)
 {
@@ -285,6 +316,7 @@ UNIT_MAIN("service_prune",
            with_a_request_goes_all_that_was_owed_about_it},
           {"what is too much for one piece is pruned in several",
            what_is_too_much_for_one_piece_is_pruned_in_several},
+          {"what may not be used yet is kept", what_may_not_be_used_yet_is_kept},
           {"a busy tick does not say that pruning goes on",
            a_busy_tick_does_not_say_that_pruning_goes_on},
           {"with a request goes the index of its presses",
