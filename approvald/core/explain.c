@@ -24,8 +24,8 @@ static enum refusal check(const struct request *request,
 /* Will it be escalated at all? */
 static bool is_to_be_escalated(const struct request *request)
 {
-    return request->state == REQUEST_PENDING && request->clocks.escalated_ms == 0 &&
-           request->clocks.escalate_ms > 0 && request->clocks.escalate_ms < request->expires_ms;
+    return request->state == REQUEST_PENDING && request->clocks.escalate_ms > 0 &&
+           request->clocks.escalate_ms < request->expires_ms;
 }
 
 static void find_rights(const struct request *request,
@@ -65,10 +65,7 @@ void explain_approval(const struct request *request,
     bool unknown = false;
 
     found.refusal = check(request, policy, &event, escalated_ms, &found.unknown);
-    if (found.refusal == REFUSAL_NONE && request->state == REQUEST_PENDING &&
-        now_ms >= request->expires_ms) {
-        found.refusal = REFUSAL_EXPIRED; /* the tick that ends it is under way */
-    } else if (found.refusal == REFUSAL_NONE && escalated_ms > 0) {
+    if (found.refusal == REFUSAL_NONE && escalated_ms > 0) {
         found.by_escalation = check(request, policy, &event, 0, &unknown) != REFUSAL_NONE;
     } else if (found.refusal != REFUSAL_NONE && is_to_be_escalated(request) &&
                check(request, policy, &event, request->clocks.escalate_ms, &unknown) ==
