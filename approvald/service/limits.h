@@ -50,7 +50,7 @@
 #define SERVICE_SWEEP_CHANGE_MAX  8   /* of those that are written anew, with all their cards */
 #define SERVICE_REFRESH_FRESH_MS                                                                   \
     10000                         /* a press says nothing of a message that was changed since */
-#define SERVICE_WAITING_COUNT   8 /* indexed presses looked at; the first one is there, usually */
+#define SERVICE_WAITING_COUNT   8 /* indexed presses read at a time; the first is there, usually */
 #define SERVICE_WAITING_LOOK_MS 5000 /* to look again, should nothing say that a press is gone */
 #define SERVICE_WORK_SIZE_MAX   ((size_t)128 * 1024) /* bytes after which a long job stops early */
 #define SERVICE_WORK_COUNT_MAX  512                  /* changes after which it does */

@@ -11,9 +11,12 @@
 #include "base/assert.h"
 #include "storage/storage.h"
 
+#define LONG_AGO_MS 1 /* before every end */
+
 struct visit {
     const struct request_id *id;
     enum verdict verdict;
+    uint64_t next_seq; /* to look at */
     size_t count;
     uint64_t seqs[SERVICE_WAITING_COUNT];
 };
@@ -31,29 +34,49 @@ static bool visit_entry(void *arg, struct span key, struct span value)
     return visit->count < SERVICE_WAITING_COUNT;
 }
 
+/* The next few of them. */
+static enum err_code look_at_some(struct work *work, struct visit *visit, uint64_t *ret_at_ms)
+{
+    const struct request_id *id = visit->id;
+    enum verdict verdict = visit->verdict;
+    struct key from = key_waiting(id, verdict, visit->next_seq);
+    struct inbox_entry entry;
+    struct span value;
+    enum err_code rc;
+
+    visit->count = 0;
+    rc = storage_scan(work->txn, TABLE_WAITING, key_span(&from), false, visit_entry, visit,
+                      work->err);
+    for (size_t i = 0; rc == ERR_OK && i < visit->count && *ret_at_ms == 0; i++) {
+        rc = work_get(work, TABLE_INBOX, key_u64(visit->seqs[i]), &value);
+        if (rc == ERR_OK && codec_inbox_decode(value, &entry, NULL) == ERR_OK) {
+            *ret_at_ms = entry.at_ms;
+        } else if (rc == ERR_OK || rc == ERR_NOT_FOUND) {
+            /* It is gone, or damaged, and then nobody will ever resolve it. */
+            rc = work_delete(work, TABLE_WAITING, key_waiting(id, verdict, visit->seqs[i]));
+        }
+        visit->next_seq = visit->seqs[i] + 1;
+    }
+    return rc;
+}
+
 /* *ret_at_ms: when the oldest press with that verdict came; 0: there is none. Entries are in the
- * order in which they came, so the first that is still there is the oldest. */
+ * order in which they came, so the first that is still there is the oldest. Where too many are left
+ * behind for one job, the oldest may be among the rest: the end waits, and is looked at again. */
 static enum err_code find_oldest(struct work *work,
                                  const struct request_id *id,
                                  enum verdict verdict,
                                  uint64_t *ret_at_ms)
 {
-    struct visit visit = {.id = id, .verdict = verdict};
-    struct key from = key_waiting(id, verdict, 0);
-    struct inbox_entry entry;
-    struct span value;
-    enum err_code rc;
+    struct visit visit = {.id = id, .verdict = verdict, .count = SERVICE_WAITING_COUNT};
+    enum err_code rc = ERR_OK;
 
     *ret_at_ms = 0;
-    rc = storage_scan(work->txn, TABLE_WAITING, key_span(&from), false, visit_entry, &visit,
-                      work->err);
-    for (size_t i = 0; rc == ERR_OK && i < visit.count && *ret_at_ms == 0; i++) {
-        rc = work_get(work, TABLE_INBOX, key_u64(visit.seqs[i]), &value);
-        if (rc == ERR_OK && codec_inbox_decode(value, &entry, NULL) == ERR_OK) {
-            *ret_at_ms = entry.at_ms;
-        } else if (rc == ERR_OK || rc == ERR_NOT_FOUND) {
-            /* It is gone, or damaged, and then nobody will ever resolve it. */
-            rc = work_delete(work, TABLE_WAITING, key_waiting(id, verdict, visit.seqs[i]));
+    while (rc == ERR_OK && *ret_at_ms == 0 && visit.count == SERVICE_WAITING_COUNT) {
+        if (!work_has_room(work)) {
+            *ret_at_ms = LONG_AGO_MS;
+        } else {
+            rc = look_at_some(work, &visit, ret_at_ms);
         }
     }
     return rc;

@@ -3,15 +3,17 @@
  * an end counts before it: over restarts and jumps of the clock, and that no end waits for ever.
  * Owns nothing but its cases. Never looks inside the service. */
 #include "approvald/core/request_id.h"
+#include "storage/storage.h"
 #include "tests/unit/service_kit.h"
 #include "tests/unit/unit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define POLICIES                                                                                   \
     "policy careful { channel = \"C0CARDS\" approvers = {\"U0ANN\", \"U0BOB\", \"U0CAT\"}\n"       \
     "  expires_after = 1h takes_effect_after = 10m }\n"                                            \
-    "policy brief { channel = \"C0CARDS\" approvers = {\"U0ANN\", \"U0BOB\"}\n"                    \
+    "policy brief { channel = \"C0CARDS\" approvers = {\"U0ANN\", \"U0BOB\", \"S0GROUP\"}\n"       \
     "  expires_after = 10m }\n"
 #define MINUTE CORE_MINUTE_MS
 
@@ -28,20 +30,29 @@ static struct request_id open_with(struct service_kit *kit, const char *policy)
 }
 
 /* Accepted; who it is Slack has not said. */
+static void press_as(struct service_kit *kit,
+                     const struct request_id *id,
+                     const char *user,
+                     enum verdict verdict,
+                     const char *event)
+{
+    struct service_decide press = kit_press(id, user, verdict, event);
+    struct kit_answer answer;
+
+    press.facts = nothing;
+    answer = kit_decide(kit, &press);
+    CU_ASSERT(answer.rc == ERR_OK && answer.deferred);
+}
+
 static void press_unknown(struct service_kit *kit,
                           const struct request_id *id,
                           const char *user,
                           enum verdict verdict)
 {
-    char event[REQUEST_ID_TEXT_SIZE] = "";
-    struct service_decide press = kit_press(id, user, verdict, event);
-    struct kit_answer answer;
+    char event[REQUEST_ID_TEXT_SIZE];
 
     request_id_format(id, event);
-    press.key.text = span_text(event);
-    press.facts = nothing;
-    answer = kit_decide(kit, &press);
-    CU_ASSERT(answer.rc == ERR_OK && answer.deferred);
+    press_as(kit, id, user, verdict, event);
 }
 
 static void a_stop_that_was_accepted_in_time_counts_whenever_it_is_resolved(void)
@@ -148,6 +159,62 @@ static void those_that_wait_keep_no_other_from_ending(void)
     service_kit_close(&kit);
 }
 
+/* The index of the presses 1 to count on the request, which are not in the inbox any more. */
+struct stale {
+    struct kit_answer answer;
+    struct request_id id;
+    unsigned count;
+};
+
+static enum err_code leave_stale(struct storage_txn *txn, void *arg, struct err *err)
+{
+    struct stale *stale = arg;
+    uint8_t key[REQUEST_ID_SIZE + 9] = {0};
+    enum err_code rc = ERR_OK;
+
+    memcpy(key, stale->id.bytes, REQUEST_ID_SIZE);
+    key[REQUEST_ID_SIZE] = VERDICT_APPROVE;
+    for (unsigned seq = 1; rc == ERR_OK && seq <= stale->count; seq++) {
+        key[sizeof key - 2] = (uint8_t)(seq >> 8);
+        key[sizeof key - 1] = (uint8_t)seq;
+        rc = storage_put(txn, 'w', span_of(key, sizeof key), SPAN_LITERAL("\1"), err);
+    }
+    return rc;
+}
+
+static void on_stale(void *arg, enum err_code rc, const struct err *err)
+{
+    kit_on_done(&((struct stale *)arg)->answer, rc, err);
+}
+
+/* An older approvald resolved many presses on the request, and knows of no index: what counts is
+ * behind all that it left. */
+static void an_index_that_is_left_behind_hides_no_press(void)
+{
+    static const unsigned counts[] = {7, 8, 9, 16, 300};
+
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        struct service_kit kit;
+        struct stale stale = {.id = open_with(&kit, "brief"), .count = counts[i]};
+        char user[16];
+
+        for (unsigned seq = 1; seq <= counts[i]; seq++) {
+            (void)snprintf(user, sizeof user, "U0X%u", seq);
+            press_as(&kit, &stale.id, user, VERDICT_APPROVE, user);
+            CU_ASSERT_EQUAL(resolve(&kit, seq, &guest, false).refusal, REFUSAL_GUEST);
+        }
+        CU_ASSERT_EQUAL_FATAL(storage_write(kit.storage, leave_stale, on_stale, &stale, NULL),
+                              ERR_OK);
+        service_kit_wait(&kit, &stale.answer.done);
+        press_unknown(&kit, &stale.id, "U0ANN", VERDICT_APPROVE);
+        run(&kit, 11);
+        CU_ASSERT_EQUAL(kit_get(&kit, &stale.id).state, REQUEST_PENDING);
+        CU_ASSERT_EQUAL(resolve(&kit, counts[i] + UINT64_C(1), &known, false).state,
+                        REQUEST_APPROVED);
+        service_kit_close(&kit);
+    }
+}
+
 /* The wall clock is an hour ahead at once: the press came before the end all the same. */
 static void a_jump_ahead_takes_no_press_away(void)
 {
@@ -174,4 +241,6 @@ UNIT_MAIN("service_waiting",
           {"an entry that nobody resolves keeps no request open",
            an_entry_that_nobody_resolves_keeps_no_request_open},
           {"those that wait keep no other from ending", those_that_wait_keep_no_other_from_ending},
+          {"an index that is left behind hides no press",
+           an_index_that_is_left_behind_hides_no_press},
           {"a jump ahead takes no press away", a_jump_ahead_takes_no_press_away})
