@@ -61,15 +61,18 @@ static void bucket_limit(struct rate_bucket *bucket, uint64_t now_ms, uint64_t u
     bucket->not_before_ms = bucket->not_before_ms > until_ms ? bucket->not_before_ms : until_ms;
 }
 
-/* 0, or when the bucket holds a whole call. */
-static uint64_t
-bucket_ready_ms(struct rate_bucket *bucket, const struct rate_limit *limit, uint64_t now_ms)
+/* 0, or when the bucket holds a whole call behind so many others. */
+static uint64_t bucket_ready_ms(struct rate_bucket *bucket,
+                                const struct rate_limit *limit,
+                                uint32_t ahead_count,
+                                uint64_t now_ms)
 {
+    uint64_t wanted = (ahead_count + 1) * RATE_CALL;
     uint64_t ready_ms = 0;
 
     bucket_fill(bucket, limit, now_ms);
-    if (bucket->units < RATE_CALL) {
-        ready_ms = now_ms + (RATE_CALL - bucket->units + limit->per_minute - 1) / limit->per_minute;
+    if (bucket->units < wanted) {
+        ready_ms = now_ms + (wanted - bucket->units + limit->per_minute - 1) / limit->per_minute;
     }
     if (bucket->not_before_ms > now_ms && bucket->not_before_ms > ready_ms) {
         ready_ms = bucket->not_before_ms;
@@ -137,24 +140,35 @@ static uint64_t later(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-uint64_t
-rate_take(struct rate *rate, enum webapi_method method, struct span channel, uint64_t now_ms)
+uint64_t rate_ready_ms(struct rate *rate,
+                       enum webapi_method method,
+                       struct span channel,
+                       uint32_t ahead_count,
+                       uint64_t now_ms)
 {
-    struct rate_bucket *of_method = &rate->methods[method];
-    struct rate_bucket *of_channel;
+    struct rate_bucket *of_channel = channel_of(rate, method, channel, now_ms);
     uint64_t ready_ms;
 
     ASSERT(method < WEBAPI_METHOD_COUNT);
-    ready_ms = bucket_ready_ms(of_method, &method_limits[method], now_ms);
-    of_channel = channel_of(rate, method, channel, now_ms);
+    ready_ms = bucket_ready_ms(&rate->methods[method], &method_limits[method], ahead_count, now_ms);
     if (of_channel != NULL) {
-        ready_ms = later(ready_ms, bucket_ready_ms(of_channel, &channel_limit, now_ms));
+        ready_ms = later(ready_ms, bucket_ready_ms(of_channel, &channel_limit, 0, now_ms));
     }
+    ASSERT(ready_ms == 0 || ready_ms > now_ms);
+    return ready_ms;
+}
+
+uint64_t
+rate_take(struct rate *rate, enum webapi_method method, struct span channel, uint64_t now_ms)
+{
+    uint64_t ready_ms = rate_ready_ms(rate, method, channel, 0, now_ms);
+    struct rate_bucket *of_channel;
+
     if (ready_ms > 0) {
-        ASSERT(ready_ms > now_ms);
         return ready_ms;
     }
-    of_method->units -= RATE_CALL;
+    of_channel = channel_of(rate, method, channel, now_ms);
+    rate->methods[method].units -= RATE_CALL;
     if (of_channel != NULL) {
         of_channel->units -= RATE_CALL;
     }
@@ -179,10 +193,4 @@ void rate_limited(struct rate *rate,
         bucket_limit(of_channel, now_ms, until_ms);
         rate->limited_until_ms[method] = later(rate->limited_until_ms[method], until_ms);
     }
-}
-
-bool rate_is_spent(struct rate *rate, enum webapi_method method, uint64_t now_ms)
-{
-    ASSERT(method < WEBAPI_METHOD_COUNT);
-    return bucket_ready_ms(&rate->methods[method], &method_limits[method], now_ms) > 0;
 }

@@ -30,7 +30,12 @@ void rate_limited(struct rate *rate,
                   struct span channel,
                   uint64_t now_ms,
                   uint32_t pause_ms);
-/* Would a call of this method have to wait now, whatever its channel? */
-bool rate_is_spent(struct rate *rate, enum webapi_method method, uint64_t now_ms);
+/* 0: a call behind ahead_count others of its method, in other channels, could be sent now. Else
+ * when, later than now_ms. Takes nothing. */
+uint64_t rate_ready_ms(struct rate *rate,
+                       enum webapi_method method,
+                       struct span channel,
+                       uint32_t ahead_count,
+                       uint64_t now_ms);
 
 #endif

@@ -31,6 +31,7 @@ struct sender_job {
     uint64_t hold_ms;         /* wall; after the attempt */
     bool spaced;              /* hold_ms is only our spacing, and the message shows no outcome */
     bool ended;               /* what was sent shows the outcome */
+    bool called;              /* rendered and handed to the client */
     uint64_t owed_ms;
     enum outbox_result result;
 };
@@ -127,6 +128,39 @@ static void release(struct sender *sender)
     }
 }
 
+/* So long (ms) a call would wait for its rate, behind those of attempts that have begun and
+ * ahead_count more. */
+static uint64_t wait_ms(const struct sender *sender,
+                        enum sendplan_method method,
+                        struct span channel,
+                        uint32_t ahead_count)
+{
+    static const enum webapi_method methods[] = {[SENDPLAN_EPHEMERAL] = WEBAPI_CHAT_POST_EPHEMERAL,
+                                                 [SENDPLAN_UPDATE] = WEBAPI_CHAT_UPDATE,
+                                                 [SENDPLAN_POST] = WEBAPI_CHAT_POST_MESSAGE};
+
+    for (size_t i = 0; i < sizeof sender->jobs / sizeof sender->jobs[0]; i++) {
+        const struct sender_job *job = &sender->jobs[i];
+
+        ahead_count += job->row != NULL && !job->called &&
+                       job->row->key.surface != SURFACE_WEBHOOK &&
+                       sendplan_method_of(job->row) == method;
+    }
+    return webapi_wait_ms(sender->webapi, methods[method], channel, ahead_count);
+}
+
+static void set_rates(const struct sender *sender, struct sendplan_limits *limits)
+{
+    uint64_t now_ms = wall_ms(sender);
+
+    for (size_t i = 0; i < SENDPLAN_METHOD_COUNT; i++) {
+        uint64_t left_ms = wait_ms(sender, (enum sendplan_method)i, SPAN_NONE, 0);
+
+        limits->method_ms[i] = left_ms > 0 ? now_ms + left_ms : 0;
+    }
+    limits->changes_spent = wait_ms(sender, SENDPLAN_UPDATE, SPAN_NONE, 1) > 0;
+}
+
 /* What may run now, as Slack's state allows. */
 static struct sendplan_limits limits_of(const struct sender *sender)
 {
@@ -143,7 +177,7 @@ static struct sendplan_limits limits_of(const struct sender *sender)
     webapi_status(sender->webapi, &status);
     if (status.state == WEBAPI_UP) { /* else nothing is tried in vain: the client itself probes */
         limits.slack_count_max = SLACK_SEND_SLACK_COUNT_MAX;
-        limits.changes_spent = webapi_is_spent(sender->webapi, WEBAPI_CHAT_UPDATE);
+        set_rates(sender, &limits);
         limits.change_count_max =
             limits.changes_spent ? SLACK_SEND_CHANGE_COUNT_MAX : SLACK_SEND_SLACK_COUNT_MAX;
     }
@@ -260,6 +294,7 @@ static void on_attempt(struct sender_job *job, const struct service_attempt *att
         on_delivered(job, &result);
         return;
     }
+    job->called = true;
     rc = start_delivery(sender, &delivery, job, &failure);
     if (rc != ERR_OK) {
         bool later = rc == ERR_FULL || rc == ERR_NOMEM || rc == ERR_UNAVAILABLE;
@@ -314,6 +349,22 @@ static void begin(struct sender *sender, struct sendplan_row *row)
     }
 }
 
+/* A new message waits until its channel takes one more: then it shows what is so then. */
+static void begin_or_wait(struct sender *sender, struct sendplan_row *row)
+{
+    uint64_t left_ms = 0;
+
+    if (row->key.surface != SURFACE_WEBHOOK && row->key.surface != SURFACE_PEOPLE &&
+        sendplan_method_of(row) == SENDPLAN_POST) {
+        left_ms = wait_ms(sender, SENDPLAN_POST, span_text(row->key.target), 0);
+    }
+    if (left_ms > 0) {
+        sendplan_wait(row, wall_ms(sender) + left_ms);
+    } else {
+        begin(sender, row);
+    }
+}
+
 /* Sleeps until a row is due or something is to be listed. */
 static void sleep_until_due(struct sender *sender, const struct sendplan_limits *limits)
 {
@@ -361,7 +412,8 @@ static void on_timer(evutil_socket_t fd, short events, void *arg)
     release(sender);
     limits = limits_of(sender);
     while ((row = sendplan_next(&sender->plan, &limits, wall_ms(sender))) != NULL) {
-        begin(sender, row);
+        begin_or_wait(sender, row);
+        limits = limits_of(sender);
     }
     sleep_until_due(sender, &limits);
 }

@@ -312,6 +312,11 @@ static enum sendplan_method method_of(const struct sendplan_row *row)
     }
 }
 
+enum sendplan_method sendplan_method_of(const struct sendplan_row *row)
+{
+    return method_of(row);
+}
+
 static uint32_t count_busy(const struct sendplan *plan, enum sendplan_method method)
 {
     uint32_t count = 0;
@@ -346,9 +351,10 @@ struct room {
     bool slack;
     bool change;
     bool notice;
-    bool fresh;  /* cards that nobody has seen */
-    bool settle; /* changes wait a moment for more of them */
-    bool spent;  /* ... and longer: each takes the place of another one */
+    bool fresh;                /* cards that nobody has seen */
+    bool settle;               /* changes wait a moment for more of them */
+    bool spent;                /* ... and longer: each takes the place of another one */
+    const uint64_t *method_ms; /* of limits */
 };
 
 static struct room room_of(const struct sendplan *plan, const struct sendplan_limits *limits)
@@ -363,6 +369,7 @@ static struct room room_of(const struct sendplan *plan, const struct sendplan_li
         .fresh = slack && !limits->holds_new,
         .settle = limits->changes_spent || are_many(plan),
         .spent = limits->changes_spent,
+        .method_ms = limits->method_ms,
     };
 }
 
@@ -417,9 +424,14 @@ settled_ms(const struct sendplan *plan, const struct room *room, const struct se
 static uint64_t
 start_ms(const struct sendplan *plan, const struct room *room, const struct sendplan_row *row)
 {
-    uint64_t method_ms = on_slack(row->key.surface) ? plan->method_hold_ms[method_of(row)] : 0;
+    uint64_t ready_ms = later(row->due_ms, row->hold_ms);
 
-    return later(later(row->due_ms, row->hold_ms), later(method_ms, settled_ms(plan, room, row)));
+    if (on_slack(row->key.surface)) {
+        enum sendplan_method method = method_of(row);
+
+        ready_ms = later(ready_ms, later(plan->method_hold_ms[method], room->method_ms[method]));
+    }
+    return later(ready_ms, settled_ms(plan, room, row));
 }
 
 struct sendplan_row *
@@ -481,6 +493,14 @@ void sendplan_start(struct sendplan *plan, struct sendplan_row *row)
     } else {
         plan->webhook_count++;
     }
+}
+
+void sendplan_wait(struct sendplan_row *row, uint64_t until_ms)
+{
+    ASSERT(row->used);
+    ASSERT(!row->busy);
+    row->hold_ms = until_ms;
+    row->spaced = false;
 }
 
 void sendplan_finish(struct sendplan *plan, struct sendplan_row *row, uint64_t hold_ms, bool spaced)

@@ -10,7 +10,8 @@
  * calls at once; a channel has one at a time, and so has a person's direct messages; a reply waits
  * for its card; a message is changed at most once in SLACK_SEND_SPACING_MS, then to the newest
  * state, but the change that shows the outcome need not wait for that (once: after it all others
- * do). What Slack itself asks for, a method's rate or a pause, is kept all the same. */
+ * do). What Slack itself asks for, a method's rate or a pause, is kept all the same: no attempt
+ * begins before its call can be sent, so that it shows what is so then. */
 #ifndef APPROVALD_SLACK_SENDPLAN_H
 #define APPROVALD_SLACK_SENDPLAN_H
 
@@ -54,7 +55,8 @@ struct sendplan_limits {
     uint32_t slack_count_max;  /* 0: Slack is not to be called */
     uint32_t change_count_max; /* of them, changes of messages */
     uint32_t webhook_count_max;
-    bool changes_spent; /* the rate of changes is used up */
+    uint64_t method_ms[SENDPLAN_METHOD_COUNT]; /* wall: its rate allows no call before; 0: now */
+    bool changes_spent; /* the rate of changes is used up: one call is left at most */
     bool holds_new;     /* cards that nobody has seen yet wait */
 };
 
@@ -67,6 +69,8 @@ bool sendplan_put(struct sendplan *plan, const struct outbox_row *row, uint64_t 
  * that are no longer owed. */
 void sendplan_list_begin(struct sendplan *plan, const struct request_id *id);
 void sendplan_list_end(struct sendplan *plan, const struct request_id *id, uint64_t now_ms);
+/* By which method is this row of Slack's sent? */
+enum sendplan_method sendplan_method_of(const struct sendplan_row *row);
 /* The row to attempt now, or NULL. */
 struct sendplan_row *
 sendplan_next(struct sendplan *plan, const struct sendplan_limits *limits, uint64_t now_ms);
@@ -74,6 +78,8 @@ sendplan_next(struct sendplan *plan, const struct sendplan_limits *limits, uint6
 uint64_t sendplan_due_ms(const struct sendplan *plan, const struct sendplan_limits *limits);
 /* The attempt begins. */
 void sendplan_start(struct sendplan *plan, struct sendplan_row *row);
+/* It cannot be sent before (wall): where it goes takes no more now. */
+void sendplan_wait(struct sendplan_row *row, uint64_t until_ms);
 /* The attempt is over. hold_ms > 0: leave the row alone until then (wall); spaced: only to space
  * changes of a message that shows no outcome yet. Whether it is still owed is told by the next
  * listing. */

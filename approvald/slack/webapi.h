@@ -171,8 +171,13 @@ struct webapi_status {
     uint32_t running_count;
 };
 void webapi_status(const struct webapi *webapi, struct webapi_status *ret_status);
-/* The method's rate is used up: its next call would wait. */
-bool webapi_is_spent(const struct webapi *webapi, enum webapi_method method);
+/* So long (ms) a call would wait for its rate behind ahead_count others that are still to be handed
+ * in, and those that wait already. 0: it would be sent at once. channel as in webapi_call. Who
+ * renders only then shows what is so when it is sent. */
+uint64_t webapi_wait_ms(const struct webapi *webapi,
+                        enum webapi_method method,
+                        struct span channel,
+                        uint32_t ahead_count);
 
 /* Stops sending as if Slack had refused the token: an app_uninstalled or tokens_revoked event. */
 void webapi_mark_dead(struct webapi *webapi, const char *error);

@@ -80,9 +80,29 @@ static uint64_t down_ms(const struct webapi *webapi)
     return since_ms == 0 || now_ms <= since_ms ? since_ms != 0 : now_ms - since_ms;
 }
 
-bool webapi_is_spent(const struct webapi *webapi, enum webapi_method method)
+static uint32_t count_waiting(const struct webapi *webapi, enum webapi_method method)
 {
-    return rate_is_spent(webapi->rate, method, clock_boot_ms(webapi->clock));
+    const struct webapi_item *item;
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < WEBAPI_PRIORITY_COUNT; i++) {
+        TAILQ_FOREACH (item, &webapi->waiting[i], link) {
+            count += item->method == method;
+        }
+    }
+    return count;
+}
+
+uint64_t webapi_wait_ms(const struct webapi *webapi,
+                        enum webapi_method method,
+                        struct span channel,
+                        uint32_t ahead_count)
+{
+    uint64_t now_ms = clock_boot_ms(webapi->clock);
+    uint64_t ready_ms = rate_ready_ms(webapi->rate, method, channel,
+                                      ahead_count + count_waiting(webapi, method), now_ms);
+
+    return ready_ms > now_ms ? ready_ms - now_ms : 0;
 }
 
 void webapi_status(const struct webapi *webapi, struct webapi_status *ret_status)

@@ -96,19 +96,38 @@ static void who_was_limited_has_no_burst_left(void)
     rate_free(rate);
 }
 
-static void a_method_is_spent_until_its_next_call_may_go(void)
+static void a_call_is_ready_behind_others_when_there_is_one_more(void)
 {
     struct rate *rate = new_rate(0);
     uint64_t ready_ms = 0;
 
-    for (int i = 0; i < 20; i++) {
-        CU_ASSERT_FALSE(rate_is_spent(rate, WEBAPI_CHAT_UPDATE, 0));
+    for (uint32_t i = 0; i < 20; i++) {
+        CU_ASSERT_EQUAL(rate_ready_ms(rate, WEBAPI_CHAT_UPDATE, SPAN_NONE, 19 - i, 0), 0);
+        CU_ASSERT_EQUAL(rate_ready_ms(rate, WEBAPI_CHAT_UPDATE, SPAN_NONE, 20 - i, 0), 1200);
         CU_ASSERT_EQUAL(rate_take(rate, WEBAPI_CHAT_UPDATE, SPAN_NONE, 0), 0);
     }
     ready_ms = rate_take(rate, WEBAPI_CHAT_UPDATE, SPAN_NONE, 0);
-    CU_ASSERT(rate_is_spent(rate, WEBAPI_CHAT_UPDATE, ready_ms - 1));
-    CU_ASSERT_FALSE(rate_is_spent(rate, WEBAPI_CHAT_UPDATE, ready_ms));
-    CU_ASSERT_FALSE(rate_is_spent(rate, WEBAPI_CHAT_POST_MESSAGE, 0));
+    CU_ASSERT_EQUAL(rate_ready_ms(rate, WEBAPI_CHAT_UPDATE, SPAN_NONE, 0, ready_ms - 1), ready_ms);
+    CU_ASSERT_EQUAL(rate_ready_ms(rate, WEBAPI_CHAT_UPDATE, SPAN_NONE, 0, ready_ms), 0);
+    CU_ASSERT_EQUAL(rate_ready_ms(rate, WEBAPI_CHAT_UPDATE, SPAN_NONE, 1, ready_ms),
+                    ready_ms + 1200);
+    CU_ASSERT_EQUAL(rate_ready_ms(rate, WEBAPI_CHAT_POST_MESSAGE, SPAN_NONE, 0, 0), 0);
+    rate_free(rate);
+}
+
+/* Asking takes nothing; the channel's own pace counts, too. */
+static void a_post_is_ready_when_its_channel_takes_one(void)
+{
+    struct rate *rate = new_rate(0);
+
+    for (int i = 0; i < SLACK_CHANNEL_BURST; i++) {
+        CU_ASSERT_EQUAL(rate_ready_ms(rate, WEBAPI_CHAT_POST_MESSAGE, C1, 3, 0), 0);
+        CU_ASSERT_EQUAL(rate_take(rate, WEBAPI_CHAT_POST_MESSAGE, C1, 0), 0);
+    }
+    CU_ASSERT_EQUAL(rate_ready_ms(rate, WEBAPI_CHAT_POST_MESSAGE, C1, 0, 0),
+                    SLACK_CHANNEL_SPACING_MS);
+    CU_ASSERT_EQUAL(rate_ready_ms(rate, WEBAPI_CHAT_POST_MESSAGE, C2, 0, 0), 0);
+    CU_ASSERT_EQUAL(rate_ready_ms(rate, WEBAPI_CHAT_POST_MESSAGE, SPAN_NONE, 0, 0), 0);
     rate_free(rate);
 }
 
@@ -153,6 +172,8 @@ UNIT_MAIN("rate",
           {"a limit of a method without channel pauses the method",
            a_limit_of_a_method_without_channel_pauses_the_method},
           {"who was limited has no burst left", who_was_limited_has_no_burst_left},
-          {"a method is spent until its next call may go",
-           a_method_is_spent_until_its_next_call_may_go},
+          {"a call is ready behind others when there is one more",
+           a_call_is_ready_behind_others_when_there_is_one_more},
+          {"a post is ready when its channel takes one",
+           a_post_is_ready_when_its_channel_takes_one},
           {"the least recently used id gives way", the_least_recently_used_id_gives_way})

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_sender_rate.c: proves that what waits for Slack's rates is rendered when its turn comes, so
+ * that no call shows what is past and has to be followed by another one.
+ * Owns nothing but its cases; never opens a socket. */
+#include "approvald/slack/limits.h"
+#include "approvald/slack/webapi.h"
+#include "tests/lib/sample_request.h"
+#include "tests/unit/sender_bench.h"
+#include "tests/unit/unit.h"
+
+#define CHANGE_MS 1200 /* between two changes of any messages: 50 a minute */
+
+static void on_answer(void *arg, const struct webapi_answer *answer)
+{
+    (void)arg;
+    CU_ASSERT_EQUAL(answer->outcome, WEBAPI_OK);
+}
+
+/* Others have used the burst of changes. */
+static void spend(struct bench *bench)
+{
+    struct webapi_call call = {
+        .method = WEBAPI_CHAT_UPDATE, .priority = WEBAPI_NORMAL, .body = SPAN_LITERAL("{}")};
+    struct err err = ERR_INIT;
+
+    while (webapi_wait_ms(bench->webapi, WEBAPI_CHAT_UPDATE, SPAN_NONE, 0) == 0) {
+        CU_ASSERT_EQUAL_FATAL(webapi_call(bench->webapi, &call, on_answer, NULL, &err), ERR_OK);
+        bench_rush(bench);
+        CU_ASSERT_FATAL(fake_fetch_ok("chat.update", OK_TRUE));
+        bench_rush(bench);
+    }
+}
+
+static void put_ended(uint32_t number, const char *channel, uint32_t revision)
+{
+    static struct request request;
+    static struct policy policy;
+
+    sample_policy(&policy);
+    sample_request(SAMPLE_APPROVED, &request);
+    fake_outbox_state(&request, &policy);
+    fake_outbox_raise(number, SURFACE_CARD, channel, revision);
+}
+
+static void changes_that_wait_for_the_rate_are_sent_as_they_are_then(void)
+{
+    static const char *const channels[] = {CHANNEL, "C0APV00002", "C0APV00003"};
+    const uint32_t count = sizeof channels / sizeof channels[0];
+    struct bench bench;
+    size_t others;
+
+    bench_setup(&bench);
+    for (uint32_t i = 0; i < count; i++) {
+        fake_outbox_raise(i, SURFACE_CARD, channels[i], 1);
+        bench_turn(&bench);
+        bench_answer(&bench, "chat.postMessage", POSTED);
+    }
+    bench_pass(&bench, SLACK_SEND_SPACING_MS);
+    spend(&bench);
+    others = bench_calls("chat.update");
+    for (uint32_t revision = 2; revision <= 3; revision++) { /* approved; claimed */
+        for (uint32_t i = 0; i < count; i++) {
+            put_ended(i, channels[i], revision);
+        }
+        bench_turn(&bench);
+        CU_ASSERT_EQUAL(bench_calls("chat.update"), others);
+    }
+    for (uint32_t i = 1; i <= count; i++) {
+        bench_pass(&bench, CHANGE_MS);
+        CU_ASSERT_EQUAL(bench_calls("chat.update"), others + i);
+        CU_ASSERT(bench_last_says("chat.update", "\"block_id\":\"r3.b0\""));
+        bench_answer(&bench, "chat.update", OK_TRUE);
+    }
+    bench_pass(&bench, SLACK_SEND_SPACING_MS);
+    CU_ASSERT_EQUAL(bench_calls("chat.update"), others + count);
+    bench_teardown(&bench);
+}
+
+static void a_card_that_waits_for_its_channel_is_posted_as_it_is_then(void)
+{
+    struct bench bench;
+
+    bench_setup(&bench);
+    bench_post_card(&bench);
+    for (uint32_t i = 1; i < SLACK_CHANNEL_BURST; i++) {
+        fake_outbox_raise(i, SURFACE_CARD, CHANNEL, 1);
+        bench_turn(&bench);
+        bench_answer(&bench, "chat.postMessage", POSTED);
+    }
+    fake_outbox_raise(7, SURFACE_CARD, CHANNEL, 1);
+    bench_turn(&bench);
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), SLACK_CHANNEL_BURST);
+    put_ended(7, CHANNEL, 2);
+    bench_turn(&bench);
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), SLACK_CHANNEL_BURST);
+    bench_pass(&bench, SLACK_CHANNEL_SPACING_MS);
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), SLACK_CHANNEL_BURST + 1);
+    CU_ASSERT(bench_last_says("chat.postMessage", "\"block_id\":\"r2.b0\""));
+    bench_answer(&bench, "chat.postMessage", POSTED);
+    bench_pass(&bench, SLACK_SEND_SPACING_MS);
+    CU_ASSERT_EQUAL(bench_calls("chat.update"), 0);
+    bench_teardown(&bench);
+}
+
+UNIT_MAIN("sender_rate",
+          {"changes that wait for the rate are sent as they are then",
+           changes_that_wait_for_the_rate_are_sent_as_they_are_then},
+          {"a card that waits for its channel is posted as it is then",
+           a_card_that_waits_for_its_channel_is_posted_as_it_is_then})
