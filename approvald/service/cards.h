@@ -95,4 +95,13 @@ enum service_doubt {
 typedef void service_doubted_fn(void *arg, enum service_doubt doubt);
 void service_cards_listen(struct service *service, service_doubted_fn *doubted, void *arg);
 
+/* refresh.c. As service_refresh for a card on which somebody pressed that button, when a card of
+ * this state has none such; not for what was changed a moment ago, and not for ever. */
+enum err_code service_refresh_pressed(struct service *service,
+                                      const struct request_id *id,
+                                      enum verdict verdict,
+                                      service_done_fn *done,
+                                      void *arg,
+                                      struct err *err) WARN_UNUSED;
+
 #endif

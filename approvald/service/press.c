@@ -157,14 +157,12 @@ static enum err_code look_at_gate(struct work *work,
     return rc == ERR_UNAVAILABLE ? ERR_OK : rc;
 }
 
-/* A card of this state has no such button: whoever pressed one saw an older card. */
+/* Whoever pressed it saw an older card. */
 static bool is_stale(const struct press *press, const struct request *request)
 {
     bool shown = press->actor.via == VIA_SLACK && press->channel.size > 0 && !press->quiet;
-    bool offered = request->state == REQUEST_PENDING &&
-                   (press->verdict == VERDICT_REJECT || !request_is_delayed(request));
 
-    return shown && !offered;
+    return shown && !refresh_is_offered(request, press->verdict);
 }
 
 /* Of the inbox: when it was put there. 0: it comes now. */

@@ -5,6 +5,7 @@
 #include "approvald/core/approval.h"
 #include "approvald/core/policy.h"
 #include "approvald/service/answer.h"
+#include "approvald/service/cards.h"
 #include "approvald/service/limits.h"
 #include "approvald/service/work.h"
 
@@ -13,6 +14,8 @@
 struct refresh_job {
     struct done_job base;
     struct request_id id;
+    bool pressed; /* the button of this verdict */
+    enum verdict verdict;
 };
 
 /* It was changed a moment ago: who pressed has seen what was there before, and nothing is wrong
@@ -89,13 +92,41 @@ enum err_code refresh_pressed(struct work *work, const struct subject *subject)
     return refresh_all(work, subject, true);
 }
 
+bool refresh_is_offered(const struct request *request, enum verdict verdict)
+{
+    return request->state == REQUEST_PENDING &&
+           (verdict == VERDICT_REJECT || !request_is_delayed(request));
+}
+
 static enum err_code refresh_run(struct work *work)
 {
     const struct refresh_job *job = (struct refresh_job *)work->job;
     struct subject subject;
     enum err_code rc = subject_load(work, &job->id, &subject);
 
-    return rc == ERR_OK ? refresh_all(work, &subject, false) : rc;
+    if (rc != ERR_OK || (job->pressed && refresh_is_offered(&subject.request, job->verdict))) {
+        return rc;
+    }
+    return refresh_all(work, &subject, job->pressed);
+}
+
+static enum err_code refresh_new(struct service *service,
+                                 const struct request_id *id,
+                                 service_done_fn *done,
+                                 void *arg,
+                                 struct refresh_job **ret_job,
+                                 struct err *err)
+{
+    struct job *base;
+    enum err_code rc = job_new(service, sizeof **ret_job, refresh_run, done_job_answer, &base, err);
+
+    if (rc == ERR_OK) {
+        *ret_job = (struct refresh_job *)base;
+        (*ret_job)->base.done = done;
+        (*ret_job)->id = *id;
+        base->arg = arg;
+    }
+    return rc;
 }
 
 enum err_code service_refresh(struct service *service,
@@ -105,16 +136,25 @@ enum err_code service_refresh(struct service *service,
                               struct err *err)
 {
     struct refresh_job *job;
-    struct job *base;
-    enum err_code rc;
+    enum err_code rc = refresh_new(service, id, done, arg, &job, err);
 
-    rc = job_new(service, sizeof *job, refresh_run, done_job_answer, &base, err);
+    return rc == ERR_OK ? job_submit_take(&job->base.job, err) : rc;
+}
+
+enum err_code service_refresh_pressed(struct service *service,
+                                      const struct request_id *id,
+                                      enum verdict verdict,
+                                      service_done_fn *done,
+                                      void *arg,
+                                      struct err *err)
+{
+    struct refresh_job *job;
+    enum err_code rc = refresh_new(service, id, done, arg, &job, err);
+
     if (rc != ERR_OK) {
         return rc;
     }
-    job = (struct refresh_job *)base;
-    job->base.done = done;
-    base->arg = arg;
-    job->id = *id;
-    return job_submit_take(base, err);
+    job->pressed = true;
+    job->verdict = verdict;
+    return job_submit_take(&job->base.job, err);
 }

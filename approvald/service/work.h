@@ -127,6 +127,8 @@ enum err_code copies_raise(struct work *work,
 /* refresh.c. Somebody pressed what a message that shows the newest state does not have: the
  * request's messages are owed again, except those that are owed already. */
 enum err_code refresh_pressed(struct work *work, const struct subject *subject) WARN_UNUSED;
+/* Has a card of this state that button? */
+bool refresh_is_offered(const struct request *request, enum verdict verdict);
 
 /* Owes a person an ephemeral sentence. */
 struct notice {

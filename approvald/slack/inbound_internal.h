@@ -277,7 +277,6 @@ void inbound_reply_view(struct inflight *flight,
 void inbound_reply_field(struct inflight *flight, const char *block, const char *sentence);
 /* A durable ephemeral sentence about the delivery's request. */
 void inbound_notice(struct inflight *flight, const char *sentence);
-void inbound_refresh(struct inflight *flight);
 
 /* inbox_worker.c */
 enum err_code inbox_worker_new(struct slack_inbound *inbound,

@@ -8,6 +8,7 @@
 #include "approvald/core/inbox.h"
 #include "approvald/core/request_id.h"
 #include "approvald/core/totp.h"
+#include "approvald/service/cards.h"
 #include "approvald/service/service.h"
 #include "approvald/slack/card.h"
 #include "approvald/slack/home.h"
@@ -34,41 +35,39 @@
 #define OUT_OF_DATE_NO "This message is out of date and its request is not known here any more."
 #define BODY_SIZE_MAX  (SLACK_VIEW_SIZE_MAX + SLACK_TRIGGER_SIZE_MAX)
 
-/* Sentences. */
+/* Cards. */
 
-static void on_owed(void *arg, enum err_code rc, const struct err *err)
+static void on_refreshed(void *arg, enum err_code rc, const struct err *err)
 {
     struct inflight *flight = arg;
 
     if (rc != ERR_OK && rc != ERR_NOT_FOUND) {
-        log_err(LOG_LEVEL_WARNING, MODULE, "notice_not_owed", err);
+        log_err(LOG_LEVEL_WARNING, MODULE, "not_refreshed", err);
     }
     inflight_drop(flight);
 }
 
-void inbound_notice(struct inflight *flight, const char *sentence)
+/* pressed: whoever may not do it has seen nothing wrong, whose card has a button too much has; in
+ * a Home there is no card. Else the message is none that would be sent today. */
+static void refresh(struct inflight *flight, bool pressed)
 {
+    struct service *service = flight->inbound->service;
     struct err err = ERR_INIT;
+    enum err_code rc = ERR_OK;
 
+    if (pressed && flight->channel.size == 0) {
+        return;
+    }
     inflight_hold(flight);
-    if (service_notice(flight->inbound->service, &flight->id, slack_id_span(&flight->user),
-                       slack_id_span(&flight->channel), slack_word_span(&flight->thread_ts),
-                       span_text(sentence), on_owed, flight, &err) != ERR_OK) {
-        log_err(LOG_LEVEL_WARNING, MODULE, "notice_not_owed", &err);
-        inflight_drop(flight);
+    rc = pressed ? service_refresh_pressed(service, &flight->id, flight->verdict, on_refreshed,
+                                           flight, &err)
+                 : service_refresh(service, &flight->id, on_refreshed, flight, &err);
+    if (rc != ERR_OK) {
+        on_refreshed(flight, rc, &err);
     }
 }
 
-void inbound_refresh(struct inflight *flight)
-{
-    struct err err = ERR_INIT;
-
-    inflight_hold(flight);
-    if (service_refresh(flight->inbound->service, &flight->id, on_owed, flight, &err) != ERR_OK) {
-        log_err(LOG_LEVEL_WARNING, MODULE, "not_refreshed", &err);
-        inflight_drop(flight);
-    }
-}
+/* Sentences. */
 
 static void on_shown(void *arg, const struct webapi_answer *answer)
 {
@@ -123,7 +122,7 @@ static void out_of_date(struct inflight *flight, const struct payload *payload)
     if (request_id_parse(payload->value, &flight->id) && inflight_keep(flight, payload) &&
         flight->user.size > 0) {
         inbound_notice(flight, OUT_OF_DATE);
-        inbound_refresh(flight);
+        refresh(flight, false);
     } else {
         inbound_say(flight->inbound, payload, OUT_OF_DATE_NO);
     }
@@ -331,7 +330,7 @@ on_got(void *arg, enum err_code rc, const struct err *err, const struct service_
         flight->refusal = refusal;
         show_refusal(flight, answer == NULL ? NULL : answer->request);
         freshen_home(flight);
-        inbound_refresh(flight);
+        refresh(flight, true);
     } else if (open_modal(flight, answer, &opening) != ERR_OK) {
         log_err(LOG_LEVEL_WARNING, MODULE, "modal_not_opened", &opening);
         metric_add(flight->inbound->modal_failures, 1);

@@ -2,9 +2,10 @@
 /* inbound_say.c: a sentence for one person about what he has just done.
  * Owns the ways and their order: response_url, else an ephemeral message where he is, else a direct
  * one. A way that has certainly failed (the address is spent, old or not Slack's; the app is not in
- * the channel) is followed by the next one, once. Best effort: what must arrive is owed by the
- * service (service_notice).
+ * the channel) is followed by the next one, once. Best effort; inbound_notice has what must arrive
+ * owed by the service.
  * Never carries text of people: all sentences are ours and constant. */
+#include "approvald/service/service.h"
 #include "approvald/slack/inbound_internal.h"
 #include "approvald/slack/limits.h"
 #include "approvald/slack/webapi.h"
@@ -154,4 +155,27 @@ void inbound_tell(struct inflight *flight, const char *sentence)
 
     /* Best effort. */
     (void)say(flight->inbound, &saying, flight->text == NULL ? SPAN_NONE : buf_span(flight->text));
+}
+
+static void on_owed(void *arg, enum err_code rc, const struct err *err)
+{
+    struct inflight *flight = arg;
+
+    if (rc != ERR_OK && rc != ERR_NOT_FOUND) {
+        log_err(LOG_LEVEL_WARNING, MODULE, "notice_not_owed", err);
+    }
+    inflight_drop(flight);
+}
+
+void inbound_notice(struct inflight *flight, const char *sentence)
+{
+    struct err err = ERR_INIT;
+
+    inflight_hold(flight);
+    if (service_notice(flight->inbound->service, &flight->id, slack_id_span(&flight->user),
+                       slack_id_span(&flight->channel), slack_word_span(&flight->thread_ts),
+                       span_text(sentence), on_owed, flight, &err) != ERR_OK) {
+        log_err(LOG_LEVEL_WARNING, MODULE, "notice_not_owed", &err);
+        inflight_drop(flight);
+    }
 }

@@ -356,6 +356,33 @@ static void who_may_not_decide_is_told_so_and_changes_nothing(void)
     bench_close(&bench);
 }
 
+/* The button was there, only not for him: no message is owed again. */
+static void who_may_not_reject_presses_a_card_that_is_right(void)
+{
+    struct bench bench;
+    struct service_outcome sent = {.result = OUTBOX_SENT,
+                                   .revision = 1,
+                                   .channel = SPAN_LITERAL("C0APV00001"),
+                                   .ts = SPAN_LITERAL("1764752400.118349")};
+    struct service_row_key key;
+    struct kit_rows rows;
+
+    bench_open(&bench);
+    rows = kit_owed(&bench.kit, &bench.id, false);
+    CU_ASSERT_EQUAL_FATAL(rows.count, 1);
+    key = kit_key(&bench.id, SURFACE_CARD, rows.rows[0].target);
+    CU_ASSERT_EQUAL(kit_begin(&bench.kit, &key).rc, ERR_OK);
+    CU_ASSERT_EQUAL(kit_end(&bench.kit, &key, &sent), ERR_OK);
+    bench_know(&bench, "U0NOBODY01", "");
+    bench_interact(&bench, bench_press_json("U0NOBODY01", "reject", bench.id_text, TS1));
+    CU_ASSERT_EQUAL(bench.reply.status, 200);
+    bench_turn(&bench);
+    rows = kit_owed(&bench.kit, &bench.id, false);
+    CU_ASSERT_EQUAL(kit_owed_of(&rows, SURFACE_NOTICE), 1);
+    CU_ASSERT_EQUAL(kit_owed_of(&rows, SURFACE_CARD), 0);
+    bench_close(&bench);
+}
+
 static void an_old_button_is_explained_and_its_card_repaired(void)
 {
     struct bench bench;
@@ -494,6 +521,8 @@ UNIT_MAIN("inbound",
            the_inbox_gives_up_in_time_whatever_the_wall_clock_says},
           {"who may not decide is told so and changes nothing",
            who_may_not_decide_is_told_so_and_changes_nothing},
+          {"who may not reject presses a card that is right",
+           who_may_not_reject_presses_a_card_that_is_right},
           {"an old button is explained and its card repaired",
            an_old_button_is_explained_and_its_card_repaired},
           {"a sentence finds another way when its address is spent",

@@ -248,6 +248,43 @@ static void a_press_that_the_card_does_not_offer_owes_it_again(void)
     service_kit_close(&kit);
 }
 
+static size_t
+owed_after_window(struct service_kit *kit, const struct request_id *id, enum verdict verdict)
+{
+    struct kit_answer answer = {.done = false};
+    struct err err = ERR_INIT;
+    struct kit_rows rows;
+
+    CU_ASSERT_EQUAL(service_refresh_pressed(kit->service, id, verdict, kit_on_done, &answer, &err),
+                    ERR_OK);
+    service_kit_wait(kit, &answer.done);
+    CU_ASSERT_EQUAL(answer.rc, ERR_OK);
+    rows = kit_owed(kit, id, false);
+    return kit_owed_of(&rows, SURFACE_CARD);
+}
+
+/* Who may not decide presses a card that is as it should be. */
+static void a_window_that_is_refused_owes_the_card_when_its_button_was_wrong(void)
+{
+    struct service_kit kit;
+    struct kit_answer made = open_with_request(&kit);
+
+    sent_card(&kit, &made.id, 1);
+    service_kit_pass(&kit, SERVICE_REFRESH_FRESH_MS);
+    CU_ASSERT_EQUAL(owed_after_window(&kit, &made.id, VERDICT_REJECT), 0);
+    CU_ASSERT_EQUAL(kit_approve(&kit, &made.id, "U0ANN").rc, ERR_OK);
+    sent_card(&kit, &made.id, 2);
+    CU_ASSERT_EQUAL(owed_after_window(&kit, &made.id, VERDICT_REJECT), 0); /* a moment ago */
+    for (int i = 0; i < CORE_REPAIR_COUNT_MAX; i++) {
+        service_kit_pass(&kit, SERVICE_REFRESH_FRESH_MS);
+        CU_ASSERT_EQUAL(owed_after_window(&kit, &made.id, VERDICT_REJECT), 1);
+        sent_card(&kit, &made.id, 2);
+    }
+    service_kit_pass(&kit, SERVICE_REFRESH_FRESH_MS);
+    CU_ASSERT_EQUAL(owed_after_window(&kit, &made.id, VERDICT_REJECT), 0); /* enough */
+    service_kit_close(&kit);
+}
+
 static void ordered_items_go_one_by_one_and_ids_never_repeat(void)
 {
     struct service_kit kit;
@@ -444,6 +481,8 @@ UNIT_MAIN("service_outbox",
           {"a message that is gone is owed again", a_message_that_is_gone_is_owed_again},
           {"a press that the card does not offer owes it again",
            a_press_that_the_card_does_not_offer_owes_it_again},
+          {"a window that is refused owes the card when its button was wrong",
+           a_window_that_is_refused_owes_the_card_when_its_button_was_wrong},
           {"ordered items go one by one and ids never repeat",
            ordered_items_go_one_by_one_and_ids_never_repeat},
           {"a notice is dropped when nobody waits any more",
