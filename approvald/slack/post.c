@@ -315,8 +315,11 @@ static void on_searched(void *arg, enum reconcile_result result, struct span ts,
     post->search = NULL;
     switch (result) {
     case RECONCILE_FOUND:
+    case RECONCILE_SHOWN:
+        if (result == RECONCILE_FOUND) {
+            post->revision = 0; /* where it is, not what it shows: the next attempt updates it */
+        }
         metric_add(poster->found, 1);
-        post->revision = 0; /* where it is, not what it shows: the next attempt updates it */
         (void)take(post->ts, sizeof post->ts, ts); /* a match has a ts that fits */
         finish(post, OUTBOX_SENT, "");
         return;
@@ -351,6 +354,7 @@ static enum err_code search(struct post *post, struct err *err)
                    : post->surface == SURFACE_THREAD ? "thread"
                                                      : "direct",
         .item = post->surface == SURFACE_THREAD ? post->item_id : 0,
+        .revision = outbox_is_shown(post->surface) ? post->revision : 0,
         .user_id = post->poster->identity.user_id,
         .bot_id = post->poster->identity.bot_id,
     };

@@ -64,6 +64,15 @@ bool reconcile_matches(const struct json *message, const struct reconcile_query 
            json_text(message, "ts").size <= SLACK_TS_SIZE_MAX;
 }
 
+bool reconcile_shows(const struct json *message, const struct reconcile_query *query)
+{
+    const struct cardseen_self self = {.user_id = query->user_id, .bot_id = query->bot_id};
+    struct cardseen seen;
+
+    return query->revision > 0 && cardseen_read(message, &self, &seen) && !seen.altered &&
+           seen.revision == query->revision;
+}
+
 static enum err_code build_form(const struct reconcile *search, struct buf *form, struct err *err)
 {
     uint64_t oldest_ms = search->query.oldest_ms;
@@ -126,17 +135,14 @@ finish(struct reconcile *search, enum reconcile_result result, struct span ts, s
     reconcile_free(search);
 }
 
-static struct span find(const struct json *answer, const struct reconcile_query *query)
+static const struct json *find(const struct json *answer, const struct reconcile_query *query)
 {
     const struct json *message = json_first(json_get(answer, "messages"));
 
-    while (message != NULL) {
-        if (reconcile_matches(message, query)) {
-            return json_text(message, "ts");
-        }
+    while (message != NULL && !reconcile_matches(message, query)) {
         message = json_next(message);
     }
-    return SPAN_NONE;
+    return message;
 }
 
 /* The page held nothing of ours: the next one, or the end. */
@@ -159,7 +165,7 @@ static void go_on(struct reconcile *search, const struct json *answer)
 static void on_page(void *arg, const struct webapi_answer *answer)
 {
     struct reconcile *search = arg;
-    struct span ts;
+    const struct json *found;
 
     switch (answer->outcome) {
     case WEBAPI_OK:
@@ -173,9 +179,10 @@ static void on_page(void *arg, const struct webapi_answer *answer)
         finish(search, RECONCILE_BLIND, SPAN_NONE, answer->error);
         return;
     }
-    ts = find(answer->json, &search->query);
-    if (ts.size > 0) {
-        finish(search, RECONCILE_FOUND, ts, SPAN_NONE);
+    found = find(answer->json, &search->query);
+    if (found != NULL) {
+        finish(search, reconcile_shows(found, &search->query) ? RECONCILE_SHOWN : RECONCILE_FOUND,
+               json_text(found, "ts"), SPAN_NONE);
     } else {
         go_on(search, answer->json);
     }
@@ -197,6 +204,7 @@ static bool take_query(struct reconcile *search, const struct reconcile_query *q
         .request_id = search->request_id,
         .surface = search->surface,
         .item = query->item,
+        .revision = query->revision,
         .user_id = search->user_id,
         .bot_id = search->bot_id,
     };

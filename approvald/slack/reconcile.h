@@ -23,15 +23,17 @@ struct reconcile_query {
     const char *request_id; /* text */
     const char *surface;    /* of the metadata */
     uint32_t item;          /* of the metadata; 0: any */
+    uint32_t revision;      /* of a card or direct message: what it should show; 0: no matter */
     const char *user_id;    /* our bot; "": not known, the metadata alone decides */
     const char *bot_id;
 };
 
 enum reconcile_result {
-    RECONCILE_FOUND = 1,
-    RECONCILE_ABSENT, /* searched to the end (or to the limit of pages) */
-    RECONCILE_BLIND,  /* the history may not be read (a scope is missing): nobody knows */
-    RECONCILE_FAILED, /* not answered; try again later */
+    RECONCILE_FOUND = 1, /* it may show something else */
+    RECONCILE_SHOWN,     /* found, and it shows the revision asked for */
+    RECONCILE_ABSENT,    /* searched to the end (or to the limit of pages) */
+    RECONCILE_BLIND,     /* the history may not be read (a scope is missing): nobody knows */
+    RECONCILE_FAILED,    /* not answered; try again later */
 };
 /* ts is valid during the call and empty unless found; error is Slack's word or empty. */
 typedef void
@@ -50,5 +52,7 @@ void reconcile_free(struct reconcile *reconcile);
 
 /* Pure: is this message of a history the one that is searched? */
 bool reconcile_matches(const struct json *message, const struct reconcile_query *query);
+/* Pure: does it, too, show the revision asked for? */
+bool reconcile_shows(const struct json *message, const struct reconcile_query *query);
 
 #endif

@@ -3,6 +3,7 @@
  * stays, whatever Slack and the store do.
  * Owns nothing but its cases; never opens a socket. */
 #include "approvald/core/audit.h"
+#include "approvald/core/request_id.h"
 #include "tests/unit/sender_bench.h"
 #include "tests/unit/unit.h"
 
@@ -30,6 +31,43 @@ static void an_unknown_result_is_looked_for_and_one_card_stays(void)
     bench_answer(&bench, "chat.update", OK_TRUE);
     CU_ASSERT_FALSE(outbox_is_owed(bench_card()));
     bench_teardown(&bench);
+}
+
+/* A history with the card as it was posted for a revision. */
+static const char *history_of(uint32_t revision)
+{
+    static char body[1024];
+    char id[REQUEST_ID_TEXT_SIZE];
+    struct request_id request = fake_outbox_id(0);
+
+    request_id_format(&request, id);
+    (void)snprintf(body, sizeof body,
+                   "{\"ok\":true,\"messages\":[{\"ts\":\"9.5\",\"user\":\"U0BOT00001\","
+                   "\"blocks\":[{\"block_id\":\"r%u.b0\"},{\"block_id\":\"r%u.b1\"}],"
+                   "\"metadata\":{\"event_type\":\"approvald_request\",\"event_payload\":"
+                   "{\"request_id\":\"%s\",\"surface\":\"card\",\"revision\":%u}}}]}",
+                   revision, revision, id, revision);
+    return body;
+}
+
+static void what_is_found_as_it_should_be_costs_no_change(void)
+{
+    struct bench bench;
+
+    for (uint32_t wanted = 1; wanted <= 2; wanted++) {
+        bench_setup(&bench);
+        fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 1);
+        bench_turn(&bench);
+        bench_answer_status(&bench, "chat.postMessage", 503, "");
+        fake_outbox_raise(0, SURFACE_CARD, CHANNEL, wanted);
+        bench_pass(&bench, 2000);
+        bench_answer(&bench, "conversations.history", history_of(1));
+        CU_ASSERT(span_is(bench_card()->ts, "9.5"));
+        CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 1);
+        CU_ASSERT_EQUAL(bench_calls("chat.update"), wanted - 1);
+        CU_ASSERT_EQUAL(outbox_is_owed(bench_card()), wanted > 1);
+        bench_teardown(&bench);
+    }
 }
 
 static void a_message_of_another_app_is_not_adopted(void)
@@ -171,6 +209,8 @@ static void a_result_that_cannot_be_recorded_is_looked_for_later(void)
 UNIT_MAIN("reconcile",
           {"an unknown result is looked for and one card stays",
            an_unknown_result_is_looked_for_and_one_card_stays},
+          {"what is found as it should be costs no change",
+           what_is_found_as_it_should_be_costs_no_change},
           {"a message of another app is not adopted", a_message_of_another_app_is_not_adopted},
           {"the search goes through pages and ends", the_search_goes_through_pages_and_ends},
           {"a failed search is repeated and nothing is posted",
