@@ -95,16 +95,47 @@ static uint32_t draw_of(const struct outbox_row *row)
     return (draw ^ ((uint32_t)row->surface << 24)) * (2 * row->attempts + 1);
 }
 
+/* The time of records may be ahead of the wall clock, for as long as a clock has been wrong: then
+ * the row's pause begins now. */
 static uint64_t due_of(const struct sendplan *plan, const struct outbox_row *row, uint64_t now_ms)
 {
+    uint64_t since_ms = row->attempts == 0 ? row->owed_ms : row->attempt_ms;
     uint64_t due_ms = outbox_due_ms(row, draw_of(row));
 
+    ASSERT(due_ms >= since_ms);
+    due_ms -= since_ms > now_ms ? since_ms - now_ms : 0;
     if (on_slack(row->surface) && row->attempt_ms < plan->reached_ms && due_ms > plan->reached_ms) {
         due_ms = plan->reached_ms;
     }
+    return due_ms;
+}
 
-    /* A wall clock that jumped back must not silence a row for longer than the longest pause. */
-    return due_ms > now_ms + CORE_BACKOFF_MS_MAX ? now_ms + CORE_BACKOFF_MS_MAX : due_ms;
+static void turn_back(uint64_t *ms, uint64_t by_ms)
+{
+    *ms -= *ms < by_ms ? *ms : by_ms;
+}
+
+/* The wall clock was set back: what is left of each pause is left of it still. */
+static void follow_clock(struct sendplan *plan, uint64_t now_ms)
+{
+    uint64_t by_ms = plan->now_ms > now_ms ? plan->now_ms - now_ms : 0;
+
+    plan->now_ms = now_ms;
+    if (by_ms == 0) {
+        return;
+    }
+    turn_back(&plan->reached_ms, by_ms);
+    for (uint32_t i = 0; i < SENDPLAN_METHOD_COUNT; i++) {
+        turn_back(&plan->method_hold_ms[i], by_ms);
+    }
+    for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
+        struct sendplan_row *row = &plan->rows[i];
+
+        turn_back(&row->due_ms, by_ms);
+        turn_back(&row->hold_ms, by_ms);
+        turn_back(&row->first_ms, by_ms);
+        turn_back(&row->changed_ms, by_ms);
+    }
 }
 
 static bool key_is(const struct service_row_key *key, const struct outbox_row *row)
@@ -187,6 +218,16 @@ keep_changed(struct sendplan_row *fresh, const struct sendplan_row *before, uint
     fresh->final = before->final;
 }
 
+/* Another look at a row that waits does not begin its pause anew. */
+static void keep_due(struct sendplan_row *fresh, const struct sendplan_row *before)
+{
+    bool same = before->owed && !before->busy; /* no attempt was made since */
+
+    if (same && before->due_ms < fresh->due_ms) {
+        fresh->due_ms = before->due_ms;
+    }
+}
+
 bool sendplan_put(struct sendplan *plan, const struct outbox_row *row, uint64_t now_ms)
 {
     struct sendplan_row fresh = {
@@ -208,6 +249,7 @@ bool sendplan_put(struct sendplan *plan, const struct outbox_row *row, uint64_t 
     if (row->dead || !outbox_is_owed(row) || row->target.size >= sizeof fresh.key.target) {
         return true;
     }
+    follow_clock(plan, now_ms);
     fresh.due_ms = due_of(plan, row, now_ms);
     memcpy(fresh.key.target, row->target.data, row->target.size);
     slot = find(plan, row);
@@ -215,6 +257,7 @@ bool sendplan_put(struct sendplan *plan, const struct outbox_row *row, uint64_t 
         fresh.busy = slot->busy;
         fresh.hold_ms = slot->hold_ms;
         fresh.spaced = slot->spaced;
+        keep_due(&fresh, slot);
         keep_changed(&fresh, slot, now_ms);
         *slot = fresh;
         return true;
@@ -248,6 +291,7 @@ static void drop(struct sendplan *plan, struct sendplan_row *row)
 
 void sendplan_list_end(struct sendplan *plan, const struct request_id *id, uint64_t now_ms)
 {
+    follow_clock(plan, now_ms);
     for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
         struct sendplan_row *row = &plan->rows[i];
 
@@ -440,6 +484,7 @@ sendplan_next(struct sendplan *plan, const struct sendplan_limits *limits, uint6
     struct room room = room_of(plan, limits);
     struct sendplan_row *best = NULL;
 
+    follow_clock(plan, now_ms);
     for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
         struct sendplan_row *row = &plan->rows[i];
         bool ready = row->used && row->owed && !row->busy && start_ms(plan, &room, row) <= now_ms;
@@ -523,6 +568,7 @@ void sendplan_finish(struct sendplan *plan, struct sendplan_row *row, uint64_t h
 
 void sendplan_reach(struct sendplan *plan, uint64_t now_ms)
 {
+    follow_clock(plan, now_ms);
     plan->reached_ms = now_ms;
     for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
         struct sendplan_row *row = &plan->rows[i];

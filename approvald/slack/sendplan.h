@@ -11,7 +11,8 @@
  * for its card; a message is changed at most once in SLACK_SEND_SPACING_MS, then to the newest
  * state, but the change that shows the outcome need not wait for that (once: after it all others
  * do). What Slack itself asks for, a method's rate or a pause, is kept all the same: no attempt
- * begins before its call can be sent, so that it shows what is so then. */
+ * begins before its call can be sent, so that it shows what is so then. A wall clock that is set
+ * back makes no pause longer, and times of records that are ahead of it none at all. */
 #ifndef APPROVALD_SLACK_SENDPLAN_H
 #define APPROVALD_SLACK_SENDPLAN_H
 
@@ -44,7 +45,8 @@ struct sendplan {
     struct sendplan_row rows[SLACK_SEND_ROW_COUNT_MAX];
     uint64_t method_hold_ms[SENDPLAN_METHOD_COUNT]; /* wall: not before */
     uint64_t
-        reached_ms; /* wall: Slack came back; older failures say nothing. 0: it never was away */
+        reached_ms;  /* wall: Slack came back; older failures say nothing. 0: it never was away */
+    uint64_t now_ms; /* wall, as it was told last */
     uint32_t count;
     uint32_t slack_count;   /* busy on Slack */
     uint32_t webhook_count; /* busy elsewhere */

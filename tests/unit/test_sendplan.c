@@ -157,8 +157,10 @@ static void where_many_change_each_waits_for_its_next_change(void)
     for (uint64_t ms = 1000; ms < SLACK_SEND_SETTLE_MS_MAX; ms += 1000) {
         outbox_raise(&row, (uint32_t)(ms / 1000) + 2, NOW + ms);
         put(&plan, &row, NOW + ms);
+        if (ms == 1000) {
+            CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW + SLACK_SEND_SETTLE_MS), 2);
+        }
     }
-    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW + SLACK_SEND_SETTLE_MS), 2);
     for (uint8_t i = 9; i <= 12; i++) {
         row = row_of(i, SURFACE_CARD, true, NOW);
         put(&plan, &row, NOW + SLACK_SEND_SETTLE_MS_MAX);
@@ -337,6 +339,68 @@ static void a_copy_and_an_outcome_for_one_person_follow_each_other(void)
     CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 0);
 }
 
+/* The clock ran an hour ahead and is set right: the times of records stay ahead, the pauses of the
+ * plan do not. */
+#define AHEAD_MS UINT64_C(3600000)
+
+static void a_clock_set_back_takes_the_pauses_along(void)
+{
+    struct outbox_row rested = row_of(1, SURFACE_CARD, true, NOW - OUTAGE_MS);
+    struct outbox_row asked = row_of(2, SURFACE_CARD, false, NOW - OUTAGE_MS);
+    struct outbox_row failed = row_of(3, SURFACE_WEBHOOK, false, NOW - OUTAGE_MS);
+    uint64_t back_ms = NOW - AHEAD_MS;
+    struct sendplan plan;
+    struct sendplan_row *row;
+
+    sendplan_init(&plan);
+    put(&plan, &rested, NOW);
+    row = sendplan_next(&plan, &open_limits, NOW);
+    sendplan_start(&plan, row);
+    sendplan_finish(&plan, row, NOW + SLACK_SEND_SPACING_MS, true);
+    put(&plan, &rested, NOW); /* it changed again */
+    put(&plan, &asked, NOW);
+    row = sendplan_next(&plan, &open_limits, NOW);
+    sendplan_hold_method(&plan, row, NOW + 1000); /* Slack's wish */
+    failed.attempts = 1;
+    failed.attempt_ms = NOW;
+    put(&plan, &failed, NOW);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, back_ms), 0);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, back_ms + 1000), 2);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, back_ms + 1000), 3);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, back_ms + 1000), 0);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, back_ms + SLACK_SEND_SPACING_MS), 1);
+}
+
+/* As they are for an hour after that: each look must not begin the pause anew. */
+static void times_of_records_that_are_ahead_silence_nothing(void)
+{
+    struct outbox_row fresh = row_of(1, SURFACE_CARD, false, NOW + AHEAD_MS);
+    struct outbox_row failed = row_of(2, SURFACE_CARD, false, NOW);
+    uint64_t second_ms = NOW + CORE_BACKOFF_MS_MAX;
+    struct sendplan_row *row;
+    struct sendplan plan;
+
+    sendplan_init(&plan);
+    put(&plan, &fresh, NOW);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 1);
+    failed.attempts = 20;
+    failed.attempt_ms = NOW + AHEAD_MS;
+    put(&plan, &failed, NOW);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW + CORE_BACKOFF_MS_MIN), 0);
+    for (uint64_t ms = CORE_BACKOFF_MS_MIN; ms < CORE_BACKOFF_MS_MAX; ms += SLACK_SEND_SCAN_MS) {
+        put(&plan, &failed, NOW + ms);
+    }
+    row = sendplan_next(&plan, &open_limits, second_ms);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(row);
+    sendplan_start(&plan, row);
+    failed.attempts = 21; /* that one fails, too: it has a pause of its own */
+    put(&plan, &failed, second_ms);
+    sendplan_finish(&plan, row, second_ms + 1, false);
+    put(&plan, &failed, second_ms);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, second_ms + CORE_BACKOFF_MS_MIN), 0);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, second_ms + CORE_BACKOFF_MS_MAX), 2);
+}
+
 UNIT_MAIN("sendplan",
           {"copies come behind the cards of channels", copies_come_behind_the_cards_of_channels},
           {"a copy and an outcome for one person follow each other",
@@ -357,4 +421,7 @@ UNIT_MAIN("sendplan",
            a_new_card_goes_before_older_direct_messages},
           {"when Slack is away only webhooks go", when_slack_is_away_only_webhooks_go},
           {"what failed before Slack came back is due at once",
-           what_failed_before_slack_came_back_is_due_at_once})
+           what_failed_before_slack_came_back_is_due_at_once},
+          {"a clock set back takes the pauses along", a_clock_set_back_takes_the_pauses_along},
+          {"times of records that are ahead silence nothing",
+           times_of_records_that_are_ahead_silence_nothing})
