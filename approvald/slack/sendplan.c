@@ -361,32 +361,27 @@ enum sendplan_method sendplan_method_of(const struct sendplan_row *row)
     return method_of(row);
 }
 
-static uint32_t count_busy(const struct sendplan *plan, enum sendplan_method method)
+/* What there is on Slack's side: seen in one look at the rows. */
+struct tally {
+    uint32_t busy[SENDPLAN_METHOD_COUNT];
+    uint32_t changed; /* messages that wait for their change */
+};
+
+static struct tally tally_of(const struct sendplan *plan)
 {
-    uint32_t count = 0;
+    struct tally tally = {.changed = 0};
 
     for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
         const struct sendplan_row *row = &plan->rows[i];
+        enum sendplan_method method = method_of(row);
 
-        count += row->used && row->busy && on_slack(row->key.surface) && method_of(row) == method;
+        if (!row->used || !on_slack(row->key.surface)) {
+            continue;
+        }
+        tally.busy[method] += row->busy;
+        tally.changed += row->owed && !row->busy && method == SENDPLAN_UPDATE;
     }
-    return count;
-}
-
-/* More messages have changed than can be sent at once: many people press, or what they pressed
- * comes in now, behind an outage. Then a message that changes again in a moment costs another one
- * its place. */
-static bool are_many(const struct sendplan *plan)
-{
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
-        const struct sendplan_row *row = &plan->rows[i];
-
-        count += row->used && row->owed && !row->busy && on_slack(row->key.surface) &&
-                 method_of(row) == SENDPLAN_UPDATE;
-    }
-    return count > SLACK_SEND_SLACK_COUNT_MAX;
+    return tally;
 }
 
 /* What may be started beside what is under way. */
@@ -403,15 +398,20 @@ struct room {
 
 static struct room room_of(const struct sendplan *plan, const struct sendplan_limits *limits)
 {
+    struct tally tally = tally_of(plan);
     bool slack = plan->slack_count < limits->slack_count_max;
+    /* More messages have changed than can be sent at once: many people press, or what they pressed
+     * comes in now, behind an outage. Then a message that changes again in a moment costs another
+     * one its place. */
+    bool many = tally.changed > SLACK_SEND_SLACK_COUNT_MAX;
 
     return (struct room){
         .webhook = plan->webhook_count < limits->webhook_count_max,
         .slack = slack,
-        .change = slack && count_busy(plan, SENDPLAN_UPDATE) < limits->change_count_max,
-        .notice = slack && count_busy(plan, SENDPLAN_EPHEMERAL) < SLACK_SEND_NOTICE_COUNT_MAX,
+        .change = slack && tally.busy[SENDPLAN_UPDATE] < limits->change_count_max,
+        .notice = slack && tally.busy[SENDPLAN_EPHEMERAL] < SLACK_SEND_NOTICE_COUNT_MAX,
         .fresh = slack && !limits->holds_new,
-        .settle = limits->changes_spent || are_many(plan),
+        .settle = limits->changes_spent || many,
         .spent = limits->changes_spent,
         .method_ms = limits->method_ms,
     };
@@ -504,12 +504,11 @@ uint64_t sendplan_due_ms(const struct sendplan *plan, const struct sendplan_limi
 
     for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
         const struct sendplan_row *row = &plan->rows[i];
-
         bool open = row->used && row->owed && !row->busy;
+        uint64_t row_ms = open ? start_ms(plan, &room, row) : UINT64_MAX;
 
-        if (open && start_ms(plan, &room, row) < due_ms && has_room(&room, row) &&
-            !is_blocked(plan, row)) {
-            due_ms = start_ms(plan, &room, row);
+        if (row_ms < due_ms && has_room(&room, row) && !is_blocked(plan, row)) {
+            due_ms = row_ms;
         }
     }
     return due_ms;
