@@ -152,9 +152,11 @@
 #define SLACK_MESSAGE_SIZE_MAX       (96UL * 1024) /* bytes of one message as JSON, at its longest */
 #define SLACK_RECONCILE_PAGE_COUNT   200           /* messages per page: Slack's advice */
 #define SLACK_RECONCILE_PAGES_MAX    10 /* 2,000 messages since the request: a busy channel's day */
-#define SLACK_RECONCILE_MARGIN_MS    60000  /* clocks of ours and Slack's may differ */
-#define SLACK_RECONCILE_AGAIN_MS     120000 /* eight looks in that time, of two calls each */
-#define SLACK_RECONCILE_LATE_MS      960000 /* so late it comes: SLACK_CHECK_AGAIN_COUNT */
+#define SLACK_RECONCILE_MARGIN_MS                                                                  \
+    86400000 /* a clock that was wrong was so by hours, a time zone: it costs some pages */
+#define SLACK_RECONCILE_AGAIN_MS  120000 /* eight looks in that time, of two calls each */
+#define SLACK_RECONCILE_LATE_MS   960000 /* so late it comes: SLACK_CHECK_AGAIN_COUNT */
+#define SLACK_RECONCILE_TRY_COUNT 20     /* so many tries take longer: where no clock tells */
 
 /* Sender: which change goes when. */
 #define SLACK_SEND_CHANGE_COUNT_MAX 4 /* calls for changes at once, when their rate is used up */
@@ -210,6 +212,8 @@ static_assert(SLACK_HOME_VIEW_SIZE_MAX < SLACK_CALL_SIZE_MAX, "a Home fits in a 
 static_assert(SLACK_CHECK_AGAIN_MS > SLACK_CHECK_GAP_MS, "a sweep is not too soon after another");
 static_assert((SLACK_CHECK_AGAIN_MS << SLACK_CHECK_AGAIN_COUNT) - SLACK_CHECK_AGAIN_MS > 924600,
               "tcp_retries2: the kernel's last try is over before the last sweep of them");
+static_assert(SLACK_RECONCILE_TRY_COUNT * SLACK_RECONCILE_AGAIN_MS > 2 * SLACK_RECONCILE_LATE_MS,
+              "half of the tries are looks, and what comes late is found by them");
 static_assert(SLACK_HOME_JOB_COUNT < SLACK_RUNNING_COUNT_MAX, "Homes leave calls to cards");
 static_assert(SLACK_SEND_SLACK_COUNT_MAX < SLACK_RUNNING_COUNT_MAX, "people's calls find room");
 static_assert(SLACK_SEND_HOLD_MS < SLACK_BREAKER_STABLE_MS,

@@ -343,12 +343,28 @@ static void on_searched(void *arg, enum reconcile_result result, struct span ts,
     }
 }
 
+/* Since when it may be in Slack, by Slack's clock. It was wanted before now, whatever the clock of
+ * the host that wrote so said. */
+static uint64_t oldest_ms(const struct post *post)
+{
+    uint64_t now_ms = post->now_ms;
+    struct webapi_status status;
+
+    webapi_status(post->poster->webapi, &status);
+    if (status.skew_known && status.skew_s < 0) {
+        uint64_t ahead_ms = (uint64_t)-status.skew_s * 1000;
+
+        now_ms -= ahead_ms < now_ms ? ahead_ms : now_ms;
+    }
+    return post->oldest_ms < now_ms ? post->oldest_ms : now_ms;
+}
+
 static enum err_code search(struct post *post, struct err *err)
 {
     struct reconcile_query query = {
         .channel = span_text(post->channel),
         .thread = span_text(post->thread),
-        .oldest_ms = post->oldest_ms,
+        .oldest_ms = oldest_ms(post),
         .request_id = post->request_id,
         .surface = post->surface == SURFACE_CARD     ? "card"
                    : post->surface == SURFACE_THREAD ? "thread"
@@ -418,6 +434,16 @@ static enum err_code begin(struct post *post, struct err *err)
     return post->channel[0] == '\0' ? open_direct(post, err) : search(post, err);
 }
 
+/* May what an earlier attempt posted still arrive? The last call that posts it was before the end.
+ * An end to come is one of a clock that was ahead: then the tries count. */
+static bool is_young(const struct delivery *delivery)
+{
+    uint64_t ended_ms = delivery->request->ended_ms;
+
+    return ended_ms > delivery->now_ms ? delivery->row->attempts < SLACK_RECONCILE_TRY_COUNT
+                                       : delivery->now_ms - ended_ms < SLACK_RECONCILE_LATE_MS;
+}
+
 /* Copies what the steps need; the texts are rendered already. */
 static void take_row(struct post *post, const struct delivery *delivery)
 {
@@ -425,6 +451,7 @@ static void take_row(struct post *post, const struct delivery *delivery)
     bool level = outbox_is_level(row->surface);
 
     post->surface = row->surface;
+    post->now_ms = delivery->now_ms;
     post->item_id = level ? 0 : row->items[0].id;
     if (level) {
         ASSERT(delivery->request != NULL); /* else it was settled */
@@ -450,8 +477,7 @@ static void take_row(struct post *post, const struct delivery *delivery)
         (void)take(post->ts, sizeof post->ts, row->ts);
     }
     post->over = sendfate_is_ended_copy(delivery);
-    post->young = /* the last call that posts it was before the end */
-        post->over && delivery->now_ms < delivery->request->ended_ms + SLACK_RECONCILE_LATE_MS;
+    post->young = post->over && is_young(delivery);
     if (row->surface == SURFACE_CARD && !outbox_is_copy(row) && post->channel[0] == '\0') {
         (void)take(post->channel, sizeof post->channel, row->target);
     }

@@ -36,7 +36,8 @@ struct post {
     bool young;    /* lately: what an earlier attempt posted may still arrive */
     uint32_t revision;
     uint32_t item_id;
-    uint64_t oldest_ms;
+    uint64_t oldest_ms; /* time of records: when it was wanted first */
+    uint64_t now_ms;    /* wall, at the start */
     char request_id[REQUEST_ID_TEXT_SIZE];
     char target[CORE_NAME_SIZE_MAX + 1];
     char channel[CORE_NAME_SIZE_MAX + 1];

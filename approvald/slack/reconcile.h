@@ -18,8 +18,8 @@ struct webapi;
 
 struct reconcile_query {
     struct span channel;
-    struct span thread;     /* ts of the card whose replies are searched; empty: the channel */
-    uint64_t oldest_ms;     /* nothing of ours can be older; a margin for clocks is taken here */
+    struct span thread; /* ts of the card whose replies are searched; empty: the channel */
+    uint64_t oldest_ms; /* by clocks nothing of ours is older; a margin for them is taken here */
     const char *request_id; /* text */
     const char *surface;    /* of the metadata */
     uint32_t item;          /* of the metadata; 0: any */

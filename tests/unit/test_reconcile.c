@@ -21,7 +21,8 @@ static void an_unknown_result_is_looked_for_and_one_card_stays(void)
     CU_ASSERT(bench_card()->attempted);
     bench_pass(&bench, 2000);
     CU_ASSERT_EQUAL(bench_calls("conversations.history"), 1);
-    CU_ASSERT(bench_last_says("conversations.history", "channel=" CHANNEL "&oldest=17647523"));
+    CU_ASSERT(
+        bench_last_says("conversations.history", "channel=" CHANNEL "&oldest=1764666000.000000&"));
     CU_ASSERT(bench_last_says("conversations.history", "include_all_metadata=true"));
     bench_answer(&bench, "conversations.history", bench_history("U0BOT00001", "card"));
     CU_ASSERT(span_is(bench_card()->ts, "9.5"));
@@ -68,6 +69,46 @@ static void what_is_found_as_it_should_be_costs_no_change(void)
         CU_ASSERT_EQUAL(outbox_is_owed(bench_card()), wanted > 1);
         bench_teardown(&bench);
     }
+}
+
+/* Then the card is older than the time of its request says. */
+static void a_clock_that_was_ahead_hides_no_card(void)
+{
+    struct bench bench;
+
+    bench_setup(&bench);
+    fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 1);
+    bench_turn(&bench);
+    bench_answer_status(&bench, "chat.postMessage", 503, "");
+    bench.now.wall_ms -= UINT64_C(3) * 86400000; /* it is set right */
+    bench_pass(&bench, 0);                       /* its pause begins */
+    bench_pass(&bench, 2000);
+    CU_ASSERT(bench_last_says("conversations.history", "&oldest=1764406802."));
+    bench_answer(&bench, "conversations.history", bench_history("U0BOT00001", "card"));
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 1);
+    bench_teardown(&bench);
+}
+
+static void a_clock_that_is_ahead_of_slack_hides_no_card(void)
+{
+    struct fetch_response response = {.outcome = FETCH_ANSWERED,
+                                      .status = 503,
+                                      .date = SPAN_LITERAL("Sun, 30 Nov 2025 09:00:00 GMT")};
+    struct fetch_call *call;
+    struct bench bench;
+
+    bench_setup(&bench);
+    fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 1);
+    bench_turn(&bench);
+    call = fake_fetch_find("chat.postMessage");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(call);
+    fake_fetch_answer(call, &response);
+    bench_turn(&bench);
+    bench_pass(&bench, 2000);
+    CU_ASSERT(bench_last_says("conversations.history", "&oldest=1764406802."));
+    bench_answer(&bench, "conversations.history", bench_history("U0BOT00001", "card"));
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 1);
+    bench_teardown(&bench);
 }
 
 static void a_message_of_another_app_is_not_adopted(void)
@@ -211,6 +252,9 @@ UNIT_MAIN("reconcile",
            an_unknown_result_is_looked_for_and_one_card_stays},
           {"what is found as it should be costs no change",
            what_is_found_as_it_should_be_costs_no_change},
+          {"a clock that was ahead hides no card", a_clock_that_was_ahead_hides_no_card},
+          {"a clock that is ahead of Slack's hides no card",
+           a_clock_that_is_ahead_of_slack_hides_no_card},
           {"a message of another app is not adopted", a_message_of_another_app_is_not_adopted},
           {"the search goes through pages and ends", the_search_goes_through_pages_and_ends},
           {"a failed search is repeated and nothing is posted",

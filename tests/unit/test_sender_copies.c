@@ -138,6 +138,26 @@ static void what_has_not_come_by_then_does_not_come(void)
     bench_teardown(&bench);
 }
 
+/* By the clock that is set right, it ends tomorrow. */
+static void it_is_not_looked_for_until_a_clock_that_was_ahead_is_caught_up_with(void)
+{
+    struct bench bench;
+    uint32_t looks = 0;
+
+    doubt(&bench);
+    bench.now.wall_ms -= UINT64_C(86400000);
+    while (fake_fetch_find("conversations.open") != NULL && looks < 25) {
+        looks++;
+        bench_answer(&bench, "conversations.open", OPENED);
+        bench_answer(&bench, "conversations.history", NONE);
+        bench_pass(&bench, CORE_BACKOFF_MS_MAX);
+    }
+    CU_ASSERT(looks * SLACK_RECONCILE_AGAIN_MS >= SLACK_RECONCILE_LATE_MS && looks < 25);
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 1);
+    CU_ASSERT_FALSE(outbox_is_owed(copy_row()));
+    bench_teardown(&bench);
+}
+
 /* Whoever gives the app the scope finds it changed; the admin is told in the end. */
 static void what_cannot_be_looked_for_stays_in_doubt_when_it_has_ended(void)
 {
@@ -225,6 +245,8 @@ UNIT_MAIN("sender_copies",
           {"what may have been posted is looked for when it has ended",
            what_may_have_been_posted_is_looked_for_when_it_has_ended},
           {"what has not come by then does not come", what_has_not_come_by_then_does_not_come},
+          {"it is not looked for until a clock that was ahead is caught up with",
+           it_is_not_looked_for_until_a_clock_that_was_ahead_is_caught_up_with},
           {"what cannot be looked for stays in doubt when it has ended",
            what_cannot_be_looked_for_stays_in_doubt_when_it_has_ended},
           {"who cannot be written to has no copy in doubt",
