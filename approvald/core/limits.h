@@ -40,6 +40,7 @@
 #define CORE_KEY_SIZE_MAX           200 /* bytes of an Idempotency-Key: a UUID with a prefix fits */
 #define CORE_TOKEN_POLICY_COUNT_MAX 8   /* a token for more policies than this asks for all */
 #define CORE_SLACK_TS_SIZE_MAX      32  /* bytes: "1700000000.123456" has 17 */
+#define CORE_SLACK_SKEW_WARN_S      60  /* between Slack's clock and ours: time to repair NTP */
 #define CORE_ERROR_SIZE_MAX         256 /* bytes of an outbox row's last error: one line */
 #define CORE_TEXT_SIZE_MAX          4000  /* bytes of a reason or a notice: 1,000 code points */
 #define CORE_DETAILS_SIZE_MAX       10000 /* bytes: 2,500 code points */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_slack.c: slack manifest, slack check.
  * Owns nothing; never speaks with Slack itself: approvald does, and says what it saw. */
+#include "approvald/core/limits.h"
 #include "approvald/ctl/command.h"
 #include "approvald/ctl/manifest.h"
 #include "approvald/ctl/ways.h"
@@ -95,8 +96,6 @@ static enum err_code check_sign_in(struct look *look, struct err *err)
     return rc;
 }
 
-#define SKEW_WARN_S 60 /* Slack's signatures are good for 300 s */
-
 static enum err_code check_rest(struct look *look, struct err *err)
 {
     int64_t skew_s = 0;
@@ -111,7 +110,7 @@ static enum err_code check_rest(struct look *look, struct err *err)
         rc = line(look, "FAIL", "the token is of another team than team_id says", NULL, err);
     }
     if (rc == ERR_OK && json_i64(look->slack, "skew_s", &skew_s)) {
-        bool off = skew_s > SKEW_WARN_S || skew_s < -SKEW_WARN_S;
+        bool off = skew_s >= CORE_SLACK_SKEW_WARN_S || skew_s <= -CORE_SLACK_SKEW_WARN_S;
 
         look->ok = look->ok && !off;
         rc = line(look, off ? "FAIL" : "ok", "seconds between this clock and Slack's: ", "skew_s",

@@ -54,11 +54,10 @@
 #define SLACK_BREAKER_MS_MIN        2000   /* first pause: a proxy's restart */
 #define SLACK_BREAKER_MS_MAX        15000  /* longest: one question in so long burdens nobody */
 #define SLACK_BREAKER_STABLE_MS     60000  /* up for so long, the next outage is another one */
-#define SLACK_SKEW_WARN_S           60 /* of 300 s allowed: time to repair NTP before presses fail */
-#define SLACK_TOKEN_SIZE_MAX        512 /* bytes: rotated tokens have about 170 */
-#define SLACK_SLUG_SIZE_MAX         64  /* bytes: Slack's error words */
-#define SLACK_LISTENER_COUNT_MAX    6   /* sender, directory, reconciler; spare */
-#define SLACK_DETAIL_SIZE_MAX       512 /* bytes: response_metadata.messages, for one log line */
+#define SLACK_TOKEN_SIZE_MAX        512    /* bytes: rotated tokens have about 170 */
+#define SLACK_SLUG_SIZE_MAX         64     /* bytes: Slack's error words */
+#define SLACK_LISTENER_COUNT_MAX    6      /* sender, directory, reconciler; spare */
+#define SLACK_DETAIL_SIZE_MAX       512    /* bytes: response_metadata.messages, for one log line */
 
 /* WebSocket and Socket Mode. */
 #define WEBSOCKET_HEAD_SIZE_MAX   8192 /* bytes: Slack's answer to the upgrade has about 400 */
@@ -219,6 +218,7 @@ static_assert(SLACK_SEND_SLACK_COUNT_MAX < SLACK_RUNNING_COUNT_MAX, "people's ca
 static_assert(SLACK_SEND_HOLD_MS < SLACK_BREAKER_STABLE_MS,
               "a Slack that comes and goes holds little");
 static_assert(SLACK_MESSAGE_SIZE_MAX < SLACK_CALL_SIZE_MAX, "a message fits in a call");
+static_assert(CORE_SLACK_SKEW_WARN_S < SLACK_SIGNATURE_WINDOW_S, "it is told before presses fail");
 static_assert(SLACK_REPLY_BUDGET_MS < 3000, "Slack shows a warning after 3 s");
 static_assert(CORE_REASON_COUNT_MAX <= SLACK_VIEW_INPUT_COUNT_MAX,
               "a reason must fit in its input");

@@ -121,7 +121,7 @@ void webapi_status(const struct webapi *webapi, struct webapi_status *ret_status
     };
 }
 
-/* More than 300 s off, every request of Slack is refused: say so long before. */
+/* More than SLACK_SIGNATURE_WINDOW_S off, every request of Slack is refused: say so long before. */
 void webapi_note_clock(struct webapi *webapi, struct span date)
 {
     uint64_t theirs_s;
@@ -135,9 +135,10 @@ void webapi_note_clock(struct webapi *webapi, struct span date)
     webapi->skew_known = true;
     webapi->skew_s = (int64_t)theirs_s - (int64_t)ours_s;
     metric_set(webapi->skew_gauge, distance_s);
-    if (distance_s >= SLACK_SKEW_WARN_S && !webapi->skew_warned) {
+    if (distance_s >= CORE_SLACK_SKEW_WARN_S && !webapi->skew_warned) {
         log_fields(LOG_LEVEL_WARNING, MODULE, "clock_skew", LOG_NUMBER("skew_s", webapi->skew_s),
-                   LOG_TEXT("hint", "check NTP: presses are refused from 300 s on"));
+                   LOG_NUMBER("allowed_s", SLACK_SIGNATURE_WINDOW_S),
+                   LOG_TEXT("hint", "check NTP: beyond what is allowed presses are refused"));
     }
-    webapi->skew_warned = distance_s >= SLACK_SKEW_WARN_S;
+    webapi->skew_warned = distance_s >= CORE_SLACK_SKEW_WARN_S;
 }

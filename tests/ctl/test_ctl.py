@@ -439,8 +439,8 @@ class Showing(CtlTest):
         bad = ({"socket": {"state": "refused", "live": 0, "last_error": "invalid_auth"}},
                {"socket": {"state": "disabled", "live": 0}}, {"socket": {"state": "connecting"}},
                {"socket": {"state": "live", "live": 2, "strangers": 1}}, {"missing_scope": "users:read"},
-               {"team_mismatch": True}, {"skew_s": 90}, {"names": [name]}, {"state": "refused"})
-        for code, changes in ((0, ({}, {"names": [{**name, "works": True}]})), (119, bad)):
+               {"team_mismatch": True}, {"skew_s": 60}, {"skew_s": -60}, {"names": [name]}, {"state": "refused"})
+        for code, changes in ((0, ({}, {"skew_s": -59}, {"names": [{**name, "works": True}]})), (119, bad)):
             for change in changes:
                 for words in ((), ("--json",)):
                     self.serve(sequence((200, {"slack": {**good, **change}})))
