@@ -14,12 +14,26 @@
 #include "base/log.h"
 #include "base/metrics.h"
 
+#include <stdio.h>
+
 #define MODULE        "slack_inbound"
 #define BODY_SIZE_MAX (SLACK_MESSAGE_SIZE_MAX + SLACK_TRIGGER_SIZE_MAX + 64)
-#define NOT_OPENED                                                                                 \
-    "The window with the details could not be opened. Press Details again, or use "                \
-    "`/approval show`."
-#define UNKNOWN "The request of this message is not known here any more."
+#define UNKNOWN       "The request of this message is not known here any more."
+
+/* What the slash command is called is a setting of the app, and a notice shows marks as they are.
+ */
+static void say_not_opened(struct inflight *flight)
+{
+    char id[REQUEST_ID_TEXT_SIZE];
+    char words[200];
+
+    request_id_format(&flight->id, id);
+    (void)snprintf(words, sizeof words, /* fits */
+                   "The window with the details could not be opened. Press Details again, or write "
+                   "the app's slash command with the words: show %s",
+                   id);
+    inbound_notice(flight, words);
+}
 
 static void on_opened(void *arg, const struct webapi_answer *answer)
 {
@@ -27,7 +41,7 @@ static void on_opened(void *arg, const struct webapi_answer *answer)
 
     if (answer->outcome != WEBAPI_OK && !span_is(answer->error, "exchanged_trigger_id")) {
         metric_add(flight->inbound->modal_failures, 1);
-        inbound_notice(flight, NOT_OPENED);
+        say_not_opened(flight);
     }
     inflight_drop(flight);
 }
@@ -54,11 +68,11 @@ on_got(void *arg, enum err_code rc, const struct err *err, const struct service_
         inbound_notice(flight, UNKNOWN);
     } else if (rc != ERR_OK) {
         log_err(LOG_LEVEL_WARNING, MODULE, "not_read", err);
-        inbound_notice(flight, NOT_OPENED);
+        say_not_opened(flight);
     } else if (open_window(flight, answer->request, &failure) != ERR_OK) {
         log_err(LOG_LEVEL_WARNING, MODULE, "modal_not_opened", &failure);
         metric_add(flight->inbound->modal_failures, 1);
-        inbound_notice(flight, NOT_OPENED);
+        say_not_opened(flight);
     }
     inflight_drop(flight);
 }

@@ -3,6 +3,7 @@
  * Owns nothing but its cases; never opens a socket: the service and its store are real, Slack is
  * fake_fetch. */
 #include "approvald/core/request_id.h"
+#include "approvald/slack/card.h"
 #include "approvald/slack/inbound_internal.h"
 #include "approvald/slack/limits.h"
 #include "approvald/slack/webapi.h"
@@ -403,6 +404,33 @@ static void an_old_button_is_explained_and_its_card_repaired(void)
     bench_close(&bench);
 }
 
+/* What the slash command is called is a setting of the app, and marks are disarmed in a notice. */
+static void details_that_cannot_be_shown_name_what_can_be_written(void)
+{
+    struct bench bench;
+    struct kit_rows rows;
+
+    bench_open(&bench);
+    bench_interact(&bench, bench_press_json(ANA, CARD_ACTION_DETAILS, bench.id_text, TS1));
+    CU_ASSERT_EQUAL(bench.reply.status, 200);
+    bench_turn(&bench);
+    CU_ASSERT(fake_fetch_ok("views.open", "{\"ok\":false,\"error\":\"fatal_error\"}"));
+    bench_turn(&bench);
+    rows = kit_owed(&bench.kit, &bench.id, false);
+    CU_ASSERT_EQUAL(kit_owed_of(&rows, SURFACE_NOTICE), 1);
+    for (size_t i = 0; i < rows.count; i++) {
+        const char *text = rows.rows[i].first_text;
+
+        if (rows.rows[i].surface == SURFACE_NOTICE) {
+            CU_ASSERT_PTR_NOT_NULL(strstr(text, bench.id_text));
+            CU_ASSERT_PTR_NOT_NULL(strstr(text, "slash command"));
+            CU_ASSERT_PTR_NULL(strchr(text, '/'));
+            CU_ASSERT_PTR_NULL(strchr(text, '`'));
+        }
+    }
+    bench_close(&bench);
+}
+
 /* The answer of a response_url, or of a call: its status and body. */
 static void answer_call(struct bench *bench, const char *end, uint32_t status, const char *body)
 {
@@ -527,6 +555,8 @@ UNIT_MAIN("inbound",
            an_old_button_is_explained_and_its_card_repaired},
           {"a sentence finds another way when its address is spent",
            a_sentence_finds_another_way_when_its_address_is_spent},
+          {"details that cannot be shown name what can be written",
+           details_that_cannot_be_shown_name_what_can_be_written},
           {"a lost token stops sending once", a_lost_token_stops_sending_once},
           {"a late commit is never a 200", a_late_commit_is_never_a_200},
           {"places have an end and a client may go", places_have_an_end_and_a_client_may_go})
