@@ -160,12 +160,27 @@ static void say_reminder(struct prose *prose, const struct card *card)
     }
 }
 
+/* Whom an outage kept from hearing it in time is not woken for what is decided. */
 static void say_escalation(struct prose *prose, const struct card *card)
 {
+    if (card->request->state != REQUEST_PENDING) {
+        prose_add(prose, "\xe2\x8f\xab It was escalated; it is decided by now.");
+        return;
+    }
     prose_add(prose, "\xe2\x8f\xab Escalated. ");
     if (card->policy != NULL && story_deciders(prose, card->request, card->policy, true)) {
         prose_add(prose, " may decide this too from now on.");
     }
+}
+
+static void say_delayed(struct prose *prose, const struct request *request)
+{
+    bool open = request_is_delayed(request);
+
+    prose_add(prose, "\xe2\x8f\xb3 Enough approvals. It ");
+    prose_add(prose, open ? "takes effect " : "was to take effect ");
+    prose_add_date(prose, request->clocks.effect_ms);
+    prose_add(prose, open ? " unless somebody stops it." : ".");
 }
 
 /* The words of an item; the codes are core's. */
@@ -181,9 +196,7 @@ static void say_item(struct prose *prose, const struct card *card, const struct 
         say_escalation(prose, card);
         return;
     case AUDIT_DELAYED:
-        prose_add(prose, "\xe2\x8f\xb3 Enough approvals. It takes effect ");
-        prose_add_date(prose, request->clocks.effect_ms);
-        prose_add(prose, " unless somebody stops it.");
+        say_delayed(prose, request);
         return;
     case AUDIT_GLASS:
         prose_add(prose, "\xf0\x9f\x9a\xa8 ");

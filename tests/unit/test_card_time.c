@@ -106,7 +106,9 @@ static void what_time_did_is_told_under_the_card_and_to_whom(void)
         {SAMPLE_APPROVED, AUDIT_REMINDED, "it is decided by now."},
         {SAMPLE_ESCALATED, AUDIT_ESCALATED,
          "Escalated. <!subteam^S0BOSS0001>, <@U0BOSS0001> may decide this too from now on."},
+        {SAMPLE_REJECTED, AUDIT_ESCALATED, "It was escalated; it is decided by now.\""},
         {SAMPLE_DELAYED, AUDIT_DELAYED, "Enough approvals. It takes effect <!date^"},
+        {SAMPLE_STOPPED, AUDIT_DELAYED, "Enough approvals. It was to take effect <!date^"},
         {SAMPLE_STOPPED, AUDIT_REJECTION, "<@U0APR00001> stopped this."},
     };
     AUTO_BUF struct buf *out = NULL;
