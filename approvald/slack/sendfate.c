@@ -29,6 +29,8 @@
 #define ADVICE_PERSON                                                                              \
     "the app cannot write to this person: is he an active member of this workspace, and may the "  \
     "app write direct messages there?"
+#define ADVICE_THREAD                                                                              \
+    "the card was deleted: the reply waits until it is posted anew, at the next comparison"
 #define ADVICE_BLOCKS "Slack refused the layout; please report this with the log line"
 #define ADVICE_SCOPE                                                                               \
     "the app lacks a permission: add the scope in the app's settings and install it again"
@@ -46,6 +48,8 @@ static const struct {
 } fates[] = {
     {"message_not_found", FATE_DEAD, FATE_DEAD, FATE_LOST, FATE_DROP, ADVICE_OTHER},
     {"cant_update_message", FATE_DEAD, FATE_DEAD, FATE_LOST, FATE_DROP, ADVICE_OTHER},
+    {"cannot_reply_to_message", FATE_DEAD, FATE_RETRY, FATE_DEAD, FATE_DROP, ADVICE_THREAD},
+    {"thread_not_found", FATE_DEAD, FATE_RETRY, FATE_DEAD, FATE_DROP, ADVICE_THREAD},
     {"edit_window_closed", FATE_DEAD, FATE_DEAD, FATE_REPLY, FATE_DROP, ADVICE_OTHER},
     {"block_mismatch", FATE_PLAIN, FATE_PLAIN, FATE_REPLY, FATE_PLAIN, ADVICE_BLOCKS},
     {"update_failed", FATE_RETRY, FATE_RETRY, FATE_RETRY, FATE_RETRY, ADVICE_OTHER},

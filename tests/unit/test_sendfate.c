@@ -29,6 +29,8 @@ static const struct {
     /* The message is not there, or not to be changed. */
     {"message_not_found", {FATE_DEAD, FATE_DEAD, FATE_LOST, FATE_DROP}, ""},
     {"cant_update_message", {FATE_DEAD, FATE_DEAD, FATE_LOST, FATE_DROP}, ""},
+    {"cannot_reply_to_message", {FATE_DEAD, FATE_RETRY, FATE_DEAD, FATE_DROP}, "deleted"},
+    {"thread_not_found", {FATE_DEAD, FATE_RETRY, FATE_DEAD, FATE_DROP}, "deleted"},
     {"edit_window_closed", {FATE_DEAD, FATE_DEAD, FATE_REPLY, FATE_DROP}, ""},
     {"block_mismatch", {FATE_PLAIN, FATE_PLAIN, FATE_REPLY, FATE_PLAIN}, ""},
     /* The layout. */
