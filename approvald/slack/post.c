@@ -183,8 +183,8 @@ static void on_answer(void *arg, const struct webapi_answer *answer)
         step_or_finish(post, STEP_DIRECT);
         break;
     case FATE_REPLY:
-        if (post->surface != SURFACE_CARD) {
-            failed(post, OUTBOX_LOST, answer); /* a direct message is posted anew */
+        if (post->told) {
+            finish(post, OUTBOX_SENT, "");
             break;
         }
         post->text = TEXT_OUTCOME;
@@ -476,6 +476,7 @@ static void take_row(struct post *post, const struct delivery *delivery)
     } else {
         (void)take(post->ts, sizeof post->ts, row->ts);
     }
+    post->told = row->repairs > 0; /* else its revision would be a new one */
     post->over = sendfate_is_ended_copy(delivery);
     post->young = post->over && is_young(delivery);
     if (row->surface == SURFACE_CARD && !outbox_is_copy(row) && post->channel[0] == '\0') {

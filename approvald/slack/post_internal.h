@@ -32,6 +32,7 @@ struct post {
     enum text_kind text;
     bool doubtful; /* an earlier attempt may have happened and was not looked for yet */
     bool away;     /* a call of this attempt may have got out, and nobody knows */
+    bool told;     /* what it should show was sent once, as a change or as a reply in its place */
     bool over;     /* a copy of a card whose request has ended: it is not posted any more */
     bool young;    /* lately: what an earlier attempt posted may still arrive */
     uint32_t revision;

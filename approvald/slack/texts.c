@@ -4,6 +4,7 @@
  * Never words anything (card, message and story do), never sends. */
 #include "approvald/slack/texts.h"
 
+#include "approvald/core/outbox.h"
 #include "approvald/slack/limits.h"
 #include "approvald/slack/message.h"
 #include "base/assert.h"
@@ -116,7 +117,7 @@ enum err_code texts_init(struct texts *texts,
     if (rc == ERR_OK && is_card) {
         rc = build(texts, card, row, TEXT_PLAIN, err);
     }
-    if (rc == ERR_OK && is_card && posted) {
+    if (rc == ERR_OK && outbox_is_shown(row->surface) && posted) {
         rc = build(texts, card, row, TEXT_OUTCOME, err);
     }
     if (rc != ERR_OK) {

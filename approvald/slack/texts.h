@@ -12,7 +12,7 @@ struct buf;
 enum text_kind {
     TEXT_MAIN,
     TEXT_PLAIN,   /* when blocks are refused */
-    TEXT_OUTCOME, /* card: a reply, when the message cannot be changed any more */
+    TEXT_OUTCOME, /* a reply, when the message cannot be changed any more */
     TEXT_COUNT,
 };
 

@@ -155,6 +155,12 @@ void fake_outbox_doubt(uint32_t number, enum surface surface, const char *target
     fake_outbox_touch(number);
 }
 
+void fake_outbox_repair(uint32_t number, enum surface surface, const char *target)
+{
+    ASSERT(outbox_repair(&find_or_make(number, surface, target)->row, clock_wall_ms(fake.clock)));
+    fake_outbox_touch(number);
+}
+
 void fake_outbox_add(uint32_t number,
                      enum surface surface,
                      const char *target,

@@ -25,6 +25,8 @@ void fake_outbox_raise(uint32_t number,
                        uint32_t revision);
 /* What is shown is in doubt. */
 void fake_outbox_doubt(uint32_t number, enum surface surface, const char *target);
+/* The reconciler has seen that it shows something else. */
+void fake_outbox_repair(uint32_t number, enum surface surface, const char *target);
 /* Owes an item (thread, notice, webhook). Texts are borrowed. */
 void fake_outbox_add(uint32_t number,
                      enum surface surface,
