@@ -106,6 +106,13 @@ static void on_changed(void *arg, const struct webapi_answer *answer)
     inflight_drop(flight);
 }
 
+/* What is sent from it is judged again, and says then what it lacks. */
+static void not_changed(struct inflight *flight, const struct err *err)
+{
+    log_err(LOG_LEVEL_WARNING, MODULE, "form_not_changed", err);
+    metric_add(flight->inbound->modal_failures, 1);
+}
+
 static void change(struct inflight *flight, const struct policy *const *policies, size_t count)
 {
     const struct view_ask_form form = {.policies = policies,
@@ -123,8 +130,7 @@ static void change(struct inflight *flight, const struct policy *const *policies
         rc = inflight_update_view(flight, buf_span(body), on_changed, &err);
     }
     if (rc != ERR_OK) {
-        log_err(LOG_LEVEL_WARNING, MODULE, "form_not_changed", &err);
-        metric_add(flight->inbound->modal_failures, 1);
+        not_changed(flight, &err);
     }
 }
 
@@ -169,19 +175,8 @@ static void mend(struct inflight *flight, const struct policy *const *policies, 
     }
 }
 
-static void on_policies(void *arg,
-                        enum err_code rc,
-                        const struct err *err,
-                        const struct policy *const *policies,
-                        size_t count)
+static void go_on(struct inflight *flight, const struct policy *const *policies, size_t count)
 {
-    struct inflight *flight = arg;
-
-    if (rc != ERR_OK) {
-        refuse(flight, err);
-        inflight_drop(flight);
-        return;
-    }
     switch (flight->step) {
     case ASK_OPEN:
         open_first(flight, policies, count);
@@ -192,6 +187,23 @@ static void on_policies(void *arg,
     case ASK_MEND:
         mend(flight, policies, count);
         break;
+    }
+}
+
+static void on_policies(void *arg,
+                        enum err_code rc,
+                        const struct err *err,
+                        const struct policy *const *policies,
+                        size_t count)
+{
+    struct inflight *flight = arg;
+
+    if (rc != ERR_OK && flight->step == ASK_CHOOSE) { /* acknowledged already */
+        not_changed(flight, err);
+    } else if (rc != ERR_OK) {
+        refuse(flight, err);
+    } else {
+        go_on(flight, policies, count);
     }
     inflight_drop(flight);
 }
@@ -378,8 +390,7 @@ void inbound_on_choice(struct inflight *flight, const struct payload *payload)
     }
     if (keep_choice(flight, payload, &err) != ERR_OK ||
         begin_form(flight, ASK_CHOOSE, &err) != ERR_OK) {
-        log_err(LOG_LEVEL_WARNING, MODULE, "form_not_changed", &err);
-        metric_add(flight->inbound->modal_failures, 1);
+        not_changed(flight, &err);
     }
 }
 

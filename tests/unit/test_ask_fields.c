@@ -5,6 +5,8 @@
  * fake_fetch. */
 #include "approvald/slack/inbound_internal.h"
 #include "approvald/slack/limits.h"
+#include "base/metrics.h"
+#include "storage/storage.h"
 #include "tests/unit/inbound_bench.h"
 #include "tests/unit/unit.h"
 
@@ -230,7 +232,45 @@ static void a_form_that_shows_other_fields_is_brought_up_to_date(void)
     bench_close(&bench);
 }
 
+static void on_corked(void *arg)
+{
+    (void)arg; /* the case uncorks */
+}
+
+/* It was taken, and the window says so when the form is sent from it. */
+static void a_choice_whose_fields_cannot_be_read_is_owed_no_word(void)
+{
+    struct service_note note = {.actor = {.kind = ACTOR_SYSTEM, .via = VIA_SLACK},
+                                .audit = true,
+                                .action = SPAN_LITERAL("before")};
+    struct kit_answer before = {.done = false};
+    struct bench bench;
+    struct err err = ERR_INIT;
+    size_t owed = 0;
+
+    open_bench(&bench);
+    service_kit_break(&bench.kit);
+    storage_cork(bench.kit.storage, on_corked, NULL); /* so that both are under way */
+    CU_ASSERT_EQUAL_FATAL(service_note(bench.kit.service, &note, kit_on_done, &before, &err),
+                          ERR_OK);
+    bench_interact_only(&bench, choice_json("policy", "ship"));
+    CU_ASSERT_EQUAL(bench.reply.status, 200);
+    storage_uncork(bench.kit.storage);
+    service_kit_wait(&bench.kit, &before.done);
+    bench_turn(&bench);
+    CU_ASSERT_PTR_NULL(fake_fetch_find("views.update"));
+    CU_ASSERT_EQUAL(metric_value(bench.inbound->modal_failures), 1);
+    for (size_t i = 0; i < SLACK_OWED_COUNT_MAX; i++) {
+        owed += bench.inbound->owed[i].used;
+    }
+    CU_ASSERT_EQUAL(owed, 0);
+    CU_ASSERT_EQUAL(bench.reply.count, 1);
+    bench_close(&bench);
+}
+
 UNIT_MAIN("ask_fields",
+          {"a choice whose fields cannot be read is owed no word",
+           a_choice_whose_fields_cannot_be_read_is_owed_no_word},
           {"the form changes with the policy that is chosen",
            the_form_changes_with_the_policy_that_is_chosen},
           {"the only policy's fields are there at once", the_only_policys_fields_are_there_at_once},
