@@ -155,6 +155,13 @@ static void drop(struct post *post, const struct webapi_answer *answer)
     failed(post, OUTBOX_DROP, answer);
 }
 
+/* A notice cannot be looked for. That Slack did not answer in time the second time, too, is more
+ * likely a slow Slack, which shows each of them, than one that shows none. */
+static bool is_said(const struct post *post, const struct webapi_answer *answer)
+{
+    return post->surface == SURFACE_NOTICE && post->again && span_is(answer->error, "timeout");
+}
+
 static void on_answer(void *arg, const struct webapi_answer *answer)
 {
     struct post *post = arg;
@@ -168,7 +175,7 @@ static void on_answer(void *arg, const struct webapi_answer *answer)
         break;
     case FATE_UNKNOWN:
         post->away = true;
-        failed(post, OUTBOX_UNKNOWN, answer);
+        failed(post, is_said(post, answer) ? OUTBOX_DROP : OUTBOX_UNKNOWN, answer);
         break;
     case FATE_LOST:
         failed(post, OUTBOX_LOST, answer);
@@ -482,6 +489,7 @@ static void take_row(struct post *post, const struct delivery *delivery)
     if (row->surface == SURFACE_CARD && !outbox_is_copy(row) && post->channel[0] == '\0') {
         (void)take(post->channel, sizeof post->channel, row->target);
     }
+    post->again = row->attempted;
     post->doubtful =
         row->attempted && row->surface != SURFACE_NOTICE && (!level || post->ts[0] == '\0');
 }

@@ -30,6 +30,7 @@ struct post {
     enum surface surface;
     enum post_step step;
     enum text_kind text;
+    bool again;    /* the fate of an earlier attempt is unknown */
     bool doubtful; /* an earlier attempt may have happened and was not looked for yet */
     bool away;     /* a call of this attempt may have got out, and nobody knows */
     bool told;     /* what it should show was sent once, as a change or as a reply in its place */

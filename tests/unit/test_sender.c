@@ -107,55 +107,6 @@ static void a_message_too_old_to_change_gets_a_reply(void)
     bench_teardown(&bench);
 }
 
-/* The reconciler finds an old revision there, again and again. */
-static void what_a_reply_has_said_is_not_said_again_by_a_repair(void)
-{
-    struct bench bench;
-
-    bench_setup(&bench);
-    bench_post_card(&bench);
-    bench_pass(&bench, 4000);
-    fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 2);
-    bench_turn(&bench);
-    bench_refuse(&bench, "chat.update", "edit_window_closed");
-    bench_answer(&bench, "chat.postMessage", POSTED);
-    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 2);
-    bench_pass(&bench, 4000);
-    fake_outbox_repair(0, SURFACE_CARD, CHANNEL);
-    bench_turn(&bench);
-    bench_refuse(&bench, "chat.update", "edit_window_closed");
-    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 2);
-    CU_ASSERT_FALSE(outbox_is_owed(bench_card()));
-    bench_pass(&bench, 4000);
-    fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 3); /* that is news */
-    bench_turn(&bench);
-    bench_refuse(&bench, "chat.update", "edit_window_closed");
-    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 3);
-    bench_teardown(&bench);
-}
-
-/* Posted anew with each change, it would be taken for one that is deleted again and again. */
-static void a_direct_message_too_old_to_change_gets_replies(void)
-{
-    struct bench bench;
-
-    bench_setup(&bench);
-    fake_outbox_raise(0, SURFACE_DIRECT, "U0REQ00001", 1);
-    bench_turn(&bench);
-    bench_answer(&bench, "chat.postMessage", POSTED);
-    for (uint32_t revision = 2; revision < 6; revision++) {
-        bench_pass(&bench, 4000);
-        fake_outbox_raise(0, SURFACE_DIRECT, "U0REQ00001", revision);
-        bench_turn(&bench);
-        bench_refuse(&bench, "chat.update", "edit_window_closed");
-        CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), revision);
-        CU_ASSERT(bench_last_says("chat.postMessage", "\"thread_ts\":\"1764752400.118349\""));
-        bench_answer(&bench, "chat.postMessage", POSTED);
-        CU_ASSERT_FALSE(outbox_is_owed(fake_outbox_row(0, SURFACE_DIRECT, "U0REQ00001")));
-    }
-    bench_teardown(&bench);
-}
-
 static void changes_in_a_burst_become_one_update(void)
 {
     struct bench bench;
@@ -565,10 +516,6 @@ UNIT_MAIN(
     {"an archived channel is a dead letter", an_archived_channel_is_a_dead_letter},
     {"refused blocks become plain text", refused_blocks_become_plain_text},
     {"a message too old to change gets a reply", a_message_too_old_to_change_gets_a_reply},
-    {"what a reply has said is not said again by a repair",
-     what_a_reply_has_said_is_not_said_again_by_a_repair},
-    {"a direct message too old to change gets replies",
-     a_direct_message_too_old_to_change_gets_replies},
     {"changes in a burst become one update", changes_in_a_burst_become_one_update},
     {"an outcome does not wait for the spacing but what follows does",
      an_outcome_does_not_wait_for_the_spacing_but_what_follows_does},
