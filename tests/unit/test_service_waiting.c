@@ -201,15 +201,15 @@ static void an_index_that_is_left_behind_hides_no_press(void)
         for (unsigned seq = 1; seq <= counts[i]; seq++) {
             (void)snprintf(user, sizeof user, "U0X%u", seq);
             press_as(&kit, &stale.id, user, VERDICT_APPROVE, user);
-            CU_ASSERT_EQUAL(resolve(&kit, seq, &guest, false).refusal, REFUSAL_GUEST);
+            CU_ASSERT_EQUAL(kit_resolve(&kit, seq, &guest, false).refusal, REFUSAL_GUEST);
         }
         CU_ASSERT_EQUAL_FATAL(storage_write(kit.storage, leave_stale, on_stale, &stale, NULL),
                               ERR_OK);
         service_kit_wait(&kit, &stale.answer.done);
         press_unknown(&kit, &stale.id, "U0ANN", VERDICT_APPROVE);
-        run(&kit, 11);
+        service_kit_run(&kit, 11);
         CU_ASSERT_EQUAL(kit_get(&kit, &stale.id).state, REQUEST_PENDING);
-        CU_ASSERT_EQUAL(resolve(&kit, counts[i] + UINT64_C(1), &known, false).state,
+        CU_ASSERT_EQUAL(kit_resolve(&kit, counts[i] + UINT64_C(1), &known, false).state,
                         REQUEST_APPROVED);
         service_kit_close(&kit);
     }
