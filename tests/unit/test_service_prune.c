@@ -192,14 +192,14 @@ static void what_may_not_be_used_yet_is_kept(void)
     service_kit_wait(&kit, &answer.done);
     CU_ASSERT_EQUAL(kit_approve(&kit, &id, "U0ANN").state, REQUEST_APPROVED);
     for (int day = 0; day < 11; day++) {
-        tick_after(&kit, CORE_DAY_MS);
+        service_kit_tick_after(&kit, CORE_DAY_MS);
     }
     CU_ASSERT_FALSE(is_there(&kit, &old));
     CU_ASSERT_EQUAL(kit_claim(&kit, &id, "").use, USE_CLAIMED);
-    tick_after(&kit, CORE_DAY_MS);
+    service_kit_tick_after(&kit, CORE_DAY_MS);
     CU_ASSERT(is_there(&kit, &id));
-    tick_after(&kit, CORE_DAY_MS);
-    tick_after(&kit, CORE_DAY_MS);
+    service_kit_tick_after(&kit, CORE_DAY_MS);
+    service_kit_tick_after(&kit, CORE_DAY_MS);
     CU_ASSERT_FALSE(is_there(&kit, &id));
     service_kit_close(&kit);
 }
@@ -220,7 +220,7 @@ static void a_busy_tick_does_not_say_that_pruning_goes_on(void)
             .rc,
         ERR_OK);
     kit.jump_ms = JUMP_MS;
-    tick_after(&kit, CORE_MINUTE_MS);
+    service_kit_tick_after(&kit, CORE_MINUTE_MS);
     paused_s = ahead_s(&kit);
     CU_ASSERT(paused_s > 0);
     for (int i = 0; i < SERVICE_TICK_COUNT_MAX; i++) {
@@ -296,10 +296,10 @@ static void with_a_request_goes_the_index_of_its_presses(void)
                           ERR_OK);
     service_kit_wait(&kit, &rows.answer.done);
     CU_ASSERT_EQUAL(index_count(&kit), 100);
-    tick_after(&kit, CORE_DAY_MS);
+    service_kit_tick_after(&kit, CORE_DAY_MS);
     CU_ASSERT_EQUAL(index_count(&kit), 100);
-    tick_after(&kit, CORE_DAY_MS);
-    tick_after(&kit, CORE_MINUTE_MS);
+    service_kit_tick_after(&kit, CORE_DAY_MS);
+    service_kit_tick_after(&kit, CORE_MINUTE_MS);
     CU_ASSERT_FALSE(is_there(&kit, &rows.id));
     CU_ASSERT_EQUAL(index_count(&kit), 0);
     service_kit_close(&kit);
