@@ -14,10 +14,10 @@ struct freeze {
     uint64_t from_ms;
     uint64_t to_ms;     /* not any more */
     bool glass_passes;  /* who breaks the glass may claim all the same; else nobody */
+    bool damaged;       /* not stored: its record does not decode, and only the name is known */
     struct span reason; /* one line, needed */
     uint64_t added_ms;
     struct span added_by;
-    bool damaged; /* its record does not decode: only the name is known */
 };
 
 /* ERR_INVALID: the message names the field. A freeze may begin in the past, and must end later. */
