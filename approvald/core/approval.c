@@ -368,6 +368,12 @@ static void hold(const struct policy *policy,
     effects_cards(effects, policy);
 }
 
+bool request_shows_hold(const struct request *request)
+{
+    return request->use == USE_UNUSED ||
+           (request->state == REQUEST_PENDING && request->hold.until_ms > 0);
+}
+
 /* The freezes have changed, or time has moved on: the card says what is in the way now. */
 static void look(const struct policy *policy,
                  const struct approval_event *event,
@@ -378,7 +384,7 @@ static void look(const struct policy *policy,
     struct request *after = &effects->after;
     struct span freeze = now->until_ms > 0 ? now->freeze : after->hold.freeze;
 
-    if (after->use != USE_UNUSED || hold_equal(&after->hold, now)) {
+    if (!request_shows_hold(after) || hold_equal(&after->hold, now)) {
         return;
     }
     after->hold = *now;
@@ -387,7 +393,9 @@ static void look(const struct policy *policy,
     (void)effects_audit(effects, now->until_ms > 0 ? AUDIT_HELD : AUDIT_RELEASED, true,
                         freeze.size > 0 ? freeze : SPAN_LITERAL("windows")); /* no entry */
     effects_cards(effects, policy);
-    effects_direct(effects, policy);
+    if (after->state != REQUEST_PENDING || request_is_delayed(after)) {
+        effects_direct(effects, policy); /* else the requester has no message yet */
+    }
 }
 
 static void claim(const struct policy *policy,

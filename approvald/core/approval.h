@@ -31,7 +31,7 @@ enum approval_kind {
     APPROVAL_CLAIM,
     APPROVAL_CONSUME,
     APPROVAL_TIME, /* does what is due; every other event does so too, first */
-    APPROVAL_LOOK, /* an approval that is not used yet says what is in its way now: hold */
+    APPROVAL_LOOK, /* a request that shows a hold says what is in its way now: hold */
 };
 
 struct approval_event {
@@ -132,6 +132,9 @@ bool approval_is_rechecked(const struct request *request, const struct policy *p
 
 /* The quorum is met, and people may stop it before it takes effect. */
 bool request_is_delayed(const struct request *request);
+/* Its card says what is in the way of a claim: an approval that is not used yet always; what waits
+ * for its approval only if something was in the way when it was asked. */
+bool request_shows_hold(const struct request *request);
 /* Has its policy a channel for the card, as far as is known one that takes it? And do those who may
  * decide get copies? By the policy, or because no channel took it. */
 bool request_is_in_channel(const struct request *request, const struct policy *policy);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gate_sweep.c: approvals that are not used yet say what is in the way of a claim now.
+/* gate_sweep.c: requests whose cards say what is in the way of a claim say what is in it now.
  * Owns the walk over the requests after the freezes have changed, and when it is due again.
  * Never decides a claim: that looks at the freezes itself; never walks all of them in one job. */
 #include "approvald/service/gate_sweep.h"
 
 #include "approvald/service/gate.h"
 #include "approvald/service/limits.h"
+#include "approvald/service/waiting.h"
 
 #include "base/assert.h"
 #include "base/pack.h"
@@ -86,7 +87,7 @@ struct walk {
     const struct gate_sweep *sweep;
     struct request_id last; /* looked at */
     size_t look_count;
-    size_t count; /* approvals that are not used */
+    size_t count; /* that show a hold */
     struct request_id ids[SERVICE_SWEEP_CHANGE_MAX];
     bool ended;
 };
@@ -111,7 +112,7 @@ static bool visit_request(void *arg, struct span key, struct span value)
     if (value.size > LINK_SIZE &&
         codec_request_decode(span_of(value.data + LINK_SIZE, value.size - LINK_SIZE), &request,
                              NULL) == ERR_OK &&
-        request.state == REQUEST_APPROVED && request.use == USE_UNUSED) {
+        request_shows_hold(&request)) {
         walk->ids[walk->count++] = walk->last;
     }
     return true;
@@ -136,8 +137,10 @@ static enum err_code look_at(struct work *work, const struct request_id *id, boo
         rc = gate_look(work, &subject.policy, subject.request.glass.at_ms > 0, &hold, &held);
     }
     if (rc == ERR_CORRUPT || rc == ERR_UNAVAILABLE) {
-        return ERR_OK; /* damaged, or of a zone that this host does not know, or a freeze is damaged
-                        */
+        return ERR_OK; /* it is damaged, or what is in the way is not known */
+    }
+    if (rc == ERR_OK) {
+        rc = waiting_find(work, &subject.request, &event.waiting);
     }
     if (rc != ERR_OK) {
         return rc;

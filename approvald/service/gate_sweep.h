@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gate_sweep.h: after a freeze was added, begins, ends or is removed, what approvals say of it is
+/* gate_sweep.h: after a freeze was added, begins, ends or is removed, what requests say of it is
  * put right, in pieces, on the writer. */
 #ifndef APPROVALD_SERVICE_GATE_SWEEP_H
 #define APPROVALD_SERVICE_GATE_SWEEP_H

@@ -23,7 +23,7 @@ struct tokens;
 struct groups;
 struct zones;
 
-/* What approvals say of the freezes is put right: gate_sweep.c. */
+/* What requests say of the freezes is put right: gate_sweep.c. */
 struct gate_sweep {
     bool running;
     bool has_cursor; /* else it begins with the newest request */

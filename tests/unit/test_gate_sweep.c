@@ -34,6 +34,33 @@ static void approvals_say_so_when_a_freeze_is_added_and_removed(void)
     service_kit_close(&kit);
 }
 
+/* Its card says what was in the way when it was asked. */
+static void what_was_asked_in_a_freeze_says_when_that_is_gone(void)
+{
+    struct service_kit kit;
+    struct request_id before = ask(&kit, POLICY(""));
+    struct freeze freeze = freeze_of(&kit, "x-mas", HOUR);
+    struct request_id id;
+    struct kit_rows rows;
+
+    CU_ASSERT_EQUAL(add(&kit, &freeze).rc, ERR_OK);
+    id = kit_create(&kit, "deploy", "in it").id;
+    service_kit_tick(&kit);
+    CU_ASSERT(revision_of(&kit, &id) == 1 && revision_of(&kit, &before) == 1);
+    CU_ASSERT_EQUAL(drop(&kit, "x-mas").rc, ERR_OK);
+    service_kit_tick(&kit);
+    CU_ASSERT(says(&kit, &id, "released") && revision_of(&kit, &id) == 2);
+    rows = kit_owed(&kit, &id, false);
+    CU_ASSERT_EQUAL(kit_owed_of(&rows, SURFACE_CARD), 1);
+    CU_ASSERT_EQUAL(kit_owed_of(&rows, SURFACE_DIRECT), 0);
+    CU_ASSERT_EQUAL(kit_get(&kit, &id).state, REQUEST_PENDING);
+    CU_ASSERT_EQUAL(revision_of(&kit, &before), 1);
+    CU_ASSERT_EQUAL(add(&kit, &freeze).rc, ERR_OK);
+    service_kit_tick(&kit);
+    CU_ASSERT_EQUAL(revision_of(&kit, &id), 2); /* it will say so when it is approved */
+    service_kit_close(&kit);
+}
+
 static void they_say_so_when_it_begins_and_ends_by_itself(void)
 {
     struct service_kit kit;
@@ -305,6 +332,8 @@ static void a_clock_that_was_ahead_keeps_nobody_waiting(void)
 UNIT_MAIN("gate_sweep",
           {"approvals say so when a freeze is added and removed",
            approvals_say_so_when_a_freeze_is_added_and_removed},
+          {"what was asked in a freeze says when that is gone",
+           what_was_asked_in_a_freeze_says_when_that_is_gone},
           {"they say so when it begins and ends by itself",
            they_say_so_when_it_begins_and_ends_by_itself},
           {"all of them say so, however many there are", all_of_them_say_so_however_many_there_are},
