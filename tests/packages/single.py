@@ -273,6 +273,21 @@ class Single:
         green(self.host)
         return told
 
+    def comes_again(self):
+        """removed, installed again, and reinstalled under load: what was stored is there"""
+        host = self.host
+        host.apt("remove", "approvald")
+        left = host.run("systemctl", "list-units", "--no-legend", "--plain", "approvald*")
+        assert not left.strip(), left
+        host.apt("install", "approvald")
+        green(host)
+        assert state(host, self.address, self.request) == "approved"
+        load = self.load()
+        host.apt("install", "--reinstall", "approvald")
+        green(host)
+        self.must_be_users_of_their_own()
+        return self.end(load).must_be_whole()
+
     def reboots(self):
         """after a reboot the request is there, and the service"""
         self.host.reboot()
@@ -314,4 +329,4 @@ class Single:
         return f"{len(after)} files compared; left: {', '.join(LEFT)}"
 
     CASES = (installs_and_is_green, approves, is_hardened, takes_credentials, gives_up, survives_kills,
-             upgrades, downgrades, reboots, purges)
+             upgrades, downgrades, comes_again, reboots, purges)
