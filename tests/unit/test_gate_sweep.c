@@ -290,7 +290,7 @@ static void it_goes_on_soon_whatever_ends_before(void)
     uint32_t revision;
 
     revision = kit_approve(&kit, &id, "U0ANN").revision;
-    for (size_t count = 1; count <= 2 * SERVICE_TICK_COUNT_MAX; count++) {
+    for (size_t count = 1; count <= (size_t)2 * SERVICE_TICK_COUNT_MAX; count++) {
         for (size_t i = 0; i < count; i++) {
             (void)kit_create(&kit, "four", "");
         }
