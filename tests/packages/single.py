@@ -14,6 +14,7 @@ from stage import ADDRESSES, BUNDLE, EARLIER, PORT, ROOT, TOKENS, Load
 
 CONF = f'http {{\n    listen = {{"{ADDRESSES["A"]}:{PORT}"}}\n}}\n'
 UNIT = "approvald-supervisor.service"
+PROGRAM = "/usr/sbin/approvald-supervisor"
 ELSEWHERE = "/run/elsewhere"
 VIP_CONF = f"""vip {{
     address = "10.78.0.99/24"
@@ -166,6 +167,7 @@ class Single:
         wait(lambda: said() == "0\n", "the address is given up")
         wait(lambda: "not started any more" in host.run("journalctl", "-p", "alert", "--no-pager"),
              "the journal has the alert")
+        self.gives_up_without_its_program()
         host.run("rm", "-r", drop_in, ELSEWHERE, "/etc/approvald/supervisor.conf.d")
         host.run("systemctl", "daemon-reload")
         host.run("systemctl", "reset-failed", UNIT)
@@ -173,6 +175,16 @@ class Single:
         green(host)
         failed = host.run("systemctl", "--failed", "--no-legend", "--plain")
         assert not failed.strip(), failed
+
+    def gives_up_without_its_program(self):
+        """At the default place at least, where nothing but a shell is there."""
+        host = self.host
+        host.run("sh", "-c", "echo 1 >/run/approvald/vip-eligible")
+        host.run("mv", PROGRAM, "/srv/program")
+        host.run("systemctl", "start", "approvald-failed.service", check=None)
+        host.run("mv", "/srv/program", PROGRAM)
+        host.run("test", "!", "-e", "/run/approvald/vip-eligible")
+        host.run("systemctl", "reset-failed", "approvald-failed.service")
 
     def pids(self, program):
         said = self.host.run("sh", "-c", f"grep -lx '{program[:15]}' /proc/[0-9]*/comm || :")
