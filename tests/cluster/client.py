@@ -252,6 +252,22 @@ def what_was_seen(request):
             "verdicts": [d["verdict"] for d in request["decisions"]]}
 
 
+def until_told():
+    """Says that all has begun; returns when standard input ends."""
+    print("ready", flush=True)
+    sys.stdin.read()
+
+
+def join(name, threads):
+    """The exit code, when all have ended: 1 when one broke; what of is told."""
+    for thread in threads:
+        thread.join()
+    broken = [thread.problem for thread in threads if thread.problem]
+    for problem in broken:
+        print(f"{name}: {problem}", file=sys.stderr)
+    return 1 if broken else 0
+
+
 def main():
     with open(sys.argv[1], encoding="utf-8") as handle:
         spec = json.load(handle)
@@ -259,15 +275,9 @@ def main():
     clients = [Client(n, spec, history, board, ending) for n in range(spec["clients"])]
     for client in clients:
         client.start()
-    print("ready", flush=True)
-    sys.stdin.read()
+    until_told()
     ending.set()
-    for client in clients:
-        client.join()
-    broken = [client.problem for client in clients if client.problem]
-    for problem in broken:
-        print("client: " + problem, file=sys.stderr)
-    return 1 if broken else 0
+    return join("client", clients)
 
 
 if __name__ == "__main__":

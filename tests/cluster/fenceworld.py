@@ -8,8 +8,8 @@ itself.
 
 import os
 import socket
-import threading
 
+from lib import talk
 from world import BUILD, World, other, wait, write
 
 FENCER = os.path.join(BUILD, "supervisor", "fencer", "approvald-fence")
@@ -40,15 +40,7 @@ class PowerSwitch:
         self.server = socket.socket(socket.AF_UNIX)
         self.server.bind(path)
         self.server.listen(8)
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self.server.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+        talk.accept_each(self.server, self._serve)
 
     def _serve(self, connection):
         said = b""

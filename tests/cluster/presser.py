@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 
-from client import Client, History
+from client import Client, History, join, until_told
 
 REPEAT_SHARE = 0.15  # presses twice, from two devices
 REJECT_SHARE = 0.1
@@ -172,16 +172,10 @@ def main():
     for hand in hands:
         hand.start()
     go_on_asking(plan, spec, random.Random(spec["seed"]))
-    print("ready", flush=True)
-    sys.stdin.read()
+    until_told()
     ending.set()
     plan.end()
-    for hand in hands:
-        hand.join()
-    broken = [hand.problem for hand in hands if hand.problem]
-    for problem in broken:
-        print("presser: " + problem, file=sys.stderr)
-    return 1 if broken else 0
+    return join("presser", hands)
 
 
 if __name__ == "__main__":

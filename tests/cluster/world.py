@@ -12,7 +12,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,8 @@ sys.path[:0] = [HERE, os.path.join(HERE, ".."), os.path.join(HERE, "..", "sup")]
 import netns  # noqa: E402  the path is set above
 from etcd import Authority, Etcd  # noqa: E402
 from hurt import Hurt  # noqa: E402
-from lib import harness  # noqa: E402
+from lib import harness, talk  # noqa: E402
+from lib.waiting import until  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.abspath(os.environ.get("APPROVALD_BUILD", os.path.join(ROOT, "build", "gcc")))
@@ -44,15 +44,7 @@ class NotInTime(AssertionError):
 
 def wait(predicate, what, seconds=15.0, step=0.01):
     """The first true value of predicate; failing calls count as not yet."""
-    end = time.monotonic() + seconds
-    while True:
-        with contextlib.suppress(*LOST):
-            value = predicate()
-            if value:
-                return value
-        if time.monotonic() > end:
-            raise NotInTime(f"waited {seconds} s in vain until {what}")
-        time.sleep(step)
+    return until(predicate, what, seconds, step, LOST, NotInTime)
 
 
 def other(name):
@@ -239,17 +231,7 @@ class Host:
 
     def control(self, command, timeout=10.0):
         """One command to the supervisor; its answer."""
-        with socket.socket(socket.AF_UNIX) as sock:
-            sock.settimeout(timeout)
-            sock.connect(self.path("run", "supervisor.sock"))
-            sock.sendall(command.encode() + b"\n")
-            answer = b""
-            while not answer.endswith(b"\n"):
-                piece = sock.recv(65536)
-                if not piece:
-                    break
-                answer += piece
-        return json.loads(answer)
+        return talk.ask(self.path("run", "supervisor.sock"), command, timeout)
 
     def status(self):
         """The supervisor's; None when nobody answers."""

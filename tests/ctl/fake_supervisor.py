@@ -6,7 +6,10 @@ import copy
 import json
 import os
 import socket
-import threading
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from lib import talk  # noqa: E402  the path is set above
 
 # A standby of a healthy pair, as the real one answers.
 STATUS = {
@@ -56,20 +59,14 @@ class FakeSupervisor:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.bind(self.path)
         self.socket.listen(8)
-        self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
+        self.thread = talk.accept(self.socket, self.serve)
 
-    def run(self):
-        while True:
-            try:
-                client, _ = self.socket.accept()
-            except OSError:
-                return
-            with client:
-                line = client.makefile().readline().strip()
-                self.asked.append(line)
-                answer = self.answer(line) if callable(self.answer) else self.answer
-                client.sendall(json.dumps(answer).encode() + b"\n")
+    def serve(self, client):
+        with client:
+            line = client.makefile().readline().strip()
+            self.asked.append(line)
+            answer = self.answer(line) if callable(self.answer) else self.answer
+            client.sendall(json.dumps(answer).encode() + b"\n")
 
     def close(self):
         self.socket.shutdown(socket.SHUT_RDWR)

@@ -17,16 +17,16 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import unittest
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE]
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
 import test_pair_setup as setup  # noqa: E402  the path is set above
 from case import PROGRAM  # noqa: E402
+from lib import talk  # noqa: E402
 
 SECRET = ("s3cret of one", "s3cret of two")
 OPTIONS = ("--fence", "agent=fence_fake", "--fence", "username=approvald", "--fence-1", "plug=1",
@@ -57,7 +57,7 @@ class Helper:
         self.server.bind(self.path)
         self.server.listen(8)
         test.addCleanup(self.server.close)
-        threading.Thread(target=self._accept, daemon=True).start()
+        talk.accept(self.server, self._serve)
 
     def set(self, *says):
         """What the switch says of host 1, of host 2."""
@@ -65,14 +65,9 @@ class Helper:
             with open(f"{self.agent}.{plug}", "w", encoding="ascii") as out:
                 out.write(str(code))
 
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self.server.accept()
-            except OSError:
-                return
-            with connection:
-                connection.sendall(self._answer(connection.recv(200).decode()).encode())
+    def _serve(self, connection):
+        with connection:
+            connection.sendall(self._answer(connection.recv(200).decode()).encode())
 
     def _answer(self, question):
         self.asked.append(question)

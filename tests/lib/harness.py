@@ -17,6 +17,8 @@ import sys
 import time
 import urllib.parse
 
+from lib.waiting import until
+
 TEAM = "T0APV00001"
 CHANNEL = "C0APV00001"
 RITA, ANA, BEN = "U0REQ00001", "U0APR00001", "U0APR00002"
@@ -261,17 +263,7 @@ slack {{
     @staticmethod
     def wait(predicate, what, seconds=15, step=0.005):
         """Until predicate() is true; connection errors count as not yet."""
-        end = time.monotonic() + seconds
-        while True:
-            try:
-                value = predicate()
-                if value:
-                    return value
-            except (OSError, http.client.HTTPException):
-                pass
-            if time.monotonic() > end:
-                raise AssertionError(f"waited {seconds} s in vain until {what}")
-            time.sleep(step)
+        return until(predicate, what, seconds, step, (OSError, http.client.HTTPException))
 
     def admin(self, method, path, body=None, headers=None, timeout=10):
         """A call over the local socket."""

@@ -8,8 +8,8 @@ switches a machine on by itself.
 """
 
 import json
-import threading
 
+from lib import talk
 from machine import wait
 from pair import HOSTS, UNIT, Pair, other
 from single import green
@@ -39,15 +39,7 @@ class Switch:
         self.server = stage.net["client"].socket()
         self.server.bind((ADDRESSES["client"], PORT))
         self.server.listen(8)
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self.server.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+        talk.accept_each(self.server, self._serve)
 
     def _serve(self, connection):
         said = b""

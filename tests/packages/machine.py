@@ -11,12 +11,12 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "cluster"))
+sys.path[:0] = [os.path.join(HERE, "..", "cluster"), os.path.join(HERE, "..")]
 import netns  # noqa: E402  the path is set above
+from lib.waiting import until  # noqa: E402
 
 TOOLS = {"mmdebstrap": "mmdebstrap", "systemd-nspawn": "systemd-container",
          "apt-ftparchive": "apt-utils", "dh": "debhelper", "nsenter": "util-linux"}
@@ -34,14 +34,7 @@ class NotInTime(AssertionError):
 
 def wait(predicate, what, seconds=30.0, step=0.05):
     """The first true value of predicate."""
-    end = time.monotonic() + seconds
-    while True:
-        value = predicate()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise NotInTime(f"waited {seconds} s in vain until {what}")
-        time.sleep(step)
+    return until(predicate, what, seconds, step, error=NotInTime)
 
 
 def why_not():

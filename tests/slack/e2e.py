@@ -11,7 +11,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from lib import harness  # noqa: E402  the path is set above
+from lib import harness, tunnel  # noqa: E402  the path is set above
 
 BUILD = os.environ.get("APPROVALD_BUILD", "build/gcc")
 
@@ -32,6 +32,16 @@ class EndToEnd(unittest.TestCase):
             cls.failed = True
             cls.tearDownClass()
             raise
+
+    @classmethod
+    def stand_between(cls):
+        """A proxy that wants credentials, and TLS of its own, stand between approvald and Slack."""
+        cls.keep = tempfile.TemporaryDirectory(prefix="approvald-tls-")
+        cls.addClassCleanup(cls.keep.cleanup)
+        cls.front = tunnel.TlsFront(cls.keep.name)
+        cls.proxy = tunnel.Proxy("host", "p@ss")
+        cls.addClassCleanup(cls.front.close)
+        cls.addClassCleanup(cls.proxy.close)
 
     @classmethod
     def begin(cls):

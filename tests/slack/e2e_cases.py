@@ -4,7 +4,6 @@
 
 Owns nothing but its cases and what stands between approvald and Slack. Never looks into approvald.
 """
-import tempfile
 
 from e2e import EndToEnd, harness, main
 from lib import tunnel
@@ -38,12 +37,7 @@ class Barred(EndToEnd):
 
     @classmethod
     def setUpClass(cls):
-        cls.keep = tempfile.TemporaryDirectory(prefix="approvald-tls-")
-        cls.addClassCleanup(cls.keep.cleanup)
-        cls.front = tunnel.TlsFront(cls.keep.name)
-        cls.proxy = tunnel.Proxy("host", "p@ss")
-        cls.addClassCleanup(cls.front.close)
-        cls.addClassCleanup(cls.proxy.close)
+        cls.stand_between()
         cls.options = {"public_url": f"https://localhost:{cls.front.port}",
                        "slack_config": cls.network("host:wrong")}
         super().setUpClass()

@@ -9,12 +9,10 @@ import os
 import random
 import re
 import signal
-import tempfile
 import threading
 import time
 
 from e2e import EndToEnd, harness, main
-from lib import tunnel
 
 ANA, BEN, RITA, CHANNEL = harness.ANA, harness.BEN, harness.RITA, harness.CHANNEL
 
@@ -254,12 +252,7 @@ class Behind(SocketCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.keep = tempfile.TemporaryDirectory(prefix="approvald-tls-")
-        cls.addClassCleanup(cls.keep.cleanup)
-        cls.front = tunnel.TlsFront(cls.keep.name)
-        cls.proxy = tunnel.Proxy("host", "p@ss")
-        cls.addClassCleanup(cls.front.close)
-        cls.addClassCleanup(cls.proxy.close)
+        cls.stand_between()
         cls.options = {**SocketCase.options, "public_url": f"https://localhost:{cls.front.port}",
                        "slack_config": cls.network("host:p%40ss")}
         super().setUpClass()

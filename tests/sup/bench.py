@@ -5,17 +5,20 @@ from outside.
 Owns the processes it starts (ended by pid) and one scratch directory. Never touches anything that it
 did not make, and never talks to anything but loopback and its own unix sockets.
 """
-import json
 import os
 import re
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+from lib import talk  # noqa: E402  the path is set above
+from lib.waiting import until  # noqa: E402
+
 ROOT = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.environ.get("APPROVALD_BUILD", os.path.join(ROOT, "build", "gcc"))
 SUPERVISOR = os.path.join(BUILD, "supervisor", "approvald-supervisor")
@@ -36,20 +39,29 @@ child {
 }
 """
 
+# A pair that is complete as far as its arbiter's secret, of which nothing is there.
+PAIR = """pair {
+    host = 2
+    cluster_id = "000102030405060708090a0b0c0d0e0f"
+    peer = "127.0.0.1:9190"
+    peer_name = "one"
+    certificate = "c"
+    key = "k"
+    ca = "a"
+}
+arbiter {
+    kind = etcd
+    endpoints = {"https://127.0.0.1:2379"}
+    certificate = "c"
+    key = "k"
+    ca = "a"
+}
+"""
+
 
 def wait(predicate, what, seconds=10.0, step=0.002):
     """Until predicate() is true; its value. Connection errors count as not yet."""
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            value = predicate()
-            if value:
-                return value
-        except (OSError, ValueError):
-            pass
-        if time.monotonic() > end:
-            raise AssertionError(f"waited {seconds} s in vain until {what}")
-        time.sleep(step)
+    return until(predicate, what, seconds, step, (OSError, ValueError))
 
 
 def alive(pid):
@@ -154,17 +166,7 @@ log_target = text
 
     def command(self, text):
         """The decoded answer line."""
-        with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(10)
-            client.connect(self.path("run/supervisor.sock"))
-            client.sendall(text.encode() + b"\n")
-            answer = b""
-            while not answer.endswith(b"\n"):
-                piece = client.recv(65536)
-                if not piece:
-                    break
-                answer += piece
-            return json.loads(answer)
+        return talk.ask(self.path("run/supervisor.sock"), text, 10)
 
     def status(self):
         return self.command("status")

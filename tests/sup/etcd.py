@@ -120,3 +120,12 @@ class Etcd:
 
     def thaw(self):
         self.process.send_signal(signal.SIGCONT)
+
+
+def own(test, folder):
+    """(authority, etcd) of a test case: it runs until the case is over."""
+    authority = Authority(folder)
+    arbiter = Etcd(folder, authority)
+    arbiter.start()
+    test.addCleanup(arbiter.kill)
+    return authority, arbiter

@@ -12,12 +12,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
 from lib import harness  # noqa: E402  the path is set above
+from lib.waiting import until  # noqa: E402
 import etcd  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -37,17 +37,7 @@ CTL = f"{BUILD}/approvald/ctl/approvalctl"
 
 def wait(predicate, what, seconds=20, step=0.02):
     """Until predicate() is true; connection errors count as not yet."""
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            value = predicate()
-        except (OSError, ValueError):
-            value = None
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"waited {seconds} s in vain until {what}")
-        time.sleep(step)
+    return until(predicate, what, seconds, step, (OSError, ValueError))
 
 
 class Host:
@@ -189,6 +179,16 @@ pair {{
             {"Authorization": "Bearer " + token}, port=self.port)  # fmt: skip
         assert answer.status == 201, (answer.status, answer.body)
         return answer.json()["id"]
+
+    def let_ask(self):
+        """Applies the policy; a token that may ask and read."""
+        policy, token = self.path("policy"), self.path("token")
+        with open(policy, "w", encoding="utf-8") as out:
+            out.write(harness.POLICY)
+        self.ctl("policy apply", policy, check=0)
+        self.ctl("token add", "ci", "--ask", "--read", "--output", token, check=0)
+        with open(token, encoding="utf-8") as handle:
+            return handle.read().strip()
 
     def has(self, request, token):
         answer = harness.call("GET", "/v1/requests/" + request, None,

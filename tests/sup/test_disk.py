@@ -117,10 +117,7 @@ class Disk(unittest.TestCase):
     def setUp(self):
         self.dir = tempfile.mkdtemp(prefix="sup-disk-")
         self.addCleanup(shutil.rmtree, self.dir)
-        self.authority = etcd.Authority(self.dir)
-        self.arbiter = etcd.Etcd(self.dir, self.authority)
-        self.arbiter.start()
-        self.addCleanup(self.arbiter.kill)
+        self.authority, self.arbiter = etcd.own(self, self.dir)
 
     def lead(self, host):
         host.start()

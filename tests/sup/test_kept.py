@@ -15,26 +15,9 @@ import threading
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from bench import SUPERVISOR, Bench, wait  # noqa: E402  the path is set above
+from bench import PAIR, SUPERVISOR, Bench, wait  # noqa: E402  the path is set above
 
 OWN_PID = 'LISTEN_PID=$$ exec "$0" "$@"'
-PAIR = """pair {
-    host = 2
-    cluster_id = "000102030405060708090a0b0c0d0e0f"
-    peer = "127.0.0.1:9190"
-    peer_name = "one"
-    certificate = "c"
-    key = "k"
-    ca = "a"
-}
-arbiter {
-    kind = etcd
-    endpoints = {"https://127.0.0.1:2379"}
-    certificate = "c"
-    key = "k"
-    ca = "a"
-}
-"""
 
 
 class Manager(Bench):

@@ -15,7 +15,6 @@ import unittest
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pair as kit  # noqa: E402  the path is set above
-from lib import harness  # noqa: E402
 from pair import Pair, wait  # noqa: E402
 
 
@@ -26,14 +25,7 @@ class PairTest(unittest.TestCase):
         self.addCleanup(self.pair.__exit__, None, None, None)
         self.pair.bootstrap()
         self.one, self.two = self.pair.hosts[1], self.pair.hosts[2]
-        policy = os.path.join(self.pair.folder, "policy")
-        with open(policy, "w", encoding="utf-8") as out:
-            out.write(harness.POLICY)
-        self.one.ctl("policy apply", policy, check=0)
-        self.token = self.one.path("token")
-        self.one.ctl("token add", "ci", "--ask", "--read", "--output", self.token, check=0)
-        with open(self.token, encoding="utf-8") as handle:
-            self.token = handle.read().strip()
+        self.token = self.one.let_ask()
         self.made = []
 
     def run(self, result=None):

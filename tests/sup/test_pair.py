@@ -70,10 +70,7 @@ class Pair(unittest.TestCase):
     def setUp(self):
         self.dir = tempfile.mkdtemp(prefix="sup-pair-")
         self.addCleanup(shutil.rmtree, self.dir)
-        self.authority = etcd.Authority(self.dir)
-        self.arbiter = etcd.Etcd(self.dir, self.authority)
-        self.arbiter.start()
-        self.addCleanup(self.arbiter.kill)
+        self.authority, self.arbiter = etcd.own(self, self.dir)
 
     def lead(self, host):
         """Bootstraps the register and waits until the host serves."""

@@ -35,14 +35,7 @@ class Sockets(unittest.TestCase):
         for host in self.pair.hosts.values():
             self.configure(host)
         self.pair.bootstrap()
-        one = self.pair.hosts[1]
-        policy = os.path.join(self.pair.folder, "policy")
-        with open(policy, "w", encoding="utf-8") as out:
-            out.write(harness.POLICY)
-        one.ctl("policy apply", policy, check=0)
-        one.ctl("token add", "ci", "--ask", "--read", "--output", one.path("token"), check=0)
-        with open(one.path("token"), encoding="utf-8") as handle:
-            self.token = handle.read().strip()
+        self.token = self.pair.hosts[1].let_ask()
 
     def configure(self, host):
         for name, secret in (("app", harness.APP_TOKEN), ("bot", harness.BOT_TOKEN)):

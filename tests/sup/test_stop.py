@@ -16,7 +16,7 @@ import unittest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from pair import BUILD, Pair, harness, wait  # noqa: E402  the path is set above
+from pair import BUILD, Pair, wait  # noqa: E402  the path is set above
 
 SILENCE_MS = 3000
 PAUSE_S = 0.03  # a token that asks too often is told to slow down
@@ -52,14 +52,7 @@ class PairCase(unittest.TestCase):
                 f"silence = {SILENCE_MS}ms\nevict = 10s\nstart_wait = 5s\n")
         self.pair.bootstrap()
         self.one, self.two = self.pair.hosts[1], self.pair.hosts[2]
-        policy = self.one.path("policy")
-        with open(policy, "w", encoding="utf-8") as out:
-            out.write(harness.POLICY)
-        self.one.ctl("policy apply", policy, check=0)
-        token = self.one.path("token")
-        self.one.ctl("token add", "ci", "--ask", "--read", "--output", token, check=0)
-        with open(token, encoding="utf-8") as handle:
-            self.token = handle.read().strip()
+        self.token = self.one.let_ask()
 
 
 class Stop(PairCase):

@@ -27,14 +27,7 @@ class StrictTest(unittest.TestCase):
             host.write_supervisor_conf("protection = strict")
         self.pair.bootstrap()
         self.one, self.two = self.pair.hosts[1], self.pair.hosts[2]
-        policy = os.path.join(self.pair.folder, "policy")
-        with open(policy, "w", encoding="utf-8") as out:
-            out.write(harness.POLICY)
-        self.one.ctl("policy apply", policy, check=0)
-        token = self.one.path("token")
-        self.one.ctl("token add", "ci", "--ask", "--read", "--output", token, check=0)
-        with open(token, encoding="utf-8") as handle:
-            self.token = handle.read().strip()
+        self.token = self.one.let_ask()
 
     def ready(self, host):
         """The status of /readyz, and what it says."""

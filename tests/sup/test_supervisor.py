@@ -19,24 +19,7 @@ import bench  # noqa: E402  the path is set above
 from bench import Bench, alive, proc_status  # noqa: E402
 
 # Far enough for the arbiter's secret to be read.
-PAIR_WITH_USER = """pair {
-    host = 2
-    cluster_id = "000102030405060708090a0b0c0d0e0f"
-    peer = "127.0.0.1:9190"
-    peer_name = "one"
-    certificate = "c"
-    key = "k"
-    ca = "a"
-}
-arbiter {
-    kind = etcd
-    endpoints = {"https://127.0.0.1:2379"}
-    certificate = "c"
-    key = "k"
-    ca = "a"
-    user_file = "USER_FILE"
-}
-"""
+PAIR_WITH_USER = bench.PAIR.removesuffix("}\n") + '    user_file = "USER_FILE"\n}\n'
 
 
 class Client(threading.Thread):
