@@ -23,7 +23,7 @@ import nemesis  # noqa: E402
 import netns  # noqa: E402
 from lib import ending  # noqa: E402
 from verify import Verifier  # noqa: E402
-from world import World  # noqa: E402
+from world import World, let_go  # noqa: E402
 
 QUICK_ROUNDS = 15
 QUIET_S = 0.4  # of undisturbed load before and after each fault
@@ -81,11 +81,8 @@ class Rounds:
         return not wrong
 
     def drop(self, keep=False):
-        if self.world is not None:
-            if keep:
-                print(f"     kept: {self.world.dir}", flush=True)
-            self.world.close(keep)
-            self.world = None
+        let_go(self.world, keep)
+        self.world = None
 
 
 def run_rounds(args, seed, tried):

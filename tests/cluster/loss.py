@@ -31,7 +31,7 @@ import slackfaults  # noqa: E402
 import slackworld  # noqa: E402
 from lib import ending, harness  # noqa: E402
 from verify import Verifier  # noqa: E402
-from world import ADDRESSES, SLACK, NotInTime, wait, write  # noqa: E402
+from world import ADDRESSES, SLACK, NotInTime, let_go, wait, write  # noqa: E402
 
 QUIET_S = 1.5        # of presses before a fault, and after it when all is well
 BATCH_COUNT, BATCH_SHARE, BATCH_S = 40, 0.3, 9.0  # cards that change in the dark; so long until all are posted
@@ -200,11 +200,8 @@ class Runs:
                 {"type": "section", "text": {"type": "mrkdwn", "text": "Something else"}}])
 
     def drop(self, keep=False):
-        if self.world is not None:
-            if keep:
-                print(f"     kept: {self.world.dir}", flush=True)
-            self.world.close(keep)
-            self.world = None
+        let_go(self.world, keep)
+        self.world = None
 
 
 def slim(call):

@@ -47,6 +47,14 @@ def wait(predicate, what, seconds=15.0, step=0.01):
     return until(predicate, what, seconds, step, LOST, NotInTime)
 
 
+def let_go(world, keep):
+    """Ends a world, if there is one; says where its files are kept."""
+    if world is not None:
+        if keep:
+            print(f"     kept: {world.dir}", flush=True)
+        world.close(keep)
+
+
 def other(name):
     return "B" if name == "A" else "A"
 

@@ -54,12 +54,7 @@ static const struct facts known = {.user_known = true};
 static inline struct approval_event
 press_of(const char *user, enum verdict verdict, uint64_t now_ms)
 {
-    return (struct approval_event){
-        .kind = APPROVAL_DECIDE,
-        .now_ms = now_ms,
-        .actor = {.kind = ACTOR_PERSON, .via = VIA_SLACK, .user = span_text(user)},
-        .verdict = verdict,
-        .facts = &known};
+    return press_with(user, verdict, now_ms, &known);
 }
 
 static inline struct approval_event time_of(uint64_t now_ms)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pending_kit.h: a pending request, as its policy has it, for tests of the rules. */
+/* pending_kit.h: a pending request, as its policy has it, and a press on its card, for tests of the
+ * rules. */
 #ifndef TESTS_UNIT_PENDING_KIT_H
 #define TESTS_UNIT_PENDING_KIT_H
 
-#include "approvald/core/types.h"
+#include "approvald/core/approval.h"
 
 /* Made at now_ms by the token "ci" for U0ASK. It borrows from the policy. */
 static inline struct request pending_under(const struct policy *policy, uint64_t now_ms)
@@ -26,6 +27,18 @@ static inline struct request pending_under(const struct policy *policy, uint64_t
         request.needs[i] = policy->needs[i].need;
     }
     return request;
+}
+
+/* In Slack, of which the facts are known. */
+static inline struct approval_event
+press_with(const char *user, enum verdict verdict, uint64_t now_ms, const struct facts *facts)
+{
+    return (struct approval_event){
+        .kind = APPROVAL_DECIDE,
+        .now_ms = now_ms,
+        .actor = {.kind = ACTOR_PERSON, .via = VIA_SLACK, .user = span_text(user)},
+        .verdict = verdict,
+        .facts = facts};
 }
 
 #endif

@@ -262,6 +262,18 @@ struct kit_answer kit_apply(struct service_kit *kit, const char *text, bool dry_
                    &err);
 }
 
+void kit_expect_refused(struct service_kit *kit, const char *text, const char *says)
+{
+    struct kit_answer answer = kit_apply(kit, text, false, false);
+    bool said = strstr(answer.message, says) != NULL;
+
+    CU_ASSERT_EQUAL(answer.rc, ERR_INVALID);
+    CU_ASSERT(said);
+    if (!said) {
+        (void)fprintf(stderr, "%s\n  says: %s\n", text, answer.message);
+    }
+}
+
 struct kit_answer kit_create(struct service_kit *kit, const char *policy, const char *key)
 {
     struct service_create create = {.actor = kit_asker,

@@ -82,6 +82,8 @@ void kit_on_done(void *arg, enum err_code rc, const struct err *err);
 
 /* Calls that wait. */
 struct kit_answer kit_apply(struct service_kit *kit, const char *text, bool dry_run, bool delete);
+/* The policies are invalid, and the message says so. */
+void kit_expect_refused(struct service_kit *kit, const char *text, const char *says);
 struct kit_answer kit_create(struct service_kit *kit, const char *policy, const char *key);
 /* It is accepted; what comes of it is the answer. */
 struct kit_answer kit_create_as(struct service_kit *kit, const struct service_create *create);

@@ -85,12 +85,7 @@ static enum refusal press(struct request *request,
                           const struct facts *facts,
                           bool *ret_need_facts)
 {
-    struct approval_event event = {
-        .kind = APPROVAL_DECIDE,
-        .now_ms = NOW + 1,
-        .actor = {.kind = ACTOR_PERSON, .via = VIA_SLACK, .user = span_text(user)},
-        .verdict = verdict,
-        .facts = facts};
+    struct approval_event event = press_with(user, verdict, NOW + 1, facts);
     static struct approval_effects effects;
 
     approval_step(request, policy, &event, &effects);

@@ -62,12 +62,7 @@ static struct press press(struct request *request,
                           enum verdict verdict,
                           const struct facts *facts)
 {
-    struct approval_event event = {
-        .kind = APPROVAL_DECIDE,
-        .now_ms = NOW + 1,
-        .actor = {.kind = ACTOR_PERSON, .via = VIA_SLACK, .user = span_text(user)},
-        .verdict = verdict,
-        .facts = facts};
+    struct approval_event event = press_with(user, verdict, NOW + 1, facts);
     static struct approval_effects effects; /* a request borrows texts from them */
 
     approval_step(request, policy, &event, &effects);

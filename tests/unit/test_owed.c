@@ -72,15 +72,21 @@ static void press_in_vain(struct bench *bench, const char *user, const char *ts)
     CU_ASSERT_EQUAL(bench->reply.status, 503);
 }
 
+/* The store is full, and ANA has pressed. */
+static void open_in_vain(struct bench *bench, struct filling *filling)
+{
+    bench_open(bench);
+    bench_know(bench, ANA, "");
+    fill(bench, filling);
+    press_in_vain(bench, ANA, TS1);
+}
+
 static void whoever_could_not_be_stored_is_told_when_the_store_works_again(void)
 {
     struct bench bench;
     struct filling filling;
 
-    bench_open(&bench);
-    bench_know(&bench, ANA, "");
-    fill(&bench, &filling);
-    press_in_vain(&bench, ANA, TS1);
+    open_in_vain(&bench, &filling);
     service_kit_pass(&bench.kit, SLACK_OWED_HTTP_MS);
     inbound_on_owed(-1, 0, bench.inbound); /* the store does not work yet */
     CU_ASSERT_PTR_NULL(fake_fetch_find("chat.postEphemeral"));
@@ -103,10 +109,7 @@ static void a_repeated_delivery_that_is_accepted_settles_it(void)
     struct bench bench;
     struct filling filling;
 
-    bench_open(&bench);
-    bench_know(&bench, ANA, "");
-    fill(&bench, &filling);
-    press_in_vain(&bench, ANA, TS1);
+    open_in_vain(&bench, &filling);
     press_in_vain(&bench, ANA, TS1); /* the same one again: one debt */
     drain(&bench, &filling);
     bench_interact(&bench, bench_press_json(ANA, "approve", bench.id_text, TS1));
@@ -124,10 +127,7 @@ static void another_press_does_not_settle_it(void)
     struct bench bench;
     struct filling filling;
 
-    bench_open(&bench);
-    bench_know(&bench, ANA, "");
-    fill(&bench, &filling);
-    press_in_vain(&bench, ANA, TS1);
+    open_in_vain(&bench, &filling);
     drain(&bench, &filling);
     bench_interact(&bench, bench_press_json(BEN, "reject", bench.id_text, TS2));
     look(&bench, SLACK_OWED_HTTP_MS);

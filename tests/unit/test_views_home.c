@@ -65,12 +65,8 @@ static enum err_code print(void *arg)
 
 static struct json *render(struct attempt *attempt)
 {
-    struct json *json = NULL;
-    struct err err = ERR_INIT;
-
     CU_ASSERT_EQUAL_FATAL(print(attempt), ERR_OK);
-    CU_ASSERT_EQUAL_FATAL(json_parse(buf_span(attempt->out), PRINT_SIZE_MAX, &json, &err), ERR_OK);
-    return json;
+    return parsed(attempt->out);
 }
 
 static bool says(const struct attempt *attempt, const char *part)
