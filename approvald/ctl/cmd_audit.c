@@ -59,15 +59,7 @@ int cmd_audit_list(struct ctl *ctl)
         return ctl_fail_err(ctl, &err);
     }
     code = get_page(ctl, from, limit, options_text(&ctl->options, OPTION_ID), &reply);
-    if (code != CTL_OK) {
-        return code;
-    }
-    ASSERT(reply != NULL);
-    if (ctl->json) {
-        ctl_print_json(reply->body);
-        return CTL_OK;
-    }
-    return ctl_print_list(ctl, json_get(reply->json, "entries"), columns, "No entries.");
+    return code == CTL_OK ? ctl_print_reply(ctl, reply, "entries", columns, "No entries.") : code;
 }
 
 /* "SEQ HASH\n". A head file that is not there yet is an empty one. */

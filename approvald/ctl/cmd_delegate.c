@@ -3,7 +3,6 @@
  * Owns the dates of the command line, which are local. Never judges a right: approvald does. */
 #include "approvald/ctl/ask.h"
 #include "approvald/ctl/command.h"
-#include "base/buf.h"
 #include "base/json.h"
 
 #include <stdio.h>
@@ -94,37 +93,16 @@ int cmd_delegate_list(struct ctl *ctl)
     const struct client_reply *reply = NULL;
     int code = ctl_get(ctl, "/v1/delegations", &reply);
 
-    if (code != CTL_OK) {
-        return code;
-    }
-    if (ctl->json) {
-        ctl_print_json(reply->body);
-        return CTL_OK;
-    }
-    return ctl_print_list(ctl, json_get(reply->json, "delegations"), columns,
-                          "Nobody stands in for anybody.");
+    return code == CTL_OK ? ctl_print_reply(ctl, reply, "delegations", columns,
+                                            "Nobody stands in for anybody.")
+                          : code;
 }
 
 int cmd_delegate_remove(struct ctl *ctl)
 {
-    AUTO_BUF struct buf *path = NULL;
-    struct client_call call = {.method = "DELETE"};
     const struct client_reply *reply = NULL;
-    struct err err = ERR_INIT;
-    enum err_code rc = buf_new(1024, &path, &err);
-    int code;
+    int code = ctl_delete(ctl, "/v1/delegations/", false, &reply);
 
-    if (rc == ERR_OK) {
-        rc = buf_append_text(path, "/v1/delegations/", &err);
-    }
-    if (rc == ERR_OK) {
-        rc = ctl_segment(path, ctl->options.arguments[0], &err);
-    }
-    if (rc != ERR_OK) {
-        return ctl_fail_err(ctl, &err);
-    }
-    call.path = buf_text(path);
-    code = ctl_call(ctl, &call, &reply);
     if (code == CTL_OK && !ctl->json) {
         (void)printf("ended\n"); /* main looks at ferror */
     }

@@ -60,23 +60,9 @@ int cmd_freeze_add(struct ctl *ctl)
 
 int cmd_freeze_remove(struct ctl *ctl)
 {
-    AUTO_BUF struct buf *path = NULL;
     const struct client_reply *reply = NULL;
-    struct client_call call = {.method = "DELETE", .local = true};
-    struct err err = ERR_INIT;
-    enum err_code rc = buf_new(1024, &path, &err);
 
-    if (rc == ERR_OK) {
-        rc = buf_append_text(path, "/v1/freezes/", &err);
-    }
-    if (rc == ERR_OK) {
-        rc = ctl_segment(path, ctl->options.arguments[0], &err);
-    }
-    if (rc != ERR_OK) {
-        return ctl_fail_err(ctl, &err);
-    }
-    call.path = buf_text(path);
-    return ctl_call(ctl, &call, &reply);
+    return ctl_delete(ctl, "/v1/freezes/", true, &reply);
 }
 
 int cmd_freeze_list(struct ctl *ctl)
@@ -88,12 +74,5 @@ int cmd_freeze_list(struct ctl *ctl)
     const struct client_reply *reply = NULL;
     int code = ctl_get(ctl, "/v1/freezes", &reply);
 
-    if (code != CTL_OK) {
-        return code;
-    }
-    if (ctl->json) {
-        ctl_print_json(reply->body);
-        return CTL_OK;
-    }
-    return ctl_print_list(ctl, json_get(reply->json, "freezes"), columns, "No freezes.");
+    return code == CTL_OK ? ctl_print_reply(ctl, reply, "freezes", columns, "No freezes.") : code;
 }

@@ -43,14 +43,7 @@ int cmd_outbox_list(struct ctl *ctl)
         return ctl_fail_err(ctl, &err);
     }
     code = get_rows(ctl, buf_text(path), &reply);
-    if (code != CTL_OK) {
-        return code;
-    }
-    if (ctl->json) {
-        ctl_print_json(reply->body);
-        return CTL_OK;
-    }
-    return ctl_print_list(ctl, json_get(reply->json, "rows"), columns, "Nothing is owed.");
+    return code == CTL_OK ? ctl_print_reply(ctl, reply, "rows", columns, "Nothing is owed.") : code;
 }
 
 static int replay(struct ctl *ctl, struct span request, struct span surface, struct span target)

@@ -180,16 +180,10 @@ static int show_policies(struct ctl *ctl, const char *name)
     const struct client_reply *reply = NULL;
     int code = get_policies(ctl, name, &reply);
 
-    if (code != CTL_OK) {
-        return code;
-    }
-    ASSERT(reply != NULL);
-    if (ctl->json) {
-        ctl_print_json(reply->body);
-        return CTL_OK;
-    }
-    return ctl_print_list(ctl, json_get(reply->json, "policies"), policy_columns,
-                          "No policies. approvalctl policy apply FILE writes some.");
+    return code == CTL_OK
+               ? ctl_print_reply(ctl, reply, "policies", policy_columns,
+                                 "No policies. approvalctl policy apply FILE writes some.")
+               : code;
 }
 
 int cmd_policy_list(struct ctl *ctl)

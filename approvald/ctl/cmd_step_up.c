@@ -71,15 +71,8 @@ int cmd_step_up_list(struct ctl *ctl)
     int code = ctl_call(
         ctl, &(struct client_call){.method = "GET", .path = "/v1/step-up", .local = true}, &reply);
 
-    if (code != CTL_OK) {
-        return code;
-    }
-    ASSERT(reply != NULL);
-    if (ctl->json) {
-        ctl_print_json(reply->body);
-        return CTL_OK;
-    }
-    return ctl_print_list(ctl, json_get(reply->json, "people"), columns, "Nobody is enrolled.");
+    return code == CTL_OK ? ctl_print_reply(ctl, reply, "people", columns, "Nobody is enrolled.")
+                          : code;
 }
 
 static int say(struct ctl *ctl, int code, const char *word)

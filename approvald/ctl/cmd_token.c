@@ -4,7 +4,6 @@
  * from the command line. */
 #include "approvald/ctl/ask.h"
 #include "approvald/ctl/command.h"
-#include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -148,36 +147,14 @@ int cmd_token_list(struct ctl *ctl)
     int code = ctl_call(
         ctl, &(struct client_call){.method = "GET", .path = "/v1/tokens", .local = true}, &reply);
 
-    if (code != CTL_OK) {
-        return code;
-    }
-    if (ctl->json) {
-        ctl_print_json(reply->body);
-        return CTL_OK;
-    }
-    return ctl_print_list(ctl, json_get(reply->json, "tokens"), columns, "No tokens.");
+    return code == CTL_OK ? ctl_print_reply(ctl, reply, "tokens", columns, "No tokens.") : code;
 }
 
 int cmd_token_revoke(struct ctl *ctl)
 {
-    AUTO_BUF struct buf *path = NULL;
-    struct client_call call = {.method = "DELETE", .local = true};
     const struct client_reply *reply = NULL;
-    struct err err = ERR_INIT;
-    enum err_code rc = buf_new(1024, &path, &err);
-    int code;
+    int code = ctl_delete(ctl, "/v1/tokens/", true, &reply);
 
-    if (rc == ERR_OK) {
-        rc = buf_append_text(path, "/v1/tokens/", &err);
-    }
-    if (rc == ERR_OK) {
-        rc = ctl_segment(path, ctl->options.arguments[0], &err);
-    }
-    if (rc != ERR_OK) {
-        return ctl_fail_err(ctl, &err);
-    }
-    call.path = buf_text(path);
-    code = ctl_call(ctl, &call, &reply);
     if (code == CTL_OK && !ctl->json) {
         (void)printf("revoked\n"); /* main looks at ferror */
     } else if (code == CTL_OK && reply->body.size > 0) {

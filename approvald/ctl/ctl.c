@@ -189,6 +189,29 @@ enum err_code ctl_segment(struct buf *path, const char *text, struct err *err)
     return rc;
 }
 
+int ctl_delete(struct ctl *ctl,
+               const char *collection,
+               bool local,
+               const struct client_reply **ret_reply)
+{
+    AUTO_BUF struct buf *path = NULL;
+    struct client_call call = {.method = "DELETE", .local = local};
+    struct err err = ERR_INIT;
+    enum err_code rc = buf_new(1024, &path, &err);
+
+    if (rc == ERR_OK) {
+        rc = buf_append_text(path, collection, &err);
+    }
+    if (rc == ERR_OK) {
+        rc = ctl_segment(path, ctl->options.arguments[0], &err);
+    }
+    if (rc != ERR_OK) {
+        return ctl_fail_err(ctl, &err);
+    }
+    call.path = buf_text(path);
+    return ctl_call(ctl, &call, ret_reply);
+}
+
 enum err_code ctl_query(struct buf *path, const char *name, const char *value, struct err *err)
 {
     enum err_code rc;

@@ -55,6 +55,12 @@ int ctl_call(struct ctl *ctl,
              const struct client_reply **ret_reply);
 /* A GET of path. */
 int ctl_get(struct ctl *ctl, const char *path, const struct client_reply **ret_reply);
+/* A DELETE of what the first argument names in the collection, whose path ends with "/". local:
+ * over the socket alone. */
+int ctl_delete(struct ctl *ctl,
+               const char *collection,
+               bool local,
+               const struct client_reply **ret_reply);
 /* A call with the tree as body; the tree is freed. */
 int ctl_send(struct ctl *ctl,
              const struct client_call *call,
@@ -86,6 +92,12 @@ int ctl_print_list(const struct ctl *ctl,
                    const struct json *list,
                    const struct ctl_column *columns,
                    const char *none);
+/* The list of a reply's member as a table, or with --json the reply as it came. */
+int ctl_print_reply(const struct ctl *ctl,
+                    const struct client_reply *reply,
+                    const char *member,
+                    const struct ctl_column *columns,
+                    const char *none);
 /* Reads a whole small file; "-" is standard input. */
 enum err_code
 ctl_read_file(const char *file, size_t size_max, struct buf **ret_buf, struct err *err) WARN_UNUSED;

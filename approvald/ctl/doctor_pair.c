@@ -58,18 +58,6 @@ static const char *word(const struct json *json, const char *path, char *room, s
     return room;
 }
 
-static bool in_isr(const struct json *status, uint64_t host)
-{
-    const struct json *member = json_first(json_path(status, "register.isr"));
-
-    for (; member != NULL; member = json_next(member)) {
-        if (number(member, "host") == host) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool peer_told(const struct json *status)
 {
     return json_is_object(json_get(status, "peer")) && flag(status, "link.up") &&
@@ -84,18 +72,19 @@ static void check_protection(struct doctor *doctor, const struct json *status)
     if (!json_is_object(json_get(status, "register"))) {
         doctor_say(doctor, DOCTOR_FAIL,
                    "register: not read yet; a new pair: approvalctl pair bootstrap, on one host");
-    } else if (in_isr(status, 1) && in_isr(status, 2) && !show_pair_in_sync(status)) {
+    } else if (show_pair_in_isr(status, 1) && show_pair_in_isr(status, 2) &&
+               !show_pair_in_sync(status)) {
         doctor_say(doctor, DOCTOR_FAIL,
                    "protection: both hosts have to acknowledge, and are not in sync (%s): nothing "
                    "is answered until they are",
                    mode);
-    } else if (in_isr(status, 1) && in_isr(status, 2)) {
+    } else if (show_pair_in_isr(status, 1) && show_pair_in_isr(status, 2)) {
         doctor_say(doctor, DOCTOR_OK, "protection: every answer is on both hosts (%s)", mode);
     } else {
         doctor_say(doctor, DOCTOR_FAIL,
                    "protection: host %d alone has every answer (%s): bring the other one back, it "
                    "catches up by itself",
-                   in_isr(status, 1) ? 1 : 2, mode);
+                   show_pair_in_isr(status, 1) ? 1 : 2, mode);
     }
 }
 

@@ -132,3 +132,17 @@ int ctl_print_list(const struct ctl *ctl,
     }
     return rc == ERR_OK ? CTL_OK : ctl_fail_err(ctl, &err);
 }
+
+int ctl_print_reply(const struct ctl *ctl,
+                    const struct client_reply *reply,
+                    const char *member,
+                    const struct ctl_column *columns,
+                    const char *none)
+{
+    ASSERT(reply != NULL);
+    if (ctl->json) {
+        ctl_print_json(reply->body);
+        return CTL_OK;
+    }
+    return ctl_print_list(ctl, json_get(reply->json, member), columns, none);
+}

@@ -33,7 +33,7 @@ static const char *text(const struct json *status, const char *path, char *room,
     return room;
 }
 
-static bool in_isr(const struct json *status, uint64_t host)
+bool show_pair_in_isr(const struct json *status, uint64_t host)
 {
     const struct json *member = json_first(json_path(status, "register.isr"));
 
@@ -56,8 +56,9 @@ bool show_pair_in_sync(const struct json *status)
             named = span_equal(json_text(member, "store"), store);
         }
     }
-    return named && in_isr(status, 1) && in_isr(status, 2) && json_bool(status, "link.up", false) &&
-           !json_bool(status, "link.silent", false) && json_bool(status, "link.in_sync", false);
+    return named && show_pair_in_isr(status, 1) && show_pair_in_isr(status, 2) &&
+           json_bool(status, "link.up", false) && !json_bool(status, "link.silent", false) &&
+           json_bool(status, "link.in_sync", false);
 }
 
 /* The peer's own word, unless it may be wrong by now: it is not heard, or has said nothing lately.
@@ -96,7 +97,7 @@ bool show_pair_is_well(const struct json *status)
 
 void show_pair_headline(const struct json *status, bool ready)
 {
-    bool both = in_isr(status, 1) && in_isr(status, 2);
+    bool both = show_pair_in_isr(status, 1) && show_pair_in_isr(status, 2);
     uint64_t other = other_host(status);
 
     /* main looks at ferror, as for all here */
@@ -128,7 +129,7 @@ static void show_register(const struct json *status)
     }
     (void)printf("  register    epoch %" PRIu64 ", primary host %" PRIu64 ", in sync:%s%s%s\n",
                  number(status, "register.epoch"), number(status, "register.primary"),
-                 in_isr(status, 1) ? " 1" : "", in_isr(status, 2) ? " 2" : "",
+                 show_pair_in_isr(status, 1) ? " 1" : "", show_pair_in_isr(status, 2) ? " 2" : "",
                  json_bool(status, "register.cas_unresolved", false) ? "; a change is unresolved"
                                                                      : "");
 }
@@ -294,7 +295,7 @@ static void show_child(const struct json *status)
 
 static const char *protection(const struct json *status)
 {
-    if (!in_isr(status, 1) || !in_isr(status, 2)) {
+    if (!show_pair_in_isr(status, 1) || !show_pair_in_isr(status, 2)) {
         return "UNPROTECTED: one host alone";
     }
     return show_pair_in_sync(status) ? "every answer is on both hosts"

@@ -38,6 +38,8 @@ void show_pair_headline(const struct json *status, bool ready);
 void show_pair(const struct json *status, const struct show_lag *lag);
 /* False: something of the pair needs a person. */
 bool show_pair_is_well(const struct json *status);
+/* The register, as the supervisor read it last, has the host in its ISR. */
+bool show_pair_in_isr(const struct json *status, uint64_t host);
 /* The ISR has both hosts, and the other one's store, as the link tells it, is the one that the ISR
  * names and is in sync: it acknowledges. */
 bool show_pair_in_sync(const struct json *status);
