@@ -80,11 +80,12 @@ static enum err_code install(const struct arbiter_home *home, struct join *join,
     if (rc == ERR_OK && join_done(join, &later) != ERR_OK) {
         /* It is durable here; over there the token ends by its time. */
         (void)fprintf(stderr, "approvald-arbiter: note: %s\n", later.message);
+        return rc;
     }
-    return rc;
+    return rc == ERR_OK ? arbiter_join_told(home, err) : rc;
 }
 
-static enum err_code run_join(const struct arbiter_home *home, struct err *err)
+static enum err_code ask_and_install(const struct arbiter_home *home, struct err *err)
 {
     struct token token;
     struct x509_key *key = NULL;
@@ -96,10 +97,23 @@ static enum err_code run_join(const struct arbiter_home *home, struct err *err)
     }
     rc = rc == ERR_OK ? arbiter_join_key(home, &key, err) : rc;
     rc = rc == ERR_OK ? join_ask(&token, key, &join, err) : rc;
-    rc = rc == ERR_OK ? install(home, join, err) : rc;
+    if (rc == ERR_EXISTS) { /* perhaps by this machine, which was cut before etcd ran with it */
+        rc = arbiter_is_installed(home) ? ERR_OK : ERR_DENIED;
+    } else {
+        rc = rc == ERR_OK ? install(home, join, err) : rc;
+    }
     x509_key_free(key);
     join_free(join);
+    return rc;
+}
+
+/* One that was told and then cut, or whose etcd did not start, is finished. */
+static enum err_code run_join(const struct arbiter_home *home, struct err *err)
+{
+    enum err_code rc = arbiter_join_is_told(home) ? ERR_OK : ask_and_install(home, err);
+
     rc = rc == ERR_OK ? arbiter_start(home, err) : rc;
+    rc = rc == ERR_OK ? arbiter_join_ended(home, err) : rc;
     if (rc == ERR_OK) {
         (void)puts("joined: this machine is the arbiter of the pair"); /* the exit code says it */
     }

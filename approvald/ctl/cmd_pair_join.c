@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_pair_join.c: pair join: this host becomes the second one of a pair.
- * Owns the order: granted, durable here, told to the other host, in force. A cut anywhere leaves a
- * host that may join again with the same token. Never takes a token from the command line. */
+ * Owns the order: granted, durable here, told to the other host, in force; then the join's key
+ * goes. A cut anywhere leaves a host that may join again with the same token. Never takes a token
+ * from the command line. */
 #include "approvald/ctl/command.h"
 #include "approvald/ctl/pair_fence.h"
 #include "approvald/ctl/pair_setup.h"
@@ -136,13 +137,17 @@ static enum err_code read_token(struct token *ret_token, struct err *err)
 /* Stopping a service may take longer than the other host waits for a word: it is asked once more,
  * as after a cut, and told at once. That it could not be told is no harm: it is durable here, and
  * over there the token ends by its time. */
-static void tell_done(struct ctl *ctl, const struct token *token, struct x509_key *key)
+static void tell_done(struct ctl *ctl,
+                      const struct pair_setup *setup,
+                      const struct token *token,
+                      struct x509_key *key)
 {
     struct join *join = NULL;
     struct err err = ERR_INIT;
     enum err_code rc = join_ask(token, key, &join, &err);
 
     rc = rc == ERR_OK ? join_done(join, &err) : rc;
+    rc = rc == ERR_OK ? home_join_told(&setup->home, &err) : rc;
     if (rc != ERR_OK) {
         (void)ctl_fail_err(ctl, &err);
     }
@@ -167,10 +172,14 @@ static int join_pair(struct ctl *ctl, struct pair_setup *setup)
 
     rc = rc == ERR_OK ? home_join_key(&setup->home, &key, &err) : rc;
     rc = rc == ERR_OK ? join_ask(&token, key, &join, &err) : rc;
-    rc = rc == ERR_OK ? install(ctl, setup, join_grant(join), &err) : rc;
-    join_free(join);
-    if (rc == ERR_OK) {
-        tell_done(ctl, &token, key);
+    if (rc == ERR_EXISTS && home_is_installed(&setup->home)) {
+        rc = ERR_OK; /* by this host, which was cut before what it brought was in force */
+    } else if (rc == ERR_OK) {
+        rc = install(ctl, setup, join_grant(join), &err);
+        join_free(join);
+        if (rc == ERR_OK) {
+            tell_done(ctl, setup, &token, key);
+        }
     }
     x509_key_free(key);
     mem_wipe(&token, sizeof token);
@@ -193,8 +202,13 @@ int cmd_pair_join(struct ctl *ctl)
         home_load_plan(&setup.home, &setup.plan, &setup.host, setup.interface, &err) != ERR_OK) {
         return ctl_fail_err(ctl, &err);
     }
-    code = code == CTL_OK ? join_pair(ctl, &setup) : code;
+    if (code == CTL_OK && !home_join_is_told(&setup.home)) {
+        code = join_pair(ctl, &setup); /* else one that was cut behind it is finished */
+    }
     code = code == CTL_OK ? pair_setup_apply(ctl, &setup, true) : code;
+    if (code == CTL_OK && home_join_ended(&setup.home, &err) != ERR_OK) {
+        code = ctl_fail_err(ctl, &err);
+    }
     if (code == CTL_OK) {
         pair_setup_say(ctl, "joined", "joined pair %.8s as host %u (%s)", setup.plan.cluster_id,
                        setup.host, setup.plan.host[setup.host - 1]);

@@ -86,6 +86,41 @@ static enum err_code piece_put(const struct piece *piece, struct err *err)
                : rc;
 }
 
+static void note_path(const struct home *home, char path[ENROL_PATH_SIZE])
+{
+    home_file(home, "restart", path);
+}
+
+/* Before a change: nothing else says afterwards that the services have not seen it. */
+static enum err_code owe_restart(const struct home *home, struct err *err)
+{
+    char path[ENROL_PATH_SIZE];
+
+    note_path(home, path);
+    return files_exist(path) ? ERR_OK : files_write(path, SPAN_NONE, 0600, FILES_ANY_GROUP, err);
+}
+
+static bool restart_is_owed(const struct home *home)
+{
+    char path[ENROL_PATH_SIZE];
+
+    note_path(home, path);
+    return files_exist(path);
+}
+
+/* Puts it there when it differs. */
+static enum err_code
+piece_change(const struct piece *piece, const struct home *home, struct err *err)
+{
+    enum err_code rc;
+
+    if (!piece_differs(piece)) {
+        return ERR_OK;
+    }
+    rc = owe_restart(home, err);
+    return rc == ERR_OK ? piece_put(piece, err) : rc;
+}
+
 /* As it was. The reason why is on its way already. */
 static void piece_back(const struct piece *piece)
 {
@@ -138,7 +173,7 @@ static enum err_code check(const struct apply *apply, struct err *err)
     return rc == ERR_OK ? ask_supervisor(apply, "--check-config", output, err) : rc;
 }
 
-static enum err_code write_service(const struct apply *apply, bool *ret_changed, struct err *err)
+static enum err_code write_service(const struct apply *apply, struct err *err)
 {
     const struct texts_host host = {
         .host = apply->host, .interface = apply->interface, .folder = apply->home->folder};
@@ -154,10 +189,7 @@ static enum err_code write_service(const struct apply *apply, bool *ret_changed,
     }
     rc = piece_init(&piece, apply->home, SERVICE_PIECE, TEXTS_MARK, err);
     rc = rc == ERR_OK ? texts_service(apply->plan, &host, piece.after, err) : rc;
-    if (rc == ERR_OK && piece_differs(&piece)) {
-        rc = piece_put(&piece, err);
-        *ret_changed = true;
-    }
+    rc = rc == ERR_OK ? piece_change(&piece, apply->home, err) : rc;
     piece_done(&piece);
     return rc;
 }
@@ -185,9 +217,10 @@ write_keepalived(const struct apply *apply, struct applied *applied, struct err 
         *err = kept;
     }
     rc = rc == ERR_OK ? ask_supervisor(apply, "--keepalived-config", piece.after, err) : rc;
-    if (rc == ERR_OK && piece_differs(&piece)) {
-        rc = piece_put(&piece, err);
-        applied->changed = applied->changed || !applied->keepalived_kept;
+    if (rc == ERR_OK && applied->keepalived_kept) {
+        rc = piece_put(&piece, err); /* what keepalived reads is not changed */
+    } else if (rc == ERR_OK) {
+        rc = piece_change(&piece, apply->home, err);
     }
     piece_done(&piece);
     return rc;
@@ -208,15 +241,15 @@ enum err_code apply_write(const struct apply *apply, struct applied *ret_applied
     rc = piece_init(&piece, apply->home, SUPERVISOR_PIECE, TEXTS_MARK, err);
     rc = rc == ERR_OK ? texts_supervisor(apply->plan, &host, piece.after, err) : rc;
     if (rc == ERR_OK) {
-        ret_applied->changed = piece_differs(&piece);
-        rc = piece_put(&piece, err);
+        rc = piece_change(&piece, apply->home, err);
         rc = rc == ERR_OK ? check(apply, err) : rc;
-        rc = rc == ERR_OK ? write_service(apply, &ret_applied->changed, err) : rc;
+        rc = rc == ERR_OK ? write_service(apply, err) : rc;
         rc = rc == ERR_OK ? write_keepalived(apply, ret_applied, err) : rc;
         if (rc != ERR_OK) {
             piece_back(&piece);
         }
     }
+    ret_applied->changed = restart_is_owed(apply->home);
     piece_done(&piece);
     return rc;
 }
@@ -284,20 +317,23 @@ enum err_code apply_remove(const struct home *home, struct err *err)
     return rc == ERR_OK ? files_remove(path, err) : rc;
 }
 
+static enum err_code restart(const char *unit, struct err *err)
+{
+    enum err_code rc = run_systemctl("enable", "--quiet", unit, err);
+
+    return rc == ERR_OK ? run_systemctl("restart", NULL, unit, err) : rc;
+}
+
 enum err_code apply_start(const struct home *home, const struct plan *plan, struct err *err)
 {
-    enum err_code rc;
+    char path[ENROL_PATH_SIZE];
+    enum err_code rc = is_live(home) ? restart(SUPERVISOR_UNIT, err) : ERR_OK;
 
-    if (!is_live(home)) {
-        return ERR_OK;
+    if (rc == ERR_OK && is_live(home) && plan != NULL && plan->vip[0] != '\0') {
+        rc = restart(KEEPALIVED_UNIT, err);
     }
-    rc = run_systemctl("enable", "--quiet", SUPERVISOR_UNIT, err);
-    rc = rc == ERR_OK ? run_systemctl("restart", NULL, SUPERVISOR_UNIT, err) : rc;
-    if (rc == ERR_OK && plan != NULL && plan->vip[0] != '\0') {
-        rc = run_systemctl("enable", "--quiet", KEEPALIVED_UNIT, err);
-        rc = rc == ERR_OK ? run_systemctl("restart", NULL, KEEPALIVED_UNIT, err) : rc;
-    }
-    return rc;
+    note_path(home, path);
+    return rc == ERR_OK ? files_remove(path, err) : rc;
 }
 
 enum err_code apply_reload(const struct home *home, struct err *err)

@@ -18,7 +18,7 @@ struct apply {
 };
 
 struct applied {
-    bool changed;         /* something is different from before */
+    bool changed;         /* something is different from what is in force */
     bool keepalived_kept; /* the admin has a keepalived.conf of his own: ours is in the folder */
 };
 
@@ -36,9 +36,9 @@ enum err_code apply_may_remove(const struct apply *apply, struct err *err) WARN_
  */
 enum err_code apply_remove(const struct home *home, struct err *err) WARN_UNUSED;
 
-/* Restarts the services with what was written; without a plan the supervisor alone. Does nothing
- * below another root, or without systemd.
- */
+/* Restarts the services with what was written; without a plan the supervisor alone. Below another
+ * root, or without systemd, it only forgets that this is owed: apply_write has noted it before it
+ * changed anything, for who is cut in between or whose systemctl fails. */
 enum err_code
 apply_start(const struct home *home, const struct plan *plan, struct err *err) WARN_UNUSED;
 /* Has them read renewed certificates. As apply_start. */

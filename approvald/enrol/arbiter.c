@@ -141,6 +141,59 @@ arbiter_install(const struct arbiter_home *home, const struct reply *reply, stru
     }
     rc = rc == ERR_OK ? put(home, "server.crt", reply->certificate, 0640, err) : rc;
     rc = rc == ERR_OK ? put(home, "etcd.yml", buf_span(etcd), 0640, err) : rc;
+    return rc;
+}
+
+bool arbiter_is_installed(const struct arbiter_home *home)
+{
+    AUTO_BUF struct buf *asked = NULL;
+    AUTO_BUF struct buf *held = NULL;
+    struct err ignored = ERR_INIT;
+    char path[ENROL_PATH_SIZE];
+    bool same;
+
+    file_of(home, "etcd.yml", path); /* the last one that is put there */
+    same = files_exist(path);
+    file_of(home, "join.key", path);
+    same = same && files_read(path, ENROL_PEM_SIZE_MAX, &asked, &ignored) == ERR_OK;
+    file_of(home, "server.key", path);
+    same = same && files_read(path, ENROL_PEM_SIZE_MAX, &held, &ignored) == ERR_OK &&
+           span_equal(buf_span(asked), buf_span(held));
+    if (asked != NULL) {
+        buf_wipe(asked);
+    }
+    if (held != NULL) {
+        buf_wipe(held);
+    }
+    return same;
+}
+
+enum err_code arbiter_join_told(const struct arbiter_home *home, struct err *err)
+{
+    char key[ENROL_PATH_SIZE];
+    char told[ENROL_PATH_SIZE];
+
+    file_of(home, "join.key", key);
+    file_of(home, "joined", told);
+    return files_exist(key) ? files_rename(key, told, err) : ERR_OK;
+}
+
+bool arbiter_join_is_told(const struct arbiter_home *home)
+{
+    char path[ENROL_PATH_SIZE];
+
+    file_of(home, "joined", path);
+    return files_exist(path);
+}
+
+enum err_code arbiter_join_ended(const struct arbiter_home *home, struct err *err)
+{
+    char path[ENROL_PATH_SIZE];
+    enum err_code rc;
+
+    file_of(home, "join.key", path);
+    rc = files_remove(path, err);
+    file_of(home, "joined", path);
     return rc == ERR_OK ? files_remove(path, err) : rc;
 }
 
@@ -162,8 +215,8 @@ enum err_code arbiter_start(const struct arbiter_home *home, struct err *err)
 
 enum err_code arbiter_leave(const struct arbiter_home *home, struct err *err)
 {
-    static const char *const names[] = {"etcd.yml", "server.crt", "server.key", "ca.crt",
-                                        "join.key"};
+    static const char *const names[] = {"etcd.yml", "server.crt", "server.key",
+                                        "ca.crt",   "join.key",   "joined"};
     enum err_code rc = is_live(home) ? run_systemctl("disable", "--now", UNIT, err) : ERR_OK;
 
     for (size_t i = 0; rc == ERR_OK && i < sizeof names / sizeof names[0]; i++) {

@@ -24,10 +24,18 @@ arbiter_home_init(struct arbiter_home *home, const char *root, struct err *err) 
 enum err_code arbiter_join_key(const struct arbiter_home *home,
                                struct x509_key **ret_key,
                                struct err *err) WARN_UNUSED;
-/* Puts what was granted in place; etcd.yml comes last. ERR_INVALID: it does not fit together. */
+/* Puts what was granted in place; etcd.yml comes last. ERR_INVALID: it does not fit together. The
+ * key of the join stays until arbiter_join_ended. */
 enum err_code arbiter_install(const struct arbiter_home *home,
                               const struct reply *reply,
                               struct err *err) WARN_UNUSED;
+/* What was granted to the key of the join under way is in place. */
+bool arbiter_is_installed(const struct arbiter_home *home);
+/* The host was told that it is: what is left of the join is to start. */
+enum err_code arbiter_join_told(const struct arbiter_home *home, struct err *err) WARN_UNUSED;
+bool arbiter_join_is_told(const struct arbiter_home *home);
+/* The join is over: its key goes. */
+enum err_code arbiter_join_ended(const struct arbiter_home *home, struct err *err) WARN_UNUSED;
 /* Enables and restarts the unit. Does nothing below another root, or without systemd. */
 enum err_code arbiter_start(const struct arbiter_home *home, struct err *err) WARN_UNUSED;
 /* Stops the unit and removes what was installed; etcd's data stay. */

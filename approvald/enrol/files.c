@@ -151,6 +151,12 @@ enum err_code files_remove(const char *path, struct err *err)
     return files_sync_above(path, err);
 }
 
+enum err_code files_rename(const char *path, const char *to, struct err *err)
+{
+    return rename(path, to) == 0 ? files_sync_above(to, err)
+                                 : err_set_errno(err, ERR_IO, errno, "%s to %s", path, to);
+}
+
 static enum err_code make_above(const char *path, struct err *err)
 {
     char above[ENROL_PATH_SIZE];

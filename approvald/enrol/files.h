@@ -29,6 +29,8 @@ enum err_code files_write(const char *path,
                           struct err *err) WARN_UNUSED;
 /* A file that is not there is no error. Durable. */
 enum err_code files_remove(const char *path, struct err *err) WARN_UNUSED;
+/* Gives it another name in its folder, durably. */
+enum err_code files_rename(const char *path, const char *to, struct err *err) WARN_UNUSED;
 /* Makes durable what was done to a name: syncs the folder that it is in. */
 enum err_code files_sync_above(const char *path, struct err *err) WARN_UNUSED;
 /* The folder, with those above it (0755) where they lack; one that is there gets mode and group. */

@@ -337,19 +337,67 @@ enum err_code home_install(const struct home *home,
     if (rc == ERR_OK) {
         rc = install_devices(home, reply, plan, err);
     }
-    if (rc == ERR_OK) {
-        rc = home_save_plan(home, plan, reply->host, interface, err);
+    return rc == ERR_OK ? home_save_plan(home, plan, reply->host, interface, err) : rc;
+}
+
+bool home_is_installed(const struct home *home)
+{
+    AUTO_BUF struct buf *asked = NULL;
+    AUTO_BUF struct buf *held = NULL;
+    struct err ignored = ERR_INIT;
+    char path[ENROL_PATH_SIZE];
+    bool same;
+
+    home_file(home, "join.key", path);
+    if (!home_has_plan(home) || files_read(path, ENROL_PEM_SIZE_MAX, &asked, &ignored) != ERR_OK) {
+        return false;
     }
+    home_file(home, "link.key", path);
+    same = files_read(path, ENROL_PEM_SIZE_MAX, &held, &ignored) == ERR_OK &&
+           span_equal(buf_span(asked), buf_span(held));
+    buf_wipe(asked);
+    if (held != NULL) {
+        buf_wipe(held);
+    }
+    return same;
+}
+
+enum err_code home_join_told(const struct home *home, struct err *err)
+{
+    char key[ENROL_PATH_SIZE];
+    char told[ENROL_PATH_SIZE];
+
+    home_file(home, "join.key", key);
+    home_file(home, "joined", told);
+    return files_exist(key) ? files_rename(key, told, err) : ERR_OK;
+}
+
+bool home_join_is_told(const struct home *home)
+{
+    char path[ENROL_PATH_SIZE];
+
+    home_file(home, "joined", path);
+    return home_has_plan(home) && files_exist(path);
+}
+
+enum err_code home_join_ended(const struct home *home, struct err *err)
+{
+    char path[ENROL_PATH_SIZE];
+    enum err_code rc;
+
+    home_file(home, "join.key", path);
+    rc = files_remove(path, err);
+    home_file(home, "joined", path);
     return rc == ERR_OK ? files_remove(path, err) : rc;
 }
 
 enum err_code home_remove(const struct home *home, struct err *err)
 {
     static const char *const names[] = {
-        "plan.conf",   "self",          "link.key",    "link.crt",    "arbiter.key",
-        "arbiter.crt", "service.key",   "service.crt", "enrol.key",   "enrol.crt",
-        "offer-host",  "offer-arbiter", "join.key",    "link-ca.key", "arbiter-ca.key",
-        "link-ca.crt", "arbiter-ca.crt"};
+        "plan.conf",   "self",           "link.key",    "link.crt",    "arbiter.key",
+        "arbiter.crt", "service.key",    "service.crt", "enrol.key",   "enrol.crt",
+        "offer-host",  "offer-arbiter",  "join.key",    "link-ca.key", "arbiter-ca.key",
+        "link-ca.crt", "arbiter-ca.crt", "restart",     "joined"};
     char path[ENROL_PATH_SIZE];
     enum err_code rc = ERR_OK;
 

@@ -12,6 +12,8 @@
  *   arbiter, enrol .crt, .key        of root: towards etcd; for who joins
  *   offer-host, offer-arbiter        the tokens that were given out
  *   join.key                         of a join under way
+ *   joined                           the same, when it is only to come into force here
+ *   restart                          configurations were written, and are not in force: apply.h
  *   fence-own                        with fence devices: this host's own (device_home.h)
  *   leaving                          a leave under way: leave.h
  *
@@ -140,13 +142,21 @@ enum err_code home_load_offer(const struct home *home,
 enum err_code
 home_join_key(const struct home *home, struct x509_key **ret_key, struct err *err) WARN_UNUSED;
 /* Puts what host 1 has granted in place, whole before its plan: without a plan nothing of it
- * counts. ERR_INVALID: it does not fit together. */
+ * counts. ERR_INVALID: it does not fit together. The key of the join stays until home_join_ended.
+ */
 enum err_code home_install(const struct home *home,
                            const struct reply *reply,
                            const struct plan *plan,
                            const char *interface,
                            uint64_t now_s,
                            struct err *err) WARN_UNUSED;
+/* What was granted to the key of the join under way is in place. */
+bool home_is_installed(const struct home *home);
+/* The other host was told that it is: what is left of the join is to put it in force. */
+enum err_code home_join_told(const struct home *home, struct err *err) WARN_UNUSED;
+bool home_join_is_told(const struct home *home);
+/* The join is over: its key goes. */
+enum err_code home_join_ended(const struct home *home, struct err *err) WARN_UNUSED;
 /* Removes everything of the pair. */
 enum err_code home_remove(const struct home *home, struct err *err) WARN_UNUSED;
 

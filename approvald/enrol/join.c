@@ -104,7 +104,11 @@ static enum err_code receive_reply(struct join *join, struct err *err)
         rc = reply_decode(buf_span(join->bytes), join->key, join->transcript, &join->reply, err);
     }
     if (rc == ERR_OK && !join->reply.granted) {
-        return err_set(err, ERR_DENIED, "refused: %.*s", SPAN_ARGS(join->reply.reason));
+        struct span reason = join->reply.reason;
+        bool used = reason.size >= sizeof MESSAGE_USED - 1 &&
+                    memcmp(reason.data, MESSAGE_USED, sizeof MESSAGE_USED - 1) == 0;
+
+        return err_set(err, used ? ERR_EXISTS : ERR_DENIED, "refused: %.*s", SPAN_ARGS(reason));
     }
     return rc;
 }

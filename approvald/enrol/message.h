@@ -25,7 +25,9 @@
 struct buf;
 
 #define MESSAGE_FRAME_SIZE 4 /* bytes of a length */
-#define MESSAGE_MAC_SIZE   CRYPTO_SHA256_SIZE
+/* How the reason of a refusal begins when the token has served: perhaps for who asks. */
+#define MESSAGE_USED     "the join token was used"
+#define MESSAGE_MAC_SIZE CRYPTO_SHA256_SIZE
 
 struct request {
     enum enrol_role role;

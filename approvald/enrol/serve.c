@@ -160,7 +160,7 @@ judge(const struct serve *serve, struct turn *turn, const char **ret_refusal, st
     static const char *const refusals[] = {
         [OFFER_GRANT] = NULL,
         [OFFER_WRONG] = "the join token is not the right one",
-        [OFFER_USED] = "the join token was used: approvalctl pair token there gives another",
+        [OFFER_USED] = MESSAGE_USED ": approvalctl pair token there gives another",
         [OFFER_EXPIRED] = "the join token has ended: approvalctl pair token there gives another",
     };
     struct offer_claim claim;

@@ -61,7 +61,7 @@ case "$1 $unit" in
 "stop approvald-fence.socket") rm -f /run/approvald-fence.sock ;;
 esac
 case "$1" in
-enable) ;;
+enable) [ ! -e /run/no-enable ] ;;
 is-active) [ -f "/run/$unit.pid" ] ;;
 stop | disable) stop "$unit" ;;
 try-reload-or-restart) kill -HUP "$(cat "/run/$unit.pid")" ;;
@@ -291,6 +291,28 @@ class Live(LiveCase):
         self.wait(self.listens, "A listens")
         self.b.run("approvalctl", "pair", "join", stdin=host + "\n")  # and it may come back
         self.wait(lambda: self.a.is_green() and self.a.is_paired(), "A is green again")
+
+    def test_whose_services_did_not_start_repeats_it(self):
+        """All three have what they need by then, and their tokens have served."""
+        self.installed()
+        said = self.a.run("approvalctl", "pair", "init", "--peer", ADDRESSES["B"], "--vip",
+                          f"{VIP}/24", "--arbiter", ADDRESSES["arbiter"]).stdout
+        arbiter, host = self.tokens(said)
+        self.wait(self.listens, "A listens")
+        for machine in (self.a, self.b, self.arbiter):
+            machine.run("touch", "/run/no-enable")
+        for machine, token, words in ((self.arbiter, arbiter, ("approvald-arbiter", "join")),
+                                      (self.b, host, ("approvalctl", "pair", "join"))):
+            for _ in range(2):
+                done = machine.run(*words, stdin=token + "\n", check=False)
+                self.assertIn("systemctl enable", done.stderr)
+            machine.run("rm", "/run/no-enable")
+            self.assertIn("joined", machine.run(*words, stdin=token + "\n").stdout)
+        self.wait(lambda: "approvald-supervisor.service failed" in self.a.logs(), "A could not start either")
+        self.a.run("rm", "/run/no-enable")
+        self.a.run("systemctl", "restart", "approvald-pair.service")  # as Restart=on-failure does
+        for machine in (self.a, self.b):
+            self.wait(lambda m=machine: m.is_green() and m.is_paired(), f"{machine.name} is green")
 
     @unittest.skipUnless(os.path.exists("/usr/sbin/keepalived"), "keepalived is elsewhere")
     def test_without_keepalived_it_is_said_before_anything_is_done(self):

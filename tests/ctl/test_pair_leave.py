@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """test_pair_leave.py: what becomes of a host's store and files when it joins a pair, and when it
-leaves it, on the machines of test_pair_setup.py.
+leaves it, also when it is cut meanwhile, on the machines of test_pair_setup.py.
 
 Owns what it puts into their files, and supervisors that say what a test wants.
 """
@@ -85,6 +85,24 @@ class PairLeave(unittest.TestCase):
             shutil.rmtree(world.b.root)
             os.mkdir(world.b.root)
             token = world.serve("token", "host")[-1]
+
+    @unittest.skipUnless(shutil.which("strace"), "needs strace")
+    def test_cut_behind_its_last_word_a_join_is_repeated(self):
+        """The token has served, the other host goes on and listens no more; this one has only
+        to put in force what it has."""
+        world = self.world
+        [token] = world.init("manual")
+        piece = os.path.join(world.b.root, os.path.relpath(world.a.path(), world.a.root),
+                             "supervisor.conf.d", "50-pair.conf")
+        subprocess.run(["strace", "-qq", "-o", "/dev/null", "-P", piece + ".part", "-e", "trace=rename", "-e",
+                        "inject=rename:signal=KILL:when=1", PROGRAM, "pair", "join", "--root",
+                        world.b.root, "--interface", INTERFACE, "--program", SUPERVISOR],
+                       input=token + "\n", text=True, capture_output=True, timeout=60, check=False)
+        world.finish()
+        self.assertFalse(os.path.exists(piece))
+        self.assertIn("joined", world.b.join(token))
+        self.assertTrue(os.path.exists(piece))
+        self.assertEqual(set(os.listdir(world.b.pair())) & {"join.key", "joined", "restart"}, set())
 
     def test_leaving_is_looked_at_without_touching_a_file(self):
         """The supervisor is asked about the rest while all is in place: a start meanwhile, or a
