@@ -35,15 +35,30 @@ enum err_code engine_fold(struct storage *storage,
     return rc == ERR_OK ? rc : err_wrap(err, rc, "checkpoint at LSN %" PRIu64, position->lsn);
 }
 
+static uint64_t oldest_pin(struct storage *storage)
+{
+    uint64_t oldest = 0;
+
+    engine_lock(storage);
+    for (size_t i = 0; i < STORAGE_SNAPSHOT_COUNT_MAX; i++) {
+        uint64_t pin = storage->pins[i];
+
+        oldest = pin != 0 && (oldest == 0 || pin < oldest) ? pin : oldest;
+    }
+    engine_unlock(storage);
+    return oldest;
+}
+
 enum err_code engine_measure(struct storage *storage, struct err *err)
 {
     const struct disk *disk = storage->options.disk;
     uint64_t free_size;
     uint64_t used_size;
+    uint64_t pinned = oldest_pin(storage);
     enum err_code rc = disk->free_size(disk->arg, storage->options.dir, &free_size, err);
 
     if (rc == ERR_OK) {
-        rc = store_used_size(storage->store, &used_size, err);
+        rc = store_used_size(storage->store, pinned, &used_size, err);
     }
     if (rc != ERR_OK) {
         return rc;

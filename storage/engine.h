@@ -166,7 +166,8 @@ struct storage {
     struct err failure;
     uint64_t disk_free_size;
     uint64_t map_used_size;
-    struct record_position folded; /* in LMDB */
+    uint64_t pins[STORAGE_SNAPSHOT_COUNT_MAX]; /* views that may last, by store_view_id; 0: none */
+    struct record_position folded;             /* in LMDB */
     uint64_t lsn_applied;
     uint64_t applied_wall_ms;
     uint64_t commit_count;

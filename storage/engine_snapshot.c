@@ -16,6 +16,7 @@
 struct engine_snapshot {
     struct storage *storage; /* borrowed */
     struct store_view *view;
+    uint64_t *pin; /* its place in the storage's; NULL: not yet */
     struct store_cursor *cursor;
     struct change pair; /* the next one; borrowed from the view */
     bool more;
@@ -54,6 +55,29 @@ open_view(struct engine_snapshot *snapshot, struct record_position *ret_position
     return rc;
 }
 
+/* A view that lasts keeps the pages that are freed meanwhile: who measures the map has to know. */
+static void pin(struct engine_snapshot *snapshot)
+{
+    struct storage *storage = snapshot->storage;
+
+    engine_lock(storage);
+    for (size_t i = 0; snapshot->pin == NULL && i < STORAGE_SNAPSHOT_COUNT_MAX; i++) {
+        snapshot->pin = storage->pins[i] == 0 ? &storage->pins[i] : NULL;
+    }
+    ASSERT(snapshot->pin != NULL);
+    *snapshot->pin = store_view_id(snapshot->view);
+    engine_unlock(storage);
+}
+
+static void unpin(struct engine_snapshot *snapshot)
+{
+    if (snapshot->pin != NULL) {
+        engine_lock(snapshot->storage);
+        *snapshot->pin = 0;
+        engine_unlock(snapshot->storage);
+    }
+}
+
 enum err_code engine_snapshot_open(struct storage *storage,
                                    struct engine_snapshot **ret_snapshot,
                                    struct record_position *ret_position,
@@ -75,6 +99,7 @@ enum err_code engine_snapshot_open(struct storage *storage,
         engine_snapshot_close(snapshot);
         return rc == ERR_NOMEM ? rc : engine_lost(storage, rc, err);
     }
+    pin(snapshot);
     *ret_snapshot = snapshot;
     return ERR_OK;
 }
@@ -97,6 +122,7 @@ void engine_snapshot_close(struct engine_snapshot *snapshot)
     if (snapshot != NULL) {
         store_cursor_free(snapshot->cursor);
         store_view_free(snapshot->view);
+        unpin(snapshot);
         mem_free(snapshot);
     }
 }

@@ -115,6 +115,9 @@
 /* Bytes of records or pairs in one message: behind the one that reaches this a message ends, so
  * that over a slow network acknowledgements and echoes still come many times within the silence. */
 #define STORAGE_SHIP_SIZE (64UL * STORAGE_KIB)
+/* Views of the state that may last at one time: what is sent to the other host, a backup, and as
+ * many to spare. */
+#define STORAGE_SNAPSHOT_COUNT_MAX 4U
 /* A standby that could not take a snapshot (no room) waits so long before it lets the primary send
  * one again, doubled from the least to the most: each try costs the primary a look at its state and
  * what the sockets hold, and an admin who has made room waits no longer than this. */

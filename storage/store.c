@@ -445,9 +445,10 @@ void store_fold_abort(struct store *store)
     }
 }
 
-/* Pages that earlier transactions freed: the free list is database 0, each value a count and that
- * many page numbers. */
-static int free_page_count(struct store *store, uint64_t *ret_count)
+/* Pages that earlier transactions freed: the free list is database 0, each key the transaction,
+ * each value a count and that many page numbers. What was freed by pinned or a later one is still
+ * read. */
+static int free_page_count(struct store *store, uint64_t pinned, uint64_t *ret_count)
 {
     MDB_txn *txn;
     MDB_cursor *cursor;
@@ -463,9 +464,11 @@ static int free_page_count(struct store *store, uint64_t *ret_count)
     if (rc == 0) {
         while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
             size_t pages;
+            size_t freed_by;
 
+            memcpy(&freed_by, key.mv_data, sizeof freed_by);
             memcpy(&pages, value.mv_data, sizeof pages);
-            count += pages;
+            count += pinned == 0 || freed_by < pinned ? pages : 0;
         }
         mdb_cursor_close(cursor);
     }
@@ -474,11 +477,13 @@ static int free_page_count(struct store *store, uint64_t *ret_count)
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-enum err_code store_used_size(struct store *store, uint64_t *ret_size, struct err *err)
+enum err_code
+store_used_size(struct store *store, uint64_t pinned, uint64_t *ret_size, struct err *err)
 {
     MDB_envinfo info;
     MDB_stat stat;
     uint64_t pages;
+    uint64_t size;
     uint64_t freed = 0;
     int rc = mdb_env_info(store->env, &info);
 
@@ -489,9 +494,12 @@ enum err_code store_used_size(struct store *store, uint64_t *ret_size, struct er
         return store_fail(rc, "info", err);
     }
     pages = (uint64_t)info.me_last_pgno + 1;
-    /* Walking the free list costs; it matters only when the map looks nearly full. */
-    if (pages * stat.ms_psize > store->map_size - store->map_size / 4) {
-        rc = free_page_count(store, &freed);
+    /* Walking the free list costs; it matters only when the map looks nearly full, or so full that
+     * writes would be refused, which of a small map is earlier. */
+    size = pages * stat.ms_psize;
+    if (size > store->map_size - store->map_size / 4 ||
+        size + 2 * STORAGE_MAP_RESERVE > store->map_size) {
+        rc = free_page_count(store, pinned, &freed);
     }
     if (rc != 0) {
         return store_fail(rc, "free list", err);

@@ -74,8 +74,12 @@ enum err_code store_fold_commit(struct store *store,
                                 struct err *err) WARN_UNUSED;
 void store_fold_abort(struct store *store);
 
-/* Bytes of the map that hold something, or can no longer be used. Folding thread only. */
-enum err_code store_used_size(struct store *store, uint64_t *ret_size, struct err *err) WARN_UNUSED;
+/* Bytes of the map that hold something, or can no longer be used: what was freed since the view of
+ * that id was renewed is held by it (store_view_id; 0: by none). Folding thread only. */
+enum err_code store_used_size(struct store *store,
+                              uint64_t pinned,
+                              uint64_t *ret_size,
+                              struct err *err) WARN_UNUSED;
 
 /* A view of the state as of the last fold before it was renewed. */
 enum err_code
@@ -83,6 +87,8 @@ store_view_new(struct store *store, struct store_view **ret_view, struct err *er
 void store_view_free(struct store_view *view);
 /* Moves the view to the newest fold. Its spans and cursors end. */
 enum err_code store_view_renew(struct store_view *view, struct err *err) WARN_UNUSED;
+/* Of the fold that it shows; later ones have higher ids. */
+uint64_t store_view_id(const struct store_view *view);
 /* What the store knew of itself in this view. */
 enum err_code
 store_view_meta(struct store_view *view, struct store_meta *ret_meta, struct err *err) WARN_UNUSED;

@@ -71,6 +71,11 @@ enum err_code store_view_renew(struct store_view *view, struct err *err)
     return rc == 0 ? ERR_OK : store_fail(rc, "renew view", err);
 }
 
+uint64_t store_view_id(const struct store_view *view)
+{
+    return mdb_txn_id(view->txn);
+}
+
 enum err_code store_view_meta(struct store_view *view, struct store_meta *ret_meta, struct err *err)
 {
     return store_facts_get(view->store, view->txn, ret_meta, err);

@@ -47,6 +47,7 @@ enum err_code pair_reopen(struct pair_kit *kit, uint32_t index)
     storage_close(host->storage);
     host->storage = NULL;
     options.checkpoint_ms = 20;
+    options.map_size = kit->map_size != 0 ? kit->map_size : options.map_size;
     options.disk = host->disk;
     rc = engine_open_pair(&options, cluster_id, &host->storage, &host->err);
     if (rc == ERR_OK) {

@@ -26,7 +26,8 @@ struct pair_kit {
     bool hold_acks;
     bool hold_commits;
     bool hold_echoes;
-    uint8_t *bytes; /* owned */
+    uint64_t map_size; /* of who is opened again; 0: as kit_options says */
+    uint8_t *bytes;    /* owned */
 };
 
 /* Both idle, in new directories, of one cluster. */

@@ -294,6 +294,51 @@ static void a_snapshot_without_room_is_refused_and_leaves_nothing(void)
     pair_kit_done(&kit);
 }
 
+static void fill_beside_a_view(uint64_t map_size)
+{
+    static char value[200000];
+    struct pair_kit kit;
+    struct engine_snapshot *snapshot = NULL;
+    struct record_position position;
+    struct engine_news news;
+    struct err err = ERR_INIT;
+    enum err_code rc = ERR_OK;
+
+    memset(value, 'v', sizeof value - 1);
+    begin(&kit, 10);
+    kit.map_size = map_size;
+    CU_ASSERT_EQUAL_FATAL(pair_reopen(&kit, 0), ERR_OK);
+    pair_lead(&kit, 0, 5, false);
+    CU_ASSERT_FATAL(pair_serves(&kit, 0));
+    CU_ASSERT_EQUAL_FATAL(engine_snapshot_open(kit.hosts[0].storage, &snapshot, &position, &err),
+                          ERR_OK);
+    for (int i = 0; rc == ERR_OK && i < 2000; i++) {
+        char key[16];
+
+        (void)snprintf(key, sizeof key, "over%d", i % 16);
+        rc = pair_put(&kit, key, value);
+    }
+    CU_ASSERT_EQUAL(rc, ERR_NOSPACE);
+    engine_news(kit.hosts[0].storage, &news);
+    CU_ASSERT_FALSE_FATAL(news.failed);
+    engine_snapshot_close(snapshot);
+    rc = ERR_NOSPACE;
+    for (int i = 0; rc == ERR_NOSPACE && i < 5000; i++) { /* the next look at the map */
+        (void)usleep(1000);
+        rc = pair_put(&kit, "over", value);
+    }
+    CU_ASSERT_EQUAL(rc, ERR_OK);
+    pair_kit_done(&kit);
+}
+
+/* What a view pins is not free, however often it was written over since: else a checkpoint fails,
+ * which is the end of the storage. What it pinned is free when it ends, in a small map as well. */
+static void a_long_view_fills_the_map_and_does_not_break_it(void)
+{
+    fill_beside_a_view(64 * STORAGE_MIB);
+    fill_beside_a_view(192 * STORAGE_MIB);
+}
+
 static void a_diverged_store_is_kept_as_evidence(void)
 {
     struct pair_kit kit;
@@ -453,6 +498,8 @@ UNIT_MAIN("snapshot",
            another_count_or_bad_pairs_drop_the_snapshot},
           {"a snapshot without room is refused and leaves nothing",
            a_snapshot_without_room_is_refused_and_leaves_nothing},
+          {"a long view fills the map and does not break it",
+           a_long_view_fills_the_map_and_does_not_break_it},
           {"a diverged store is kept as evidence", a_diverged_store_is_kept_as_evidence},
           {"an installation is finished whatever fails meanwhile",
            an_installation_is_finished_whatever_fails_meanwhile},
