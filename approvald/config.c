@@ -69,7 +69,7 @@ static const struct conf_option options[] = {
      "URL of the proxy to Slack; empty: the environment's; none: none."},
     {"slack", "no_proxy", CONF_TEXT, "", 0, 0, NULL, "Hosts that are reached without the proxy."},
 
-    {"storage", "map_size", CONF_SIZE, "8G", 16 * MIB, 1024 * GIB, NULL,
+    {"storage", "map_size", CONF_SIZE, "8G", 48 * MIB, 1024 * GIB, NULL,
      "Address space of the store: the most it can ever hold."},
     {"storage", "wal_size", CONF_SIZE, "256M", 64 * MIB, 64 * GIB, NULL,
      "Write-ahead log kept at most, for a standby that comes back."},

@@ -85,7 +85,7 @@
 #define STORAGE_PATH_SIZE_MAX    512U
 #define STORAGE_EPOCH_COUNT_MAX  1024U /* table epoch -> first LSN: newest entries kept */
 #define STORAGE_MAP_SIZE_DEFAULT (8UL * 1024UL * STORAGE_MIB)
-#define STORAGE_MAP_SIZE_MIN     (16UL * STORAGE_MIB)
+#define STORAGE_MAP_SIZE_MIN     (48UL * STORAGE_MIB)
 /* Free space below which writes are refused: one checkpoint, one segment, and slack for what is
  * written between two looks at the disk. */
 #define STORAGE_HEADROOM_DEFAULT (128UL * STORAGE_MIB)
@@ -214,6 +214,7 @@ static_assert(STORAGE_HEADROOM_DEFAULT > STORAGE_MAP_RESERVE + WAL_SEGMENT_SIZE_
               "a checkpoint and a segment fit the head-room");
 static_assert(STORAGE_MAP_RESERVE / STORAGE_RECLAIM_SHARE >= MEMTABLE_COUNT_MAX * 4096UL,
               "a reclaiming job leaves room for its own checkpoint");
-static_assert(STORAGE_MAP_SIZE_MIN > STORAGE_MAP_RESERVE / 4, "the map holds a checkpoint");
+static_assert(STORAGE_MAP_SIZE_MIN > STORAGE_MAP_RESERVE + STORAGE_MAP_RESERVE / 4,
+              "the least map takes writes, and lets a backup be made");
 
 #endif

@@ -329,6 +329,23 @@ static void a_store_set_aside_leaves_an_empty_one_with_its_promise(void)
     pair_kit_done(&kit);
 }
 
+static void the_smallest_map_takes_writes_and_a_backup(void)
+{
+    struct bench bench;
+    struct backup_answer answer = {.done = false};
+    struct storage_options options;
+
+    scratch_init(&bench.from);
+    scratch_init(&bench.to);
+    scratch_file(&bench.from, "copy", bench.path);
+    options = kit_options(bench.from.path);
+    options.map_size = STORAGE_MAP_SIZE_MIN;
+    CU_ASSERT_EQUAL_FATAL(storage_open(&options, &bench.storage, NULL), ERR_OK);
+    put_many(bench.storage, "k", 10);
+    CU_ASSERT_EQUAL(backup_kit_take(bench.storage, bench.path, &answer), ERR_OK);
+    end(&bench);
+}
+
 UNIT_MAIN("backup",
           {"a restored store has all of it and goes on", a_restored_store_has_all_and_goes_on},
           {"an empty store is copied too", an_empty_store_is_copied_too},
@@ -340,4 +357,6 @@ UNIT_MAIN("backup",
           {"a damaged file changes nothing", a_damaged_file_changes_nothing},
           {"a standby makes the same copy", a_standby_makes_the_same_copy},
           {"a store set aside leaves an empty one with its promise",
-           a_store_set_aside_leaves_an_empty_one_with_its_promise})
+           a_store_set_aside_leaves_an_empty_one_with_its_promise},
+          {"the smallest map takes writes and a backup",
+           the_smallest_map_takes_writes_and_a_backup})
