@@ -6,6 +6,7 @@
 #include "approvald/ctl/pair_setup.h"
 #include "approvald/enrol/apply.h"
 #include "approvald/enrol/run.h"
+#include "approvald/enrol/serve.h"
 #include "base/clock.h"
 #include "base/json.h"
 
@@ -139,6 +140,13 @@ static int end_rotation(struct ctl *ctl, const struct pair_setup *setup)
         pair_setup_say(ctl, "rotated", "no rotation is under way");
         return CTL_OK;
     }
+    /* They would not trust this host, which began it, and for its own part ends it by itself. */
+    if (serve_is_owed(&setup->home)) {
+        (void)err_set(&err, ERR_CONFLICT,
+                      "nothing was done: who was given a token here has not joined yet; then this "
+                      "host ends the rotation by itself, and --end is for the other one");
+        return ctl_fail(ctl, CTL_REFUSED, &err);
+    }
     rc = home_renew(&setup->home, &self, HOME_RENEW_ALL, &count, &err);
     rc = rc == ERR_OK ? home_end_rotation(&setup->home, &err) : rc;
     return rc == ERR_OK ? pair_setup_reload(ctl, setup, true) : ctl_fail_err(ctl, &err);
@@ -156,12 +164,14 @@ int cmd_pair_rotate(struct ctl *ctl)
     if (options_has(&ctl->options, OPTION_END)) {
         return end_rotation(ctl, &setup);
     }
-    if (home_rotate(&setup.home, pair_setup_now_s(), &err) != ERR_OK) {
-        return ctl_fail_err(ctl, &err);
-    }
+    /* Before the authorities: by the offers of a former time all would have joined already, and who
+     * is cut in between ends a rotation of which nobody knows. */
     code = pair_setup_offer(ctl, &setup, ENROL_ROLE_HOST); /* it comes first: see serve.c */
     if (code == CTL_OK && setup.plan.arbiter[0] != '\0') {
         code = pair_setup_offer(ctl, &setup, ENROL_ROLE_ARBITER);
+    }
+    if (code == CTL_OK && home_rotate(&setup.home, pair_setup_now_s(), &err) != ERR_OK) {
+        return ctl_fail_err(ctl, &err);
     }
     return code == CTL_OK ? pair_setup_serve(ctl, &setup) : code;
 }

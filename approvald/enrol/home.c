@@ -291,6 +291,18 @@ static enum err_code install_devices(const struct home *home,
     return rc;
 }
 
+/* Who joins offers nothing: what was offered here before is of no matter any more. */
+static enum err_code end_offers(const struct home *home, struct err *err)
+{
+    char path[ENROL_PATH_SIZE];
+    enum err_code rc;
+
+    offer_file(home, ENROL_ROLE_HOST, path);
+    rc = files_remove(path, err);
+    offer_file(home, ENROL_ROLE_ARBITER, path);
+    return rc == ERR_OK ? files_remove(path, err) : rc;
+}
+
 enum err_code home_install(const struct home *home,
                            const struct reply *reply,
                            const struct plan *plan,
@@ -337,7 +349,8 @@ enum err_code home_install(const struct home *home,
     if (rc == ERR_OK) {
         rc = install_devices(home, reply, plan, err);
     }
-    return rc == ERR_OK ? home_save_plan(home, plan, reply->host, interface, err) : rc;
+    rc = rc == ERR_OK ? home_save_plan(home, plan, reply->host, interface, err) : rc;
+    return rc == ERR_OK ? end_offers(home, err) : rc;
 }
 
 bool home_is_installed(const struct home *home)

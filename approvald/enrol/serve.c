@@ -427,6 +427,19 @@ static bool offers_wait(const struct serve *serve)
     return waits;
 }
 
+bool serve_is_owed(const struct home *home)
+{
+    for (size_t i = 0; i < ROLE_COUNT; i++) {
+        struct offer offer;
+        struct err err = ERR_INIT;
+
+        if (home_load_offer(home, roles[i], &offer, &err) == ERR_OK && !offer.complete) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool serve_is_complete(const struct home *home)
 {
     size_t count = 0;

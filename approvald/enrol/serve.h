@@ -28,6 +28,8 @@ enum err_code serve_offer(const struct home *home,
 /* Serves the offers there are until each has ended, or *stopped. One connection at a time, each by
  * its deadline. ERR_BUSY: the port is taken. What one joiner does never ends it. */
 enum err_code serve_run(const struct serve_options *options, struct err *err) WARN_UNUSED;
+/* An offer was made and its taker has not come, or has not said that all is installed. */
+bool serve_is_owed(const struct home *home);
 /* Every offer that there is was used, and its taker has said that all is installed. */
 bool serve_is_complete(const struct home *home);
 

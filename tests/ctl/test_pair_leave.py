@@ -104,6 +104,27 @@ class PairLeave(unittest.TestCase):
         self.assertTrue(os.path.exists(piece))
         self.assertEqual(set(os.listdir(world.b.pair())) & {"join.key", "joined", "restart"}, set())
 
+    @unittest.skipUnless(shutil.which("strace"), "needs strace")
+    def test_a_rotation_that_was_cut_is_not_ended_before_all_have_joined(self):
+        world = self.world
+        world.set_up()
+        for name in ("link-ca.key", "link-ca.crt", "arbiter-ca.key", "arbiter-ca.crt"):
+            done = subprocess.run(["strace", "-qq", "-o", "/dev/null", "-P", world.a.pair(name + ".part"),
+                                   "-e", "trace=rename", "-e", "inject=rename:signal=KILL:when=1", PROGRAM,
+                                   "pair", "rotate", "--root", world.a.root, "--program", SUPERVISOR],
+                                  stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+            self.assertNotEqual(done.returncode, 0)
+            if name == "arbiter-ca.key":  # one of the two is begun, and both are whole
+                token = world.serve("token", "arbiter")[-1]
+                self.assertIn("the other host joins first", world.arbiter_join(token, code=77))
+                self.assertIn("nothing was done", world.a.ctl("pair", "rotate", "--end", code=115))
+        host, arbiter = world.serve("rotate")
+        self.assertIn("nothing was done", world.a.ctl("pair", "rotate", "--end", code=115))
+        world.b.join(host)
+        world.arbiter_join(arbiter)
+        world.finish()
+        world.b.ctl("pair", "rotate", "--end")
+
     def test_leaving_is_looked_at_without_touching_a_file(self):
         """The supervisor is asked about the rest while all is in place: a start meanwhile, or a
         kill, finds the configuration of the pair."""
@@ -153,6 +174,8 @@ class PairLeave(unittest.TestCase):
                 ({"role": "halted"}, True),
                 ({"role": "primary"}, False),
                 ({"role": "primary", "register__isr": both[1:]}, False),  # alone
+                ({"role": "waiting", "register__isr": both[1:]}, False),  # and just started
+                ({"role": "primary", "register__isr": both[1:], "child__store": "33" * 16}, True),
                 ({"role": "primary", "link__up": False}, True),  # the other one may lead by now
                 ({"role": "waiting", "pair": False}, False)):
             fake = FakeSupervisor(world.dir, status(**changes))
