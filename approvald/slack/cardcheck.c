@@ -144,6 +144,7 @@ bool cardcheck_next(struct cardcheck *check, struct cardcheck_page *ret_page)
         check->page = (struct cardcheck_page){
             .channel = check->cards[at].card.channel,
             .latest_us = latest_of(check, &check->cards[at]),
+            .newest_us = check->cards[at].at_us,
             .oldest_us = check->cards[check->group_end - 1].at_us,
         };
     }

@@ -48,6 +48,7 @@ struct cardcheck_copy {
 struct cardcheck_page {
     const char *channel; /* valid until the window ends */
     uint64_t latest_us;  /* inclusive; UINT64_MAX: from now */
+    uint64_t newest_us;  /* the newest card that it is asked for: Slack's clock, unlike ours */
     uint64_t oldest_us;  /* inclusive */
 };
 

@@ -178,9 +178,10 @@ static enum err_code add_time(struct buf *form, const char *name, uint64_t at_us
  * the oldest message on. */
 static uint64_t latest_of(const struct cardsweep *sweep, const struct cardcheck_page *page)
 {
-    uint64_t now_us = clock_wall_ms(sweep->clock) * 1000 + SLACK_CHECK_MARGIN_US;
+    uint64_t now_us = clock_wall_ms(sweep->clock) * 1000;
 
-    return page->latest_us == UINT64_MAX ? now_us : page->latest_us;
+    now_us = now_us < page->newest_us ? page->newest_us : now_us; /* our clock is behind */
+    return page->latest_us == UINT64_MAX ? now_us + SLACK_CHECK_MARGIN_US : page->latest_us;
 }
 
 static enum err_code build_form(const struct cardsweep *sweep,

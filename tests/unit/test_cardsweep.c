@@ -125,6 +125,18 @@ static void a_good_card_is_left_alone(void)
     close_sweep(&bench);
 }
 
+/* By a clock that is behind Slack's the card is of tomorrow. */
+static void a_clock_that_is_behind_hides_no_card(void)
+{
+    struct sweep_bench bench;
+
+    open_sweep(&bench);
+    bench.bench.kit.jump_ms = -86400000;
+    answer(&bench, "auth.test", SELF);
+    CU_ASSERT(bench_call_says("conversations.history", "&latest=1800000600.000100&"));
+    close_sweep(&bench);
+}
+
 static void a_stale_and_a_missing_card_are_owed_again(void)
 {
     for (int i = 0; i < 2; i++) {
@@ -298,6 +310,7 @@ static void sweeps_leave_time_between_them(void)
 
 UNIT_MAIN("cardsweep",
           {"a good card is left alone", a_good_card_is_left_alone},
+          {"a clock that is behind hides no card", a_clock_that_is_behind_hides_no_card},
           {"a stale and a missing card are owed again", a_stale_and_a_missing_card_are_owed_again},
           {"between pages from the store others have their turn",
            between_pages_from_the_store_others_have_their_turn},
