@@ -99,6 +99,8 @@ static enum err_code build(struct texts *texts,
     add_text_of(message, plain);
     if (row->surface == SURFACE_DIRECT) { /* it is compared, like a card */
         json_add_bool(card_metadata(card, "direct", 0, plain), "plain", true);
+    } else if (row->surface == SURFACE_THREAD) { /* it may be looked for */
+        (void)card_metadata(card, "thread", row->items[0].id, plain);
     }
     return keep(plain, &texts->members[TEXT_PLAIN], err);
 }

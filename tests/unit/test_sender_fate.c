@@ -54,6 +54,25 @@ static void a_direct_message_too_old_to_change_gets_replies(void)
     bench_teardown(&bench);
 }
 
+/* Else it is posted again when its fate is unknown. */
+static void a_reply_in_plain_text_can_be_looked_for(void)
+{
+    const struct outbox_item item = {.id = 4, .at_ms = NOW_MS, .kind = AUDIT_REMINDED};
+    struct bench bench;
+
+    bench_setup(&bench);
+    bench_post_card(&bench);
+    fake_outbox_add(0, SURFACE_THREAD, CHANNEL, &item);
+    bench_turn(&bench);
+    CU_ASSERT(bench_last_says("chat.postMessage", "\"surface\":\"thread\""));
+    bench_refuse(&bench, "chat.postMessage", "invalid_blocks");
+    CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 3);
+    CU_ASSERT(bench_last_says("chat.postMessage", "\"blocks\":[]"));
+    CU_ASSERT(bench_last_says("chat.postMessage", "\"surface\":\"thread\""));
+    CU_ASSERT(bench_last_says("chat.postMessage", "\"item\":4"));
+    bench_teardown(&bench);
+}
+
 static void time_out(struct bench *bench, const char *method)
 {
     const struct fetch_response response = {.outcome = FETCH_UNKNOWN};
@@ -93,5 +112,6 @@ UNIT_MAIN("sender_fate",
            what_a_reply_has_said_is_not_said_again_by_a_repair},
           {"a direct message too old to change gets replies",
            a_direct_message_too_old_to_change_gets_replies},
+          {"a reply in plain text can be looked for", a_reply_in_plain_text_can_be_looked_for},
           {"a notice that times out is tried once more",
            a_notice_that_times_out_is_tried_once_more})
