@@ -350,28 +350,29 @@ static void on_searched(void *arg, enum reconcile_result result, struct span ts,
     }
 }
 
-/* Since when it may be in Slack, by Slack's clock. It was wanted before now, whatever the clock of
- * the host that wrote so said. */
-static uint64_t oldest_ms(const struct post *post)
+/* Now, by Slack's clock, as far as it is known. */
+static uint64_t slack_now_ms(const struct post *post)
 {
-    uint64_t now_ms = post->now_ms;
     struct webapi_status status;
+    uint64_t skew_ms;
 
     webapi_status(post->poster->webapi, &status);
-    if (status.skew_known && status.skew_s < 0) {
-        uint64_t ahead_ms = (uint64_t)-status.skew_s * 1000;
-
-        now_ms -= ahead_ms < now_ms ? ahead_ms : now_ms;
+    if (!status.skew_known || status.skew_s >= 0) {
+        return post->now_ms + (status.skew_known ? (uint64_t)status.skew_s * 1000 : 0);
     }
-    return post->oldest_ms < now_ms ? post->oldest_ms : now_ms;
+    skew_ms = (uint64_t)-status.skew_s * 1000;
+    return post->now_ms - (skew_ms < post->now_ms ? skew_ms : post->now_ms);
 }
 
 static enum err_code search(struct post *post, struct err *err)
 {
+    uint64_t now_ms = slack_now_ms(post);
     struct reconcile_query query = {
         .channel = span_text(post->channel),
         .thread = span_text(post->thread),
-        .oldest_ms = oldest_ms(post),
+        /* It was wanted before now, whatever the clock of the host that wrote so said. */
+        .oldest_ms = post->oldest_ms < now_ms ? post->oldest_ms : now_ms,
+        .latest_ms = now_ms,
         .request_id = post->request_id,
         .surface = post->surface == SURFACE_CARD     ? "card"
                    : post->surface == SURFACE_THREAD ? "thread"

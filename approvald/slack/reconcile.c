@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RECONCILE_FORM_SIZE_MAX   2048 /* bytes: seven short fields and a cursor */
+#define RECONCILE_FORM_SIZE_MAX   2048 /* bytes: eight short fields and a cursor */
 #define RECONCILE_CURSOR_SIZE_MAX 512  /* bytes: those seen have 30 */
 
 struct reconcile {
@@ -73,23 +73,43 @@ bool reconcile_shows(const struct json *message, const struct reconcile_query *q
            seen.revision == query->revision;
 }
 
-static enum err_code build_form(const struct reconcile *search, struct buf *form, struct err *err)
+static enum err_code add_time(struct buf *form, const char *name, uint64_t wall_ms, struct err *err)
+{
+    char text[32];
+
+    (void)snprintf(text, sizeof text, "%" PRIu64 ".%03" PRIu64 "000", wall_ms / 1000,
+                   wall_ms % 1000); /* fits: 20 digits and seven characters */
+    return webapi_form_add(form, name, span_text(text), err);
+}
+
+/* With an end as well: by a beginning alone Slack's history may come from the oldest message on,
+ * and a search that has not come to the newest when its pages are over would miss what it is for.
+ */
+static enum err_code add_times(const struct reconcile *search, struct buf *form, struct err *err)
 {
     uint64_t oldest_ms = search->query.oldest_ms;
-    char oldest[32];
-    char limit[16];
     enum err_code rc;
 
     oldest_ms -= oldest_ms > SLACK_RECONCILE_MARGIN_MS ? SLACK_RECONCILE_MARGIN_MS : oldest_ms;
-    (void)snprintf(oldest, sizeof oldest, "%" PRIu64 ".%03" PRIu64 "000", oldest_ms / 1000,
-                   oldest_ms % 1000); /* fits: 20 digits and seven characters */
+    rc = add_time(form, "oldest", oldest_ms, err);
+    if (rc == ERR_OK && search->thread[0] == '\0') {
+        rc = add_time(form, "latest", search->query.latest_ms + SLACK_RECONCILE_MARGIN_MS, err);
+    }
+    return rc;
+}
+
+static enum err_code build_form(const struct reconcile *search, struct buf *form, struct err *err)
+{
+    char limit[16];
+    enum err_code rc;
+
     (void)snprintf(limit, sizeof limit, "%d", SLACK_RECONCILE_PAGE_COUNT);
     rc = webapi_form_add(form, "channel", span_text(search->channel), err);
     if (rc == ERR_OK && search->thread[0] != '\0') {
         rc = webapi_form_add(form, "ts", span_text(search->thread), err);
     }
     if (rc == ERR_OK) {
-        rc = webapi_form_add(form, "oldest", span_text(oldest), err);
+        rc = add_times(search, form, err);
     }
     if (rc == ERR_OK) {
         rc = webapi_form_add(form, "limit", span_text(limit), err);
@@ -201,6 +221,7 @@ static bool take_query(struct reconcile *search, const struct reconcile_query *q
         .channel = span_text(search->channel),
         .thread = span_text(search->thread),
         .oldest_ms = query->oldest_ms,
+        .latest_ms = query->latest_ms,
         .request_id = search->request_id,
         .surface = search->surface,
         .item = query->item,

@@ -20,6 +20,7 @@ struct reconcile_query {
     struct span channel;
     struct span thread; /* ts of the card whose replies are searched; empty: the channel */
     uint64_t oldest_ms; /* by clocks nothing of ours is older; a margin for them is taken here */
+    uint64_t latest_ms; /* likewise newer */
     const char *request_id; /* text */
     const char *surface;    /* of the metadata */
     uint32_t item;          /* of the metadata; 0: any */

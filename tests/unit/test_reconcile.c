@@ -21,8 +21,8 @@ static void an_unknown_result_is_looked_for_and_one_card_stays(void)
     CU_ASSERT(bench_card()->attempted);
     bench_pass(&bench, 2000);
     CU_ASSERT_EQUAL(bench_calls("conversations.history"), 1);
-    CU_ASSERT(
-        bench_last_says("conversations.history", "channel=" CHANNEL "&oldest=1764666000.000000&"));
+    CU_ASSERT(bench_last_says("conversations.history",
+                              "channel=" CHANNEL "&oldest=1764666000.000000&latest=1764838802."));
     CU_ASSERT(bench_last_says("conversations.history", "include_all_metadata=true"));
     bench_answer(&bench, "conversations.history", bench_history("U0BOT00001", "card"));
     CU_ASSERT(span_is(bench_card()->ts, "9.5"));
