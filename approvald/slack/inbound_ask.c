@@ -84,6 +84,7 @@ static void open_first(struct inflight *flight, const struct policy *const *poli
     enum err_code rc;
 
     inbound_reply_empty(flight);
+    inbound_owed_answer(flight); /* the form, or why there is none */
     rc = open_form(flight, policies, count, &err);
     if (rc == ERR_NOT_FOUND) {
         inbound_tell(flight, NO_POLICY);

@@ -263,6 +263,8 @@ void inbound_owed_unplaced(struct slack_inbound *inbound,
                            enum slack_transport transport);
 /* A delivery of it is durable: nothing is owed any more. */
 void inbound_owed_accept(struct inflight *flight);
+/* Its person sees what came of it by another way than the reply, however late that is. */
+void inbound_owed_answer(struct inflight *flight);
 /* Nothing of the delivery is under way any more. */
 void inbound_owed_end(struct inflight *flight);
 void inbound_on_owed(int fd, short what, void *arg);

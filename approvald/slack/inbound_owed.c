@@ -180,6 +180,15 @@ void inbound_owed_accept(struct inflight *flight)
     }
 }
 
+void inbound_owed_answer(struct inflight *flight)
+{
+    struct owed *owed = find(flight->inbound, &flight->act);
+
+    if (owed != NULL) {
+        settle(flight->inbound, owed, OWED_ACCEPTED);
+    }
+}
+
 void inbound_owed_end(struct inflight *flight)
 {
     struct owed *owed = flight->owing ? find(flight->inbound, &flight->act) : NULL;

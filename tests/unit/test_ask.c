@@ -368,6 +368,34 @@ static void a_form_that_could_not_open_is_told(void)
     bench_close(&bench);
 }
 
+/* The form is what he waited for: whoever has it, or was told that he has it not, is owed no word.
+ */
+static void a_form_that_opens_late_is_not_owed_too(void)
+{
+    static const char *const answers[] = {"{\"ok\":true}",
+                                          "{\"ok\":false,\"error\":\"expired_trigger_id\"}"};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct bench bench;
+        size_t owed = 0;
+
+        open_bench(&bench);
+        bench_know(&bench, RITA, "");
+        bench_command_only(&bench, RITA, "request");
+        service_kit_pass(&bench.kit, SLACK_REPLY_BUDGET_MS);
+        inbound_on_budget(-1, 0, bench.inbound);
+        CU_ASSERT_EQUAL(bench.reply.status, 503);
+        bench_turn(&bench);
+        CU_ASSERT(fake_fetch_ok("views.open", answers[i]));
+        bench_turn(&bench);
+        for (size_t j = 0; j < SLACK_OWED_COUNT_MAX; j++) {
+            owed += bench.inbound->owed[j].used;
+        }
+        CU_ASSERT_EQUAL(owed, 0);
+        bench_close(&bench);
+    }
+}
+
 static void without_a_policy_to_ask_under_it_is_said(void)
 {
     struct bench bench;
@@ -548,6 +576,7 @@ UNIT_MAIN("ask",
            who_may_not_ask_sees_no_form_and_sends_none},
           {"who is not known yet is looked up while the form waits",
            who_is_not_known_yet_is_looked_up_while_the_form_waits},
+          {"a form that opens late is not owed too", a_form_that_opens_late_is_not_owed_too},
           {"a form that could not open is told", a_form_that_could_not_open_is_told},
           {"without a policy to ask under it is said", without_a_policy_to_ask_under_it_is_said},
           {"a late commit is no acknowledgement and the form sent again finds it",
