@@ -52,7 +52,7 @@
 #define SLACK_BREAKER_WINDOW_COUNT  20     /* calls of which half are bad: a Slack that limps */
 #define SLACK_BREAKER_SLOW_MS       6000   /* answers so late are of no use to who pressed */
 #define SLACK_BREAKER_MS_MIN        2000   /* first pause: a proxy's restart */
-#define SLACK_BREAKER_MS_MAX        15000  /* longest: one question in so long burdens nobody */
+#define SLACK_BREAKER_MS_MAX        5000   /* longest: 12 questions a minute burden nobody */
 #define SLACK_BREAKER_STABLE_MS     60000  /* up for so long, the next outage is another one */
 #define SLACK_TOKEN_SIZE_MAX        512    /* bytes: rotated tokens have about 170 */
 #define SLACK_SLUG_SIZE_MAX         64     /* bytes: Slack's error words */

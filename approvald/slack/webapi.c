@@ -204,6 +204,15 @@ static void item_finish(struct webapi_item *item, enum webapi_outcome outcome, c
     TAILQ_INSERT_TAIL(&item->webapi->finished, item, link);
 }
 
+/* A probe whose answer comes later is a bad one anyway, and the next one may not wait for it. */
+static uint32_t timeout_of(const struct webapi_item *item)
+{
+    if (item->priority == WEBAPI_URGENT) {
+        return SLACK_URGENT_TIMEOUT_MS;
+    }
+    return item->probe ? SLACK_BREAKER_SLOW_MS : SLACK_CALL_TIMEOUT_MS;
+}
+
 static enum err_code item_start(struct webapi_item *item, const char *url, struct err *err)
 {
     static const char *const json_headers[] = {"Content-Type: application/json; charset=utf-8",
@@ -219,8 +228,7 @@ static enum err_code item_start(struct webapi_item *item, const char *url, struc
         .headers = is_form ? form_headers : json_headers,
         .bearer = is_response ? NULL : webapi->token,
         .body = span_of(item->body, item->body_size),
-        .timeout_ms =
-            item->priority == WEBAPI_URGENT ? SLACK_URGENT_TIMEOUT_MS : SLACK_CALL_TIMEOUT_MS,
+        .timeout_ms = timeout_of(item),
         .response_size_max = SLACK_RESPONSE_SIZE_MAX,
     };
     enum err_code rc = fetch_start(webapi->fetch, &request, on_fetched, item, &item->call, err);

@@ -39,7 +39,7 @@ WORLD_RUNS = 20      # then the stand-in has seen enough
 SOCKETS_S = 75       # a dead socket is noticed after 30 s, Slack may be asked once a minute
 SETTLE_S = 240       # Slack delivers again for so long
 CARDS_S = 90         # beyond the best possible time: then no more is waited for
-OVER_MAX_S = 20      # a breaker's longest pause (15 s), the spacing of changes (3 s), and the way
+OVER_MAX_S = 20      # a question in the dark (6 s), a breaker's longest pause (5 s), the spacing (3 s), the way
 
 
 class Settings:

@@ -55,6 +55,7 @@ enum err_code fetch_start(struct fetch *fetch,
     call->open = true;
     call->done = done;
     call->arg = arg;
+    call->timeout_ms = request->timeout_ms;
     /* Longer texts are cut: tests look at their beginnings. */
     (void)snprintf(call->url, sizeof call->url, "%s", request->url);
     (void)snprintf(call->body, sizeof call->body, "%.*s", SPAN_ARGS(request->body));

@@ -15,6 +15,7 @@
 
 struct fetch_call {
     bool open; /* not answered or cancelled yet */
+    uint32_t timeout_ms;
     char url[FAKE_FETCH_TEXT_SIZE];
     char body[FAKE_FETCH_BODY_SIZE];
     char bearer[FAKE_FETCH_TEXT_SIZE];

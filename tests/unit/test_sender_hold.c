@@ -106,7 +106,62 @@ static void a_short_outage_holds_nothing(void)
     bench_teardown(&bench);
 }
 
+static void on_answer(void *arg, const struct webapi_answer *answer)
+{
+    *(enum webapi_outcome *)arg = answer->outcome;
+}
+
+/* A call that does not reach Slack, or does. */
+static void call(struct bench *bench, bool reaches)
+{
+    const struct webapi_call update = {
+        .method = WEBAPI_CHAT_UPDATE, .priority = WEBAPI_NORMAL, .body = SPAN_LITERAL("{}")};
+    const struct fetch_response lost = {.outcome = FETCH_NOT_SENT};
+    enum webapi_outcome outcome = WEBAPI_PERMANENT;
+    struct err err = ERR_INIT;
+
+    CU_ASSERT_EQUAL(webapi_call(bench->webapi, &update, on_answer, &outcome, &err), ERR_OK);
+    bench_rush(bench);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(fake_fetch_find("chat.update"));
+    CU_ASSERT_EQUAL(fake_fetch_find("chat.update")->timeout_ms, SLACK_CALL_TIMEOUT_MS);
+    if (reaches) {
+        CU_ASSERT(fake_fetch_ok("chat.update", OK_TRUE));
+    } else {
+        fake_fetch_answer(fake_fetch_find("chat.update"), &lost);
+    }
+    CU_ASSERT_EQUAL(outcome, reaches ? WEBAPI_OK : WEBAPI_RETRY);
+}
+
+/* A question into a dead network stands in the way of the next one no longer than need be. */
+static void the_end_of_an_outage_is_noticed_within_some_seconds(void)
+{
+    const struct fetch_response lost = {.outcome = FETCH_NOT_SENT};
+    struct bench bench;
+
+    bench_setup(&bench);
+    for (int i = 0; i < SLACK_BREAKER_FAILURE_COUNT; i++) {
+        call(&bench, false);
+    }
+    for (int i = 0; i <= 8; i++) {
+        bench_rush(&bench);
+        CU_ASSERT_PTR_NULL(fake_fetch_find("auth.test"));
+        bench.now.boot_ms += 5000;
+        webapi_go_on(bench.webapi); /* timers of the loop are real: it looks at its queue */
+        bench_rush(&bench);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(fake_fetch_find("auth.test"));
+        CU_ASSERT(fake_fetch_find("auth.test")->timeout_ms <= 6000);
+        if (i < 8) {
+            fake_fetch_answer(fake_fetch_find("auth.test"), &lost);
+        }
+    }
+    CU_ASSERT(fake_fetch_ok("auth.test", OK_TRUE));
+    call(&bench, true);
+    bench_teardown(&bench);
+}
+
 UNIT_MAIN("sender_hold",
+          {"the end of an outage is noticed within some seconds",
+           the_end_of_an_outage_is_noticed_within_some_seconds},
           {"a short outage holds nothing", a_short_outage_holds_nothing},
           {"new cards wait until what is wrong is sent",
            new_cards_wait_until_what_is_wrong_is_sent},
