@@ -12,6 +12,7 @@
 
 enum {
     PRIORITY_NOTICE,
+    PRIORITY_OUTCOME, /* a message shows its outcome: that call is never in vain */
     PRIORITY_WATCHED, /* a change that was made a moment ago */
     PRIORITY_CHANGE,
     PRIORITY_AGAIN, /* a message that is gone */
@@ -150,9 +151,6 @@ static bool is_before(const struct sendplan_row *a, const struct sendplan_row *b
     if (a->priority != b->priority) {
         return a->priority < b->priority;
     }
-    if (a->final != b->final) {
-        return a->final; /* an outcome says more than how far it has come */
-    }
     if (a->due_ms != b->due_ms) {
         return a->due_ms < b->due_ms;
     }
@@ -206,6 +204,14 @@ static struct sendplan_row *place(struct sendplan *plan, uint64_t now_ms)
     return worst;
 }
 
+/* What is in doubt may show the outcome already. */
+static void put_outcome_first(struct sendplan_row *row)
+{
+    if (row->final && !row->repair && sendplan_method_of(row) == SENDPLAN_UPDATE) {
+        row->priority = PRIORITY_OUTCOME;
+    }
+}
+
 /* When it was changed first since it waits, and last. */
 static void
 keep_changed(struct sendplan_row *fresh, const struct sendplan_row *before, uint64_t now_ms)
@@ -216,6 +222,7 @@ keep_changed(struct sendplan_row *fresh, const struct sendplan_row *before, uint
     fresh->first_ms = before->first_ms;
     fresh->changed_ms = fresh->wanted == before->wanted ? before->changed_ms : now_ms;
     fresh->final = before->final;
+    put_outcome_first(fresh);
 }
 
 /* Another look at a row that waits does not begin its pause anew. */
@@ -343,22 +350,18 @@ static bool is_blocked(const struct sendplan *plan, const struct sendplan_row *r
     return false;
 }
 
-static enum sendplan_method method_of(const struct sendplan_row *row)
+enum sendplan_method sendplan_method_of(const struct sendplan_row *row)
 {
     switch (row->priority) {
     case PRIORITY_NOTICE:
         return SENDPLAN_EPHEMERAL;
+    case PRIORITY_OUTCOME:
     case PRIORITY_WATCHED:
     case PRIORITY_CHANGE:
         return SENDPLAN_UPDATE;
     default:
         return SENDPLAN_POST;
     }
-}
-
-enum sendplan_method sendplan_method_of(const struct sendplan_row *row)
-{
-    return method_of(row);
 }
 
 /* What there is on Slack's side: seen in one look at the rows. */
@@ -373,7 +376,7 @@ static struct tally tally_of(const struct sendplan *plan)
 
     for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
         const struct sendplan_row *row = &plan->rows[i];
-        enum sendplan_method method = method_of(row);
+        enum sendplan_method method = sendplan_method_of(row);
 
         if (!row->used || !on_slack(row->key.surface)) {
             continue;
@@ -425,16 +428,16 @@ static bool has_room(const struct room *room, const struct sendplan_row *row)
     if (row->key.surface == SURFACE_CARD && !row->posted && !row->repair) {
         return room->fresh;
     }
-    if (method_of(row) == SENDPLAN_EPHEMERAL) {
+    if (sendplan_method_of(row) == SENDPLAN_EPHEMERAL) {
         return room->notice;
     }
-    return method_of(row) == SENDPLAN_UPDATE ? room->change : room->slack;
+    return sendplan_method_of(row) == SENDPLAN_UPDATE ? room->change : room->slack;
 }
 
 void sendplan_hold_method(struct sendplan *plan, const struct sendplan_row *row, uint64_t until_ms)
 {
     if (on_slack(row->key.surface)) {
-        plan->method_hold_ms[method_of(row)] = until_ms;
+        plan->method_hold_ms[sendplan_method_of(row)] = until_ms;
     }
 }
 
@@ -459,7 +462,7 @@ settled_ms(const struct sendplan *plan, const struct room *room, const struct se
     bool settles = room->settle || is_behind_outage(plan, row);
 
     if (!settles || row->final || row->repair || !on_slack(row->key.surface) ||
-        method_of(row) != SENDPLAN_UPDATE) {
+        sendplan_method_of(row) != SENDPLAN_UPDATE) {
         return 0;
     }
     return last_ms < most_ms ? last_ms : most_ms;
@@ -471,7 +474,7 @@ start_ms(const struct sendplan *plan, const struct room *room, const struct send
     uint64_t ready_ms = later(row->due_ms, row->hold_ms);
 
     if (on_slack(row->key.surface)) {
-        enum sendplan_method method = method_of(row);
+        enum sendplan_method method = sendplan_method_of(row);
 
         ready_ms = later(ready_ms, later(plan->method_hold_ms[method], room->method_ms[method]));
     }
@@ -587,6 +590,7 @@ void sendplan_hurry(struct sendplan *plan, const struct request_id *id)
             continue;
         }
         row->final = true;
+        put_outcome_first(row);
         if (row->spaced) {
             ASSERT(!row->busy);
             row->hold_ms = 0;

@@ -115,6 +115,31 @@ static void new_cards_may_be_held_and_nothing_else(void)
     CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 1);
 }
 
+/* What has not ended may change again, and then its call was in vain. What is only in doubt may be
+ * right. */
+static void an_outcome_goes_before_how_far_others_have_come(void)
+{
+    struct outbox_row pressed = row_of(1, SURFACE_CARD, true, NOW - 1);
+    struct outbox_row ended = row_of(2, SURFACE_CARD, true, NOW - 2 * SLACK_SEND_WATCHED_MS);
+    struct outbox_row doubted = row_of(3, SURFACE_CARD, true, NOW - 2 * SLACK_SEND_WATCHED_MS);
+    struct outbox_row told = row_of(4, SURFACE_NOTICE, false, NOW);
+    struct sendplan plan;
+
+    sendplan_init(&plan);
+    outbox_doubt(&doubted, NOW - 5);
+    put(&plan, &pressed, NOW);
+    put(&plan, &ended, NOW);
+    put(&plan, &doubted, NOW);
+    put(&plan, &told, NOW);
+    sendplan_hurry(&plan, &(struct request_id){.bytes = {2}});
+    sendplan_hurry(&plan, &(struct request_id){.bytes = {3}});
+    put(&plan, &ended, NOW); /* listed again */
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 4);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 2);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 1);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 3);
+}
+
 static void many_notices_keep_no_card_waiting(void)
 {
     struct sendplan plan;
@@ -412,6 +437,8 @@ UNIT_MAIN("sendplan",
            where_many_change_each_waits_for_its_next_change},
           {"behind an outage each waits for its next change, too",
            behind_an_outage_each_waits_for_its_next_change_too},
+          {"an outcome goes before how far others have come",
+           an_outcome_goes_before_how_far_others_have_come},
           {"many notices keep no card waiting", many_notices_keep_no_card_waiting},
           {"while the rate of changes is used up, new ones get a part",
            while_the_rate_of_changes_is_used_up_new_ones_get_a_part},
