@@ -225,10 +225,10 @@ keep_changed(struct sendplan_row *fresh, const struct sendplan_row *before, uint
     put_outcome_first(fresh);
 }
 
-/* Another look at a row that waits does not begin its pause anew. */
+/* Another look at a row that waits does not begin its pause anew; Slack's word is all of it. */
 static void keep_due(struct sendplan_row *fresh, const struct sendplan_row *before)
 {
-    bool same = before->owed && !before->busy; /* no attempt was made since */
+    bool same = before->limited || (before->owed && !before->busy); /* no attempt since */
 
     if (same && before->due_ms < fresh->due_ms) {
         fresh->due_ms = before->due_ms;
@@ -264,6 +264,7 @@ bool sendplan_put(struct sendplan *plan, const struct outbox_row *row, uint64_t 
         fresh.busy = slot->busy;
         fresh.hold_ms = slot->hold_ms;
         fresh.spaced = slot->spaced;
+        fresh.limited = slot->limited;
         keep_due(&fresh, slot);
         keep_changed(&fresh, slot, now_ms);
         *slot = fresh;
@@ -434,10 +435,12 @@ static bool has_room(const struct room *room, const struct sendplan_row *row)
     return sendplan_method_of(row) == SENDPLAN_UPDATE ? room->change : room->slack;
 }
 
-void sendplan_hold_method(struct sendplan *plan, const struct sendplan_row *row, uint64_t until_ms)
+void sendplan_hold_method(struct sendplan *plan, struct sendplan_row *row, uint64_t until_ms)
 {
     if (on_slack(row->key.surface)) {
         plan->method_hold_ms[sendplan_method_of(row)] = until_ms;
+        row->due_ms = until_ms;
+        row->limited = true;
     }
 }
 
@@ -529,22 +532,23 @@ bool sendplan_has_repairs(const struct sendplan *plan)
     return found;
 }
 
+static uint32_t *busy_count_of(struct sendplan *plan, const struct sendplan_row *row)
+{
+    return on_slack(row->key.surface) ? &plan->slack_count : &plan->webhook_count;
+}
+
 void sendplan_start(struct sendplan *plan, struct sendplan_row *row)
 {
     ASSERT(row->used);
     ASSERT(!row->busy);
     row->busy = true;
     row->spaced = false;
-    if (on_slack(row->key.surface)) {
-        plan->slack_count++;
-    } else {
-        plan->webhook_count++;
-    }
+    row->limited = false;
+    (*busy_count_of(plan, row))++;
 }
 
 void sendplan_wait(struct sendplan_row *row, uint64_t until_ms)
 {
-    ASSERT(row->used);
     ASSERT(!row->busy);
     row->hold_ms = until_ms;
     row->spaced = false;
@@ -555,11 +559,7 @@ void sendplan_finish(struct sendplan *plan, struct sendplan_row *row, uint64_t h
     ASSERT(row->used);
     ASSERT(row->busy);
     row->busy = false;
-    if (on_slack(row->key.surface)) {
-        plan->slack_count--;
-    } else {
-        plan->webhook_count--;
-    }
+    (*busy_count_of(plan, row))--;
     row->hold_ms = hold_ms;
     row->spaced = spaced && hold_ms > 0;
     row->owed = false;

@@ -29,6 +29,7 @@ struct sendplan_row {
     bool seen;         /* by the listing under way */
     bool repair;       /* its message is in doubt, or gone and posted anew */
     bool spaced;       /* hold_ms is our own spacing, and its message shows no outcome yet */
+    bool limited;      /* its attempt was put off by Slack until due_ms */
     bool final;        /* its request has ended: it changes no more */
     uint32_t priority; /* 0 first */
     uint32_t wanted;   /* revision */
@@ -96,8 +97,9 @@ void sendplan_reach(struct sendplan *plan, uint64_t now_ms);
 /* The request has its outcome: its messages show it without waiting for their spacing. */
 void sendplan_hurry(struct sendplan *plan, const struct request_id *id);
 /* Slack asked for a pause (429): rows that need the same method as this one wait until then, the
- * others go on. Nothing for webhooks. */
-void sendplan_hold_method(struct sendplan *plan, const struct sendplan_row *row, uint64_t until_ms);
+ * others go on; this one is due then, not after its back-off, as nothing has failed. Nothing for
+ * webhooks. */
+void sendplan_hold_method(struct sendplan *plan, struct sendplan_row *row, uint64_t until_ms);
 
 /* Is there a message in doubt, or one that is gone and posted anew? */
 bool sendplan_has_repairs(const struct sendplan *plan);
