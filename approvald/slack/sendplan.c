@@ -416,7 +416,7 @@ static struct room room_of(const struct sendplan *plan, const struct sendplan_li
         .notice = slack && tally.busy[SENDPLAN_EPHEMERAL] < SLACK_SEND_NOTICE_COUNT_MAX,
         .fresh = slack && !limits->holds_new,
         .settle = limits->changes_spent || many,
-        .spent = limits->changes_spent,
+        .spent = limits->changes_spent && tally.changed > 1,
         .method_ms = limits->method_ms,
     };
 }

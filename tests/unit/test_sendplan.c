@@ -229,6 +229,24 @@ static void where_many_change_each_waits_for_its_next_change(void)
     CU_ASSERT(often);
 }
 
+/* The last one takes nobody's place. */
+static void with_the_rate_used_up_each_waits_longer_while_there_are_others(void)
+{
+    struct sendplan_limits limits = open_limits;
+    struct outbox_row first = row_of(1, SURFACE_CARD, true, NOW);
+    struct outbox_row second = row_of(2, SURFACE_CARD, true, NOW);
+    struct sendplan plan;
+
+    limits.changes_spent = true;
+    sendplan_init(&plan);
+    put(&plan, &first, NOW);
+    CU_ASSERT_EQUAL(sendplan_due_ms(&plan, &limits), NOW + SLACK_SEND_SETTLE_MS);
+    put(&plan, &second, NOW);
+    CU_ASSERT_EQUAL(sendplan_due_ms(&plan, &limits), NOW + 2 * SLACK_SEND_SETTLE_MS);
+    CU_ASSERT(start(&plan, &limits, NOW + 2 * SLACK_SEND_SETTLE_MS) > 0);
+    CU_ASSERT_EQUAL(sendplan_due_ms(&plan, &limits), NOW + SLACK_SEND_SETTLE_MS);
+}
+
 static void behind_an_outage_each_waits_for_its_next_change_too(void)
 {
     const uint64_t later_ms = NOW + SLACK_SEND_FLOOD_MS;
@@ -470,6 +488,8 @@ UNIT_MAIN(
     {"an outcome goes before how far others have come",
      an_outcome_goes_before_how_far_others_have_come},
     {"what Slack puts off is due when Slack says", what_slack_puts_off_is_due_when_slack_says},
+    {"with the rate used up each waits longer while there are others",
+     with_the_rate_used_up_each_waits_longer_while_there_are_others},
     {"many notices keep no card waiting", many_notices_keep_no_card_waiting},
     {"while the rate of changes is used up, new ones get a part",
      while_the_rate_of_changes_is_used_up_new_ones_get_a_part},
