@@ -15,6 +15,7 @@ enum {
     PRIORITY_OUTCOME, /* a message shows its outcome: that call is never in vain */
     PRIORITY_WATCHED, /* a change that was made a moment ago */
     PRIORITY_CHANGE,
+    PRIORITY_TOLD,  /* a change of a direct message: it asks nobody for anything */
     PRIORITY_AGAIN, /* a message that is gone */
     PRIORITY_NEW,
     PRIORITY_COPY,   /* of a new card, in direct messages: the channels have theirs first */
@@ -77,7 +78,7 @@ static uint32_t priority_of(const struct outbox_row *row, uint64_t now_ms)
         }
         return outbox_is_copy(row) ? PRIORITY_COPY : PRIORITY_NEW;
     case SURFACE_DIRECT:
-        return row->ts.size > 0 ? change_priority(row, now_ms) : PRIORITY_DIRECT;
+        return row->ts.size > 0 ? PRIORITY_TOLD : PRIORITY_DIRECT;
     case SURFACE_WEBHOOK:
     case SURFACE_PEOPLE:
         return PRIORITY_NEW;
@@ -207,7 +208,7 @@ static struct sendplan_row *place(struct sendplan *plan, uint64_t now_ms)
 /* What is in doubt may show the outcome already. */
 static void put_outcome_first(struct sendplan_row *row)
 {
-    if (row->final && !row->repair && sendplan_method_of(row) == SENDPLAN_UPDATE) {
+    if (row->final && row->posted && !row->repair && row->key.surface == SURFACE_CARD) {
         row->priority = PRIORITY_OUTCOME;
     }
 }
@@ -353,16 +354,10 @@ static bool is_blocked(const struct sendplan *plan, const struct sendplan_row *r
 
 enum sendplan_method sendplan_method_of(const struct sendplan_row *row)
 {
-    switch (row->priority) {
-    case PRIORITY_NOTICE:
+    if (row->priority == PRIORITY_NOTICE) {
         return SENDPLAN_EPHEMERAL;
-    case PRIORITY_OUTCOME:
-    case PRIORITY_WATCHED:
-    case PRIORITY_CHANGE:
-        return SENDPLAN_UPDATE;
-    default:
-        return SENDPLAN_POST;
     }
+    return row->posted ? SENDPLAN_UPDATE : SENDPLAN_POST;
 }
 
 /* What there is on Slack's side: seen in one look at the rows. */

@@ -3,18 +3,18 @@
  *
  * Order: notices (somebody looks at the screen), then the change that shows an outcome (it says
  * more than how far another one has come, and no other call will follow it), then a change that was
- * just made (somebody looks whether his press worked), then all other changes of messages that
- * people see (they may be wrong), then messages that are gone and posted anew, then new cards and
- * webhooks, then copies of cards in direct messages, then other direct messages, then replies.
- * Within one kind the one that is due first. So after an outage cards are brought up to date before
- * new ones are posted; only when Slack's rate of changes is used up, new messages take some of the
- * calls. A row never has two calls at once; a channel has one at a time, and so has a person's
- * direct messages; a reply waits for its card; a message is changed at most once in
- * SLACK_SEND_SPACING_MS, then to the newest state, but the change that shows the outcome need not
- * wait for that (once: after it all others do). What Slack itself asks for, a method's rate or a
- * pause, is kept all the same: no attempt begins before its call can be sent, so that it shows what
- * is so then. A wall clock that is set back makes no pause longer, and times of records that are
- * ahead of it none at all. */
+ * just made (somebody looks whether his press worked), then all other changes of cards (they may be
+ * wrong), then those of direct messages about requests, then messages that are gone and posted
+ * anew, then new cards and webhooks, then copies of cards in direct messages, then other direct
+ * messages, then replies. Within one kind the one that is due first. So after an outage cards are
+ * brought up to date before new ones are posted; only when Slack's rate of changes is used up, new
+ * messages take some of the calls. A row never has two calls at once; a channel has one at a time,
+ * and so has a person's direct messages; a reply waits for its card; a message is changed at most
+ * once in SLACK_SEND_SPACING_MS, then to the newest state, but the change that shows the outcome
+ * need not wait for that (once: after it all others do). What Slack itself asks for, a method's
+ * rate or a pause, is kept all the same: no attempt begins before its call can be sent, so that it
+ * shows what is so then. A wall clock that is set back makes no pause longer, and times of records
+ * that are ahead of it none at all. */
 #ifndef APPROVALD_SLACK_SENDPLAN_H
 #define APPROVALD_SLACK_SENDPLAN_H
 

@@ -169,6 +169,27 @@ static void what_slack_puts_off_is_due_when_slack_says(void)
     CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW + 4000), 0);
 }
 
+static void cards_change_before_direct_messages_about_them(void)
+{
+    struct outbox_row told = row_of(1, SURFACE_DIRECT, true, NOW - 2);
+    struct outbox_row pressed = row_of(2, SURFACE_CARD, true, NOW - 1);
+    struct outbox_row doubted = row_of(3, SURFACE_CARD, true, NOW - 1);
+    struct outbox_row fresh = row_of(4, SURFACE_CARD, false, NOW - 3);
+    struct sendplan plan;
+
+    sendplan_init(&plan);
+    outbox_doubt(&doubted, NOW - 1);
+    put(&plan, &told, NOW);
+    put(&plan, &pressed, NOW);
+    put(&plan, &doubted, NOW);
+    put(&plan, &fresh, NOW);
+    sendplan_hurry(&plan, &(struct request_id){.bytes = {1}}); /* its outcome, too */
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 2);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 3);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 1);
+    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 4);
+}
+
 static void many_notices_keep_no_card_waiting(void)
 {
     struct sendplan plan;
@@ -490,6 +511,8 @@ UNIT_MAIN(
     {"what Slack puts off is due when Slack says", what_slack_puts_off_is_due_when_slack_says},
     {"with the rate used up each waits longer while there are others",
      with_the_rate_used_up_each_waits_longer_while_there_are_others},
+    {"cards change before direct messages about them",
+     cards_change_before_direct_messages_about_them},
     {"many notices keep no card waiting", many_notices_keep_no_card_waiting},
     {"while the rate of changes is used up, new ones get a part",
      while_the_rate_of_changes_is_used_up_new_ones_get_a_part},
