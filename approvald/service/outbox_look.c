@@ -47,8 +47,7 @@ static bool visit_row(void *arg, struct span key, struct span value)
     return visit->rc == ERR_OK;
 }
 
-/* Has the request its outcome? One that cannot be read has none that could be shown. */
-static bool is_ended(struct work *work, const struct request_id *id)
+bool look_is_ended(struct work *work, const struct request_id *id)
 {
     struct subject subject;
     struct err ignored = *work->err;
@@ -67,7 +66,7 @@ static enum err_code look_at(struct look_visit *visit)
         storage_scan(work->txn, TABLE_OWED, key_span(&from), false, visit_row, visit, work->err);
 
     if (rc == ERR_OK && visit->look->row_count > 0) {
-        visit->look->ended = is_ended(work, &visit->look->request);
+        visit->look->ended = look_is_ended(work, &visit->look->request);
     }
     return rc == ERR_OK ? visit->rc : rc;
 }

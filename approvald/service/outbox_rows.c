@@ -2,6 +2,7 @@
 /* outbox_rows.c: what the sender asks of the outbox: list, begin, end, replay.
  * Owns that an attempt is durable before its call is made, and its result after.
  * Never calls anybody, never decides what a result means: core/outbox.h does. */
+#include "approvald/core/request_id.h"
 #include "approvald/service/answer.h"
 
 #include "base/assert.h"
@@ -20,12 +21,15 @@ struct list_job {
     bool dead;
     size_t count_max;
     bool more;
+    bool ended[SERVICE_PAGE_COUNT_MAX]; /* of each live row: its request is */
 };
+static_assert(sizeof(struct list_job) <= JOB_BLOCK_SIZE, "a job must fit in its block");
 
 struct list_visit {
     struct work *work;
     struct list_job *job;
     size_t count;
+    struct request_id ids[SERVICE_PAGE_COUNT_MAX]; /* of the rows */
     enum err_code rc;
 };
 
@@ -48,7 +52,7 @@ static bool visit_row(void *arg, struct span key, struct span value)
     if (codec_row_decode(value, &row, NULL) != ERR_OK) {
         return true; /* one damaged row must not keep all others from being sent */
     }
-    visit->count++;
+    visit->ids[visit->count++] = row.request;
     visit->rc = answer_bytes(visit->work, value);
     return visit->rc == ERR_OK;
 }
@@ -65,6 +69,11 @@ static enum err_code list_run(struct work *work)
     }
     rc = storage_scan(work->txn, job->dead ? TABLE_DEAD : TABLE_OWED, key_span(&from), false,
                       visit_row, &visit, work->err);
+    for (size_t i = 0; rc == ERR_OK && !job->dead && i < visit.count; i++) {
+        bool again = i > 0 && request_id_equal(&visit.ids[i], &visit.ids[i - 1]);
+
+        job->ended[i] = again ? job->ended[i - 1] : look_is_ended(work, &visit.ids[i]);
+    }
     return rc == ERR_OK ? visit.rc : rc;
 }
 
@@ -81,7 +90,8 @@ static void list_answer(struct job *base, enum err_code rc, const struct err *er
         count += answer_next_row(&cursor, &rows[count]) ? 1 : 0;
     }
     job->done(base->arg, rc, err,
-              &(struct service_rows){.rows = rows, .count = count, .more = job->more});
+              &(struct service_rows){
+                  .rows = rows, .ended = job->ended, .count = count, .more = job->more});
 }
 
 static struct key key_of(const struct service_row_key *key)

@@ -315,6 +315,7 @@ struct service_row_key {
 };
 struct service_rows {
     const struct outbox_row *rows; /* valid during the call */
+    const bool *ended;             /* of each live row: its request has its outcome */
     size_t count;
     bool more;
 };

@@ -124,6 +124,10 @@ enum err_code copies_raise(struct work *work,
                            const struct approval_effects *effects,
                            const uint64_t *audit_seqs) WARN_UNUSED;
 
+/* outbox_look.c. Has the request its outcome? One that cannot be read has none that could be shown.
+ */
+bool look_is_ended(struct work *work, const struct request_id *id);
+
 /* refresh.c. Somebody pressed what a message that shows the newest state does not have: the
  * request's messages are owed again, except those that are owed already. */
 enum err_code refresh_pressed(struct work *work, const struct subject *subject) WARN_UNUSED;

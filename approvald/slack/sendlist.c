@@ -127,6 +127,11 @@ static void take_page(struct sendlist *list, enum err_code rc, const struct serv
         return;
     }
     put_rows(list, found->rows, found->count);
+    for (size_t i = 0; i < found->count; i++) {
+        if (found->ended[i]) {
+            sendplan_hurry(list->options.plan, &found->rows[i].request);
+        }
+    }
     list->page_ms = boot_ms(list) + SLACK_SEND_PACE_MS;
     list->scanning = found->more && found->count > 0;
     if (list->scanning) {

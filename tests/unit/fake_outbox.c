@@ -215,6 +215,7 @@ static void answer_list(const struct answer *answer)
 {
     struct outbox_row *rows = mem_new(FAKE_OUTBOX_ROW_COUNT_MAX, sizeof *rows);
     size_t count = 0;
+    bool ended[FAKE_OUTBOX_ROW_COUNT_MAX];
     bool past = !answer->has_key;
     bool more = false;
 
@@ -227,6 +228,7 @@ static void answer_list(const struct answer *answer)
         if (wanted && count == answer->count_max) {
             more = true;
         } else if (wanted) {
+            ended[count] = fake.request.state != REQUEST_PENDING;
             rows[count++] = *row;
         }
         if (answer->has_key && request_id_equal(&row->request, &answer->key.request) &&
@@ -234,8 +236,9 @@ static void answer_list(const struct answer *answer)
             past = true;
         }
     }
-    answer->rows(answer->arg, ERR_OK, NULL,
-                 &(struct service_rows){.rows = rows, .count = count, .more = more});
+    answer->rows(
+        answer->arg, ERR_OK, NULL,
+        &(struct service_rows){.rows = rows, .ended = ended, .count = count, .more = more});
     mem_free(rows);
 }
 

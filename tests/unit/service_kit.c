@@ -411,6 +411,7 @@ on_rows(void *arg, enum err_code rc, const struct err *err, const struct service
     out->done = true;
     out->rc = rc;
     CU_ASSERT_FALSE(found->more);
+    out->ended = found->count > 0 && found->ended[found->count - 1];
     take_rows(out, found->rows, found->count);
 }
 

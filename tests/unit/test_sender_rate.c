@@ -8,6 +8,8 @@
 #include "tests/unit/sender_bench.h"
 #include "tests/unit/unit.h"
 
+#include <stdio.h>
+
 #define CHANGE_MS 1200 /* between two changes of any messages: 50 a minute */
 
 static void on_answer(void *arg, const struct webapi_answer *answer)
@@ -76,6 +78,40 @@ static void changes_that_wait_for_the_rate_are_sent_as_they_are_then(void)
     bench_teardown(&bench);
 }
 
+/* Another host takes over and finds by its scan what is owed: outcomes wait for no other change. */
+static void outcomes_that_a_scan_finds_go_at_once(void)
+{
+    struct bench bench;
+
+    for (int ended = 0; ended <= 1; ended++) {
+        bench_setup(&bench);
+        for (uint32_t i = 0; i <= SLACK_SEND_SLACK_COUNT_MAX; i++) {
+            char channel[16];
+
+            (void)snprintf(channel, sizeof channel, "C0NEW%05u", i); /* fits */
+            fake_outbox_raise(i, SURFACE_CARD, channel, 1);
+            bench_turn(&bench);
+            bench_answer(&bench, "chat.postMessage", POSTED);
+        }
+        bench_pass(&bench, SLACK_SEND_SPACING_MS);
+        sender_stop(bench.sender);
+        for (uint32_t i = 0; i <= SLACK_SEND_SLACK_COUNT_MAX; i++) {
+            char channel[16];
+
+            (void)snprintf(channel, sizeof channel, "C0NEW%05u", i); /* fits */
+            if (ended == 1) {
+                put_ended(i, channel, 2);
+            } else {
+                fake_outbox_raise(i, SURFACE_CARD, channel, 2);
+            }
+        }
+        sender_start(bench.sender);
+        bench_turn(&bench);
+        CU_ASSERT_EQUAL(bench_calls("chat.update"), ended * SLACK_SEND_SLACK_COUNT_MAX);
+        bench_teardown(&bench);
+    }
+}
+
 static void a_card_that_waits_for_its_channel_is_posted_as_it_is_then(void)
 {
     struct bench bench;
@@ -105,5 +141,6 @@ static void a_card_that_waits_for_its_channel_is_posted_as_it_is_then(void)
 UNIT_MAIN("sender_rate",
           {"changes that wait for the rate are sent as they are then",
            changes_that_wait_for_the_rate_are_sent_as_they_are_then},
+          {"outcomes that a scan finds go at once", outcomes_that_a_scan_finds_go_at_once},
           {"a card that waits for its channel is posted as it is then",
            a_card_that_waits_for_its_channel_is_posted_as_it_is_then})

@@ -183,6 +183,19 @@ static void that_somebody_could_not_be_told_is_audited(void)
     service_kit_close(&kit);
 }
 
+static void a_list_of_all_says_whose_request_has_ended(void)
+{
+    struct service_kit kit;
+    struct kit_answer made = open_with_request(&kit);
+    struct kit_rows rows = kit_owed(&kit, NULL, false);
+
+    CU_ASSERT(rows.count > 0 && !rows.ended);
+    CU_ASSERT_EQUAL(kit_approve(&kit, &made.id, "U0ANN").rc, ERR_OK);
+    rows = kit_owed(&kit, NULL, false);
+    CU_ASSERT(rows.count > 0 && rows.ended);
+    service_kit_close(&kit);
+}
+
 static void a_message_that_is_gone_is_owed_again(void)
 {
     struct service_kit kit;
@@ -481,6 +494,8 @@ UNIT_MAIN("service_outbox",
           {"a message that is gone is owed again", a_message_that_is_gone_is_owed_again},
           {"a press that the card does not offer owes it again",
            a_press_that_the_card_does_not_offer_owes_it_again},
+          {"a list of all says whose request has ended",
+           a_list_of_all_says_whose_request_has_ended},
           {"a window that is refused owes the card when its button was wrong",
            a_window_that_is_refused_owes_the_card_when_its_button_was_wrong},
           {"ordered items go one by one and ids never repeat",
