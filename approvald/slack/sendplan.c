@@ -217,7 +217,9 @@ static void put_outcome_first(struct sendplan_row *row)
 static void
 keep_changed(struct sendplan_row *fresh, const struct sendplan_row *before, uint64_t now_ms)
 {
-    if (!before->owed || before->first_ms > now_ms) {
+    bool tried = before->wanted == fresh->wanted; /* not sent, and no other change since */
+
+    if ((!before->owed && !tried) || before->first_ms > now_ms) {
         return;
     }
     fresh->first_ms = before->first_ms;

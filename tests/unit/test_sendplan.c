@@ -190,6 +190,29 @@ static void cards_change_before_direct_messages_about_them(void)
     CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 4);
 }
 
+static void what_was_put_off_is_no_new_change(void)
+{
+    struct sendplan_limits limits = open_limits;
+    struct outbox_row row = row_of(1, SURFACE_CARD, true, NOW);
+    uint64_t settled_ms = NOW + SLACK_SEND_SETTLE_MS;
+    struct sendplan_row *started;
+    struct sendplan plan;
+
+    limits.changes_spent = true;
+    sendplan_init(&plan);
+    put(&plan, &row, NOW);
+    started = sendplan_next(&plan, &limits, settled_ms);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(started);
+    sendplan_start(&plan, started);
+    sendplan_hold_method(&plan, started, settled_ms + 1000);
+    sendplan_finish(&plan, started, settled_ms + 1000, false);
+    put(&plan, &row, settled_ms + 1);
+    CU_ASSERT_EQUAL(sendplan_due_ms(&plan, &limits), settled_ms + 1000);
+    outbox_raise(&row, row.wanted + 1, settled_ms + 2); /* it changes again */
+    put(&plan, &row, settled_ms + 2);
+    CU_ASSERT_EQUAL(sendplan_due_ms(&plan, &limits), settled_ms + 2 + SLACK_SEND_SETTLE_MS);
+}
+
 static void many_notices_keep_no_card_waiting(void)
 {
     struct sendplan plan;
@@ -513,6 +536,7 @@ UNIT_MAIN(
      with_the_rate_used_up_each_waits_longer_while_there_are_others},
     {"cards change before direct messages about them",
      cards_change_before_direct_messages_about_them},
+    {"what was put off is no new change", what_was_put_off_is_no_new_change},
     {"many notices keep no card waiting", many_notices_keep_no_card_waiting},
     {"while the rate of changes is used up, new ones get a part",
      while_the_rate_of_changes_is_used_up_new_ones_get_a_part},
