@@ -25,6 +25,12 @@ void story_windows(struct prose *prose, const struct policy *policy)
     prose_add(prose, ").");
 }
 
+/* Given before the freeze began, and gone before it ends. */
+static bool lapses_before(const struct request *request, uint64_t until_ms)
+{
+    return request->use == USE_UNUSED && request->lapses_ms > 0 && request->lapses_ms <= until_ms;
+}
+
 void story_hold(struct prose *prose, const struct request *request)
 {
     const struct request_hold *hold = &request->hold;
@@ -41,6 +47,10 @@ void story_hold(struct prose *prose, const struct request *request)
         prose_add(prose, "): ");
     } else {
         prose_add(prose, "\n\xf0\x9f\x95\x92 Outside the policy's time windows: ");
+    }
+    if (lapses_before(request, hold->until_ms)) {
+        prose_add(prose, "it lapses before it can be used. Ask again.");
+        return;
     }
     prose_add(prose, request->state == REQUEST_PENDING ? "once approved, it can be used "
                                                        : "it can be used ");

@@ -240,12 +240,38 @@ static void a_card_says_what_serves_now(void)
     CU_ASSERT_FALSE(has(buf_span(out), "compare with"));
 }
 
+static void an_approval_that_lapses_in_a_freeze_is_not_promised(void)
+{
+    AUTO_BUF struct buf *out = NULL;
+    struct err err = ERR_INIT;
+    struct request request;
+    struct policy policy;
+
+    CU_ASSERT_EQUAL_FATAL(buf_new(PRINT_SIZE_MAX, &out, &err), ERR_OK);
+    sample_policy(&policy);
+    sample_request(SAMPLE_APPROVED, &request);
+    request.use = USE_UNUSED;
+    for (uint64_t later_ms = 0; later_ms <= 1; later_ms++) {
+        request.lapses_ms = request.ended_ms + 60000 + later_ms;
+        request.hold = (struct request_hold){.until_ms = request.ended_ms + 60000,
+                                             .freeze = SPAN_LITERAL("x-mas"),
+                                             .reason = SPAN_LITERAL("holidays")};
+        json_free(show(&request, &policy, NULL, out));
+        CU_ASSERT_EQUAL(has(buf_span(out), "(holidays): it can be used from"), later_ms > 0);
+        CU_ASSERT_EQUAL(
+            has(buf_span(out), "(holidays): it lapses before it can be used. Ask again."),
+            later_ms == 0);
+    }
+}
+
 UNIT_MAIN("card_time",
           {"an outcome mentions its requester where no direct message does",
            an_outcome_mentions_its_requester_where_no_direct_message_does},
           {"only who can still decide is named", only_who_can_still_decide_is_named},
           {"no list of people is announced that is empty",
            no_list_of_people_is_announced_that_is_empty},
+          {"an approval that lapses in a freeze is not promised",
+           an_approval_that_lapses_in_a_freeze_is_not_promised},
           {"a card says what serves now", a_card_says_what_serves_now},
           {"an approval that can be stopped says until when and how",
            an_approval_that_can_be_stopped_says_until_when_and_how},
