@@ -26,12 +26,18 @@
 #define LACKING                                                                                    \
     "This host is not in sync: the other one may have answered what it does not know of. "
 
-static bool leads_for_sure(const struct json *status)
+/* Nothing is answered without what is in the register, so nobody has answered more than this host
+ * when that is this store alone. */
+static bool has_all(const struct json *status)
 {
     const struct json *isr = json_path(status, "register.isr");
+    const struct json *member = json_first(isr);
 
-    return span_is(json_text(status, "role"), "primary") &&
-           (json_count(isr) == 1 || show_pair_in_sync(status));
+    if (json_count(isr) == 1) {
+        return span_equal(json_text(member, "store"), json_text(status, "child.store"));
+    }
+    return show_pair_in_sync(status) &&
+           (span_is(json_text(status, "role"), "primary") || show_pair_is_standby(status));
 }
 
 /* A store that is made of less than was answered is one that answers differently. Of a supervisor
@@ -47,7 +53,7 @@ static bool may_lack(const struct ctl *ctl, const struct pair_setup *setup)
         !json_bool(status, "pair", false)) {
         return false;
     }
-    return !leads_for_sure(status) && !(show_pair_is_standby(status) && show_pair_in_sync(status));
+    return !has_all(status);
 }
 
 static bool confirmed(const struct ctl *ctl, const char *words, bool fence)
