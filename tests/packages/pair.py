@@ -10,6 +10,7 @@ import json
 import re
 import time
 
+import restored
 from machine import wait
 from single import ask, as_who, green, is_killed_for_good, state, tokens
 from stage import ADDRESSES, EARLIER, PORT, TOKENS, VIP, Load
@@ -291,6 +292,10 @@ class Pair:
             assert state(host, VIP, self.request) == "approved"
         assert not lost, lost
 
+    def comes_back(self):
+        """a pair goes back to a backup as docs/admin.md says: what was decided before it is there, on both"""
+        restored.comes_back(self, other)
+
     def purges(self):
         """purged, of a pair and after leaving it, nothing stays but what the administrator wrote"""
         for name in ("B", "A"):
@@ -312,4 +317,4 @@ class Pair:
         return "the arbiter's unit: " + said.strip().split("\n")[-1]
 
     CASES = (is_set_up, approves, renews, upgrades, downgrades, upgrades_again, reboots, loses_the_primary,
-             gives_up, leaves_and_pairs_again, purges)
+             gives_up, leaves_and_pairs_again, comes_back, purges)
