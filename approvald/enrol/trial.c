@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FOLDER_SIZE    64                    /* bytes of the name of the folder of links */
+#define FOLDER_SIZE    128                   /* bytes of the name of the folder of links */
 #define DUMP_SIZE_MAX  ((size_t)1 << 20)     /* what the supervisor prints of itself at most */
 #define PATH_SIZE_LONG (4 * ENROL_PATH_SIZE) /* three names, each shorter than one of these */
 
@@ -144,10 +144,24 @@ static void tear_down(const struct trial *trial)
     err_ignore(folder_remove(trial->links, &ignored));
 }
 
+/* Whoever is cut leaves it there, where such things are removed. */
+static enum err_code make_folder(struct trial *trial, struct err *err)
+{
+    const char *above = getenv("TMPDIR");
+    int size = snprintf(trial->links, sizeof trial->links, "%s/approvalctl-XXXXXX",
+                        above == NULL || above[0] != '/' ? "/tmp" : above);
+
+    if (size < 0 || (size_t)size >= sizeof trial->links) {
+        return err_set(err, ERR_INVALID, "TMPDIR: too long a path");
+    }
+    return mkdtemp(trial->links) != NULL ? ERR_OK
+                                         : err_set_errno(err, ERR_IO, errno, "%s", trial->links);
+}
+
 enum err_code
 trial_alone(const char *supervisor, const char *config, const char *fragment, struct err *err)
 {
-    struct trial trial = {.links = "/tmp/approvalctl-XXXXXX"};
+    struct trial trial = {.links = ""};
     const char *slash = strrchr(config, '/');
     enum err_code rc;
 
@@ -157,8 +171,9 @@ trial_alone(const char *supervisor, const char *config, const char *fragment, st
     trial.name = slash + 1;
     (void)snprintf(trial.own, sizeof trial.own, "%.*s", (int)(slash - config), config); /* fits */
     (void)snprintf(trial.pieces, sizeof trial.pieces, "%s.d", trial.name);              /* fits */
-    if (mkdtemp(trial.links) == NULL) {
-        return err_set_errno(err, ERR_IO, errno, "%s", trial.links);
+    rc = make_folder(&trial, err);
+    if (rc != ERR_OK) {
+        return rc;
     }
     rc = build(&trial, fragment, err);
     rc = rc == ERR_OK ? look(&trial, supervisor, err) : rc;

@@ -131,7 +131,7 @@ class Machine:
         done = subprocess.run(
             ["nsenter", "-t", str(self.holder.pid), "-m", "-n", *words], input=stdin,
             capture_output=True, text=True, timeout=90, check=False,
-            env={"PATH": f"{PREFIX}/bin:{PREFIX}/sbin:{os.environ['PATH']}", "HOME": "/root",
+            env={"PATH": f"{PREFIX}/bin:{PREFIX}/sbin:{os.environ['PATH']}", "HOME": "/root", "TMPDIR": "/run",
                  "ETCD_UNSUPPORTED_ARCH": "arm64"})
         if check:
             self.test.assertEqual(done.returncode, 0,
