@@ -5,7 +5,8 @@ pair, a pair without a third host, a pair's habits.
 
 Owns the order of the cases and the count: prints one line each and, last, "N passed, M failed".
 Needs root and what machine.why_not names; without them it says why, and ends with 77. The packages
-are those of make deb (make packages-check makes them first).
+are those of make deb (make packages-check makes them first). --short is for another release of Debian
+than the one where everything is run: what systemd, apt, keepalived and the libraries there have a say in.
 """
 
 import argparse
@@ -32,10 +33,16 @@ WHOLE = {"built": Built, "sizes": Sizes, "single": Single, "guide": Guide, "pair
          "habits": Habits}
 
 
-def run_cases(whole):
+def chosen(only=None, short=False):
+    """{name: whole} to run, in their order."""
+    return {name: whole for name, whole in WHOLE.items()
+            if only in (None, name) and (not short or "SHORT" in vars(whole))}
+
+
+def run_cases(whole, cases):
     """The cases of one whole, until one fails: the next ones stand on it."""
     passed = 0
-    for case in whole.CASES:
+    for case in cases:
         begin = time.monotonic()
         try:
             told = case(whole)
@@ -57,13 +64,13 @@ def run(args):
         begin = time.monotonic()
         stage.prepare()
         print(f"prepared in {time.monotonic() - begin:.1f} s", flush=True)
-        for name, whole in WHOLE.items():
-            if args.only in (None, name):
-                rounds = {"rounds": args.upgrades} if whole is Pair else {}
-                more = run_cases(whole(stage, **rounds))
-                passed, failed = passed + more[0], failed + more[1]
-                if more[1]:
-                    stage.forget()
+        for whole in chosen(args.only, args.short).values():
+            rounds = {"rounds": args.upgrades} if whole is Pair else {}
+            made = whole(stage, **rounds)
+            more = run_cases(made, made.SHORT if args.short else made.CASES)
+            passed, failed = passed + more[0], failed + more[1]
+            if more[1]:
+                stage.forget()
     finally:
         keep = args.keep and failed
         stage.close(keep)
@@ -79,11 +86,16 @@ def main():
     parser.add_argument("--upgrades", type=int, default=1, metavar="N",
                         help="a pair is upgraded and downgraded so often")
     parser.add_argument("--only", choices=sorted(WHOLE))
+    parser.add_argument("--short", action="store_true",
+                        help="a host and a pair alone, from install to purge, once through")
+    parser.add_argument("--may-run", action="store_true", help="only says whether it could, or why not")
     parser.add_argument("--keep", action="store_true", help="the folder of a run that failed")
     args = parser.parse_args()
     reason = machine.why_not()
     if reason:
         return ending.skipped(reason)
+    if args.may_run:
+        return 0
     return ending.of(lambda: run(args))
 
 

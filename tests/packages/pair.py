@@ -318,3 +318,4 @@ class Pair:
 
     CASES = (is_set_up, approves, renews, upgrades, downgrades, upgrades_again, reboots, loses_the_primary,
              gives_up, leaves_and_pairs_again, comes_back, purges)
+    SHORT = (is_set_up, approves, upgrades, reboots, loses_the_primary, purges)

@@ -342,3 +342,4 @@ class Single:
 
     CASES = (installs_and_is_green, approves, is_hardened, takes_credentials, gives_up, survives_kills,
              upgrades, downgrades, comes_again, reboots, purges)
+    SHORT = (installs_and_is_green, approves, is_hardened, takes_credentials, purges)

@@ -11,14 +11,16 @@ import io
 import os
 import sys
 import tempfile
+import types
 import unittest
 from unittest import mock
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "packaging", "lib"))
 import check  # noqa: E402  the path is set above
+import check_steps  # noqa: E402
 import check_told  # noqa: E402
-from check_run import TAIL_LINES, Logs, Result  # noqa: E402
+from check_run import TAIL_LINES, Logs, Result, StepFailed  # noqa: E402
 from check_steps import Step  # noqa: E402
 
 TABLE = [f"fault {number}   1   0" for number in range(2 * TAIL_LINES)]
@@ -127,6 +129,43 @@ class WholeRun(unittest.TestCase):
     def test_when_all_passed_the_counts_are_last(self):
         out = self.output(lint=(lambda run: Result(passed=2),))
         self.assertEqual(out.splitlines()[-1], "2 passed, 0 failed")
+
+
+class BothDebians(unittest.TestCase):
+    """The packages' two steps, which may run at the same time."""
+
+    def calls(self, step, release, may_run=(0, "")):
+        """[(folder, command)] of what it runs, and its result."""
+        made = []
+
+        def call(command, cwd=ROOT, timeout_s=0):
+            made.append((cwd, command))
+            return may_run if "--may-run" in command else (0, "3 passed, 0 failed\n")
+
+        run = types.SimpleNamespace(root=ROOT, call=call)
+        release = {"VERSION_CODENAME": release}
+        with mock.patch.object(check_steps, "_configure", lambda run, name, _words: os.path.join(run.root, "build", name)), \
+                mock.patch.object(check_steps.platform, "freedesktop_os_release", lambda: release):  # fmt: skip
+            return made, step(run)
+
+    def test_each_release_is_looked_at_wherever_it_runs(self):
+        for here, there in (("bookworm", "trixie"), ("trixie", "bookworm")):
+            made, result = self.calls(check_steps.elsewhere, here)
+            self.assertIn(f"SUITE={there}", made[-1][1])
+            self.assertEqual(result.passed, 3)
+            made, _ = self.calls(check_steps.packages, here)
+            self.assertEqual(made[-1][1], ["make", "packages-check"])  # whose suite is the machine's
+
+    def test_neither_builds_in_the_other_ones_folder(self):
+        steps = (check_steps.packages, check_steps.elsewhere)
+        folders = {self.calls(step, "bookworm")[0][-1][0] for step in steps}
+        self.assertEqual(len(folders), 2)
+
+    def test_nothing_is_built_where_it_cannot_run(self):
+        made, result = self.calls(check_steps.elsewhere, "bookworm", (77, "skipped: not root\n"))
+        self.assertEqual((len(made), result.skipped, result.note), (1, 1, "not root"))
+        missing = (77, "skipped: no mmdebstrap (package mmdebstrap)\n")
+        self.assertRaises(StepFailed, self.calls, check_steps.elsewhere, "bookworm", missing)
 
 
 if __name__ == "__main__":
