@@ -289,8 +289,15 @@ class Pair:
                 self["arbiter"].run("approvald-arbiter", "leave")
             self.join()
             self.wait_green()
+            self.must_carry_the_address()
             assert state(host, VIP, self.request) == "approved"
         assert not lost, lost
+
+    def must_carry_the_address(self):
+        """Which leaving has switched off on each host."""
+        for name in HOSTS:
+            for word in ("is-enabled", "is-active"):
+                self[name].run("systemctl", word, "keepalived.service")
 
     def comes_back(self):
         """a pair goes back to a backup as docs/admin.md says: what was decided before it is there, on both"""
