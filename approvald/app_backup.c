@@ -183,7 +183,7 @@ say(struct buf *said, const struct restore_result *result, const char *dir, stru
         "A host of its own: start approvald.\n"
         "One of a pair: this is a new store, which is not in the ISR. While the other host has "
         "its\nstore, just start: this one follows it. When neither host has one, start, then\n"
-        "approvalctl promote --force here, and approvalctl rejoin on the other host.\n",
+        "approvalctl promote --force here, then start the other host with an empty data_dir.\n",
         header->pair_count, at, header->position.lsn, header->position.epoch, dir);
 }
 

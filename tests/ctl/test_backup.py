@@ -87,6 +87,7 @@ class Backup(unittest.TestCase):
         done = self.restore(other)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("not in the ISR", done.stdout)
+        self.assertIn("start the other host with an empty data_dir", done.stdout)  # as the guide has it
         other.start()
         for request in before:
             self.assertEqual(other.api("GET", "/v1/requests/" + request, token=self.token).status,
