@@ -15,7 +15,8 @@ sys.path.insert(0, os.path.join(HERE, "..", "docs"))
 import pages  # noqa: E402  the path is set above
 
 PAGE, HEADING = "docs/admin.md", "Restore a pair"
-TIMER = "approvald-backup.timer"
+TIMER, OLD = "approvald-backup.timer", "/var/lib/approvald.old"
+REFUSED_S = 10  # of a loop that ends only when it is obeyed
 UNKNOWN = 115  # approvalctl, of a request that is not there
 
 
@@ -48,10 +49,16 @@ def comes_back(pair, other):
     type_in(pair["A"], backup)
     lost = decided(pair)
     pair["A"].run("approvalctl", "token", "revoke", "ana")  # the wrong command, which is on both hosts
-    first = pair.primary()
-    for name in (other(first), first):
-        type_in(pair[name], stop)
+    stop_both(pair, other, stop)
     type_in(pair["A"], restore)
+    type_in(pair["B"], follow)
+    pair.wait_green()
+    must_be_as_it_was(pair, kept, lost)
+    lost = decided(pair)
+    for name in ("A", "B"):
+        pair[name].run("rm", "-r", OLD)
+    stop_both(pair, other, stop)
+    restore_once_more(pair["A"], restore)
     type_in(pair["B"], follow)
     pair.wait_green()
     must_be_as_it_was(pair, kept, lost)
@@ -61,8 +68,24 @@ def comes_back(pair, other):
     pair.lead("A")
     assert json.loads(as_who(pair["B"], "ci", VIP, "show", kept, "--json"))["use"] == "claimed"
     for name in ("A", "B"):
-        pair[name].run("rm", "-r", "/var/lib/approvald.old")
+        pair[name].run("rm", "-r", OLD)
     pair["A"].run("systemctl", "disable", "--now", TIMER)
+
+
+def stop_both(pair, other, stop):
+    first = pair.primary()
+    for name in (other(first), first):
+        type_in(pair[name], stop)
+
+
+def restore_once_more(host, block):
+    """The backup is older than the lineage of the restore before: the block says so and goes on asking."""
+    said = host.run("timeout", str(REFUSED_S), "bash", "-euc", block.text, check=124)
+    assert "promote --force --other-lineage" in said, said
+    host.run("approvalctl", "peer-off", "--confirm", "the other host is off")
+    force = ("approvalctl", "promote", "--force", "--other-lineage", "--confirm")
+    told = json.loads(host.run("approvalctl", "status", "--json", check=None).strip().split("\n")[-1])
+    host.run(*force, f"give up lineage {told['register']['lineage']}")
 
 
 def must_be_as_it_was(pair, kept, lost):
