@@ -63,13 +63,10 @@ static bool is_sendable(const struct sendlist *list, const struct outbox_row *ro
     return row->surface == SURFACE_WEBHOOK ? list->options.webhook : list->options.slack;
 }
 
-static void put_rows(struct sendlist *list, const struct outbox_row *rows, size_t count)
+static void put_row(struct sendlist *list, const struct outbox_row *row, bool ended)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (is_sendable(list, &rows[i]) &&
-            !sendplan_put(list->options.plan, &rows[i], wall_ms(list))) {
-            list->overflow = true;
-        }
+    if (is_sendable(list, row) && !sendplan_put(list->options.plan, row, ended, wall_ms(list))) {
+        list->overflow = true;
     }
 }
 
@@ -79,9 +76,8 @@ put_look(struct sendlist *list, const struct service_look *look, const struct ou
     struct sendplan *plan = list->options.plan;
 
     sendplan_list_begin(plan, &look->request);
-    put_rows(list, rows, look->row_count);
-    if (look->ended) {
-        sendplan_hurry(plan, &look->request);
+    for (size_t i = 0; i < look->row_count; i++) {
+        put_row(list, &rows[i], look->ended);
     }
     sendplan_list_end(plan, &look->request, wall_ms(list));
 }
@@ -126,11 +122,8 @@ static void take_page(struct sendlist *list, enum err_code rc, const struct serv
         list->list_ms = boot_ms(list) + SLACK_SEND_LOCAL_MS;
         return;
     }
-    put_rows(list, found->rows, found->count);
     for (size_t i = 0; i < found->count; i++) {
-        if (found->ended[i]) {
-            sendplan_hurry(list->options.plan, &found->rows[i].request);
-        }
+        put_row(list, &found->rows[i], found->ended[i]);
     }
     list->page_ms = boot_ms(list) + SLACK_SEND_PACE_MS;
     list->scanning = found->more && found->count > 0;

@@ -161,16 +161,24 @@ static bool is_before(const struct sendplan_row *a, const struct sendplan_row *b
 /* A row that rests or is not due yet. */
 static bool waits(const struct sendplan_row *row, uint64_t now_ms)
 {
-    return !row->owed || row->due_ms > now_ms || row->hold_ms > now_ms;
+    return !row->owed || row->due_ms > now_ms || (row->hold_ms > now_ms && !row->paced);
 }
 
-/* Is a worth its place in the table more than b? Rows that wait are worth least. */
+/* Is a worth its place in the table more than b? Rows that wait are worth least. Where a message
+ * goes takes more in a moment: until then it gives way only to its like, which others take now. */
 static bool
 is_worth_more(const struct sendplan_row *a, const struct sendplan_row *b, uint64_t now_ms)
 {
     bool b_waits = waits(b, now_ms);
+    bool b_paced = b->paced && b->hold_ms > now_ms;
 
-    return waits(a, now_ms) == b_waits ? is_before(a, b) : b_waits;
+    if (waits(a, now_ms) != b_waits) {
+        return b_waits;
+    }
+    if (a->priority == b->priority && (a->paced && a->hold_ms > now_ms) != b_paced) {
+        return b_paced;
+    }
+    return is_before(a, b);
 }
 
 static struct sendplan_row *find(struct sendplan *plan, const struct outbox_row *row)
@@ -187,19 +195,15 @@ static struct sendplan_row *find(struct sendplan *plan, const struct outbox_row 
 static struct sendplan_row *place(struct sendplan *plan, uint64_t now_ms)
 {
     struct sendplan_row *worst = NULL;
-    bool worst_waits = false;
 
     for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
         struct sendplan_row *row = &plan->rows[i];
-        bool row_waits = waits(row, now_ms);
 
         if (!row->used) {
             return row;
         }
-        if (!row->busy &&
-            (worst == NULL || (row_waits == worst_waits ? is_before(worst, row) : row_waits))) {
+        if (!row->busy && (worst == NULL || is_worth_more(worst, row, now_ms))) {
             worst = row;
-            worst_waits = row_waits;
         }
     }
     return worst;
@@ -224,8 +228,6 @@ keep_changed(struct sendplan_row *fresh, const struct sendplan_row *before, uint
     }
     fresh->first_ms = before->first_ms;
     fresh->changed_ms = fresh->wanted == before->wanted ? before->changed_ms : now_ms;
-    fresh->final = before->final;
-    put_outcome_first(fresh);
 }
 
 /* Another look at a row that waits does not begin its pause anew; Slack's word is all of it. */
@@ -238,7 +240,20 @@ static void keep_due(struct sendplan_row *fresh, const struct sendplan_row *befo
     }
 }
 
-bool sendplan_put(struct sendplan *plan, const struct outbox_row *row, uint64_t now_ms)
+/* What is so between two attempts, whatever the store says. */
+static void keep_held(struct sendplan_row *fresh, const struct sendplan_row *before)
+{
+    bool hurries = before->spaced && fresh->final; /* the outcome waits for no spacing of ours */
+
+    ASSERT(!before->spaced || !before->busy);
+    fresh->busy = before->busy;
+    fresh->hold_ms = hurries ? 0 : before->hold_ms;
+    fresh->spaced = before->spaced && !hurries;
+    fresh->paced = before->paced;
+    fresh->limited = before->limited;
+}
+
+bool sendplan_put(struct sendplan *plan, const struct outbox_row *row, bool ended, uint64_t now_ms)
 {
     struct sendplan_row fresh = {
         .used = true,
@@ -246,6 +261,7 @@ bool sendplan_put(struct sendplan *plan, const struct outbox_row *row, uint64_t 
         .seen = true,
         .posted = row->ts.size > 0,
         .repair = is_gone(row) || (row->ts.size > 0 && row->sent == 0),
+        .final = ended,
         .priority = priority_of(row, now_ms),
         .wanted = row->wanted,
         .first_ms = now_ms,
@@ -260,14 +276,12 @@ bool sendplan_put(struct sendplan *plan, const struct outbox_row *row, uint64_t 
         return true;
     }
     follow_clock(plan, now_ms);
+    put_outcome_first(&fresh);
     fresh.due_ms = due_of(plan, row, now_ms);
     memcpy(fresh.key.target, row->target.data, row->target.size);
     slot = find(plan, row);
     if (slot != NULL) {
-        fresh.busy = slot->busy;
-        fresh.hold_ms = slot->hold_ms;
-        fresh.spaced = slot->spaced;
-        fresh.limited = slot->limited;
+        keep_held(&fresh, slot);
         keep_due(&fresh, slot);
         keep_changed(&fresh, slot, now_ms);
         *slot = fresh;
@@ -540,6 +554,7 @@ void sendplan_start(struct sendplan *plan, struct sendplan_row *row)
     ASSERT(!row->busy);
     row->busy = true;
     row->spaced = false;
+    row->paced = false;
     row->limited = false;
     (*busy_count_of(plan, row))++;
 }
@@ -549,6 +564,7 @@ void sendplan_wait(struct sendplan_row *row, uint64_t until_ms)
     ASSERT(!row->busy);
     row->hold_ms = until_ms;
     row->spaced = false;
+    row->paced = true;
 }
 
 void sendplan_finish(struct sendplan *plan, struct sendplan_row *row, uint64_t hold_ms, bool spaced)
@@ -574,24 +590,6 @@ void sendplan_reach(struct sendplan *plan, uint64_t now_ms)
 
         if (row->used && on_slack(row->key.surface) && row->due_ms > now_ms) {
             row->due_ms = now_ms;
-        }
-    }
-}
-
-void sendplan_hurry(struct sendplan *plan, const struct request_id *id)
-{
-    for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
-        struct sendplan_row *row = &plan->rows[i];
-
-        if (!row->used || !row->owed || !request_id_equal(&row->key.request, id)) {
-            continue;
-        }
-        row->final = true;
-        put_outcome_first(row);
-        if (row->spaced) {
-            ASSERT(!row->busy);
-            row->hold_ms = 0;
-            row->spaced = false;
         }
     }
 }

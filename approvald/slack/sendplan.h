@@ -29,6 +29,7 @@ struct sendplan_row {
     bool seen;         /* by the listing under way */
     bool repair;       /* its message is in doubt, or gone and posted anew */
     bool spaced;       /* hold_ms is our own spacing, and its message shows no outcome yet */
+    bool paced;        /* hold_ms is the rate of where it goes */
     bool limited;      /* its attempt was put off by Slack until due_ms */
     bool final;        /* its request has ended: it changes no more */
     uint32_t priority; /* 0 first */
@@ -66,10 +67,11 @@ struct sendplan_limits {
 };
 
 void sendplan_init(struct sendplan *plan);
-/* A row as it is stored now; updates what is known of it. False: the table is full of more urgent
+/* A row as it is stored now; updates what is known of it. ended: its request has its outcome, and
+ * the message that shows it does not wait for our spacing. False: the table is full of more urgent
  * ones and this row (or one that it pushed out) has to be listed again later. Dead rows and rows
  * that are not owed are not taken (true). */
-bool sendplan_put(struct sendplan *plan, const struct outbox_row *row, uint64_t now_ms);
+bool sendplan_put(struct sendplan *plan, const struct outbox_row *row, bool ended, uint64_t now_ms);
 /* A listing of all owed rows of one request: call begin, put each row, then end, which drops those
  * that are no longer owed. */
 void sendplan_list_begin(struct sendplan *plan, const struct request_id *id);
@@ -94,8 +96,6 @@ void sendplan_finish(struct sendplan *plan,
                      bool spaced);
 /* Slack is back: what failed before is due at once, not after its back-off. */
 void sendplan_reach(struct sendplan *plan, uint64_t now_ms);
-/* The request has its outcome: its messages show it without waiting for their spacing. */
-void sendplan_hurry(struct sendplan *plan, const struct request_id *id);
 /* Slack asked for a pause (429): rows that need the same method as this one wait until then, the
  * others go on; this one is due then, not after its back-off, as nothing has failed. Nothing for
  * webhooks. */

@@ -1,65 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_sendplan.c: proves approvald/slack/sendplan: what is sent first, after an outage too.
  * Owns nothing but its cases; never reads a clock, the time is a number. */
-#include "approvald/core/outbox.h"
-#include "approvald/slack/sendplan.h"
-#include "tests/unit/unit.h"
-
-#include <string.h>
-
-#define NOW       UINT64_C(1800000000000)
-#define OUTAGE_MS UINT64_C(600000)
-
-static const struct sendplan_limits open_limits = {
-    .slack_count_max = SLACK_SEND_SLACK_COUNT_MAX,
-    .change_count_max = SLACK_SEND_SLACK_COUNT_MAX,
-    .webhook_count_max = SLACK_SEND_WEBHOOK_COUNT_MAX,
-};
-
-/* A row in a channel of its own; posted: its message is there and shows the first revision. */
-static struct outbox_row row_of(uint8_t number, enum surface surface, bool posted, uint64_t owed_ms)
-{
-    static char targets[256][16];
-    struct request_id id = {.bytes = {number}};
-    struct outbox_row row;
-
-    targets[number][0] = 'C';
-    targets[number][1] = (char)('0' + number / 10);
-    targets[number][2] = (char)('0' + number % 10);
-    outbox_init(&row, &id, surface, span_of(targets[number], 3));
-    if (outbox_is_level(surface)) {
-        outbox_raise(&row, posted ? 2 : 1, owed_ms);
-    } else {
-        const struct outbox_item item = {.id = 1, .at_ms = owed_ms};
-        struct err err = ERR_INIT;
-
-        CU_ASSERT_EQUAL(outbox_add(&row, &item, &err), ERR_OK);
-    }
-    if (posted) {
-        row.ts = SPAN_LITERAL("1.2");
-        row.sent = 1;
-    }
-    return row;
-}
-
-static void put(struct sendplan *plan, const struct outbox_row *row, uint64_t now_ms)
-{
-    CU_ASSERT(sendplan_put(plan, row, now_ms));
-    CU_ASSERT(sendplan_invariant(plan));
-}
-
-/* Starts the next row; the number of its request, or 0. */
-static uint8_t start(struct sendplan *plan, const struct sendplan_limits *limits, uint64_t now_ms)
-{
-    struct sendplan_row *row = sendplan_next(plan, limits, now_ms);
-
-    if (row == NULL) {
-        return 0;
-    }
-    sendplan_start(plan, row);
-    CU_ASSERT(sendplan_invariant(plan));
-    return row->key.request.bytes[0];
-}
+#include "tests/unit/sendplan_kit.h"
 
 static void after_an_outage_what_is_wrong_goes_before_what_is_new(void)
 {
@@ -131,9 +73,8 @@ static void an_outcome_goes_before_how_far_others_have_come(void)
     put(&plan, &ended, NOW);
     put(&plan, &doubted, NOW);
     put(&plan, &told, NOW);
-    sendplan_hurry(&plan, &(struct request_id){.bytes = {2}});
-    sendplan_hurry(&plan, &(struct request_id){.bytes = {3}});
-    put(&plan, &ended, NOW); /* listed again */
+    put_ended(&plan, &ended, NOW); /* listed again */
+    put_ended(&plan, &doubted, NOW);
     CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 4);
     CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 2);
     CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 1);
@@ -179,11 +120,10 @@ static void cards_change_before_direct_messages_about_them(void)
 
     sendplan_init(&plan);
     outbox_doubt(&doubted, NOW - 1);
-    put(&plan, &told, NOW);
+    put_ended(&plan, &told, NOW); /* its outcome, too */
     put(&plan, &pressed, NOW);
     put(&plan, &doubted, NOW);
     put(&plan, &fresh, NOW);
-    sendplan_hurry(&plan, &(struct request_id){.bytes = {1}}); /* its outcome, too */
     CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 2);
     CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 3);
     CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 1);
@@ -247,7 +187,8 @@ static void where_many_change_each_waits_for_its_next_change(void)
     }
     CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 0);
     CU_ASSERT_EQUAL(sendplan_due_ms(&plan, &open_limits), NOW + SLACK_SEND_SETTLE_MS);
-    sendplan_hurry(&plan, &(struct request_id){.bytes = {3}}); /* that one has ended */
+    row = row_of(3, SURFACE_CARD, true, NOW);
+    put_ended(&plan, &row, NOW); /* that one has ended */
     CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 3);
     row = row_of(8, SURFACE_CARD, true, NOW);
     put(&plan, &row, NOW);
@@ -355,22 +296,6 @@ static void direct_messages_to_one_person_take_one_call(void)
     CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 9);
     CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 0);
     CU_ASSERT_EQUAL(sendplan_due_ms(&plan, &open_limits), UINT64_MAX);
-}
-
-static void a_new_card_goes_before_older_direct_messages(void)
-{
-    struct outbox_row card = row_of(255, SURFACE_CARD, false, NOW - 1);
-    struct sendplan plan;
-
-    sendplan_init(&plan);
-    for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
-        struct outbox_row row = row_of(1, SURFACE_DIRECT, false, NOW - OUTAGE_MS);
-
-        row.request.bytes[1] = (uint8_t)i; /* more than there is room for beside the card */
-        put(&plan, &row, NOW);
-    }
-    CU_ASSERT_FALSE(sendplan_put(&plan, &card, NOW)); /* one of the others was pushed out for it */
-    CU_ASSERT_EQUAL(start(&plan, &open_limits, NOW), 255);
 }
 
 static void when_slack_is_away_only_webhooks_go(void)
@@ -517,34 +442,34 @@ static void times_of_records_that_are_ahead_silence_nothing(void)
     CU_ASSERT_EQUAL(start(&plan, &open_limits, second_ms + CORE_BACKOFF_MS_MAX), 2);
 }
 
-UNIT_MAIN(
-    "sendplan",
-    {"copies come behind the cards of channels", copies_come_behind_the_cards_of_channels},
-    {"a copy and an outcome for one person follow each other",
-     a_copy_and_an_outcome_for_one_person_follow_each_other},
-    {"after an outage what is wrong goes before what is new",
-     after_an_outage_what_is_wrong_goes_before_what_is_new},
-    {"new cards may be held and nothing else", new_cards_may_be_held_and_nothing_else},
-    {"where many change each waits for its next change",
-     where_many_change_each_waits_for_its_next_change},
-    {"behind an outage each waits for its next change, too",
-     behind_an_outage_each_waits_for_its_next_change_too},
-    {"an outcome goes before how far others have come",
-     an_outcome_goes_before_how_far_others_have_come},
-    {"what Slack puts off is due when Slack says", what_slack_puts_off_is_due_when_slack_says},
-    {"with the rate used up each waits longer while there are others",
-     with_the_rate_used_up_each_waits_longer_while_there_are_others},
-    {"cards change before direct messages about them",
-     cards_change_before_direct_messages_about_them},
-    {"what was put off is no new change", what_was_put_off_is_no_new_change},
-    {"many notices keep no card waiting", many_notices_keep_no_card_waiting},
-    {"while the rate of changes is used up, new ones get a part",
-     while_the_rate_of_changes_is_used_up_new_ones_get_a_part},
-    {"direct messages to one person take one call", direct_messages_to_one_person_take_one_call},
-    {"a new card goes before older direct messages", a_new_card_goes_before_older_direct_messages},
-    {"when Slack is away only webhooks go", when_slack_is_away_only_webhooks_go},
-    {"what failed before Slack came back is due at once",
-     what_failed_before_slack_came_back_is_due_at_once},
-    {"a clock set back takes the pauses along", a_clock_set_back_takes_the_pauses_along},
-    {"times of records that are ahead silence nothing",
-     times_of_records_that_are_ahead_silence_nothing})
+UNIT_MAIN("sendplan",
+          {"copies come behind the cards of channels", copies_come_behind_the_cards_of_channels},
+          {"a copy and an outcome for one person follow each other",
+           a_copy_and_an_outcome_for_one_person_follow_each_other},
+          {"after an outage what is wrong goes before what is new",
+           after_an_outage_what_is_wrong_goes_before_what_is_new},
+          {"new cards may be held and nothing else", new_cards_may_be_held_and_nothing_else},
+          {"where many change each waits for its next change",
+           where_many_change_each_waits_for_its_next_change},
+          {"behind an outage each waits for its next change, too",
+           behind_an_outage_each_waits_for_its_next_change_too},
+          {"an outcome goes before how far others have come",
+           an_outcome_goes_before_how_far_others_have_come},
+          {"what Slack puts off is due when Slack says",
+           what_slack_puts_off_is_due_when_slack_says},
+          {"with the rate used up each waits longer while there are others",
+           with_the_rate_used_up_each_waits_longer_while_there_are_others},
+          {"cards change before direct messages about them",
+           cards_change_before_direct_messages_about_them},
+          {"what was put off is no new change", what_was_put_off_is_no_new_change},
+          {"many notices keep no card waiting", many_notices_keep_no_card_waiting},
+          {"while the rate of changes is used up, new ones get a part",
+           while_the_rate_of_changes_is_used_up_new_ones_get_a_part},
+          {"direct messages to one person take one call",
+           direct_messages_to_one_person_take_one_call},
+          {"when Slack is away only webhooks go", when_slack_is_away_only_webhooks_go},
+          {"what failed before Slack came back is due at once",
+           what_failed_before_slack_came_back_is_due_at_once},
+          {"a clock set back takes the pauses along", a_clock_set_back_takes_the_pauses_along},
+          {"times of records that are ahead silence nothing",
+           times_of_records_that_are_ahead_silence_nothing})
