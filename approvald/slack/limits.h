@@ -52,7 +52,7 @@
 #define SLACK_BREAKER_WINDOW_COUNT  20     /* calls of which half are bad: a Slack that limps */
 #define SLACK_BREAKER_SLOW_MS       6000   /* answers so late are of no use to who pressed */
 #define SLACK_BREAKER_MS_MIN        2000   /* first pause: a proxy's restart */
-#define SLACK_BREAKER_MS_MAX        5000   /* longest: 12 questions a minute burden nobody */
+#define SLACK_BREAKER_MS_MAX        5000   /* longest: 24 questions a minute burden nobody */
 #define SLACK_BREAKER_STABLE_MS     60000  /* up for so long, the next outage is another one */
 #define SLACK_TOKEN_SIZE_MAX        512    /* bytes: rotated tokens have about 170 */
 #define SLACK_SLUG_SIZE_MAX         64     /* bytes: Slack's error words */
@@ -150,7 +150,7 @@
 #define SLACK_NOTICE_FRESH_MS        60000 /* later a notice answers a press that is forgotten */
 #define SLACK_MESSAGE_SIZE_MAX       (96UL * 1024) /* bytes of one message as JSON, at its longest */
 #define SLACK_RECONCILE_PAGE_COUNT   200           /* messages per page: Slack's advice */
-#define SLACK_RECONCILE_PAGES_MAX    10 /* 2,000 messages since the request: a busy channel's day */
+#define SLACK_RECONCILE_PAGES_MAX    10 /* the newest 2,000 messages: of a busy channel, a day */
 #define SLACK_RECONCILE_MARGIN_MS                                                                  \
     86400000 /* a clock that was wrong was so by hours, a time zone: it costs some pages */
 #define SLACK_RECONCILE_AGAIN_MS  120000 /* eight looks in that time, of two calls each */
