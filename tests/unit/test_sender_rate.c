@@ -107,7 +107,7 @@ static void outcomes_that_a_scan_finds_go_at_once(void)
         }
         sender_start(bench.sender);
         bench_turn(&bench);
-        CU_ASSERT_EQUAL(bench_calls("chat.update"), ended * SLACK_SEND_SLACK_COUNT_MAX);
+        CU_ASSERT_EQUAL(bench_calls("chat.update"), (size_t)ended * SLACK_SEND_SLACK_COUNT_MAX);
         bench_teardown(&bench);
     }
 }

@@ -62,8 +62,8 @@ static void new_cards_may_be_held_and_nothing_else(void)
 static void an_outcome_goes_before_how_far_others_have_come(void)
 {
     struct outbox_row pressed = row_of(1, SURFACE_CARD, true, NOW - 1);
-    struct outbox_row ended = row_of(2, SURFACE_CARD, true, NOW - 2 * SLACK_SEND_WATCHED_MS);
-    struct outbox_row doubted = row_of(3, SURFACE_CARD, true, NOW - 2 * SLACK_SEND_WATCHED_MS);
+    struct outbox_row ended = row_of(2, SURFACE_CARD, true, NOW - 2UL * SLACK_SEND_WATCHED_MS);
+    struct outbox_row doubted = row_of(3, SURFACE_CARD, true, NOW - 2UL * SLACK_SEND_WATCHED_MS);
     struct outbox_row told = row_of(4, SURFACE_NOTICE, false, NOW);
     struct sendplan plan;
 
@@ -227,8 +227,8 @@ static void with_the_rate_used_up_each_waits_longer_while_there_are_others(void)
     put(&plan, &first, NOW);
     CU_ASSERT_EQUAL(sendplan_due_ms(&plan, &limits), NOW + SLACK_SEND_SETTLE_MS);
     put(&plan, &second, NOW);
-    CU_ASSERT_EQUAL(sendplan_due_ms(&plan, &limits), NOW + 2 * SLACK_SEND_SETTLE_MS);
-    CU_ASSERT(start(&plan, &limits, NOW + 2 * SLACK_SEND_SETTLE_MS) > 0);
+    CU_ASSERT_EQUAL(sendplan_due_ms(&plan, &limits), NOW + 2UL * SLACK_SEND_SETTLE_MS);
+    CU_ASSERT(start(&plan, &limits, NOW + 2UL * SLACK_SEND_SETTLE_MS) > 0);
     CU_ASSERT_EQUAL(sendplan_due_ms(&plan, &limits), NOW + SLACK_SEND_SETTLE_MS);
 }
 
