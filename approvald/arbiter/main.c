@@ -7,6 +7,7 @@
 #include "approvald/enrol/arbiter.h"
 #include "approvald/enrol/join.h"
 #include "base/crash.h"
+#include "base/mem.h"
 #include "base/x509.h"
 
 #include <getopt.h>
@@ -85,18 +86,14 @@ static enum err_code install(const struct arbiter_home *home, struct join *join,
     return rc == ERR_OK ? arbiter_join_told(home, err) : rc;
 }
 
-static enum err_code ask_and_install(const struct arbiter_home *home, struct err *err)
+static enum err_code
+ask_and_install(const struct arbiter_home *home, const struct token *token, struct err *err)
 {
-    struct token token;
     struct x509_key *key = NULL;
     struct join *join = NULL;
-    enum err_code rc = join_read_token(&token, err);
+    enum err_code rc = arbiter_join_key(home, token, &key, err);
 
-    if (rc == ERR_OK && token.role != ENROL_ROLE_ARBITER) {
-        rc = err_set(err, ERR_INVALID, "this token is for the other host: approvalctl pair join");
-    }
-    rc = rc == ERR_OK ? arbiter_join_key(home, &key, err) : rc;
-    rc = rc == ERR_OK ? join_ask(&token, key, &join, err) : rc;
+    rc = rc == ERR_OK ? join_ask(token, key, &join, err) : rc;
     if (rc == ERR_EXISTS) { /* perhaps by this machine, which was cut before etcd ran with it */
         rc = arbiter_is_installed(home) ? ERR_OK : ERR_DENIED;
     } else {
@@ -110,8 +107,16 @@ static enum err_code ask_and_install(const struct arbiter_home *home, struct err
 /* One that was told and then cut, or whose etcd did not start, is finished. */
 static enum err_code run_join(const struct arbiter_home *home, struct err *err)
 {
-    enum err_code rc = arbiter_join_is_told(home) ? ERR_OK : ask_and_install(home, err);
+    struct token token;
+    enum err_code rc = join_read_token(&token, err);
 
+    if (rc == ERR_OK && token.role != ENROL_ROLE_ARBITER) {
+        rc = err_set(err, ERR_INVALID, "this token is for the other host: approvalctl pair join");
+    }
+    if (rc == ERR_OK && !arbiter_join_is_told(home, &token)) {
+        rc = ask_and_install(home, &token, err);
+    }
+    mem_wipe(&token, sizeof token);
     rc = rc == ERR_OK ? arbiter_start(home, err) : rc;
     rc = rc == ERR_OK ? arbiter_join_ended(home, err) : rc;
     if (rc == ERR_OK) {

@@ -170,7 +170,11 @@ static int join_pair(struct ctl *ctl, struct pair_setup *setup)
     struct err err = ERR_INIT;
     enum err_code rc = read_token(&token, &err);
 
-    rc = rc == ERR_OK ? home_join_key(&setup->home, &key, &err) : rc;
+    if (rc == ERR_OK && home_join_is_told(&setup->home, &token)) {
+        mem_wipe(&token, sizeof token);
+        return CTL_OK; /* it was cut behind that: the rest is done */
+    }
+    rc = rc == ERR_OK ? home_join_key(&setup->home, &token, &key, &err) : rc;
     rc = rc == ERR_OK ? join_ask(&token, key, &join, &err) : rc;
     if (rc == ERR_EXISTS && home_is_installed(&setup->home)) {
         rc = ERR_OK; /* by this host, which was cut before what it brought was in force */
@@ -202,9 +206,7 @@ int cmd_pair_join(struct ctl *ctl)
         home_load_plan(&setup.home, &setup.plan, &setup.host, setup.interface, &err) != ERR_OK) {
         return ctl_fail_err(ctl, &err);
     }
-    if (code == CTL_OK && !home_join_is_told(&setup.home)) {
-        code = join_pair(ctl, &setup); /* else one that was cut behind it is finished */
-    }
+    code = code == CTL_OK ? join_pair(ctl, &setup) : code;
     code = code == CTL_OK ? pair_setup_apply(ctl, &setup, true) : code;
     if (code == CTL_OK && home_join_ended(&setup.home, &err) != ERR_OK) {
         code = ctl_fail_err(ctl, &err);

@@ -5,6 +5,7 @@
 #include "approvald/enrol/arbiter.h"
 
 #include "approvald/enrol/files.h"
+#include "approvald/enrol/join.h"
 #include "approvald/enrol/plan.h"
 #include "approvald/enrol/run.h"
 #include "approvald/enrol/texts.h"
@@ -72,13 +73,31 @@ static enum err_code make_key(const char *path, struct x509_key **ret_key, struc
     return ERR_OK;
 }
 
-enum err_code
-arbiter_join_key(const struct arbiter_home *home, struct x509_key **ret_key, struct err *err)
+/* A join with another token is another one: with a key of its own, and to be asked for. */
+static enum err_code
+begin_join(const struct arbiter_home *home, const struct token *token, struct err *err)
+{
+    char path[ENROL_PATH_SIZE];
+    enum err_code rc;
+
+    file_of(home, "join.token", path);
+    if (join_is_of(path, token)) {
+        return ERR_OK;
+    }
+    rc = arbiter_join_ended(home, err);
+    return rc == ERR_OK ? join_begin(path, token, err) : rc;
+}
+
+enum err_code arbiter_join_key(const struct arbiter_home *home,
+                               const struct token *token,
+                               struct x509_key **ret_key,
+                               struct err *err)
 {
     AUTO_BUF struct buf *buf = NULL;
     char path[ENROL_PATH_SIZE];
     enum err_code rc = files_folder(home->folder, 0750, home->group, err);
 
+    rc = rc == ERR_OK ? begin_join(home, token, err) : rc;
     file_of(home, "join.key", path);
     if (rc == ERR_OK && !files_exist(path)) {
         return make_key(path, ret_key, err);
@@ -178,12 +197,14 @@ enum err_code arbiter_join_told(const struct arbiter_home *home, struct err *err
     return files_exist(key) ? files_rename(key, told, err) : ERR_OK;
 }
 
-bool arbiter_join_is_told(const struct arbiter_home *home)
+bool arbiter_join_is_told(const struct arbiter_home *home, const struct token *token)
 {
-    char path[ENROL_PATH_SIZE];
+    char told[ENROL_PATH_SIZE];
+    char of[ENROL_PATH_SIZE];
 
-    file_of(home, "joined", path);
-    return files_exist(path);
+    file_of(home, "joined", told);
+    file_of(home, "join.token", of);
+    return files_exist(told) && join_is_of(of, token);
 }
 
 enum err_code arbiter_join_ended(const struct arbiter_home *home, struct err *err)
@@ -194,6 +215,8 @@ enum err_code arbiter_join_ended(const struct arbiter_home *home, struct err *er
     file_of(home, "join.key", path);
     rc = files_remove(path, err);
     file_of(home, "joined", path);
+    rc = rc == ERR_OK ? files_remove(path, err) : rc;
+    file_of(home, "join.token", path); /* last: without it nobody knows whose the others are */
     return rc == ERR_OK ? files_remove(path, err) : rc;
 }
 
@@ -215,8 +238,8 @@ enum err_code arbiter_start(const struct arbiter_home *home, struct err *err)
 
 enum err_code arbiter_leave(const struct arbiter_home *home, struct err *err)
 {
-    static const char *const names[] = {"etcd.yml", "server.crt", "server.key",
-                                        "ca.crt",   "join.key",   "joined"};
+    static const char *const names[] = {"etcd.yml", "server.crt", "server.key", "ca.crt",
+                                        "join.key", "joined",     "join.token"};
     enum err_code rc = is_live(home) ? run_systemctl("disable", "--now", UNIT, err) : ERR_OK;
 
     for (size_t i = 0; rc == ERR_OK && i < sizeof names / sizeof names[0]; i++) {

@@ -22,6 +22,7 @@ enum err_code
 arbiter_home_init(struct arbiter_home *home, const char *root, struct err *err) WARN_UNUSED;
 /* The key of a join: the one of a join that was cut off, else a new one. */
 enum err_code arbiter_join_key(const struct arbiter_home *home,
+                               const struct token *token,
                                struct x509_key **ret_key,
                                struct err *err) WARN_UNUSED;
 /* Puts what was granted in place; etcd.yml comes last. ERR_INVALID: it does not fit together. The
@@ -33,7 +34,7 @@ enum err_code arbiter_install(const struct arbiter_home *home,
 bool arbiter_is_installed(const struct arbiter_home *home);
 /* The host was told that it is: what is left of the join is to start. */
 enum err_code arbiter_join_told(const struct arbiter_home *home, struct err *err) WARN_UNUSED;
-bool arbiter_join_is_told(const struct arbiter_home *home);
+bool arbiter_join_is_told(const struct arbiter_home *home, const struct token *token);
 /* The join is over: its key goes. */
 enum err_code arbiter_join_ended(const struct arbiter_home *home, struct err *err) WARN_UNUSED;
 /* Enables and restarts the unit. Does nothing below another root, or without systemd. */

@@ -6,6 +6,7 @@
 
 #include "approvald/enrol/device_home.h"
 #include "approvald/enrol/files.h"
+#include "approvald/enrol/join.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/mem.h"
@@ -225,12 +226,30 @@ static enum err_code make_join_key(const char *path, struct x509_key **ret_key, 
     return ERR_OK;
 }
 
-enum err_code home_join_key(const struct home *home, struct x509_key **ret_key, struct err *err)
+/* A join with another token is another one: with a key of its own, and to be asked for. */
+static enum err_code begin_join(const struct home *home, const struct token *token, struct err *err)
+{
+    char path[ENROL_PATH_SIZE];
+    enum err_code rc;
+
+    home_file(home, "join.token", path);
+    if (join_is_of(path, token)) {
+        return ERR_OK;
+    }
+    rc = home_join_ended(home, err);
+    return rc == ERR_OK ? join_begin(path, token, err) : rc;
+}
+
+enum err_code home_join_key(const struct home *home,
+                            const struct token *token,
+                            struct x509_key **ret_key,
+                            struct err *err)
 {
     AUTO_BUF struct buf *buf = NULL;
     char path[ENROL_PATH_SIZE];
     enum err_code rc = files_folder(home->folder, 0750, home->group, err);
 
+    rc = rc == ERR_OK ? begin_join(home, token, err) : rc;
     home_file(home, "join.key", path);
     if (rc == ERR_OK && !files_exist(path)) {
         return make_join_key(path, ret_key, err);
@@ -385,12 +404,14 @@ enum err_code home_join_told(const struct home *home, struct err *err)
     return files_exist(key) ? files_rename(key, told, err) : ERR_OK;
 }
 
-bool home_join_is_told(const struct home *home)
+bool home_join_is_told(const struct home *home, const struct token *token)
 {
-    char path[ENROL_PATH_SIZE];
+    char told[ENROL_PATH_SIZE];
+    char of[ENROL_PATH_SIZE];
 
-    home_file(home, "joined", path);
-    return home_has_plan(home) && files_exist(path);
+    home_file(home, "joined", told);
+    home_file(home, "join.token", of);
+    return home_has_plan(home) && files_exist(told) && join_is_of(of, token);
 }
 
 enum err_code home_join_ended(const struct home *home, struct err *err)
@@ -401,6 +422,8 @@ enum err_code home_join_ended(const struct home *home, struct err *err)
     home_file(home, "join.key", path);
     rc = files_remove(path, err);
     home_file(home, "joined", path);
+    rc = rc == ERR_OK ? files_remove(path, err) : rc;
+    home_file(home, "join.token", path); /* last: without it nobody knows whose the others are */
     return rc == ERR_OK ? files_remove(path, err) : rc;
 }
 
@@ -410,7 +433,7 @@ enum err_code home_remove(const struct home *home, struct err *err)
         "plan.conf",   "self",           "link.key",    "link.crt",    "arbiter.key",
         "arbiter.crt", "service.key",    "service.crt", "enrol.key",   "enrol.crt",
         "offer-host",  "offer-arbiter",  "join.key",    "link-ca.key", "arbiter-ca.key",
-        "link-ca.crt", "arbiter-ca.crt", "restart",     "joined"};
+        "link-ca.crt", "arbiter-ca.crt", "restart",     "joined",      "join.token"};
     char path[ENROL_PATH_SIZE];
     enum err_code rc = ERR_OK;
 

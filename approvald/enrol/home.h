@@ -13,6 +13,7 @@
  *   offer-host, offer-arbiter        the tokens that were given out
  *   join.key                         of a join under way
  *   joined                           the same, when it is only to come into force here
+ *   join.token                       of which token these two are: join.h
  *   restart                          configurations were written, and are not in force: apply.h
  *   fence-own                        with fence devices: this host's own (device_home.h)
  *   leaving                          a leave under way: leave.h
@@ -139,8 +140,10 @@ enum err_code home_load_offer(const struct home *home,
                               struct err *err) WARN_UNUSED;
 
 /* The key of a join, kept until it is over so that a repetition is known as one. */
-enum err_code
-home_join_key(const struct home *home, struct x509_key **ret_key, struct err *err) WARN_UNUSED;
+enum err_code home_join_key(const struct home *home,
+                            const struct token *token,
+                            struct x509_key **ret_key,
+                            struct err *err) WARN_UNUSED;
 /* Puts what host 1 has granted in place, whole before its plan: without a plan nothing of it
  * counts. ERR_INVALID: it does not fit together. The key of the join stays until home_join_ended.
  */
@@ -154,7 +157,7 @@ enum err_code home_install(const struct home *home,
 bool home_is_installed(const struct home *home);
 /* The other host was told that it is: what is left of the join is to put it in force. */
 enum err_code home_join_told(const struct home *home, struct err *err) WARN_UNUSED;
-bool home_join_is_told(const struct home *home);
+bool home_join_is_told(const struct home *home, const struct token *token);
 /* The join is over: its key goes. */
 enum err_code home_join_ended(const struct home *home, struct err *err) WARN_UNUSED;
 /* Removes everything of the pair. */

@@ -4,6 +4,8 @@
  * Never sends the token or the private key, never trusts a certificate but the token's. */
 #include "approvald/enrol/join.h"
 
+#include "approvald/enrol/files.h"
+#include "approvald/enrol/offer.h"
 #include "approvald/enrol/plan.h"
 #include "approvald/enrol/talk.h"
 #include "base/buf.h"
@@ -19,7 +21,8 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define DIAL_MS 5000 /* one SYN is lost, and its repetition */
+#define DIAL_MS   5000 /* one SYN is lost, and its repetition */
+#define NAME_SIZE (2 * OFFER_ID_SIZE + 1)
 
 struct join {
     struct talk *talk; /* owned */
@@ -158,6 +161,39 @@ void join_free(struct join *join)
         mem_free(join);
     }
 }
+
+/* -- which token it is of -------------------------------------------------------------------- */
+
+/* The offer's name, which goes over the wire in the clear. */
+static void name_of(const struct token *token, char ret_name[NAME_SIZE])
+{
+    uint8_t key[CRYPTO_SHA256_SIZE];
+    uint8_t id[OFFER_ID_SIZE];
+
+    offer_derive(token->secret, key, id);
+    mem_wipe(key, sizeof key);
+    crypto_hex(id, sizeof id, ret_name);
+}
+
+bool join_is_of(const char *path, const struct token *token)
+{
+    AUTO_BUF struct buf *buf = NULL;
+    struct err ignored = ERR_INIT;
+    char name[NAME_SIZE];
+
+    name_of(token, name);
+    return files_read(path, NAME_SIZE, &buf, &ignored) == ERR_OK && span_is(buf_span(buf), name);
+}
+
+enum err_code join_begin(const char *path, const struct token *token, struct err *err)
+{
+    char name[NAME_SIZE];
+
+    name_of(token, name);
+    return files_write(path, span_text(name), 0600, FILES_ANY_GROUP, err);
+}
+
+/* -- the token ------------------------------------------------------------------------------- */
 
 /* One line, read byte by byte: what stands behind it is not ours. */
 static size_t read_line(char *text, size_t size_max)

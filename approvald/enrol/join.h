@@ -7,6 +7,8 @@
 #include "approvald/enrol/token.h"
 #include "base/err.h"
 
+#include <stdbool.h>
+
 struct join;
 struct x509_key;
 
@@ -24,6 +26,11 @@ const struct reply *join_grant(const struct join *join);
 enum err_code join_done(struct join *join, struct err *err) WARN_UNUSED;
 /* Wipes what it was granted. NULL is allowed. */
 void join_free(struct join *join);
+
+/* Which token the join under way is of, in the file at path, which does not show it: what another
+ * token has left here is nothing to go on with. */
+bool join_is_of(const char *path, const struct token *token);
+enum err_code join_begin(const char *path, const struct token *token, struct err *err) WARN_UNUSED;
 
 /* A token from standard input: what a person pastes at a terminal, with its echo off, or a line of
  * a pipe. ERR_INVALID. */

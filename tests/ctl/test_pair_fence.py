@@ -206,7 +206,7 @@ class PairFence(unittest.TestCase):
             self.assertIn("nothing was done", said)
             self.assertIn(why, said)
             self.assertEqual([path for path in self.left(self.world.b) if path not in before and
-                              not path.endswith("join.key")], [])
+                              not path.endswith(("join.key", "join.token"))], [])
         self.helper["B"].set(ON, OFF)
         self.assertIn("that is this host", self.join(token, code=115))
         self.helper["B"].set(ON, ON)

@@ -18,7 +18,7 @@ sys.path[:0] = [HERE]
 
 from case import PROGRAM  # noqa: E402  the path is set above
 from fake_supervisor import FakeSupervisor, status  # noqa: E402
-from test_pair_setup import DAEMON, INTERFACE, SUPERVISOR, World, files_of  # noqa: E402
+from test_pair_setup import ARBITER, DAEMON, INTERFACE, SUPERVISOR, World, files_of  # noqa: E402
 
 LEAVE = ("pair", "leave", "--confirm", "leave the pair")
 
@@ -103,6 +103,36 @@ class PairLeave(unittest.TestCase):
         self.assertIn("joined", world.b.join(token))
         self.assertTrue(os.path.exists(piece))
         self.assertEqual(set(os.listdir(world.b.pair())) & {"join.key", "joined", "restart"}, set())
+
+    def cut_at_its_end(self, program, *words, path, token):
+        """Killed when it removes that for the second time: it begins with that, too."""
+        subprocess.run(["strace", "-qq", "-o", "/dev/null", "-P", path, "-e", "trace=unlink", "-e",
+                        "inject=unlink:signal=KILL:when=2", program, *words],
+                       input=token + "\n", text=True, capture_output=True, timeout=60, check=False)
+
+    @unittest.skipUnless(shutil.which("strace"), "needs strace")
+    def test_what_a_join_has_left_is_not_taken_for_one_with_another_token(self):
+        """Whose services somebody has started by hand: years later a rotation is a join as any,
+        with keys of its own."""
+        world = self.world
+        arbiter, host = world.init()
+        folder = world.a.path()[len(world.a.root):]
+        self.cut_at_its_end(PROGRAM, "pair", "join", "--root", world.b.root, "--interface", INTERFACE,
+                            "--program", SUPERVISOR, path=f"{world.b.root}{folder}/pair/joined", token=host)
+        self.assertTrue(os.path.exists(world.b.pair("joined")))
+        self.cut_at_its_end(ARBITER, "join", "--root", world.c.root, token=arbiter,
+                            path=f"{world.c.root}{folder}-arbiter/joined")
+        self.assertTrue(os.path.exists(world.arbiter_file("joined")))
+        world.finish()
+        before = files_of(world.b, "link.key")
+        host, arbiter = world.serve("rotate")
+        world.b.join(host)
+        world.arbiter_join(arbiter)
+        world.finish()
+        self.assertNotEqual(files_of(world.b, "link.key"), before)
+        world.b.ctl("pair", "rotate", "--end")
+        for left in (os.listdir(world.b.pair()), os.listdir(os.path.dirname(world.arbiter_file("etcd.yml")))):
+            self.assertEqual(set(left) & {"join.key", "joined", "join.token"}, set())
 
     @unittest.skipUnless(shutil.which("strace"), "needs strace")
     def test_a_rotation_that_was_cut_is_not_ended_before_all_have_joined(self):
