@@ -2,7 +2,7 @@
 /* log.c: one line per event, on standard error or to journald.
  * Owns the log's global state under one mutex, the shapes of secrets, and the limit on repeats.
  * Never decides whether something is worth a line, never writes a secret it can recognise, never
- * fails: a line that cannot be written is counted by nobody and waited for by nobody. */
+ * fails, never waits for journald: what that does not take is counted and told later. */
 #include "base/log.h"
 
 #include "base/assert.h"
