@@ -14,8 +14,8 @@ import tempfile
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SCRIPT = os.path.join(ROOT, "packaging", "debian", "approvald.postrm")
 STORE = "var/lib/approvald"
+REGISTER = "var/lib/approvald-arbiter"
 OURS = {f"{STORE}/state.mdb": "", f"{STORE}/last-good.conf": "", "var/lib/approvald.of-pair-1/state.mdb": "",
         "etc/approvald/secrets/slack-bot-token": "", "etc/approvald/pair/restart": "",
         "etc/approvald/supervisor.conf.d/50-pair.conf": "# Written by approvalctl pair\n",
@@ -35,11 +35,16 @@ class Purge(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.root = folder.name
         self.make({**OURS, **THEIRS})
-        with open(SCRIPT, encoding="utf-8") as script:
+        self.script = self.below("approvald")
+
+    def below(self, package):
+        """The package's script, with the root's paths below our folder."""
+        with open(os.path.join(ROOT, "packaging", "debian", f"{package}.postrm"), encoding="utf-8") as script:
             text = re.sub(r"(?<=[\s=])/(?=(?:var|etc|run)/)", self.root + "/", script.read())
-        self.script = os.path.join(self.root, "postrm")
-        with open(self.script, "w", encoding="utf-8") as script:
+        path = os.path.join(self.root, "postrm")
+        with open(path, "w", encoding="utf-8") as script:
             script.write(text)
+        return path
 
     def make(self, files):
         for name, content in files.items():
@@ -62,13 +67,15 @@ class Purge(unittest.TestCase):
     @unittest.skipUnless(mounts(), "needs root and unshare")
     def test_a_store_on_a_disk_of_its_own_goes_and_the_disk_stays(self):
         """Its folder cannot be removed: nobody is to mend a package for that."""
-        store = os.path.join(self.root, STORE)
-        done = subprocess.run(
-            ["unshare", "--mount", "--", "sh", "-euc",
-             'mount -t tmpfs none "$1"; mkdir "$1/store"; touch "$1/store/state.mdb"; code=0\n'
-             'sh "$2" purge || code=$?; ls -A "$1"; exit $code', "-", store, self.script],
-            capture_output=True, text=True, check=False)
-        self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
+        os.makedirs(os.path.join(self.root, REGISTER))
+        for package, store in (("approvald", STORE), ("approvald-arbiter", REGISTER)):
+            done = subprocess.run(
+                ["unshare", "--mount", "--", "sh", "-euc",
+                 'mount -t tmpfs none "$1"; mkdir "$1/store"; touch "$1/store/state.mdb"; code=0\n'
+                 'sh "$2" purge || code=$?; ls -A "$1"; exit $code', "-",
+                 os.path.join(self.root, store), self.below(package)],
+                capture_output=True, text=True, check=False)
+            self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
         self.assertEqual(self.left(), {*THEIRS, f"{STORE}/state.mdb", f"{STORE}/last-good.conf"})  # below the disk
 
 
