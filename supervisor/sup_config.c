@@ -111,8 +111,7 @@ static const struct conf_option options[] = {
     {"vip", "instance", CONF_TEXT, "approvald", 1, 32, NULL, "Name of keepalived's instance."},
     {"vip", "track_file", CONF_TEXT, "/run/approvald/vip-eligible", 1, 100, NULL,
      "keepalived's track file: 1 while this host may hold the virtual IP. Elsewhere than in "
-     "run_dir "
-     "the supervisor's unit needs a ReadWritePaths=."},
+     "run_dir its folder has to be the supervisor's user's, and the unit needs a ReadWritePaths=."},
     {"vip", "fifo", CONF_TEXT, "/run/approvald/keepalived.fifo", 1, 100, NULL,
      "keepalived's notify FIFO."},
     {"vip", "unicast", CONF_BOOL, "true", 0, 0, NULL,
