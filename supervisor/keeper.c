@@ -176,7 +176,8 @@ void keeper_free(struct keeper *keeper, uint32_t limit_ms)
     (void)pthread_cond_signal(&keeper->wake); /* a signal cannot fail */
     unlock(keeper);
     if (!await_end(keeper, limit_ms)) {
-        return; /* the thread still uses it */
+        (void)pthread_detach(keeper->thread); /* it still uses all this, and nobody joins it */
+        return;
     }
     (void)pthread_join(keeper->thread, NULL); /* it exists and nobody else joins it */
     keeper->file.close(keeper->file.file);
