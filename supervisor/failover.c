@@ -148,6 +148,7 @@ static void on_child_event(struct failover *f, const struct failover_event *even
     case FAILOVER_EVENT_SAFE_MODE:
     case FAILOVER_EVENT_VRRP_HINT:
     case FAILOVER_EVENT_VIP:
+    case FAILOVER_EVENT_RELAYING:
     case FAILOVER_EVENT_QUIET:
     case FAILOVER_EVENT_COMMAND:
     case FAILOVER_EVENT_FENCE:
@@ -182,6 +183,9 @@ static void take_in(struct failover *f, const struct failover_event *event)
         break;
     case FAILOVER_EVENT_VIP:
         vip_on_event(f, event->u.vip_here);
+        break;
+    case FAILOVER_EVENT_RELAYING:
+        vip_on_relaying(f, event->u.relaying && f->child_up);
         break;
     case FAILOVER_EVENT_QUIET:
         f->quiet = event->u.quiet && f->child_up;

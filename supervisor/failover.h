@@ -56,7 +56,11 @@
 #define FAILOVER_EFFECT_COUNT_MAX 16U
 #define FAILOVER_REASON_SIZE      160U
 #define FAILOVER_VIP_STAY_MS      200U /* after a handover, until the virtual IP follows */
-#define FAILOVER_NONCE_COUNT      64U  /* of one unresolved change that are remembered */
+/* At the latest, when calls that were passed on wait for their answer: who is not answered
+ * meanwhile (SUP_RELAY_MS) connects again after a second, and has to find the new primary then. */
+#define FAILOVER_VIP_STAY_MS_MAX 900U
+#define FAILOVER_VIP_LAST_MS     20U /* for an answer to leave before the address goes */
+#define FAILOVER_NONCE_COUNT     64U /* of one unresolved change that are remembered */
 
 struct failover_options {
     uint8_t cluster_id[REGISTER_ID_SIZE];
@@ -124,6 +128,7 @@ enum failover_event_type {
     FAILOVER_EVENT_SAFE_MODE,  /* u.safe: the watch core: this host must not lead, and why */
     FAILOVER_EVENT_VRRP_HINT,  /* the peer has stopped to send VRRP adverts: look sooner */
     FAILOVER_EVENT_VIP,        /* u.vip_here: the virtual IP has come to this host, or gone */
+    FAILOVER_EVENT_RELAYING,   /* u.relaying: what was passed on to the peer is not answered yet */
     FAILOVER_EVENT_QUIET,      /* u.quiet: the child misses its check-ins, or is heard again */
     FAILOVER_EVENT_COMMAND,    /* u.command */
     FAILOVER_EVENT_FENCE,      /* u.fence: how the fence devices are, or what became of a FENCE */
@@ -200,6 +205,7 @@ struct failover_event {
             char reason[FAILOVER_REASON_SIZE];
         } safe;
         bool vip_here;
+        bool relaying;
         bool quiet;
         enum failover_command command;
         struct {

@@ -124,6 +124,7 @@ struct failover {
     bool quiet;        /* the child is up, and misses its check-ins */
     uint64_t stray_ms; /* since when it is here while the peer serves; 0: not so */
     bool stray_asked;
+    uint64_t handed_ms;     /* when a handover has happened that the address is to follow */
     uint64_t yield_from_ms; /* not eligible from then … */
     uint64_t yield_ms;      /* … to then */
 
@@ -162,6 +163,7 @@ struct failover {
     bool fresh; /* the register was read for this incarnation */
     bool heard; /* the link was alive in this incarnation */
     bool hint;
+    bool relaying; /* calls that it has passed on wait for the peer */
     bool offered;
     bool synced; /* rule E: in sync without a break in this life */
     /* Of the authority: */
@@ -261,9 +263,12 @@ void primary_run(struct failover *f);
 
 /* failover_vip.c */
 void vip_on_event(struct failover *f, bool here);
+void vip_on_relaying(struct failover *f, bool relaying);
 void vip_run(struct failover *f);
 /* A planned handover has happened: the address is to follow. */
 void vip_follow(struct failover *f);
+/* This host is to lead: the address follows nobody any more. */
+void vip_keep(struct failover *f);
 void tell_eligible(struct failover *f);
 
 /* failover_fence.c */

@@ -27,6 +27,7 @@ void authority_take(struct failover *f, uint64_t incarnation)
     f->offered = false;
     f->orphan_ms = 0;
     f->handover = HANDOVER_NONE;
+    vip_keep(f);
     say(f, "took epoch %" PRIu64 "%s", f->value.epoch,
         peer_member(f)->present ? " with both in the ISR" : ", alone in the ISR");
     effect_epoch(f, FAILOVER_EFFECT_SEAL, f->authority.epoch);
@@ -64,6 +65,7 @@ void authority_child_gone(struct failover *f)
         f->change.kind = CHANGE_NONE;
     }
     memset(&f->link, 0, sizeof f->link);
+    vip_on_relaying(f, false); /* nobody can be answered by it any more */
 }
 
 void authority_revoke(struct failover *f, const char *reason)

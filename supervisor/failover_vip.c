@@ -8,7 +8,8 @@
  * got it asks the primary to hand over: that works whatever became of the primary's keepalived. If
  * nothing comes of it, the standby gives the address up for a while. After a planned handover the
  * address follows a little later: what had begun on the way to the old primary is passed on and
- * answered first. */
+ * answered first. That may have to wait for a disk, but one that hangs must not keep the address
+ * from the primary. */
 #include "base/assert.h"
 #include "supervisor/failover_internal.h"
 
@@ -23,9 +24,43 @@ static void yield(struct failover *f, uint64_t from_ms)
     f->yield_ms = from_ms + YIELD_MS;
 }
 
+/* With nothing unanswered at the end of the stay the address goes there and then. */
+static void follow(struct failover *f)
+{
+    uint64_t from_ms = f->handed_ms + FAILOVER_VIP_STAY_MS;
+    uint64_t last_ms = f->handed_ms + FAILOVER_VIP_STAY_MS_MAX;
+
+    if (f->relaying) {
+        from_ms = last_ms;
+    } else if (f->now_ms >= from_ms) {
+        from_ms = f->now_ms + FAILOVER_VIP_LAST_MS;
+    }
+    yield(f, from_ms < last_ms ? from_ms : last_ms);
+}
+
 void vip_follow(struct failover *f)
 {
-    yield(f, f->now_ms + FAILOVER_VIP_STAY_MS);
+    f->handed_ms = f->now_ms;
+    follow(f);
+}
+
+void vip_keep(struct failover *f)
+{
+    f->handed_ms = 0;
+    f->yield_from_ms = 0;
+    f->yield_ms = 0;
+}
+
+/* Said late, but before the address was let go, it counts: the machine may be busy. */
+void vip_on_relaying(struct failover *f, bool relaying)
+{
+    bool waits = f->handed_ms != 0 && f->eligible && f->now_ms < f->yield_ms;
+
+    if (waits && relaying != f->relaying) {
+        f->relaying = relaying;
+        follow(f);
+    }
+    f->relaying = relaying;
 }
 
 void vip_on_event(struct failover *f, bool here)
@@ -62,17 +97,18 @@ void vip_run(struct failover *f)
     if (f->stray_asked && due(f, ask_ms + f->options.handover_ms)) {
         f->stray_ms = 0;
         f->stray_asked = false;
+        f->handed_ms = 0;
         yield(f, f->now_ms);
         say(f, "the virtual IP is given up: host %u serves", (unsigned)peer_host(f));
     }
 }
 
-/* Only to a host that serves. */
+/* Only to a host that serves; without a child the last that was heard of it has to do. */
 static bool yields(struct failover *f)
 {
     bool begun = due(f, f->yield_from_ms);
 
-    return begun && !due(f, f->yield_ms) && peer_leads(f) && link_alive(f);
+    return begun && !due(f, f->yield_ms) && (!f->child_up || (peer_leads(f) && link_alive(f)));
 }
 
 static bool is_member(const struct failover *f)

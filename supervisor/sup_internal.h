@@ -22,6 +22,7 @@
 #include "supervisor/watch.h"
 #include "supervisor/watchdog.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,18 +34,22 @@ struct event_base;
 /* After a handover this host's approvald passes on what still comes. Then who begins to connect is
  * not answered, so that he tries again when the other host has the virtual IP, and what is under
  * way ends before that is given up. */
-#define SUP_RELAY_MS (FAILOVER_VIP_STAY_MS - 20U)
+#define SUP_RELAY_MS (FAILOVER_VIP_STAY_MS - FAILOVER_VIP_LAST_MS)
 /* So much longer while somebody waits to be accepted: he would be reset. */
 #define SUP_RELAY_MORE_MS 5U
 /* An address that has not gone by then is not going: who connects is refused at once, as without
  * one. TCP begins again after a second. */
-#define SUP_MUTE_MS       500U
-#define SUP_LEAVE_MORE_MS 1000 /* beyond a handover: for what comes late, and a busy host */
+#define SUP_MUTE_MS 1000U
+/* Beyond a handover: for what comes late, and a busy host. */
+#define SUP_LEAVE_MORE_MS (FAILOVER_VIP_STAY_MS_MAX + 800U)
 /* A standby that is to be stopped is taken out of the ISR first, which takes two answers of an
  * arbiter; without one nobody waits longer. */
 #define SUP_LEAVE_OUT_MS  1000
 #define SUP_HOUSE_MS      1000  /* between two looks at what has no event of its own */
 #define SUP_STUCK_TELL_MS 60000 /* a child that cannot be killed is told of again */
+
+static_assert(FAILOVER_VIP_STAY_MS_MAX + 100U <= SUP_MUTE_MS,
+              "who was not answered once finds the address at the other host");
 
 #define SUP_LISTEN_SIZE    (SUP_ADDRESS_SIZE + 128)
 #define SUP_KEPT_NAME_SIZE (16 + 1 + SUP_ADDRESS_SIZE) /* "NAME=ADDRESS" */

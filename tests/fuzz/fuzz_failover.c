@@ -217,6 +217,9 @@ static void child_speaks(struct world *world, uint8_t choice)
 
         world->seal_owed = 0;
         kit_epoch(kit, FAILOVER_EVENT_SEALED, epoch);
+    } else if (!world->granted && choice % 4 == 1) {
+        kit_step(kit, &(struct failover_event){.type = FAILOVER_EVENT_RELAYING,
+                                               .u.relaying = choice % 8 == 1});
     } else if (!world->granted) {
         kit_epoch(kit, FAILOVER_EVENT_TAKE_OVER, world->value.epoch);
     } else if (choice % 8 < 3) {
