@@ -22,6 +22,7 @@ static bool hold(void *arg, struct http_request *request)
 
     if (pair->move == MOVE_RELAYING) {
         relay_request_take(app->relay, request);
+        pair_tell_relaying(app);
         return true;
     }
     if (pair->held_count == HELD_COUNT_MAX) {
@@ -59,6 +60,7 @@ static void release_held(struct app *app)
             http_request_go_on(request);
         }
     }
+    pair_tell_relaying(app);
 }
 
 void move_serve(struct app *app)

@@ -102,6 +102,7 @@ static void take_pair_command(struct app *app, const struct contract_message *me
     case CONTRACT_TAKE_OVER:
     case CONTRACT_RESYNC:
     case CONTRACT_LINK:
+    case CONTRACT_RELAYING:
     case CONTRACT_FAILED:
     case CONTRACT_TYPE_END:
         break; /* not commands for a pair; contract_move has refused what may not come */
@@ -158,6 +159,7 @@ void app_pair_work(struct app *app)
         pair->link_news = false;
         pair_tell_link(app);
     }
+    pair_tell_relaying(app);
     if (app->drain_until_ms != 0) {
         return; /* this process begins nothing more */
     }

@@ -43,6 +43,7 @@ struct pair {
     bool granted_alone; /* the last grant's ISR is this host: a strict pair does not serve */
     uint64_t epoch;     /* granted */
     enum move move;
+    bool relaying;    /* as the supervisor was told last */
     uint64_t move_ms; /* since when */
     uint64_t turn;    /* TAKING_BACK: in this turn the storage has heard of it */
     struct http_request *held[HTTP_REQUEST_COUNT_MAX]; /* in order of arrival */
@@ -65,6 +66,8 @@ static inline bool pair_is_paired(const struct pair *pair)
 void pair_tell(struct app *app, const struct contract_message *message);
 void pair_tell_epoch(struct app *app, enum contract_type type, uint64_t epoch);
 void pair_tell_link(struct app *app);
+/* Whether calls that were passed on wait for the peer, when that has changed. */
+void pair_tell_relaying(struct app *app);
 /* True when the socket took it, or will never take it. */
 bool pair_send(struct pair *pair, const struct contract_message *message);
 void pair_flush(struct pair *pair);

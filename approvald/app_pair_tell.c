@@ -100,6 +100,20 @@ void pair_tell_link(struct app *app)
     }
 }
 
+/* It may change with each call: what does not fit into the socket is not kept, the next turn tells
+ * what is true then. A reply was given to the kernel before (http/reply.c). */
+void pair_tell_relaying(struct app *app)
+{
+    struct contract_message message = {.type = CONTRACT_RELAYING};
+    struct pair *pair = app->pair;
+
+    message.u.relaying = app->relay != NULL && relay_count(app->relay) > 0;
+    if (message.u.relaying != pair->relaying && pair->pending_count == 0 &&
+        pair_send(pair, &message)) {
+        pair->relaying = message.u.relaying;
+    }
+}
+
 static void
 tell_proposal(struct app *app, enum contract_type type, const struct replica_proposal *proposal)
 {

@@ -300,6 +300,9 @@ static void wire_body(struct wire *wire, struct contract_message *message)
     case CONTRACT_LINK:
         wire_link(wire, &message->u.link);
         break;
+    case CONTRACT_RELAYING:
+        wire_bool(wire, &message->u.relaying);
+        break;
     case CONTRACT_SEAL:
     case CONTRACT_REFUSED:
     case CONTRACT_SEALED:
@@ -358,6 +361,7 @@ static const struct move moves[CONTRACT_TYPE_END] = {
     [CONTRACT_TAKE_OVER] = {"TAKE_OVER", 0, IN_LIFE, STAYS},
     [CONTRACT_RESYNC] = {"RESYNC", 0, IN_LIFE, STAYS},
     [CONTRACT_LINK] = {"LINK", 0, IN_LIFE, STAYS},
+    [CONTRACT_RELAYING] = {"RELAYING", 0, IN_LIFE, STAYS},
     [CONTRACT_FAILED] = {"FAILED", 0, IN_ANY, STAYS},
 };
 

@@ -21,7 +21,8 @@
  *   approvald → supervisor
  *     UP                        configured        -> up
  *     CHECKIN                   configured, up, stopping
- *     SEALED, LEADING, ADD, REMOVE, DEPOSED, DRAINED, TAKE_OVER, RESYNC, LINK, PEER   up, stopping
+ *     SEALED, LEADING, ADD, REMOVE, DEPOSED, DRAINED, TAKE_OVER, RESYNC, LINK, RELAYING, PEER
+ *                               up, stopping
  *     FAILED                    any: why the process is about to end */
 #ifndef SUPERVISOR_CONTRACT_H
 #define SUPERVISOR_CONTRACT_H
@@ -34,7 +35,7 @@
 #include <stdint.h>
 
 #define CONTRACT_ENV         "APPROVALD_SUPERVISOR_FD"
-#define CONTRACT_VERSION     3U /* another one with each change of a message's form */
+#define CONTRACT_VERSION     4U /* another one with each change of a message's form */
 #define CONTRACT_HEADER_SIZE 8U
 #define CONTRACT_ID_SIZE     16U
 #define CONTRACT_PATH_SIZE   256U /* texts with their NUL */
@@ -64,6 +65,7 @@ enum contract_type {
     CONTRACT_TAKE_OVER,
     CONTRACT_RESYNC,
     CONTRACT_LINK,
+    CONTRACT_RELAYING,
     CONTRACT_FAILED,
     CONTRACT_TYPE_END
 };
@@ -204,6 +206,7 @@ struct contract_message {
         struct contract_checkin checkin;
         struct contract_proposal proposal;
         struct contract_link link;
+        bool relaying; /* RELAYING: calls passed on to the peer wait for its answer */
         char reason[CONTRACT_REASON_SIZE]; /* RESYNC, FAILED */
     } u;
 };

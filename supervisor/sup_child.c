@@ -184,6 +184,9 @@ static void take_message(struct sup *sup, const struct contract_message *message
     case CONTRACT_LINK:
         take_link(sup, &message->u.link);
         break;
+    case CONTRACT_RELAYING:
+        sup_queue(sup, FAILOVER_EVENT_RELAYING)->u.relaying = message->u.relaying;
+        break;
     case CONTRACT_PEER:
         sup_take_peer(sup, &message->u.peer);
         break;

@@ -177,6 +177,7 @@ static void command(struct world *world, struct host *host, const struct contrac
     case CONTRACT_TAKE_OVER:
     case CONTRACT_RESYNC:
     case CONTRACT_LINK:
+    case CONTRACT_RELAYING:
     case CONTRACT_FAILED:
     case CONTRACT_TYPE_END:
         ASSERT(!"a message that this supervisor sends");

@@ -410,6 +410,7 @@ void supervisor_hear(struct world *world, struct host *host, const struct contra
               message->u.reason);
         break;
     case CONTRACT_CHECKIN:
+    case CONTRACT_RELAYING:
     case CONTRACT_PEER:
     case CONTRACT_CONFIGURE:
     case CONTRACT_REGISTER:
