@@ -71,7 +71,7 @@ class Samples(unittest.TestCase):
         written = set()
         for name in glob.glob(os.path.join(pages.ROOT, "approvald", "*", "*.c")):
             with open(name, encoding="utf-8") as handle:
-                written |= set(re.findall(r'"[^"\n]*\.d/(\d\d-[a-z]+\.conf)"', handle.read()))
+                written |= set(re.findall(r'"(?:[^"\n]*/)?(\d\d-[a-z]+\.conf)"', handle.read()))
         postrm = pages.read("packaging/debian/approvald.postrm")
         self.assertEqual(written, set(re.findall(r"\.conf\.d/(\d\d-[a-z]+\.conf)", postrm)))
 
