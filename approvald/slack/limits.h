@@ -158,7 +158,8 @@
 #define SLACK_RECONCILE_TRY_COUNT 20     /* so many tries take longer: where no clock tells */
 
 /* Sender: which change goes when. */
-#define SLACK_SEND_CHANGE_COUNT_MAX 4 /* calls for changes at once, when their rate is used up */
+#define SLACK_SEND_CHANGE_COUNT_MAX 4  /* calls for changes at once, when their rate is used up */
+#define SLACK_SEND_SPENT_COUNT_MAX  10 /* half of the burst left: a change goes at once, always */
 #define SLACK_SEND_NOTICE_COUNT_MAX                                                                \
     2                             /* first, but not instead of cards: Slack takes 100 a minute */
 #define SLACK_SEND_SETTLE_MS 1500 /* many messages change: each waits for its next change */

@@ -149,6 +149,16 @@ static uint64_t wait_ms(const struct sender *sender,
     return webapi_wait_ms(sender->webapi, methods[method], channel, ahead_count);
 }
 
+/* The rate is used up when what has changed would use it up: a request with many copies does so at
+ * once, and is then changed again, at one call after the other. */
+static uint32_t changes_ahead(const struct sender *sender)
+{
+    uint32_t count = sendplan_change_count(&sender->plan);
+
+    count = count < SLACK_SEND_SPENT_COUNT_MAX ? count : SLACK_SEND_SPENT_COUNT_MAX;
+    return count > 2 ? count - 1 : 1;
+}
+
 static void set_rates(const struct sender *sender, struct sendplan_limits *limits)
 {
     uint64_t now_ms = wall_ms(sender);
@@ -158,7 +168,7 @@ static void set_rates(const struct sender *sender, struct sendplan_limits *limit
 
         limits->method_ms[i] = left_ms > 0 ? now_ms + left_ms : 0;
     }
-    limits->changes_spent = wait_ms(sender, SENDPLAN_UPDATE, SPAN_NONE, 1) > 0;
+    limits->changes_spent = wait_ms(sender, SENDPLAN_UPDATE, SPAN_NONE, changes_ahead(sender)) > 0;
 }
 
 /* What may run now, as Slack's state allows. */

@@ -411,6 +411,11 @@ struct room {
     const uint64_t *method_ms; /* of limits */
 };
 
+uint32_t sendplan_change_count(const struct sendplan *plan)
+{
+    return tally_of(plan).changed;
+}
+
 static struct room room_of(const struct sendplan *plan, const struct sendplan_limits *limits)
 {
     struct tally tally = tally_of(plan);

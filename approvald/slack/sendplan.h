@@ -62,7 +62,7 @@ struct sendplan_limits {
     uint32_t change_count_max; /* of them, changes of messages */
     uint32_t webhook_count_max;
     uint64_t method_ms[SENDPLAN_METHOD_COUNT]; /* wall: its rate allows no call before; 0: now */
-    bool changes_spent; /* the rate of changes is used up: one call is left at most */
+    bool changes_spent; /* the rate of changes is used up, or would be by those that wait */
     bool holds_new;     /* cards that nobody has seen yet wait */
 };
 
@@ -78,6 +78,8 @@ void sendplan_list_begin(struct sendplan *plan, const struct request_id *id);
 void sendplan_list_end(struct sendplan *plan, const struct request_id *id, uint64_t now_ms);
 /* By which method is this row of Slack's sent? */
 enum sendplan_method sendplan_method_of(const struct sendplan_row *row);
+/* Messages that wait for their change. */
+uint32_t sendplan_change_count(const struct sendplan *plan);
 /* The row to attempt now, or NULL. */
 struct sendplan_row *
 sendplan_next(struct sendplan *plan, const struct sendplan_limits *limits, uint64_t now_ms);

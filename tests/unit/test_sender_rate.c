@@ -18,14 +18,14 @@ static void on_answer(void *arg, const struct webapi_answer *answer)
     CU_ASSERT_EQUAL(answer->outcome, WEBAPI_OK);
 }
 
-/* Others have used the burst of changes. */
-static void spend(struct bench *bench)
+/* Others have used the burst of changes but for so many calls. */
+static void spend(struct bench *bench, uint32_t left_count)
 {
     struct webapi_call call = {
         .method = WEBAPI_CHAT_UPDATE, .priority = WEBAPI_NORMAL, .body = SPAN_LITERAL("{}")};
     struct err err = ERR_INIT;
 
-    while (webapi_wait_ms(bench->webapi, WEBAPI_CHAT_UPDATE, SPAN_NONE, 0) == 0) {
+    while (webapi_wait_ms(bench->webapi, WEBAPI_CHAT_UPDATE, SPAN_NONE, left_count) == 0) {
         CU_ASSERT_EQUAL_FATAL(webapi_call(bench->webapi, &call, on_answer, NULL, &err), ERR_OK);
         bench_rush(bench);
         CU_ASSERT_FATAL(fake_fetch_ok("chat.update", OK_TRUE));
@@ -58,7 +58,7 @@ static void changes_that_wait_for_the_rate_are_sent_as_they_are_then(void)
         bench_answer(&bench, "chat.postMessage", POSTED);
     }
     bench_pass(&bench, SLACK_SEND_SPACING_MS);
-    spend(&bench);
+    spend(&bench, 0);
     others = bench_calls("chat.update");
     for (uint32_t revision = 2; revision <= 3; revision++) { /* approved; claimed */
         for (uint32_t i = 0; i < count; i++) {
@@ -76,6 +76,40 @@ static void changes_that_wait_for_the_rate_are_sent_as_they_are_then(void)
     bench_pass(&bench, SLACK_SEND_SPACING_MS);
     CU_ASSERT_EQUAL(bench_calls("chat.update"), others + count);
     bench_teardown(&bench);
+}
+
+/* Of a request with many copies: sent at once they would leave no call for what comes next. */
+static void changes_that_would_use_up_the_rate_wait_for_more_of_them(void)
+{
+    struct bench bench;
+    size_t others;
+
+    for (uint32_t left_count = 4; left_count <= 9; left_count += 5) {
+        bench_setup(&bench);
+        for (uint32_t i = 0; i <= SLACK_SEND_SLACK_COUNT_MAX; i++) {
+            char channel[16];
+
+            (void)snprintf(channel, sizeof channel, "C0NEW%05u", i); /* fits */
+            fake_outbox_raise(i, SURFACE_CARD, channel, 1);
+            bench_turn(&bench);
+            bench_answer(&bench, "chat.postMessage", POSTED);
+        }
+        bench_pass(&bench, SLACK_SEND_SPACING_MS);
+        spend(&bench, left_count);
+        others = bench_calls("chat.update");
+        for (uint32_t i = 0; i <= SLACK_SEND_SLACK_COUNT_MAX; i++) {
+            char channel[16];
+
+            (void)snprintf(channel, sizeof channel, "C0NEW%05u", i); /* fits */
+            fake_outbox_raise(i, SURFACE_CARD, channel, 2);
+        }
+        bench_turn(&bench);
+        bench_pass(&bench, SLACK_SEND_SETTLE_MS);
+        CU_ASSERT_EQUAL(bench_calls("chat.update") > others, left_count == 9);
+        bench_pass(&bench, SLACK_SEND_SETTLE_MS);
+        CU_ASSERT(bench_calls("chat.update") > others);
+        bench_teardown(&bench);
+    }
 }
 
 /* Another host takes over and finds by its scan what is owed: outcomes wait for no other change. */
@@ -141,6 +175,8 @@ static void a_card_that_waits_for_its_channel_is_posted_as_it_is_then(void)
 UNIT_MAIN("sender_rate",
           {"changes that wait for the rate are sent as they are then",
            changes_that_wait_for_the_rate_are_sent_as_they_are_then},
+          {"changes that would use up the rate wait for more of them",
+           changes_that_would_use_up_the_rate_wait_for_more_of_them},
           {"outcomes that a scan finds go at once", outcomes_that_a_scan_finds_go_at_once},
           {"a card that waits for its channel is posted as it is then",
            a_card_that_waits_for_its_channel_is_posted_as_it_is_then})
