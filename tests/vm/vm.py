@@ -45,9 +45,10 @@ def run(args):
         room.prepare()
         print(f"prepared in {time.monotonic() - begin:.1f} s", flush=True)
         pair = VmPair(room)
-        passed, failed = packages.run_cases(pair)
+        passed, failed = packages.run_cases(pair, pair.CASES)
         if not failed:
-            more = packages.run_cases(VmFence(pair))
+            fence = VmFence(pair)
+            more = packages.run_cases(fence, fence.CASES)
             passed, failed = passed + more[0], more[1]
         whole = not failed
     finally:  # out of time too
