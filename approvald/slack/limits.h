@@ -166,8 +166,11 @@
 #define SLACK_SEND_FLOOD_MS                                                                        \
     20000 /* ... as it does when Slack is back: sockets open, it repeats                           \
            */
-#define SLACK_SEND_SETTLE_MS_MAX 4000  /* ... and not for ever */
-#define SLACK_SEND_WATCHED_MS    10000 /* so long people look whether their press worked */
+#define SLACK_SEND_SETTLE_MS_MAX 4000 /* ... and not for ever */
+/* ... where each takes the place of another one: Slack repeats after 3 s what nobody answered. */
+#define SLACK_SEND_LONG_MS     3500
+#define SLACK_SEND_LONG_MS_MAX 8000
+#define SLACK_SEND_WATCHED_MS  10000 /* so long people look whether their press worked */
 #define SLACK_SEND_HOLD_AFTER_MS                                                                   \
     30000                        /* a shorter outage has changed little, and delays nobody more */
 #define SLACK_SEND_HOLD_MS 10000 /* new cards wait for repairs: ten pages of a hundred cards */

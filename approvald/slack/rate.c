@@ -158,6 +158,11 @@ uint64_t rate_ready_ms(struct rate *rate,
     return ready_ms;
 }
 
+bool rate_is_whole(struct rate *rate, enum webapi_method method, uint64_t now_ms)
+{
+    return rate_ready_ms(rate, method, SPAN_NONE, method_limits[method].burst - 1, now_ms) == 0;
+}
+
 uint64_t
 rate_take(struct rate *rate, enum webapi_method method, struct span channel, uint64_t now_ms)
 {

@@ -128,6 +128,20 @@ static void release(struct sender *sender)
     }
 }
 
+/* Attempts that have begun, and whose calls are still to be handed to the client. */
+static uint32_t begun_count(const struct sender *sender, enum sendplan_method method)
+{
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < sizeof sender->jobs / sizeof sender->jobs[0]; i++) {
+        const struct sender_job *job = &sender->jobs[i];
+
+        count += job->row != NULL && !job->called && job->row->key.surface != SURFACE_WEBHOOK &&
+                 sendplan_method_of(job->row) == method;
+    }
+    return count;
+}
+
 /* So long (ms) a call would wait for its rate, behind those of attempts that have begun and
  * ahead_count more. */
 static uint64_t wait_ms(const struct sender *sender,
@@ -139,14 +153,8 @@ static uint64_t wait_ms(const struct sender *sender,
                                                  [SENDPLAN_UPDATE] = WEBAPI_CHAT_UPDATE,
                                                  [SENDPLAN_POST] = WEBAPI_CHAT_POST_MESSAGE};
 
-    for (size_t i = 0; i < sizeof sender->jobs / sizeof sender->jobs[0]; i++) {
-        const struct sender_job *job = &sender->jobs[i];
-
-        ahead_count += job->row != NULL && !job->called &&
-                       job->row->key.surface != SURFACE_WEBHOOK &&
-                       sendplan_method_of(job->row) == method;
-    }
-    return webapi_wait_ms(sender->webapi, methods[method], channel, ahead_count);
+    return webapi_wait_ms(sender->webapi, methods[method], channel,
+                          ahead_count + begun_count(sender, method));
 }
 
 /* The rate is used up when what has changed would use it up: a request with many copies does so at
@@ -169,6 +177,8 @@ static void set_rates(const struct sender *sender, struct sendplan_limits *limit
         limits->method_ms[i] = left_ms > 0 ? now_ms + left_ms : 0;
     }
     limits->changes_spent = wait_ms(sender, SENDPLAN_UPDATE, SPAN_NONE, changes_ahead(sender)) > 0;
+    limits->changes_full = begun_count(sender, SENDPLAN_UPDATE) == 0 &&
+                           webapi_rate_is_whole(sender->webapi, WEBAPI_CHAT_UPDATE);
 }
 
 /* What may run now, as Slack's state allows. */

@@ -408,6 +408,7 @@ struct room {
     bool fresh;                /* cards that nobody has seen */
     bool settle;               /* changes wait a moment for more of them */
     bool spent;                /* ... and longer: each takes the place of another one */
+    bool flood;                /* ... as behind an outage, when there are many */
     const uint64_t *method_ms; /* of limits */
 };
 
@@ -420,9 +421,7 @@ static struct room room_of(const struct sendplan *plan, const struct sendplan_li
 {
     struct tally tally = tally_of(plan);
     bool slack = plan->slack_count < limits->slack_count_max;
-    /* More messages have changed than can be sent at once: many people press, or what they pressed
-     * comes in now, behind an outage. Then a message that changes again in a moment costs another
-     * one its place. */
+    /* More than can be sent at once: what changes again in a moment costs another its place. */
     bool many = tally.changed > SLACK_SEND_SLACK_COUNT_MAX;
 
     return (struct room){
@@ -433,6 +432,7 @@ static struct room room_of(const struct sendplan *plan, const struct sendplan_li
         .fresh = slack && !limits->holds_new,
         .settle = limits->changes_spent || many,
         .spent = limits->changes_spent && tally.changed > 1,
+        .flood = many && !limits->changes_full,
         .method_ms = limits->method_ms,
     };
 }
@@ -475,12 +475,12 @@ static bool is_behind_outage(const struct sendplan *plan, const struct sendplan_
 static uint64_t
 settled_ms(const struct sendplan *plan, const struct room *room, const struct sendplan_row *row)
 {
-    uint64_t factor = room->spent ? 2 : 1;
-    uint64_t last_ms = row->changed_ms + factor * SLACK_SEND_SETTLE_MS;
-    uint64_t most_ms = row->first_ms + factor * SLACK_SEND_SETTLE_MS_MAX;
-    bool settles = room->settle || is_behind_outage(plan, row);
+    bool flood = is_behind_outage(plan, row);
+    bool longer = room->spent || (flood && room->flood);
+    uint64_t last_ms = row->changed_ms + (longer ? SLACK_SEND_LONG_MS : SLACK_SEND_SETTLE_MS);
+    uint64_t most_ms = row->first_ms + (longer ? SLACK_SEND_LONG_MS_MAX : SLACK_SEND_SETTLE_MS_MAX);
 
-    if (!settles || row->final || row->repair || !on_slack(row->key.surface) ||
+    if (!(room->settle || flood) || row->final || row->repair || !on_slack(row->key.surface) ||
         sendplan_method_of(row) != SENDPLAN_UPDATE) {
         return 0;
     }

@@ -105,6 +105,12 @@ uint64_t webapi_wait_ms(const struct webapi *webapi,
     return ready_ms > now_ms ? ready_ms - now_ms : 0;
 }
 
+bool webapi_rate_is_whole(const struct webapi *webapi, enum webapi_method method)
+{
+    return count_waiting(webapi, method) == 0 &&
+           rate_is_whole(webapi->rate, method, clock_boot_ms(webapi->clock));
+}
+
 void webapi_status(const struct webapi *webapi, struct webapi_status *ret_status)
 {
     *ret_status = (struct webapi_status){
