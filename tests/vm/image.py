@@ -17,7 +17,7 @@ import netns
 # Every real host has ca-certificates; the agent is how the test gets in without the network, Python
 # is for the fence agent.
 INCLUDED = ("systemd,systemd-sysv,dbus,iproute2,ca-certificates,udev,kmod,linux-image-amd64,"
-            "initramfs-tools,qemu-guest-agent,python3-minimal")
+            "initramfs-tools,qemu-guest-agent,python3")
 HOOKS = (
     # Before the kernel comes: its first disk holds what is needed here, and is small.
     '--essential-hook=mkdir -p "$1/etc/initramfs-tools/conf.d"'
