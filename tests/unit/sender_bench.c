@@ -197,6 +197,15 @@ void bench_post_card(struct bench *bench)
     CU_ASSERT_EQUAL_FATAL(bench_card()->sent, 1);
 }
 
+void bench_setup_changed(struct bench *bench)
+{
+    bench_setup(bench);
+    bench_post_card(bench);
+    bench_pass(bench, 4000);
+    fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 2);
+    bench_turn(bench);
+}
+
 /* A history with one message; bot is who wrote it. */
 const char *bench_history(const char *bot, const char *surface)
 {

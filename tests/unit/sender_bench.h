@@ -61,6 +61,8 @@ void bench_answer_status(struct bench *bench,
 void bench_refuse(struct bench *bench, const char *method, const char *word);
 /* A card that is posted. */
 void bench_post_card(struct bench *bench);
+/* A new bench with such a card whose second revision is about to be sent. */
+void bench_setup_changed(struct bench *bench);
 /* A history with one message; bot is who wrote it. */
 const char *bench_history(const char *bot, const char *surface);
 

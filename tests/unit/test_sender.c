@@ -38,11 +38,7 @@ static void a_deleted_message_is_posted_once_more(void)
 {
     struct bench bench;
 
-    bench_setup(&bench);
-    bench_post_card(&bench);
-    bench_pass(&bench, 4000);
-    fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 2);
-    bench_turn(&bench);
+    bench_setup_changed(&bench);
     bench_refuse(&bench, "chat.update", "message_not_found");
     CU_ASSERT_EQUAL(bench_card()->ts.size, 0);
     bench_pass(&bench, 2000);
@@ -94,11 +90,7 @@ static void a_message_too_old_to_change_gets_a_reply(void)
 {
     struct bench bench;
 
-    bench_setup(&bench);
-    bench_post_card(&bench);
-    bench_pass(&bench, 4000);
-    fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 2);
-    bench_turn(&bench);
+    bench_setup_changed(&bench);
     bench_refuse(&bench, "chat.update", "edit_window_closed");
     CU_ASSERT(bench_last_says("chat.postMessage", "\"thread_ts\":\"1764752400.118349\""));
     bench_answer(&bench, "chat.postMessage", POSTED);
@@ -268,11 +260,7 @@ static void too_many_requests_hold_one_method_and_not_the_others(void)
 {
     struct bench bench;
 
-    bench_setup(&bench);
-    bench_post_card(&bench);
-    bench_pass(&bench, 4000);
-    fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 2);
-    bench_turn(&bench);
+    bench_setup_changed(&bench);
     bench_answer_status(&bench, "chat.update", 429, "30");
     bench_pass(&bench, 10000);
     CU_ASSERT_EQUAL(bench_calls("chat.update"), 1);

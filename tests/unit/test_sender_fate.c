@@ -10,11 +10,7 @@ static void what_a_reply_has_said_is_not_said_again_by_a_repair(void)
 {
     struct bench bench;
 
-    bench_setup(&bench);
-    bench_post_card(&bench);
-    bench_pass(&bench, 4000);
-    fake_outbox_raise(0, SURFACE_CARD, CHANNEL, 2);
-    bench_turn(&bench);
+    bench_setup_changed(&bench);
     bench_refuse(&bench, "chat.update", "edit_window_closed");
     bench_answer(&bench, "chat.postMessage", POSTED);
     CU_ASSERT_EQUAL(bench_calls("chat.postMessage"), 2);

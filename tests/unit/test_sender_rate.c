@@ -44,6 +44,36 @@ static void put_ended(uint32_t number, const char *channel, uint32_t revision)
     fake_outbox_raise(number, SURFACE_CARD, channel, revision);
 }
 
+/* One card more than calls at once, each in a channel of its own. */
+static const char *channel_of(uint32_t number)
+{
+    static char channel[16];
+
+    (void)snprintf(channel, sizeof channel, "C0NEW%05u", number); /* fits */
+    return channel;
+}
+
+static void post_many(struct bench *bench)
+{
+    for (uint32_t i = 0; i <= SLACK_SEND_SLACK_COUNT_MAX; i++) {
+        fake_outbox_raise(i, SURFACE_CARD, channel_of(i), 1);
+        bench_turn(bench);
+        bench_answer(bench, "chat.postMessage", POSTED);
+    }
+    bench_pass(bench, SLACK_SEND_SPACING_MS);
+}
+
+static void change_many(bool ended)
+{
+    for (uint32_t i = 0; i <= SLACK_SEND_SLACK_COUNT_MAX; i++) {
+        if (ended) {
+            put_ended(i, channel_of(i), 2);
+        } else {
+            fake_outbox_raise(i, SURFACE_CARD, channel_of(i), 2);
+        }
+    }
+}
+
 static void changes_that_wait_for_the_rate_are_sent_as_they_are_then(void)
 {
     static const char *const channels[] = {CHANNEL, "C0APV00002", "C0APV00003"};
@@ -86,23 +116,10 @@ static void changes_that_would_use_up_the_rate_wait_for_more_of_them(void)
 
     for (uint32_t left_count = 4; left_count <= 9; left_count += 5) {
         bench_setup(&bench);
-        for (uint32_t i = 0; i <= SLACK_SEND_SLACK_COUNT_MAX; i++) {
-            char channel[16];
-
-            (void)snprintf(channel, sizeof channel, "C0NEW%05u", i); /* fits */
-            fake_outbox_raise(i, SURFACE_CARD, channel, 1);
-            bench_turn(&bench);
-            bench_answer(&bench, "chat.postMessage", POSTED);
-        }
-        bench_pass(&bench, SLACK_SEND_SPACING_MS);
+        post_many(&bench);
         spend(&bench, left_count);
         others = bench_calls("chat.update");
-        for (uint32_t i = 0; i <= SLACK_SEND_SLACK_COUNT_MAX; i++) {
-            char channel[16];
-
-            (void)snprintf(channel, sizeof channel, "C0NEW%05u", i); /* fits */
-            fake_outbox_raise(i, SURFACE_CARD, channel, 2);
-        }
+        change_many(false);
         bench_turn(&bench);
         bench_pass(&bench, SLACK_SEND_SETTLE_MS);
         CU_ASSERT_EQUAL(bench_calls("chat.update") > others, left_count == 9);
@@ -119,26 +136,9 @@ static void outcomes_that_a_scan_finds_go_at_once(void)
 
     for (int ended = 0; ended <= 1; ended++) {
         bench_setup(&bench);
-        for (uint32_t i = 0; i <= SLACK_SEND_SLACK_COUNT_MAX; i++) {
-            char channel[16];
-
-            (void)snprintf(channel, sizeof channel, "C0NEW%05u", i); /* fits */
-            fake_outbox_raise(i, SURFACE_CARD, channel, 1);
-            bench_turn(&bench);
-            bench_answer(&bench, "chat.postMessage", POSTED);
-        }
-        bench_pass(&bench, SLACK_SEND_SPACING_MS);
+        post_many(&bench);
         sender_stop(bench.sender);
-        for (uint32_t i = 0; i <= SLACK_SEND_SLACK_COUNT_MAX; i++) {
-            char channel[16];
-
-            (void)snprintf(channel, sizeof channel, "C0NEW%05u", i); /* fits */
-            if (ended == 1) {
-                put_ended(i, channel, 2);
-            } else {
-                fake_outbox_raise(i, SURFACE_CARD, channel, 2);
-            }
-        }
+        change_many(ended == 1);
         sender_start(bench.sender);
         bench_turn(&bench);
         CU_ASSERT_EQUAL(bench_calls("chat.update"), (size_t)ended * SLACK_SEND_SLACK_COUNT_MAX);
