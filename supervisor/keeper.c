@@ -31,6 +31,7 @@ struct keeper {
     struct err failure;
     bool closing;
     bool ended;
+    bool left; /* to its thread: whose all this is from now on */
 };
 
 static void lock(struct keeper *keeper)
@@ -65,11 +66,29 @@ static bool next(struct keeper *keeper, uint64_t *ret_number)
     return keeper->asked != keeper->saved;
 }
 
+static void dispose(struct keeper *keeper)
+{
+    (void)(keeper->fd >= 0 && close(keeper->fd) == 0);
+    (void)pthread_cond_destroy(&keeper->wake);  /* nobody waits */
+    (void)pthread_mutex_destroy(&keeper->lock); /* nobody holds it */
+    mem_free(keeper->value);
+    mem_free(keeper->work);
+    mem_free(keeper);
+}
+
+/* By whoever is the last to use it. */
+static void close_and_dispose(struct keeper *keeper)
+{
+    keeper->file.close(keeper->file.file);
+    dispose(keeper);
+}
+
 static void *keeper_main(void *arg)
 {
     struct keeper *keeper = arg;
     struct err err = ERR_INIT;
     uint64_t number;
+    bool left;
 
     lock(keeper);
     while (err.code == ERR_OK && next(keeper, &number)) {
@@ -82,8 +101,12 @@ static void *keeper_main(void *arg)
         tell(keeper);
     }
     keeper->ended = true;
+    left = keeper->left;
     tell(keeper);
     unlock(keeper);
+    if (left) {
+        close_and_dispose(keeper);
+    }
     return NULL;
 }
 
@@ -92,16 +115,6 @@ static enum err_code start(struct keeper *keeper, struct err *err)
     int number = thread_start(&keeper->thread, keeper_main, keeper);
 
     return number == 0 ? ERR_OK : err_set_errno(err, ERR_NOMEM, number, "state_dir: thread");
-}
-
-static void dispose(struct keeper *keeper)
-{
-    (void)(keeper->fd >= 0 && close(keeper->fd) == 0);
-    (void)pthread_cond_destroy(&keeper->wake);  /* nobody waits */
-    (void)pthread_mutex_destroy(&keeper->lock); /* nobody holds it */
-    mem_free(keeper->value);
-    mem_free(keeper->work);
-    mem_free(keeper);
 }
 
 enum err_code
@@ -148,22 +161,32 @@ static void take_told(const struct keeper *keeper)
     (void)!read(keeper->fd, &count, sizeof(count)); /* nothing there: nothing new */
 }
 
-/* False: the disk does not let it go. */
-static bool await_end(struct keeper *keeper, uint32_t limit_ms)
+static void await_end(struct keeper *keeper, uint32_t limit_ms)
 {
     struct pollfd look = {.fd = keeper->fd, .events = POLLIN};
     uint64_t now_ms = clock_boot_ms(clock_host());
     uint64_t end_ms = now_ms + limit_ms;
 
-    while (!has_ended(keeper)) {
-        if (now_ms >= end_ms) {
-            return false;
-        }
+    while (!has_ended(keeper) && now_ms < end_ms) {
         (void)poll(&look, 1, (int)(end_ms - now_ms)); /* the flag and the clock say the rest */
         take_told(keeper);
         now_ms = clock_boot_ms(clock_host());
     }
-    return true;
+}
+
+/* True: the disk does not let the thread go. The keeper is the thread's then, and gone any time. */
+static bool leave(struct keeper *keeper)
+{
+    bool left;
+
+    lock(keeper);
+    left = !keeper->ended;
+    keeper->left = left;
+    if (left) {
+        (void)pthread_detach(keeper->thread); /* it exists and nobody joins it */
+    }
+    unlock(keeper);
+    return left;
 }
 
 void keeper_free(struct keeper *keeper, uint32_t limit_ms)
@@ -175,13 +198,12 @@ void keeper_free(struct keeper *keeper, uint32_t limit_ms)
     keeper->closing = true;
     (void)pthread_cond_signal(&keeper->wake); /* a signal cannot fail */
     unlock(keeper);
-    if (!await_end(keeper, limit_ms)) {
-        (void)pthread_detach(keeper->thread); /* it still uses all this, and nobody joins it */
+    await_end(keeper, limit_ms);
+    if (leave(keeper)) {
         return;
     }
     (void)pthread_join(keeper->thread, NULL); /* it exists and nobody else joins it */
-    keeper->file.close(keeper->file.file);
-    dispose(keeper);
+    close_and_dispose(keeper);
 }
 
 int keeper_fd(const struct keeper *keeper)

@@ -29,7 +29,8 @@ enum err_code keeper_new(const struct keeper_file *file_take,
                          struct keeper **ret_keeper,
                          struct err *err) WARN_UNUSED;
 /* Ends the thread when the newest value is durable. A disk that hangs is waited for limit_ms at
- * most; then thread and file are left behind: the process is to end. NULL is allowed. */
+ * most; then thread and file are left behind: they end when the disk lets the thread go, if the
+ * process has not ended before. NULL is allowed. */
 void keeper_free(struct keeper *keeper, uint32_t limit_ms);
 
 /* To be watched for reading: there is something for keeper_look. Borrowed. */
