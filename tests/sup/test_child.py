@@ -8,6 +8,7 @@ that it tells of names this one alone.
 import contextlib
 import http.client
 import os
+import re
 import shutil
 import signal
 import socket
@@ -20,13 +21,26 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import etcd  # noqa: E402  the path is set above
-from bench import BUILD, Bench, wait  # noqa: E402
+from bench import BUILD, wait  # noqa: E402
+from lib.ports import free_port  # noqa: E402  bench.py has set the path
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 APPROVALD = os.path.join(BUILD, "approvald", "approvald")
-(CONFIGURE, REGISTER, SEAL, GRANT, REFUSED, HANDOVER, RESUME, PEER, SUMMARY, STOP, UP, CHECKIN,
- SEALED, LEADING, ADD, REMOVE, DEPOSED, DRAINED, TAKE_OVER, RESYNC, LINK, FAILED) = range(1, 23)
-PATH_SIZE, VERSION, LINEAGE = 256, 3, 77
+PATH_SIZE, LINEAGE = 256, 77
 FD_FIRST, FD_ASIDE = 3, 100
+
+
+def contract():
+    """The version of supervisor/contract.h, and the numbers of its types by name."""
+    with open(os.path.join(ROOT, "supervisor", "contract.h"), encoding="utf-8") as header:
+        header = header.read()
+    names = re.search(r"enum contract_type \{(.*?)\}", header, re.S).group(1)
+    names = re.findall(r"CONTRACT_(\w+)(?: = 1)?,", names)
+    version = re.search(r"#define CONTRACT_VERSION +(\d+)U", header).group(1)
+    return int(version), {name: number for number, name in enumerate(names, 1)}
+
+
+VERSION, TYPES = contract()
 
 
 def text(path):
@@ -40,7 +54,7 @@ class Child:
         self.dir = tempfile.mkdtemp(prefix="sup-child-")
         self.process = None
         self.epoch = 0
-        self.port, self.management = Bench.free_port(), Bench.free_port()
+        self.port, self.management = free_port(), free_port()
         authority = etcd.Authority(self.dir)
         self.certificate, self.key = authority.leaf("host1")
         self.ca = authority.ca
@@ -92,13 +106,13 @@ http {{
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, close_fds=False,
                 preexec_fn=place)
         theirs.close()
-        self.send(CONFIGURE, struct.pack("<QBBB16sIIIIIB", 1, 1, 1, 0, bytes(range(16)), 50, 300,
+        self.send("CONFIGURE", struct.pack("<QBBB16sIIIIIB", 1, 1, 1, 0, bytes(range(16)), 50, 300,
                                          1000, 5000, 5000, 0) + text("") + text(self.certificate) +
                   text(self.key) + text(self.ca) + text("host2"))
-        self.receive(UP)
+        self.receive("UP")
 
     def send(self, kind, body=b""):
-        self.contract.send(struct.pack("<HHI", kind, len(body), VERSION) + body)
+        self.contract.send(struct.pack("<HHI", TYPES[kind], len(body), VERSION) + body)
 
     def receive(self, wanted, seconds=10):
         """The body of the next message of that kind."""
@@ -107,17 +121,17 @@ http {{
             packet = self.contract.recv(4096)
             if not packet:
                 break
-            if struct.unpack("<H", packet[:2])[0] == wanted:
+            if struct.unpack("<H", packet[:2])[0] == TYPES[wanted]:
                 return packet[8:]
         raise AssertionError(f"no message {wanted}:\n{self.log()[-4000:]}")
 
     def grant(self, epoch):
         """Alone in the ISR under that epoch; returns when the child leads."""
-        self.send(SEAL, struct.pack("<Q", epoch))
-        while struct.unpack("<Q", self.receive(SEALED))[0] != epoch:
+        self.send("SEAL", struct.pack("<Q", epoch))
+        while struct.unpack("<Q", self.receive("SEALED"))[0] != epoch:
             pass
-        self.send(GRANT, struct.pack("<QQB16s", epoch, LINEAGE, 0, bytes(16)))
-        while struct.unpack("<Q", self.receive(LEADING))[0] != epoch:
+        self.send("GRANT", struct.pack("<QQB16s", epoch, LINEAGE, 0, bytes(16)))
+        while struct.unpack("<Q", self.receive("LEADING"))[0] != epoch:
             pass
 
     def ready(self, port=None):
@@ -153,7 +167,7 @@ http {{
         names = ("register_known", "unprotected", "arbiter_down", "arbiter_wrong", "needs_operator",
                  "maintenance", "safe_mode", "vip_here", "eligible", "config_broken")
         flags = bytes(int(alarms.get(name, False)) for name in names)
-        self.send(SUMMARY, struct.pack("<BQQ", 1, 0, 0) + flags + struct.pack("<I160s5Q", 1, b"", *[0] * 5) +
+        self.send("SUMMARY", struct.pack("<BQQ", 1, 0, 0) + flags + struct.pack("<I160s5Q", 1, b"", *[0] * 5) +
                   bytes([int(alarms.get("disk_hangs", False))]))
 
     def close(self):
@@ -236,8 +250,8 @@ class Moves(unittest.TestCase):
     def call_off(self):
         """A handover that is called off in the turn in which it begins."""
         self.child.process.send_signal(signal.SIGSTOP)
-        self.child.send(HANDOVER)
-        self.child.send(RESUME)
+        self.child.send("HANDOVER")
+        self.child.send("RESUME")
         self.child.process.send_signal(signal.SIGCONT)
 
     def test_resume_does_not_wait_for_a_slow_client(self):
@@ -256,19 +270,19 @@ class Moves(unittest.TestCase):
 
     def test_a_slow_client_holds_up_no_handover(self):
         slow = self.slow_client()
-        self.child.send(HANDOVER)
+        self.child.send("HANDOVER")
         wait(lambda: "standby" in self.child.ready()[1], "it is drained", 5)
         slow.sendall(b"{ } }")
-        self.child.send(RESUME)
+        self.child.send("RESUME")
         self.assertIn(b" 401 ", slow.recv(64))  # it was held, and then answered
 
     def test_an_offer_is_taken_back(self):
-        self.child.send(HANDOVER)
+        self.child.send("HANDOVER")
         wait(lambda: "standby" in self.child.ready()[1], "nothing is served")
         held = socket.create_connection(("127.0.0.1", self.child.port), timeout=10)
         self.addCleanup(held.close)
         held.sendall(b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n")
-        self.child.send(RESUME)
+        self.child.send("RESUME")
         self.assertIn(b" 200 ", held.recv(64))
         self.assertEqual(self.child.ready()[0], 200)
 
