@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,9 @@ import urllib.error
 import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tests"))
+from lib.ports import free_port  # noqa: E402  the path is set above
+
 TEAM, CHANNEL = "T0APV00001", "C0APV00001"
 RITA, ANA, BEN = "U0REQ00001", "U0APR00001", "U0APR00002"
 START_S = 30  # a slow machine; approvald itself needs a second
@@ -46,12 +48,6 @@ of SLACK_SIGNING_SECRET, and no public address."""
 
 class Failed(Exception):
     """Something that a person should read."""
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def quiet(command, **how):

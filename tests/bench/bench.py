@@ -25,6 +25,7 @@ import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib import harness  # noqa: E402  the path is set above
+from lib.ports import free_port  # noqa: E402
 
 LIMITS = """
 limits {
@@ -105,7 +106,7 @@ class Bench:
         return result
 
     def start_floor(self, tls=False):
-        port = harness.free_port()
+        port = free_port()
         argv = [self.tool("floor"), str(port), os.path.join(self.dir, f"floor{port}"),
                 harness.SIGNING_SECRET]
         argv += [self.cert, self.key] if tls else []
@@ -124,7 +125,7 @@ class Bench:
         os.chmod(self.key, 0o600)
 
     def world(self, name):
-        tls = harness.free_port()
+        tls = free_port()
         world = harness.World(os.path.join(self.dir, name), self.build, extra_config=LIMITS)
         world.tls_port = tls
         with open(world.path("approvald.conf"), encoding="utf-8") as conf:

@@ -170,12 +170,6 @@ def sequence(*replies):
     return script
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def wait_until(condition, seconds=10):
     """Polls: for what another process does in its own time."""
     end = time.monotonic() + seconds

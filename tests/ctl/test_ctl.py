@@ -15,18 +15,19 @@ import time
 import unittest
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
 from case import ID, PROGRAM, CtlTest  # noqa: E402
 from fake_server import (  # noqa: E402
     DROP,
     FakeServer,
-    free_port,
     problem,
     request_json,
     sequence,
     wait_until,
 )
+from lib.ports import free_port  # noqa: E402
 
 
 class ExitCodes(CtlTest):

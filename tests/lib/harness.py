@@ -17,6 +17,7 @@ import sys
 import time
 import urllib.parse
 
+from lib.ports import free_port
 from lib.waiting import until
 
 TEAM = "T0APV00001"
@@ -41,13 +42,6 @@ policy two-people {{
     quorum = 2
 }}
 """
-
-
-def free_port():
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def sign(body, secret=SIGNING_SECRET, at=None):

@@ -17,6 +17,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
 from lib import talk  # noqa: E402  the path is set above
+from lib.ports import free_port  # noqa: E402
 from lib.waiting import until  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -76,15 +77,13 @@ def alive(pid):
 class Bench:
     """A supervisor in a directory of its own."""
 
-    given = set()  # ports
-
     def __init__(self, extra="", times=CHILD_TIMES, prefix=()):
         self.dir = tempfile.mkdtemp(prefix="sup-test-")
         self.prefix = list(prefix)
         self.arguments = []  # more of the supervisor's
         self.process = None
-        self.port = self.free_port()
-        self.management = self.free_port()
+        self.port = free_port()
+        self.management = free_port()
         self.behave()
         with open(self.path("supervisor.conf"), "w", encoding="utf-8") as conf:
             conf.write(f"""
@@ -97,20 +96,6 @@ log_target = text
 {times}
 {extra}
 """)
-
-    @staticmethod
-    def free_port():
-        """Outside of the range that the kernel gives to clients: nobody takes it by chance."""
-        for port in range(20000 + os.getpid() % 8000, 32000):
-            with socket.socket() as probe:
-                try:
-                    probe.bind(("127.0.0.1", port))
-                except OSError:
-                    continue
-                if port not in Bench.given:
-                    Bench.given.add(port)
-                    return port
-        raise AssertionError("no port is free")
 
     def path(self, name):
         return os.path.join(self.dir, name)

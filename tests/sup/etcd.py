@@ -6,15 +6,12 @@ Owns one etcd process, its directory and its certificates; ends only what it sta
 
 import os
 import signal
-import socket
 import subprocess
+import sys
 import time
 
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from lib.ports import free_port  # noqa: E402  the path is set above
 
 
 def _openssl(*arguments):

@@ -17,6 +17,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
 from lib import harness  # noqa: E402  the path is set above
+from lib.ports import free_port  # noqa: E402
 from lib.waiting import until  # noqa: E402
 import etcd  # noqa: E402
 
@@ -48,8 +49,8 @@ class Host:
         self.folder = os.path.join(pair.folder, f"host{number}")
         for name in ("data", "state", "run"):
             os.makedirs(self.path(name), 0o700)
-        self.port, self.supervisor, self.serial = harness.free_port(), None, 0
-        self.management = harness.free_port()
+        self.port, self.supervisor, self.serial = free_port(), None, 0
+        self.management = free_port()
         self.socket, self.control = self.path("local.sock"), self.path("run/supervisor.sock")
         self.certificate, self.key = pair.authority.leaf(f"host{number}")
         self.etcd_certificate, self.etcd_key = pair.authority.leaf(f"client{number}")
@@ -208,7 +209,7 @@ class Pair:
         self.scratch = tempfile.TemporaryDirectory()
         self.folder = self.scratch.name
         self.authority = etcd.Authority(self.folder)
-        self.link_port = harness.free_port()
+        self.link_port = free_port()
         self.etcd = etcd.Etcd(self.folder, self.authority)
         self.hosts = {number: Host(self, number) for number in (1, 2)}
 
@@ -229,7 +230,10 @@ class Pair:
         for host in self.hosts.values():
             host.start()
         first = self.hosts[1]
-        wait(lambda: first.ctl("pair bootstrap").returncode == 0, "the register is made")
+        try:
+            wait(lambda: first.ctl("pair bootstrap").returncode == 0, "the register is made")
+        except AssertionError as error:
+            raise AssertionError(first.ctl("pair bootstrap").stderr + first.log_tail()) from error
         wait(self.is_paired, "both are in the ISR")
 
     def is_paired(self):

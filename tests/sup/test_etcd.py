@@ -14,7 +14,8 @@ import threading
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from etcd import Authority, Etcd, free_port  # noqa: E402
+from etcd import Authority, Etcd  # noqa: E402
+from lib.ports import free_port  # noqa: E402  etcd.py has set the path
 
 BUILD = os.environ.get("APPROVALD_BUILD", os.path.join(os.path.dirname(__file__), "../../build/gcc"))
 PROBE = os.path.join(BUILD, "tests", "sup", "etcd_probe")

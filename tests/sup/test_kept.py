@@ -16,6 +16,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from bench import PAIR, SUPERVISOR, Bench, wait  # noqa: E402  the path is set above
+from lib.ports import free_port  # noqa: E402  bench.py has set the path
 
 OWN_PID = 'LISTEN_PID=$$ exec "$0" "$@"'
 
@@ -130,7 +131,7 @@ class Kept(unittest.TestCase):
         with Manager() as sup:
             sup.start()
             self.assertEqual(sup.stop(), 0)
-            old, sup.port = sup.port, sup.free_port()
+            old, sup.port = sup.port, free_port()
             sup.behave()
             sup.start()
             sup.wait(lambda: f"service=127.0.0.1;{sup.port}" in sup.names(), "it is kept")

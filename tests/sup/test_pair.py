@@ -14,6 +14,7 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import etcd  # noqa: E402  the path is set above
 from bench import Bench  # noqa: E402
+from lib.ports import free_port  # noqa: E402  bench.py has set the path
 
 CLUSTER = "000102030405060708090a0b0c0d0e0f"
 TOOLS = all(shutil.which(tool) for tool in ("etcd", "openssl", "curl"))
@@ -24,7 +25,7 @@ class Host(Bench):
 
     def __init__(self, number, arbiter, authority):
         certificate, key = authority.leaf(f"host{number}", "IP:127.0.0.1")
-        link = Bench.free_port()
+        link = free_port()
         super().__init__(extra=f"""
 pair {{
     host = {number}
