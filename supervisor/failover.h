@@ -181,7 +181,7 @@ enum failover_command {
     FAILOVER_FORCE_OTHER, /* likewise, of a store that is not of the register's lineage: that is
                              gone */
     FAILOVER_PEER_OFF,    /* the operator confirms that the peer is off; until it is heard */
-    FAILOVER_BOOTSTRAP,   /* create the register: ISR {self} */
+    FAILOVER_BOOTSTRAP,   /* create the register: ISR {self}; done already where there is one */
     FAILOVER_RESEED,      /* a new arbiter: write the register that both hosts agree on */
     FAILOVER_MAINTENANCE_ON,
     FAILOVER_MAINTENANCE_OFF,

@@ -83,7 +83,7 @@ static const char *do_bootstrap(struct failover *f)
         return "approvald or the arbiter is not there yet: try again";
     }
     if (f->known || f->memory.epoch > 0) {
-        return "there is a register already";
+        return "there was a register already, and it is not known now: try again";
     }
     if (!change_possible(f)) {
         return "a change of the register is under way";
@@ -419,6 +419,11 @@ void command_do(struct failover *f, enum failover_command command)
 
     if (f->options.alone) {
         effect_reply(f, false, "this host is alone: there is no pair");
+        return;
+    }
+    if (command == FAILOVER_BOOTSTRAP && f->known && !f->wrong) {
+        /* Who did not hear the first answer asks again. */
+        effect_reply(f, true, "there is a register already: nothing is to be done");
         return;
     }
     obstacle = done(f, command);

@@ -36,7 +36,7 @@ BUILD = find_build()
 CTL = f"{BUILD}/approvald/ctl/approvalctl"
 
 
-def wait(predicate, what, seconds=20, step=0.02):
+def wait(predicate, what, seconds=60, step=0.02):
     """Until predicate() is true; connection errors count as not yet."""
     return until(predicate, what, seconds, step, (OSError, ValueError))
 

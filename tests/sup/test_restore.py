@@ -54,7 +54,7 @@ class Restore(unittest.TestCase):
         subprocess.run([os.path.join(BUILD, "approvald/approvald"), "--config", self.one.path("approvald.conf"),
                         "--restore", self.backup()], check=True, capture_output=True, timeout=30)  # fmt: skip
         self.one.start()
-        wait(lambda: self.one.status().get("child", {}).get("state") == "up", "it is up", 20)
+        wait(lambda: self.one.status().get("child", {}).get("state") == "up", "it is up")
 
     def is_there(self):
         leads = self.pair.primary()
@@ -65,7 +65,7 @@ class Restore(unittest.TestCase):
         self.restore()
         wait(lambda: self.one.ctl("pair bootstrap").returncode == 0, "the register is made")
         self.two.start()
-        wait(self.pair.is_paired, "both are in the ISR", 30)
+        wait(self.pair.is_paired, "both are in the ISR")
         self.is_there()
 
     def test_with_the_supervisors_state_kept_it_is_a_reseed(self):
@@ -76,11 +76,11 @@ class Restore(unittest.TestCase):
         self.assertEqual(refused.returncode, 115)
         self.one.ctl("peer-off", "--confirm", "the other host is off", check=0)
         wait(lambda: self.one.ctl("arbiter reseed", "--confirm", "the old arbiter is lost").returncode == 0,
-             "the register is made", 20)
+             "the register is made")
         self.two.start()
         wait(lambda: self.two.ctl("arbiter reseed", "--confirm", "the old arbiter is lost").returncode == 0,
-             "the other one takes the new arbiter", 20)
-        wait(self.pair.is_paired, "both are in the ISR", 30)
+             "the other one takes the new arbiter")
+        wait(self.pair.is_paired, "both are in the ISR")
         self.is_there()
 
 

@@ -79,7 +79,7 @@ class Stop(PairCase):
         self.assertLess(max(asker.took_ms), SILENCE_MS / 2)
         # Nothing is lost, and it is taken in again.
         self.two.start()
-        wait(self.pair.is_paired, "both are in the ISR again", 30)
+        wait(self.pair.is_paired, "both are in the ISR again")
         for request in asker.made:
             self.assertTrue(self.one.has(request, self.token))
             time.sleep(PAUSE_S)
@@ -90,7 +90,7 @@ class Stop(PairCase):
         self.assert_alone(self.two)
         made.append(self.two.create(self.token))
         self.one.start()
-        wait(self.pair.is_paired, "both are in the ISR again", 30)
+        wait(self.pair.is_paired, "both are in the ISR again")
         for request in made:
             self.assertTrue(self.two.has(request, self.token))
 
@@ -123,10 +123,10 @@ class Unfit(PairCase):
         self.two.stop()
         self.mute(self.two)
         self.two.start()
-        wait(self.pair.is_paired, "both are in the ISR again", 30)
+        wait(self.pair.is_paired, "both are in the ISR again")
         self.one.ctl("switchover")  # what it says is said before the other one has shown what it is
-        wait(lambda: self.two.status()["child"]["safe_mode"], "it has had its time", 20)
-        wait(lambda: self.one.status()["serving"], "the other one leads again", 20)
+        wait(lambda: self.two.status()["child"]["safe_mode"], "it has had its time")
+        wait(lambda: self.one.status()["serving"], "the other one leads again")
         made.append(self.one.create(self.token))
         self.assertIn("does not answer", self.two.ctl("status").stdout)
         for request in made:

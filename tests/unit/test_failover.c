@@ -27,6 +27,9 @@ static void a_first_pair_is_bootstrapped_by_the_operator(void)
     EXPECT(&kit, "GRANT 1 p1 A- new lineage");
     kit_epoch(&kit, FAILOVER_EVENT_LEADING, 1);
     EXPECT_ROLE(&kit, FAILOVER_PRIMARY);
+    kit_command(&kit, FAILOVER_BOOTSTRAP); /* by one who did not hear the answer */
+    EXPECT(&kit, "OK: there is a register already: nothing is to be done");
+    EXPECT_ROLE(&kit, FAILOVER_PRIMARY);
     kit_free(&kit);
 }
 
