@@ -5,7 +5,7 @@
 #include "supervisor/contract.h"
 
 #include "base/assert.h"
-#include "supervisor/failover.h"
+#include "supervisor/failover/failover.h"
 
 #include <assert.h>
 #include <string.h>

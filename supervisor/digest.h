@@ -11,7 +11,7 @@
 
 #include "base/err.h"
 #include "base/span.h"
-#include "supervisor/failover.h"
+#include "supervisor/failover/failover.h"
 #include "supervisor/keepalived.h"
 
 #include <stdbool.h>

@@ -7,7 +7,7 @@
 
 #include "base/err.h"
 #include "base/span.h"
-#include "supervisor/failover.h"
+#include "supervisor/failover/failover.h"
 #include "supervisor/watch.h"
 
 #include <stdbool.h>

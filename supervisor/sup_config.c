@@ -8,7 +8,7 @@
 #include "base/crypto.h"
 #include "base/lastgood.h"
 #include "base/mem.h"
-#include "supervisor/arbiter.h"
+#include "supervisor/arbiter/arbiter.h"
 #include "supervisor/limits.h"
 
 #include <inttypes.h>

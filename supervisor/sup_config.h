@@ -6,9 +6,9 @@
 
 #include "base/conf.h"
 #include "base/err.h"
+#include "supervisor/arbiter/fence.h"
 #include "supervisor/contract.h"
-#include "supervisor/failover.h"
-#include "supervisor/fence.h"
+#include "supervisor/failover/failover.h"
 #include "supervisor/watch.h"
 
 struct lastgood;

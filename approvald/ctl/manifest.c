@@ -13,7 +13,7 @@
 
 #define MANIFEST_SIZE_MAX ((size_t)64 << 10)      /* bytes */
 #define MANIFEST_MESSAGE  "approval_from_message" /* as there too */
-#define MANIFEST_SHORTCUT "approval_new"          /* as approvald/slack/views_ask.h has it */
+#define MANIFEST_SHORTCUT "approval_new"          /* as approvald/slack/show/views_ask.h has it */
 #define MANIFEST_URL_MAX  256                     /* bytes of a public URL: a host and a prefix */
 
 /* docs/slack-setup.md says what each is for. */

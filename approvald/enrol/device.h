@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* device.h: a fence device as a pair keeps it: the options of a fence agent, as the helper reads
- * them (supervisor/agent.h): agent=NAME and KEY=VALUE lines. Pure. It holds secrets.
+ * them (supervisor/arbiter/agent.h): agent=NAME and KEY=VALUE lines. Pure. It holds secrets.
  *
  * Stricter than the helper is with what an admin writes himself: the agent is one of /usr/sbin
  * whose name begins with fence_, so that neither a slip nor the other host has another program

@@ -3,7 +3,7 @@
  * Owns that a copy shows what the request is from the transaction on that makes it: it is made for
  * the newest revision of a pending request, and every later change raises all that are there.
  * Owns when a request becomes one that has copies: when no channel took its card.
- * Never finds out who gets one: slack/people.c does. */
+ * Never finds out who gets one: slack/people/people.c does. */
 #include "approvald/service/cards.h"
 
 #include "approvald/core/eligible.h"

@@ -7,16 +7,16 @@
  * is one line, "exit CODE WORDS" or "failed WORDS". Whoever closes the connection ends the agent.
  * systemd starts one for each connection, which is its standard input; with --listen it waits at
  * PATH itself, for hosts without systemd, and for tests. What a device is stands in DIR/NAME (see
- * supervisor/agent.h), or in the credential fence_NAME.
- * Owns the words of that conversation. Never judges an answer: supervisor/fence.c does. */
+ * supervisor/arbiter/agent.h), or in the credential fence_NAME.
+ * Owns the words of that conversation. Never judges an answer: supervisor/arbiter/fence.c does. */
 #include <config.h>
 
 #include "base/clock.h"
 #include "base/crash.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "supervisor/agent.h"
-#include "supervisor/fence.h"
+#include "supervisor/arbiter/agent.h"
+#include "supervisor/arbiter/fence.h"
 
 #include <ctype.h>
 #include <errno.h>

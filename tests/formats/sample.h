@@ -8,8 +8,8 @@
 #include "base/err.h"
 #include "base/span.h"
 #include "storage/message.h"
+#include "supervisor/arbiter/mirror_message.h"
 #include "supervisor/memory.h"
-#include "supervisor/mirror_message.h"
 
 #include <stdint.h>
 

@@ -14,7 +14,7 @@
 #include "storage/disk.h"
 #include "storage/promise.h"
 #include "storage/store.h"
-#include "supervisor/mirror_file.h"
+#include "supervisor/arbiter/mirror_file.h"
 #include "tests/formats/record.h"
 #include "tests/formats/sample.h"
 #include "tests/formats/wire.h"

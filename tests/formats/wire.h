@@ -5,8 +5,8 @@
 
 #include "base/err.h"
 #include "base/span.h"
+#include "supervisor/arbiter/mirror.h"
 #include "supervisor/memory.h"
-#include "supervisor/mirror.h"
 
 #include <stdio.h>
 

@@ -3,7 +3,7 @@
  * and forges nothing. The first byte chooses the state, the rest is every text at once. Owns
  * nothing; never keeps state between inputs. */
 #include "approvald/core/audit.h"
-#include "approvald/slack/message.h"
+#include "approvald/slack/show/message.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/json.h"

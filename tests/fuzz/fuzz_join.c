@@ -8,7 +8,7 @@
 #include "approvald/enrol/token.h"
 #include "base/assert.h"
 #include "base/buf.h"
-#include "supervisor/agent.h"
+#include "supervisor/arbiter/agent.h"
 
 #include <string.h>
 

@@ -2,9 +2,9 @@
 /* fuzz_payload.c: all three readers of Slack's deliveries over the same bytes; the interaction also
  * as the JSON inside the form, which the fuzzer would hardly encode by itself.
  * Owns nothing; never keeps state between inputs. */
-#include "approvald/slack/payload.h"
-#include "approvald/slack/views_ask.h"
-#include "approvald/slack/webapi.h"
+#include "approvald/slack/show/views_ask.h"
+#include "approvald/slack/wire/payload.h"
+#include "approvald/slack/wire/webapi.h"
 #include "base/assert.h"
 #include "base/buf.h"
 

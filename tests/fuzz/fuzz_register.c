@@ -2,7 +2,7 @@
 /* fuzz_register.c: foreign bytes as the arbiter's value.
  * Owns nothing; never lets a text pass that is not the one spelling of a legal value. */
 #include "base/assert.h"
-#include "supervisor/register.h"
+#include "supervisor/failover/register.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,7 +2,7 @@
 /* fuzz_signature.c: foreign headers and bodies against the signature check. Input: a line of
  * timestamp, a line of signature, the body.
  * Owns nothing; never keeps state between inputs. */
-#include "approvald/slack/verify.h"
+#include "approvald/slack/wire/verify.h"
 #include "base/assert.h"
 #include "base/crypto.h"
 

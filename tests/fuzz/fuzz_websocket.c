@@ -4,7 +4,7 @@
  * its limit and is made of whole masked frames; after an error no message comes. The first byte
  * says whether the upgrade is answered well, and how large the pieces are. */
 #include "approvald/slack/limits.h"
-#include "approvald/slack/websocket.h"
+#include "approvald/slack/wire/websocket.h"
 #include "base/assert.h"
 #include "base/text.h"
 #include "tests/unit/sample_rng.h"

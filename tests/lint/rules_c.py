@@ -16,6 +16,11 @@ ROOMS = ("base", "storage", "supervisor", "approvald", "tests")
 MAY_INCLUDE = (
     ("base/*", ("base/*",)),
     ("storage/*", ("storage/*", "base/*")),
+    # The core that decides sees nothing of who asks it, and the arbiters nothing of who has them.
+    ("supervisor/failover/*", ("supervisor/failover/*", "base/*")),
+    ("supervisor/arbiter/*",
+     ("supervisor/arbiter/*", "supervisor/failover/*", "supervisor/keeper.h", "supervisor/limits.h",
+      "base/*")),
     ("supervisor/*", ("supervisor/*", "base/*")),
     (
         "approvald/core/*",
@@ -36,8 +41,16 @@ MAY_INCLUDE = (
     ("tests/*", ("*",)),
 )
 
+# Rooms of Slack, from the wire up: each uses those before it.
+SLACK_ROOMS = ("wire", "people", "show", "outbound", "inbound", "socket")
+
 # Rooms that never see each other.
-STRANGERS = (
+STRANGERS = tuple(
+    (f"approvald/slack/{room}/*",
+     ("approvald/http/*", "approvald/webhook/*", "approvald/ctl/*")
+     + tuple(f"approvald/slack/{later}/*" for later in SLACK_ROOMS[at + 1 :]))
+    for at, room in enumerate(SLACK_ROOMS)
+) + (
     ("approvald/http/*", ("approvald/slack/*", "approvald/webhook/*", "approvald/ctl/*")),
     ("approvald/slack/*", ("approvald/http/*", "approvald/webhook/*", "approvald/ctl/*")),
     ("approvald/webhook/*", ("approvald/http/*", "approvald/slack/*", "approvald/ctl/*")),
@@ -61,7 +74,7 @@ WRAPPERS = (
     ("psa/*", MBEDTLS_HOMES),
     ("confuse.h", ("base/conf*.c",)),
     ("systemd/*", ("base/notify*.c",)),
-    ("wslay/*", ("approvald/slack/websocket*.c",)),
+    ("wslay/*", ("approvald/slack/wire/websocket*.c",)),
     ("CUnit/*", ("tests/*",)),
 )
 
@@ -75,8 +88,8 @@ IMPURE_HEADERS = (
     "netinet/*", "arpa/*", "netdb.h",
 )  # fmt: skip
 CORE_FILES = (
-    "approvald/core/*", "supervisor/contract.[ch]", "supervisor/failover*.[ch]",
-    "supervisor/register.[ch]", "supervisor/watch.[ch]",
+    "approvald/core/*", "supervisor/contract.[ch]", "supervisor/failover/failover*.[ch]",
+    "supervisor/failover/register.[ch]", "supervisor/watch.[ch]",
     "approvald/enrol/offer.[ch]", "approvald/enrol/message.[ch]",
     "approvald/enrol/texts.[ch]",
 )  # fmt: skip
@@ -125,10 +138,10 @@ WRAPPED = {
     "asprintf": (),
     # The supervisor has no storage room: its files are synced where they are written. A backup is
     # the admin's, wherever he wants it.
-    "fsync": ("storage/disk*.c", "supervisor/memory.c", "supervisor/mirror_file.c", "base/lastgood.c",
+    "fsync": ("storage/disk*.c", "supervisor/memory.c", "supervisor/arbiter/mirror_file.c", "base/lastgood.c",
               "approvald/ctl/bundle.c", "approvald/ctl/cmd_backup.c", "approvald/ctl/cmd_notify.c",
               "approvald/enrol/files.c", "approvald/enrol/aside.c"),
-    "fdatasync": ("storage/disk*.c", "supervisor/memory.c", "supervisor/mirror_file.c"),
+    "fdatasync": ("storage/disk*.c", "supervisor/memory.c", "supervisor/arbiter/mirror_file.c"),
 }
 
 # exit, abort and _exit: in main.c, in base/assert.h, and in a forked child before exec.
@@ -142,7 +155,7 @@ EXITS = {
 # (path, call): why this one is right.
 EXCEPTIONS = {
     ("approvald/ctl/program.c", "_exit"): "the forked child before exec has nothing to return to",
-    ("supervisor/agent.c", "_exit"): "the forked child before exec has nothing to return to",
+    ("supervisor/arbiter/agent.c", "_exit"): "the forked child before exec has nothing to return to",
     ("supervisor/child.c", "_exit"): "the forked child before exec has nothing to return to",
     ("base/conf_load.c", "free"): "scandir allocates what only free can give back",
     ("approvald/ctl/child.c", "_exit"): "the forked child before exec has nothing to return to",
@@ -303,11 +316,15 @@ RULES = {
             {"approvald/core/a.c": '#include "base/log.h"\n'},
             {"approvald/http/a.c": '#include "approvald/slack/x.h"\n'},
             {"approvald/slack/a.c": '#include "approvald/webhook/x.h"\n'},
+            {"approvald/slack/wire/a.c": '#include "approvald/slack/show/x.h"\n'},
+            {"approvald/slack/show/a.c": '#include "approvald/http/x.h"\n'},
             {"approvald/webhook/a.h": '#include "approvald/http/x.h"\n'},
+            {"supervisor/failover/a.c": '#include "supervisor/arbiter/x.h"\n'},
+            {"supervisor/arbiter/a.c": '#include "supervisor/sup.h"\n'},
             {"supervisor/a.c": '#include "approvald/core/types.h"\n'},
             {"approvald/ctl/a.c": '#include "approvald/service/service.h"\n'},
             {"approvald/enrol/a.c": '#include "approvald/ctl/ctl.h"\n'},
-            {"approvald/pair.c": '#include "supervisor/failover.h"\n'},
+            {"approvald/pair.c": '#include "supervisor/failover/failover.h"\n'},
             {"storage/pair.c": '#include "supervisor/contract.h"\n'},
         ),
         {
@@ -315,7 +332,8 @@ RULES = {
             "approvald/core/a.c": '#include "base/err.h"\n#include "approvald/core/types.h"\n',
             "approvald/http/a.c": '#include "approvald/service/service.h"\n',
             "approvald/pair.c": '#include "supervisor/contract.h"\n',
-            "supervisor/a.c": '#include "supervisor/failover.h"\n#include "base/log.h"\n',
+            "approvald/slack/socket/a.c": '#include "approvald/slack/inbound/x.h"\n',
+            "supervisor/a.c": '#include "supervisor/failover/failover.h"\n#include "base/log.h"\n',
             "tests/unit/a.c": '#include "approvald/http/x.h"\n#include "approvald/slack/x.h"\n',
         },
     ),
@@ -348,7 +366,7 @@ RULES = {
             {"base/fetch.h": "#include <event2/event.h>\n"},
             {"storage/writer.c": "#include <event2/event.h>\n"},
             {"approvald/service/a.c": "#include <event2/event.h>\n"},
-            {"supervisor/failover_seek.c": "#include <event2/event.h>\n"},
+            {"supervisor/failover/failover_seek.c": "#include <event2/event.h>\n"},
         ),
         {"base/fetch.c": "#include <event2/event.h>\n"},
     ),
@@ -357,15 +375,15 @@ RULES = {
         (
             {"approvald/core/a.c": "#include <time.h>\n"},
             {"approvald/core/a.c": 'printf("x");\n'},
-            {"supervisor/failover_seek.c": "#include <time.h>\n"},
+            {"supervisor/failover/failover_seek.c": "#include <time.h>\n"},
             {"supervisor/watch.c": "#include <unistd.h>\n"},
-            {"supervisor/register.h": "#include <sys/types.h>\n"},
+            {"supervisor/failover/register.h": "#include <sys/types.h>\n"},
             {"supervisor/contract.c": 'puts("x");\n'},
         ),
         {
             "approvald/core/a.c": "#include <string.h>\n",
             "storage/a.c": "#include <time.h>\n",
-            "supervisor/arbiter.c": "#include <unistd.h>\n",
+            "supervisor/arbiter/arbiter.c": "#include <unistd.h>\n",
         },
     ),
     "banned-calls": (

@@ -8,8 +8,8 @@
 #include "storage/message.h"
 #include "storage/promise.h"
 #include "storage/record.h"
-#include "supervisor/failover.h"
-#include "supervisor/register.h"
+#include "supervisor/failover/failover.h"
+#include "supervisor/failover/register.h"
 #include "tests/sim/state.h"
 
 #include <stdbool.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fence.c: fence devices in the operator's place (rule E): the production core supervisor/fence.c
- * on each host, and a power switch with one or two outlets for the other host.
- * Owns what the devices do: late, lost, unanswered, in the wrong order, or taken and not done. What
- * one is asked it may do after its asker has given up, or ended. Never says that a host is off
- * which has not been: but for one that is connected to nothing, and says so all the time (F4).
- * Whoever finds a host switched off switches it on again, some time. */
+/* fence.c: fence devices in the operator's place (rule E): the production core
+ * supervisor/arbiter/fence.c on each host, and a power switch with one or two outlets for the other
+ * host. Owns what the devices do: late, lost, unanswered, in the wrong order, or taken and not
+ * done. What one is asked it may do after its asker has given up, or ended. Never says that a host
+ * is off which has not been: but for one that is connected to nothing, and says so all the time
+ * (F4). Whoever finds a host switched off switches it on again, some time. */
 #include "tests/sim/sim.h"
 
 #include "base/assert.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* manual.c: the arbiter that both hosts keep (rule E): the production core supervisor/mirror.c with
- * a copy on each host's disk, messages over the pair link, and the operator's word. A copy is
- * durable some time after it was asked for, and its supervisor may end before.
- * Owns when messages arrive. What is stored first on either host is in the register: the other one
- * finds it there. Never decides what counts. The operator gives his word only when the other host
- * is off; he says it again. */
+/* manual.c: the arbiter that both hosts keep (rule E): the production core
+ * supervisor/arbiter/mirror.c with a copy on each host's disk, messages over the pair link, and the
+ * operator's word. A copy is durable some time after it was asked for, and its supervisor may end
+ * before. Owns when messages arrive. What is stored first on either host is in the register: the
+ * other one finds it there. Never decides what counts. The operator gives his word only when the
+ * other host is off; he says it again. */
 #include "tests/sim/manual.h"
 
 #include "base/assert.h"

@@ -3,7 +3,7 @@
 """mutants.py: takes one rule of the pair away at a time; some seed must notice.
 
 Owns the table (mutant, rule, invariant that caught it, at which seed). The mutants are those of
-storage/mutant.h and supervisor/mutant.h, all of them: some are for a unit test to notice, which is
+storage/mutant.h and supervisor/failover/mutant.h, all of them: some are for a unit test to notice, which is
 built and run here. Never passes a mutant that nothing has caught.
 """
 
@@ -16,7 +16,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FLAGS = ["-std=gnu11", "-O2", "-g", "-D_GNU_SOURCE"]
 SMALL = "-DSTORAGE_LIMITS_SMALL"
-LISTS = ("storage/mutant.h", "supervisor/mutant.h")
+LISTS = ("storage/mutant.h", "supervisor/failover/mutant.h")
 ROW = re.compile(r"^ \*  ([A-N6-])    ([a-z_]+) ", re.MULTILINE)
 # What is no rule of its own but stands behind one, and what is in the engine, which the simulation
 # does not link: the case that fails without it.

@@ -5,12 +5,12 @@
  * conformance/typecheck.mjs holds them against Slack's own types. Owns nothing but the list; never
  * sends anything. */
 #include "approvald/core/audit.h"
-#include "approvald/slack/message.h"
-#include "approvald/slack/views.h"
-#include "approvald/slack/views_ask.h"
-#include "approvald/slack/views_away.h"
-#include "approvald/slack/views_code.h"
-#include "approvald/slack/views_home.h"
+#include "approvald/slack/show/message.h"
+#include "approvald/slack/show/views.h"
+#include "approvald/slack/show/views_ask.h"
+#include "approvald/slack/show/views_away.h"
+#include "approvald/slack/show/views_code.h"
+#include "approvald/slack/show/views_home.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/json.h"

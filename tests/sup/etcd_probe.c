@@ -9,7 +9,7 @@
  * "# " and the problem. Owns one arbiter. Never decides anything. */
 #include "base/crypto.h"
 #include "base/text.h"
-#include "supervisor/arbiter.h"
+#include "supervisor/arbiter/arbiter.h"
 
 #include <event2/event.h>
 #include <inttypes.h>

@@ -5,9 +5,9 @@
 #define TESTS_UNIT_DIRECTORY_BENCH_H
 
 #include "approvald/service/service.h"
-#include "approvald/slack/directory.h"
 #include "approvald/slack/limits.h"
-#include "approvald/slack/webapi.h"
+#include "approvald/slack/people/directory.h"
+#include "approvald/slack/wire/webapi.h"
 #include "tests/unit/fake_clock.h"
 #include "tests/unit/unit.h"
 

@@ -7,7 +7,7 @@
 #ifndef TESTS_UNIT_FAILOVER_KIT_H
 #define TESTS_UNIT_FAILOVER_KIT_H
 
-#include "supervisor/failover.h"
+#include "supervisor/failover/failover.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,7 +3,7 @@
 #ifndef TESTS_UNIT_FAKE_WEBAPI_H
 #define TESTS_UNIT_FAKE_WEBAPI_H
 
-#include "approvald/slack/webapi.h"
+#include "approvald/slack/wire/webapi.h"
 #include "tests/unit/fake_fetch.h"
 
 #include <CUnit/CUnit.h>

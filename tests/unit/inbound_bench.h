@@ -4,7 +4,7 @@
 #ifndef TESTS_UNIT_INBOUND_BENCH_H
 #define TESTS_UNIT_INBOUND_BENCH_H
 
-#include "approvald/slack/inbound.h"
+#include "approvald/slack/inbound/inbound.h"
 #include "tests/unit/fake_fetch.h"
 #include "tests/unit/service_kit.h"
 

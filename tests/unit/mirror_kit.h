@@ -4,7 +4,7 @@
 #ifndef TESTS_UNIT_MIRROR_KIT_H
 #define TESTS_UNIT_MIRROR_KIT_H
 
-#include "supervisor/mirror.h"
+#include "supervisor/arbiter/mirror.h"
 
 #include <CUnit/CUnit.h>
 #include <string.h>

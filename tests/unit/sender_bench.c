@@ -6,7 +6,7 @@
 
 #include "approvald/core/request_id.h"
 #include "approvald/slack/limits.h"
-#include "approvald/slack/webapi.h"
+#include "approvald/slack/wire/webapi.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "tests/lib/sample_request.h"

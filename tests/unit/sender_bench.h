@@ -4,7 +4,7 @@
 #ifndef TESTS_UNIT_SENDER_BENCH_H
 #define TESTS_UNIT_SENDER_BENCH_H
 
-#include "approvald/slack/sender.h"
+#include "approvald/slack/outbound/sender.h"
 #include "tests/unit/fake_clock.h"
 #include "tests/unit/fake_fetch.h"
 #include "tests/unit/fake_outbox.h"

@@ -4,7 +4,7 @@
 #define TESTS_UNIT_SENDPLAN_KIT_H
 
 #include "approvald/core/outbox.h"
-#include "approvald/slack/sendplan.h"
+#include "approvald/slack/outbound/sendplan.h"
 #include "tests/unit/unit.h"
 
 #define NOW       UINT64_C(1800000000000)

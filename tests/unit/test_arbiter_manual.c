@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_arbiter_manual.c: proves supervisor/arbiter_manual: a disk that hangs holds up nobody, and
- * nothing is said before it is durable. Owns its cases; the disk is hung_disk.h's. Never cuts
- * power: the simulation does. */
+/* test_arbiter_manual.c: proves supervisor/arbiter/arbiter_manual: a disk that hangs holds up
+ * nobody, and nothing is said before it is durable. Owns its cases; the disk is hung_disk.h's.
+ * Never cuts power: the simulation does. */
 #include "base/mem.h"
-#include "supervisor/arbiter.h"
+#include "supervisor/arbiter/arbiter.h"
 #include "tests/lib/scratch.h"
 #include "tests/unit/hung_disk.h"
 #include "tests/unit/unit.h"

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_ask.c: proves approvald/slack/inbound_ask and views_ask: people ask for an approval in
- * Slack. Owns nothing but its cases; never opens a socket: the service and its store are real,
+/* test_ask.c: proves approvald/slack/inbound/inbound_ask and views_ask: people ask for an approval
+ * in Slack. Owns nothing but its cases; never opens a socket: the service and its store are real,
  * Slack is fake_fetch. */
 #include "approvald/core/request_id.h"
 #include "approvald/service/limits.h"
-#include "approvald/slack/inbound_internal.h"
+#include "approvald/slack/inbound/inbound_internal.h"
 #include "approvald/slack/limits.h"
-#include "approvald/slack/views.h"
-#include "approvald/slack/views_ask.h"
-#include "approvald/slack/webapi.h"
+#include "approvald/slack/show/views.h"
+#include "approvald/slack/show/views_ask.h"
+#include "approvald/slack/wire/webapi.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/text.h"

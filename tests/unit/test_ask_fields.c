@@ -3,7 +3,7 @@
  * is chosen in it, and takes them back.
  * Owns nothing but its cases; never opens a socket: the service and its store are real, Slack is
  * fake_fetch. */
-#include "approvald/slack/inbound_internal.h"
+#include "approvald/slack/inbound/inbound_internal.h"
 #include "approvald/slack/limits.h"
 #include "base/metrics.h"
 #include "storage/storage.h"

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_breaker.c: proves approvald/slack/breaker: what is an outage, how seldom a Slack that is
- * down is asked, and by random lives the invariants of its header.
- * Owns nothing but its cases; never reads a clock, the time is a number. A life that fails prints
- * its seed. */
-#include "approvald/slack/breaker.h"
+/* test_breaker.c: proves approvald/slack/wire/breaker: what is an outage, how seldom a Slack that
+ * is down is asked, and by random lives the invariants of its header. Owns nothing but its cases;
+ * never reads a clock, the time is a number. A life that fails prints its seed. */
+#include "approvald/slack/wire/breaker.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>

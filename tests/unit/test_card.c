@@ -3,9 +3,9 @@
  * Owns nothing but its cases; never touches a file or the network. */
 #include "approvald/core/audit.h"
 #include "approvald/core/fields.h"
-#include "approvald/slack/card.h"
-#include "approvald/slack/message.h"
-#include "approvald/slack/prose.h"
+#include "approvald/slack/show/card.h"
+#include "approvald/slack/show/message.h"
+#include "approvald/slack/show/prose.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/text.h"

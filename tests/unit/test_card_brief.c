@@ -2,8 +2,8 @@
 /* test_card_brief.c: proves that long texts do not push a card's buttons off the screen, that what
  * is left out is said, and that a window shows all of it.
  * Owns nothing but its cases; never touches a file or the network. */
-#include "approvald/slack/card.h"
-#include "approvald/slack/views.h"
+#include "approvald/slack/show/card.h"
+#include "approvald/slack/show/views.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/text.h"

@@ -2,10 +2,10 @@
 /* test_card_glass.c: proves what people see of a broken glass, and who is offered to break it.
  * Owns nothing but its cases; never touches a file or the network. */
 #include "approvald/core/audit.h"
-#include "approvald/slack/card.h"
-#include "approvald/slack/message.h"
-#include "approvald/slack/story.h"
-#include "approvald/slack/views.h"
+#include "approvald/slack/show/card.h"
+#include "approvald/slack/show/message.h"
+#include "approvald/slack/show/story.h"
+#include "approvald/slack/show/views.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "tests/lib/block_check.h"

@@ -3,8 +3,8 @@
  * that can be stopped.
  * Owns nothing but its cases; never touches a file or the network. */
 #include "approvald/core/audit.h"
-#include "approvald/slack/card.h"
-#include "approvald/slack/message.h"
+#include "approvald/slack/show/card.h"
+#include "approvald/slack/show/message.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "tests/lib/block_check.h"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_cardcheck.c: proves approvald/slack/cardcheck and cardseen: what a card shows is read back,
- * and by random workspaces that each card gets the verdict that is true, within the bound of pages.
- * Owns nothing but its cases and a history that is an array; never asks anybody. A workspace that
- * fails prints its seed. */
-#include "approvald/slack/cardcheck.h"
+/* test_cardcheck.c: proves approvald/slack/outbound/cardcheck and cardseen: what a card shows is
+ * read back, and by random workspaces that each card gets the verdict that is true, within the
+ * bound of pages. Owns nothing but its cases and a history that is an array; never asks anybody. A
+ * workspace that fails prints its seed. */
+#include "approvald/slack/outbound/cardcheck.h"
 
 #include "approvald/core/request_id.h"
-#include "approvald/slack/card.h"
+#include "approvald/slack/show/card.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "tests/lib/sample_request.h"

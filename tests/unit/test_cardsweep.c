@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_cardsweep.c: proves approvald/slack/cardsweep between a real store and a fake Slack: what it
- * asks for, and that failures of a page end.
- * Owns nothing but its cases; never opens a socket. */
+/* test_cardsweep.c: proves approvald/slack/outbound/cardsweep between a real store and a fake
+ * Slack: what it asks for, and that failures of a page end. Owns nothing but its cases; never opens
+ * a socket. */
 #include "approvald/service/internal.h"
-#include "approvald/slack/cardsweep.h"
+#include "approvald/slack/outbound/cardsweep.h"
 
-#include "approvald/slack/webapi.h"
+#include "approvald/slack/wire/webapi.h"
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "tests/unit/inbound_bench.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_confirm.c: proves approvald/slack/confirm.c: Slack is asked although the answer of before is
- * fresh, and what it has not said since then is not known.
- * Owns nothing but its cases; the network is fake_fetch. Never judges a claim. */
+/* test_confirm.c: proves approvald/slack/inbound/confirm.c: Slack is asked although the answer of
+ * before is fresh, and what it has not said since then is not known. Owns nothing but its cases;
+ * the network is fake_fetch. Never judges a claim. */
 #include "approvald/service/confirm.h"
-#include "approvald/slack/confirm.h"
+#include "approvald/slack/inbound/confirm.h"
 #include "tests/unit/directory_bench.h"
 #include "tests/unit/fake_fetch.h"
 

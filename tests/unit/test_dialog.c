@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_dialog.c: proves the modal behind Reject, the slash command, and approvald/slack/views.
+/* test_dialog.c: proves the modal behind Reject, the slash command, and approvald/slack/show/views.
  * Owns nothing but its cases; never opens a socket: the service and its store are real, Slack is
  * fake_fetch. */
 #include "approvald/core/request_id.h"
-#include "approvald/slack/views.h"
+#include "approvald/slack/show/views.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "tests/unit/inbound_bench.h"

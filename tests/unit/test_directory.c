@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_directory.c: proves approvald/slack/directory over the real webapi.
+/* test_directory.c: proves approvald/slack/people/directory over the real webapi.
  * Owns nothing but its cases; never opens a socket: directory_bench.h. */
 #include "base/log.h"
 #include "tests/unit/directory_bench.h"

@@ -5,7 +5,7 @@
 #include "approvald/enrol/device.h"
 #include "approvald/enrol/texts.h"
 #include "base/buf.h"
-#include "supervisor/agent.h"
+#include "supervisor/arbiter/agent.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_etcd_text.c: proves supervisor/etcd_text: what is asked of etcd and how its answers are
- * read. The answers are etcd 3.4's own, shortened. Owns nothing but its cases; never opens a
+/* test_etcd_text.c: proves supervisor/arbiter/etcd_text: what is asked of etcd and how its answers
+ * are read. The answers are etcd 3.4's own, shortened. Owns nothing but its cases; never opens a
  * socket. */
 #include "base/crypto.h"
-#include "supervisor/etcd_text.h"
+#include "supervisor/arbiter/etcd_text.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>

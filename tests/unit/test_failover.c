@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_failover.c: proves supervisor/failover: start and promotion (A, C).
+/* test_failover.c: proves supervisor/failover/failover: start and promotion (A, C).
  * Owns nothing but its cases. Never speaks to an arbiter: the bench answers. */
 #include "tests/unit/failover_unit.h"
 

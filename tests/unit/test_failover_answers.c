@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_failover_answers.c: proves supervisor/failover: no answer of an arbiter ends the supervisor.
- * The arbiter says anything: old values, others' values, this host's own ones, under any revision;
- * everybody else behaves. The core's assertions are the judge: it checks them in every step.
- * Owns the draws. Never asks whether what the core does is right: that is the simulation's. */
+/* test_failover_answers.c: proves supervisor/failover/failover: no answer of an arbiter ends the
+ * supervisor. The arbiter says anything: old values, others' values, this host's own ones, under
+ * any revision; everybody else behaves. The core's assertions are the judge: it checks them in
+ * every step. Owns the draws. Never asks whether what the core does is right: that is the
+ * simulation's. */
 #include "tests/sim/prng.h"
 #include "tests/unit/failover_kit.h"
 #include "tests/unit/unit.h"

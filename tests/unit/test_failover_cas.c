@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_failover_cas.c: proves supervisor/failover: the fate of a CAS (D, K, L, M).
+/* test_failover_cas.c: proves supervisor/failover/failover: the fate of a CAS (D, K, L, M).
  * Owns nothing but its cases. Never speaks to an arbiter: the bench answers. */
 #include "tests/unit/failover_unit.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_failover_leaves.c: proves supervisor/failover: a standby that is to be stopped (G, H).
- * Owns nothing but its cases. Never speaks to an approvald: the bench does. */
-#include "supervisor/failover_internal.h"
+/* test_failover_leaves.c: proves supervisor/failover/failover: a standby that is to be stopped (G,
+ * H). Owns nothing but its cases. Never speaks to an approvald: the bench does. */
+#include "supervisor/failover/failover_internal.h"
 #include "tests/unit/failover_unit.h"
 
 static void leaves(struct kit *kit)

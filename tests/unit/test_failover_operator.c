@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_failover_operator.c: proves supervisor/failover: arbiters that went wrong, outdated hosts,
- * what the operator may say, and the host that is alone (D, E, F).
- * Owns nothing but its cases. Never speaks to an arbiter: the bench answers. */
+/* test_failover_operator.c: proves supervisor/failover/failover: arbiters that went wrong, outdated
+ * hosts, what the operator may say, and the host that is alone (D, E, F). Owns nothing but its
+ * cases. Never speaks to an arbiter: the bench answers. */
 #include "tests/unit/failover_unit.h"
 
 static void a_wiped_arbiter_is_unavailable_not_empty(void)

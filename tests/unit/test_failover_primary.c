@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_failover_primary.c: proves supervisor/failover: what a host that leads does (C, G, H, K, M).
- * Owns nothing but its cases. Never speaks to an approvald: the bench does. */
+/* test_failover_primary.c: proves supervisor/failover/failover: what a host that leads does (C, G,
+ * H, K, M). Owns nothing but its cases. Never speaks to an approvald: the bench does. */
 #include "tests/unit/failover_unit.h"
 
 static void a_caught_up_standby_is_added(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_failover_reseed.c: proves supervisor/failover: what a reseed writes after a loss at the old
- * arbiter that nobody here has heard of, and what of a reseed is accepted (D, F).
- * Owns nothing but its cases. Never speaks to an arbiter: the bench answers. */
+/* test_failover_reseed.c: proves supervisor/failover/failover: what a reseed writes after a loss at
+ * the old arbiter that nobody here has heard of, and what of a reseed is accepted (D, F). Owns
+ * nothing but its cases. Never speaks to an arbiter: the bench answers. */
 #include "tests/unit/failover_unit.h"
 
 /* Host 1, its log at epoch 5, has begun anew beside another arbiter, which answers this. */

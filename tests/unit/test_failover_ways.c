@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_failover_ways.c: proves supervisor/failover: what it tells a person to do is right, and is
- * told while it is needed.
- * Owns nothing but its cases. Never speaks to an arbiter: the bench answers. */
+/* test_failover_ways.c: proves supervisor/failover/failover: what it tells a person to do is right,
+ * and is told while it is needed. Owns nothing but its cases. Never speaks to an arbiter: the bench
+ * answers. */
 #include "tests/unit/failover_unit.h"
 
 #define OTHER_LINEAGE 99U

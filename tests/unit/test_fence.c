@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_fence.c: proves supervisor/fence: when the other host is off for certain, as readable
- * traces. Owns nothing but its cases. Never runs an agent. */
-#include "supervisor/fence.h"
+/* test_fence.c: proves supervisor/arbiter/fence: when the other host is off for certain, as
+ * readable traces. Owns nothing but its cases. Never runs an agent. */
+#include "supervisor/arbiter/fence.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>

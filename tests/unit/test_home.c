@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_home.c: proves approvald/slack/home and what presses in a Home do.
+/* test_home.c: proves approvald/slack/outbound/home and what presses in a Home do.
  * Owns nothing but its cases; never opens a socket: the service and its store are real, Slack is
  * fake_fetch. */
-#include "approvald/slack/home.h"
 #include "approvald/slack/limits.h"
+#include "approvald/slack/outbound/home.h"
 #include "tests/unit/inbound_bench.h"
 #include "tests/unit/unit.h"
 

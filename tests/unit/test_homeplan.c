@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_homeplan.c: proves approvald/slack/homeplan: whose Home is looked at and published, when.
- * Owns nothing but its cases; never reads a clock, the time is a number. */
-#include "approvald/slack/homeplan.h"
+/* test_homeplan.c: proves approvald/slack/outbound/homeplan: whose Home is looked at and published,
+ * when. Owns nothing but its cases; never reads a clock, the time is a number. */
+#include "approvald/slack/outbound/homeplan.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_inbound.c: proves approvald/slack/inbound: who is let in, and what a press does.
+/* test_inbound.c: proves approvald/slack/inbound/inbound: who is let in, and what a press does.
  * Owns nothing but its cases; never opens a socket: the service and its store are real, Slack is
  * fake_fetch. */
 #include "approvald/core/request_id.h"
-#include "approvald/slack/card.h"
-#include "approvald/slack/inbound_internal.h"
+#include "approvald/slack/inbound/inbound_internal.h"
 #include "approvald/slack/limits.h"
-#include "approvald/slack/webapi.h"
+#include "approvald/slack/show/card.h"
+#include "approvald/slack/wire/webapi.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/inbound_bench.h"
 #include "tests/unit/unit.h"

@@ -2,7 +2,7 @@
 /* test_manifest.c: proves ctl/manifest.
  * Owns nothing but its cases; never speaks with Slack. */
 #include "approvald/ctl/manifest.h"
-#include "approvald/slack/views_ask.h"
+#include "approvald/slack/show/views_ask.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "tests/unit/unit.h"

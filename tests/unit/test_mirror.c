@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_mirror.c: proves supervisor/mirror: two copies are one register.
+/* test_mirror.c: proves supervisor/arbiter/mirror: two copies are one register.
  * Owns two mirrors, their durable copies and the link between them; one case draws its schedule
  * from a seed. Never opens a file or a socket. */
 #include "tests/unit/mirror_kit.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_owed.c: proves approvald/slack/inbound_owed: whoever's press could not be stored in time is
- * told when the store works again, once, and not when it was accepted meanwhile.
- * Owns nothing but its cases; the service and its store are real, Slack is fake_fetch. */
+/* test_owed.c: proves approvald/slack/inbound/inbound_owed: whoever's press could not be stored in
+ * time is told when the store works again, once, and not when it was accepted meanwhile. Owns
+ * nothing but its cases; the service and its store are real, Slack is fake_fetch. */
 #include "approvald/core/request_id.h"
-#include "approvald/slack/inbound_internal.h"
+#include "approvald/slack/inbound/inbound_internal.h"
 #include "approvald/slack/limits.h"
 #include "base/metrics.h"
 #include "tests/unit/inbound_bench.h"

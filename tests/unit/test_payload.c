@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_payload.c: proves approvald/slack/payload with the samples of tests/data/slack.
+/* test_payload.c: proves approvald/slack/wire/payload with the samples of tests/data/slack.
  * Owns nothing but its cases; never talks to anybody. */
 #include "approvald/slack/limits.h"
-#include "approvald/slack/payload.h"
-#include "approvald/slack/webapi.h"
+#include "approvald/slack/wire/payload.h"
+#include "approvald/slack/wire/webapi.h"
 #include "base/json.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/unit.h"

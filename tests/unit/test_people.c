@@ -4,7 +4,7 @@
  * Owns the store's half: whom it was told to give copies to. Never opens a socket. */
 #include "approvald/core/audience.h"
 #include "approvald/service/cards.h"
-#include "approvald/slack/people.h"
+#include "approvald/slack/people/people.h"
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "tests/unit/directory_bench.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_rate.c: proves approvald/slack/rate and the index under it (lru).
+/* test_rate.c: proves approvald/slack/wire/rate and the index under it (lru).
  * Owns nothing but its cases; never reads a clock, the time is a number. */
 #include "approvald/slack/limits.h"
-#include "approvald/slack/lru.h"
-#include "approvald/slack/rate.h"
+#include "approvald/slack/wire/lru.h"
+#include "approvald/slack/wire/rate.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>

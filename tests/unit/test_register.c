@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_register.c: proves supervisor/register: the arbiter's value and its one spelling.
+/* test_register.c: proves supervisor/failover/register: the arbiter's value and its one spelling.
  * Owns nothing but its cases. Never speaks to an arbiter. */
-#include "supervisor/register.h"
+#include "supervisor/failover/register.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>

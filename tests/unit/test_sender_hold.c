@@ -3,7 +3,7 @@
  * wrong, as soon as that is known, and not for ever.
  * Owns nothing but its cases; never opens a socket. */
 #include "approvald/slack/limits.h"
-#include "approvald/slack/webapi.h"
+#include "approvald/slack/wire/webapi.h"
 #include "tests/unit/sender_bench.h"
 #include "tests/unit/unit.h"
 

@@ -3,7 +3,7 @@
  * that no call shows what is past and has to be followed by another one.
  * Owns nothing but its cases; never opens a socket. */
 #include "approvald/slack/limits.h"
-#include "approvald/slack/webapi.h"
+#include "approvald/slack/wire/webapi.h"
 #include "tests/lib/sample_request.h"
 #include "tests/unit/sender_bench.h"
 #include "tests/unit/unit.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_sendfate.c: proves approvald/slack/sendfate: what each of Slack's words means for a message.
- * Owns a second telling of the table; never calls anything. */
-#include "approvald/slack/sendfate.h"
+/* test_sendfate.c: proves approvald/slack/outbound/sendfate: what each of Slack's words means for a
+ * message. Owns a second telling of the table; never calls anything. */
+#include "approvald/slack/outbound/sendfate.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>

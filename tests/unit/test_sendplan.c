@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_sendplan.c: proves approvald/slack/sendplan: what is sent first, after an outage too.
- * Owns nothing but its cases; never reads a clock, the time is a number. */
+/* test_sendplan.c: proves approvald/slack/outbound/sendplan: what is sent first, after an outage
+ * too. Owns nothing but its cases; never reads a clock, the time is a number. */
 #include "tests/unit/sendplan_kit.h"
 
 static void after_an_outage_what_is_wrong_goes_before_what_is_new(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_sendplan_full.c: proves approvald/slack/sendplan: who has a place where more is owed than
- * there is room for.
- * Owns nothing but its cases; never reads a clock, the time is a number. */
+/* test_sendplan_full.c: proves approvald/slack/outbound/sendplan: who has a place where more is
+ * owed than there is room for. Owns nothing but its cases; never reads a clock, the time is a
+ * number. */
 #include "tests/unit/sendplan_kit.h"
 
 static void a_new_card_goes_before_older_direct_messages(void)

@@ -3,7 +3,7 @@
  * Owns a bench with a clock of its own; the effects of all steps are one readable text. Never
  * waits for time: it makes it pass. */
 #include "approvald/slack/limits.h"
-#include "approvald/slack/socketlife.h"
+#include "approvald/slack/socket/socketlife.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>

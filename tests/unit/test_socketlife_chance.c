@@ -4,7 +4,7 @@
  * Owns a shadow of the slots, drawn from the effects alone; never looks into the core. A failure
  * prints its seed. */
 #include "approvald/slack/limits.h"
-#include "approvald/slack/socketlife.h"
+#include "approvald/slack/socket/socketlife.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>

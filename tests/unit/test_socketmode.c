@@ -3,8 +3,8 @@
  * and a fake Slack before them.
  * Owns a bench with two live sockets. Never opens a real one. */
 #include "approvald/slack/limits.h"
-#include "approvald/slack/socketmode.h"
-#include "approvald/slack/socketmode_internal.h"
+#include "approvald/slack/socket/socketmode.h"
+#include "approvald/slack/socket/socketmode_internal.h"
 #include "base/json.h"
 #include "tests/unit/fake_stream.h"
 #include "tests/unit/inbound_bench.h"

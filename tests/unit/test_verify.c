@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_verify.c: proves approvald/slack/verify with tests/data/slack/signing_vectors.json.
+/* test_verify.c: proves approvald/slack/wire/verify with tests/data/slack/signing_vectors.json.
  * Owns nothing but its cases; never reads a clock, the time is the vectors'. */
-#include "approvald/slack/verify.h"
+#include "approvald/slack/wire/verify.h"
 #include "base/crypto.h"
 #include "base/json.h"
 #include "tests/unit/fixture.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_views_home.c: proves approvald/slack/views_home: what a Home shows, within Slack's limits,
- * and that nothing in it is forged.
- * Owns nothing but its cases; never touches a file or the network. */
+/* test_views_home.c: proves approvald/slack/show/views_home: what a Home shows, within Slack's
+ * limits, and that nothing in it is forged. Owns nothing but its cases; never touches a file or the
+ * network. */
 #include "approvald/slack/limits.h"
-#include "approvald/slack/views_home.h"
+#include "approvald/slack/show/views_home.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "tests/lib/block_check.h"

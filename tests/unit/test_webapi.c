@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_webapi.c: proves approvald/slack/webapi and the sorting of answers (answer).
+/* test_webapi.c: proves approvald/slack/wire/webapi and the sorting of answers (answer).
  * Owns nothing but its cases; never opens a socket: the network is fake_fetch, the time fake_clock.
  */
-#include "approvald/slack/answer.h"
-#include "approvald/slack/webapi.h"
+#include "approvald/slack/wire/answer.h"
+#include "approvald/slack/wire/webapi.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/log.h"

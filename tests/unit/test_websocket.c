@@ -2,7 +2,7 @@
 /* test_websocket.c: proves the client's half of a WebSocket against bytes made by hand.
  * Owns a peer and what it was told; never opens a socket. */
 #include "approvald/slack/limits.h"
-#include "approvald/slack/websocket.h"
+#include "approvald/slack/wire/websocket.h"
 #include "base/buf.h"
 #include "tests/unit/sample_rng.h"
 #include "tests/unit/starve.h"
