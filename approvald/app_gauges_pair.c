@@ -32,6 +32,9 @@ static const struct {
     GAUGE(needs_operator, "approvald_pair_needs_operator", "1: nothing goes on by itself."),
     GAUGE(safe_mode, "approvald_pair_safe_mode", "1: this host is in safe mode."),
     GAUGE(vip_here, "approvald_pair_virtual_ip_here", "1: this host has the virtual IP."),
+    GAUGE(vip_wrong,
+          "approvald_pair_virtual_ip_wrong",
+          "1: this host serves, and the virtual IP is not here, or on the other host too."),
     GAUGE(secrets_differ,
           "approvald_pair_secrets_differ",
           "Secrets that the two hosts of the pair do not have in common."),
@@ -92,6 +95,7 @@ static void collect_pair(struct app *app)
         metric_set(gauges->needs_operator, summary->needs_operator ? 1 : 0);
         metric_set(gauges->safe_mode, summary->safe_mode ? 1 : 0);
         metric_set(gauges->vip_here, summary->vip_here ? 1 : 0);
+        metric_set(gauges->vip_wrong, summary->vip_wrong ? 1 : 0);
         metric_set(gauges->starts, summary->start_count);
     }
 }

@@ -95,6 +95,7 @@ struct app_gauges {
     struct metric *secrets_differ;
     struct metric *starts;
     struct metric *snapshot_refused;
+    struct metric *vip_wrong;
     struct metric *disk_hangs;
     struct metric *last_good;
     struct metric *ends[APP_END_COUNT];

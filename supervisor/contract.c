@@ -222,6 +222,7 @@ static void wire_summary(struct wire *wire, struct contract_summary *summary)
         wire_u64(wire, &summary->ends_s[i]);
     }
     wire_bool(wire, &summary->disk_hangs);
+    wire_bool(wire, &summary->vip_wrong);
 }
 
 static void wire_up(struct wire *wire, struct contract_up *up)

@@ -35,7 +35,7 @@
 #include <stdint.h>
 
 #define CONTRACT_ENV         "APPROVALD_SUPERVISOR_FD"
-#define CONTRACT_VERSION     4U /* another one with each change of a message's form */
+#define CONTRACT_VERSION     5U /* another one with each change of a message's form */
 #define CONTRACT_HEADER_SIZE 8U
 #define CONTRACT_ID_SIZE     16U
 #define CONTRACT_PATH_SIZE   256U /* texts with their NUL */
@@ -141,6 +141,7 @@ struct contract_summary {
     char reason[CONTRACT_REASON_SIZE];   /* of the last change */
     uint64_t ends_s[CONTRACT_END_COUNT]; /* since 1970; 0: not known, or there is none */
     bool disk_hangs; /* the supervisor's state_dir, or its copy of the register */
+    bool vip_wrong;  /* this host serves, and the virtual IP is not here, or not here alone */
 };
 
 struct contract_up {

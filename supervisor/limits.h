@@ -35,6 +35,10 @@
 /* Bytes of what the fence helper answers: a word, an exit code and AGENT_TEXT_SIZE. */
 #define SUP_FENCE_LINE_MAX 255
 
+/* The virtual IP is at a wrong place for so long, in looks of SUP_HOUSE_MS, before that is an
+ * alarm: VRRP and a handover take two seconds at most. */
+#define SUP_VIP_WRONG_COUNT 5
+
 /* Between two reads of the register while nothing depends on one: that the arbiter is lost is to be
  * known before it is needed. A read costs etcd a round trip of a few hundred bytes and no write. */
 #define SUP_IDLE_READ_MS 5000

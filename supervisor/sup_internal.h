@@ -153,6 +153,7 @@ struct sup {
     struct keepalived_lines lines;
     enum keepalived_state vrrp;
     char vip_problem[ERR_MESSAGE_SIZE];
+    uint32_t vip_wrong; /* for so many looks the address has been at a wrong place */
     char listen_problem[SUP_LISTEN_SIZE]; /* "": all that should listen do */
 
     struct watchdog *watchdog; /* owned; NULL: none */
@@ -295,6 +296,9 @@ void sup_vip_eligible(struct sup *sup, bool eligible);
 void sup_vip_check(struct sup *sup);
 /* About once a second: mends what went wrong, and forgets the problem when nothing is any more. */
 void sup_vip_tend(struct sup *sup);
+/* Why nobody, or not everybody, reaches the host that serves, and has not for seconds; NULL: all
+ * is as it has to be, or this host does not serve. */
+const char *sup_vip_wrong(const struct sup *sup);
 
 /* sup_status.c */
 struct buf;

@@ -107,6 +107,23 @@ static void add_config_alarm(struct json *alarms, const struct sup *sup)
     add_time(entry, "kept_at", last_good->kept_ms);
 }
 
+/* keepalived's affair, but who asks does not reach this host. */
+static void add_vip_alarm(struct json *alarms, const struct sup *sup)
+{
+    const char *why = sup_vip_wrong(sup);
+    struct json *entry;
+    char reason[200];
+
+    if (why == NULL) {
+        return;
+    }
+    entry = json_add_object(alarms, NULL);
+    (void)snprintf(reason, sizeof(reason), "%s %s", sup_config_text(sup->config, "vip", "address"),
+                   why); /* fits */
+    add_text(entry, "alarm", "virtual_ip");
+    add_text(entry, "reason", reason);
+}
+
 static void add_alarms(struct json *root, const struct sup *sup)
 {
     struct json *parent = json_add_array(root, "alarms");
@@ -119,6 +136,7 @@ static void add_alarms(struct json *root, const struct sup *sup)
             add_text(entry, "reason", sup->alarms[i].reason);
         }
     }
+    add_vip_alarm(parent, sup);
     add_disk_alarm(parent, sup);
     add_config_alarm(parent, sup);
 }
@@ -391,6 +409,7 @@ void sup_tell_summary(struct sup *sup)
     (void)snprintf(summary->reason, sizeof(summary->reason), "%s", status.reason); /* fits */
     sup_certificates_tell(sup, summary->ends_s);
     summary->disk_hangs = sup_keep_hangs_s(sup) != 0;
+    summary->vip_wrong = sup_vip_wrong(sup) != NULL;
     size = contract_encode(&message, packet);
     if (sup->contract_fd >= 0 && memcmp(packet, sup->summary, size) != 0) {
         memcpy(sup->summary, packet, size);

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define PEER_TOLD_MS_MAX 5000U /* it tells once a second: an older word may be wrong by now */
+
 /* Told again and again while it lasts: logged once. */
 static void note_problem(struct sup *sup, const struct err *err)
 {
@@ -124,6 +126,51 @@ static bool repair_track(struct sup *sup)
     return write_track(sup);
 }
 
+/* NULL: the address is where it has to be. */
+static const char *place_problem(const struct sup *sup)
+{
+    struct failover_status status;
+    bool told = sup->peer_ms != 0 && sup_now_ms() - sup->peer_ms < PEER_TOLD_MS_MAX;
+    bool there = told && sup->peer.vip_here;
+    bool here = vip_is_here(sup->vip);
+
+    failover_status(sup->failover, &status);
+    if (!status.serving) {
+        return NULL;
+    }
+    if (here) {
+        return there ? "is on the other host too: VRRP packets (protocol 112) do not arrive" : NULL;
+    }
+    if (there) {
+        return "is on the other host, which does not serve: look at keepalived here";
+    }
+    return sup->vrrp == KEEPALIVED_UNKNOWN
+               ? "is not here, and keepalived has told nothing since the start: systemctl status "
+                 "keepalived"
+               : "is not here, and this host serves: systemctl status keepalived";
+}
+
+static void watch_place(struct sup *sup)
+{
+    const char *problem = place_problem(sup);
+
+    if (problem == NULL && sup->vip_wrong >= SUP_VIP_WRONG_COUNT) {
+        log_fields(LOG_LEVEL_INFO, "vip", "right",
+                   LOG_TEXT("address", sup_config_text(sup->config, "vip", "address")));
+    }
+    sup->vip_wrong = problem == NULL ? 0 : sup->vip_wrong + 1;
+    if (sup->vip_wrong == SUP_VIP_WRONG_COUNT) {
+        log_fields(LOG_LEVEL_ERROR, "vip", "wrong",
+                   LOG_TEXT("address", sup_config_text(sup->config, "vip", "address")),
+                   LOG_TEXT("reason", problem));
+    }
+}
+
+const char *sup_vip_wrong(const struct sup *sup)
+{
+    return sup->vip != NULL && sup->vip_wrong >= SUP_VIP_WRONG_COUNT ? place_problem(sup) : NULL;
+}
+
 void sup_vip_tend(struct sup *sup)
 {
     if (sup->vip == NULL) {
@@ -131,6 +178,7 @@ void sup_vip_tend(struct sup *sup)
     }
     read_vip(sup); /* and asks for what could not be asked for */
     sup_vip_check(sup);
+    watch_place(sup);
     if (repair_track(sup) && (sup->eligible || !vip_is_here(sup->vip))) {
         sup->vip_problem[0] = '\0'; /* all is as it has to be */
     }

@@ -168,7 +168,7 @@ http {{
                  "maintenance", "safe_mode", "vip_here", "eligible", "config_broken")
         flags = bytes(int(alarms.get(name, False)) for name in names)
         self.send("SUMMARY", struct.pack("<BQQ", 1, 0, 0) + flags + struct.pack("<I160s5Q", 1, b"", *[0] * 5) +
-                  bytes([int(alarms.get("disk_hangs", False))]))
+                  bytes([int(alarms.get(name, False)) for name in ("disk_hangs", "vip_wrong")]))
 
     def close(self):
         if self.process is not None and self.process.poll() is None:
@@ -188,7 +188,8 @@ class Standby(unittest.TestCase):
                               ("arbiter_wrong", "pair_arbiter_wrong"),
                               ("needs_operator", "pair_needs_operator"),
                               ("safe_mode", "pair_safe_mode"), ("config_broken", "config_last_good"),
-                              ("disk_hangs", "supervisor_disk_hangs")):  # fmt: skip
+                              ("disk_hangs", "supervisor_disk_hangs"),
+                              ("vip_wrong", "pair_virtual_ip_wrong")):  # fmt: skip
             for on in (True, False):
                 self.child.tell(**{alarm: on})
                 wait(lambda m=metric, on=on: self.child.metrics(f"approvald_{m} ") == [int(on)],

@@ -286,6 +286,19 @@ class Address(unittest.TestCase):
             sup.process.wait(10)
             bench.wait(lambda: not sup.has_address(), "the address is gone with us")
 
+    def test_who_serves_without_the_address_says_so(self):
+        def alarm():
+            return [one["reason"] for one in sup.status()["alarms"] if one["alarm"] == "virtual_ip"]
+
+        with Vip(own=True) as sup:
+            sup.start()
+            sup.wait(lambda: sup.status()["serving"], "it serves")
+            self.assertEqual(alarm(), [])  # VRRP takes its time
+            sup.wait(alarm, "the alarm")
+            self.assertIn(f"{ADDRESS}/24 is not here, and keepalived has told nothing", alarm()[0])
+            sup.run("ip", "address", "add", ADDRESS + "/24", "dev", "vip0")
+            sup.wait(lambda: not alarm(), "all is well")
+
     def test_address_of_a_killed_supervisor_goes_with_the_next(self):
         with Vip(own=True) as sup:
             sup.start()

@@ -57,6 +57,7 @@ static struct contract_message summary_message(void)
     message.u.summary.vip_here = true;
     message.u.summary.start_count = 3;
     message.u.summary.disk_hangs = true;
+    message.u.summary.vip_wrong = true;
     message.u.summary.ends_s[CONTRACT_END_ARBITER] = 4102444799;
     (void)snprintf(message.u.summary.reason, sizeof message.u.summary.reason, "the peer is silent");
     return message;
@@ -150,8 +151,8 @@ static void the_form_of_all_messages_is_that_of_the_version(void)
 
         sum = crc32c(sum, packet, size);
     }
-    CU_ASSERT_EQUAL(CONTRACT_VERSION, 4);
-    CU_ASSERT_EQUAL(sum, 0x622634d7U);
+    CU_ASSERT_EQUAL(CONTRACT_VERSION, 5);
+    CU_ASSERT_EQUAL(sum, 0x55932094U);
 }
 
 /* A packet of an older version is refused by its first bytes: the fuzzer would begin with nothing.
@@ -205,7 +206,7 @@ static void every_message_comes_back_as_it_was_sent(void)
 static void a_packet_is_laid_out_little_endian_in_the_order_of_the_struct(void)
 {
     static const uint8_t wanted[] = {
-        5,    0,    33,   0,    4,    0,    0,    0,                /* GRANT, 33 bytes, version 4 */
+        5,    0,    33,   0,    5,    0,    0,    0,                /* GRANT, 33 bytes, version 5 */
         0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11,             /* epoch */
         3,    0,    0,    0,    0,    0,    0,    0,                /* lineage */
         1,    0xb0, 0xb0, 0xb0, 0xb0, 0xb0, 0xb0, 0xb0, 0xb0, 0xb0, /* peer and its store */
@@ -253,7 +254,7 @@ static void what_is_out_of_range_is_refused_with_the_reason(void)
     struct contract_message register_zero = sample(CONTRACT_REGISTER);
     size_t body = CONTRACT_HEADER_SIZE;
 
-    refuse(sample(CONTRACT_STOP), 4, 2, "version 2, not 4");
+    refuse(sample(CONTRACT_STOP), 4, 2, "version 2, not 5");
     refuse(sample(CONTRACT_STOP), 0, CONTRACT_TYPE_END, "is unknown");
     refuse(sample(CONTRACT_STOP), 0, 0, "is unknown");
     refuse(sample(CONTRACT_CONFIGURE), body + 8, 2, "out of range");  /* mode */
