@@ -167,6 +167,16 @@ static uint32_t changes_ahead(const struct sender *sender)
     return count > 2 ? count - 1 : 1;
 }
 
+/* Wall: when the rate of changes is whole; UINT64_MAX: after what has begun, whenever that is. */
+static uint64_t full_ms(const struct sender *sender, uint64_t now_ms)
+{
+    uint64_t left_ms = begun_count(sender, SENDPLAN_UPDATE) > 0
+                           ? UINT64_MAX
+                           : webapi_whole_ms(sender->webapi, WEBAPI_CHAT_UPDATE);
+
+    return left_ms == UINT64_MAX ? UINT64_MAX : now_ms + left_ms;
+}
+
 static void set_rates(const struct sender *sender, struct sendplan_limits *limits)
 {
     uint64_t now_ms = wall_ms(sender);
@@ -177,8 +187,7 @@ static void set_rates(const struct sender *sender, struct sendplan_limits *limit
         limits->method_ms[i] = left_ms > 0 ? now_ms + left_ms : 0;
     }
     limits->changes_spent = wait_ms(sender, SENDPLAN_UPDATE, SPAN_NONE, changes_ahead(sender)) > 0;
-    limits->changes_full = begun_count(sender, SENDPLAN_UPDATE) == 0 &&
-                           webapi_rate_is_whole(sender->webapi, WEBAPI_CHAT_UPDATE);
+    limits->changes_full_ms = full_ms(sender, now_ms);
 }
 
 /* What may run now, as Slack's state allows. */

@@ -1,36 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sendplan.c: which owed row is sent next.
- * Owns a bounded table of owed rows and their order.
- * Never decides when a failed row is due again (core/outbox does), never calls anything. Pure. */
-#include "approvald/slack/outbound/sendplan.h"
-
-#include "approvald/core/outbox.h"
+/* sendplan.c: which row of the table is sent next, and when.
+ * Owns the order, the waiting for one another and for Slack's rates.
+ * Never decides who has a place (sendplan_put.c), never calls anything. Pure. */
 #include "approvald/core/request_id.h"
+#include "approvald/slack/outbound/sendplan_internal.h"
 #include "base/assert.h"
 
 #include <string.h>
 
-enum {
-    PRIORITY_NOTICE,
-    PRIORITY_OUTCOME, /* a message shows its outcome: that call is never in vain */
-    PRIORITY_WATCHED, /* a change that was made a moment ago */
-    PRIORITY_CHANGE,
-    PRIORITY_TOLD,  /* a change of a direct message: it asks nobody for anything */
-    PRIORITY_AGAIN, /* a message that is gone */
-    PRIORITY_NEW,
-    PRIORITY_COPY,   /* of a new card, in direct messages: the channels have theirs first */
-    PRIORITY_DIRECT, /* of one person there may be hundreds, and Slack takes one a second */
-    PRIORITY_REPLY,
-};
-
 void sendplan_init(struct sendplan *plan)
 {
     memset(plan, 0, sizeof *plan);
-}
-
-static bool on_slack(enum surface surface)
-{
-    return surface != SURFACE_WEBHOOK;
 }
 
 bool sendplan_invariant(const struct sendplan *plan)
@@ -43,73 +23,11 @@ bool sendplan_invariant(const struct sendplan *plan)
         const struct sendplan_row *row = &plan->rows[i];
 
         count += row->used;
-        slack_count += row->used && row->busy && on_slack(row->key.surface);
-        webhook_count += row->used && row->busy && !on_slack(row->key.surface);
+        slack_count += row->used && row->busy && sendplan_on_slack(row->key.surface);
+        webhook_count += row->used && row->busy && !sendplan_on_slack(row->key.surface);
     }
     return count == plan->count && slack_count == plan->slack_count &&
            webhook_count == plan->webhook_count;
-}
-
-/* A message in doubt (sent 0) was not changed by anybody who looks at it now. */
-static uint32_t change_priority(const struct outbox_row *row, uint64_t now_ms)
-{
-    bool watched = row->sent > 0 && now_ms < row->owed_ms + SLACK_SEND_WATCHED_MS;
-
-    return watched ? PRIORITY_WATCHED : PRIORITY_CHANGE;
-}
-
-/* Somebody has deleted it. */
-static bool is_gone(const struct outbox_row *row)
-{
-    return outbox_is_level(row->surface) && row->ts.size == 0 && row->reposts > 0;
-}
-
-static uint32_t priority_of(const struct outbox_row *row, uint64_t now_ms)
-{
-    if (is_gone(row)) {
-        return PRIORITY_AGAIN;
-    }
-    switch (row->surface) {
-    case SURFACE_NOTICE:
-        return PRIORITY_NOTICE;
-    case SURFACE_CARD:
-        if (row->ts.size > 0) {
-            return change_priority(row, now_ms);
-        }
-        return outbox_is_copy(row) ? PRIORITY_COPY : PRIORITY_NEW;
-    case SURFACE_DIRECT:
-        return row->ts.size > 0 ? PRIORITY_TOLD : PRIORITY_DIRECT;
-    case SURFACE_WEBHOOK:
-    case SURFACE_PEOPLE:
-        return PRIORITY_NEW;
-    case SURFACE_THREAD:
-        return PRIORITY_REPLY;
-    }
-    return PRIORITY_REPLY;
-}
-
-/* The jitter: the same for one attempt of one row however often it is listed. */
-static uint32_t draw_of(const struct outbox_row *row)
-{
-    uint32_t draw;
-
-    memcpy(&draw, row->request.bytes + REQUEST_ID_SIZE - sizeof draw, sizeof draw);
-    return (draw ^ ((uint32_t)row->surface << 24)) * (2 * row->attempts + 1);
-}
-
-/* The time of records may be ahead of the wall clock, for as long as a clock has been wrong: then
- * the row's pause begins now. */
-static uint64_t due_of(const struct sendplan *plan, const struct outbox_row *row, uint64_t now_ms)
-{
-    uint64_t since_ms = row->attempts == 0 ? row->owed_ms : row->attempt_ms;
-    uint64_t due_ms = outbox_due_ms(row, draw_of(row));
-
-    ASSERT(due_ms >= since_ms);
-    due_ms -= since_ms > now_ms ? since_ms - now_ms : 0;
-    if (on_slack(row->surface) && row->attempt_ms < plan->reached_ms && due_ms > plan->reached_ms) {
-        due_ms = plan->reached_ms;
-    }
-    return due_ms;
 }
 
 static void turn_back(uint64_t *ms, uint64_t by_ms)
@@ -117,8 +35,7 @@ static void turn_back(uint64_t *ms, uint64_t by_ms)
     *ms -= *ms < by_ms ? *ms : by_ms;
 }
 
-/* The wall clock was set back: what is left of each pause is left of it still. */
-static void follow_clock(struct sendplan *plan, uint64_t now_ms)
+void sendplan_follow_clock(struct sendplan *plan, uint64_t now_ms)
 {
     uint64_t by_ms = plan->now_ms > now_ms ? plan->now_ms - now_ms : 0;
 
@@ -140,14 +57,7 @@ static void follow_clock(struct sendplan *plan, uint64_t now_ms)
     }
 }
 
-static bool key_is(const struct service_row_key *key, const struct outbox_row *row)
-{
-    return key->surface == row->surface && request_id_equal(&key->request, &row->request) &&
-           span_is(row->target, key->target);
-}
-
-/* Is a to be sent before b, if both may be sent? */
-static bool is_before(const struct sendplan_row *a, const struct sendplan_row *b)
+bool sendplan_is_before(const struct sendplan_row *a, const struct sendplan_row *b)
 {
     if (a->priority != b->priority) {
         return a->priority < b->priority;
@@ -158,178 +68,12 @@ static bool is_before(const struct sendplan_row *a, const struct sendplan_row *b
     return a->owed_ms < b->owed_ms;
 }
 
-/* A row that rests or is not due yet. */
-static bool waits(const struct sendplan_row *row, uint64_t now_ms)
-{
-    return !row->owed || row->due_ms > now_ms || (row->hold_ms > now_ms && !row->paced);
-}
-
-/* Is a worth its place in the table more than b? Rows that wait are worth least. Where a message
- * goes takes more in a moment: until then it gives way only to its like, which others take now. */
-static bool
-is_worth_more(const struct sendplan_row *a, const struct sendplan_row *b, uint64_t now_ms)
-{
-    bool b_waits = waits(b, now_ms);
-    bool b_paced = b->paced && b->hold_ms > now_ms;
-
-    if (waits(a, now_ms) != b_waits) {
-        return b_waits;
-    }
-    if (a->priority == b->priority && (a->paced && a->hold_ms > now_ms) != b_paced) {
-        return b_paced;
-    }
-    return is_before(a, b);
-}
-
-static struct sendplan_row *find(struct sendplan *plan, const struct outbox_row *row)
-{
-    for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
-        if (plan->rows[i].used && key_is(&plan->rows[i].key, row)) {
-            return &plan->rows[i];
-        }
-    }
-    return NULL;
-}
-
-/* A free place, else the one of the row that is worth least (never a busy one). */
-static struct sendplan_row *place(struct sendplan *plan, uint64_t now_ms)
-{
-    struct sendplan_row *worst = NULL;
-
-    for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
-        struct sendplan_row *row = &plan->rows[i];
-
-        if (!row->used) {
-            return row;
-        }
-        if (!row->busy && (worst == NULL || is_worth_more(worst, row, now_ms))) {
-            worst = row;
-        }
-    }
-    return worst;
-}
-
-/* What is in doubt may show the outcome already. */
-static void put_outcome_first(struct sendplan_row *row)
-{
-    if (row->final && row->posted && !row->repair && row->key.surface == SURFACE_CARD) {
-        row->priority = PRIORITY_OUTCOME;
-    }
-}
-
-/* When it was changed first since it waits, and last. */
-static void
-keep_changed(struct sendplan_row *fresh, const struct sendplan_row *before, uint64_t now_ms)
-{
-    bool tried = before->wanted == fresh->wanted; /* not sent, and no other change since */
-
-    if ((!before->owed && !tried) || before->first_ms > now_ms) {
-        return;
-    }
-    fresh->first_ms = before->first_ms;
-    fresh->changed_ms = fresh->wanted == before->wanted ? before->changed_ms : now_ms;
-}
-
-/* Another look at a row that waits does not begin its pause anew; Slack's word is all of it. */
-static void keep_due(struct sendplan_row *fresh, const struct sendplan_row *before)
-{
-    bool same = before->limited || (before->owed && !before->busy); /* no attempt since */
-
-    if (same && before->due_ms < fresh->due_ms) {
-        fresh->due_ms = before->due_ms;
-    }
-}
-
-/* What is so between two attempts, whatever the store says. */
-static void keep_held(struct sendplan_row *fresh, const struct sendplan_row *before)
-{
-    bool hurries = before->spaced && fresh->final; /* the outcome waits for no spacing of ours */
-
-    ASSERT(!before->spaced || !before->busy);
-    fresh->busy = before->busy;
-    fresh->hold_ms = hurries ? 0 : before->hold_ms;
-    fresh->spaced = before->spaced && !hurries;
-    fresh->paced = before->paced;
-    fresh->limited = before->limited;
-}
-
-bool sendplan_put(struct sendplan *plan, const struct outbox_row *row, bool ended, uint64_t now_ms)
-{
-    struct sendplan_row fresh = {
-        .used = true,
-        .owed = true,
-        .seen = true,
-        .posted = row->ts.size > 0,
-        .repair = is_gone(row) || (row->ts.size > 0 && row->sent == 0),
-        .final = ended,
-        .priority = priority_of(row, now_ms),
-        .wanted = row->wanted,
-        .first_ms = now_ms,
-        .changed_ms = now_ms,
-        .owed_ms = row->owed_ms,
-        .key = {.request = row->request, .surface = row->surface},
-    };
-    struct sendplan_row *slot;
-    bool complete;
-
-    if (row->dead || !outbox_is_owed(row) || row->target.size >= sizeof fresh.key.target) {
-        return true;
-    }
-    follow_clock(plan, now_ms);
-    put_outcome_first(&fresh);
-    fresh.due_ms = due_of(plan, row, now_ms);
-    memcpy(fresh.key.target, row->target.data, row->target.size);
-    slot = find(plan, row);
-    if (slot != NULL) {
-        keep_held(&fresh, slot);
-        keep_due(&fresh, slot);
-        keep_changed(&fresh, slot, now_ms);
-        *slot = fresh;
-        return true;
-    }
-    slot = place(plan, now_ms);
-    complete = slot != NULL && (!slot->used || !slot->owed);
-    if (slot == NULL || (slot->used && !is_worth_more(&fresh, slot, now_ms))) {
-        return false;
-    }
-    plan->count += !slot->used;
-    *slot = fresh;
-    return complete;
-}
-
-void sendplan_list_begin(struct sendplan *plan, const struct request_id *id)
-{
-    for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
-        if (plan->rows[i].used && request_id_equal(&plan->rows[i].key.request, id)) {
-            plan->rows[i].seen = false;
-        }
-    }
-}
-
-static void drop(struct sendplan *plan, struct sendplan_row *row)
+void sendplan_drop(struct sendplan *plan, struct sendplan_row *row)
 {
     ASSERT(row->used);
     ASSERT(plan->count > 0);
     *row = (struct sendplan_row){.used = false};
     plan->count--;
-}
-
-void sendplan_list_end(struct sendplan *plan, const struct request_id *id, uint64_t now_ms)
-{
-    follow_clock(plan, now_ms);
-    for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
-        struct sendplan_row *row = &plan->rows[i];
-
-        if (!row->used || row->busy) {
-            continue;
-        }
-        if (!row->seen && request_id_equal(&row->key.request, id)) {
-            row->owed = false;
-        }
-        if (!row->owed && row->hold_ms <= now_ms) {
-            drop(plan, row);
-        }
-    }
 }
 
 /* Messages in a channel, or with one person: Slack takes them one after the other. */
@@ -390,7 +134,7 @@ static struct tally tally_of(const struct sendplan *plan)
         const struct sendplan_row *row = &plan->rows[i];
         enum sendplan_method method = sendplan_method_of(row);
 
-        if (!row->used || !on_slack(row->key.surface)) {
+        if (!row->used || !sendplan_on_slack(row->key.surface)) {
             continue;
         }
         tally.busy[method] += row->busy;
@@ -408,7 +152,8 @@ struct room {
     bool fresh;                /* cards that nobody has seen */
     bool settle;               /* changes wait a moment for more of them */
     bool spent;                /* ... and longer: each takes the place of another one */
-    bool flood;                /* ... as behind an outage, when there are many */
+    bool flood;                /* ... as behind an outage, when there are many, */
+    uint64_t full_ms;          /* until the rate is whole */
     const uint64_t *method_ms; /* of limits */
 };
 
@@ -432,14 +177,15 @@ static struct room room_of(const struct sendplan *plan, const struct sendplan_li
         .fresh = slack && !limits->holds_new,
         .settle = limits->changes_spent || many,
         .spent = limits->changes_spent && tally.changed > 1,
-        .flood = many && !limits->changes_full,
+        .flood = many,
+        .full_ms = limits->changes_full_ms,
         .method_ms = limits->method_ms,
     };
 }
 
 static bool has_room(const struct room *room, const struct sendplan_row *row)
 {
-    if (!on_slack(row->key.surface)) {
+    if (!sendplan_on_slack(row->key.surface)) {
         return room->webhook;
     }
     if (row->key.surface == SURFACE_CARD && !row->posted && !row->repair) {
@@ -453,7 +199,7 @@ static bool has_room(const struct room *room, const struct sendplan_row *row)
 
 void sendplan_hold_method(struct sendplan *plan, struct sendplan_row *row, uint64_t until_ms)
 {
-    if (on_slack(row->key.surface)) {
+    if (sendplan_on_slack(row->key.surface)) {
         plan->method_hold_ms[sendplan_method_of(row)] = until_ms;
         row->due_ms = until_ms;
         row->limited = true;
@@ -472,19 +218,34 @@ static bool is_behind_outage(const struct sendplan *plan, const struct sendplan_
            row->changed_ms < plan->reached_ms + SLACK_SEND_FLOOD_MS;
 }
 
+/* So long it waits for its next change, at most so long in all. */
+static uint64_t
+settle_ms(const struct sendplan_row *row, uint64_t since_last_ms, uint64_t since_first_ms)
+{
+    uint64_t last_ms = row->changed_ms + since_last_ms;
+    uint64_t most_ms = row->first_ms + since_first_ms;
+
+    return last_ms < most_ms ? last_ms : most_ms;
+}
+
 static uint64_t
 settled_ms(const struct sendplan *plan, const struct room *room, const struct sendplan_row *row)
 {
+    uint64_t short_ms = settle_ms(row, SLACK_SEND_SETTLE_MS, SLACK_SEND_SETTLE_MS_MAX);
+    uint64_t long_ms = settle_ms(row, SLACK_SEND_LONG_MS, SLACK_SEND_LONG_MS_MAX);
     bool flood = is_behind_outage(plan, row);
-    bool longer = room->spent || (flood && room->flood);
-    uint64_t last_ms = row->changed_ms + (longer ? SLACK_SEND_LONG_MS : SLACK_SEND_SETTLE_MS);
-    uint64_t most_ms = row->first_ms + (longer ? SLACK_SEND_LONG_MS_MAX : SLACK_SEND_SETTLE_MS_MAX);
 
-    if (!(room->settle || flood) || row->final || row->repair || !on_slack(row->key.surface) ||
-        sendplan_method_of(row) != SENDPLAN_UPDATE) {
+    if (!(room->settle || flood) || row->final || row->repair ||
+        !sendplan_on_slack(row->key.surface) || sendplan_method_of(row) != SENDPLAN_UPDATE) {
         return 0;
     }
-    return last_ms < most_ms ? last_ms : most_ms;
+    if (room->spent) {
+        return long_ms;
+    }
+    if (flood && room->flood && room->full_ms > short_ms) {
+        return room->full_ms < long_ms ? room->full_ms : long_ms;
+    }
+    return short_ms;
 }
 
 static uint64_t
@@ -492,7 +253,7 @@ start_ms(const struct sendplan *plan, const struct room *room, const struct send
 {
     uint64_t ready_ms = later(row->due_ms, row->hold_ms);
 
-    if (on_slack(row->key.surface)) {
+    if (sendplan_on_slack(row->key.surface)) {
         enum sendplan_method method = sendplan_method_of(row);
 
         ready_ms = later(ready_ms, later(plan->method_hold_ms[method], room->method_ms[method]));
@@ -506,12 +267,12 @@ sendplan_next(struct sendplan *plan, const struct sendplan_limits *limits, uint6
     struct room room = room_of(plan, limits);
     struct sendplan_row *best = NULL;
 
-    follow_clock(plan, now_ms);
+    sendplan_follow_clock(plan, now_ms);
     for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
         struct sendplan_row *row = &plan->rows[i];
         bool ready = row->used && row->owed && !row->busy && start_ms(plan, &room, row) <= now_ms;
 
-        if (ready && has_room(&room, row) && (best == NULL || is_before(row, best)) &&
+        if (ready && has_room(&room, row) && (best == NULL || sendplan_is_before(row, best)) &&
             !is_blocked(plan, row)) {
             best = row;
         }
@@ -550,7 +311,7 @@ bool sendplan_has_repairs(const struct sendplan *plan)
 
 static uint32_t *busy_count_of(struct sendplan *plan, const struct sendplan_row *row)
 {
-    return on_slack(row->key.surface) ? &plan->slack_count : &plan->webhook_count;
+    return sendplan_on_slack(row->key.surface) ? &plan->slack_count : &plan->webhook_count;
 }
 
 void sendplan_start(struct sendplan *plan, struct sendplan_row *row)
@@ -582,18 +343,18 @@ void sendplan_finish(struct sendplan *plan, struct sendplan_row *row, uint64_t h
     row->spaced = spaced && hold_ms > 0;
     row->owed = false;
     if (hold_ms == 0) {
-        drop(plan, row);
+        sendplan_drop(plan, row);
     }
 }
 
 void sendplan_reach(struct sendplan *plan, uint64_t now_ms)
 {
-    follow_clock(plan, now_ms);
+    sendplan_follow_clock(plan, now_ms);
     plan->reached_ms = now_ms;
     for (uint32_t i = 0; i < SLACK_SEND_ROW_COUNT_MAX; i++) {
         struct sendplan_row *row = &plan->rows[i];
 
-        if (row->used && on_slack(row->key.surface) && row->due_ms > now_ms) {
+        if (row->used && sendplan_on_slack(row->key.surface) && row->due_ms > now_ms) {
             row->due_ms = now_ms;
         }
     }
