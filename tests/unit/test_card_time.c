@@ -58,6 +58,28 @@ static void an_outcome_mentions_its_requester_where_no_direct_message_does(void)
     }
 }
 
+/* The second one pressed first; who he is was known last. */
+static void a_press_that_waited_is_not_counted_before_it_was_decided(void)
+{
+    AUTO_BUF struct buf *out = NULL;
+    struct outbox_item item = {.id = 4, .kind = AUDIT_APPROVAL};
+    struct request request;
+    struct policy policy;
+
+    CU_ASSERT_EQUAL_FATAL(buf_new(PRINT_SIZE_MAX, &out, NULL), ERR_OK);
+    sample_policy(&policy);
+    sample_request(SAMPLE_APPROVED, &request);
+    request.decisions[1].at_ms = request.decisions[0].at_ms - 1;
+    for (uint32_t i = 0; i < 2; i++) {
+        AUTO_JSON struct json *json = NULL;
+
+        item.user = request.decisions[i].user;
+        item.at_ms = i == 0 ? request.decisions[0].at_ms : request.ended_ms;
+        json = show(&request, &policy, &item, out);
+        CU_ASSERT(has(json_text(json, "text"), i == 0 ? "approved (1 of 2)" : "approved (2 of 2)"));
+    }
+}
+
 static void an_approval_that_can_be_stopped_says_until_when_and_how(void)
 {
     AUTO_BUF struct buf *out = NULL;
@@ -267,6 +289,8 @@ static void an_approval_that_lapses_in_a_freeze_is_not_promised(void)
 UNIT_MAIN("card_time",
           {"an outcome mentions its requester where no direct message does",
            an_outcome_mentions_its_requester_where_no_direct_message_does},
+          {"a press that waited is not counted before it was decided",
+           a_press_that_waited_is_not_counted_before_it_was_decided},
           {"only who can still decide is named", only_who_can_still_decide_is_named},
           {"no list of people is announced that is empty",
            no_list_of_people_is_announced_that_is_empty},

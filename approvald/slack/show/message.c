@@ -74,13 +74,21 @@ enum err_code message_add_direct(const struct card *card, struct json *message, 
     return prose_status(&prose, err);
 }
 
-/* How many had decided when the item happened: the item tells the moment, the request the rest. */
-static uint32_t decisions_at(const struct request *request, uint64_t at_ms)
+/* How many had decided when the item happened, the item's own decision included. Decisions are in
+ * the order in which they were stored; the time of each is that of its press, which may have waited
+ * for as long as Slack did not say whose it was. */
+static uint32_t
+decisions_at(const struct request *request, const struct outbox_item *item, enum verdict verdict)
 {
     uint32_t count = 0;
 
-    while (count < request->decision_count && request->decisions[count].at_ms <= at_ms) {
-        count++;
+    for (uint32_t i = 0; i < request->decision_count; i++) {
+        const struct decision *decision = &request->decisions[i];
+
+        if (decision->verdict == verdict && span_equal(decision->user, item->user)) {
+            return i + 1;
+        }
+        count += decision->at_ms <= item->at_ms;
     }
     return count;
 }
@@ -128,7 +136,8 @@ say_rejection(struct prose *prose, const struct request *request, const struct o
     story_principal(prose, request, item->user);
     if (request->rejections > 1) {
         prose_add(prose, " (");
-        prose_add_number(prose, needs_rejections(request, decisions_at(request, item->at_ms)));
+        prose_add_number(prose,
+                         needs_rejections(request, decisions_at(request, item, VERDICT_REJECT)));
         prose_add(prose, " of ");
         prose_add_number(prose, request->rejections);
         prose_add(prose, ")");
@@ -207,7 +216,7 @@ static void say_item(struct prose *prose, const struct card *card, const struct 
         say_who(prose, item->user, "approved");
         story_principal(prose, request, item->user);
         prose_add(prose, " (");
-        story_progress(prose, request, decisions_at(request, item->at_ms));
+        story_progress(prose, request, decisions_at(request, item, VERDICT_APPROVE));
         prose_add(prose, ").");
         return;
     case AUDIT_REJECTION:
