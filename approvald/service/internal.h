@@ -95,6 +95,7 @@ struct claim_wait {
     uint8_t claim_hash[32];
     uint32_t try_count;
     uint64_t since_ms;
+    bool late; /* not busy: its answer was not there in time, and since_ms is when it was asked */
 };
 
 struct listener {

@@ -44,6 +44,8 @@
 #define SERVICE_PRUNE_COUNT_MAX      256 /* rows looked at for pruning by one job */
 #define SERVICE_CLAIM_AGE_MS                                                                       \
     1000 /* what Slack said so shortly before a claim need not be asked anew */
+#define SERVICE_CLAIM_LATE_MS                                                                      \
+    30000 /* nor what it has said since a try that came too early for its answer */
 #define SERVICE_CLAIM_WAIT_MAX    64 /* claims that wait for Slack; more than Slack answers in 5 s */
 #define SERVICE_QUESTION_USER_MAX (CORE_QUORUM_MAX * (1 + CORE_STAND_IN_COUNT_MAX)) /* all */
 #define SERVICE_SWEEP_LOOK_MAX    256 /* requests read by one job after a freeze: a millisecond */

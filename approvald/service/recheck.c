@@ -5,6 +5,7 @@
 #include "approvald/core/eligible.h"
 #include "approvald/core/glass.h"
 #include "approvald/core/needs.h"
+#include "approvald/core/request_id.h"
 #include "approvald/service/answer.h"
 #include "approvald/service/limits.h"
 #include "approvald/service/use.h"
@@ -223,18 +224,63 @@ static void on_confirmed(void *arg)
     }
 }
 
+/* Of the last try of a claim of this request; NULL: there was none, or it is forgotten. */
+static struct claim_wait *find_last(struct service *service, const struct request_id *id)
+{
+    for (size_t i = 0; i < SERVICE_CLAIM_WAIT_MAX; i++) {
+        struct claim_wait *wait = &service->waits[i];
+
+        if (!wait->busy && wait->since_ms > 0 && request_id_equal(&wait->id, id)) {
+            return wait;
+        }
+    }
+    return NULL;
+}
+
+static bool is_late(const struct claim_wait *wait, uint64_t boot_ms)
+{
+    return wait->late && boot_ms - wait->since_ms < SERVICE_CLAIM_LATE_MS;
+}
+
+/* What Slack says only after a claim has given up, as of a channel of many pages, is new enough for
+ * its next try. Else each try would ask anew, and come too early again. */
+static uint64_t new_enough_ms(struct service *service, const struct request_id *id)
+{
+    uint64_t boot_ms = clock_boot_ms(service->clock);
+    const struct claim_wait *last = find_last(service, id);
+
+    if (last != NULL && is_late(last, boot_ms)) {
+        return last->since_ms;
+    }
+    return boot_ms > SERVICE_CLAIM_AGE_MS ? boot_ms - SERVICE_CLAIM_AGE_MS : 1;
+}
+
+/* The place of the last try, else one that nobody needs, else one that is free. NULL: none is. */
+static struct claim_wait *find_place(struct service *service, const struct request_id *id)
+{
+    uint64_t boot_ms = clock_boot_ms(service->clock);
+    struct claim_wait *place = find_last(service, id);
+
+    for (size_t i = 0; i < SERVICE_CLAIM_WAIT_MAX && place == NULL; i++) {
+        struct claim_wait *wait = &service->waits[i];
+
+        place = wait->busy || is_late(wait, boot_ms) ? NULL : wait;
+    }
+    for (size_t i = 0; i < SERVICE_CLAIM_WAIT_MAX && place == NULL; i++) {
+        place = service->waits[i].busy ? NULL : &service->waits[i];
+    }
+    return place;
+}
+
 /* False: there is nobody to ask, or no room to wait; then what is known decides at once. */
 static bool
 ask_slack(struct claim_wait *now, const struct request *request, const struct policy *head)
 {
     struct service *service = now->service;
     struct service_question question = {.since_ms = now->since_ms};
-    struct claim_wait *wait = NULL;
+    struct claim_wait *wait = find_place(service, &now->id);
     struct err err = ERR_INIT;
 
-    for (size_t i = 0; i < SERVICE_CLAIM_WAIT_MAX && wait == NULL; i++) {
-        wait = service->waits[i].busy ? NULL : &service->waits[i];
-    }
     if (wait == NULL || service->confirm == NULL) {
         return false;
     }
@@ -256,6 +302,7 @@ static enum err_code judge(const struct claim_wait *wait,
 {
     struct look look = {
         .service = wait->service, .since_ms = wait->since_ms, .request = request, .head = head};
+    struct claim_wait *last = find_last(wait->service, &wait->id);
     struct use_job *job;
     enum err_code rc = run_again(wait->service, wait, &job, err);
 
@@ -267,6 +314,9 @@ static enum err_code judge(const struct claim_wait *wait,
     job->gone = !approval_holds(&look);
     look.certain = true;
     job->unknown = !job->gone && !approval_holds(&look);
+    if (last != NULL) {
+        last->late = job->unknown;
+    }
     return use_submit(job, wait->done, wait->arg, err);
 }
 
@@ -286,9 +336,7 @@ enum err_code recheck_claim(const struct use_job *job, struct err *err)
         return err_set(err, ERR_INVALID, "the asker's name is too long");
     }
     if (wait.since_ms == 0) {
-        uint64_t boot_ms = clock_boot_ms(service->clock);
-
-        wait.since_ms = boot_ms > SERVICE_CLAIM_AGE_MS ? boot_ms - SERVICE_CLAIM_AGE_MS : 1;
+        wait.since_ms = new_enough_ms(service, &wait.id);
         if (ask_slack(&wait, &request, &head)) {
             return ERR_OK;
         }

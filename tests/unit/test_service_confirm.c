@@ -154,6 +154,45 @@ static void silence_is_no_yes_and_costs_nothing_but_time(void)
     service_kit_close(&kit);
 }
 
+/* As of a channel of many pages: its answer comes between two tries, again and again. */
+static void an_answer_that_came_too_late_serves_the_next_try(void)
+{
+    struct slack slack = {.silent = true};
+    struct service_kit kit;
+    struct kit_answer answer;
+    struct request_id other;
+    struct request_id id;
+    uint64_t first_ms;
+
+    open_with(&kit, &slack);
+    id = approved(&kit, "firm", "U0ANN");
+    other = approved(&kit, "firm", "U0ANN");
+    begin_claim(&kit, &id, &answer);
+    first_ms = slack.question.since_ms;
+    finish_claim(&kit, &slack, &answer);
+    CU_ASSERT_EQUAL(answer.refusal, REFUSAL_APPROVER_UNKNOWN);
+    atomic_fetch_add(&kit.now_ms, 10000);
+    begin_claim(&kit, &other, &answer); /* of another approval it says nothing */
+    CU_ASSERT(slack.question.since_ms > first_ms + 8000);
+    finish_claim(&kit, &slack, &answer);
+    begin_claim(&kit, &id, &answer);
+    CU_ASSERT_EQUAL(slack.question.since_ms, first_ms);
+    slack.silent = false;
+    slack.deactivated = true;
+    finish_claim(&kit, &slack, &answer);
+    CU_ASSERT(answer.refusal == REFUSAL_APPROVER_GONE && slack.since_ms == first_ms);
+    begin_claim(&kit, &id, &answer); /* that was an answer: it is asked anew */
+    CU_ASSERT(slack.question.since_ms > first_ms + 8000);
+    finish_claim(&kit, &slack, &answer);
+    atomic_fetch_add(&kit.now_ms, SERVICE_CLAIM_LATE_MS);
+    begin_claim(&kit, &other, &answer); /* so long after its first try, too */
+    CU_ASSERT(slack.question.since_ms > first_ms + SERVICE_CLAIM_LATE_MS);
+    slack.deactivated = false;
+    finish_claim(&kit, &slack, &answer);
+    CU_ASSERT_EQUAL(answer.use, USE_CLAIMED);
+    service_kit_close(&kit);
+}
+
 static void who_approved_through_a_group_has_to_be_in_it_now(void)
 {
     struct slack slack = {.member = false};
@@ -245,6 +284,8 @@ UNIT_MAIN("service_confirm",
            a_claim_waits_until_slack_has_answered_and_is_judged_by_that},
           {"silence is no yes, and costs nothing but time",
            silence_is_no_yes_and_costs_nothing_but_time},
+          {"an answer that came too late serves the next try",
+           an_answer_that_came_too_late_serves_the_next_try},
           {"who approved through a group has to be in it now",
            who_approved_through_a_group_has_to_be_in_it_now},
           {"what happens while Slack is asked counts", what_happens_while_slack_is_asked_counts},
