@@ -5,6 +5,7 @@
 #include "approvald/core/request_id.h"
 #include "approvald/slack/inbound/inbound_internal.h"
 #include "approvald/slack/limits.h"
+#include "approvald/slack/wire/webapi.h"
 #include "base/metrics.h"
 #include "tests/unit/inbound_bench.h"
 #include "tests/unit/unit.h"
@@ -240,6 +241,25 @@ static void many_are_told_one_after_another(void)
     bench_close(&bench);
 }
 
+static void who_cannot_be_told_now_is_told_later(void)
+{
+    struct bench bench;
+    struct filling filling;
+    struct err err = ERR_INIT;
+
+    open_in_vain(&bench, &filling);
+    service_kit_pass(&bench.kit, SLACK_OWED_HTTP_MS);
+    drain(&bench, &filling);
+    webapi_mark_dead(bench.webapi, "token_revoked"); /* it takes no call */
+    look(&bench, SLACK_OWED_LOOK_MS);
+    CU_ASSERT_EQUAL(ended(&bench, OWED_TOLD), 0);
+    CU_ASSERT_EQUAL(webapi_set_token(bench.webapi, SPAN_LITERAL("xoxb-new"), &err), ERR_OK);
+    look(&bench, SLACK_OWED_LOOK_MS);
+    CU_ASSERT(bench_call_says("chat.postEphemeral", "Your press was not taken"));
+    CU_ASSERT_EQUAL(ended(&bench, OWED_TOLD), 1);
+    bench_close(&bench);
+}
+
 UNIT_MAIN("owed",
           {"whoever could not be stored is told when the store works again",
            whoever_could_not_be_stored_is_told_when_the_store_works_again},
@@ -251,4 +271,5 @@ UNIT_MAIN("owed",
           {"a command that is late is told of", a_command_that_is_late_is_told_of},
           {"who finds no place is told too", who_finds_no_place_is_told_too},
           {"memory is bounded and old news is dropped", memory_is_bounded_and_old_news_is_dropped},
-          {"many are told one after another", many_are_told_one_after_another})
+          {"many are told one after another", many_are_told_one_after_another},
+          {"who cannot be told now is told later", who_cannot_be_told_now_is_told_later})

@@ -204,7 +204,8 @@ static bool is_payable(const struct slack_inbound *inbound, const struct owed *o
     return owed->used && owed->under_way == 0 && owed->due_ms <= inbound->owed_asked_ms;
 }
 
-/* False: as many as can be said at once are on their way; the others a look later. */
+/* False: as many as can be said at once are on their way, or the client takes none now; he and the
+ * others a look later. */
 static bool tell(struct slack_inbound *inbound, struct owed *owed)
 {
     const char *sentence = sentence_of(owed->act.kind);

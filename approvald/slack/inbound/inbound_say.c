@@ -109,6 +109,7 @@ static void on_said(void *arg, const struct webapi_answer *answer)
     }
 }
 
+/* False: nothing is on its way. */
 static bool say(struct slack_inbound *inbound, const struct saying *what, struct span url)
 {
     for (size_t i = 0; i < SLACK_SAYING_COUNT_MAX; i++) {
@@ -119,7 +120,7 @@ static bool say(struct slack_inbound *inbound, const struct saying *what, struct
             saying->used = true;
             saying->inbound = inbound;
             say_from(saying, SAYING_RESPONSE, url);
-            return true;
+            return saying->used; /* an answer never comes from inside a call */
         }
     }
     log_fields(LOG_LEVEL_INFO, MODULE, "not_said", LOG_TEXT("reason", "too many under way"));
