@@ -121,7 +121,7 @@ def one_shot(world):
 def settle(world):
     """Until no event waits in the inbox."""
     world.wait(lambda: world.admin("GET", "/v1/status").json()["counts"]["inbox"] == 0,
-               "the inbox is empty", 30)
+               "the inbox is empty", 60)
 
 
 def verify(world, intent, token):
@@ -154,7 +154,7 @@ def run_cycle(world, token, seed, state):
         env.update(LD_PRELOAD=state["shim"], FAILPOINT=point)
     world.start(env=env, wait=False)
     try:
-        world.wait(lambda: not world.daemon.alive() or world.ready(), "ready", 20)
+        world.wait(lambda: not world.daemon.alive() or world.ready(), "ready", 60)
     except AssertionError:
         if world.daemon.alive():
             raise
@@ -168,7 +168,7 @@ def run_cycle(world, token, seed, state):
     world.daemon.kill()
     for client in clients:
         client.stopped.set()
-        client.join(20)
+        client.join(60)
         assert not client.is_alive(), "a client hangs"
     state["created"] += sum(c.created for c in clients)
     state["pressed"] += sum(c.pressed for c in clients)
@@ -195,7 +195,7 @@ def audit(world, token, state):
     world.ctl("audit", "verify", check=0, timeout=600)
     outcomes, after = {}, 1
     while after:
-        page = world.admin("GET", f"/v1/audit?from={after}&limit=100", timeout=30).json()
+        page = world.admin("GET", f"/v1/audit?from={after}&limit=100", timeout=60).json()
         for entry in page["entries"]:
             if entry["action"] in OUTCOMES:
                 outcomes.setdefault(entry["request"], []).append(entry["action"])

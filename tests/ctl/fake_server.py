@@ -170,7 +170,7 @@ def sequence(*replies):
     return script
 
 
-def wait_until(condition, seconds=10):
+def wait_until(condition, seconds=60):
     """Polls: for what another process does in its own time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -91,7 +91,7 @@ class Run(CtlTest):
         self.assertFalse(os.path.exists(os.path.join(self.folder, "ran")))
 
     def test_nobody_decides_in_time(self):
-        self.run_it(117, "touch", "ran", args=("--timeout", "1s"), state="pending")
+        self.run_it(117, "touch", "ran", args=("--timeout", "4s"), state="pending")
         self.assertEqual(len(self.server.seen("POST", "/cancel")), 1)
 
     def test_a_command_that_cannot_run(self):
@@ -112,7 +112,7 @@ class Run(CtlTest):
         child = self.start("run", "--policy", "p", "--", "sh", "-c", script)
         self.assertEqual(child.stdout.readline(), "up\n")
         child.send_signal(signal.SIGTERM)
-        out, err = child.communicate(timeout=20)
+        out, err = child.communicate(timeout=60)
         self.assertEqual((child.returncode, out), (3, "caught\n"), err)
         self.assertEqual(seen["result"], 3)
 
@@ -121,7 +121,7 @@ class Run(CtlTest):
         child = self.start("run", "--policy", "p", "--", "touch", f"{self.folder}/ran")
         self.assertTrue(wait_until(lambda: self.server.seen("GET", ID)))
         child.send_signal(signal.SIGTERM)
-        child.communicate(timeout=20)
+        child.communicate(timeout=60)
         self.assertEqual(child.returncode, 128 + signal.SIGTERM)
         self.assertEqual(len(self.server.seen("POST", "/cancel")), 1)
         self.assertFalse(os.path.exists(f"{self.folder}/ran"))
@@ -158,7 +158,7 @@ class Run(CtlTest):
 
         def script(call):
             if call["method"] == "GET":
-                gate.wait(10)
+                gate.wait(60)
             return plain(call)
 
         self.serve(script)
@@ -169,7 +169,7 @@ class Run(CtlTest):
         os.rename(place, place + "-moved")
         os.mkdir(place)
         gate.set()
-        child.communicate(timeout=20)
+        child.communicate(timeout=60)
         self.assertTrue(os.path.exists(place + "-moved/here"))
         self.assertFalse(os.path.exists(place + "/here"))
 

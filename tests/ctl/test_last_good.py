@@ -71,7 +71,7 @@ class LastGood(unittest.TestCase):
         # file.
         for what, code in (("--print-sockets", 0), ("--check-config", 78)):
             done = subprocess.run([DAEMON, what, "-c", self.conf, *self.world.arguments],
-                                  capture_output=True, text=True, timeout=20, check=False)
+                                  capture_output=True, text=True, timeout=60, check=False)
             self.assertEqual(done.returncode, code, done.stderr)
         with open(self.conf, encoding="utf-8") as handle:
             text = handle.read()
@@ -111,7 +111,7 @@ class LastGood(unittest.TestCase):
         self.world.daemon.stop()
         os.remove(key)
         done = subprocess.run([DAEMON, "-c", self.conf, *self.world.arguments],
-                              capture_output=True, text=True, timeout=20, check=False)
+                              capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual(done.returncode, 78, done.stderr)
         self.assertIn("step-up-key", done.stderr)
 

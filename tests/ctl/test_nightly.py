@@ -39,7 +39,7 @@ class Nightly(unittest.TestCase):
         environment = {"PATH": f"{self.bin}:{os.environ['PATH']}", "NIGHT": night,
                        "APPROVALD_BACKUP_DIR": self.folder, "APPROVALD_BACKUP_COUNT": count}
         return subprocess.run(["sh", SCRIPT], env=environment, capture_output=True, check=False,
-                              timeout=20).returncode
+                              timeout=60).returncode
 
     def left(self):
         return sorted(os.listdir(self.folder))

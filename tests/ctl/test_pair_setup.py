@@ -31,7 +31,7 @@ ARBITER = os.path.join(BUILD, "approvald", "arbiter", "approvald-arbiter")
 SUPERVISOR = os.path.join(BUILD, "supervisor", "approvald-supervisor")
 DAEMON = os.path.join(BUILD, "approvald", "approvald")
 TOKEN = r"^apvjoin[12]\.\S+$"
-WAIT_S = 20
+WAIT_S = 60
 JOIN_PORT = 8472
 # keepalived wants one that could carry an address; nothing is done to it.
 INTERFACE = next((name for _i, name in socket.if_nameindex() if name != "lo"), "lo")

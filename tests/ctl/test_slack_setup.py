@@ -23,6 +23,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, ".."), os.path.join(HERE, "..", "slack")]
 from case import PROGRAM, ROOT  # noqa: E402  the path is set above
+from lib.ports import free_port  # noqa: E402
 from lib.tunnel import Proxy, TlsFront  # noqa: E402
 from standin.server import StandIn  # noqa: E402
 
@@ -247,9 +248,7 @@ class SlackSetup(unittest.TestCase):
         self.assertEqual(len(self.stored()), 2)
 
     def test_without_a_network_nothing_is_stored(self):
-        with socket.create_server(("127.0.0.1", 0)) as closed:
-            port = closed.getsockname()[1]
-        self.configure(url=f"http://127.0.0.1:{port}/api/")
+        self.configure(url=f"http://127.0.0.1:{free_port()}/api/")
         said = self.setup_slack(BOT, APP, code=119).stderr
         self.assertIn("nothing was stored: auth.test: Slack was not reached", said)
         self.assert_nothing()

@@ -39,7 +39,7 @@ KEY = r"([a-z_]+_(?:file|url|id)|proxy)(?: =.*)?"
 
 def output(*argv):
     """What a program prints; it has to end with 0."""
-    return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=20).stdout
+    return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=60).stdout
 
 
 def approvalctl_lines(page):

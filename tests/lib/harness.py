@@ -18,7 +18,7 @@ import time
 import urllib.parse
 
 from lib.ports import free_port
-from lib.waiting import until
+from lib.waiting import PATIENCE_S, until
 
 TEAM = "T0APV00001"
 CHANNEL = "C0APV00001"
@@ -124,7 +124,7 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
-def call(method, path, body=None, headers=None, port=None, unix=None, timeout=10):
+def call(method, path, body=None, headers=None, port=None, unix=None, timeout=PATIENCE_S):
     """One HTTP call over a connection of its own; raises OSError or HTTPException."""
     conn = UnixConnection(unix, timeout) if unix else http.client.HTTPConnection(
         "127.0.0.1", port, timeout=timeout)
@@ -156,7 +156,7 @@ class Process:
             self.child.kill()
         return self.child.wait()
 
-    def stop(self, seconds=10):
+    def stop(self, seconds=PATIENCE_S):
         """SIGTERM, and SIGKILL when that does not help; the exit status."""
         if self.alive():
             self.child.send_signal(signal.SIGTERM)
@@ -255,15 +255,15 @@ slack {{
             return "".join(log.readlines()[-5:])
 
     @staticmethod
-    def wait(predicate, what, seconds=15, step=0.005):
+    def wait(predicate, what, seconds=PATIENCE_S, step=0.005):
         """Until predicate() is true; connection errors count as not yet."""
         return until(predicate, what, seconds, step, (OSError, http.client.HTTPException))
 
-    def admin(self, method, path, body=None, headers=None, timeout=10):
+    def admin(self, method, path, body=None, headers=None, timeout=PATIENCE_S):
         """A call over the local socket."""
         return call(method, path, body, headers, unix=self.socket, timeout=timeout)
 
-    def api(self, method, path, body=None, token=None, headers=None, timeout=10):
+    def api(self, method, path, body=None, token=None, headers=None, timeout=PATIENCE_S):
         headers = dict(headers or {})
         if token:
             headers["Authorization"] = "Bearer " + token
@@ -287,7 +287,7 @@ slack {{
             "policy": policy, "title": title, "reason": "release", "target": "prod",
             "requester": RITA, **fields}, token, headers)
 
-    def slack(self, payload, timeout=10, port=None):
+    def slack(self, payload, timeout=PATIENCE_S, port=None):
         """Delivers a signed interaction; the answer."""
         body = form(payload)
         return call("POST", "/slack/interactions", body, sign(body), port=port or self.port,
@@ -295,7 +295,7 @@ slack {{
 
     def control(self, method, path, body=None):
         """The stand-in's control interface; the decoded JSON."""
-        answer = call(method, "/control" + path, body, port=self.slack_port, timeout=30)
+        answer = call(method, "/control" + path, body, port=self.slack_port, timeout=2 * PATIENCE_S)
         assert answer.status == 200, (path, answer.status, answer.body)
         return answer.json()
 

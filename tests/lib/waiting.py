@@ -7,6 +7,9 @@ Owns nothing. Never waits by sleeping alone.
 import contextlib
 import time
 
+# For what the product promises no time: a machine under load may stand still for seconds.
+PATIENCE_S = 60
+
 
 def until(predicate, what, seconds, step, lost=(), error=AssertionError):
     """The first true value of predicate(). lost: exceptions of it that count as not yet."""

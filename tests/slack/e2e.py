@@ -12,6 +12,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib import harness, tunnel  # noqa: E402  the path is set above
+from lib.waiting import PATIENCE_S  # noqa: E402
 
 BUILD = os.environ.get("APPROVALD_BUILD", "build/gcc")
 
@@ -58,7 +59,7 @@ class EndToEnd(unittest.TestCase):
         return cls.world.admin("GET", "/v1/status").json()["slack"]["socket"]
 
     @classmethod
-    def wait_live(cls, count=2, seconds=15):
+    def wait_live(cls, count=2, seconds=PATIENCE_S):
         return harness.World.wait(lambda: cls.socket()["live"] == count and cls.socket(),
                                   f"{count} sockets are live", seconds)
 
@@ -97,7 +98,7 @@ class EndToEnd(unittest.TestCase):
 
     def wait_for(self, kind, **query):
         """The messages that the stand-in shows once at least one matches."""
-        return self.world.control("POST", "/wait", {"kind": kind, "timeout": 15, **query})["found"]
+        return self.world.control("POST", "/wait", {"kind": kind, "timeout": PATIENCE_S, **query})["found"]
 
     def card(self, request_id, contains=None, channel=harness.CHANNEL):
         """The one card of a request in the channel, once it shows contains."""

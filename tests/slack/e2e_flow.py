@@ -88,7 +88,7 @@ class Flow(EndToEnd):
         self.assertIsNone(run.poll(), "nothing runs before the approval")
         self.world.control("POST", "/press", {"user": ANA, "action_id": "approve",
                                               "channel": CHANNEL, "ts": card["ts"]})
-        out, err = run.communicate(timeout=20)
+        out, err = run.communicate(timeout=60)
         self.assertEqual((run.returncode, out), (3, "ran\n"), err)
         found = self.get(card["metadata"]["event_payload"]["request_id"])
         self.assertEqual((found["use"], found["result"]), ("consumed", 3))

@@ -202,15 +202,15 @@ class StepUp(HomeCase):
         made = self.ask(policy="risky", title="By hand")
         argv = [os.path.join(self.world.build, "approvald/ctl/approvalctl"), "approve", "--url",
                 f"http://127.0.0.1:{self.world.port}", "--token-file", self.mine, made]
-        out = subprocess.run(argv, input="", capture_output=True, text=True, timeout=20)
+        out = subprocess.run(argv, input="", capture_output=True, text=True, timeout=60)
         self.assertEqual(out.returncode, 116, out)
         self.assertIn("one-time code", out.stderr)
         out = subprocess.run(argv, input=self.wrong() + "\n", capture_output=True, text=True,
-                             timeout=20)
+                             timeout=60)
         self.assertEqual(out.returncode, 115, out)
         self.assertIn("does not count", out.stderr)
         out = subprocess.run(argv, input=self.code() + "\n", capture_output=True, text=True,
-                             timeout=20)
+                             timeout=60)
         self.assertEqual(out.returncode, 0, out)
         self.wait_state(made, "approved")
 

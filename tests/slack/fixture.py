@@ -16,7 +16,7 @@ import time
 import unittest
 import urllib.parse
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
 
 import slack_client
 from standin.server import StandIn
@@ -72,6 +72,12 @@ class FakeApp:
     def on(self, kind, handler):
         self.handlers[kind] = handler
 
+    def hold(self, kind):
+        """Takes such deliveries and does not answer before the event that this gives is set."""
+        gate = threading.Event()
+        self.handlers[kind] = lambda _payload: gate.wait(60) and None
+        return gate
+
     def answer(self, path, headers, body, signed):
         """(status, content type, body, headers) for one delivery."""
         kind, payload = self.understand(path, body)
@@ -123,8 +129,9 @@ class SlackCase(unittest.TestCase):
         self.app.handlers = {}
         self.app.seen = []
         self.slack.control("reset")
-        self.slack.control("config", app_url=self.app.url, ack_timeout_s=3, event_retry_delays_s=[0, 0, 0],
-                           rate_limits="off", trigger_life_s=3)
+        # Longer than Slack's 3 s, where that is not the matter: the machine may stand still.
+        self.slack.control("config", app_url=self.app.url, ack_timeout_s=60, event_retry_delays_s=[0, 0, 0],
+                           rate_limits="off", trigger_life_s=60)
 
     # -- shorthands -----------------------------------------------------------------------------------------------
 

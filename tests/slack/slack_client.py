@@ -20,7 +20,7 @@ import urllib.parse
 STANDIN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "standin.py")
 SIGNING_SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 BOT_TOKEN = "xoxb-standin-0000-made-up"
-START_TIMEOUT_S = 20
+START_TIMEOUT_S = 60
 
 
 class ControlError(Exception):
@@ -59,7 +59,7 @@ class Slack:
     def press(self, user, action_id, channel=None, ts=None, **more):
         return self.control("press", user=user, action_id=action_id, channel=channel, ts=ts, **more)
 
-    def wait(self, kind, /, timeout=10, **query):
+    def wait(self, kind, /, timeout=60, **query):
         """Wait for messages, modals, calls …; gives what was found."""
         return self.control("wait", kind=kind, timeout=timeout, **query)["found"]
 

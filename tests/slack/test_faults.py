@@ -73,7 +73,7 @@ class ApiFaults(SlackCase):
         self.slack.control("fault", kind="delay", seconds=60)
         done = threading.Event()
         threading.Thread(target=lambda: (self.post(), done.set()), daemon=True).start()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while not done.is_set() and time.monotonic() < deadline:
             self.slack.control("clear_faults")
             done.wait(0.02)
@@ -88,10 +88,12 @@ class ApiFaults(SlackCase):
 class RateLimits(SlackCase):
     def test_one_message_a_second_and_channel(self):
         self.slack.control("config", rate_limits="real")
-        statuses = [self.slack.api_raw("chat.postMessage", {"channel": CHANNEL, "text": "x"})[0] for _ in range(5)]
+        statuses, headers = [], {}
+        while 429 not in statuses and len(statuses) < 60:  # in a stall tokens come back
+            status, headers = self.slack.api_raw("chat.postMessage", {"channel": CHANNEL, "text": "x"})[:2]
+            statuses.append(status)
         self.assertEqual(statuses[:3], [200, 200, 200])
-        self.assertIn(429, statuses)
-        headers = self.slack.api_raw("chat.postMessage", {"channel": CHANNEL, "text": "x"})[1]
+        self.assertEqual(statuses[-1], 429)
         self.assertEqual(headers["Retry-After"], "1")
         self.assertEqual(self.slack.api_raw("chat.postMessage", {"channel": ANA, "text": "x"})[0], 200)
         self.slack.control("advance", seconds=1)
@@ -147,7 +149,7 @@ class Waiting(SlackCase):
 class Wire(SlackCase):
     def test_connections_are_kept(self):
         parts = self.slack.base_url.rsplit(":", 1)[1]
-        connection = http.client.HTTPConnection("127.0.0.1", int(parts), timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", int(parts), timeout=60)
         headers = {"Authorization": "Bearer " + self.slack.token}
         connection.request("POST", "/api/auth.test", headers=headers)
         connection.getresponse().read()
@@ -158,7 +160,7 @@ class Wire(SlackCase):
         connection.close()
 
     def test_chunked_bodies(self):
-        connection = http.client.HTTPConnection("127.0.0.1", int(self.slack.base_url.rsplit(":", 1)[1]), timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", int(self.slack.base_url.rsplit(":", 1)[1]), timeout=60)
         body = json.dumps({"channel": CHANNEL, "text": "in chunks"}).encode()
         connection.request("POST", "/api/chat.postMessage", iter([body[:10], body[10:]]), {
             "Authorization": "Bearer " + self.slack.token, "Content-Type": "application/json; charset=utf-8"},
@@ -167,7 +169,7 @@ class Wire(SlackCase):
         connection.close()
 
     def test_a_huge_body_is_refused(self):
-        connection = http.client.HTTPConnection("127.0.0.1", int(self.slack.base_url.rsplit(":", 1)[1]), timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", int(self.slack.base_url.rsplit(":", 1)[1]), timeout=60)
         connection.putrequest("POST", "/api/chat.postMessage")
         connection.putheader("Content-Length", str(10**9))
         connection.endheaders()

@@ -340,6 +340,7 @@ class Views(SlackCase):
         self.fails("exchanged_trigger_id", "views.open", trigger_id=used, view=reject_view())
         self.fails("invalid_trigger_id", "views.open", trigger_id="1.2.3", view=reject_view())
         late = self.trigger()
+        self.slack.control("config", trigger_life_s=3)
         self.slack.control("advance", seconds=3.1)
         self.fails("expired_trigger_id", "views.open", trigger_id=late, view=reject_view())
 

@@ -8,15 +8,18 @@ import base64
 import json
 import os
 import shutil
-import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from lib.ports import free_port
+
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
-WAIT_S = 15
+WAIT_S = 60
 
 
 class BrowserMissing(Exception):
@@ -40,8 +43,7 @@ class Browser:
         driver, browser = shutil.which("chromedriver"), shutil.which("chromium")
         if not driver or not browser:
             raise BrowserMissing("needs Debian's chromium and chromium-driver")
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         self._driver = subprocess.Popen([driver, "--port=%d" % port, "--silent"], stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
         self._profile = tempfile.TemporaryDirectory(prefix="standin.browser.", ignore_cleanup_errors=True)
