@@ -20,6 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define SLICE_US 20000U
+
 enum kind { KIND_NONE = 0, KIND_WAL = 1, KIND_STATE = 2, KIND_OTHER = 4 };
 
 /* tests/cluster/hurt.py writes the same layout. */
@@ -83,12 +85,19 @@ static bool concerns(int fd)
     return kinds != 0 && ((uint32_t)kind_of(fd) & kinds) != 0;
 }
 
-static void wait_us(uint32_t us)
+/* A long wait ends soon after it was cleared: a test need not guess how long it has to hang. */
+static void wait_us(const _Atomic uint32_t *asked)
 {
-    struct timespec rest = {.tv_sec = us / 1000000, .tv_nsec = (long)(us % 1000000) * 1000};
+    uint32_t us = atomic_load(asked);
 
-    while (us > 0 && nanosleep(&rest, &rest) != 0 && errno == EINTR) {
-        continue;
+    while (us > 0) {
+        uint32_t now_us = us < SLICE_US ? us : SLICE_US;
+        struct timespec rest = {.tv_nsec = (long)now_us * 1000};
+
+        while (nanosleep(&rest, &rest) != 0 && errno == EINTR) {
+            continue;
+        }
+        us = atomic_load(asked) == 0 ? 0 : us - now_us;
     }
 }
 
@@ -123,7 +132,7 @@ static bool hurt_write(int fd)
     if (!concerns(fd)) {
         return false;
     }
-    wait_us(atomic_load(&page->write_delay_us));
+    wait_us(&page->write_delay_us);
     return fails(atomic_load(&page->write_errno));
 }
 
@@ -133,7 +142,7 @@ static bool hurt_sync(int fd)
     if (!concerns(fd)) {
         return false;
     }
-    wait_us(atomic_load(&page->sync_delay_us));
+    wait_us(&page->sync_delay_us);
     return fails(atomic_load(&page->sync_errno));
 }
 

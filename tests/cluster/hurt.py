@@ -131,7 +131,7 @@ def thread_state(pid, tid):
         return stat.read().rpartition(")")[2].split()[0]
 
 
-def wait_state(pid, tid, states, seconds=3):
+def wait_state(pid, tid, states, seconds=60):
     until = time.monotonic() + seconds
     while thread_state(pid, tid) not in states:
         if time.monotonic() > until:

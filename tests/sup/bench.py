@@ -18,7 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
 from lib import talk  # noqa: E402  the path is set above
 from lib.ports import free_port  # noqa: E402
-from lib.waiting import until  # noqa: E402
+from lib.waiting import PATIENCE_S, until  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.environ.get("APPROVALD_BUILD", os.path.join(ROOT, "build", "gcc"))
@@ -29,7 +29,7 @@ TASKS = ("loop", "writer", "syncer", "checkpointer", "replication", "outbox")
 # Short times, so that a test of a deadline is short; long enough for a machine under load.
 CHILD_TIMES = """
 child {
-    start = 5s
+    start = 30s
     stop = 1s
     checkin = 600ms
     backoff = 50ms
@@ -60,7 +60,7 @@ arbiter {
 """
 
 
-def wait(predicate, what, seconds=10.0, step=0.002):
+def wait(predicate, what, seconds=PATIENCE_S, step=0.002):
     """Until predicate() is true; its value. Connection errors count as not yet."""
     return until(predicate, what, seconds, step, (OSError, ValueError))
 
@@ -138,7 +138,7 @@ log_target = text
         except FileNotFoundError:
             return []
 
-    def wait(self, predicate, what, seconds=10.0):
+    def wait(self, predicate, what, seconds=PATIENCE_S):
         def looked():
             if self.process.poll() is not None:
                 raise AssertionError(f"the supervisor ended ({self.process.returncode}) before "
@@ -151,7 +151,7 @@ log_target = text
 
     def command(self, text):
         """The decoded answer line."""
-        return talk.ask(self.path("run/supervisor.sock"), text, 10)
+        return talk.ask(self.path("run/supervisor.sock"), text, PATIENCE_S)
 
     def status(self):
         return self.command("status")
@@ -159,7 +159,7 @@ log_target = text
     def child(self):
         return self.status()["child"]["pid"]
 
-    def connect(self, timeout=10):
+    def connect(self, timeout=PATIENCE_S):
         """The pid of the child that answers; an OSError when refused."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as client:
             client.settimeout(timeout)
@@ -171,12 +171,12 @@ log_target = text
     def stop(self, number=signal.SIGTERM):
         """The exit code after a signal."""
         self.process.send_signal(number)
-        return self.process.wait(20)
+        return self.process.wait(PATIENCE_S)
 
     def close(self):
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(PATIENCE_S)
         shutil.rmtree(self.dir)
 
     def __enter__(self):

@@ -12,6 +12,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from lib.ports import free_port  # noqa: E402  the path is set above
+from lib.waiting import PATIENCE_S  # noqa: E402
 
 
 def _openssl(*arguments):
@@ -79,7 +80,7 @@ class Etcd:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         self.wait_ready()
 
-    def wait_ready(self, seconds=20):
+    def wait_ready(self, seconds=PATIENCE_S):
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             result = subprocess.run(
@@ -104,7 +105,7 @@ class Etcd:
     def freeze(self):
         """Returns when every thread stands still: on a busy machine one goes on for a moment."""
         self.process.send_signal(signal.SIGSTOP)
-        until = time.monotonic() + 10
+        until = time.monotonic() + PATIENCE_S
         while any(state not in "Tt" for state in self._states()):
             assert time.monotonic() < until, "etcd does not stop"
             time.sleep(0.001)

@@ -18,7 +18,7 @@ sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
 from lib import harness  # noqa: E402  the path is set above
 from lib.ports import free_port  # noqa: E402
-from lib.waiting import until  # noqa: E402
+from lib.waiting import PATIENCE_S, until  # noqa: E402
 import etcd  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -36,7 +36,7 @@ BUILD = find_build()
 CTL = f"{BUILD}/approvald/ctl/approvalctl"
 
 
-def wait(predicate, what, seconds=60, step=0.02):
+def wait(predicate, what, seconds=PATIENCE_S, step=0.02):
     """Until predicate() is true; connection errors count as not yet."""
     return until(predicate, what, seconds, step, (OSError, ValueError))
 
@@ -139,7 +139,7 @@ pair {{
     def stop(self):
         if self.supervisor is not None and self.supervisor.poll() is None:
             self.supervisor.send_signal(signal.SIGTERM)
-            self.supervisor.wait(20)
+            self.supervisor.wait(PATIENCE_S)
         self.supervisor = None
 
     def status(self):
@@ -155,7 +155,7 @@ pair {{
     def role(self):
         return self.status().get("role")
 
-    def ctl(self, command, *args, check=None, timeout=40):
+    def ctl(self, command, *args, check=None, timeout=2 * PATIENCE_S):
         """approvalctl on this host, as root."""
         words = command.split()
         where = []

@@ -23,6 +23,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import etcd  # noqa: E402  the path is set above
 from bench import BUILD, wait  # noqa: E402
 from lib.ports import free_port  # noqa: E402  bench.py has set the path
+from lib.waiting import PATIENCE_S  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 APPROVALD = os.path.join(BUILD, "approvald", "approvald")
@@ -86,7 +87,7 @@ http {{
         """Up, and told of a register in which nobody leads yet."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.contract = ours
-        self.contract.settimeout(10)
+        self.contract.settimeout(PATIENCE_S)
         with contextlib.ExitStack() as stack:
             listeners = [stack.enter_context(socket.create_server(("127.0.0.1", port)))
                          for port in (self.port, self.management, 0)]
@@ -114,7 +115,7 @@ http {{
     def send(self, kind, body=b""):
         self.contract.send(struct.pack("<HHI", TYPES[kind], len(body), VERSION) + body)
 
-    def receive(self, wanted, seconds=10):
+    def receive(self, wanted, seconds=PATIENCE_S):
         """The body of the next message of that kind."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -146,7 +147,7 @@ http {{
 
     def slow_request(self):
         """A connection whose request has begun, and whose body does not come."""
-        client = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        client = socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S)
         client.sendall(b"POST /v1/requests HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer x\r\n"
                        b"Content-Type: application/json\r\nContent-Length: 5\r\n\r\n")
         return client
@@ -174,7 +175,7 @@ http {{
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
         if self.process is not None:
-            self.process.wait(10)
+            self.process.wait(PATIENCE_S)
             self.contract.close()
         shutil.rmtree(self.dir)
 
@@ -215,7 +216,7 @@ slack {{
         self.child.configure(self.slack.replace("}", f'    ca_file = "{missing}"\n}}'))
         with self.assertRaises(AssertionError):
             self.child.start()
-        self.assertNotEqual(self.child.process.wait(10), 0)
+        self.assertNotEqual(self.child.process.wait(PATIENCE_S), 0)
         self.assertIn("CA file", self.child.log())
 
     def test_reload_of_such_a_configuration_is_refused(self):
@@ -280,7 +281,7 @@ class Moves(unittest.TestCase):
     def test_an_offer_is_taken_back(self):
         self.child.send("HANDOVER")
         wait(lambda: "standby" in self.child.ready()[1], "nothing is served")
-        held = socket.create_connection(("127.0.0.1", self.child.port), timeout=10)
+        held = socket.create_connection(("127.0.0.1", self.child.port), timeout=PATIENCE_S)
         self.addCleanup(held.close)
         held.sendall(b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n")
         self.child.send("RESUME")

@@ -17,6 +17,7 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from bench import PAIR, SUPERVISOR, Bench, wait  # noqa: E402  the path is set above
 from lib.ports import free_port  # noqa: E402  bench.py has set the path
+from lib.waiting import PATIENCE_S  # noqa: E402
 
 OWN_PID = 'LISTEN_PID=$$ exec "$0" "$@"'
 
@@ -84,13 +85,13 @@ class Manager(Bench):
     def local(self):
         """Somebody listens at the path."""
         with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(5)
+            client.settimeout(PATIENCE_S)
             client.connect(self.path("local.sock"))
 
     def close(self):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
             end.sendto(b"over", self.path("notify"))
-        self.thread.join(5)
+        self.thread.join(PATIENCE_S)
         self.notify.close()
         for _, fd in self.kept:
             os.close(fd)
@@ -100,7 +101,7 @@ class Manager(Bench):
 class Kept(unittest.TestCase):
     def waiting(self, sup):
         """Somebody who connects while no supervisor runs."""
-        return socket.create_connection(("127.0.0.1", sup.port), timeout=10)
+        return socket.create_connection(("127.0.0.1", sup.port), timeout=PATIENCE_S)
 
     def restart(self, end):
         with Manager() as sup:
@@ -123,7 +124,7 @@ class Kept(unittest.TestCase):
     def test_who_connects_after_a_kill_is_answered(self):
         def kill(sup):
             os.kill(sup.process.pid, signal.SIGKILL)
-            sup.process.wait(10)
+            sup.process.wait(PATIENCE_S)
 
         self.restart(kill)
 
@@ -137,7 +138,7 @@ class Kept(unittest.TestCase):
             sup.wait(lambda: f"service=127.0.0.1;{sup.port}" in sup.names(), "it is kept")
             sup.wait(lambda: f"service=127.0.0.1;{old}" not in sup.names(), "it is dropped")
             with self.assertRaises(ConnectionRefusedError):
-                socket.create_connection(("127.0.0.1", old), timeout=5)
+                socket.create_connection(("127.0.0.1", old), timeout=PATIENCE_S)
 
     def test_a_path_that_was_removed_is_bound_again(self):
         with Manager() as sup:
@@ -155,10 +156,10 @@ class Kept(unittest.TestCase):
             with open(sup.path("supervisor.conf"), "a", encoding="utf-8") as conf:
                 conf.write(PAIR)
             sup.start(wait_up=False)
-            sup.process.wait(10)  # its certificates are none
+            sup.process.wait(PATIENCE_S)  # its certificates are none
             wait(lambda: not sup.names(), "all are let go")
             with self.assertRaises(ConnectionRefusedError):
-                socket.create_connection(("127.0.0.1", sup.port), timeout=5)
+                socket.create_connection(("127.0.0.1", sup.port), timeout=PATIENCE_S)
 
 
 if __name__ == "__main__":

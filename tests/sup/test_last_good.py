@@ -45,7 +45,7 @@ class LastGood(unittest.TestCase):
     def refused(self, made):
         done = subprocess.run(
             [bench.SUPERVISOR, "-c", made.path("supervisor.conf"), *made.arguments],
-            capture_output=True, text=True, timeout=20, check=False)
+            capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual(done.returncode, 78, done.stderr)
         return done.stderr
 
@@ -63,7 +63,7 @@ class LastGood(unittest.TestCase):
         # What asks about the file is told about the file.
         done = subprocess.run([bench.SUPERVISOR, "--check-config", "-c",
                                made.path("supervisor.conf"), *made.arguments],
-                              capture_output=True, text=True, timeout=20, check=False)
+                              capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual(done.returncode, 78, done.stderr)
         # Mended: a reload ends it.
         made.edit("no_such_option = 1", "")

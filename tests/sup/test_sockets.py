@@ -53,7 +53,7 @@ slack {{
 """)
 
     def status(self, host):
-        answer = harness.call("GET", "/v1/status", unix=host.socket, timeout=5)
+        answer = harness.call("GET", "/v1/status", unix=host.socket, timeout=harness.PATIENCE_S)
         return answer.json()["slack"].get("socket", {"state": "none", "live": 0})
 
     def connections(self):
@@ -65,7 +65,7 @@ slack {{
     def ask(self, host):
         """A request whose card is posted; its id and the card's ts."""
         request = host.create(self.token)
-        card = self.slack.wait("message", 15, channel=harness.CHANNEL,
+        card = self.slack.wait("message", channel=harness.CHANNEL,
                                metadata={"request_id": request})[0]
         return request, card["ts"]
 

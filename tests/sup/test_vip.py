@@ -68,7 +68,7 @@ vip {{
 
     def run(self, *command):
         return subprocess.run([*self.prefix, *command], capture_output=True, text=True, check=True,
-                              timeout=20).stdout
+                              timeout=60).stdout
 
     def has_address(self, address=ADDRESS):
         return address + "/" in self.run("ip", "-o", "address", "show", "dev", "vip0")
@@ -136,7 +136,7 @@ class Files(unittest.TestCase):
     def give_up(sup, *more):
         """As approvald-failed.service does it."""
         return subprocess.run([bench.SUPERVISOR, "-c", sup.path("supervisor.conf"), "--give-up", *more],
-                              capture_output=True, text=True, timeout=20, check=False)
+                              capture_output=True, text=True, timeout=60, check=False)
 
     def killed(self, sup, kept=None):
         """A supervisor that was killed for good: the track file still says 1."""
@@ -194,7 +194,7 @@ class Files(unittest.TestCase):
             before = os.stat(sup.path("run/track"))
             os.chmod(sup.path("state"), 0o755)
             done = subprocess.run([bench.SUPERVISOR, "-c", sup.path("supervisor.conf")],
-                                  capture_output=True, text=True, timeout=20, check=False)
+                                  capture_output=True, text=True, timeout=60, check=False)
             self.assertEqual(done.returncode, 69, done.stderr)
             after = os.stat(sup.path("run/track"))
             self.assertEqual((before.st_ino, before.st_mtime_ns), (after.st_ino, after.st_mtime_ns))
@@ -319,7 +319,7 @@ class Keepalived(unittest.TestCase):
     def generate(self, sup, *words):
         emit = os.path.join(bench.BUILD, "tests", "lib", "emit_keepalived")
         text = subprocess.run([emit, sup.path("run/track"), sup.path("run/fifo"), *words],
-                              capture_output=True, text=True, check=True, timeout=20).stdout
+                              capture_output=True, text=True, check=True, timeout=60).stdout
         path = sup.path("keepalived.conf")
         with open(path, "w", encoding="utf-8") as conf:
             conf.write(text)
@@ -398,7 +398,7 @@ class Broken(unittest.TestCase):
             conf.flush()
             done = subprocess.run(
                 ["unshare", "-m", "sh", "-c", self.SCRIPT, "sh", *prefix, bench.SUPERVISOR, "-c",
-                 conf.name], capture_output=True, text=True, timeout=20, check=False)
+                 conf.name], capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual(done.returncode, 78, done.stderr)
         return done.stdout
 
