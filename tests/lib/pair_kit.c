@@ -12,7 +12,7 @@
 #include <time.h>
 
 #define BYTES_SIZE  (2U * ENGINE_SHIP_SIZE_MAX)
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 60000
 #define TABLE       1
 
 static const uint8_t cluster_id[STORAGE_ID_SIZE] = "the cluster's i";

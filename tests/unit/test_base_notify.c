@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define HANG_S 10 /* whoever waits for the manager is ended */
+#define HANG_S 60 /* whoever waits for the manager is ended */
 
 struct bench {
     struct scratch scratch;

@@ -77,7 +77,7 @@ static void run(struct fetch *fetch,
                 struct result *result)
 {
     struct err err = ERR_INIT;
-    struct timeval limit = {.tv_sec = 5};
+    struct timeval limit = {.tv_sec = 60};
 
     memset(result, 0, sizeof *result);
     result->base = base;
@@ -215,7 +215,7 @@ static void silence_and_cut_answers_are_unknown(void)
     struct fetch *fetch = fetch_on(base, &direct);
     struct script script;
     struct result result;
-    struct fetch_request request = {.method = "POST", .body = SPAN_LITERAL("x"), .timeout_ms = 60};
+    struct fetch_request request = {.method = "POST", .body = SPAN_LITERAL("x"), .timeout_ms = 600};
 
     script_start(&script, base, AF_INET, replies, 5);
     request.url = script.url;

@@ -27,7 +27,7 @@ static int ending_of_a_call(bool drop_unsent)
     struct event_base *base = event_base_new();
     enum fetch_outcome outcome = FETCH_ANSWERED;
     struct err err = ERR_INIT;
-    struct timeval limit = {.tv_sec = 5};
+    struct timeval limit = {.tv_sec = 60};
     struct fetch *fetch = NULL;
     char url[64];
     char bytes[4096];
@@ -44,7 +44,7 @@ static int ending_of_a_call(bool drop_unsent)
     CU_ASSERT_EQUAL_FATAL(
         fetch_start(fetch,
                     &(struct fetch_request){
-                        .method = "POST", .url = url, .body = SPAN_LITERAL("x"), .timeout_ms = 100},
+                        .method = "POST", .url = url, .body = SPAN_LITERAL("x"), .timeout_ms = 600},
                     on_done, &outcome, NULL, &err),
         ERR_OK);
     while (outcome == FETCH_ANSWERED) {

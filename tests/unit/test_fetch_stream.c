@@ -61,7 +61,7 @@ static void on_ended(void *arg, const struct err *err)
 
 static void run(struct talk *talk)
 {
-    struct timeval limit = {.tv_sec = 5};
+    struct timeval limit = {.tv_sec = 60};
 
     CU_ASSERT_EQUAL(event_base_loopexit(talk->base, &limit), 0);
     CU_ASSERT_EQUAL(event_base_dispatch(talk->base), 0);

@@ -332,7 +332,7 @@ static void a_snapshot_that_cannot_be_installed_ends_the_process(void)
     disk.sync = no_sync;
     begin_trimmed(&bench, &disk, NULL);
     atomic_store(&no_room, true);
-    CU_ASSERT(bench_until(&bench, has_failed, &bench.hosts[1], 10000));
+    CU_ASSERT(bench_until(&bench, has_failed, &bench.hosts[1], TIMEOUT_MS));
     atomic_store(&no_room, false);
     storage_status(bench.hosts[1].storage, &status);
     CU_ASSERT_PTR_NOT_NULL(strstr(status.failure.message, "install snapshot"));

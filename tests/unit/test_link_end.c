@@ -90,7 +90,7 @@ static void what_comes_with_the_end_counts(void)
     puppet_bye(&puppet, "the disk is on fire");
     puppet_flush(&puppet);
     puppet_end(&puppet);
-    CU_ASSERT(bench_until(&bench, has_data, &bench.hosts[0], 5000));
+    CU_ASSERT(bench_until(&bench, has_data, &bench.hosts[0], TIMEOUT_MS));
     bench_pass(&bench, 50);
     capture_end(&capture);
     CU_ASSERT_PTR_NOT_NULL(strstr(capture.text, "down reason=\"the disk is on fire\""));
@@ -158,7 +158,7 @@ static void an_acknowledgement_before_the_end_counts(void)
     puppet_acknowledge(&puppet);
     puppet_flush(&puppet);
     puppet_end(&puppet);
-    CU_ASSERT(bench_until(&bench, is_done, &write, 5000));
+    CU_ASSERT(bench_until(&bench, is_done, &write, TIMEOUT_MS));
     CU_ASSERT_EQUAL(write.job.rc, ERR_OK);
     puppet_done(&puppet);
     bench_done(&bench);

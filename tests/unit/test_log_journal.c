@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define HANG_S 10 /* whoever waits for it is ended */
+#define HANG_S 60 /* whoever waits for it is ended */
 
 struct bench {
     struct scratch scratch;

@@ -57,7 +57,7 @@ static void who_waits_is_seen_until_he_is_accepted(void)
     client = connect_to(fd);
     CU_ASSERT_FATAL(client >= 0);
     ready.fd = fd;
-    CU_ASSERT_EQUAL(poll(&ready, 1, 5000), 1);
+    CU_ASSERT_EQUAL(poll(&ready, 1, 60000), 1);
     CU_ASSERT(sockets_has_waiting(fd));
     accepted = accept(fd, NULL, NULL);
     CU_ASSERT(accepted >= 0);
@@ -94,7 +94,7 @@ static void who_begins_to_connect_to_a_muted_socket_comes_in_later(void)
     CU_ASSERT_EQUAL(poll(&late, 1, 100), 0); /* neither let in nor refused */
     CU_ASSERT_EQUAL(sockets_mute(ready.fd, false, NULL), ERR_OK);
     CU_ASSERT_EQUAL(sockets_mute(ready.fd, false, NULL), ERR_OK);
-    CU_ASSERT_EQUAL(poll(&ready, 1, 10000), 1); /* TCP has tried again */
+    CU_ASSERT_EQUAL(poll(&ready, 1, 60000), 1); /* TCP has tried again */
     CU_ASSERT_EQUAL(poll(&late, 1, 0), 1);
     CU_ASSERT_EQUAL(late.revents, POLLOUT);
     sockets_close(ready.fd);
