@@ -12,8 +12,10 @@ import sys
 import time
 import unittest
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import netns  # noqa: E402
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
+import netns  # noqa: E402  the path is set above
+from lib.waiting import PATIENCE_S  # noqa: E402
 
 REASON = netns.why_not()
 NAMES = {"A": "10.77.0.1", "B": "10.77.0.2", "C": "10.77.0.4"}
@@ -79,7 +81,7 @@ class NetCase(unittest.TestCase):
         with self.net.bridge.socket() as switch:
             switch.bind(("10.77.0.5", 7000))
             switch.listen()
-            with self.net["A"].socket(timeout=2) as sock:
+            with self.net["A"].socket(timeout=PATIENCE_S) as sock:
                 sock.connect(("10.77.0.5", 7000))
 
     @unittest.skipUnless(os.path.exists("/dev/net/tun"), "no /dev/net/tun")
@@ -92,7 +94,7 @@ class NetCase(unittest.TestCase):
         for source in NAMES:
             for target in NAMES:
                 if source != target:
-                    self.assertTrue(self.reaches(source, target), (source, target))
+                    self.assertTrue(self.reaches(source, target, timeout=PATIENCE_S), (source, target))
 
     def test_a_cut_holds_in_one_direction_only(self):
         self.assertEqual(self.sends("A", "B"), 1)
@@ -100,20 +102,20 @@ class NetCase(unittest.TestCase):
         self.assertEqual(self.sends("A", "B"), 0)
         self.assertEqual(self.sends("B", "A"), 1)
         self.assertFalse(self.reaches("B", "A"))
-        self.assertTrue(self.reaches("A", "C"))
+        self.assertTrue(self.reaches("A", "C", timeout=PATIENCE_S))
         self.net.mend("cut", "A", "B")
-        self.assertTrue(self.reaches("A", "B"))
+        self.assertTrue(self.reaches("A", "B", timeout=PATIENCE_S))
 
     def test_an_isolated_member_is_alone(self):
         self.net.isolate("A")
         self.assertFalse(self.reaches("A", "C"))
         self.assertFalse(self.reaches("C", "A"))
-        self.assertTrue(self.reaches("B", "C"))
+        self.assertTrue(self.reaches("B", "C", timeout=PATIENCE_S))
 
     def test_dropped_replies_leave_the_other_way_round_alone(self):
         self.net.drop_replies("A", "B")
         self.assertFalse(self.reaches("B", "A"))
-        self.assertTrue(self.reaches("A", "B"))
+        self.assertTrue(self.reaches("A", "B", timeout=PATIENCE_S))
 
     def test_loss_is_about_as_much_as_was_asked_for(self):
         self.net.cut("A", "B", loss=50)
@@ -126,7 +128,7 @@ class NetCase(unittest.TestCase):
         self.assertIn("NO-CARRIER", self.net["A"].run("ip", "link", "show", "eth0"))
         self.assertFalse(self.reaches("B", "A"))
         self.net.plug("A")
-        self.assertTrue(self.reaches("B", "A", timeout=3))
+        self.assertTrue(self.reaches("B", "A", timeout=PATIENCE_S))
 
     def test_a_slow_link_takes_its_time(self):
         self.net.slow("B", 400)
@@ -145,14 +147,17 @@ class NetCase(unittest.TestCase):
     def test_lag_delays_both_ways_and_ends(self):
         self.net.lag("A", 60, 20, 5)
         begin = time.monotonic()
-        self.assertTrue(self.reaches("A", "B", timeout=3))
+        self.assertTrue(self.reaches("A", "B", timeout=PATIENCE_S))
         self.assertGreater(time.monotonic() - begin, 0.24)  # two round trips
         self.net.cut("A", "B")
         self.assertFalse(self.reaches("A", "B"))
         self.net.heal()
-        begin = time.monotonic()
-        self.assertTrue(self.reaches("A", "B"))
-        self.assertLess(time.monotonic() - begin, 0.2)
+        took_s = []
+        while not took_s or (min(took_s) >= 0.2 and len(took_s) < 20):  # a busy machine may be slow once
+            begin = time.monotonic()
+            self.assertTrue(self.reaches("A", "B", timeout=PATIENCE_S))
+            took_s.append(time.monotonic() - begin)
+        self.assertLess(min(took_s), 0.2)
 
 
 @unittest.skipIf(REASON, REASON)
