@@ -11,6 +11,7 @@ import time
 
 from e2e import EndToEnd, harness, main
 from lib.harness import ANA, BEN, CHANNEL, RITA
+from lib.stalls import Stalls
 
 
 class Flow(EndToEnd):
@@ -138,10 +139,12 @@ class Flow(EndToEnd):
              f"http://127.0.0.1:{self.world.port}", "--token-file", self.token_file,
              request_id], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.press(request_id, ANA)
-        began = time.monotonic()
-        self.assertEqual(wait.wait(10), 0)
+        with Stalls() as stalls:
+            began = time.monotonic()
+            self.assertEqual(wait.wait(60), 0)
+            took_s = time.monotonic() - began
         wait.communicate()
-        self.assertLess(time.monotonic() - began, 2)
+        self.assertLess(took_s, 2 + stalls.total_s)
 
     def test_the_slash_command_shows_and_helps(self):
         request_id = self.ask(title="Show me <!channel> & all")

@@ -9,6 +9,7 @@ import time
 
 from e2e import EndToEnd, harness, main
 from lib.harness import ANA, BEN, CHANNEL, GROUP, RITA
+from lib.stalls import Stalls
 
 NEW_ENOUGH_S = 1  # SERVICE_CLAIM_AGE_MS
 POLICY = f"""
@@ -93,10 +94,12 @@ class Recheck(EndToEnd):
         request_id = self.approved("firm", "Take your time")
         self.world.control("POST", "/fault", {
             "method": "users.info", "kind": "delay", "seconds": 9, "count": 0})
-        began = time.monotonic()
-        claim = self.claim(request_id)
+        with Stalls() as stalls:
+            began = time.monotonic()
+            claim = self.claim(request_id)
+            took_s = time.monotonic() - began
         self.assertEqual((claim.status, claim.json()["refusal"]), (503, "approver_unknown"))
-        self.assertLess(time.monotonic() - began, 8)
+        self.assertLess(took_s, 8 + stalls.total_s)
 
     def test_without_recheck_slack_is_not_asked(self):
         request_id = self.approved("loose", "Approved is approved")
