@@ -9,6 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 
+/* It tells once a second: two may be late. Less than SUP_VIP_WRONG_COUNT looks, so that no last
+ * word of a host that gave the address up, or died, is an alarm by itself. */
+#define TOLD_MS_MAX 3000U
+
+static_assert(TOLD_MS_MAX < (SUP_VIP_WRONG_COUNT - 1) * SUP_HOUSE_MS, "one word is no alarm");
+
 static void fill(const struct sup *sup, struct digest *digest)
 {
     struct failover_status status;
@@ -57,4 +63,10 @@ void sup_take_digest(struct sup *sup, struct span bytes)
     } else {
         log_err(LOG_LEVEL_WARNING, "sup", "peer_message", &err);
     }
+}
+
+bool sup_peer_has_vip(const struct sup *sup)
+{
+    return sup->peer_ms != 0 && sup->link_known && sup->link.up && !sup->link.silent &&
+           sup_now_ms() - sup->peer_ms < TOLD_MS_MAX && sup->peer.vip_here;
 }

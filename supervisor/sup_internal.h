@@ -272,6 +272,8 @@ void sup_fence_status(struct json *root, const struct sup *sup);
 /* Tells the other supervisor how this host is, when there is a link. About once a second. */
 void sup_tell_digest(struct sup *sup);
 void sup_take_digest(struct sup *sup, struct span bytes);
+/* It has just said so, and could say something else now. */
+bool sup_peer_has_vip(const struct sup *sup);
 
 /* sup_sockets.c */
 enum err_code sup_sockets_open(struct sup *sup, struct err *err) WARN_UNUSED;

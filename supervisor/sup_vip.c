@@ -11,8 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PEER_TOLD_MS_MAX 5000U /* it tells once a second: an older word may be wrong by now */
-
 /* Told again and again while it lasts: logged once. */
 static void note_problem(struct sup *sup, const struct err *err)
 {
@@ -130,8 +128,7 @@ static bool repair_track(struct sup *sup)
 static const char *place_problem(const struct sup *sup)
 {
     struct failover_status status;
-    bool told = sup->peer_ms != 0 && sup_now_ms() - sup->peer_ms < PEER_TOLD_MS_MAX;
-    bool there = told && sup->peer.vip_here;
+    bool there = sup_peer_has_vip(sup);
     bool here = vip_is_here(sup->vip);
 
     failover_status(sup->failover, &status);
