@@ -174,6 +174,9 @@ int cmd_pair_leave(struct ctl *ctl)
     if (!confirmed(ctl, lacking ? LACKING_WORDS : LEAVE_WORDS, fence)) {
         return refuse_unconfirmed(ctl, lacking);
     }
+    if (!lacking && may_lack(ctl, &setup)) { /* who types takes his time */
+        return refuse_unconfirmed(ctl, true);
+    }
     if (pair_setup_is_live(&setup) && (home_has_plan(&setup.home) || leave_is_begun(&setup.home))) {
         rc = leave_here(ctl, &setup, &err);
     } else {

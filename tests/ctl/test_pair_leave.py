@@ -219,6 +219,14 @@ class PairLeave(unittest.TestCase):
                 world.b.ctl(*words, lack, code=116)
             self.assertTrue(os.path.exists(world.b.pair("plan.conf")))
             fake.close()
+        # In sync when it was asked, not so any more when it was answered.
+        answers = [status(), status(link__in_sync=False)]
+        fake = FakeSupervisor(world.dir, lambda _line: answers.pop(0) if len(answers) > 1 else answers[0])
+        said = world.b.ctl("pair", "leave", "--program", "/nowhere", "--supervisor", fake.path, "--confirm",
+                           "leave the pair", code=116)
+        self.assertIn("not in sync", said)
+        self.assertTrue(os.path.exists(world.b.pair("plan.conf")))
+        fake.close()
         fake = FakeSupervisor(world.dir, status(link__in_sync=False))
         self.addCleanup(fake.close)
         world.b.ctl("pair", "leave", "--program", "/nowhere", "--supervisor", fake.path, "--confirm", lack)
