@@ -7,16 +7,20 @@
 #include "approvald/enrol/folder.h"
 #include "approvald/enrol/run.h"
 #include "base/buf.h"
+#include "base/mem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define LOCK_FILE       "lock" /* as storage/engine.h has it */
 #define SUPERVISOR_CONF PKGSYSCONFDIR "/supervisor.conf"
 #define SUPERVISOR_UNIT "approvald-supervisor.service"
 #define DUMP_SIZE_MAX   ((size_t)1024 * 1024) /* what a program prints of itself at most */
@@ -154,6 +158,21 @@ enum err_code aside_find(const struct home *home,
     return look_at(ret_place, err);
 }
 
+enum err_code aside_check_free(const char *data, struct err *err)
+{
+    char path[ENROL_PATH_SIZE + sizeof LOCK_FILE];
+    AUTO_CLOSE int fd = -1;
+
+    (void)snprintf(path, sizeof path, "%s/" LOCK_FILE, data); /* fits */
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 && errno != ENOENT) {
+        return err_set_errno(err, ERR_IO, errno, "%s", path);
+    }
+    return fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK
+               ? ERR_OK
+               : err_set(err, ERR_BUSY, "%s: an approvald runs on it: stop that first", data);
+}
+
 /* Only what was stopped is started again: the reason why is on its way already. */
 static enum err_code
 stop_and_set_aside(const struct aside_place *place, const char *kept, struct err *err)
@@ -162,6 +181,7 @@ stop_and_set_aside(const struct aside_place *place, const char *kept, struct err
     bool running = run_systemctl("is-active", "--quiet", SUPERVISOR_UNIT, &ignored) == ERR_OK;
     enum err_code rc = run_systemctl("stop", NULL, SUPERVISOR_UNIT, err);
 
+    rc = rc == ERR_OK ? aside_check_free(place->data, err) : rc;
     rc = rc == ERR_OK ? folder_set_aside(place->data, kept, err) : rc;
     if (rc != ERR_OK && running) {
         err_ignore(run_systemctl("start", NULL, SUPERVISOR_UNIT, &ignored));
@@ -190,7 +210,9 @@ enum err_code aside_store(const struct home *home,
     if (rc != ERR_OK) {
         return rc;
     }
-    return home->root[0] == '\0' && run_has_systemd()
-               ? stop_and_set_aside(place, ret_kept, err)
-               : folder_set_aside(place->data, ret_kept, err);
+    if (home->root[0] == '\0' && run_has_systemd()) {
+        return stop_and_set_aside(place, ret_kept, err);
+    }
+    rc = aside_check_free(place->data, err);
+    return rc == ERR_OK ? folder_set_aside(place->data, ret_kept, err) : rc;
 }

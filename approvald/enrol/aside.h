@@ -24,10 +24,13 @@ enum err_code aside_find(const struct home *home,
                          struct aside_place *ret_place,
                          struct err *err) WARN_UNUSED;
 
+/* ERR_BUSY: an approvald has the store in data open, whoever has started it. */
+enum err_code aside_check_free(const char *data, struct err *err) WARN_UNUSED;
+
 /* Stops the service of this host (not below another root: there it must not run), then renames its
  * data directory to DATA.WORD-NOW and makes an empty one of the same owner. With nothing there it
  * does nothing. ERR_DENIED: the directory is one that cannot be renamed, a mount: nothing was
- * stopped. After any error the service runs as before. */
+ * stopped. ERR_BUSY: as above. After any error the service runs as before. */
 enum err_code aside_store(const struct home *home,
                           const struct aside_place *place,
                           const char *word,

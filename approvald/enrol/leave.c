@@ -260,6 +260,7 @@ change_store(const struct home *home, const struct leave *leave, struct err *err
     }
     if (!files_exist(names.kept)) {
         rc = rc == ERR_OK ? make(leave, &names, err) : rc;
+        rc = rc == ERR_OK ? aside_check_free(leave->place.data, err) : rc;
         rc = rc == ERR_OK ? folder_move(leave->place.data, names.kept, err) : rc;
         if (rc != ERR_OK && !files_exist(names.kept)) {
             undo(home, &names);

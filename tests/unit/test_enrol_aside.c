@@ -9,9 +9,11 @@
 #include "base/buf.h"
 #include "tests/unit/unit.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -156,6 +158,32 @@ static void test_leave_link(void)
     end();
 }
 
+/* Of a service that nobody here knows how to stop: what it answers would be in neither store. */
+static void test_in_use(void)
+{
+    struct home home;
+    struct aside_place place;
+    struct leave leave;
+    char kept[ENROL_PATH_SIZE];
+    struct err err = ERR_INIT;
+    int file;
+
+    begin();
+    start(&home, &place);
+    put("data/lock");
+    file = open(at("data/lock"), O_RDWR | O_CLOEXEC);
+    CU_ASSERT_EQUAL_FATAL(flock(file, LOCK_EX | LOCK_NB), 0);
+    CU_ASSERT_EQUAL(aside_store(&home, &place, "before-pair", NOW_S, kept, &err), ERR_BUSY);
+    CU_ASSERT_EQUAL_FATAL(leave_begin(&home, &place, NOW_S, true, &leave, &err), ERR_OK);
+    CU_ASSERT_EQUAL(leave_run(&home, &leave, kept, &err), ERR_BUSY);
+    CU_ASSERT_FALSE(leave_is_begun(&home));
+    CU_ASSERT_TRUE(files_exist(at("data/state")));
+    CU_ASSERT_EQUAL(close(file), 0);
+    CU_ASSERT_EQUAL(aside_store(&home, &place, "before-pair", NOW_S, kept, &err), ERR_OK);
+    CU_ASSERT_FALSE(files_exist(at("data/state")));
+    end();
+}
+
 static bool may_mount(void)
 {
     return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
@@ -204,4 +232,5 @@ UNIT_MAIN("enrol_aside",
           {"what mkfs makes is nothing, and what cannot be read is not empty", test_empty},
           {"root follows no link when it makes or removes a folder", test_links},
           {"a leave follows no link when it removes a former try", test_leave_link},
+          {"what an approvald runs on stays where it is", test_in_use},
           {"a mount point is refused before anything is done", test_mount})
