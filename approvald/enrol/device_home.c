@@ -158,7 +158,7 @@ static enum err_code remove_ours(const char *path, struct err *err)
     if (rc == ERR_EXISTS) {
         return ERR_OK; /* somebody else's: it stays */
     }
-    return rc == ERR_OK && there ? files_remove(path, err) : rc;
+    return rc == ERR_OK ? files_remove(path, err) : rc;
 }
 
 enum err_code device_home_may_save(const struct home *home, struct err *err)

@@ -15,6 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define PART      ".part"
+#define PART_SIZE (ENROL_PATH_SIZE + sizeof PART)
+
 static enum err_code read_all(int fd, struct buf *buf, struct err *err)
 {
     char piece[4096];
@@ -118,14 +121,14 @@ fill(int fd, struct span content, unsigned int mode, uint32_t group, struct err 
 enum err_code files_write(
     const char *path, struct span content, unsigned int mode, uint32_t group, struct err *err)
 {
-    char part[ENROL_PATH_SIZE + 8];
+    char part[PART_SIZE];
     AUTO_CLOSE int fd = -1;
     enum err_code rc;
 
     if (strlen(path) >= ENROL_PATH_SIZE) {
         return err_set(err, ERR_INVALID, "%.60s…: too long a path", path);
     }
-    (void)snprintf(part, sizeof part, "%s.part", path); /* fits */
+    (void)snprintf(part, sizeof part, "%s" PART, path); /* fits */
     (void)unlink(part);                                 /* of a former try */
     fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0) {
@@ -144,11 +147,16 @@ enum err_code files_write(
 
 enum err_code files_remove(const char *path, struct err *err)
 {
-    if (unlink(path) != 0) {
-        return errno == ENOENT || errno == ENOTDIR ? ERR_OK
-                                                   : err_set_errno(err, ERR_IO, errno, "%s", path);
+    char part[PART_SIZE];
+    int size = snprintf(part, sizeof part, "%s" PART, path);
+    /* Of a write that was cut: a part of a secret is one, too. */
+    bool cut = size > 0 && (size_t)size < sizeof part && unlink(part) == 0;
+    bool whole = unlink(path) == 0;
+
+    if (!whole && errno != ENOENT && errno != ENOTDIR) {
+        return err_set_errno(err, ERR_IO, errno, "%s", path);
     }
-    return files_sync_above(path, err);
+    return cut || whole ? files_sync_above(path, err) : ERR_OK;
 }
 
 enum err_code files_rename(const char *path, const char *to, struct err *err)

@@ -27,7 +27,9 @@ enum err_code files_write(const char *path,
                           unsigned int mode,
                           uint32_t group,
                           struct err *err) WARN_UNUSED;
-/* A file that is not there is no error. Durable. */
+/* And what a files_write of it that was cut has left. A file that is not there is no error.
+ * Durable.
+ */
 enum err_code files_remove(const char *path, struct err *err) WARN_UNUSED;
 /* Gives it another name in its folder, durably. */
 enum err_code files_rename(const char *path, const char *to, struct err *err) WARN_UNUSED;

@@ -101,6 +101,37 @@ static void test_empty(void)
     end();
 }
 
+static void start(struct home *home, struct aside_place *place)
+{
+    *home = (struct home){.group = FILES_ANY_GROUP, .supervisor = FILES_ANY_GROUP};
+    (void)snprintf(home->root, sizeof home->root, "%s", dir);            /* fits */
+    (void)snprintf(home->folder, sizeof home->folder, "%s", at("pair")); /* fits */
+    *place = (struct aside_place){.user = geteuid(), .group = getegid()};
+    (void)snprintf(place->data, sizeof place->data, "%s", at("data")); /* fits */
+    make("pair");
+    make("data");
+    put("data/state");
+}
+
+/* A kill in a write leaves its part, which may be one of a secret: it goes with the file, also
+ * where there is none of that name yet. */
+static void test_cut(void)
+{
+    struct home home;
+    struct aside_place place;
+    struct err err = ERR_INIT;
+
+    begin();
+    start(&home, &place);
+    put("pair/link-ca.key");
+    put("pair/link-ca.key.part");
+    put("pair/enrol.key.part");
+    put("pair/fence-own.part");
+    CU_ASSERT_EQUAL(home_remove(&home, &err), ERR_OK);
+    CU_ASSERT_FALSE(files_exist(at("pair"))); /* nothing was left in it */
+    end();
+}
+
 /* A user who has the folder above could put a link there: what it leads to is not touched. */
 static void test_links(void)
 {
@@ -122,18 +153,6 @@ static void test_links(void)
     CU_ASSERT_TRUE(files_exist(at("victim/precious")));
     CU_ASSERT_EQUAL(folder_remove(at("made"), &err), ERR_OK); /* it is not there */
     end();
-}
-
-static void start(struct home *home, struct aside_place *place)
-{
-    *home = (struct home){.group = FILES_ANY_GROUP, .supervisor = FILES_ANY_GROUP};
-    (void)snprintf(home->root, sizeof home->root, "%s", dir);            /* fits */
-    (void)snprintf(home->folder, sizeof home->folder, "%s", at("pair")); /* fits */
-    *place = (struct aside_place){.user = geteuid(), .group = getegid()};
-    (void)snprintf(place->data, sizeof place->data, "%s", at("data")); /* fits */
-    make("pair");
-    make("data");
-    put("data/state");
 }
 
 static void test_leave_link(void)
@@ -230,6 +249,7 @@ static void test_mount(void)
 UNIT_MAIN("enrol_aside",
           {"a store is set aside and an empty folder takes its place", test_set_aside},
           {"what mkfs makes is nothing, and what cannot be read is not empty", test_empty},
+          {"what a kill has left of a file goes with it", test_cut},
           {"root follows no link when it makes or removes a folder", test_links},
           {"a leave follows no link when it removes a former try", test_leave_link},
           {"what an approvald runs on stays where it is", test_in_use},
