@@ -42,8 +42,17 @@ static bool leave_isr(struct sup *sup)
     return true;
 }
 
+/* Handing over, or passing on what comes late. */
+static bool hands_over(const struct sup *sup, const struct failover_status *status)
+{
+    return sup->leave_epoch == 0 &&
+           (status->role == FAILOVER_HANDING_OVER ||
+            (status->role == FAILOVER_STANDBY && (sup->handing_ms != 0 || sup->muted_ms != 0)));
+}
+
 /* A primary that is stopped hands over first: clients see the pause of a switchover, and not that
- * of a lost host. A second signal waits for nothing. */
+ * of a lost host. One that is handing over already goes on with it. A second signal waits for
+ * nothing. */
 void sup_stop(struct sup *sup)
 {
     struct failover_status status;
@@ -56,7 +65,7 @@ void sup_stop(struct sup *sup)
         stop_now(sup);
         return;
     }
-    if (status.role != FAILOVER_PRIMARY) {
+    if (status.role != FAILOVER_PRIMARY && !hands_over(sup, &status)) {
         if (!leave_isr(sup)) {
             stop_now(sup);
         }
@@ -64,21 +73,15 @@ void sup_stop(struct sup *sup)
     }
     sup->leave_ms =
         sup_now_ms() + sup_config_number(sup->config, "pair", "handover") + SUP_LEAVE_MORE_MS;
-    sup_ask_failover(sup, 0, FAILOVER_SWITCHOVER); /* nobody waits for the reply */
+    if (status.role == FAILOVER_PRIMARY) {
+        sup_ask_failover(sup, 0, FAILOVER_SWITCHOVER); /* nobody waits for the reply */
+    }
 }
 
 static bool waits_to_be_out(const struct sup *sup)
 {
     return sup->leave_epoch != 0 && sup->link_known && sup->link.up &&
            sup->link.peer_epoch == sup->leave_epoch;
-}
-
-/* Handing over, or passing on what comes late. */
-static bool hands_over(const struct sup *sup, const struct failover_status *status)
-{
-    return sup->leave_epoch == 0 &&
-           (status->role == FAILOVER_HANDING_OVER ||
-            (status->role == FAILOVER_STANDBY && (sup->handing_ms != 0 || sup->muted_ms != 0)));
 }
 
 /* Handed over, and out of the ISR; or neither will happen. */

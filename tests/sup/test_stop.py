@@ -17,7 +17,8 @@ import unittest
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from pair import BUILD, Pair, wait  # noqa: E402  the path is set above
-from lib.stalls import Stalls  # noqa: E402  pair.py has set the path
+from lib import talk  # noqa: E402  pair.py has set the path
+from lib.stalls import Stalls  # noqa: E402
 
 SILENCE_MS = 3000
 PAUSE_S = 0.03  # a token that asks too often is told to slow down
@@ -93,6 +94,26 @@ class Stop(PairCase):
         made.append(self.two.create(self.token))
         self.one.start()
         wait(self.pair.is_paired, "both are in the ISR again")
+        for request in made:
+            self.assertTrue(self.two.has(request, self.token))
+
+    def test_a_host_that_hands_over_is_stopped_behind_that(self):
+        made = [self.one.create(self.token)]
+        with Stalls() as stalls:
+            self.two.supervisor.send_signal(signal.SIGSTOP)  # it takes its time to take over
+            try:
+                self.assertTrue(talk.ask(self.one.control, "switchover", 10)["ok"])
+                begun = time.monotonic()
+                self.one.supervisor.send_signal(signal.SIGTERM)
+                time.sleep(0.3)
+            finally:
+                self.two.supervisor.send_signal(signal.SIGCONT)
+            wait(lambda: self.two.status()["serving"], "the other one serves")
+            took_s = time.monotonic() - begun
+        self.one.supervisor.wait(20)  # a second signal would end it at once
+        self.assert_alone(self.two)
+        self.assertLess(took_s, SILENCE_MS / 2000 + stalls.total_s)
+        made.append(self.two.create(self.token))
         for request in made:
             self.assertTrue(self.two.has(request, self.token))
 
