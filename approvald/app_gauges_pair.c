@@ -70,6 +70,18 @@ void app_metrics_pair(struct app *app)
     }
 }
 
+static void collect_summary(struct app_gauges *gauges, const struct contract_summary *summary)
+{
+    metric_set(gauges->unprotected, summary->unprotected ? 1 : 0);
+    metric_set(gauges->arbiter_down, summary->arbiter_down ? 1 : 0);
+    metric_set(gauges->arbiter_wrong, summary->arbiter_wrong ? 1 : 0);
+    metric_set(gauges->needs_operator, summary->needs_operator ? 1 : 0);
+    metric_set(gauges->safe_mode, summary->safe_mode ? 1 : 0);
+    metric_set(gauges->vip_here, summary->vip_here ? 1 : 0);
+    metric_set(gauges->vip_wrong, summary->vip_wrong ? 1 : 0);
+    metric_set(gauges->starts, summary->start_count);
+}
+
 static void collect_pair(struct app *app)
 {
     const struct contract_summary *summary = app_pair_summary(app);
@@ -89,14 +101,7 @@ static void collect_pair(struct app *app)
     metric_set(gauges->secrets_differ, app_pair_secrets_differ(app));
     metric_set(gauges->snapshot_refused, status.snapshot_refused[0] != '\0' ? 1 : 0);
     if (summary != NULL) {
-        metric_set(gauges->unprotected, summary->unprotected ? 1 : 0);
-        metric_set(gauges->arbiter_down, summary->arbiter_down ? 1 : 0);
-        metric_set(gauges->arbiter_wrong, summary->arbiter_wrong ? 1 : 0);
-        metric_set(gauges->needs_operator, summary->needs_operator ? 1 : 0);
-        metric_set(gauges->safe_mode, summary->safe_mode ? 1 : 0);
-        metric_set(gauges->vip_here, summary->vip_here ? 1 : 0);
-        metric_set(gauges->vip_wrong, summary->vip_wrong ? 1 : 0);
-        metric_set(gauges->starts, summary->start_count);
+        collect_summary(gauges, summary);
     }
 }
 

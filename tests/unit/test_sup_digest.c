@@ -46,7 +46,7 @@ static void no_word_lasts_as_long_as_an_alarm_takes(void)
     sup.peer_ms -= 2000U;
     CU_ASSERT_TRUE(sup_peer_has_vip(&sup));
     told(true);
-    sup.peer_ms -= (SUP_VIP_WRONG_COUNT - 1) * SUP_HOUSE_MS;
+    sup.peer_ms -= (uint64_t)(SUP_VIP_WRONG_COUNT - 1) * SUP_HOUSE_MS;
     CU_ASSERT_FALSE(sup_peer_has_vip(&sup));
 }
 
