@@ -350,6 +350,24 @@ static void refused_tickets_are_sorted(void)
            "disabled", "socket_mode_not_enabled");
 }
 
+static void why_the_token_is_refused_outlasts_the_end_of_a_socket(void)
+{
+    struct sockets sockets = {.mode = NULL};
+
+    fake_stream_reset();
+    bench_open(&sockets.bench);
+    make(&sockets, "https://slack.com/api/");
+    socketmode_start(sockets.mode);
+    turn(&sockets);
+    CU_ASSERT_FATAL(fake_fetch_ok(OPEN, "{\"ok\":false,\"error\":\"invalid_auth\"}"));
+    turn(&sockets);
+    socketmode_set_error(sockets.mode,
+                         SPAN_LITERAL("the connection was closed")); /* the other one */
+    CU_ASSERT_STRING_EQUAL(socketmode_state_word(status_of(&sockets).state), "refused");
+    CU_ASSERT_STRING_EQUAL(status_of(&sockets).error, "invalid_auth");
+    close_sockets(&sockets);
+}
+
 UNIT_MAIN("socketmode",
           {"a press is acknowledged when it is durable and not before",
            a_press_is_acknowledged_when_it_is_durable_and_not_before},
@@ -368,4 +386,6 @@ UNIT_MAIN("socketmode",
           {"nothing before hello is taken", nothing_before_hello_is_taken},
           {"a pause that Slack asks for is kept and a garbled one has a length",
            a_pause_that_slack_asks_for_is_kept_and_a_garbled_one_has_a_length},
-          {"refused tickets are sorted", refused_tickets_are_sorted})
+          {"refused tickets are sorted", refused_tickets_are_sorted},
+          {"why the token is refused outlasts the end of a socket",
+           why_the_token_is_refused_outlasts_the_end_of_a_socket})

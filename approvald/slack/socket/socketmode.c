@@ -39,7 +39,7 @@ static void tell(struct socketmode *mode)
     metric_set(mode->live_gauge, now.live);
     metric_set(mode->strangers_gauge, now.strangers);
     if (now.fatal && !told->fatal) {
-        log_fields(LOG_LEVEL_ERROR, MODULE, "refused", LOG_TEXT("error", mode->error),
+        log_fields(LOG_LEVEL_ERROR, MODULE, "refused", LOG_TEXT("error", mode->refusal),
                    LOG_TEXT("hint", "mend the app-level token (connections:write) and reload"));
     }
     if (now.disabled && !told->disabled) {
@@ -230,8 +230,10 @@ void socketmode_status(const struct socketmode *mode, struct socketmode_status *
     } else if (life.live > 0) {
         state = SOCKETMODE_LIVE;
     }
-    *ret_status = (struct socketmode_status){
-        .state = state, .error = mode->error, .live = life.live, .strangers = life.strangers};
+    *ret_status = (struct socketmode_status){.state = state,
+                                             .error = life.fatal ? mode->refusal : mode->error,
+                                             .live = life.live,
+                                             .strangers = life.strangers};
 }
 
 /* Birth and death. */

@@ -68,8 +68,9 @@ struct socketmode {
     char api_url[SLACK_URL_SIZE_MAX + 1];
     char token[SLACK_TOKEN_SIZE_MAX + 1]; /* wiped on free */
     bool running;
-    char error[SLACK_DETAIL_SIZE_MAX];
-    struct socketlife_status told; /* what was logged last */
+    char error[SLACK_DETAIL_SIZE_MAX];   /* the last one, of whichever socket */
+    char refusal[SLACK_DETAIL_SIZE_MAX]; /* why Slack takes the token no more, when it does not */
+    struct socketlife_status told;       /* what was logged last */
     struct socket_slot slots[SOCKETLIFE_SLOT_COUNT];
     struct socket_reply *pool; /* owned, SLACK_INFLIGHT_COUNT_MAX */
     struct socket_replies spare;

@@ -46,6 +46,9 @@ static void refuse(struct socket_slot *slot, enum socketlife_refusal refusal, st
     slot->news.refused = true;
     slot->news.refusal = refusal;
     socketmode_set_error(slot->mode, error);
+    if (refusal == SOCKETLIFE_FATAL) { /* a socket that ends afterwards has another word */
+        memcpy(slot->mode->refusal, slot->mode->error, sizeof slot->mode->refusal);
+    }
     log_fields(LOG_LEVEL_WARNING, MODULE, "not_opened", LOG_SPAN("error", error));
     socketmode_wake(slot->mode);
 }
