@@ -167,14 +167,15 @@ static uint32_t changes_ahead(const struct sender *sender)
     return count > 2 ? count - 1 : 1;
 }
 
-/* Wall: when the rate of changes is whole; UINT64_MAX: after what has begun, whenever that is. */
+/* Wall: whole now, or nobody knows. That it will be whole in a moment is no reason to send then:
+ * what Slack repeats behind an outage comes until the settling ends, and a message would change
+ * twice. */
 static uint64_t full_ms(const struct sender *sender, uint64_t now_ms)
 {
-    uint64_t left_ms = begun_count(sender, SENDPLAN_UPDATE) > 0
-                           ? UINT64_MAX
-                           : webapi_whole_ms(sender->webapi, WEBAPI_CHAT_UPDATE);
+    bool whole = begun_count(sender, SENDPLAN_UPDATE) == 0 &&
+                 webapi_whole_ms(sender->webapi, WEBAPI_CHAT_UPDATE) == 0;
 
-    return left_ms == UINT64_MAX ? UINT64_MAX : now_ms + left_ms;
+    return whole ? now_ms : UINT64_MAX;
 }
 
 static void set_rates(const struct sender *sender, struct sendplan_limits *limits)
