@@ -259,7 +259,7 @@ static void behind_an_outage_many_wait_for_what_slack_repeats(void)
     struct sendplan plan;
 
     for (int full = 0; full <= 1; full++) {
-        limits.changes_full_ms = full == 1 ? 0 : UINT64_MAX;
+        limits.changes_full = full == 1; /* what is not used is lost */
         sendplan_init(&plan);
         sendplan_reach(&plan, NOW);
         for (uint8_t number = 1; number <= SLACK_SEND_SLACK_COUNT_MAX + 1; number++) {
@@ -270,26 +270,6 @@ static void behind_an_outage_many_wait_for_what_slack_repeats(void)
         CU_ASSERT_EQUAL(start(&plan, &limits, NOW + 1 + SLACK_SEND_SETTLE_MS), (uint8_t)full);
         CU_ASSERT(start(&plan, &limits, NOW + 1 + SLACK_SEND_LONG_MS) > 0);
     }
-}
-
-/* What is not used of a whole rate is lost. */
-static void behind_an_outage_many_wait_until_the_rate_is_whole_at_most(void)
-{
-    struct sendplan_limits limits = open_limits;
-    struct sendplan plan;
-
-    limits.changes_full_ms = NOW + 1 + SLACK_SEND_SETTLE_MS + 100;
-    CU_ASSERT(limits.changes_full_ms < NOW + 1 + SLACK_SEND_LONG_MS);
-    sendplan_init(&plan);
-    sendplan_reach(&plan, NOW);
-    for (uint8_t number = 1; number <= SLACK_SEND_SLACK_COUNT_MAX + 1; number++) {
-        struct outbox_row row = row_of(number, SURFACE_CARD, true, NOW + 1);
-
-        put(&plan, &row, NOW + 1);
-    }
-    CU_ASSERT_EQUAL(start(&plan, &limits, limits.changes_full_ms - 1), 0);
-    CU_ASSERT_EQUAL(sendplan_due_ms(&plan, &limits), limits.changes_full_ms); /* woken then */
-    CU_ASSERT_EQUAL(start(&plan, &limits, limits.changes_full_ms), 1);
 }
 
 static void while_the_rate_of_changes_is_used_up_new_ones_get_a_part(void)
@@ -493,8 +473,6 @@ UNIT_MAIN("sendplan",
            where_many_change_each_waits_for_its_next_change},
           {"behind an outage many wait for what Slack repeats",
            behind_an_outage_many_wait_for_what_slack_repeats},
-          {"behind an outage many wait until the rate is whole at most",
-           behind_an_outage_many_wait_until_the_rate_is_whole_at_most},
           {"behind an outage each waits for its next change, too",
            behind_an_outage_each_waits_for_its_next_change_too},
           {"an outcome goes before how far others have come",

@@ -167,17 +167,6 @@ static uint32_t changes_ahead(const struct sender *sender)
     return count > 2 ? count - 1 : 1;
 }
 
-/* Wall: whole now, or nobody knows. That it will be whole in a moment is no reason to send then:
- * what Slack repeats behind an outage comes until the settling ends, and a message would change
- * twice. */
-static uint64_t full_ms(const struct sender *sender, uint64_t now_ms)
-{
-    bool whole = begun_count(sender, SENDPLAN_UPDATE) == 0 &&
-                 webapi_whole_ms(sender->webapi, WEBAPI_CHAT_UPDATE) == 0;
-
-    return whole ? now_ms : UINT64_MAX;
-}
-
 static void set_rates(const struct sender *sender, struct sendplan_limits *limits)
 {
     uint64_t now_ms = wall_ms(sender);
@@ -188,7 +177,10 @@ static void set_rates(const struct sender *sender, struct sendplan_limits *limit
         limits->method_ms[i] = left_ms > 0 ? now_ms + left_ms : 0;
     }
     limits->changes_spent = wait_ms(sender, SENDPLAN_UPDATE, SPAN_NONE, changes_ahead(sender)) > 0;
-    limits->changes_full_ms = full_ms(sender, now_ms);
+    /* That it will be whole in a moment wakes nobody: what Slack repeats behind an outage comes
+     * until the settling ends, and a message would change twice. */
+    limits->changes_full = begun_count(sender, SENDPLAN_UPDATE) == 0 &&
+                           webapi_rate_is_whole(sender->webapi, WEBAPI_CHAT_UPDATE);
 }
 
 /* What may run now, as Slack's state allows. */

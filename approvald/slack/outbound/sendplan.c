@@ -152,8 +152,7 @@ struct room {
     bool fresh;                /* cards that nobody has seen */
     bool settle;               /* changes wait a moment for more of them */
     bool spent;                /* ... and longer: each takes the place of another one */
-    bool flood;                /* ... as behind an outage, when there are many, */
-    uint64_t full_ms;          /* until the rate is whole */
+    bool flood;                /* ... as behind an outage, when there are many */
     const uint64_t *method_ms; /* of limits */
 };
 
@@ -177,8 +176,7 @@ static struct room room_of(const struct sendplan *plan, const struct sendplan_li
         .fresh = slack && !limits->holds_new,
         .settle = limits->changes_spent || many,
         .spent = limits->changes_spent && tally.changed > 1,
-        .flood = many,
-        .full_ms = limits->changes_full_ms,
+        .flood = many && !limits->changes_full,
         .method_ms = limits->method_ms,
     };
 }
@@ -218,34 +216,19 @@ static bool is_behind_outage(const struct sendplan *plan, const struct sendplan_
            row->changed_ms < plan->reached_ms + SLACK_SEND_FLOOD_MS;
 }
 
-/* So long it waits for its next change, at most so long in all. */
-static uint64_t
-settle_ms(const struct sendplan_row *row, uint64_t since_last_ms, uint64_t since_first_ms)
-{
-    uint64_t last_ms = row->changed_ms + since_last_ms;
-    uint64_t most_ms = row->first_ms + since_first_ms;
-
-    return last_ms < most_ms ? last_ms : most_ms;
-}
-
 static uint64_t
 settled_ms(const struct sendplan *plan, const struct room *room, const struct sendplan_row *row)
 {
-    uint64_t short_ms = settle_ms(row, SLACK_SEND_SETTLE_MS, SLACK_SEND_SETTLE_MS_MAX);
-    uint64_t long_ms = settle_ms(row, SLACK_SEND_LONG_MS, SLACK_SEND_LONG_MS_MAX);
     bool flood = is_behind_outage(plan, row);
+    bool longer = room->spent || (flood && room->flood);
+    uint64_t last_ms = row->changed_ms + (longer ? SLACK_SEND_LONG_MS : SLACK_SEND_SETTLE_MS);
+    uint64_t most_ms = row->first_ms + (longer ? SLACK_SEND_LONG_MS_MAX : SLACK_SEND_SETTLE_MS_MAX);
 
     if (!(room->settle || flood) || row->final || row->repair ||
         !sendplan_on_slack(row->key.surface) || sendplan_method_of(row) != SENDPLAN_UPDATE) {
         return 0;
     }
-    if (room->spent) {
-        return long_ms;
-    }
-    if (flood && room->flood && room->full_ms > short_ms) {
-        return room->full_ms < long_ms ? room->full_ms : long_ms;
-    }
-    return short_ms;
+    return last_ms < most_ms ? last_ms : most_ms;
 }
 
 static uint64_t

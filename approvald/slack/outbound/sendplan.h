@@ -62,10 +62,9 @@ struct sendplan_limits {
     uint32_t change_count_max; /* of them, changes of messages */
     uint32_t webhook_count_max;
     uint64_t method_ms[SENDPLAN_METHOD_COUNT]; /* wall: its rate allows no call before; 0: now */
-    bool changes_spent;       /* the rate of changes is used up, or would be by those that wait */
-    bool holds_new;           /* cards that nobody has seen yet wait */
-    uint64_t changes_full_ms; /* wall: from then on the rate of changes is whole, and what is not
-                                 sent is lost to it; UINT64_MAX: nobody knows when */
+    bool changes_spent; /* the rate of changes is used up, or would be by those that wait */
+    bool changes_full;  /* the rate of changes is whole: what is not sent now is lost to it */
+    bool holds_new;     /* cards that nobody has seen yet wait */
 };
 
 void sendplan_init(struct sendplan *plan);

@@ -158,9 +158,9 @@ uint64_t rate_ready_ms(struct rate *rate,
     return ready_ms;
 }
 
-uint64_t rate_whole_ms(struct rate *rate, enum webapi_method method, uint64_t now_ms)
+bool rate_is_whole(struct rate *rate, enum webapi_method method, uint64_t now_ms)
 {
-    return rate_ready_ms(rate, method, SPAN_NONE, method_limits[method].burst - 1, now_ms);
+    return rate_ready_ms(rate, method, SPAN_NONE, method_limits[method].burst - 1, now_ms) == 0;
 }
 
 uint64_t

@@ -38,7 +38,7 @@ uint64_t rate_ready_ms(struct rate *rate,
                        uint32_t ahead_count,
                        uint64_t now_ms);
 
-/* 0: the whole burst of the method is there, and no pause. Else when, unless more is taken. */
-uint64_t rate_whole_ms(struct rate *rate, enum webapi_method method, uint64_t now_ms);
+/* Is the whole burst of the method there, and no pause? */
+bool rate_is_whole(struct rate *rate, enum webapi_method method, uint64_t now_ms);
 
 #endif

@@ -178,9 +178,9 @@ uint64_t webapi_wait_ms(const struct webapi *webapi,
                         enum webapi_method method,
                         struct span channel,
                         uint32_t ahead_count);
-/* So long (ms) until as many calls would be sent at once as ever: a call that is not sent then is
- * lost to the rate. UINT64_MAX: calls wait, so nobody knows. */
-uint64_t webapi_whole_ms(const struct webapi *webapi, enum webapi_method method);
+/* Would as many calls be sent at once as ever? Then one that is not sent now is lost to the rate.
+ */
+bool webapi_rate_is_whole(const struct webapi *webapi, enum webapi_method method);
 
 /* Stops sending as if Slack had refused the token: an app_uninstalled or tokens_revoked event. */
 void webapi_mark_dead(struct webapi *webapi, const char *error);

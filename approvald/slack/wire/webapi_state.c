@@ -105,15 +105,10 @@ uint64_t webapi_wait_ms(const struct webapi *webapi,
     return ready_ms > now_ms ? ready_ms - now_ms : 0;
 }
 
-uint64_t webapi_whole_ms(const struct webapi *webapi, enum webapi_method method)
+bool webapi_rate_is_whole(const struct webapi *webapi, enum webapi_method method)
 {
-    uint64_t now_ms = clock_boot_ms(webapi->clock);
-    uint64_t whole_ms = rate_whole_ms(webapi->rate, method, now_ms);
-
-    if (count_waiting(webapi, method) > 0) {
-        return UINT64_MAX;
-    }
-    return whole_ms > now_ms ? whole_ms - now_ms : 0;
+    return count_waiting(webapi, method) == 0 &&
+           rate_is_whole(webapi->rate, method, clock_boot_ms(webapi->clock));
 }
 
 void webapi_status(const struct webapi *webapi, struct webapi_status *ret_status)
