@@ -310,19 +310,8 @@ static void change_resolve(struct failover *f)
     }
 }
 
-/* RESEED: its arbiter is another one than we remember. True when the answer was its. */
-static bool reseed_resolve(struct failover *f, const struct failover_answer *answer)
+void arbiter_adopt(struct failover *f, const struct failover_answer *answer)
 {
-    if (f->change.kind != CHANGE_RESEED || !carries_value(answer) ||
-        is_before(&f->change, &answer->value, answer->revision)) {
-        return false;
-    }
-    if (!change_has(&f->change, &answer->value)) {
-        f->change.kind = CHANGE_NONE;
-        answer_distrusted(f, answer);
-        say(f, "reseed: somebody else has written that register: give the command again");
-        return true;
-    }
     f->known = true;
     f->absent = false;
     f->value = answer->value;
@@ -336,6 +325,22 @@ static bool reseed_resolve(struct failover *f, const struct failover_answer *ans
     memset(&f->read_floor, 0, sizeof f->read_floor);
     f->wrong = false;
     f->foreign = false;
+}
+
+/* RESEED: its arbiter is another one than we remember. True when the answer was its. */
+static bool reseed_resolve(struct failover *f, const struct failover_answer *answer)
+{
+    if (f->change.kind != CHANGE_RESEED || !carries_value(answer) ||
+        is_before(&f->change, &answer->value, answer->revision)) {
+        return false;
+    }
+    if (!change_has(&f->change, &answer->value)) {
+        f->change.kind = CHANGE_NONE;
+        answer_distrusted(f, answer);
+        say(f, "reseed: somebody else has written that register: give the command again");
+        return true;
+    }
+    arbiter_adopt(f, answer);
     f->down = false;
     f->fresh = f->child_up;
     change_won(f);

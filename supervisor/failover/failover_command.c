@@ -219,21 +219,7 @@ static bool is_reseeded(const struct failover *f)
 
 static const char *reseed_adopt(struct failover *f)
 {
-    const struct failover_answer *answer = &f->foreign_answer;
-
-    f->known = true;
-    f->absent = false;
-    f->value = answer->value;
-    f->revision = answer->revision;
-    f->head = answer->revision_head;
-    f->memory.epoch = answer->value.epoch;
-    f->memory.lineage = answer->value.lineage;
-    f->memory.nonce = answer->value.nonce;
-    f->memory.arbiter_id = answer->arbiter_id;
-    f->memory.revision = answer->revision_head;
-    memset(&f->read_floor, 0, sizeof f->read_floor);
-    f->wrong = false;
-    f->foreign = false;
+    arbiter_adopt(f, &f->foreign_answer);
     f->fresh = false;
     f->read_now = true;
     f->change.kind = CHANGE_NONE; /* what was under way at the old arbiter is gone with it */

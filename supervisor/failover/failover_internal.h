@@ -230,6 +230,8 @@ bool peer_supplies(const struct failover *f);
 void arbiter_on_read(struct failover *f, const struct failover_answer *answer);
 void arbiter_on_cas(struct failover *f, const struct failover_answer *answer);
 void arbiter_run(struct failover *f); /* retries and reads that are due */
+/* The register at another arbiter than the one that was known is ours from now on. */
+void arbiter_adopt(struct failover *f, const struct failover_answer *answer);
 /* Begins a change; the nonce of swap's value is the core's to choose. */
 void change_begin(struct failover *f, enum change_kind kind, const struct failover_cas *swap);
 bool change_possible(const struct failover *f);
