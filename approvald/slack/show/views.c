@@ -183,6 +183,17 @@ void view_begin(struct json *view, const char *callback, const char *title)
     view_add_plain(view, "title", span_text(title));
 }
 
+struct json *
+view_form(struct json *root, const char *callback, const char *title, const char *submit)
+{
+    struct json *view = json_add_object(root, "view");
+
+    view_begin(view, callback, title);
+    view_add_plain(view, "submit", span_text(submit));
+    view_add_plain(view, "close", SPAN_LITERAL("Cancel"));
+    return view;
+}
+
 enum err_code
 view_print(const struct json *root, size_t size_max, struct buf *body, struct err *err)
 {
@@ -231,10 +242,7 @@ enum err_code view_reject_open(const struct request *request,
     enum err_code rc;
 
     json_add_text(root, "trigger_id", trigger_id);
-    view = json_add_object(root, "view");
-    view_begin(view, VIEW_REJECT_CALLBACK, TITLE_REJECT);
-    view_add_plain(view, "submit", SPAN_LITERAL("Reject"));
-    view_add_plain(view, "close", SPAN_LITERAL("Cancel"));
+    view = view_form(root, VIEW_REJECT_CALLBACK, TITLE_REJECT, "Reject");
     rc = view_add_place(view, place, err);
     blocks = json_add_array(view, "blocks");
     if (rc == ERR_OK) {

@@ -268,10 +268,7 @@ static enum err_code add_form(struct json *root, const struct view_ask_form *for
     if (choice.count == 0) {
         return err_set(err, ERR_NOT_FOUND, "no policy takes requests from Slack");
     }
-    view = json_add_object(root, "view");
-    view_begin(view, VIEW_ASK_CALLBACK, TITLE_ASK);
-    view_add_plain(view, "submit", SPAN_LITERAL("Ask"));
-    view_add_plain(view, "close", SPAN_LITERAL("Cancel"));
+    view = view_form(root, VIEW_ASK_CALLBACK, TITLE_ASK, "Ask");
     if (choice.chosen != NULL) {
         json_add_text(view, "private_metadata", choice.chosen->name);
     }

@@ -139,10 +139,7 @@ view_away_open(struct span trigger_id, uint64_t now_ms, struct buf *body, struct
     struct json *element;
 
     json_add_text(root, "trigger_id", trigger_id);
-    view = json_add_object(root, "view");
-    view_begin(view, VIEW_AWAY_CALLBACK, "Out of Office");
-    view_add_plain(view, "submit", SPAN_LITERAL("Save"));
-    view_add_plain(view, "close", SPAN_LITERAL("Cancel"));
+    view = view_form(root, VIEW_AWAY_CALLBACK, "Out of Office", "Save");
     blocks = json_add_array(view, "blocks");
     (void)add_input(blocks, VIEW_AWAY_TO, "Who stands in for you",
                     "A full member of this workspace. You two count once together.",

@@ -37,10 +37,7 @@ enum err_code view_code_open(const struct request *request,
     enum err_code rc;
 
     json_add_text(root, "trigger_id", trigger_id);
-    view = json_add_object(root, "view");
-    view_begin(view, VIEW_CODE_CALLBACK, "Approve Request");
-    view_add_plain(view, "submit", SPAN_LITERAL("Approve"));
-    view_add_plain(view, "close", SPAN_LITERAL("Cancel"));
+    view = view_form(root, VIEW_CODE_CALLBACK, "Approve Request", "Approve");
     rc = view_add_place(view, place, err);
     blocks = json_add_array(view, "blocks");
     if (rc == ERR_OK) {

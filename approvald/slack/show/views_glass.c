@@ -21,10 +21,7 @@ enum err_code view_glass_open(const struct request *request,
     enum err_code rc;
 
     json_add_text(root, "trigger_id", trigger_id);
-    view = json_add_object(root, "view");
-    view_begin(view, VIEW_GLASS_CALLBACK, "Break Glass");
-    view_add_plain(view, "submit", SPAN_LITERAL("Break glass"));
-    view_add_plain(view, "close", SPAN_LITERAL("Cancel"));
+    view = view_form(root, VIEW_GLASS_CALLBACK, "Break Glass", "Break glass");
     rc = view_add_place(view, place, err);
     blocks = json_add_array(view, "blocks");
     view_add_plain(view_add_block(blocks, "section", "warning"), "text",

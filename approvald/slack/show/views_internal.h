@@ -20,6 +20,9 @@ void view_add_plain(struct json *parent, const char *name, struct span text);
 struct json *view_add_block(struct json *blocks, const char *type, const char *id);
 /* Type, callback_id and title. */
 void view_begin(struct json *view, const char *callback, const char *title);
+/* The view of root: a window with the button submit and one that does nothing. */
+struct json *
+view_form(struct json *root, const char *callback, const char *title, const char *submit);
 /* The private_metadata of a window about a request; and at its top which one it is. */
 enum err_code
 view_add_place(struct json *view, const struct view_place *place, struct err *err) WARN_UNUSED;
