@@ -87,23 +87,14 @@ static void decide(struct inflight *flight,
                    struct span code)
 {
     char text[SLACK_EVENT_KEY_SIZE_MAX];
-    struct service_decide decide = {
-        .actor = {.kind = ACTOR_PERSON, .via = VIA_SLACK, .user = payload->user},
-        .id = place->id,
-        .verdict = VERDICT_APPROVE,
-        .code = code,
-        .channel = place->channel,
-        .thread = place->thread,
-        .quiet = true, /* the window says it */
-    };
+    struct service_decide decide;
     struct err err = ERR_INIT;
 
-    if (payload->user.size == 0 || !inflight_keep(flight, payload) ||
-        !inbound_submission_key(flight, payload, text, &decide.key)) {
-        inbound_reply_problem(flight, 400, "A field is missing or longer than any of Slack's.");
+    if (!inbound_decide_begin(flight, payload, place, text, &decide)) {
         return;
     }
-    directory_facts(flight->inbound->directory, payload->user, payload->user_team, &decide.facts);
+    decide.verdict = VERDICT_APPROVE;
+    decide.code = code;
     inflight_hold(flight);
     if (service_decide(flight->inbound->service, &decide, on_decided, flight, &err) != ERR_OK) {
         on_decided(flight, ERR_UNAVAILABLE, &err, NULL); /* drops the hold */

@@ -21,7 +21,9 @@ struct event;
 struct home;
 struct inbox_worker;
 struct metric;
+struct service_decide;
 struct service_event_key;
+struct view_place;
 
 /* A Slack timestamp or another short word with its own memory. */
 struct slack_word {
@@ -208,12 +210,22 @@ void inbound_ask_code(struct inflight *flight, const struct request *request);
 bool inbound_on_away(struct inflight *flight,
                      const struct payload *payload,
                      const struct service_event_key *key);
+
+/* inbound_submission.c */
 /* Identity of a submission: the view and its person; the time is the view's own, so that a repeated
  * delivery has the same. False: a field is longer than any of Slack's. */
 bool inbound_submission_key(const struct inflight *flight,
                             const struct payload *payload,
                             char text[SLACK_EVENT_KEY_SIZE_MAX],
                             struct service_event_key *ret_key);
+/* What a submitted window about a request decides, but for the decision itself: who, where, his
+ * facts and the key, whose bytes are in text. False: a field is missing or too long, and that is
+ * answered. */
+bool inbound_decide_begin(struct inflight *flight,
+                          const struct payload *payload,
+                          const struct view_place *place,
+                          char text[SLACK_EVENT_KEY_SIZE_MAX],
+                          struct service_decide *ret_decide);
 
 /* inbound_facts.c: what has to be known of a person to judge his right to decide a request. */
 struct inbound_about {

@@ -494,26 +494,6 @@ static void on_submitted(void *arg,
     inflight_drop(flight);
 }
 
-bool inbound_submission_key(const struct inflight *flight,
-                            const struct payload *payload,
-                            char text[SLACK_EVENT_KEY_SIZE_MAX],
-                            struct service_event_key *ret_key)
-{
-    int size = snprintf(text, SLACK_EVENT_KEY_SIZE_MAX, "%.*s %.*s %.*s", SPAN_ARGS(payload->user),
-                        SPAN_ARGS(payload->view_id), SPAN_ARGS(payload->view_hash));
-    size_t whole = 0;
-
-    while (whole < payload->view_hash.size && payload->view_hash.data[whole] != '.') {
-        whole++;
-    }
-    ret_key->kind = INBOX_VIEW_SUBMISSION;
-    ret_key->text = span_text(text);
-    if (!text_parse_u64(span_of(payload->view_hash.data, whole), &ret_key->time_s)) {
-        ret_key->time_s = flight->time_s;
-    }
-    return size > 0 && size < SLACK_EVENT_KEY_SIZE_MAX;
-}
-
 static void decide_submission(struct inflight *flight,
                               const struct payload *payload,
                               enum verdict verdict,
@@ -523,24 +503,15 @@ static void decide_submission(struct inflight *flight,
 {
     struct slack_inbound *inbound = flight->inbound;
     char text[SLACK_EVENT_KEY_SIZE_MAX];
-    struct service_decide decide = {
-        .actor = {.kind = ACTOR_PERSON, .via = VIA_SLACK, .user = payload->user},
-        .id = place->id,
-        .verdict = verdict,
-        .reason = reason,
-        .code = code,
-        .channel = place->channel,
-        .thread = place->thread,
-        .quiet = true, /* the window says it */
-    };
+    struct service_decide decide;
     struct err err = ERR_INIT;
 
-    if (payload->user.size == 0 || !inflight_keep(flight, payload) ||
-        !inbound_submission_key(flight, payload, text, &decide.key)) {
-        inbound_reply_problem(flight, 400, "A field is missing or longer than any of Slack's.");
+    if (!inbound_decide_begin(flight, payload, place, text, &decide)) {
         return;
     }
-    directory_facts(inbound->directory, payload->user, payload->user_team, &decide.facts);
+    decide.verdict = verdict;
+    decide.reason = reason;
+    decide.code = code;
     inflight_hold(flight);
     if (service_decide(inbound->service, &decide, on_submitted, flight, &err) != ERR_OK) {
         refuse(flight, &err);
